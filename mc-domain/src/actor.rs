@@ -1,0 +1,70 @@
+//! Who acts.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{ids::AgentId, values::Name};
+
+/// Who gave a command: a human operator, an agent, or a worker of ours that acts on a rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", content = "id", rename_all = "snake_case")]
+pub enum Actor {
+    /// An operator, by name.
+    Human(Name),
+    /// An agent.
+    Agent(AgentId),
+    /// A worker of the control plane, by name.
+    System(Name),
+}
+
+/// The three kinds of actor, as the transition table speaks of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// An operator.
+    Human,
+    /// An agent.
+    Agent,
+    /// A worker.
+    System,
+}
+
+impl Actor {
+    /// Which kind of actor this is.
+    pub fn kind(&self) -> ActorKind {
+        match self {
+            Self::Human(_) => ActorKind::Human,
+            Self::Agent(_) => ActorKind::Agent,
+            Self::System(_) => ActorKind::System,
+        }
+    }
+
+    /// The agent, if it is one.
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Agent(id) => Some(*id),
+            Self::Human(_) | Self::System(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for ActorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Human => "human",
+            Self::Agent => "agent",
+            Self::System => "system",
+        })
+    }
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Human(name) => write!(f, "{name}"),
+            Self::Agent(id) => write!(f, "agent {id}"),
+            Self::System(name) => write!(f, "system {name}"),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! What may have happened to an agent. Names and shapes here are a stored contract: see the golden files.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::values::{Ending, PauseReason, Profile, Status};
+use crate::{
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    money::Usd,
+    values::{Label, Reason},
+};
+
+/// A fact about one agent. `at` is the time of the decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// It joined its project.
+    #[serde(rename = "registered")]
+    Registered {
+        /// The project it works in.
+        project: ProjectId,
+        /// What it is and may do.
+        profile: Profile,
+        /// The agent that spawned it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<AgentId>,
+        /// What it was spawned for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        purpose: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// What it is or may do was changed.
+    #[serde(rename = "profile_changed")]
+    ProfileChanged {
+        /// The whole profile as it is now.
+        profile: Profile,
+    },
+    /// It showed that it lives, with news or after at least a minute.
+    #[serde(rename = "heartbeat_recorded")]
+    HeartbeatRecorded {
+        /// When.
+        at: DateTime<Utc>,
+        /// Its session, as it named it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session_key: Option<Label>,
+        /// What went wrong since the last one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Reason>,
+        /// How many errors in a row there are now.
+        error_streak: u32,
+    },
+    /// It was stopped, and may be resumed.
+    #[serde(rename = "paused")]
+    Paused {
+        /// On what ground.
+        reason: PauseReason,
+        /// What was noted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+    },
+    /// It may work again.
+    #[serde(rename = "resumed")]
+    Resumed {
+        /// What it was before.
+        from: Status,
+        /// What was noted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+    },
+    /// It was asked to finish its current task and take no new one.
+    #[serde(rename = "drain_started")]
+    DrainStarted {
+        /// What was noted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+    },
+    /// It was stopped at once.
+    #[serde(rename = "quarantined")]
+    Quarantined {
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+    },
+    /// It said goodbye, or was taken out of service.
+    #[serde(rename = "signed_off")]
+    SignedOff {
+        /// What was noted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+    },
+    /// It came back after a goodbye.
+    #[serde(rename = "signed_on")]
+    SignedOn {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An operator made it begin anew: active, no errors counted, told so at its next heartbeat.
+    #[serde(rename = "restarted")]
+    Restarted {
+        /// What was noted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+    },
+    /// The order to restart was delivered with the answer to a heartbeat.
+    #[serde(rename = "restart_delivered")]
+    RestartDelivered {},
+    /// An operator set its record straight. Only what changed is named.
+    #[serde(rename = "corrected")]
+    Corrected {
+        /// Its status, before and after.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<Correction<Status>>,
+        /// Its errors in a row, before and after.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error_streak: Option<Correction<u32>>,
+        /// What it is to have spent today (the UTC day of `at`), by adjustment.
+        #[serde(default, rename = "todaySpendMicroUsd", skip_serializing_if = "Option::is_none")]
+        today_spend: Option<Usd>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It began to work on a task, under a lease.
+    #[serde(rename = "engaged")]
+    Engaged {
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        lease: LeaseId,
+    },
+    /// Its hold on a task is over.
+    #[serde(rename = "released")]
+    Released {
+        /// The task.
+        task: TaskId,
+        /// The lease that is over.
+        lease: LeaseId,
+        /// What ended it.
+        ending: Ending,
+    },
+}
+
+/// A value before and after an operator's correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction<T> {
+    /// What the record said.
+    pub before: T,
+    /// What it says now.
+    pub after: T,
+}
+
+impl crate::aggregate::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Registered { .. } => "agent.registered",
+            Self::ProfileChanged { .. } => "agent.profile_changed",
+            Self::HeartbeatRecorded { .. } => "agent.heartbeat_recorded",
+            Self::Paused { .. } => "agent.paused",
+            Self::Resumed { .. } => "agent.resumed",
+            Self::DrainStarted { .. } => "agent.drain_started",
+            Self::Quarantined { .. } => "agent.quarantined",
+            Self::SignedOff { .. } => "agent.signed_off",
+            Self::SignedOn { .. } => "agent.signed_on",
+            Self::Restarted { .. } => "agent.restarted",
+            Self::RestartDelivered {} => "agent.restart_delivered",
+            Self::Corrected { .. } => "agent.corrected",
+            Self::Engaged { .. } => "agent.engaged",
+            Self::Released { .. } => "agent.released",
+        }
+    }
+}

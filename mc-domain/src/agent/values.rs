@@ -1,0 +1,174 @@
+//! What an agent is made of.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{LeaseId, TaskId},
+    money::Usd,
+    task::TaskType,
+    values::{Label, Name, words},
+};
+
+words! {
+    /// How much an agent may do by itself, lowest first.
+    Role {
+        /// Every guarded action needs an approval.
+        Intern = "intern",
+        /// Guarded actions within the allow-lists.
+        Specialist = "specialist",
+        /// Guarded actions freely.
+        Lead = "lead",
+        /// The Chief Agent Officer's own seat.
+        Cao = "cao",
+    }
+}
+
+impl Role {
+    /// What an agent of this role may spend when nobody says otherwise.
+    pub const fn default_caps(self) -> Caps {
+        match self {
+            Self::Intern => Caps { daily: Usd::cents(200), per_run: Usd::cents(25) },
+            Self::Specialist => Caps { daily: Usd::cents(500), per_run: Usd::cents(75) },
+            Self::Lead => Caps { daily: Usd::cents(1200), per_run: Usd::cents(150) },
+            Self::Cao => Caps { daily: Usd::cents(2500), per_run: Usd::cents(300) },
+        }
+    }
+
+    /// Whether an agent of this role may create sub-agents.
+    pub const fn may_spawn(self) -> bool {
+        !matches!(self, Self::Intern)
+    }
+}
+
+words! {
+    /// Whether an agent works.
+    Status {
+        /// It works.
+        Active = "active",
+        /// Stopped, and may be resumed.
+        Paused = "paused",
+        /// It finishes its current task and takes no new one.
+        Draining = "draining",
+        /// Stopped at once; only an operator lets it work again.
+        Quarantined = "quarantined",
+        /// It said goodbye.
+        Offline = "offline",
+    }
+}
+
+words! {
+    /// Why an agent is paused; who may lift the pause depends on it.
+    PauseReason {
+        /// An operator paused it, or it has drained.
+        Operator = "operator",
+        /// It was paused with its whole squad.
+        Squad = "squad",
+        /// It reached a budget.
+        Budget = "budget",
+        /// It made too many errors in a row.
+        ErrorStreak = "error_streak",
+    }
+}
+
+words! {
+    /// What ended an agent's hold on a task.
+    Ending {
+        /// It handed the work in.
+        Submitted = "submitted",
+        /// The task waits for an approval.
+        HeldForApproval = "held_for_approval",
+        /// The task was blocked.
+        Blocked = "blocked",
+        /// The work failed.
+        Failed = "failed",
+        /// The task was given back to its assignees, or to others.
+        Reassigned = "reassigned",
+        /// The task was called off.
+        Canceled = "canceled",
+        /// An operator restarted the agent.
+        Restarted = "restarted",
+        /// An operator corrected the agent's record.
+        Corrected = "corrected",
+        /// The agent was quarantined.
+        Quarantined = "quarantined",
+        /// The agent went offline.
+        WentOffline = "went_offline",
+    }
+}
+
+words! {
+    /// What an agent is told with the answer to its heartbeat.
+    Directive {
+        /// Stop until resumed.
+        Pause = "pause",
+        /// Finish the current task and take no new one.
+        Drain = "drain",
+        /// Stop at once.
+        Quarantine = "quarantine",
+        /// Drop what you do and begin anew.
+        Restart = "restart",
+    }
+}
+
+/// What an agent may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Caps {
+    /// In one UTC day.
+    #[serde(rename = "dailyMicroUsd")]
+    pub daily: Usd,
+    /// In one run.
+    #[serde(rename = "perRunMicroUsd")]
+    pub per_run: Usd,
+}
+
+/// What an agent is and may do: everything that an edit may change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Profile {
+    /// Its name, unique in its project.
+    pub name: Name,
+    /// A picture for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub emoji: Option<Label>,
+    /// How much it may do by itself.
+    pub role: Role,
+    /// The task types it accepts; none named means all.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub allowed_task_types: BTreeSet<TaskType>,
+    /// The tools it may use; none named means all that the policy allows.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub allowed_tools: BTreeSet<Label>,
+    /// What it may spend.
+    pub caps: Caps,
+    /// How many seconds it lets pass between two heartbeats, as it declared: 0 to 86,400.
+    #[serde(default)]
+    pub heartbeat_interval_secs: u32,
+}
+
+impl Profile {
+    /// An agent of `role` with everything else as it is by default.
+    pub fn new(name: Name, role: Role) -> Self {
+        Self {
+            name,
+            emoji: None,
+            role,
+            allowed_task_types: BTreeSet::new(),
+            allowed_tools: BTreeSet::new(),
+            caps: role.default_caps(),
+            heartbeat_interval_secs: 0,
+        }
+    }
+}
+
+/// A hold on a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Work {
+    /// The task.
+    pub task: TaskId,
+    /// The lease it is held under.
+    pub lease: LeaseId,
+}

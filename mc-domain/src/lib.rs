@@ -1,0 +1,37 @@
+//! The rules of Mission Control: what may happen to projects, agents and tasks, decided by pure functions.
+//!
+//! One module per aggregate; each has its state, its commands, its events, `decide` and `evolve`. What must hold
+//! together over several of them is an [`operation`]. Nothing here reads a clock, draws an identifier, stores or
+//! sends anything: the time and the actor come in as a [`aggregate::Moment`], new identifiers with the command.
+//!
+//! ```
+//! use mc_domain::{
+//!     actor::Actor,
+//!     aggregate::{Aggregate, Moment},
+//!     ids::ProjectId,
+//!     task::{Command, Details, Event, Status, Task, TaskType},
+//!     values::Name,
+//! };
+//!
+//! let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let project = ProjectId::new(uuid::Uuid::from_u128(1));
+//! let details = Details::titled("Research competitor pricing", TaskType::CustomerResearch)?;
+//!
+//! let events = Task::default().decide(Command::Create { project, details, parent: None }, &sofie)?;
+//! assert_eq!(Task::fold(&events).status(), Some(Status::Inbox));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod actor;
+pub mod agent;
+pub mod aggregate;
+pub mod ids;
+pub mod money;
+pub mod operation;
+pub mod project;
+pub mod recorded;
+pub mod reservation;
+#[cfg(test)]
+pub(crate) mod spec;
+pub mod task;
+pub mod values;

@@ -1,0 +1,35 @@
+//! What may be asked of a project, and why it may refuse.
+
+use super::Profile;
+use crate::values::Slug;
+
+/// What may be asked of a project.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Create it.
+    Create {
+        /// What it is called in addresses.
+        slug: Slug,
+        /// What it is about.
+        profile: Profile,
+    },
+    /// Change what it is about.
+    Edit {
+        /// The whole new profile.
+        profile: Profile,
+    },
+}
+
+/// Why a project refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such project.
+    #[error("there is no such project")]
+    NotFound,
+    /// The identity is taken.
+    #[error("the project exists already")]
+    AlreadyExists,
+    /// Invariant 2.
+    #[error("only an operator may create or change a project")]
+    OperatorOnly,
+}

@@ -1,0 +1,148 @@
+//! Events as the log holds them: a fact, its place, and the circumstances it was recorded in.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    actor::Actor,
+    agent::{self, Agent},
+    aggregate::{Aggregate, Event},
+    ids::{CommandId, EventId, ProjectId},
+    project::{self, Project},
+    reservation::{self, Reservation},
+    task::{self, Task},
+};
+
+/// The name of a stream: `<aggregate_type>-<aggregate_id>`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StreamId {
+    /// The type of the aggregate, such as `task`.
+    pub aggregate_type: Cow<'static, str>,
+    /// Which one.
+    pub aggregate_id: String,
+}
+
+impl StreamId {
+    /// The stream of one aggregate.
+    pub fn of<A: Aggregate>(id: &A::Id) -> Self {
+        Self { aggregate_type: Cow::Borrowed(A::TYPE), aggregate_id: id.to_string() }
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.aggregate_type, self.aggregate_id)
+    }
+}
+
+/// The circumstances of a recorded event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    /// The identity of this event, unique over all logs.
+    pub event_id: EventId,
+    /// When it was decided, UTC, to the microsecond.
+    pub recorded_at: DateTime<Utc>,
+    /// Who gave the command.
+    pub actor: Actor,
+    /// The project it belongs to; nothing for what concerns all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub project: Option<ProjectId>,
+    /// The command that caused it; the same for all events of one commit.
+    pub command_id: CommandId,
+    /// The key the command came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// An event with its place in the log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Recorded<E> {
+    /// The place in the whole log, from 1, without holes.
+    pub position: u64,
+    /// The stream it belongs to.
+    pub stream: StreamId,
+    /// The place in its stream, from 1, without holes.
+    pub version: u64,
+    /// The fact.
+    pub event: E,
+    /// The circumstances.
+    pub metadata: Metadata,
+}
+
+macro_rules! any_event {
+    ($($(#[$doc:meta])* $aggregate:ident($module:ident),)+) => {
+        /// An event of any aggregate.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum AnyEvent {
+            $($(#[$doc])* $aggregate($module::Event),)+
+        }
+
+        impl AnyEvent {
+            /// Every aggregate type that has events.
+            pub const AGGREGATE_TYPES: &'static [&'static str] = &[$($aggregate::TYPE,)+];
+
+            /// The stored name, such as `task.claimed`.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$aggregate(event) => event.name(),)+
+                }
+            }
+
+            /// The version of the payload's shape.
+            pub fn version(&self) -> u32 {
+                match self {
+                    $(Self::$aggregate(event) => event.version(),)+
+                }
+            }
+
+            /// The payload, through `serializer`.
+            ///
+            /// # Errors
+            /// What the serializer says.
+            pub fn serialize_payload<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$aggregate(event) => event.serialize(serializer),)+
+                }
+            }
+
+            /// Reads a payload of one aggregate type; nothing for a type this domain does not know.
+            ///
+            /// # Errors
+            /// What the deserializer says.
+            pub fn deserialize_payload<'de, D: serde::Deserializer<'de>>(
+                aggregate_type: &str,
+                deserializer: D,
+            ) -> Result<Option<Self>, D::Error> {
+                match aggregate_type {
+                    $($aggregate::TYPE => $module::Event::deserialize(deserializer).map(Self::$aggregate).map(Some),)+
+                    _ => Ok(None),
+                }
+            }
+        }
+
+        $(
+            impl From<$module::Event> for AnyEvent {
+                fn from(event: $module::Event) -> Self {
+                    Self::$aggregate(event)
+                }
+            }
+        )+
+    };
+}
+
+any_event! {
+    /// Of a project.
+    Project(project),
+    /// Of an agent.
+    Agent(agent),
+    /// Of a task.
+    Task(task),
+    /// Of a reserved name.
+    Reservation(reservation),
+}

@@ -1,0 +1,140 @@
+//! A reservation: what must be unique is a stream of its own, so the log's version check keeps it unique.
+//!
+//! State: `Free ⇄ Held`
+//!
+//! Invariants:
+//! 1. A name is held by at most one entity at a time.
+//! 2. Only its holder gives it back.
+
+mod event;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+pub use event::Event;
+
+use crate::{
+    aggregate::{Aggregate, Moment},
+    ids::{AgentId, ProjectId},
+    values::{Name, Slug},
+};
+
+/// What is reserved: a project's slug, or an agent's name in its project (upper and lower case are the same).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key(String);
+
+impl Key {
+    /// The slug of a project.
+    pub fn project(slug: &Slug) -> Self {
+        Self(format!("project/{slug}"))
+    }
+
+    /// The name of an agent in `project`.
+    pub fn agent(project: ProjectId, name: &Name) -> Self {
+        Self(format!("agent/{project}/{}", name.as_str().to_lowercase()))
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who holds a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holder {
+    /// A project.
+    #[serde(rename = "project")]
+    Project(ProjectId),
+    /// An agent.
+    #[serde(rename = "agent")]
+    Agent(AgentId),
+}
+
+/// What may be asked of a reservation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Hold the name.
+    Reserve(Holder),
+    /// Give it back.
+    Release(Holder),
+}
+
+/// Why a reservation refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Invariant 1.
+    #[error("the name is taken")]
+    Taken {
+        /// Who holds it.
+        by: Holder,
+    },
+    /// Invariant 2.
+    #[error("the name is held by another")]
+    NotHolder,
+}
+
+/// A name and who holds it.
+///
+/// ```
+/// use mc_domain::{actor::Actor, aggregate::{Aggregate, Moment}, ids::ProjectId, values::Name};
+/// use mc_domain::reservation::{Command, Holder, Rejection, Reservation};
+///
+/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let (first, second) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
+/// let (first, second) = (Holder::Project(first), Holder::Project(second));
+/// let events = Reservation::default().decide(Command::Reserve(first), &sofie)?;
+/// let refused = Reservation::fold(&events).decide(Command::Reserve(second), &sofie);
+/// assert_eq!(refused, Err(Rejection::Taken { by: first }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Reservation {
+    /// Nobody holds it.
+    #[default]
+    Free,
+    /// Someone holds it.
+    Held(Holder),
+}
+
+impl Reservation {
+    /// The agent that holds it, if one does.
+    pub fn agent(&self) -> Option<AgentId> {
+        match self {
+            Self::Held(Holder::Agent(agent)) => Some(*agent),
+            Self::Held(Holder::Project(_)) | Self::Free => None,
+        }
+    }
+}
+
+impl Aggregate for Reservation {
+    const TYPE: &'static str = "reservation";
+    type Id = Key;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command, _: &Moment) -> Result<Vec<Event>, Rejection> {
+        match (self, command) {
+            (Self::Free, Command::Reserve(holder)) => Ok(vec![Event::Reserved { holder }]),
+            (Self::Held(by), Command::Reserve(holder)) if *by == holder => Ok(vec![]),
+            (Self::Held(by), Command::Reserve(_)) => Err(Rejection::Taken { by: *by }),
+            (Self::Held(by), Command::Release(holder)) if *by == holder => {
+                Ok(vec![Event::Released { holder }])
+            }
+            (Self::Held(_), Command::Release(_)) => Err(Rejection::NotHolder),
+            (Self::Free, Command::Release(_)) => Ok(vec![]),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match event {
+            Event::Reserved { holder } => Self::Held(*holder),
+            Event::Released { .. } => Self::Free,
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What may have happened to a task. Names and shapes here are a stored contract: see the golden files.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
+use crate::{
+    actor::Actor,
+    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
+    values::{Reason, Text},
+};
+
+/// A fact about one task. `at` is the time of the decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// It was created, in the inbox.
+    #[serde(rename = "created")]
+    Created {
+        /// The project it belongs to.
+        project: ProjectId,
+        /// What it is about.
+        details: Details,
+        /// The task it is part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parent: Option<TaskId>,
+        /// Who created it.
+        creator: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// What it is about was edited.
+    #[serde(rename = "edited")]
+    Edited {
+        /// All details as they are now.
+        details: Details,
+    },
+    /// An agent took it from the inbox for itself.
+    #[serde(rename = "claimed")]
+    Claimed {
+        /// The claimer, now the only assignee.
+        agent: AgentId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It was given to agents and waits for one of them to start.
+    #[serde(rename = "assigned")]
+    Assigned {
+        /// Where it came from.
+        from: Status,
+        /// Everyone it is assigned to.
+        assignees: BTreeSet<AgentId>,
+        /// Why, when someone said so: the reason for lifting the agent's task types, or for unblocking.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Who it is assigned to changed, and nothing else.
+    #[serde(rename = "assignees_changed")]
+    AssigneesChanged {
+        /// Everyone it is assigned to.
+        assignees: BTreeSet<AgentId>,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+    },
+    /// It went back to the inbox; nobody is assigned any more.
+    #[serde(rename = "returned_to_inbox")]
+    ReturnedToInbox {
+        /// Where it came from.
+        from: Status,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An agent began to work on it, under a lease.
+    #[serde(rename = "started")]
+    Started {
+        /// Where it came from.
+        from: Status,
+        /// The agent that works.
+        holder: AgentId,
+        /// Its lease.
+        lease: LeaseId,
+        /// What it will do, where a plan came with the start.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<WorkPlan>,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The work was handed in for review.
+    #[serde(rename = "submitted")]
+    Submitted {
+        /// What was made, where it came with the submission.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deliverable: Option<Artifact>,
+        /// The self-review, where it came with the submission.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        checklist: Option<Checklist>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A reviewer asked for changes: work goes on under a new lease.
+    #[serde(rename = "sent_back")]
+    SentBack {
+        /// What to change.
+        feedback: Reason,
+        /// How often this task has been sent back, this time included.
+        review_cycle: u32,
+        /// The agent that works.
+        holder: AgentId,
+        /// Its lease.
+        lease: LeaseId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It returned to review without new work.
+    #[serde(rename = "returned_to_review")]
+    ReturnedToReview {
+        /// Where it came from: `needs_approval`, or `done` when it was reopened.
+        from: Status,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It waits for a decision of the operator.
+    #[serde(rename = "held_for_approval")]
+    HeldForApproval {
+        /// Where it came from, and where an approval sends it back to.
+        from: Status,
+        /// What for, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Work on it cannot go on.
+    #[serde(rename = "blocked")]
+    Blocked {
+        /// Where it came from.
+        from: Status,
+        /// Why.
+        reason: Reason,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The work did not succeed.
+    #[serde(rename = "failed")]
+    Failed {
+        /// Where it came from.
+        from: Status,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An operator accepted the result.
+    #[serde(rename = "completed")]
+    Completed {
+        /// Where it came from.
+        from: Status,
+        /// Who accepted it.
+        approved_by: Actor,
+        /// What was noted with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An operator called it off, for good.
+    #[serde(rename = "canceled")]
+    Canceled {
+        /// Where it came from.
+        from: Status,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Something was said in its thread.
+    #[serde(rename = "message_posted")]
+    MessagePosted {
+        /// The message.
+        id: MessageId,
+        /// What kind of message.
+        kind: MessageKind,
+        /// Who said it.
+        author: Actor,
+        /// What was said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        content: Option<Text>,
+        /// What was attached.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        artifacts: Vec<Artifact>,
+        /// Who is notified by name; never the author.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        mentions: BTreeSet<Actor>,
+        /// The message it answers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reply_to: Option<MessageId>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl Event {
+    /// The status this event moves the task to, if it moves it.
+    pub fn moves_to(&self) -> Option<Status> {
+        match self {
+            Self::Created { .. } | Self::ReturnedToInbox { .. } => Some(Status::Inbox),
+            Self::Claimed { .. } | Self::Assigned { .. } => Some(Status::Assigned),
+            Self::Started { .. } | Self::SentBack { .. } => Some(Status::InProgress),
+            Self::Submitted { .. } | Self::ReturnedToReview { .. } => Some(Status::Review),
+            Self::HeldForApproval { .. } => Some(Status::NeedsApproval),
+            Self::Blocked { .. } => Some(Status::Blocked),
+            Self::Failed { .. } => Some(Status::Failed),
+            Self::Completed { .. } => Some(Status::Done),
+            Self::Canceled { .. } => Some(Status::Canceled),
+            Self::Edited { .. } | Self::AssigneesChanged { .. } | Self::MessagePosted { .. } => None,
+        }
+    }
+}
+
+impl crate::aggregate::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Created { .. } => "task.created",
+            Self::Edited { .. } => "task.edited",
+            Self::Claimed { .. } => "task.claimed",
+            Self::Assigned { .. } => "task.assigned",
+            Self::AssigneesChanged { .. } => "task.assignees_changed",
+            Self::ReturnedToInbox { .. } => "task.returned_to_inbox",
+            Self::Started { .. } => "task.started",
+            Self::Submitted { .. } => "task.submitted",
+            Self::SentBack { .. } => "task.sent_back",
+            Self::ReturnedToReview { .. } => "task.returned_to_review",
+            Self::HeldForApproval { .. } => "task.held_for_approval",
+            Self::Blocked { .. } => "task.blocked",
+            Self::Failed { .. } => "task.failed",
+            Self::Completed { .. } => "task.completed",
+            Self::Canceled { .. } => "task.canceled",
+            Self::MessagePosted { .. } => "task.message_posted",
+        }
+    }
+}

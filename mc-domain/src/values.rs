@@ -1,0 +1,252 @@
+//! Values parsed once, at the edge; whoever holds one need not check it again.
+//!
+//! Limits count Unicode scalar values. They may be raised, never lowered: recorded events are read through them.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// The text cannot be this value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidText {
+    /// Nothing but white space.
+    #[error("must not be empty")]
+    Empty,
+    /// Too many characters.
+    #[error("must be at most {max} characters, was {actual}")]
+    TooLong {
+        /// The most it may have.
+        max: usize,
+        /// What it has.
+        actual: usize,
+    },
+    /// A control character; the multi-line texts allow line breaks and tabs.
+    #[error("must not contain control characters")]
+    ControlCharacter,
+    /// Something a slug cannot have.
+    #[error("must be lower-case letters, digits and single hyphens between them, such as site-gpt")]
+    NotASlug,
+    /// Not one of a closed list of words.
+    #[error("must be one of {0}")]
+    NotOneOf(&'static str),
+}
+
+/// What of the control characters a text may contain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    One,
+    Many,
+}
+
+fn checked(text: &str, max: usize, lines: Lines) -> Result<String, InvalidText> {
+    let text = text.trim();
+    let allowed = |c: char| !c.is_control() || (lines == Lines::Many && matches!(c, '\n' | '\r' | '\t'));
+    let actual = text.chars().count();
+    match () {
+        () if text.is_empty() => Err(InvalidText::Empty),
+        () if actual > max => Err(InvalidText::TooLong { max, actual }),
+        () if !text.chars().all(allowed) => Err(InvalidText::ControlCharacter),
+        () => Ok(text.to_owned()),
+    }
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, $max:literal, $lines:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// The most characters it may have.
+            pub const MAX_CHARS: usize = $max;
+
+            /// The text, trimmed and checked.
+            ///
+            /// # Errors
+            /// [`InvalidText`] when it is empty, too long or has control characters.
+            pub fn new(text: &str) -> Result<Self, InvalidText> {
+                checked(text, $max, Lines::$lines).map(|text| Self(text.into()))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        text!(@conversions $name);
+    };
+    (@conversions $name:ident) => {
+        impl TryFrom<String> for $name {
+            type Error = InvalidText;
+
+            fn try_from(text: String) -> Result<Self, InvalidText> {
+                Self::new(&text)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, InvalidText> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(text: $name) -> String {
+                text.0.into()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text!(
+    /// The name of an agent, a project or an operator: one line, 1 to 100 characters.
+    Name, 100, One
+);
+text!(
+    /// The title of a task: one line, 1 to 200 characters.
+    Title, 200, One
+);
+text!(
+    /// A label, an emoji, a tool's or an artifact's name: one line, 1 to 100 characters.
+    Label, 100, One
+);
+text!(
+    /// Why something was done, or what was noted with it: 1 to 2,000 characters, lines allowed.
+    Reason, 2000, Many
+);
+text!(
+    /// A message, a description or an artifact's content: 1 to 10,000 characters, lines allowed.
+    Text, 10000, Many
+);
+text!(
+    /// A web address or a path of an artifact: one line, 1 to 2,000 characters.
+    Location, 2000, One
+);
+
+/// What a project is called in addresses: `[a-z0-9-]`, 1 to 63 characters, no hyphen at an end.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Slug(Box<str>);
+
+impl Slug {
+    /// The most characters it may have: that of a DNS label (RFC 1035, 2.3.4).
+    pub const MAX_CHARS: usize = 63;
+
+    /// The slug, checked.
+    ///
+    /// # Errors
+    /// [`InvalidText`] when it is empty, too long or of other characters.
+    pub fn new(text: &str) -> Result<Self, InvalidText> {
+        let text = checked(text, Self::MAX_CHARS, Lines::One)?;
+        let of_slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let well_formed = text.bytes().all(of_slug) && !text.starts_with('-') && !text.ends_with('-');
+        if well_formed { Ok(Self(text.into())) } else { Err(InvalidText::NotASlug) }
+    }
+
+    /// The slug as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+text!(@conversions Slug);
+
+/// A closed list of words: printed in snake_case, read in any case.
+macro_rules! words {
+    (
+        $(#[$doc:meta])*
+        $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
+    ) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "std::borrow::Cow<'_, str>", into = "&'static str")]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for it, in snake_case.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = $crate::values::InvalidText;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                const WORDS: &str = concat!($($word, ", ",)+);
+                Self::ALL
+                    .iter()
+                    .copied()
+                    .find(|value| value.as_str().eq_ignore_ascii_case(text))
+                    .ok_or($crate::values::InvalidText::NotOneOf(WORDS.split_at(WORDS.len() - 2).0))
+            }
+        }
+
+        impl TryFrom<std::borrow::Cow<'_, str>> for $name {
+            type Error = $crate::values::InvalidText;
+
+            fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$name> for &'static str {
+            fn from(value: $name) -> &'static str {
+                value.as_str()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_trimmed_and_bounded() {
+        assert_eq!(Name::new("  Scout ").unwrap().as_str(), "Scout");
+        assert_eq!(Name::new(" \n"), Err(InvalidText::Empty));
+        assert_eq!(Name::new(&"x".repeat(101)), Err(InvalidText::TooLong { max: 100, actual: 101 }));
+        assert_eq!(Name::new("Sc\u{0}out"), Err(InvalidText::ControlCharacter));
+        assert_eq!(Name::new("two\nlines"), Err(InvalidText::ControlCharacter));
+        assert_eq!(Text::new("two\nlines").unwrap().as_str(), "two\nlines");
+    }
+
+    #[test]
+    fn slugs_are_lower_case_words_joined_by_hyphens() {
+        assert_eq!(Slug::new("site-gpt").unwrap().as_str(), "site-gpt");
+        for text in ["Site", "-a", "a-", "a b", "a_b", "ä"] {
+            assert_eq!(Slug::new(text), Err(InvalidText::NotASlug), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What can go wrong with the log.
+
+use std::error::Error;
+
+use mc_domain::recorded::StreamId;
+
+/// What can go wrong with the log.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A stream has moved since it was read. The command may be decided again.
+    #[error("stream {stream} is at version {actual}, not {expected}")]
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// The version the commit rested on.
+        expected: u64,
+        /// The version it has.
+        actual: u64,
+    },
+    /// The idempotency key was used before, for another request.
+    #[error("the idempotency key {key:?} was used for another request")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
+    /// The commit cannot be recorded by anyone: it breaks a limit or contradicts itself.
+    #[error("not a valid commit: {reason}")]
+    Invalid {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Another process has the store open.
+    #[error("the store {store} is in use by another process")]
+    Locked {
+        /// Which store.
+        store: String,
+    },
+    /// The store was written by a later version of this program.
+    #[error("the store has schema version {found}, this program knows up to {known}")]
+    NewerVersion {
+        /// What the store says.
+        found: u32,
+        /// What this program knows.
+        known: u32,
+    },
+    /// The address names no kind of store that is known here.
+    #[error("{url:?} is not a store: expected sqlite:<path> or memory:")]
+    UnknownStore {
+        /// The address.
+        url: String,
+    },
+    /// What is stored cannot be read back as an event.
+    #[error("the log is damaged at position {position}: {reason}")]
+    Corrupt {
+        /// Where.
+        position: u64,
+        /// How.
+        reason: String,
+    },
+    /// The database does not answer, or the log is shut down. Nothing was appended.
+    #[error("the store is not available")]
+    Unavailable(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,13 @@
+//! Old shapes of payloads brought up to date, one pure step per version.
+
+use std::borrow::Cow;
+
+/// The payload in the shape that the code of today reads.
+///
+/// Every event is at its first version so far. A changed shape adds an arm here that turns version n into n + 1, and
+/// leaves the golden file of version n as it is.
+pub fn current<'a>(event_type: &str, event_version: u32, payload: &'a str) -> Cow<'a, str> {
+    match (event_type, event_version) {
+        (_, _) => Cow::Borrowed(payload),
+    }
+}

@@ -61,3 +61,10 @@ pub enum StoreError {
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
+
+impl StoreError {
+    /// The answer of a log that was closed.
+    pub(crate) fn closed() -> Self {
+        Self::Unavailable("the log is closed".into())
+    }
+}

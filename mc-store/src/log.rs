@@ -1,7 +1,8 @@
 //! The port: an append-only log of events in streams, and the words to speak to it.
 
-use std::{borrow::Cow, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use mc_domain::recorded::{Metadata, StreamId};
 use tokio::sync::watch;
@@ -10,10 +11,16 @@ use crate::{error::StoreError, subscription::Subscription};
 
 /// The most events one commit may append.
 pub const MAX_EVENTS_PER_COMMIT: usize = 10_000;
+/// The most streams one commit may guard.
+pub const MAX_GUARDS_PER_COMMIT: usize = 10_000;
+/// The most bytes the payloads of one commit may have together.
+pub const MAX_COMMIT_BYTES: usize = 64 * 1024 * 1024;
 /// The most bytes the payload of one event may have.
 pub const MAX_PAYLOAD_BYTES: usize = 2 * 1024 * 1024;
 /// The most bytes an idempotency key may have.
 pub const MAX_KEY_BYTES: usize = 255;
+/// The most bytes the answer kept under an idempotency key may have.
+pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// The most events one read returns; a longer answer is read page by page.
 pub const MAX_PAGE_EVENTS: usize = 1_000;
 
@@ -97,6 +104,86 @@ pub struct Commit {
     pub idempotency: Option<Idempotency>,
 }
 
+impl Commit {
+    /// Checks what can be checked without the log: limits, and that no stream is named twice.
+    ///
+    /// # Errors
+    /// [`StoreError::Invalid`].
+    pub fn validate(&self) -> Result<(), StoreError> {
+        self.refusal().map_or(Ok(()), |reason| Err(StoreError::Invalid { reason }))
+    }
+
+    /// How many events it appends.
+    pub fn event_count(&self) -> usize {
+        self.appends.iter().map(|append| append.events.len()).sum()
+    }
+
+    /// The streams it names with the version each must have.
+    pub fn expectations(&self) -> impl Iterator<Item = (&StreamId, u64)> {
+        let appends = self.appends.iter().map(|append| (&append.stream, append.expected));
+        appends.chain(self.guards.iter().map(|guard| (&guard.stream, guard.expected)))
+    }
+
+    fn refusal(&self) -> Option<String> {
+        if self.appends.is_empty() && self.idempotency.is_none() {
+            return Some("it has neither events nor an idempotency key".to_owned());
+        }
+        if self.guards.len() > MAX_GUARDS_PER_COMMIT {
+            return Some(format!("more than {MAX_GUARDS_PER_COMMIT} guards"));
+        }
+        self.events_refusal()
+            .or_else(|| self.idempotency.as_ref().and_then(Idempotency::refusal))
+            .or_else(|| self.repeated_stream().map(|stream| format!("it names stream {stream} twice")))
+    }
+
+    fn events_refusal(&self) -> Option<String> {
+        if let Some(append) = self.appends.iter().find(|append| append.events.is_empty()) {
+            return Some(format!("it appends no events to stream {}", append.stream));
+        }
+        if self.event_count() > MAX_EVENTS_PER_COMMIT {
+            return Some(format!("more than {MAX_EVENTS_PER_COMMIT} events"));
+        }
+        let mut bytes = 0;
+        for event in self.appends.iter().flat_map(|append| &append.events) {
+            if event.payload.len() > MAX_PAYLOAD_BYTES {
+                return Some(format!("a payload of more than {MAX_PAYLOAD_BYTES} bytes"));
+            }
+            bytes += event.payload.len();
+        }
+        (bytes > MAX_COMMIT_BYTES).then(|| format!("payloads of more than {MAX_COMMIT_BYTES} bytes together"))
+    }
+
+    fn repeated_stream(&self) -> Option<&StreamId> {
+        if self.appends.len() + self.guards.len() < 2 {
+            return None;
+        }
+        let mut seen = HashSet::new();
+        self.expectations().map(|(stream, _)| stream).find(|stream| !seen.insert(*stream))
+    }
+}
+
+impl Idempotency {
+    fn refusal(&self) -> Option<String> {
+        if self.key.is_empty() || self.key.len() > MAX_KEY_BYTES {
+            return Some(format!("an idempotency key has 1 to {MAX_KEY_BYTES} bytes"));
+        }
+        (self.answer.len() > MAX_ANSWER_BYTES)
+            .then(|| format!("an answer of more than {MAX_ANSWER_BYTES} bytes"))
+    }
+
+    /// What a request gets whose key was `answered` before.
+    ///
+    /// # Errors
+    /// [`StoreError::KeyReused`] when that was another request.
+    pub(crate) fn repeat(&self, answered: Answered) -> Result<Appended, StoreError> {
+        if answered.fingerprint == self.fingerprint {
+            Ok(Appended::Replayed(answered))
+        } else {
+            Err(StoreError::KeyReused { key: self.key.clone() })
+        }
+    }
+}
+
 /// An answer given before, under an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
@@ -171,11 +258,21 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read or a position is missing.
     fn read_all(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredEvent>, StoreError>>;
 
+    /// The position of the first event recorded at or after `at`; nothing when all are older.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read.
+    fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
+
     /// The position of the last committed event, 0 when the log is empty.
     fn head(&self) -> u64;
 
-    /// The head as it moves.
+    /// The head as it moves; ends when the log is closed.
     fn watch_head(&self) -> watch::Receiver<u64>;
+
+    /// Answers what is queued, then shuts the log down: whatever is asked of it later is
+    /// [`StoreError::Unavailable`], and subscriptions end with that. Closing again does nothing.
+    fn close(&self) -> BoxFuture<'_, ()>;
 }
 
 impl dyn EventLog {

@@ -1,0 +1,163 @@
+//! The log in memory: for tests, and for trying things out.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt, future::BoxFuture};
+use mc_domain::recorded::StreamId;
+use tokio::sync::watch;
+
+use crate::{
+    error::StoreError,
+    log::{Answered, Append, Appended, Commit, EventLog, MAX_PAGE_EVENTS, StoredEvent},
+};
+
+/// A log that is gone when the process ends.
+///
+/// ```
+/// use mc_store::{log::EventLog, memory::MemoryLog};
+///
+/// assert_eq!(MemoryLog::new().head(), 0);
+/// ```
+#[derive(Debug)]
+pub struct MemoryLog {
+    /// Nothing once the log is closed.
+    contents: Mutex<Option<Contents>>,
+    head: watch::Receiver<u64>,
+}
+
+#[derive(Debug)]
+struct Contents {
+    events: Vec<StoredEvent>,
+    /// Where in `events` the events of each stream are.
+    streams: HashMap<StreamId, Vec<usize>>,
+    keys: HashMap<String, Answered>,
+    head: watch::Sender<u64>,
+}
+
+impl MemoryLog {
+    /// An empty log.
+    pub fn new() -> Self {
+        let (sender, head) = watch::channel(0);
+        let contents =
+            Contents { events: Vec::new(), streams: HashMap::new(), keys: HashMap::new(), head: sender };
+        Self { contents: Mutex::new(Some(contents)), head }
+    }
+
+    fn with<T>(&self, ask: impl FnOnce(&mut Contents) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.lock().as_mut().map_or_else(|| Err(StoreError::closed()), ask)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Contents>> {
+        self.contents.lock().expect("nothing panics while it holds the contents")
+    }
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl EventLog for MemoryLog {
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>> {
+        async move { commit.validate().and_then(|()| self.with(|contents| contents.append(commit))) }.boxed()
+    }
+
+    fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
+        async move { self.with(|contents| Ok(contents.keys.get(key).cloned())) }.boxed()
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StoredEvent>, StoreError>> {
+        async move { self.with(|contents| Ok(contents.read_stream(stream, after, limit))) }.boxed()
+    }
+
+    fn read_all(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredEvent>, StoreError>> {
+        async move { self.with(|contents| Ok(page(contents.events.iter(), after, limit).cloned().collect())) }
+            .boxed()
+    }
+
+    fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        async move { self.with(|contents| Ok(contents.first_since(at))) }.boxed()
+    }
+
+    fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    fn watch_head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move { drop(self.lock().take()) }.boxed()
+    }
+}
+
+impl Contents {
+    fn append(&mut self, commit: Commit) -> Result<Appended, StoreError> {
+        if let Some(idempotency) = &commit.idempotency
+            && let Some(answered) = self.keys.get(&idempotency.key)
+        {
+            return idempotency.repeat(answered.clone());
+        }
+        self.check(&commit)?;
+        commit.appends.into_iter().for_each(|append| self.record(append));
+        let position = self.events.len() as u64;
+        if let Some(idempotency) = commit.idempotency {
+            let (fingerprint, answer) = (idempotency.fingerprint, idempotency.answer);
+            self.keys.insert(idempotency.key, Answered { fingerprint, position, answer });
+        }
+        self.head.send_replace(position);
+        Ok(Appended::Committed { position })
+    }
+
+    fn check(&self, commit: &Commit) -> Result<(), StoreError> {
+        for (stream, expected) in commit.expectations() {
+            let actual = self.streams.get(stream).map_or(0, Vec::len) as u64;
+            if actual != expected {
+                return Err(StoreError::Conflict { stream: stream.clone(), expected, actual });
+            }
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, Append { stream, events, .. }: Append) {
+        let places = self.streams.entry(stream.clone()).or_default();
+        for event in events {
+            places.push(self.events.len());
+            self.events.push(StoredEvent {
+                position: self.events.len() as u64 + 1,
+                stream: stream.clone(),
+                version: places.len() as u64,
+                event_type: event.event_type,
+                event_version: event.event_version,
+                payload: event.payload,
+                metadata: event.metadata,
+            });
+        }
+    }
+
+    fn read_stream(&self, stream: &StreamId, after: u64, limit: usize) -> Vec<StoredEvent> {
+        let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
+        page(places.iter(), after, limit).map(|place| self.events[*place].clone()).collect()
+    }
+
+    fn first_since(&self, at: DateTime<Utc>) -> Option<u64> {
+        let first = self.events.iter().find(|event| event.metadata.recorded_at >= at);
+        first.map(|event| event.position)
+    }
+}
+
+fn page<I: ExactSizeIterator>(items: I, after: u64, limit: usize) -> impl Iterator<Item = I::Item> {
+    let skipped = usize::try_from(after).unwrap_or(usize::MAX);
+    items.skip(skipped).take(limit.min(MAX_PAGE_EVENTS))
+}

@@ -43,10 +43,10 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
 /// A connection that only reads.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(unavailable)?;
     if identify(&connection, path)? == 0 {
         return Err(foreign(path, "it is empty"));
     }
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(unavailable)?;
     Ok(connection)
 }
 

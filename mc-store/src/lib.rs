@@ -58,11 +58,8 @@ pub mod codec;
 pub mod error;
 pub mod log;
 pub mod memory;
-<<<<<<< HEAD
 pub mod repository;
-=======
 pub mod sqlite;
->>>>>>> edge
 pub mod subscription;
 pub mod upcast;
 

@@ -75,6 +75,12 @@ pub struct Recorded<E> {
     pub metadata: Metadata,
 }
 
+/// An aggregate of this domain: its events are among [`AnyEvent`].
+pub trait Streamed: Aggregate {
+    /// The event, if it is one of this aggregate's.
+    fn event(any: &AnyEvent) -> Option<&Self::Event>;
+}
+
 macro_rules! any_event {
     ($($(#[$doc:meta])* $aggregate:ident($module:ident),)+) => {
         /// An event of any aggregate.
@@ -127,6 +133,15 @@ macro_rules! any_event {
         }
 
         $(
+            impl Streamed for $aggregate {
+                fn event(any: &AnyEvent) -> Option<&Self::Event> {
+                    match any {
+                        AnyEvent::$aggregate(event) => Some(event),
+                        _ => None,
+                    }
+                }
+            }
+
             impl From<$module::Event> for AnyEvent {
                 fn from(event: $module::Event) -> Self {
                     Self::$aggregate(event)

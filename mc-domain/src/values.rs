@@ -69,6 +69,12 @@ macro_rules! text {
                 checked(text, $max, Lines::$lines).map(|text| Self(text.into()))
             }
 
+            /// As much of `text` as fits, for texts of our own making; nothing when it is empty or cannot be one.
+            pub fn truncated(text: &str) -> Option<Self> {
+                let end = text.char_indices().nth($max).map_or(text.len(), |(end, _)| end);
+                Self::new(&text[..end]).ok()
+            }
+
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0

@@ -29,6 +29,12 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A decision asked for a stream that is not in memory yet. The repository reads it and asks again.
+    #[error("stream {stream} is not loaded yet")]
+    NotLoaded {
+        /// The stream.
+        stream: StreamId,
+    },
     /// Another process has the store open.
     #[error("the store {store} is in use by another process")]
     Locked {

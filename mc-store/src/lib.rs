@@ -11,6 +11,7 @@ pub mod codec;
 pub mod error;
 pub mod log;
 pub mod memory;
+pub mod repository;
 pub mod subscription;
 pub mod upcast;
 

@@ -1,30 +1,502 @@
-//! An agent.
+//! An agent: a program that works on tasks.
+//!
+//! State: `Unregistered → active ⇄ paused | draining | quarantined | offline`
+//!
+//! Invariants:
+//! 1. The status moves only along the table in `standing.rs`; what was imposed is undone by nobody but an operator
+//!    (a pause for a budget also by the system): not by a heartbeat, not by registering again.
+//! 2. It holds at most one task at a time, under one lease.
+//! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
+//! 4. No agent raises its own role, tools or budgets.
+//! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
+
+mod command;
 mod event;
+mod standing;
+#[cfg(test)]
+mod tests;
 mod values;
-use crate::aggregate::{Aggregate, Moment};
-pub use event::*;
-use serde::*;
-pub use values::*;
-/// x
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use command::{Command, Corrections, Heartbeat, Rejection};
+pub use event::{Correction, Event};
+pub use standing::{Standing, allowed_statuses};
+pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
+
+use crate::{
+    actor::{Actor, ActorKind},
+    aggregate::{Aggregate, Moment},
+    ids::{AgentId, ProjectId, TaskId},
+    task::TaskType,
+    values::{Label, Reason},
+};
+
+/// Errors in a row that call for a warning.
+pub const ERROR_STREAK_WARNING: u32 = 3;
+/// Errors in a row that quarantine an agent.
+pub const ERROR_STREAK_QUARANTINE: u32 = 5;
+/// The most often that a heartbeat without news is recorded.
+pub const HEARTBEAT_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// How long beyond its own declared interval an agent may be silent before it counts as stale.
+pub const STALE_AFTER: TimeDelta = TimeDelta::minutes(5);
+/// How long after its holder's last heartbeat a lease without a run lasts.
+pub const LEASE_LASTS: TimeDelta = TimeDelta::hours(2);
+
+/// An agent, folded from its events.
+///
+/// ```
+/// use mc_domain::{
+///     actor::Actor,
+///     agent::{Agent, Command, PauseReason, Profile, Role, Status},
+///     aggregate::{Aggregate, Moment},
+///     values::Name,
+/// };
+///
+/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let project = uuid::Uuid::from_u128(1).into();
+/// let profile = Profile::new(Name::new("Scout")?, Role::Intern);
+/// let mut history =
+///     Agent::default().decide(Command::Register { project, profile, parent: None, purpose: None }, &sofie)?;
+///
+/// let pause = Command::Pause { reason: PauseReason::Operator, note: None };
+/// history.extend(Agent::fold(&history).decide(pause, &sofie)?);
+/// assert_eq!(Agent::fold(&history).status(), Some(Status::Paused));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Agent {
-    /// x
+    /// Before its registration.
     #[default]
-    A,
+    Unregistered,
+    /// From its registration on.
+    Registered(Box<Registered>),
 }
-/// x
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {}
+
+/// What the rules read of an agent that exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Registered {
+    /// The project it works in.
+    pub project: ProjectId,
+    /// What it is and may do.
+    pub profile: Profile,
+    /// The agent that spawned it.
+    pub parent: Option<AgentId>,
+    /// Whether it works.
+    pub standing: Standing,
+    /// What it works on.
+    pub work: Option<Work>,
+    /// Errors in a row.
+    pub error_streak: u32,
+    /// When its last recorded heartbeat was.
+    pub last_heartbeat: Option<DateTime<Utc>>,
+    /// The session it last spoke from.
+    pub session_key: Option<Label>,
+    /// Whether it is still to be told to restart.
+    pub restart_pending: bool,
+}
+
+/// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assignee(AgentId);
+
+impl Assignee {
+    /// Which agent.
+    pub fn id(self) -> AgentId {
+        self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn vouched(id: AgentId) -> Self {
+        Self(id)
+    }
+}
+
+/// Whether an agent's accepted task types count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TypeRule {
+    /// They do.
+    Enforced,
+    /// An operator has set them aside, with a reason.
+    Overridden,
+}
+
 impl Aggregate for Agent {
     const TYPE: &'static str = "agent";
-    type Id = crate::ids::AgentId;
-    type Command = ();
+    type Id = AgentId;
+    type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    fn decide(&self, _: (), _: &Moment) -> Result<Vec<Event>, Rejection> {
-        Ok(vec![])
+
+    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        match (self, command) {
+            (Self::Unregistered, Command::Register { project, profile, parent, purpose }) => {
+                Ok(vec![Event::Registered { project, profile, parent, purpose, at: moment.now }])
+            }
+            (Self::Registered(agent), Command::Register { profile, .. }) => {
+                Ok(agent.register(profile, moment))
+            }
+            (Self::Unregistered, _) => Err(Rejection::NotFound),
+            (Self::Registered(agent), Command::ChangeProfile(profile)) => {
+                agent.change_profile(profile, moment)
+            }
+            (Self::Registered(agent), Command::Heartbeat(heartbeat)) => {
+                Ok(agent.heartbeat(heartbeat, moment))
+            }
+            (Self::Registered(agent), Command::Pause { reason, note }) => agent.pause(reason, note, moment),
+            (Self::Registered(agent), Command::Resume { note }) => agent.resume(note, moment),
+            (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, moment),
+            (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, moment),
+            (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note),
+            (Self::Registered(agent), Command::Restart { note }) => agent.restart(note, moment),
+            (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
+            (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
+            (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
+        }
     }
-    fn evolve(self, _: &Event) -> Self {
-        self
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (_, Event::Registered { project, profile, parent, .. }) => {
+                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent)))
+            }
+            (Self::Unregistered, _) => Self::Unregistered,
+            (Self::Registered(mut agent), event) => {
+                agent.evolve(event);
+                Self::Registered(agent)
+            }
+        }
     }
+}
+
+impl Agent {
+    /// What the rules read of it.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] before its registration.
+    pub fn registered(&self) -> Result<&Registered, Rejection> {
+        match self {
+            Self::Unregistered => Err(Rejection::NotFound),
+            Self::Registered(agent) => Ok(agent),
+        }
+    }
+
+    /// Whether it works, if it exists.
+    pub fn status(&self) -> Option<Status> {
+        self.registered().ok().map(Registered::status)
+    }
+}
+
+impl Registered {
+    fn new(project: ProjectId, profile: Profile, parent: Option<AgentId>) -> Self {
+        Self {
+            project,
+            profile,
+            parent,
+            standing: Standing::Active,
+            work: None,
+            error_streak: 0,
+            last_heartbeat: None,
+            session_key: None,
+            restart_pending: false,
+        }
+    }
+
+    /// Whether it works.
+    pub fn status(&self) -> Status {
+        self.standing.status()
+    }
+
+    /// Vouches that this agent, known as `id`, may take a task of `kind` in `project`.
+    ///
+    /// # Errors
+    /// - [`Rejection::OtherProject`]
+    /// - [`Rejection::NotActive`]
+    /// - [`Rejection::TypeNotAccepted`], unless an operator has set that rule aside.
+    pub fn accept(
+        &self,
+        id: AgentId,
+        project: ProjectId,
+        kind: TaskType,
+        rule: TypeRule,
+    ) -> Result<Assignee, Rejection> {
+        self.belongs_to(project)?;
+        let types = &self.profile.allowed_task_types;
+        match self.standing {
+            Standing::Active if rule == TypeRule::Overridden || types.is_empty() || types.contains(&kind) => {
+                Ok(Assignee(id))
+            }
+            Standing::Active => Err(Rejection::TypeNotAccepted { name: self.profile.name.clone(), kind }),
+            Standing::Paused(_) | Standing::Draining | Standing::Quarantined | Standing::Offline => {
+                Err(self.not_active())
+            }
+        }
+    }
+
+    /// Whether it is an agent of `project`.
+    ///
+    /// # Errors
+    /// [`Rejection::OtherProject`]
+    pub fn belongs_to(&self, project: ProjectId) -> Result<(), Rejection> {
+        let name = || self.profile.name.clone();
+        if self.project == project { Ok(()) } else { Err(Rejection::OtherProject { name: name() }) }
+    }
+
+    /// Whether it may move `task`: an active agent may move tasks, a draining one only the one it works on.
+    ///
+    /// # Errors
+    /// [`Rejection::NotActive`]
+    pub fn may_move(&self, task: TaskId) -> Result<(), Rejection> {
+        match self.standing {
+            Standing::Active => Ok(()),
+            Standing::Draining if self.works_on(task) => Ok(()),
+            Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline => {
+                Err(self.not_active())
+            }
+        }
+    }
+
+    /// Whether it may say something in a thread: not while it is quarantined or offline.
+    ///
+    /// # Errors
+    /// [`Rejection::NotActive`]
+    pub fn may_speak(&self) -> Result<(), Rejection> {
+        match self.standing {
+            Standing::Active | Standing::Paused(_) | Standing::Draining => Ok(()),
+            Standing::Quarantined | Standing::Offline => Err(self.not_active()),
+        }
+    }
+
+    /// Whether it holds `task`.
+    pub fn works_on(&self, task: TaskId) -> bool {
+        self.work.is_some_and(|work| work.task == task)
+    }
+
+    /// What it is to be told with the answer to its heartbeat.
+    pub fn directives(&self) -> Vec<Directive> {
+        let standing = match self.standing {
+            Standing::Paused(_) => Some(Directive::Pause),
+            Standing::Draining => Some(Directive::Drain),
+            Standing::Quarantined => Some(Directive::Quarantine),
+            Standing::Active | Standing::Offline => None,
+        };
+        standing.into_iter().chain(self.restart_pending.then_some(Directive::Restart)).collect()
+    }
+
+    fn register(&self, known: Profile, moment: &Moment) -> Vec<Event> {
+        let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
+        let profile = Profile {
+            emoji: emoji.or(self.profile.emoji.clone()),
+            allowed_task_types,
+            allowed_tools,
+            heartbeat_interval_secs,
+            ..self.profile.clone()
+        };
+        let back = (self.standing == Standing::Offline).then_some(Event::SignedOn { at: moment.now });
+        let changed = (profile != self.profile).then_some(Event::ProfileChanged { profile });
+        back.into_iter().chain(changed).collect()
+    }
+
+    fn change_profile(&self, profile: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if moment.actor.kind() == ActorKind::Agent {
+            self.refuse_self_promotion(&profile)?;
+        }
+        Ok(if profile == self.profile { vec![] } else { vec![Event::ProfileChanged { profile }] })
+    }
+
+    /// Invariant 4.
+    fn refuse_self_promotion(&self, wanted: &Profile) -> Result<(), Rejection> {
+        let current = &self.profile;
+        let more_tools = !current.allowed_tools.is_empty()
+            && (wanted.allowed_tools.is_empty() || !wanted.allowed_tools.is_subset(&current.allowed_tools));
+        let raised = [
+            ("role", wanted.role > current.role),
+            ("daily cap", wanted.caps.daily > current.caps.daily),
+            ("per-run cap", wanted.caps.per_run > current.caps.per_run),
+            ("tools", more_tools),
+        ];
+        let what: Vec<_> = raised.into_iter().filter(|(_, raised)| *raised).map(|(what, _)| what).collect();
+        if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
+    }
+
+    /// Invariants 3 and 5. An idle agent that drains has drained.
+    fn heartbeat(&self, heartbeat: Heartbeat, moment: &Moment) -> Vec<Event> {
+        let Heartbeat { session_key, error } = heartbeat;
+        let error_streak = if error.is_some() { self.error_streak.saturating_add(1) } else { 0 };
+        let mut events = Vec::new();
+        if self.standing == Standing::Offline {
+            events.push(Event::SignedOn { at: moment.now });
+        }
+        if self.standing == Standing::Draining && self.work.is_none() {
+            events.push(DRAINED);
+        }
+        if self.restart_pending {
+            events.push(Event::RestartDelivered {});
+        }
+        let new_session = session_key.is_some() && session_key != self.session_key;
+        let due = self.last_heartbeat.is_none_or(|last| moment.now - last >= HEARTBEAT_RECORDED_EVERY);
+        let news = error.is_some() || error_streak != self.error_streak || new_session || !events.is_empty();
+        if news || due {
+            events.push(Event::HeartbeatRecorded { at: moment.now, session_key, error, error_streak });
+        }
+        if error_streak >= ERROR_STREAK_QUARANTINE && self.standing != Standing::Quarantined {
+            events.push(Event::Quarantined { note: None });
+        }
+        events
+    }
+
+    fn pause(
+        &self,
+        reason: PauseReason,
+        note: Option<Reason>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        if self.status() == Status::Paused {
+            return Ok(vec![]);
+        }
+        self.may_become(Status::Paused)?;
+        Ok(vec![Event::Paused { reason, note }])
+    }
+
+    fn resume(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        let from = self.status();
+        if from == Status::Active {
+            return Ok(vec![]);
+        }
+        self.may_become(Status::Active)?;
+        if from == Status::Quarantined && moment.actor.kind() != ActorKind::Human {
+            return Err(Rejection::OperatorOnly { name: self.profile.name.clone() });
+        }
+        Ok(vec![Event::Resumed { from, note }])
+    }
+
+    fn drain(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        if self.status() == Status::Draining {
+            return Ok(vec![]);
+        }
+        self.may_become(Status::Draining)?;
+        Ok(vec![Event::DrainStarted { note }])
+    }
+
+    fn quarantine(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        if self.status() == Status::Quarantined {
+            return Ok(vec![]);
+        }
+        self.may_become(Status::Quarantined)?;
+        Ok(vec![Event::Quarantined { note }])
+    }
+
+    fn sign_off(&self, note: Option<Reason>) -> Result<Vec<Event>, Rejection> {
+        if self.status() == Status::Offline {
+            return Ok(vec![]);
+        }
+        self.may_become(Status::Offline)?;
+        Ok(vec![Event::SignedOff { note }])
+    }
+
+    fn restart(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        if self.status() != Status::Active {
+            self.may_become(Status::Active)?;
+        }
+        Ok(vec![Event::Restarted { note }])
+    }
+
+    fn correct(&self, wanted: Corrections, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        let status = wanted.status.and_then(|after| correction(self.status(), after));
+        if let Some(Correction { after, .. }) = status {
+            self.may_become(after)?;
+        }
+        let error_streak = wanted.error_streak.and_then(|after| correction(self.error_streak, after));
+        let today_spend = wanted.today_spend;
+        if status.is_none() && error_streak.is_none() && today_spend.is_none() {
+            return Ok(vec![]);
+        }
+        Ok(vec![Event::Corrected { status, error_streak, today_spend, at: moment.now }])
+    }
+
+    /// Invariant 2.
+    fn engage(&self, work: Work) -> Result<Vec<Event>, Rejection> {
+        match self.work {
+            Some(current) if current == work => Ok(vec![]),
+            Some(current) => Err(Rejection::Busy { name: self.profile.name.clone(), task: current.task }),
+            None => Ok(vec![Event::Engaged { task: work.task, lease: work.lease }]),
+        }
+    }
+
+    fn release(&self, task: TaskId, ending: Ending) -> Vec<Event> {
+        let Some(work) = self.work.filter(|work| work.task == task) else { return vec![] };
+        let released = Event::Released { task, lease: work.lease, ending };
+        let drained = (self.standing == Standing::Draining).then_some(DRAINED);
+        [released].into_iter().chain(drained).collect()
+    }
+
+    /// Invariant 1.
+    fn may_become(&self, to: Status) -> Result<(), Rejection> {
+        let from = self.status();
+        let allowed = allowed_statuses(from);
+        if allowed.contains(&to) {
+            return Ok(());
+        }
+        Err(Rejection::IllegalStatus { name: self.profile.name.clone(), from, to, allowed: allowed.to_vec() })
+    }
+
+    fn not_active(&self) -> Rejection {
+        Rejection::NotActive {
+            name: self.profile.name.clone(),
+            status: self.status(),
+            reason: self.standing.pause_reason(),
+        }
+    }
+
+    fn operator_only(&self, moment: &Moment) -> Result<(), Rejection> {
+        match moment.actor {
+            Actor::Agent(_) => Err(Rejection::OperatorOnly { name: self.profile.name.clone() }),
+            Actor::Human(_) | Actor::System(_) => Ok(()),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Registered { .. } => {}
+            Event::ProfileChanged { profile } => self.profile = profile.clone(),
+            Event::HeartbeatRecorded { at, session_key, error_streak, .. } => {
+                self.last_heartbeat = Some(*at);
+                self.error_streak = *error_streak;
+                self.session_key = session_key.clone().or(self.session_key.take());
+            }
+            Event::Paused { reason, .. } => self.standing = Standing::Paused(*reason),
+            Event::Resumed { .. } | Event::SignedOn { .. } => self.standing = Standing::Active,
+            Event::DrainStarted { .. } => self.standing = Standing::Draining,
+            Event::Quarantined { .. } => self.standing = Standing::Quarantined,
+            Event::SignedOff { .. } => self.standing = Standing::Offline,
+            Event::Restarted { .. } => {
+                self.standing = Standing::Active;
+                self.error_streak = 0;
+                self.restart_pending = true;
+            }
+            Event::RestartDelivered {} => self.restart_pending = false,
+            Event::Corrected { status, error_streak, .. } => {
+                if let Some(Correction { after, .. }) = status {
+                    self.standing = after.standing();
+                }
+                self.error_streak = error_streak.map_or(self.error_streak, |corrected| corrected.after);
+            }
+            Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
+            Event::Released { .. } => self.work = None,
+        }
+    }
+}
+
+/// What ends a drain.
+const DRAINED: Event = Event::Paused { reason: PauseReason::Operator, note: None };
+
+fn correction<T: PartialEq>(before: T, after: T) -> Option<Correction<T>> {
+    (before != after).then_some(Correction { before, after })
 }

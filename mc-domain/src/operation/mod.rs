@@ -1,1 +1,220 @@
-//! op
+//! Decisions over several aggregates: pure functions from loaded states to the events of each stream.
+//!
+//! What an operation decides is appended in one commit, or not at all. The aggregates still decide for themselves;
+//! an operation asks each of them and puts their answers together, so that a task and the agent that holds it never
+//! disagree.
+
+mod claim_task;
+mod correct_agent;
+mod create_project;
+mod create_task;
+mod heartbeat;
+mod hold;
+mod move_task;
+mod post_message;
+mod quarantine_agent;
+mod reassign_task;
+mod register_agent;
+mod restart_agent;
+mod sign_off_agent;
+mod start_task;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+
+pub use claim_task::claim_task;
+pub use correct_agent::{CorrectAgent, correct_agent};
+pub use create_project::create_project;
+pub use create_task::{CreateTask, create_task};
+pub use heartbeat::heartbeat;
+pub use move_task::{MoveTask, move_task};
+pub use post_message::post_message;
+pub use quarantine_agent::quarantine_agent;
+pub use reassign_task::{ReassignTask, reassign_task};
+pub use register_agent::{RegisterAgent, change_profile, register_agent};
+pub use restart_agent::restart_agent;
+pub use sign_off_agent::sign_off_agent;
+pub use start_task::{StartTask, start_task};
+
+use crate::{
+    agent::{self, Agent},
+    aggregate::{Aggregate, Moment},
+    ids::{AgentId, ProjectId},
+    project,
+    recorded::{AnyEvent, StreamId},
+    reservation,
+    task::{self, Task},
+};
+
+/// One aggregate as it was loaded: which one, at which version, in which state.
+#[derive(Debug, PartialEq)]
+pub struct Entity<A: Aggregate> {
+    /// Which one.
+    pub id: A::Id,
+    /// How many events it is folded from.
+    pub version: u64,
+    /// The state they fold to.
+    pub state: Arc<A>,
+}
+
+impl<A: Aggregate> Clone for Entity<A> {
+    fn clone(&self) -> Self {
+        Self { id: self.id.clone(), version: self.version, state: Arc::clone(&self.state) }
+    }
+}
+
+impl<A: Aggregate> Deref for Entity<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.state
+    }
+}
+
+impl<A: Aggregate> Entity<A> {
+    /// An aggregate that does not exist yet.
+    pub fn new(id: A::Id) -> Self {
+        Self { id, version: 0, state: Arc::new(A::default()) }
+    }
+
+    /// The same one after `events`.
+    #[must_use]
+    pub fn after<'a>(&self, events: impl IntoIterator<Item = &'a A::Event>) -> Self {
+        let mut version = self.version;
+        let state = events.into_iter().fold((*self.state).clone(), |state, event| {
+            version += 1;
+            state.evolve(event)
+        });
+        Self { id: self.id.clone(), version, state: Arc::new(state) }
+    }
+}
+
+/// The events that one decision adds to one stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The stream.
+    pub stream: StreamId,
+    /// The project the events belong to.
+    pub project: Option<ProjectId>,
+    /// The events, in order.
+    pub events: Vec<AnyEvent>,
+}
+
+/// What an operation decided: the events of each stream, to be appended in one commit.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Decision {
+    changes: Vec<Change>,
+}
+
+impl Decision {
+    /// A decision that adds `events` to one aggregate.
+    pub fn of<A: Aggregate>(entity: &Entity<A>, project: Option<ProjectId>, events: Vec<A::Event>) -> Self
+    where
+        AnyEvent: From<A::Event>,
+    {
+        let mut decision = Self::default();
+        decision.add(entity, project, events);
+        decision
+    }
+
+    /// Adds events of one more aggregate, or more events of the same.
+    pub fn add<A: Aggregate>(&mut self, entity: &Entity<A>, project: Option<ProjectId>, events: Vec<A::Event>)
+    where
+        AnyEvent: From<A::Event>,
+    {
+        if events.is_empty() {
+            return;
+        }
+        let stream = StreamId::of::<A>(&entity.id);
+        let events = events.into_iter().map(AnyEvent::from);
+        match self.changes.iter_mut().find(|change| change.stream == stream) {
+            Some(change) => change.events.extend(events),
+            None => self.changes.push(Change { stream, project, events: events.collect() }),
+        }
+    }
+
+    /// The changes, stream by stream.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// The changes, stream by stream, to keep.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+
+    /// All events, in order.
+    pub fn events(&self) -> impl Iterator<Item = &AnyEvent> {
+        self.changes.iter().flat_map(|change| &change.events)
+    }
+}
+
+/// The agents an operation may have to ask: who acts, who holds the task, who is to get it.
+#[derive(Debug, Clone, Default)]
+pub struct Cast(BTreeMap<AgentId, Entity<Agent>>);
+
+impl Cast {
+    /// The agent known as `id`.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownAgent`] when it is not among them, or not registered.
+    pub fn agent(&self, id: AgentId) -> Result<&Entity<Agent>, Rejection> {
+        self.0.get(&id).filter(|agent| agent.registered().is_ok()).ok_or(Rejection::UnknownAgent(id))
+    }
+}
+
+impl FromIterator<Entity<Agent>> for Cast {
+    fn from_iter<I: IntoIterator<Item = Entity<Agent>>>(agents: I) -> Self {
+        Self(agents.into_iter().map(|agent| (agent.id, agent)).collect())
+    }
+}
+
+/// Why an operation is refused: by one of its aggregates, or because what it names is not there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A project refuses.
+    #[error(transparent)]
+    Project(#[from] project::Rejection),
+    /// An agent refuses.
+    #[error(transparent)]
+    Agent(#[from] agent::Rejection),
+    /// A task refuses.
+    #[error(transparent)]
+    Task(#[from] task::Rejection),
+    /// A name is taken.
+    #[error(transparent)]
+    Reservation(#[from] reservation::Rejection),
+    /// No such agent is registered.
+    #[error("there is no agent {0}")]
+    UnknownAgent(AgentId),
+    /// The task it is to be part of does not exist in the project.
+    #[error("there is no such parent task in the project")]
+    UnknownParent,
+}
+
+fn agent_project(agent: &Agent) -> Option<ProjectId> {
+    agent.registered().ok().map(|agent| agent.project)
+}
+
+fn task_project(task: &Task) -> Option<ProjectId> {
+    task.present().ok().map(|task| task.project)
+}
+
+impl Decision {
+    fn add_agent(&mut self, agent: &Entity<Agent>, events: Vec<agent::Event>) {
+        self.add(agent, agent_project(agent), events);
+    }
+
+    fn add_task(&mut self, task: &Entity<Task>, events: Vec<task::Event>) {
+        self.add(task, task_project(task), events);
+    }
+}
+
+/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work.
+fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
+    let Some(actor) = moment.actor.agent() else { return Ok(()) };
+    let agent = cast.agent(actor)?.registered()?;
+    agent.belongs_to(task.present()?.project)?;
+    Ok(agent.may_move(task.id)?)
+}

@@ -1,30 +1,478 @@
-//! A task.
+//! A task: a piece of work, from the inbox to done.
+//!
+//! State: `Absent → inbox → assigned → in_progress → review → done`, with `needs_approval`, `blocked` and `failed`
+//! beside the way and `canceled` at its end.
+//!
+//! Invariants:
+//! 1. The status moves only along the table in `transitions.rs`, and `canceled` is final.
+//! 2. An agent moves only what is assigned to it, and sends back only what is not.
+//! 3. In progress means held: by one agent, under one lease. A write that names a lease which is over is refused.
+//! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
+//!    blocked with a reason.
+//! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
+
+mod command;
 mod event;
+#[cfg(test)]
+mod tests;
+mod transitions;
 mod values;
-use crate::aggregate::{Aggregate, Moment};
-pub use event::*;
-use serde::*;
-pub use values::*;
-/// x
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement};
+pub use event::Event;
+pub use transitions::allowed_transitions;
+pub use values::{
+    Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, InvalidShape, MessageKind,
+    Priority, Status, TaskType, WorkPlan,
+};
+
+use crate::{
+    actor::{Actor, ActorKind},
+    agent::Assignee,
+    aggregate::{Aggregate, Moment},
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    values::Reason,
+};
+use transitions::{Mover, mover};
+
+/// A task, folded from its events.
+///
+/// ```
+/// use mc_domain::{
+///     actor::Actor,
+///     aggregate::{Aggregate, Moment},
+///     ids::ProjectId,
+///     task::{Command, Details, Move, Rejection, Status, Task, TaskType},
+///     values::Name,
+/// };
+///
+/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let project = ProjectId::new(uuid::Uuid::from_u128(1));
+/// let details = Details::titled("Write the blog post", TaskType::Content)?;
+/// let task = Task::fold(&Task::default().decide(Command::Create { project, details, parent: None }, &sofie)?);
+///
+/// let refused = task.decide(Command::Move(Move::to(Status::Done)), &sofie);
+/// assert!(matches!(refused, Err(Rejection::IllegalTransition { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Task {
-    /// x
+    /// Before its creation.
     #[default]
-    A,
+    Absent,
+    /// From its creation on.
+    Present(Box<Present>),
 }
-/// x
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Rejection {}
+
+/// What the rules read of a task that exists.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Present {
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// What it is about.
+    pub details: Details,
+    /// The task it is part of.
+    pub parent: Option<TaskId>,
+    /// Everyone it is assigned to.
+    pub assignees: BTreeSet<AgentId>,
+    /// Where it stands.
+    pub stage: Stage,
+    /// What will be done.
+    pub plan: Option<WorkPlan>,
+    /// The kinds of artifact handed in since the work was last sent back.
+    pub handed_in: BTreeSet<ArtifactKind>,
+    /// How often it was sent back.
+    pub review_cycles: u32,
+}
+
+/// Where a task stands, with what only that status knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stage {
+    /// Nobody has it yet.
+    Inbox,
+    /// Someone has it and has not begun.
+    Assigned,
+    /// An agent holds it.
+    InProgress(Hold),
+    /// The work is being judged.
+    Review,
+    /// It waits for a decision.
+    NeedsApproval {
+        /// Where it came from.
+        from: Status,
+    },
+    /// Work on it cannot go on.
+    Blocked,
+    /// The work did not succeed.
+    Failed,
+    /// The result is accepted.
+    Done,
+    /// It was called off.
+    Canceled,
+}
+
+/// An agent's hold on the task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Who works.
+    pub holder: AgentId,
+    /// Under which lease.
+    pub lease: LeaseId,
+}
+
+impl Stage {
+    /// The status by name.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Inbox => Status::Inbox,
+            Self::Assigned => Status::Assigned,
+            Self::InProgress(_) => Status::InProgress,
+            Self::Review => Status::Review,
+            Self::NeedsApproval { .. } => Status::NeedsApproval,
+            Self::Blocked => Status::Blocked,
+            Self::Failed => Status::Failed,
+            Self::Done => Status::Done,
+            Self::Canceled => Status::Canceled,
+        }
+    }
+}
+
 impl Aggregate for Task {
     const TYPE: &'static str = "task";
-    type Id = crate::ids::TaskId;
-    type Command = ();
+    type Id = TaskId;
+    type Command = Command;
     type Event = Event;
     type Rejection = Rejection;
-    fn decide(&self, _: (), _: &Moment) -> Result<Vec<Event>, Rejection> {
-        Ok(vec![])
+
+    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        match (self, command) {
+            (Self::Absent, Command::Create { project, details, parent }) => {
+                create(project, details, parent, moment)
+            }
+            (Self::Present(_), Command::Create { .. }) => Err(Rejection::AlreadyExists),
+            (
+                Self::Absent,
+                Command::Edit(_)
+                | Command::Claim(_)
+                | Command::Assign { .. }
+                | Command::Move(_)
+                | Command::Post(_),
+            ) => Err(Rejection::NotFound),
+            (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
+            (Self::Present(task), Command::Claim(by)) => task.claim(by, moment),
+            (Self::Present(task), Command::Assign { crew, reason }) => task.assign(crew, reason, moment),
+            (Self::Present(task), Command::Move(to)) => task.move_to(to, moment),
+            (Self::Present(task), Command::Post(message)) => task.post(message, moment),
+        }
     }
-    fn evolve(self, _: &Event) -> Self {
-        self
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (_, Event::Created { project, details, parent, .. }) => {
+                Self::Present(Box::new(Present::new(*project, details.clone(), *parent)))
+            }
+            (Self::Absent, _) => Self::Absent,
+            (Self::Present(mut task), event) => {
+                task.evolve(event);
+                Self::Present(task)
+            }
+        }
+    }
+}
+
+impl Task {
+    /// What the rules read of it.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] before its creation.
+    pub fn present(&self) -> Result<&Present, Rejection> {
+        match self {
+            Self::Absent => Err(Rejection::NotFound),
+            Self::Present(task) => Ok(task),
+        }
+    }
+
+    /// Where it stands, if it exists.
+    pub fn status(&self) -> Option<Status> {
+        self.present().ok().map(Present::status)
+    }
+}
+
+fn create(
+    project: ProjectId,
+    details: Details,
+    parent: Option<TaskId>,
+    moment: &Moment,
+) -> Result<Vec<Event>, Rejection> {
+    let by_agent = moment.actor.kind() == ActorKind::Agent;
+    if by_agent && details.budget > details.kind.default_budget() {
+        return Err(Rejection::OperatorOnly { what: "give a task more than its type's default budget" });
+    }
+    Ok(vec![Event::Created { project, details, parent, creator: moment.actor.clone(), at: moment.now }])
+}
+
+impl Present {
+    fn new(project: ProjectId, details: Details, parent: Option<TaskId>) -> Self {
+        Self {
+            project,
+            details,
+            parent,
+            assignees: BTreeSet::new(),
+            stage: Stage::Inbox,
+            plan: None,
+            handed_in: BTreeSet::new(),
+            review_cycles: 0,
+        }
+    }
+
+    /// Where it stands.
+    pub fn status(&self) -> Status {
+        self.stage.status()
+    }
+
+    /// Who holds it, while it is in progress.
+    pub fn hold(&self) -> Option<Hold> {
+        match self.stage {
+            Stage::InProgress(hold) => Some(hold),
+            _ => None,
+        }
+    }
+
+    fn edit(&self, details: Details, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        operator_only(moment, "edit a task")?;
+        match self.status() {
+            status if status.is_closed() => Err(Rejection::Closed { status }),
+            _ if self.details == details => Ok(vec![]),
+            _ => Ok(vec![Event::Edited { details }]),
+        }
+    }
+
+    fn claim(&self, by: Assignee, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if moment.actor != Actor::Agent(by.id()) {
+            return Err(Rejection::NotAssignee);
+        }
+        match self.stage {
+            Stage::Inbox => Ok(vec![Event::Claimed { agent: by.id(), at: moment.now }]),
+            Stage::Assigned | Stage::InProgress(_) if self.assignees.contains(&by.id()) => Ok(vec![]),
+            Stage::Assigned | Stage::InProgress(_) => {
+                Err(Rejection::AlreadyClaimed { by: self.assignees.clone() })
+            }
+            Stage::Review
+            | Stage::NeedsApproval { .. }
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => Err(self.illegal(Status::Assigned, ActorKind::Agent)),
+        }
+    }
+
+    /// Gives it to others. Whoever works on it and stays assigned is not interrupted; what is being judged or waits
+    /// for a decision stays where it is.
+    fn assign(&self, crew: Crew, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        operator_only(moment, "assign a task")?;
+        let Crew { assignees, .. } = crew;
+        let unchanged = assignees == self.assignees;
+        match self.stage {
+            Stage::Inbox if assignees.is_empty() => Ok(vec![]),
+            Stage::Assigned if assignees.is_empty() => self.move_to(Move::to(Status::Inbox), moment),
+            _ if assignees.is_empty() => Err(Rejection::NoAssignee),
+            Stage::Assigned if unchanged => Ok(vec![]),
+            Stage::InProgress(hold) if assignees.contains(&hold.holder) => {
+                Ok(self.assignees_changed(assignees, reason))
+            }
+            Stage::Review | Stage::NeedsApproval { .. } => Ok(self.assignees_changed(assignees, reason)),
+            Stage::Assigned => Ok(vec![self.assigned(assignees, reason, moment)]),
+            Stage::Inbox
+            | Stage::InProgress(_)
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => {
+                self.may_move(Status::Assigned, moment)?;
+                Ok(vec![self.assigned(assignees, reason, moment)])
+            }
+        }
+    }
+
+    fn assignees_changed(&self, assignees: BTreeSet<AgentId>, reason: Option<Reason>) -> Vec<Event> {
+        if assignees == self.assignees { vec![] } else { vec![Event::AssigneesChanged { assignees, reason }] }
+    }
+
+    fn assigned(&self, assignees: BTreeSet<AgentId>, reason: Option<Reason>, moment: &Moment) -> Event {
+        Event::Assigned { from: self.status(), assignees, reason, at: moment.now }
+    }
+
+    fn move_to(&self, to: Move, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.may_move(to.to, moment)?;
+        self.lease_holds(to.lease)?;
+        self.has_what_it_needs(&to)?;
+        let (from, at, reason) = (self.status(), moment.now, to.reason);
+        let event = match to.to {
+            Status::Inbox => Event::ReturnedToInbox { from, reason, at },
+            Status::Assigned => {
+                if to.crew.ready.is_empty() {
+                    return Err(Rejection::NoAssignee);
+                }
+                Event::Assigned { from, assignees: to.crew.assignees, reason, at }
+            }
+            Status::InProgress => {
+                let Hold { holder, lease } = to.crew.hold()?;
+                match (from, reason) {
+                    (Status::Review, Some(feedback)) => {
+                        let review_cycle = self.review_cycles.saturating_add(1);
+                        Event::SentBack { feedback, review_cycle, holder, lease, at }
+                    }
+                    (_, reason) => Event::Started { from, holder, lease, plan: to.plan, reason, at },
+                }
+            }
+            Status::Review if from == Status::InProgress => {
+                Event::Submitted { deliverable: to.deliverable, checklist: to.checklist, at }
+            }
+            Status::Review => Event::ReturnedToReview { from, reason, at },
+            Status::NeedsApproval => Event::HeldForApproval { from, reason, at },
+            Status::Blocked => match reason {
+                Some(reason) => Event::Blocked { from, reason, at },
+                None => return Err(missing(to.to, vec![Requirement::BlockedReason])),
+            },
+            Status::Failed => Event::Failed { from, reason, at },
+            Status::Done => Event::Completed { from, approved_by: moment.actor.clone(), note: reason, at },
+            Status::Canceled => Event::Canceled { from, reason, at },
+        };
+        Ok(vec![event])
+    }
+
+    /// Invariants 1 and 2.
+    fn may_move(&self, to: Status, moment: &Moment) -> Result<(), Rejection> {
+        let kind = moment.actor.kind();
+        let assigned = moment.actor.agent().is_some_and(|agent| self.assignees.contains(&agent));
+        match mover(self.status(), to, kind) {
+            None => Err(self.illegal(to, kind)),
+            Some(Mover::Claimer) => Err(Rejection::OperatorOnly { what: "assign a task; claim it instead" }),
+            Some(Mover::Assignee) if !assigned => Err(Rejection::NotAssignee),
+            Some(Mover::Reviewer) if assigned || !self.is_reviewed_by(moment) => Err(Rejection::NotReviewer),
+            Some(Mover::Human | Mover::System | Mover::Assignee | Mover::Reviewer) => Ok(()),
+        }
+    }
+
+    fn is_reviewed_by(&self, moment: &Moment) -> bool {
+        let reviewers = &self.details.reviewers;
+        reviewers.is_empty() || moment.actor.agent().is_some_and(|agent| reviewers.contains(&agent))
+    }
+
+    fn illegal(&self, to: Status, by: ActorKind) -> Rejection {
+        let from = self.status();
+        Rejection::IllegalTransition { from, to, by, allowed: allowed_transitions(from, by) }
+    }
+
+    /// Invariant 3.
+    fn lease_holds(&self, named: Option<LeaseId>) -> Result<(), Rejection> {
+        let current = self.hold().map(|hold| hold.lease);
+        if named.is_some() && named != current { Err(Rejection::LeaseLost { current }) } else { Ok(()) }
+    }
+
+    /// Invariant 4; the reason of a block is asked for where it is used.
+    fn has_what_it_needs(&self, to: &Move) -> Result<(), Rejection> {
+        let handed_in = |kind| self.handed_in.contains(&kind);
+        let needs = match (self.status(), to.to) {
+            (Status::Assigned, Status::InProgress) => {
+                vec![(Requirement::WorkPlan, to.plan.is_some() || self.plan.is_some())]
+            }
+            (Status::InProgress, Status::Review) => vec![
+                (Requirement::Deliverable, to.deliverable.is_some() || handed_in(ArtifactKind::Deliverable)),
+                (Requirement::ReviewChecklist, to.checklist.is_some() || handed_in(ArtifactKind::Checklist)),
+            ],
+            (Status::Review, Status::InProgress) => vec![(Requirement::Feedback, to.reason.is_some())],
+            _ => vec![],
+        };
+        let what: Vec<_> = needs.into_iter().filter(|(_, there)| !there).map(|(what, _)| what).collect();
+        if what.is_empty() { Ok(()) } else { Err(missing(to.to, what)) }
+    }
+
+    fn post(&self, message: Message, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        let Message { id, kind, content, artifacts, mut mentions, reply_to, lease } = message;
+        self.lease_holds(lease)?;
+        if kind == MessageKind::System && moment.actor.kind() != ActorKind::System {
+            return Err(Rejection::OperatorOnly { what: "speak for the system" });
+        }
+        if content.is_none() && artifacts.is_empty() {
+            return Err(Rejection::EmptyMessage);
+        }
+        if artifacts.len() > MAX_ARTIFACTS {
+            return Err(Rejection::TooManyArtifacts);
+        }
+        mentions.remove(&moment.actor);
+        let author = moment.actor.clone();
+        Ok(vec![Event::MessagePosted {
+            id,
+            kind,
+            author,
+            content,
+            artifacts,
+            mentions,
+            reply_to,
+            at: moment.now,
+        }])
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Created { .. } => {}
+            Event::Edited { details } => self.details = details.clone(),
+            Event::Claimed { agent, .. } => {
+                self.assignees = BTreeSet::from([*agent]);
+                self.stage = Stage::Assigned;
+            }
+            Event::Assigned { assignees, .. } => {
+                self.assignees = assignees.clone();
+                self.stage = Stage::Assigned;
+            }
+            Event::AssigneesChanged { assignees, .. } => self.assignees = assignees.clone(),
+            Event::ReturnedToInbox { .. } => {
+                self.assignees.clear();
+                self.stage = Stage::Inbox;
+            }
+            Event::Started { holder, lease, plan, .. } => {
+                self.plan = plan.clone().or(self.plan.take());
+                self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
+            }
+            Event::SentBack { holder, lease, review_cycle, .. } => {
+                self.handed_in.clear();
+                self.review_cycles = *review_cycle;
+                self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
+            }
+            Event::Submitted { .. } | Event::ReturnedToReview { .. } => self.stage = Stage::Review,
+            Event::HeldForApproval { from, .. } => self.stage = Stage::NeedsApproval { from: *from },
+            Event::Blocked { .. } => self.stage = Stage::Blocked,
+            Event::Failed { .. } => self.stage = Stage::Failed,
+            Event::Completed { .. } => self.stage = Stage::Done,
+            Event::Canceled { .. } => self.stage = Stage::Canceled,
+            Event::MessagePosted { artifacts, .. } => {
+                self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
+            }
+        }
+    }
+}
+
+impl Crew {
+    fn hold(self) -> Result<Hold, Rejection> {
+        match (self.ready.first(), self.lease) {
+            (Some(holder), Some(lease)) => Ok(Hold { holder: holder.id(), lease }),
+            _ => Err(Rejection::NoAssignee),
+        }
+    }
+}
+
+fn missing(to: Status, what: Vec<Requirement>) -> Rejection {
+    Rejection::Missing { to, what }
+}
+
+fn operator_only(moment: &Moment, what: &'static str) -> Result<(), Rejection> {
+    match moment.actor.kind() {
+        ActorKind::Agent => Err(Rejection::OperatorOnly { what }),
+        ActorKind::Human | ActorKind::System => Ok(()),
     }
 }

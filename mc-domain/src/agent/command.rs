@@ -1,0 +1,161 @@
+//! What may be asked of an agent, and why it may refuse.
+
+use super::values::{Ending, PauseReason, Profile, Status, Work};
+use crate::{
+    ids::{AgentId, ProjectId, TaskId},
+    money::Usd,
+    task::TaskType,
+    values::{Label, Name, Reason},
+};
+
+/// What may be asked of an agent.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Join a project, or come back to it: an agent that is known keeps its role, budgets and any imposed status.
+    Register {
+        /// The project.
+        project: ProjectId,
+        /// What it is and may do.
+        profile: Profile,
+        /// The agent that spawned it.
+        parent: Option<AgentId>,
+        /// What it was spawned for.
+        purpose: Option<Reason>,
+    },
+    /// Change what it is or may do.
+    ChangeProfile(Profile),
+    /// Show that it lives.
+    Heartbeat(Heartbeat),
+    /// Stop it, to be resumed later.
+    Pause {
+        /// On what ground.
+        reason: PauseReason,
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// Let it work again.
+    Resume {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// Let it finish its current task, and take no new one.
+    Drain {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// Stop it at once.
+    Quarantine {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// Take it out of service.
+    SignOff {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// Make it begin anew.
+    Restart {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// Set its record straight.
+    Correct(Corrections),
+    /// Begin to work on a task.
+    Engage(Work),
+    /// End its hold on a task.
+    Release {
+        /// The task.
+        task: TaskId,
+        /// What ended it.
+        ending: Ending,
+    },
+}
+
+/// A sign of life.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The session it speaks from, in its own words.
+    pub session_key: Option<Label>,
+    /// What went wrong since the last one.
+    pub error: Option<Reason>,
+}
+
+/// What an operator sets straight; what is not named stays as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Corrections {
+    /// Its status.
+    pub status: Option<Status>,
+    /// Its errors in a row.
+    pub error_streak: Option<u32>,
+    /// What it is to have spent today.
+    pub today_spend: Option<Usd>,
+}
+
+/// Why an agent refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// There is no such agent.
+    #[error("there is no such agent")]
+    NotFound,
+    /// Invariant 1: its status does not lead there.
+    #[error("{name} cannot go from {from} to {to}")]
+    IllegalStatus {
+        /// Who.
+        name: Name,
+        /// What it is.
+        from: Status,
+        /// What it was to become.
+        to: Status,
+        /// What it could become instead.
+        allowed: Vec<Status>,
+    },
+    /// Its status lets it take or move nothing.
+    #[error("{name} is {status}{}", because(.reason))]
+    NotActive {
+        /// Who.
+        name: Name,
+        /// What it is.
+        status: Status,
+        /// On what ground it is paused.
+        reason: Option<PauseReason>,
+    },
+    /// It works for another project.
+    #[error("{name} belongs to another project")]
+    OtherProject {
+        /// Who.
+        name: Name,
+    },
+    /// It does not accept such tasks.
+    #[error("{name} does not take {kind} tasks")]
+    TypeNotAccepted {
+        /// Who.
+        name: Name,
+        /// The type of the task.
+        kind: TaskType,
+    },
+    /// Invariant 2: it works on something else.
+    #[error("{name} already works on task {task}")]
+    Busy {
+        /// Who.
+        name: Name,
+        /// On what.
+        task: TaskId,
+    },
+    /// Invariant 4: an agent asked for more than it has.
+    #[error("an agent does not raise its own {what}")]
+    SelfPromotion {
+        /// What it asked for, comma-separated.
+        what: String,
+    },
+    /// An agent asked for what is the operator's, or another agent's.
+    #[error("only an operator may do this to {name}")]
+    OperatorOnly {
+        /// To whom.
+        name: Name,
+    },
+}
+
+#[expect(clippy::ref_option, reason = "thiserror passes fields by reference")]
+fn because(reason: &Option<PauseReason>) -> String {
+    reason.map(|reason| format!(" ({reason})")).unwrap_or_default()
+}

@@ -1,0 +1,73 @@
+//! Whether an agent works: its standing, and the table of moves between standings.
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{PauseReason, Status};
+
+/// Whether an agent works, with what only that status knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It works.
+    Active,
+    /// It is stopped, and may be resumed by who the ground allows.
+    Paused(PauseReason),
+    /// It finishes its current task.
+    Draining,
+    /// It is stopped at once.
+    Quarantined,
+    /// It said goodbye.
+    Offline,
+}
+
+impl Standing {
+    /// The status by name.
+    pub fn status(self) -> Status {
+        match self {
+            Self::Active => Status::Active,
+            Self::Paused(_) => Status::Paused,
+            Self::Draining => Status::Draining,
+            Self::Quarantined => Status::Quarantined,
+            Self::Offline => Status::Offline,
+        }
+    }
+
+    /// The ground of a pause.
+    pub fn pause_reason(self) -> Option<PauseReason> {
+        match self {
+            Self::Paused(reason) => Some(reason),
+            Self::Active | Self::Draining | Self::Quarantined | Self::Offline => None,
+        }
+    }
+}
+
+impl Status {
+    /// The standing that an operator's correction to this status gives.
+    pub(super) fn standing(self) -> Standing {
+        match self {
+            Self::Active => Standing::Active,
+            Self::Paused => Standing::Paused(PauseReason::Operator),
+            Self::Draining => Standing::Draining,
+            Self::Quarantined => Standing::Quarantined,
+            Self::Offline => Standing::Offline,
+        }
+    }
+}
+
+/// What an agent of this status may become by a command. Coming back from offline takes the agent itself: it
+/// registers or sends a heartbeat.
+///
+/// ```
+/// use mc_domain::agent::{Status, allowed_statuses};
+///
+/// assert_eq!(allowed_statuses(Status::Quarantined), [Status::Active, Status::Offline]);
+/// ```
+pub fn allowed_statuses(from: Status) -> &'static [Status] {
+    use Status::{Active, Draining, Offline, Paused, Quarantined};
+    match from {
+        Active => &[Paused, Draining, Quarantined, Offline],
+        Paused => &[Active, Quarantined, Offline],
+        Draining => &[Active, Paused, Quarantined, Offline],
+        Quarantined => &[Active, Offline],
+        Offline => &[],
+    }
+}

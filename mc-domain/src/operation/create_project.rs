@@ -1,0 +1,28 @@
+//! Creating a project: the project and its slug, which no other may have.
+
+use super::{Decision, Entity, Rejection};
+use crate::{
+    aggregate::{Aggregate, Moment},
+    project::{self, Profile, Project},
+    reservation::{self, Holder, Reservation},
+    values::Slug,
+};
+
+/// Creates `project` under `slug`, which `name` reserves.
+///
+/// # Errors
+/// - [`reservation::Rejection::Taken`] when another project has the slug.
+/// - [`project::Rejection::OperatorOnly`] for an agent.
+pub fn create_project(
+    project: &Entity<Project>,
+    name: &Entity<Reservation>,
+    slug: Slug,
+    profile: Profile,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let created = project.decide(project::Command::Create { slug, profile }, moment)?;
+    let reserved = name.decide(reservation::Command::Reserve(Holder::Project(project.id)), moment)?;
+    let mut decision = Decision::of(name, Some(project.id), reserved);
+    decision.add(project, Some(project.id), created);
+    Ok(decision)
+}

@@ -1,0 +1,58 @@
+//! Creating a task, and at once giving it to someone where that is asked.
+
+use std::collections::BTreeSet;
+
+use super::{Cast, Decision, Entity, Rejection, start_task::crew_named};
+use crate::{
+    agent::TypeRule,
+    aggregate::{Aggregate, Moment},
+    ids::AgentId,
+    project::{self, Project},
+    task::{self, Crew, Details, Task},
+};
+
+/// What is asked for with a new task.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CreateTask {
+    /// What it is about.
+    pub details: Details,
+    /// Who is to have it; nobody leaves it in the inbox.
+    pub assignees: BTreeSet<AgentId>,
+}
+
+/// Creates `task` in `project`, as part of `parent` where one is named.
+///
+/// # Errors
+/// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`Rejection::UnknownParent`] when the parent is not a task of the project.
+/// - [`Rejection::UnknownAgent`] or an agent's rejection when an assignee cannot take it.
+/// - [`task::Rejection::OperatorOnly`] when an agent assigns it, or gives it more than the default budget.
+pub fn create_task(
+    project: &Entity<Project>,
+    task: &Entity<Task>,
+    parent: Option<&Entity<Task>>,
+    wish: CreateTask,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    if **project == Project::Absent {
+        return Err(project::Rejection::NotFound.into());
+    }
+    if parent.is_some_and(|parent| !parent.present().is_ok_and(|parent| parent.project == project.id)) {
+        return Err(Rejection::UnknownParent);
+    }
+    let CreateTask { details, assignees } = wish;
+    let kind = details.kind;
+    for reviewer in &details.reviewers {
+        cast.agent(*reviewer)?.registered()?.belongs_to(project.id)?;
+    }
+    let create =
+        task::Command::Create { project: project.id, details, parent: parent.map(|parent| parent.id) };
+    let mut events = task.decide(create, moment)?;
+    if !assignees.is_empty() {
+        let ready = crew_named(&assignees, project.id, kind, TypeRule::Enforced, cast)?;
+        let assign = task::Command::Assign { crew: Crew { assignees, ready, lease: None }, reason: None };
+        events.extend(task.after(&events).decide(assign, moment)?);
+    }
+    Ok(Decision::of(task, Some(project.id), events))
+}

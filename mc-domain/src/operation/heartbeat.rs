@@ -1,0 +1,32 @@
+//! A heartbeat: a sign of life, and where it brings one error too many, the quarantine that follows.
+
+use super::{Decision, Entity, Rejection, quarantine_agent::block_work};
+use crate::{
+    agent::{self, Agent, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
+    aggregate::{Aggregate, Moment},
+    task::Task,
+    values::Reason,
+};
+
+/// Records a heartbeat of `agent`, which works on `task`.
+///
+/// # Errors
+/// [`agent::Rejection::NotFound`] when it is not registered.
+pub fn heartbeat(
+    agent: &Entity<Agent>,
+    task: Option<&Entity<Task>>,
+    heartbeat: Heartbeat,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let was = agent.status();
+    let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
+    let now = agent.after(&events);
+    let mut decision = Decision::default();
+    decision.add_agent(agent, events);
+    let quarantined = was != Some(Status::Quarantined) && now.status() == Some(Status::Quarantined);
+    if let Some(task) = task.filter(|_| quarantined) {
+        let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
+        block_work(&mut decision, task, &now, "was quarantined", note, Ending::Quarantined, moment)?;
+    }
+    Ok(decision)
+}

@@ -1,0 +1,50 @@
+//! Reassigning: giving a task to others, whoever has it now.
+
+use std::collections::BTreeSet;
+
+use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder, start_task::crew_named};
+use crate::{
+    actor::ActorKind,
+    agent::{Ending, TypeRule},
+    aggregate::{Aggregate, Moment},
+    ids::AgentId,
+    task::{self, Crew, Task},
+    values::Reason,
+};
+
+/// What is asked for with a reassignment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReassignTask {
+    /// Everyone who is to have it.
+    pub assignees: BTreeSet<AgentId>,
+    /// Why. With it, an operator sets the agents' accepted task types aside.
+    pub reason: Option<Reason>,
+}
+
+/// Gives `task` to others. From in_progress it returns to assigned and its holder is released, unless the holder is
+/// among them.
+///
+/// # Errors
+/// - [`Rejection::UnknownAgent`] or an agent's rejection when one of them cannot take it.
+/// - [`task::Rejection::NoAssignee`] when nobody is named and the task is past being nobody's.
+/// - [`task::Rejection::OperatorOnly`] for an agent.
+pub fn reassign_task(
+    task: &Entity<Task>,
+    wish: ReassignTask,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let ReassignTask { assignees, reason } = wish;
+    let present = task.present()?;
+    let rule = match moment.actor.kind() {
+        ActorKind::Human if reason.is_some() => TypeRule::Overridden,
+        ActorKind::Human | ActorKind::Agent | ActorKind::System => TypeRule::Enforced,
+    };
+    let newcomers = assignees.difference(&present.assignees).copied().collect();
+    crew_named(&newcomers, present.project, present.details.kind, rule, cast)?;
+    let crew = Crew { assignees, ready: vec![], lease: None };
+    let events = task.decide(task::Command::Assign { crew, reason }, moment)?;
+    let mut decision = Decision::default();
+    decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, moment)?;
+    Ok(decision)
+}

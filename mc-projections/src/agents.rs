@@ -18,7 +18,7 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use query::{AgentQuery, AgentSort};
-pub use view::{ActorId, ActorView, AgentBudgets, AgentView, STALE_GRACE, is_stale};
+pub use view::{ActorId, ActorView, AgentBudgets, AgentView, is_stale};
 
 use crate::projection::Projection;
 

@@ -13,6 +13,8 @@ pub mod board;
 pub mod dollars;
 pub mod history;
 pub mod instant;
+#[cfg(test)]
+mod laws;
 mod merge;
 pub mod messages;
 pub mod page;

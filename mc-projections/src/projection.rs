@@ -24,29 +24,3 @@ pub trait Projection: Default + Serialize + DeserializeOwned + Send + Sync + 'st
         state
     }
 }
-
-#[cfg(test)]
-pub(crate) mod laws {
-    //! The two laws, for the tests of every projection.
-
-    use std::fmt::Debug;
-
-    use super::*;
-
-    /// `fold(a ++ b) == resume(fold(a), b)`, and a serde round trip between any two facts changes nothing.
-    pub(crate) fn hold<P: Projection + PartialEq + Debug>(events: &[Recorded<AnyEvent>]) {
-        let whole = P::fold(events);
-        let mut resumed = P::default();
-        for event in events {
-            resumed = stored_and_read_back(&resumed);
-            resumed.apply(event);
-        }
-        assert_eq!(resumed, whole, "{} does not resume", P::NAME);
-        assert_eq!(stored_and_read_back(&whole), whole, "{} does not survive storage", P::NAME);
-    }
-
-    fn stored_and_read_back<P: Projection>(state: &P) -> P {
-        let json = serde_json::to_string(state).expect("a projection is JSON");
-        serde_json::from_str(&json).expect("a projection reads itself back")
-    }
-}

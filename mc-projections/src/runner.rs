@@ -152,26 +152,27 @@ impl Runner {
         }
     }
 
-    /// A damaged log stays damaged, and one that is shut down does not come back.
+    /// A log that does not answer is asked again, unless it was shut down; a damaged one stays damaged.
     fn is_final(&self, error: &StoreError) -> bool {
-        match error {
-            StoreError::Unavailable(_) => self.log.watch_head().has_changed().is_err(),
-            StoreError::Corrupt { .. }
-            | StoreError::Conflict { .. }
-            | StoreError::KeyReused { .. }
-            | StoreError::Invalid { .. }
-            | StoreError::Locked { .. }
-            | StoreError::NewerVersion { .. }
-            | StoreError::UnknownStore { .. } => true,
-        }
+        !matches!(error, StoreError::Unavailable(_)) || self.is_closed()
     }
 
     fn report(&self, error: StoreError, stopped: bool) {
-        tracing::error!(error = %Chain(&error), stopped, "the views cannot follow the log");
+        match (&error, stopped) {
+            (StoreError::Unavailable(_), true) if self.is_closed() => {
+                tracing::debug!("the log is closed, and the views stay as they are");
+            }
+            (_, true) => tracing::error!(error = %Chain(&error), "the views stop following the log"),
+            (_, false) => tracing::warn!(error = %Chain(&error), "the views ask the log again"),
+        }
         self.progress.send_modify(|progress| {
             progress.trouble = Some(Arc::new(error));
             progress.stopped = stopped;
         });
+    }
+
+    fn is_closed(&self) -> bool {
+        self.log.watch_head().has_changed().is_err()
     }
 }
 

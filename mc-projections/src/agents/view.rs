@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::{Actor, ActorKind},
-    agent::{PauseReason, Role, Status},
+    agent::{PauseReason, Role, STALE_AFTER, Status},
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     task::TaskType,
     values::{Label, Name, Reason},
@@ -15,10 +15,7 @@ use serde::Serialize;
 use super::{Agents, Row};
 use crate::{dollars::Dollars, instant::Millis};
 
-/// How much longer than its own interval an agent may be silent before it is stale: five minutes.
-pub const STALE_GRACE: TimeDelta = TimeDelta::minutes(5);
-
-/// Whether an agent that should be alive has been silent for longer than [`STALE_GRACE`] beyond the interval it
+/// Whether an agent that should be alive has been silent for longer than [`STALE_AFTER`] beyond the interval it
 /// declared. `last_sign` is the latest of its heartbeats, its registration and its returns from offline.
 pub fn is_stale(
     status: Status,
@@ -28,7 +25,7 @@ pub fn is_stale(
 ) -> bool {
     let interval = TimeDelta::seconds(heartbeat_interval_secs.into());
     match status {
-        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > interval + STALE_GRACE,
+        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > interval + STALE_AFTER,
         Status::Paused | Status::Quarantined | Status::Offline => false,
     }
 }

@@ -30,6 +30,9 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<AgentId>, names: 
             format!("{agent} reported an error{} ({error_streak} in a row)", because(Some(error)))
         }
         Event::HeartbeatRecorded { error: None, .. } => format!("{agent} showed that it lives"),
+        Event::Paused { reason: PauseReason::Operator, note: None } if on.itself => {
+            format!("{agent} finished its work and is paused")
+        }
         Event::Paused { reason, note } => on.imposed("paused", ground(*reason), note.as_ref()),
         Event::Resumed { note, .. } => on.imposed("resumed", "", note.as_ref()),
         Event::DrainStarted { note } => on.imposed("drained", " after its current task", note.as_ref()),

@@ -9,6 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use mc_domain::words;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -39,47 +40,7 @@ pub enum InvalidCursor {
     OtherQuestion,
 }
 
-/// A closed list of words of a query parameter: printed as the REST contract writes them, read in any case.
-macro_rules! parameter {
-    (
-        $(#[$doc:meta])*
-        $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
-    ) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            /// Every value, in order.
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
-
-            /// The word for it.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)+
-                }
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = mc_domain::values::InvalidText;
-
-            fn from_str(text: &str) -> Result<Self, Self::Err> {
-                const WORDS: &str = concat!($($word, ", ",)+);
-                Self::ALL
-                    .iter()
-                    .copied()
-                    .find(|value| value.as_str().eq_ignore_ascii_case(text))
-                    .ok_or(mc_domain::values::InvalidText::NotOneOf(WORDS.split_at(WORDS.len() - 2).0))
-            }
-        }
-    };
-}
-pub(crate) use parameter;
-
-parameter! {
+words! {
     /// Which end of a list comes first.
     Order {
         /// The smallest or oldest.

@@ -22,11 +22,11 @@ use mc_store::{codec, log::MAX_PAGE_EVENTS};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::{App, created},
     extract::etag,
     problem::Problem,
     refusal,
     routes::agents::heartbeat_answer,
+    state::{App, created},
 };
 
 /// How far back in a thread a message that was just posted is looked for.
@@ -60,12 +60,7 @@ pub enum Reply {
 
 impl Reply {
     /// The response, as of `position`: the views as they are for a first answer, folded anew for a repeated one.
-    pub(crate) async fn render(
-        &self,
-        app: &App,
-        position: u64,
-        replayed: bool,
-    ) -> Result<Response, Problem> {
+    pub(crate) async fn render(&self, app: &App, position: u64, replayed: bool) -> Result<Response, Problem> {
         app.projected().wait_for(position).await.map_err(|stopped| refusal::stopped(&stopped))?;
         match self {
             Self::Created(shown) => {
@@ -89,11 +84,16 @@ impl Shown {
 
     async fn render(self, app: &App, position: u64, replayed: bool) -> Result<Response, Problem> {
         let then = if replayed { Some(Then::fold(self, app, position).await?) } else { None };
-        app.projected().read(|views| self.entity(app, views, then.as_ref()))
+        app.projected().read(|views| Ok(self.entity(app, views, then.as_ref())?.1))
     }
 
-    /// The entity with its entity tag: as the views know it, or as it was.
-    pub(crate) fn entity(self, app: &App, views: &Views, then: Option<&Then>) -> Result<Response, Problem> {
+    /// The entity with its version: as the views know it, or as it was.
+    pub(crate) fn entity(
+        self,
+        app: &App,
+        views: &Views,
+        then: Option<&Then>,
+    ) -> Result<(u64, Response), Problem> {
         match self {
             Self::Project(id) => {
                 let projects = then.map_or(&views.projects, |then| &then.projects);
@@ -163,15 +163,15 @@ async fn posted(app: &App, task: TaskId, message: MessageId, position: u64) -> R
         events
             .iter()
             .filter_map(|event| messages::message(event, &views.agents))
-            .find(|view| view.id == message.uuid())
+            .find(|view| view.id == message)
     });
     let view = view.ok_or_else(|| Problem::not_found("message", message))?;
     Ok(created(Json(view).into_response(), &format!("/api/tasks/{task}/messages")))
 }
 
 /// A response with the entity tag of the version it shows.
-fn tagged(version: u64, body: impl IntoResponse) -> Response {
+fn tagged(version: u64, body: impl IntoResponse) -> (u64, Response) {
     let mut response = body.into_response();
     response.headers_mut().insert(header::ETAG, etag(version));
-    response
+    (version, response)
 }

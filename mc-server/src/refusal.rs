@@ -1,15 +1,18 @@
 //! What a refusal says over HTTP: every rule has its problem, by exhaustive matches, so a new rule asks for one.
 
 use mc_domain::{
-    agent, ids::AgentId, operation::Rejection, project, reservation,
+    agent,
+    ids::AgentId,
+    operation::Rejection,
+    project, reservation,
     task::{self, Requirement},
 };
 use mc_projections::{runner::Stopped, views::Views};
 use serde_json::json;
 
 use crate::{
-    app::Refused,
     problem::{FieldError, Kind, Problem},
+    state::Refused,
 };
 
 /// The problem that answers a refused write; the views give names to those it is about.

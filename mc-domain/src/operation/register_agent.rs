@@ -52,6 +52,7 @@ pub fn register_agent(
 /// # Errors
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the new name.
 /// - [`agent::Rejection::SelfPromotion`] when an agent asks for more than it has.
+/// - [`agent::Rejection::OperatorOnly`] when an agent changes another.
 pub fn change_profile(
     project: ProjectId,
     agent: &Entity<Agent>,
@@ -59,6 +60,10 @@ pub fn change_profile(
     profile: Profile,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
+    if moment.actor.agent().is_some_and(|actor| actor != agent.id) {
+        let name = agent.registered()?.profile.name.clone();
+        return Err(agent::Rejection::OperatorOnly { name }.into());
+    }
     let changed = agent.decide(agent::Command::ChangeProfile(profile), moment)?;
     let mut decision = Decision::default();
     if let Some((old, new)) = names {

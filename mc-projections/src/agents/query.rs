@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Role, Status},
     ids::{AgentId, ProjectId},
+    words,
 };
 
 use super::{AgentView, Agents};
-use crate::page::{Cut, InvalidCursor, Key, Order, Page, Place, parameter};
+use crate::page::{Cut, InvalidCursor, Key, Order, Page, Place};
 
-parameter! {
+words! {
     /// What agents can be sorted by.
     AgentSort {
         /// When they joined; the default, newest first.

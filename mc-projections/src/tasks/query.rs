@@ -5,6 +5,7 @@ use mc_domain::{
     ids::{AgentId, ProjectId},
     task::{Priority, Status, TaskType},
     values::Label,
+    words,
 };
 use uuid::Uuid;
 
@@ -12,10 +13,10 @@ use super::{Row, TaskView, Tasks};
 use crate::{
     agents::Agents,
     merge::merged,
-    page::{Cut, InvalidCursor, Key, Order, Page, Place, parameter},
+    page::{Cut, InvalidCursor, Key, Order, Page, Place},
 };
 
-parameter! {
+words! {
     /// What tasks can be sorted by.
     TaskSort {
         /// When they were created; the default, newest first.

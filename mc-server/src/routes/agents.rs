@@ -12,13 +12,13 @@ use mc_domain::{
     agent::{Agent, Caps, Command, Corrections, Directive, Heartbeat, PauseReason, Profile, Role, Status},
     aggregate::Aggregate,
     ids::{AgentId, TaskId},
+    money::Usd,
     operation::{
-        CorrectAgent, Decision, Entity, RegisterAgent, change_profile, correct_agent, heartbeat, quarantine_agent,
-        register_agent, restart_agent, sign_off_agent,
+        CorrectAgent, Decision, Entity, RegisterAgent, change_profile, correct_agent, heartbeat,
+        quarantine_agent, register_agent, restart_agent, sign_off_agent,
     },
     project::Project,
     reservation::{Key, Reservation},
-    money::Usd,
     task::{self, Task, TaskType},
     values::{Label, Name, Reason},
 };
@@ -345,6 +345,19 @@ pub async fn restart(
     .await
 }
 
+/// A decision about an agent, the task it works on, and why.
+trait Decide:
+    Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Call) -> Result<Decision, Refused> + Send + Sync
+{
+}
+
+impl<D> Decide for D where
+    D: Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Call) -> Result<Decision, Refused>
+        + Send
+        + Sync
+{
+}
+
 /// What an operator does to one agent, and with it to the task it works on.
 async fn command(
     app: App,
@@ -352,7 +365,7 @@ async fn command(
     agent: String,
     condition: IfMatch,
     body: Body<Because>,
-    decide: impl Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Call) -> Result<Decision, Refused> + Send,
+    decide: impl Decide,
 ) -> Result<Response, Problem> {
     let id = app.read(|views| scope.agent(views, &agent)).await??;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
@@ -483,7 +496,8 @@ impl AgentChanges {
         if let Some(Some(named)) = self.current_task_id
             && work != Some(named)
         {
-            let message = "an agent gets a task by starting it; only null is possible here, to take its task away";
+            let message =
+                "an agent gets a task by starting it; only null is possible here, to take its task away";
             return Err(Problem::invalid_field("currentTaskId", message).into());
         }
         let clear_task = self.current_task_id == Some(None);

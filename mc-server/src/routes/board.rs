@@ -1,8 +1,16 @@
 //! `/api/board` and `/api/activity`: what operators look at first.
 
-use axum::{Json, extract::State, http::Uri, response::{IntoResponse, Response}};
+use axum::{
+    Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
 use mc_domain::{actor::Actor, values::Name};
-use mc_projections::{activity::ActivityQuery, board::{BoardQuery, board}};
+use mc_projections::{
+    activity::ActivityQuery,
+    board::{BoardQuery, board},
+};
 use serde::Deserialize;
 
 use super::{history_problem, listed};

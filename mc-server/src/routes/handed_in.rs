@@ -130,7 +130,8 @@ mod tests {
         let text = read::<Deliverable>(json!("done")).unwrap();
         assert_eq!(read::<Deliverable>(json!({ "content": "done" })), Ok(text.clone()));
         assert_eq!(read::<Deliverable>(json!({ "summary": "done", "name": "Deliverable" })), Ok(text));
-        for bad in [json!(""), json!({}), json!({ "content": "a", "url": "b" }), json!({ "x": 1 }), json!(7)] {
+        for bad in [json!(""), json!({}), json!({ "content": "a", "url": "b" }), json!({ "x": 1 }), json!(7)]
+        {
             assert!(read::<Deliverable>(bad).is_err());
         }
     }

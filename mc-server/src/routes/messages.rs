@@ -14,7 +14,11 @@ use mc_projections::{history::HistoryQuery, page::Order, views::Views};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{handed_in::Attached, history_problem, listed, tasks::{cast, project_of}};
+use super::{
+    handed_in::Attached,
+    history_problem, listed,
+    tasks::{cast, project_of},
+};
 use crate::{
     answer::Reply,
     extract::{Body, IfMatch, Path, Query},
@@ -134,7 +138,12 @@ impl From<History> for HistoryQuery {
 
 impl NewMessage {
     /// Those who are named in `mentions`, which must exist, and those who are named in the text, where they do.
-    fn mentioned(&self, views: &Views, project: ProjectId, operator: &Name) -> Result<BTreeSet<Actor>, Problem> {
+    fn mentioned(
+        &self,
+        views: &Views,
+        project: ProjectId,
+        operator: &Name,
+    ) -> Result<BTreeSet<Actor>, Problem> {
         if self.mentions.len() > MAX_MENTIONS {
             return Err(Problem::invalid_field("mentions", format!("must be at most {MAX_MENTIONS}")));
         }
@@ -143,7 +152,8 @@ impl NewMessage {
             false => lookup::agent(views, name, Some(project)).map(Actor::Agent),
         };
         let named = self.mentions.iter().enumerate().map(|(index, name)| {
-            find(name.trim_start_matches('@')).map_err(|unknown| unknown.in_field(&format!("mentions[{index}]")))
+            find(name.trim_start_matches('@'))
+                .map_err(|unknown| unknown.in_field(&format!("mentions[{index}]")))
         });
         let text = self.content.as_ref().map_or("", |content| content.as_str());
         let in_text = at_names(text).take(MAX_MENTIONS).filter_map(|name| find(name).ok());

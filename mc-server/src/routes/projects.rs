@@ -1,6 +1,7 @@
 //! `/api/projects`: the workspaces.
 
 use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::aggregate::Aggregate;
 use mc_domain::{
     ids::ProjectId,
     operation::{Decision, create_project},
@@ -8,7 +9,6 @@ use mc_domain::{
     reservation::{Key, Reservation},
     values::{Name, Slug, Text},
 };
-use mc_domain::aggregate::Aggregate;
 use mc_projections::{dollars::Dollars, page::Order};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -69,10 +69,8 @@ pub async fn list(
     uri: Uri,
     Query(query): Query<ListProjects>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| {
-        listed(&uri, views.projects.list(query.order, query.limit, query.cursor.as_deref()))
-    })
-    .await
+    app.answer(|views| listed(&uri, views.projects.list(query.order, query.limit, query.cursor.as_deref())))
+        .await
 }
 
 /// `GET /api/projects/{project}`: one project, by id or slug.

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use axum::{
-    extract::State,
-    http::Uri,
-    response::Response,
-};
+use axum::{extract::State, http::Uri, response::Response};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
@@ -32,8 +28,9 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    given, listed, shown,
+    given,
     handed_in::{Deliverable, Plan, ReviewChecklist},
+    listed, shown,
 };
 use crate::{
     answer::{Reply, Shown},
@@ -388,9 +385,8 @@ fn check_labels(labels: Option<&BTreeSet<Label>>) -> Result<(), Problem> {
 
 /// Everyone a change of this task may have to ask: who is assigned and who holds it.
 fn concerned(task: &Entity<Task>) -> BTreeSet<AgentId> {
-    let present = task.present();
-    let hold = present.ok().and_then(task::Present::hold).map(|hold| hold.holder);
-    present.map(|task| task.assignees.clone()).unwrap_or_default().into_iter().chain(hold).collect()
+    let Ok(present) = task.present() else { return BTreeSet::new() };
+    present.assignees.iter().copied().chain(present.hold().map(|hold| hold.holder)).collect()
 }
 
 /// The agents of these ids, and the one that acts.

@@ -235,6 +235,7 @@ macro_rules! words {
 pub(crate) use words;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -236,6 +236,7 @@ macro_rules! words {
 pub use words;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -27,7 +27,7 @@ pub use claim_task::claim_task;
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
-pub use heartbeat::heartbeat;
+pub use heartbeat::{directives, heartbeat};
 pub use move_task::{MoveTask, move_task};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
@@ -230,6 +230,29 @@ impl Decision {
 
     fn add_task(&mut self, task: &Entity<Task>, events: Vec<task::Event>) {
         self.add(task, task_project(task), events);
+    }
+}
+
+/// An agent acts for itself only; operators and workers act for any.
+fn acts_for_itself(agent: &Entity<Agent>, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.agent() {
+        Some(actor) if actor != agent.id => {
+            Err(agent::Rejection::OperatorOnly { name: agent.registered()?.profile.name.clone() }.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What `agent` works on, which must be the task at hand: its hold cannot be ended behind the task's back.
+fn work_of<'a>(
+    agent: &Entity<Agent>,
+    task: Option<&'a Entity<Task>>,
+) -> Result<Option<&'a Entity<Task>>, Rejection> {
+    let registered = agent.registered()?;
+    let Some(work) = registered.work else { return Ok(None) };
+    match task.filter(|task| task.id == work.task) {
+        Some(task) => Ok(Some(task)),
+        None => Err(agent::Rejection::Busy { name: registered.profile.name.clone(), task: work.task }.into()),
     }
 }
 

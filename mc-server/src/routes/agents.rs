@@ -14,7 +14,7 @@ use mc_domain::{
     ids::{AgentId, TaskId},
     money::Usd,
     operation::{
-        CorrectAgent, Decision, Entity, RegisterAgent, change_profile, correct_agent, heartbeat,
+        CorrectAgent, Decision, Entity, RegisterAgent, change_profile, correct_agent, directives, heartbeat,
         quarantine_agent, register_agent, restart_agent, sign_off_agent,
     },
     project::Project,
@@ -264,9 +264,10 @@ pub async fn beat(
             let decision = sign_off_agent(&agent, task.as_ref(), sign.error.clone(), &call.moment)?;
             return Ok((decision, Reply::Heartbeat(id, vec![])));
         }
-        let (decision, directives) = heartbeat(&agent, task.as_ref(), sign.clone(), &call.moment)?;
+        let decision = heartbeat(&agent, task.as_ref(), sign.clone(), &call.moment)?;
         app.hear(id, call.moment.now);
-        Ok((decision, Reply::Heartbeat(id, directives)))
+        let told = directives(&agent, &decision);
+        Ok((decision, Reply::Heartbeat(id, told)))
     })
     .await
 }

@@ -1,5 +1,6 @@
 //! The program as a whole: what it prints, where, and how it ends.
 #![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 use std::{
     io::{BufRead, BufReader, Read},

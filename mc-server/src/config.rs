@@ -47,7 +47,7 @@ impl ServeOptions {
 /// Where the log is kept; for every command that works on it.
 #[derive(Debug, Clone, Args)]
 pub struct StoreOptions {
-    /// Where the log is kept: sqlite:<path>, or memory: for one that ends with the process.
+    /// Where the log is kept: sqlite:PATH, or memory: for one that ends with the process.
     #[arg(
         long,
         env = "MC_STORE",

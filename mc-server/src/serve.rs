@@ -6,7 +6,7 @@ mod tests;
 use std::{
     future::Future,
     io::{self, Write},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -208,9 +208,14 @@ fn warn_of_exposure(address: SocketAddr) {
 }
 
 fn greeting(address: SocketAddr, store: &str) -> String {
-    format!(
-        "Mission Control listens on http://{address} (store {store}). Try: curl http://{address}/api/tasks"
-    )
+    // The address of every interface is none that a client can ask.
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { bracketed(address.ip()) };
+    let url = format!("http://{host}:{}", address.port());
+    format!("Mission Control listens on http://{address} (store {store}). Try: curl {url}/api/tasks")
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
 }
 
 /// The signals that end the server.

@@ -17,7 +17,7 @@ pub(super) fn start(options: &LogOptions) {
         .log_internal_errors(false);
     let started = match options.format {
         LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_span_list(false).try_init(),
     };
     // It has started before, in a test of this process.
     let _ = started;

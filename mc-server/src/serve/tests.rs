@@ -104,3 +104,15 @@ async fn a_store_that_cannot_be_opened_ends_the_server() {
     let error = serve_until(&options(&held), std::future::pending(), |_| {}).await.unwrap_err();
     assert!(matches!(error, ServeError::Store { source: StoreError::Locked { .. }, .. }));
 }
+
+#[test]
+fn the_greeting_shows_an_address_that_can_be_asked() {
+    for (address, url) in [
+        ("127.0.0.1:3000", "curl http://127.0.0.1:3000/api/tasks"),
+        ("0.0.0.0:80", "curl http://127.0.0.1:80/api/tasks"),
+        ("[::1]:3000", "curl http://[::1]:3000/api/tasks"),
+    ] {
+        let line = greeting(address.parse().unwrap(), "memory:");
+        assert!(line.ends_with(url) && line.contains(&format!("http://{address} ")), "{line}");
+    }
+}

@@ -1,9 +1,12 @@
 //! The edge of Mission Control: REST, command line and workers. Thin: it parses, asks the rules, and renders.
 
+pub mod cli;
+pub mod config;
 pub mod events;
 pub mod extract;
 pub mod health;
 pub mod layers;
 pub mod problem;
 pub mod routes;
+pub mod serve;
 pub mod state;

@@ -18,7 +18,7 @@ use crate::{
     health::{self, Health},
     layers::{self, HostPolicy},
     problem::{self, Excerpt, Kind, Problem},
-    state::App,
+    state::Recovered,
 };
 
 /// The routes that answer from the moment the server listens, also while it recovers.
@@ -33,7 +33,7 @@ fn early() -> Vec<Route<Health>> {
 }
 
 /// The routes of the recovered server.
-fn recovered() -> Vec<Route<App>> {
+fn recovered() -> Vec<Route<Recovered>> {
     vec![get("/api/events", events::follow)]
 }
 
@@ -82,9 +82,9 @@ pub struct Gate(Arc<OnceLock<Router>>);
 
 impl Gate {
     /// Lets the requests through to the recovered server.
-    pub fn open(&self, app: App) {
+    pub fn open(&self, state: Recovered) {
         // Opened twice, the first server stays: requests may be in it already.
-        let _ = self.0.set(router(recovered()).with_state(app));
+        let _ = self.0.set(router(recovered()).with_state(state));
     }
 
     async fn pass(self, request: Request) -> Response {
@@ -102,9 +102,9 @@ pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
 }
 
 /// The whole interface of a recovered server, for tests.
-pub fn recovered_service(app: App) -> Router {
-    let (health, gate) = (app.health.clone(), Gate::default());
-    gate.open(app);
+pub fn recovered_service(state: Recovered) -> Router {
+    let (health, gate) = (state.health.clone(), Gate::default());
+    gate.open(state);
     service(health, gate, HostPolicy::new(true, &[]))
 }
 

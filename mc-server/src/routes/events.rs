@@ -4,7 +4,7 @@ use axum::{extract::State, http::HeaderMap, response::Response};
 use mc_domain::ids::ProjectId;
 use serde::Deserialize;
 
-use crate::{extract::Query, problem::Problem, state::App};
+use crate::{events::EventStreams, extract::Query, problem::Problem};
 
 /// Where to start, and of which project.
 #[derive(Debug, Deserialize)]
@@ -18,12 +18,12 @@ pub struct Follow {
 ///
 /// Problems: `malformed-header`, `malformed-query`, `not-found`, `too-many-streams`.
 pub async fn follow(
-    State(app): State<App>,
+    State(streams): State<EventStreams>,
     Query(follow): Query<Follow>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let project =
         follow.project.map(|id| id.parse::<ProjectId>().map_err(|_| Problem::not_found("project", id)));
-    let start = app.streams.start(&headers, follow.after)?;
-    app.streams.open(start, project.transpose()?)
+    let start = streams.start(&headers, follow.after)?;
+    streams.open(start, project.transpose()?)
 }

@@ -25,6 +25,43 @@ use crate::{
 /// How many of the latest news are found without reading the log.
 pub const MAX_RECENT: usize = 5_000;
 
+/// Every type that news can be filtered by: the aggregates, and the names of their events.
+pub const TYPES: &[&str] = &[
+    "project",
+    "agent",
+    "task",
+    "project.created",
+    "project.edited",
+    "agent.registered",
+    "agent.profile_changed",
+    "agent.heartbeat_recorded",
+    "agent.paused",
+    "agent.resumed",
+    "agent.drain_started",
+    "agent.quarantined",
+    "agent.signed_off",
+    "agent.signed_on",
+    "agent.restarted",
+    "agent.restart_delivered",
+    "agent.corrected",
+    "task.created",
+    "task.edited",
+    "task.claimed",
+    "task.assigned",
+    "task.assignees_changed",
+    "task.returned_to_inbox",
+    "task.started",
+    "task.submitted",
+    "task.sent_back",
+    "task.returned_to_review",
+    "task.held_for_approval",
+    "task.blocked",
+    "task.failed",
+    "task.completed",
+    "task.canceled",
+    "task.message_posted",
+];
+
 /// The latest news.
 ///
 /// ```
@@ -60,7 +97,7 @@ struct News {
 pub struct ActivityQuery {
     /// Of this project.
     pub project: Option<ProjectId>,
-    /// Of one of these types: names of events such as `task.claimed`, or of aggregates such as `task`.
+    /// Of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
     pub kind: Vec<String>,
     /// By one of these.
     pub actor: Vec<Actor>,

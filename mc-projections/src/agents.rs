@@ -88,6 +88,17 @@ impl Agents {
         self.by_name.values().filter_map(move |names| names.get(&name).copied())
     }
 
+    /// The agents meant by a path or a parameter: an identity, or a name in `project` or else in any. Several only
+    /// when a name is used in more than one project and none is given.
+    pub fn find(&self, id_or_name: &str, project: Option<ProjectId>) -> Vec<AgentId> {
+        let by_id = id_or_name.parse().ok().filter(|id| self.rows.contains_key(id));
+        match (by_id, project) {
+            (Some(id), _) => vec![id],
+            (None, Some(project)) => self.named(project, id_or_name).into_iter().collect(),
+            (None, None) => self.named_anywhere(id_or_name).collect(),
+        }
+    }
+
     /// The name of an agent.
     pub fn name(&self, id: AgentId) -> Option<&Name> {
         self.rows.get(&id).map(|row| &row.profile.name)

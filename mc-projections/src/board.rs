@@ -196,3 +196,87 @@ impl Row {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use mc_domain::{
+        actor::Actor,
+        agent::{self, Role},
+        task::{Details, Event},
+        values::Name,
+    };
+
+    use super::*;
+    use crate::script::Script;
+
+    fn project() -> ProjectId {
+        ProjectId::new(uuid::Uuid::from_u128(1))
+    }
+
+    fn create(script: &mut Script, number: u128, priority: u32) -> TaskId {
+        let priority = Priority::try_from(priority).unwrap();
+        let details = Details { priority, ..Details::titled("Guide", TaskType::Docs).unwrap() };
+        let creator = Actor::Human(Name::new("Sofie").unwrap());
+        script.task(number, |at| Event::Created { project: project(), details, parent: None, creator, at })
+    }
+
+    fn block(script: &mut Script, number: u128) {
+        let reason = Reason::new("no brief").unwrap();
+        script.task(number, |at| Event::Blocked { from: Status::Inbox, reason, at });
+    }
+
+    fn ids(column: &ColumnView<'_>) -> Vec<TaskId> {
+        column.cards.iter().map(|card| card.id).collect()
+    }
+
+    #[test]
+    fn open_columns_start_with_what_is_urgent_and_closed_ones_with_what_came_last() {
+        let mut script = Script::new();
+        let tasks: Vec<_> =
+            [3, 1, 3, 3].into_iter().zip(1..).map(|(p, n)| create(&mut script, n, p)).collect();
+        for number in [3, 4] {
+            script.task(number, |at| Event::Canceled { from: Status::Inbox, reason: None, at });
+        }
+        let views = script.views();
+        let query = BoardQuery { project: Some(project()), all_columns: true, ..BoardQuery::default() };
+        let shown = board(&views, &query, script.now());
+        assert_eq!(ids(&shown.columns[0]), [tasks[1], tasks[0]]);
+        assert_eq!(ids(&shown.columns[8]), [tasks[3], tasks[2]]);
+        let one = board(&views, &BoardQuery { cards_per_column: 1, ..query }, script.now());
+        assert_eq!((one.columns[0].cards.len(), one.columns[0].count), (1, 2));
+    }
+
+    #[test]
+    fn a_card_says_who_has_it_how_long_and_why_it_is_stuck() {
+        let mut script = Script::new();
+        let profile = agent::Profile::new(Name::new("Scout").unwrap(), Role::Intern);
+        let scout = script.agent(1, |at| agent::Event::Registered {
+            project: project(),
+            profile,
+            parent: None,
+            purpose: None,
+            at,
+        });
+        create(&mut script, 1, 3);
+        script.task(1, |at| Event::Claimed { agent: scout, at });
+        let blocked_at = script.now();
+        block(&mut script, 1);
+        let views = script.views();
+        let shown = board(&views, &BoardQuery::default(), blocked_at + TimeDelta::minutes(2));
+        let card = &shown.columns[5].cards[0];
+        assert_eq!((card.assignees[0].name.as_ref(), card.age_secs), ("Scout", 120));
+        assert_eq!(card.blocked_reason.map(Reason::as_str), Some("no brief"));
+        assert_eq!(shown.counts[&Status::Blocked], 1);
+    }
+
+    #[test]
+    fn tasks_of_other_projects_are_not_on_the_board() {
+        let mut script = Script::new();
+        create(&mut script, 1, 3);
+        let views = script.views();
+        let other = BoardQuery { project: Some(uuid::Uuid::from_u128(2).into()), ..BoardQuery::default() };
+        let shown = board(&views, &other, script.now());
+        assert!(shown.columns.iter().all(|column| column.count == 0));
+    }
+}

@@ -53,7 +53,7 @@ impl From<DateTime<Utc>> for Millis {
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.digits().as_ref().and_then(|digits| str::from_utf8(digits).ok()) {
+        match self.digits().as_ref().and_then(ascii) {
             Some(digits) => f.write_str(digits),
             None => f.write_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true)),
         }
@@ -62,8 +62,15 @@ impl fmt::Display for Millis {
 
 impl Serialize for Millis {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self.digits().as_ref().and_then(ascii) {
+            Some(digits) => serializer.serialize_str(digits),
+            None => serializer.collect_str(self),
+        }
     }
+}
+
+fn ascii(digits: &[u8; 24]) -> Option<&str> {
+    str::from_utf8(digits).ok()
 }
 
 #[cfg(test)]

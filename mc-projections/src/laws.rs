@@ -2,7 +2,7 @@
 
 mod history;
 
-use std::fmt::Debug;
+use std::{collections::BTreeSet, fmt::Debug};
 
 use chrono::DateTime;
 use mc_domain::{
@@ -13,13 +13,14 @@ use mc_domain::{
 use proptest::prelude::*;
 
 use crate::{
-    activity::Activity,
+    activity::{Activity, ActivityQuery, TYPES},
     agents::Agents,
     board::{BoardQuery, board},
     messages::Threads,
     page::{MAX_LIMIT, Order},
     projection::Projection,
     projects::Projects,
+    script::Script,
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
     timeline::{Timelines, entry},
@@ -52,6 +53,11 @@ fn all_pages(views: &Views, query: &TaskQuery) -> Vec<TaskId> {
             None => return seen,
         }
     }
+}
+
+fn every_kind() -> Script {
+    let choices: Vec<_> = (0..KINDS).map(|kind| (kind, 0, 0)).collect();
+    written(&choices)
 }
 
 proptest! {
@@ -125,9 +131,17 @@ proptest! {
 }
 
 #[test]
+fn every_type_of_news_can_be_filtered_by() {
+    let script = every_kind();
+    let news = script.events().iter().filter(|event| ActivityQuery::default().wants_event(event));
+    let names = news.map(|event| event.event.name());
+    let found: BTreeSet<_> = names.flat_map(|name| [name, &name[..name.find('.').unwrap()]]).collect();
+    assert_eq!(found, TYPES.iter().copied().collect());
+}
+
+#[test]
 fn every_kind_of_event_is_told_in_one_sentence_and_entry() {
-    let choices: Vec<_> = (0..KINDS).map(|kind| (kind, 0, 0)).collect();
-    let script = written(&choices);
+    let script = every_kind();
     let views = script.views();
     for event in script.events() {
         for naming in [Naming::Plain, Naming::Titled] {
@@ -137,7 +151,6 @@ fn every_kind_of_event_is_told_in_one_sentence_and_entry() {
         }
         assert!(entry(event, &views).data.get("at").is_none());
     }
-    let told: std::collections::BTreeSet<_> =
-        script.events().iter().map(|event| event.event.name()).collect();
+    let told: BTreeSet<_> = script.events().iter().map(|event| event.event.name()).collect();
     assert_eq!(told.len(), usize::from(KINDS) - history::VARIATIONS);
 }

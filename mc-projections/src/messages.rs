@@ -240,3 +240,60 @@ fn bullets(plan: &WorkPlan) -> String {
 fn lines(lines: impl Iterator<Item = String>) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::values::{Label, Reason};
+    use serde_json::json;
+
+    use super::*;
+    use crate::script::Script;
+
+    #[test]
+    fn what_is_handed_in_is_a_message_with_artifacts() {
+        let mut script = Script::new();
+        let reason = |text| Reason::new(text).unwrap();
+        let items = vec![
+            ChecklistItem { label: reason("links work"), checked: true, note: None },
+            ChecklistItem { label: reason("spelling"), checked: false, note: Some(reason("names left")) },
+        ];
+        let checklist = Some(Checklist::try_from(items).unwrap());
+        let body = ArtifactBody::Content(mc_domain::values::Text::new("The guide").unwrap());
+        let name = Label::new("Guide").unwrap();
+        let deliverable = Some(Artifact { name, kind: ArtifactKind::Deliverable, body });
+        script.task(1, |at| Event::Submitted { deliverable, checklist, at });
+        let shown = message(&script.events()[0], &script.views().agents);
+        assert_eq!(
+            serde_json::to_value(shown).unwrap(),
+            json!({
+                "id": "00000000-0000-0000-0000-000000000001",
+                "taskId": "00000000-0000-0000-0000-000000000001",
+                "type": "artifact",
+                "author": { "type": "human", "id": "Sofie", "name": "Sofie" },
+                "content": null,
+                "artifacts": [
+                    { "name": "Guide", "kind": "deliverable", "content": "The guide" },
+                    {
+                        "name": "Self-review",
+                        "kind": "checklist",
+                        "content": "- [x] links work\n- [ ] spelling (names left)",
+                    },
+                ],
+                "mentions": [],
+                "replyTo": null,
+                "at": "2026-02-01T09:00:00.000Z",
+                "position": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn feedback_is_a_review_in_the_thread() {
+        let mut script = Script::new();
+        let feedback = Reason::new("tighten the intro").unwrap();
+        let (holder, lease) = (uuid::Uuid::nil().into(), uuid::Uuid::nil().into());
+        script.task(1, |at| Event::SentBack { feedback, review_cycle: 1, holder, lease, at });
+        let shown = message(&script.events()[0], &script.views().agents).unwrap();
+        assert_eq!((shown.kind, shown.content.as_deref()), (MessageKind::Review, Some("tighten the intro")));
+    }
+}

@@ -162,3 +162,52 @@ impl Projection for Projects {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::script::Script;
+
+    fn create(script: &mut Script, number: u128, slug: &str) -> ProjectId {
+        let slug = Slug::new(slug).unwrap();
+        let profile = Profile::new(Name::new("OpenClaw").unwrap());
+        script.project(number, |at| Event::Created { slug, profile, at })
+    }
+
+    #[test]
+    fn a_project_is_answered_as_the_contract_says() {
+        let mut script = Script::new();
+        let id = create(&mut script, 1, "openclaw");
+        let daily_cap = Some(Usd::cents(1_250));
+        let profile = Profile { daily_cap, ..Profile::new(Name::new("OpenClaw").unwrap()) };
+        script.project(1, |_| Event::Edited { profile });
+        let projects: Projects = script.fold();
+        assert_eq!(
+            serde_json::to_value(projects.view(id)).unwrap(),
+            json!({
+                "id": "00000000-0000-0000-0000-000000000001",
+                "slug": "openclaw",
+                "name": "OpenClaw",
+                "description": null,
+                "budgets": { "dailyCap": 12.5 },
+                "createdAt": "2026-02-01T09:00:00.000Z",
+                "updatedAt": "2026-02-01T09:00:01.000Z",
+                "version": 2,
+            })
+        );
+    }
+
+    #[test]
+    fn a_project_is_found_by_identity_and_by_slug() {
+        let mut script = Script::new();
+        let (first, second) = (create(&mut script, 1, "openclaw"), create(&mut script, 2, "site-gpt"));
+        let projects: Projects = script.fold();
+        assert_eq!(projects.find("site-gpt"), Some(second));
+        assert_eq!(projects.find(&first.to_string()), Some(first));
+        assert_eq!(projects.find("nowhere"), None);
+        let page = projects.list(None, None, None).unwrap();
+        assert_eq!(page.items.iter().map(|project| project.id).collect::<Vec<_>>(), [second, first]);
+    }
+}

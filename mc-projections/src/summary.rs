@@ -119,3 +119,63 @@ fn quoted(text: &str) -> String {
         None => line.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::{
+        agent::{self, PauseReason, Profile, Role},
+        task::Event,
+        values::{Name, Reason},
+    };
+
+    use super::*;
+    use crate::script::Script;
+
+    fn scout(script: &mut Script) -> AgentId {
+        let profile = Profile::new(Name::new("Scout").expect("a name"), Role::Intern);
+        let project = uuid::Uuid::from_u128(1).into();
+        script.agent(1, |at| agent::Event::Registered { project, profile, parent: None, purpose: None, at })
+    }
+
+    fn last(script: &Script) -> String {
+        sentence(&script.events()[script.events().len() - 1], &script.views(), Naming::Plain)
+    }
+
+    #[test]
+    fn agents_go_by_their_names() {
+        let mut script = Script::new();
+        let agent = scout(&mut script);
+        script.by(Actor::Agent(agent)).task(1, |at| Event::Claimed { agent, at });
+        assert_eq!(last(&script), "Scout claimed the task");
+    }
+
+    #[test]
+    fn feedback_is_quoted_with_its_review_cycle() {
+        let mut script = Script::new();
+        let holder = scout(&mut script);
+        let feedback = Reason::new("tighten the intro").unwrap();
+        let lease = uuid::Uuid::nil().into();
+        script.task(1, |at| Event::SentBack { feedback, review_cycle: 1, holder, lease, at });
+        assert_eq!(last(&script), "Sofie sent the task back: tighten the intro (review cycle 1)");
+    }
+
+    #[test]
+    fn what_an_agent_sets_off_is_not_told_as_its_will() {
+        let mut script = Script::new();
+        let agent = scout(&mut script);
+        let reason = PauseReason::Budget;
+        script.by(Actor::Agent(agent)).agent(1, |_| agent::Event::Paused { reason, note: None });
+        assert_eq!(last(&script), "Scout was paused for its budget");
+        script.agent(1, |_| agent::Event::Quarantined { note: None });
+        assert_eq!(last(&script), "Scout was quarantined");
+    }
+
+    #[test]
+    fn long_reasons_are_cut_at_a_character() {
+        let long = "ä".repeat(MAX_QUOTED_CHARS + 1);
+        assert_eq!(quoted(&long).chars().count(), MAX_QUOTED_CHARS + 1);
+        assert!(quoted(&long).ends_with('…'));
+        assert_eq!(quoted("first\nsecond"), "first");
+        assert_eq!(quoted("done."), "done");
+    }
+}

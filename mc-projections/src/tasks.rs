@@ -97,6 +97,11 @@ impl Tasks {
         self.rows.get(&id).map(|row| &row.details.title)
     }
 
+    /// The project a task belongs to.
+    pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
+        self.rows.get(&id).map(|row| row.project)
+    }
+
     /// How many tasks of a project, or of all, are in a status.
     pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
         self.sets(project).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()

@@ -133,3 +133,44 @@ fn field((name, value): (String, Value)) -> (String, Value) {
     }
     (name, presented(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::{
+        actor::Actor,
+        task::{Details, Event, TaskType},
+        values::Name,
+    };
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn data_is_written_in_dollars_and_milliseconds() {
+        let details = Details {
+            due_at: DateTime::from_timestamp_micros(1_500_999),
+            ..Details::titled("Guide", TaskType::Docs).unwrap()
+        };
+        let event = Event::Created {
+            project: uuid::Uuid::nil().into(),
+            details,
+            parent: None,
+            creator: Actor::Human(Name::new("Sofie").unwrap()),
+            at: DateTime::UNIX_EPOCH,
+        };
+        assert_eq!(
+            data(&event.into()),
+            json!({
+                "project": "00000000-0000-0000-0000-000000000000",
+                "details": {
+                    "title": "Guide",
+                    "type": "docs",
+                    "priority": 3,
+                    "budget": 3,
+                    "dueAt": "1970-01-01T00:00:01.500Z",
+                },
+                "creator": { "type": "human", "id": "Sofie" },
+            })
+        );
+    }
+}

@@ -175,7 +175,9 @@ fn a_renamed_agent_is_found_by_its_new_name_only() {
     let agents: Agents = script.fold();
     assert_eq!(agents.named(project(), "RANGER"), Some(id));
     assert_eq!(agents.named(project(), "scout"), None);
-    assert_eq!(agents.named_anywhere("ranger").collect::<Vec<_>>(), [id]);
+    assert_eq!(agents.find("ranger", None), [id]);
+    assert_eq!(agents.find("ranger", Some(ProjectId::new(Uuid::from_u128(2)))), []);
+    assert_eq!(agents.find(&id.to_string(), None), [id]);
 }
 
 #[test]

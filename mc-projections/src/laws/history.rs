@@ -73,13 +73,13 @@ fn once(kind: u8, beginning: u8, is_new: bool) -> Option<u8> {
 
 fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::Event {
     use agent::Event;
-    let note = (more % 3 == 0).then(|| reason("as agreed"));
+    let note = more.is_multiple_of(3).then(|| reason("as agreed"));
     let (task, lease) = (task_id(more % 4), lease(more));
     match kind {
         0 => Event::Registered {
             project: project_id(more),
             profile: agent_profile(more),
-            parent: (more % 5 == 0).then(|| agent_id(more % 4)),
+            parent: more.is_multiple_of(5).then(|| agent_id(more % 4)),
             purpose: note,
             at,
         },
@@ -122,14 +122,14 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
 fn task_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> task::Event {
     use task::Event;
     let from = Status::ALL[usize::from(more % 9)];
-    let reason = (more % 3 == 0).then(|| plain("as agreed"));
+    let reason = more.is_multiple_of(3).then(|| plain("as agreed"));
     let assignees = BTreeSet::from([agent_id(more % 4), agent_id(more % 3)]);
     let (holder, lease) = (agent_id(more % 4), lease(more));
     match kind {
         16 => Event::Created {
             project: project_id(more),
             details: details(more),
-            parent: (more % 5 == 0).then(|| task_id(more % 4)),
+            parent: more.is_multiple_of(5).then(|| task_id(more % 4)),
             creator: Actor::Agent(holder),
             at,
         },
@@ -202,7 +202,9 @@ fn details(more: u8) -> Details {
     let kind = TaskType::ALL[usize::from(more % 8)];
     Details {
         priority: Priority::try_from(u32::from(more % 4 + 1)).unwrap(),
-        due_at: (more % 2 == 0).then(|| chrono::DateTime::from_timestamp_secs(i64::from(more)).unwrap()),
+        due_at: more
+            .is_multiple_of(2)
+            .then(|| chrono::DateTime::from_timestamp_secs(i64::from(more)).unwrap()),
         ..Details::titled(["Alpha", "beta", "Gamma"][usize::from(more % 3)], kind).unwrap()
     }
 }

@@ -1,5 +1,10 @@
-use std::borrow::Cow;
+use std::{
+    borrow::Cow,
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
+};
 
+use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use mc_domain::{
     actor::Actor,
     agent::{self, Role},
@@ -9,7 +14,7 @@ use mc_domain::{
     values::{Name, Reason, Text},
 };
 use mc_store::{
-    log::{Append, Commit, NewEvent},
+    log::{Answered, Append, Appended, Commit, NewEvent},
     memory::MemoryLog,
 };
 use uuid::Uuid;
@@ -144,6 +149,78 @@ async fn a_damaged_event_stops_the_views_where_it_is_and_for_all_to_see() {
     views.wait_for(1).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_log_that_does_not_answer_is_asked_again() {
+    let flaky = Arc::new(Flaky { log: MemoryLog::new(), failures: AtomicU32::new(MAX_RETRIES) });
+    let log: Arc<dyn EventLog> = Arc::clone(&flaky) as _;
+    let script = with_scout();
+    record(&log, &script).await;
+    let views = Runner::start(log);
+    views.caught_up().await.unwrap();
+    assert!(views.trouble().is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_that_never_answers_stops_the_views() {
+    let flaky = Arc::new(Flaky { log: MemoryLog::new(), failures: AtomicU32::new(MAX_RETRIES + 1) });
+    let log: Arc<dyn EventLog> = Arc::clone(&flaky) as _;
+    record(&log, &with_scout()).await;
+    let views = Runner::start(log);
+    let stopped = views.caught_up().await.unwrap_err();
+    assert!(matches!(stopped.cause.as_deref(), Some(StoreError::Unavailable(_))));
+    assert!(views.trouble().is_some());
+}
+
+/// A log whose first reads fail.
+struct Flaky {
+    log: MemoryLog,
+    failures: AtomicU32,
+}
+
+impl EventLog for Flaky {
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>> {
+        self.log.append(commit)
+    }
+
+    fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
+        self.log.answered(key)
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StoredEvent>, StoreError>> {
+        self.log.read_stream(stream, after, limit)
+    }
+
+    fn read_all(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredEvent>, StoreError>> {
+        let fails = self.failures.load(Relaxed);
+        if fails == 0 {
+            return self.log.read_all(after, limit);
+        }
+        self.failures.store(fails - 1, Relaxed);
+        Box::pin(async { Err(StoreError::Unavailable("no answer".into())) })
+    }
+
+    fn first_since(&self, time: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        self.log.first_since(time)
+    }
+
+    fn head(&self) -> u64 {
+        self.log.head()
+    }
+
+    fn watch_head(&self) -> watch::Receiver<u64> {
+        self.log.watch_head()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.log.close()
+    }
+}
+
 #[tokio::test]
 async fn nobody_waits_for_a_log_that_was_closed() {
     let log = log();
@@ -160,7 +237,7 @@ async fn nobody_waits_for_a_log_that_was_closed() {
 async fn the_runner_ends_with_the_last_handle() {
     let log = log();
     let views = Runner::start(Arc::clone(&log));
-    let mut progress = views.0.progress.clone();
+    let mut progress = views.progress();
     drop(views.clone());
     assert!(progress.has_changed().is_ok());
     drop(views);

@@ -58,6 +58,7 @@ pub mod codec;
 pub mod error;
 pub mod log;
 pub mod memory;
+pub mod sourced;
 pub mod sqlite;
 pub mod subscription;
 pub mod upcast;

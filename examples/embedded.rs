@@ -1,5 +1,4 @@
 //! Another service embeds the domain: it drives a task on the SQLite log, and answers from a projection of its own.
-
 use mc_domain::{
     actor::Actor,
     aggregate::{Aggregate, Moment},

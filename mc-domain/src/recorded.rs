@@ -10,6 +10,7 @@ use crate::{
     actor::Actor,
     agent::{self, Agent},
     aggregate::{Aggregate, Event},
+    alert::{self, Alert},
     ids::{CommandId, EventId, ProjectId},
     project::{self, Project},
     reservation::{self, Reservation},
@@ -160,4 +161,6 @@ any_event! {
     Task(task),
     /// Of a reserved name.
     Reservation(reservation),
+    /// Of an alert.
+    Alert(alert),
 }

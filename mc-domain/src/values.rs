@@ -214,7 +214,7 @@ macro_rules! words {
         impl TryFrom<std::borrow::Cow<'_, str>> for $name {
             type Error = $crate::values::InvalidText;
 
-            fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, Self::Error> {
+            fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, $crate::values::InvalidText> {
                 text.parse()
             }
         }

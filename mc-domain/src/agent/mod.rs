@@ -273,15 +273,14 @@ impl Registered {
         self.work.is_some_and(|work| work.task == task)
     }
 
-    /// What it is to be told with the answer to its heartbeat.
+    /// What its standing tells it with the answer to a heartbeat; an order to restart comes on top, once.
     pub fn directives(&self) -> Vec<Directive> {
-        let standing = match self.standing {
-            Standing::Paused(_) => Some(Directive::Pause),
-            Standing::Draining => Some(Directive::Drain),
-            Standing::Quarantined => Some(Directive::Quarantine),
-            Standing::Active | Standing::Offline => None,
-        };
-        standing.into_iter().chain(self.restart_pending.then_some(Directive::Restart)).collect()
+        match self.standing {
+            Standing::Paused(_) => vec![Directive::Pause],
+            Standing::Draining => vec![Directive::Drain],
+            Standing::Quarantined => vec![Directive::Quarantine],
+            Standing::Active | Standing::Offline => vec![],
+        }
     }
 
     fn register(&self, known: Profile, moment: &Moment) -> Vec<Event> {

@@ -2,13 +2,13 @@
 
 use super::{Decision, Entity, Rejection, quarantine_agent::block_work};
 use crate::{
-    agent::{self, Agent, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
+    agent::{self, Agent, Directive, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
     task::Task,
     values::Reason,
 };
 
-/// Records a heartbeat of `agent`, which works on `task`.
+/// Records a heartbeat of `agent`, which works on `task`, and says what the agent is to be told.
 ///
 /// # Errors
 /// [`agent::Rejection::NotFound`] when it is not registered.
@@ -17,10 +17,14 @@ pub fn heartbeat(
     task: Option<&Entity<Task>>,
     heartbeat: Heartbeat,
     moment: &Moment,
-) -> Result<Decision, Rejection> {
+) -> Result<(Decision, Vec<Directive>), Rejection> {
     let was = agent.status();
     let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
     let now = agent.after(&events);
+    let mut directives = now.registered()?.directives();
+    if agent.registered()?.restart_pending {
+        directives.push(Directive::Restart);
+    }
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
     let quarantined = was != Some(Status::Quarantined) && now.status() == Some(Status::Quarantined);
@@ -28,5 +32,5 @@ pub fn heartbeat(
         let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
         block_work(&mut decision, task, &now, "was quarantined", note, Ending::Quarantined, moment)?;
     }
-    Ok(decision)
+    Ok((decision, directives))
 }

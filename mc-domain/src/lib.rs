@@ -25,6 +25,7 @@
 pub mod actor;
 pub mod agent;
 pub mod aggregate;
+pub mod approval;
 pub mod ids;
 pub mod money;
 pub mod operation;

@@ -10,6 +10,7 @@ use crate::{
     actor::Actor,
     agent::{self, Agent},
     aggregate::{Aggregate, Event},
+    approval::{self, Approval},
     ids::{CommandId, EventId, ProjectId},
     project::{self, Project},
     reservation::{self, Reservation},
@@ -158,6 +159,8 @@ any_event! {
     Agent(agent),
     /// Of a task.
     Task(task),
+    /// Of an approval.
+    Approval(approval),
     /// Of a reserved name.
     Reservation(reservation),
 }

@@ -26,6 +26,7 @@ pub mod actor;
 pub mod agent;
 pub mod aggregate;
 pub mod alert;
+pub mod approval;
 pub mod ids;
 pub mod money;
 pub mod operation;

@@ -11,6 +11,7 @@ use crate::{
     agent::{self, Agent},
     aggregate::{Aggregate, Event},
     alert::{self, Alert},
+    approval::{self, Approval},
     ids::{CommandId, EventId, ProjectId},
     project::{self, Project},
     reservation::{self, Reservation},
@@ -159,6 +160,8 @@ any_event! {
     Agent(agent),
     /// Of a task.
     Task(task),
+    /// Of an approval.
+    Approval(approval),
     /// Of a reserved name.
     Reservation(reservation),
     /// Of an alert.

@@ -40,6 +40,7 @@ pub use start_task::{StartTask, start_task};
 use crate::{
     agent::{self, Agent},
     aggregate::{Aggregate, Moment},
+    approval,
     ids::{AgentId, ProjectId},
     project,
     recorded::{AnyEvent, StreamId, Streamed},
@@ -172,6 +173,29 @@ impl Decision {
     }
 }
 
+/// What an operation answers where a refusal has consequences of its own: they are committed all the same, and the
+/// refusal is answered after that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// What to commit.
+    pub decision: Decision,
+    /// Why what was asked for is refused, if it is.
+    pub refusal: Option<Rejection>,
+}
+
+impl Outcome {
+    /// A refusal with its consequences.
+    pub fn refused(decision: Decision, refusal: impl Into<Rejection>) -> Self {
+        Self { decision, refusal: Some(refusal.into()) }
+    }
+}
+
+impl From<Decision> for Outcome {
+    fn from(decision: Decision) -> Self {
+        Self { decision, refusal: None }
+    }
+}
+
 /// The agents an operation may have to ask: who acts, who holds the task, who is to get it.
 #[derive(Debug, Clone, Default)]
 pub struct Cast(BTreeMap<AgentId, Entity<Agent>>);
@@ -204,6 +228,9 @@ pub enum Rejection {
     /// A task refuses.
     #[error(transparent)]
     Task(#[from] task::Rejection),
+    /// An approval refuses.
+    #[error(transparent)]
+    Approval(#[from] approval::Rejection),
     /// A name is taken.
     #[error(transparent)]
     Reservation(#[from] reservation::Rejection),

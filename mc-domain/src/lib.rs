@@ -27,6 +27,7 @@ pub mod agent;
 pub mod aggregate;
 pub mod alert;
 pub mod approval;
+pub mod budget;
 pub mod ids;
 pub mod money;
 pub mod operation;

@@ -12,6 +12,7 @@ use crate::{
     aggregate::{Aggregate, Event},
     alert::{self, Alert},
     approval::{self, Approval},
+    budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
     project::{self, Project},
     reservation::{self, Reservation},
@@ -166,4 +167,6 @@ any_event! {
     Reservation(reservation),
     /// Of an alert.
     Alert(alert),
+    /// Of a budget.
+    Budget(budget),
 }

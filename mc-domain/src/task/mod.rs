@@ -10,6 +10,9 @@
 //! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
 //!    blocked with a reason.
 //! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
+//! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
+//!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
+//!    withdrawal, to blocked by the first no or expiry.
 
 mod command;
 mod event;
@@ -22,7 +25,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement};
+pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement, Settlement};
 pub use event::Event;
 pub use transitions::allowed_transitions;
 pub use values::{
@@ -34,7 +37,8 @@ use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    approval::Ruling,
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     values::Reason,
 };
 use transitions::{Mover, mover};
@@ -87,6 +91,9 @@ pub struct Present {
     pub handed_in: BTreeSet<ArtifactKind>,
     /// How often it was sent back.
     pub review_cycles: u32,
+    /// The approvals it waits for.
+    #[serde(default)]
+    pub awaits: BTreeSet<ApprovalId>,
 }
 
 /// Where a task stands, with what only that status knows.
@@ -104,6 +111,8 @@ pub enum Stage {
     NeedsApproval {
         /// Where it came from.
         from: Status,
+        /// Who held it, when it came from in_progress.
+        holder: Option<AgentId>,
     },
     /// Work on it cannot go on.
     Blocked,
@@ -160,12 +169,18 @@ impl Aggregate for Task {
                 | Command::Claim(_)
                 | Command::Assign { .. }
                 | Command::Move(_)
+                | Command::AwaitApproval { .. }
+                | Command::Settle(_)
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
             (Self::Present(task), Command::Claim(by)) => task.claim(by, moment),
             (Self::Present(task), Command::Assign { crew, reason }) => task.assign(crew, reason, moment),
             (Self::Present(task), Command::Move(to)) => task.move_to(to, moment),
+            (Self::Present(task), Command::AwaitApproval { approval, reason }) => {
+                task.await_approval(approval, reason, moment)
+            }
+            (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, moment)),
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -226,6 +241,7 @@ impl Present {
             plan: None,
             handed_in: BTreeSet::new(),
             review_cycles: 0,
+            awaits: BTreeSet::new(),
         }
     }
 
@@ -238,6 +254,14 @@ impl Present {
     pub fn hold(&self) -> Option<Hold> {
         match self.stage {
             Stage::InProgress(hold) => Some(hold),
+            _ => None,
+        }
+    }
+
+    /// Who held it before it began to wait for an approval, when it came from in_progress.
+    pub fn waiting_holder(&self) -> Option<AgentId> {
+        match self.stage {
+            Stage::NeedsApproval { holder, .. } => holder,
             _ => None,
         }
     }
@@ -333,7 +357,7 @@ impl Present {
                 Event::Submitted { deliverable: to.deliverable, checklist: to.checklist, at }
             }
             Status::Review => Event::ReturnedToReview { from, reason, at },
-            Status::NeedsApproval => Event::HeldForApproval { from, reason, at },
+            Status::NeedsApproval => Event::HeldForApproval { from, reason, approval: None, at },
             Status::Blocked => match reason {
                 Some(reason) => Event::Blocked { from, reason, at },
                 None => return Err(missing(to.to, vec![Requirement::BlockedReason])),
@@ -343,6 +367,74 @@ impl Present {
             Status::Canceled => Event::Canceled { from, reason, at },
         };
         Ok(vec![event])
+    }
+
+    fn await_approval(
+        &self,
+        approval: ApprovalId,
+        reason: Option<Reason>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        let at = moment.now;
+        match self.stage {
+            Stage::NeedsApproval { .. } if self.awaits.contains(&approval) => Ok(vec![]),
+            Stage::NeedsApproval { .. } if moment.actor.kind() == ActorKind::System => {
+                Ok(vec![Event::ApprovalAwaited { approval, at }])
+            }
+            stage => {
+                self.may_move(Status::NeedsApproval, moment)?;
+                let (from, approval) = (stage.status(), Some(approval));
+                Ok(vec![Event::HeldForApproval { from, reason, approval, at }])
+            }
+        }
+    }
+
+    /// Invariant 6. A verdict on something that the task does not wait for moves nothing.
+    fn settle(&self, settlement: Settlement, moment: &Moment) -> Vec<Event> {
+        let Settlement { verdict, ready, lease } = settlement;
+        let (approval, at) = (verdict.approval(), moment.now);
+        let Stage::NeedsApproval { from, holder } = self.stage else { return vec![] };
+        if !self.awaits.contains(&approval) {
+            return vec![];
+        }
+        let blocked = |reason| vec![Event::Blocked { from: Status::NeedsApproval, reason, at }];
+        let note = match verdict.ruling() {
+            Ruling::Denied { reason } => return blocked(reason.clone()),
+            Ruling::Expired => return blocked(said("The approval expired: nobody decided in time")),
+            Ruling::Granted { note, .. } => note.clone(),
+            Ruling::Withdrawn => None,
+        };
+        if self.awaits.len() > 1 {
+            return vec![Event::ApprovalSettled { approval, at }];
+        }
+        let holder = ready.map(Assignee::id).filter(|ready| holder == Some(*ready));
+        vec![self.back_to(from, holder.zip(lease), note, moment)]
+    }
+
+    /// The way back from needs_approval. Whoever had the task gets it back without being asked anew; only going on at
+    /// once takes a holder that is free, and what was blocked stays so until an operator unblocks it.
+    fn back_to(
+        &self,
+        from: Status,
+        hold: Option<(AgentId, LeaseId)>,
+        reason: Option<Reason>,
+        moment: &Moment,
+    ) -> Event {
+        let (here, at) = (Status::NeedsApproval, moment.now);
+        let hold = hold.filter(|(holder, _)| self.assignees.contains(holder));
+        match (from, hold) {
+            (Status::InProgress, Some((holder, lease))) => {
+                Event::Started { from: here, holder, lease, plan: None, reason, at }
+            }
+            (Status::Review, _) => Event::ReturnedToReview { from: here, reason, at },
+            (Status::Blocked, _) => {
+                let reason =
+                    reason.unwrap_or_else(|| said("It was blocked before the approval was asked for"));
+                Event::Blocked { from: here, reason, at }
+            }
+            _ if self.assignees.is_empty() => Event::ReturnedToInbox { from: here, reason, at },
+            _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason, at },
+        }
     }
 
     /// Invariants 1 and 2.
@@ -419,6 +511,9 @@ impl Present {
     }
 
     fn evolve(&mut self, event: &Event) {
+        if event.moves_to().is_some_and(|to| to != Status::NeedsApproval) {
+            self.awaits.clear();
+        }
         match event {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
@@ -445,7 +540,17 @@ impl Present {
                 self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
             }
             Event::Submitted { .. } | Event::ReturnedToReview { .. } => self.stage = Stage::Review,
-            Event::HeldForApproval { from, .. } => self.stage = Stage::NeedsApproval { from: *from },
+            Event::HeldForApproval { from, approval, .. } => {
+                let holder = self.hold().map(|hold| hold.holder);
+                self.stage = Stage::NeedsApproval { from: *from, holder };
+                self.awaits.extend(approval);
+            }
+            Event::ApprovalAwaited { approval, .. } => {
+                self.awaits.insert(*approval);
+            }
+            Event::ApprovalSettled { approval, .. } => {
+                self.awaits.remove(approval);
+            }
             Event::Blocked { .. } => self.stage = Stage::Blocked,
             Event::Failed { .. } => self.stage = Stage::Failed,
             Event::Completed { .. } => self.stage = Stage::Done,
@@ -464,6 +569,11 @@ impl Crew {
             _ => Err(Rejection::NoAssignee),
         }
     }
+}
+
+/// A reason of our own making.
+fn said(text: &str) -> Reason {
+    Reason::truncated(text).expect("it is a constant that says something")
 }
 
 fn missing(to: Status, what: Vec<Requirement>) -> Rejection {

@@ -1,6 +1,6 @@
 //! A heartbeat: a sign of life, and where it brings one error too many, the quarantine that follows.
 
-use super::{Decision, Entity, Rejection, quarantine_agent::block_work};
+use super::{Decision, Entity, Rejection, acts_for_itself, quarantine_agent::block_work, work_of};
 use crate::{
     agent::{self, Agent, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
@@ -11,20 +11,26 @@ use crate::{
 /// Records a heartbeat of `agent`, which works on `task`.
 ///
 /// # Errors
-/// [`agent::Rejection::NotFound`] when it is not registered.
+/// - [`agent::Rejection::NotFound`] when it is not registered.
+/// - [`agent::Rejection::OperatorOnly`] for another agent.
+/// - [`agent::Rejection::Busy`] when it is to be quarantined and works on something other than `task`.
 pub fn heartbeat(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     heartbeat: Heartbeat,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
+    acts_for_itself(agent, moment)?;
     let was = agent.status();
     let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
     let now = agent.after(&events);
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
     let quarantined = was != Some(Status::Quarantined) && now.status() == Some(Status::Quarantined);
-    if let Some(task) = task.filter(|_| quarantined) {
+    if !quarantined {
+        return Ok(decision);
+    }
+    if let Some(task) = work_of(&now, task)? {
         let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
         block_work(&mut decision, task, &now, "was quarantined", note, Ending::Quarantined, moment)?;
     }

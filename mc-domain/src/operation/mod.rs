@@ -265,6 +265,29 @@ fn by_system(moment: &Moment) -> Moment {
     Moment::new(moment.now, Actor::System(rules))
 }
 
+/// An agent acts for itself only; operators and workers act for any.
+fn acts_for_itself(agent: &Entity<Agent>, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.agent() {
+        Some(actor) if actor != agent.id => {
+            Err(agent::Rejection::OperatorOnly { name: agent.registered()?.profile.name.clone() }.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What `agent` works on, which must be the task at hand: its hold cannot be ended behind the task's back.
+fn work_of<'a>(
+    agent: &Entity<Agent>,
+    task: Option<&'a Entity<Task>>,
+) -> Result<Option<&'a Entity<Task>>, Rejection> {
+    let registered = agent.registered()?;
+    let Some(work) = registered.work else { return Ok(None) };
+    match task.filter(|task| task.id == work.task) {
+        Some(task) => Ok(Some(task)),
+        None => Err(agent::Rejection::Busy { name: registered.profile.name.clone(), task: work.task }.into()),
+    }
+}
+
 /// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work.
 fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
     let Some(actor) = moment.actor.agent() else { return Ok(()) };

@@ -87,13 +87,16 @@ pub struct Present {
     pub stage: Stage,
     /// What will be done.
     pub plan: Option<WorkPlan>,
-    /// The kinds of artifact handed in since the work was last sent back.
+    /// The kinds of artifact handed in by operators and assignees since the work was last sent back or given up.
     pub handed_in: BTreeSet<ArtifactKind>,
     /// How often it was sent back.
     pub review_cycles: u32,
     /// The approvals it waits for.
     #[serde(default)]
     pub awaits: BTreeSet<ApprovalId>,
+    /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
+    #[serde(default)]
+    pub types_waived: bool,
 }
 
 /// Where a task stands, with what only that status knows.
@@ -242,6 +245,7 @@ impl Present {
             handed_in: BTreeSet::new(),
             review_cycles: 0,
             awaits: BTreeSet::new(),
+            types_waived: false,
         }
     }
 
@@ -298,11 +302,13 @@ impl Present {
     /// for a decision stays where it is.
     fn assign(&self, crew: Crew, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         operator_only(moment, "assign a task")?;
-        let Crew { assignees, .. } = crew;
+        let Crew { assignees, ready, .. } = crew;
         let unchanged = assignees == self.assignees;
         match self.stage {
             Stage::Inbox if assignees.is_empty() => Ok(vec![]),
-            Stage::Assigned if assignees.is_empty() => self.move_to(Move::to(Status::Inbox), moment),
+            Stage::Assigned if assignees.is_empty() => {
+                self.move_to(Move { reason, ..Move::to(Status::Inbox) }, moment)
+            }
             _ if assignees.is_empty() => Err(Rejection::NoAssignee),
             Stage::Assigned if unchanged => Ok(vec![]),
             Stage::InProgress(hold) if assignees.contains(&hold.holder) => {
@@ -317,6 +323,9 @@ impl Present {
             | Stage::Done
             | Stage::Canceled => {
                 self.may_move(Status::Assigned, moment)?;
+                if ready.is_empty() {
+                    return Err(Rejection::NoAssignee);
+                }
                 Ok(vec![self.assigned(assignees, reason, moment)])
             }
         }
@@ -433,7 +442,8 @@ impl Present {
                 Event::Blocked { from: here, reason, at }
             }
             _ if self.assignees.is_empty() => Event::ReturnedToInbox { from: here, reason, at },
-            _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason, at },
+            // Without the note: a reason for assigning sets the agents' accepted task types aside.
+            _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason: None, at },
         }
     }
 
@@ -521,13 +531,20 @@ impl Present {
                 self.assignees = BTreeSet::from([*agent]);
                 self.stage = Stage::Assigned;
             }
-            Event::Assigned { assignees, .. } => {
+            Event::Assigned { assignees, reason, .. } => {
+                self.types_waived = reason.is_some() || (self.types_waived && *assignees == self.assignees);
                 self.assignees = assignees.clone();
                 self.stage = Stage::Assigned;
             }
-            Event::AssigneesChanged { assignees, .. } => self.assignees = assignees.clone(),
+            Event::AssigneesChanged { assignees, reason } => {
+                self.types_waived |= reason.is_some();
+                self.assignees = assignees.clone();
+            }
             Event::ReturnedToInbox { .. } => {
                 self.assignees.clear();
+                self.plan = None;
+                self.handed_in.clear();
+                self.types_waived = false;
                 self.stage = Stage::Inbox;
             }
             Event::Started { holder, lease, plan, .. } => {
@@ -555,8 +572,10 @@ impl Present {
             Event::Failed { .. } => self.stage = Stage::Failed,
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
-            Event::MessagePosted { artifacts, .. } => {
-                self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
+            Event::MessagePosted { author, artifacts, .. } => {
+                if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {
+                    self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
+                }
             }
         }
     }

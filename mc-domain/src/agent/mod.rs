@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //! 1. The status moves only along the table in `standing.rs`; what was imposed is undone by nobody but an operator
-//!    (a pause for a budget also by the system): not by a heartbeat, not by registering again.
+//!    (a pause for a budget also by the system): not by a heartbeat, not by registering again, not by a goodbye.
 //! 2. It holds at most one task at a time, under one lease.
 //! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
 //! 4. No agent raises its own role, tools or budgets.
@@ -16,6 +16,8 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod values;
+
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -134,9 +136,7 @@ impl Aggregate for Agent {
             (Self::Unregistered, Command::Register { project, profile, parent, purpose }) => {
                 Ok(vec![Event::Registered { project, profile, parent, purpose, at: moment.now }])
             }
-            (Self::Registered(agent), Command::Register { profile, .. }) => {
-                Ok(agent.register(profile, moment))
-            }
+            (Self::Registered(agent), Command::Register { profile, .. }) => agent.register(profile, moment),
             (Self::Unregistered, _) => Err(Rejection::NotFound),
             (Self::Registered(agent), Command::ChangeProfile(profile)) => {
                 agent.change_profile(profile, moment)
@@ -148,7 +148,7 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Resume { note }) => agent.resume(note, moment),
             (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, moment),
             (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, moment),
-            (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note),
+            (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note, moment),
             (Self::Registered(agent), Command::Restart { note }) => agent.restart(note, moment),
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
@@ -283,18 +283,19 @@ impl Registered {
         }
     }
 
-    fn register(&self, known: Profile, moment: &Moment) -> Vec<Event> {
+    /// What is not named stays: an empty list means everything, and nobody gets that by leaving a list out.
+    fn register(&self, known: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
         let profile = Profile {
             emoji: emoji.or(self.profile.emoji.clone()),
-            allowed_task_types,
-            allowed_tools,
+            allowed_task_types: or_else_current(allowed_task_types, &self.profile.allowed_task_types),
+            allowed_tools: or_else_current(allowed_tools, &self.profile.allowed_tools),
             heartbeat_interval_secs,
             ..self.profile.clone()
         };
+        let changed = self.change_profile(profile, moment)?;
         let back = (self.standing == Standing::Offline).then_some(Event::SignedOn { at: moment.now });
-        let changed = (profile != self.profile).then_some(Event::ProfileChanged { profile });
-        back.into_iter().chain(changed).collect()
+        Ok(back.into_iter().chain(changed).collect())
     }
 
     fn change_profile(&self, profile: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -359,6 +360,7 @@ impl Registered {
         Ok(vec![Event::Paused { reason, note }])
     }
 
+    /// Invariant 1: of all that was imposed, a worker lifts only a pause for a budget.
     fn resume(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         self.operator_only(moment)?;
         let from = self.status();
@@ -366,8 +368,8 @@ impl Registered {
             return Ok(vec![]);
         }
         self.may_become(Status::Active)?;
-        if from == Status::Quarantined && moment.actor.kind() != ActorKind::Human {
-            return Err(Rejection::OperatorOnly { name: self.profile.name.clone() });
+        if self.standing != Standing::Paused(PauseReason::Budget) {
+            self.human_only(moment)?;
         }
         Ok(vec![Event::Resumed { from, note }])
     }
@@ -390,16 +392,19 @@ impl Registered {
         Ok(vec![Event::Quarantined { note }])
     }
 
-    fn sign_off(&self, note: Option<Reason>) -> Result<Vec<Event>, Rejection> {
-        if self.status() == Status::Offline {
-            return Ok(vec![]);
+    /// Invariant 1: coming back from offline makes an agent active, so one that was stopped does not go by itself.
+    fn sign_off(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        match self.standing {
+            Standing::Offline => return Ok(vec![]),
+            Standing::Active => {}
+            Standing::Paused(_) | Standing::Draining | Standing::Quarantined => self.operator_only(moment)?,
         }
         self.may_become(Status::Offline)?;
         Ok(vec![Event::SignedOff { note }])
     }
 
     fn restart(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+        self.human_only(moment)?;
         if self.status() != Status::Active {
             self.may_become(Status::Active)?;
         }
@@ -407,7 +412,7 @@ impl Registered {
     }
 
     fn correct(&self, wanted: Corrections, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+        self.human_only(moment)?;
         let status = wanted.status.and_then(|after| correction(self.status(), after));
         if let Some(Correction { after, .. }) = status {
             self.may_become(after)?;
@@ -461,6 +466,15 @@ impl Registered {
         }
     }
 
+    fn human_only(&self, moment: &Moment) -> Result<(), Rejection> {
+        match moment.actor {
+            Actor::Human(_) => Ok(()),
+            Actor::Agent(_) | Actor::System(_) => {
+                Err(Rejection::OperatorOnly { name: self.profile.name.clone() })
+            }
+        }
+    }
+
     fn evolve(&mut self, event: &Event) {
         match event {
             Event::Registered { .. } => {}
@@ -495,6 +509,10 @@ impl Registered {
 
 /// What ends a drain.
 const DRAINED: Event = Event::Paused { reason: PauseReason::Operator, note: None };
+
+fn or_else_current<T: Clone + Ord>(named: BTreeSet<T>, current: &BTreeSet<T>) -> BTreeSet<T> {
+    if named.is_empty() { current.clone() } else { named }
+}
 
 fn correction<T: PartialEq>(before: T, after: T) -> Option<Correction<T>> {
     (before != after).then_some(Correction { before, after })

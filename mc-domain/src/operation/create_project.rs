@@ -4,7 +4,7 @@ use super::{Decision, Entity, Rejection};
 use crate::{
     aggregate::{Aggregate, Moment},
     project::{self, Profile, Project},
-    reservation::{self, Holder, Reservation},
+    reservation::{self, Holder, Key, Reservation},
     values::Slug,
 };
 
@@ -12,6 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// - [`reservation::Rejection::Taken`] when another project has the slug.
+/// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of the slug.
 /// - [`project::Rejection::OperatorOnly`] for an agent.
 pub fn create_project(
     project: &Entity<Project>,
@@ -20,6 +21,9 @@ pub fn create_project(
     profile: Profile,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
+    if name.id != Key::project(&slug) {
+        return Err(reservation::Rejection::NotHolder.into());
+    }
     let created = project.decide(project::Command::Create { slug, profile }, moment)?;
     let reserved = name.decide(reservation::Command::Reserve(Holder::Project(project.id)), moment)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);

@@ -20,7 +20,8 @@ pub struct CreateTask {
     pub assignees: BTreeSet<AgentId>,
 }
 
-/// Creates `task` in `project`, as part of `parent` where one is named.
+/// Creates `task` in `project`, as part of `parent` where one is named. An agent that creates one must be of the project,
+/// and neither quarantined nor offline.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -40,6 +41,11 @@ pub fn create_task(
     }
     if parent.is_some_and(|parent| !parent.present().is_ok_and(|parent| parent.project == project.id)) {
         return Err(Rejection::UnknownParent);
+    }
+    if let Some(creator) = moment.actor.agent() {
+        let creator = cast.agent(creator)?.registered()?;
+        creator.belongs_to(project.id)?;
+        creator.may_speak()?;
     }
     let CreateTask { details, assignees } = wish;
     let kind = details.kind;

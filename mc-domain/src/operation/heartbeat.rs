@@ -1,6 +1,6 @@
 //! A heartbeat: a sign of life, and where it brings one error too many, the quarantine that follows.
 
-use super::{Decision, Entity, Rejection, quarantine_agent::block_work};
+use super::{Decision, Entity, Rejection, acts_for_itself, quarantine_agent::block_work, work_of};
 use crate::{
     agent::{self, Agent, Directive, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
@@ -11,13 +11,16 @@ use crate::{
 /// Records a heartbeat of `agent`, which works on `task`, and says what the agent is to be told.
 ///
 /// # Errors
-/// [`agent::Rejection::NotFound`] when it is not registered.
+/// - [`agent::Rejection::NotFound`] when it is not registered.
+/// - [`agent::Rejection::OperatorOnly`] for another agent.
+/// - [`agent::Rejection::Busy`] when it is to be quarantined and works on something other than `task`.
 pub fn heartbeat(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     heartbeat: Heartbeat,
     moment: &Moment,
 ) -> Result<(Decision, Vec<Directive>), Rejection> {
+    acts_for_itself(agent, moment)?;
     let was = agent.status();
     let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
     let now = agent.after(&events);
@@ -28,7 +31,10 @@ pub fn heartbeat(
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
     let quarantined = was != Some(Status::Quarantined) && now.status() == Some(Status::Quarantined);
-    if let Some(task) = task.filter(|_| quarantined) {
+    if !quarantined {
+        return Ok((decision, directives));
+    }
+    if let Some(task) = work_of(&now, task)? {
         let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
         block_work(&mut decision, task, &now, "was quarantined", note, Ending::Quarantined, moment)?;
     }

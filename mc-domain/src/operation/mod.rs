@@ -5,6 +5,7 @@
 //! disagree.
 
 mod claim_task;
+mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
@@ -15,6 +16,7 @@ mod post_message;
 mod quarantine_agent;
 mod reassign_task;
 mod register_agent;
+mod request_approval;
 mod restart_agent;
 mod sign_off_agent;
 mod start_task;
@@ -24,6 +26,10 @@ mod tests;
 use std::{collections::BTreeMap, ops::Deref, sync::Arc};
 
 pub use claim_task::claim_task;
+pub use conclude_approval::{
+    Answer, ApprovalScope, Concluded, DecideApproval, decide_approval, escalate_approval, expire_approval,
+    resubmit_approval, withdraw_approval,
+};
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
@@ -33,11 +39,13 @@ pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};
 pub use register_agent::{RegisterAgent, change_profile, register_agent};
+pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
 pub use sign_off_agent::sign_off_agent;
 pub use start_task::{StartTask, start_task};
 
 use crate::{
+    actor::Actor,
     agent::{self, Agent},
     aggregate::{Aggregate, Moment},
     approval,
@@ -46,6 +54,7 @@ use crate::{
     recorded::{AnyEvent, StreamId, Streamed},
     reservation,
     task::{self, Task},
+    values::Name,
 };
 
 /// One aggregate as it was loaded: which one, at which version, in which state.
@@ -210,6 +219,15 @@ impl Cast {
     }
 }
 
+impl Cast {
+    /// The same agents, one of them as it is after a decision.
+    fn with(&self, agent: Entity<Agent>) -> Self {
+        let mut cast = self.clone();
+        cast.0.insert(agent.id, agent);
+        cast
+    }
+}
+
 impl FromIterator<Entity<Agent>> for Cast {
     fn from_iter<I: IntoIterator<Item = Entity<Agent>>>(agents: I) -> Self {
         Self(agents.into_iter().map(|agent| (agent.id, agent)).collect())
@@ -237,6 +255,9 @@ pub enum Rejection {
     /// No such agent is registered.
     #[error("there is no agent {0}")]
     UnknownAgent(AgentId),
+    /// The task an approval is asked for does not exist in the project.
+    #[error("there is no such task in the project")]
+    UnknownTask,
     /// The task it is to be part of does not exist in the project.
     #[error("there is no such parent task in the project")]
     UnknownParent,
@@ -257,6 +278,35 @@ impl Decision {
 
     fn add_task(&mut self, task: &Entity<Task>, events: Vec<task::Event>) {
         self.add(task, task_project(task), events);
+    }
+}
+
+/// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
+fn by_system(moment: &Moment) -> Moment {
+    let rules = Name::new("rules").expect("it is a constant that is a name");
+    Moment::new(moment.now, Actor::System(rules))
+}
+
+/// An agent acts for itself only; operators and workers act for any.
+fn acts_for_itself(agent: &Entity<Agent>, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.agent() {
+        Some(actor) if actor != agent.id => {
+            Err(agent::Rejection::OperatorOnly { name: agent.registered()?.profile.name.clone() }.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What `agent` works on, which must be the task at hand: its hold cannot be ended behind the task's back.
+fn work_of<'a>(
+    agent: &Entity<Agent>,
+    task: Option<&'a Entity<Task>>,
+) -> Result<Option<&'a Entity<Task>>, Rejection> {
+    let registered = agent.registered()?;
+    let Some(work) = registered.work else { return Ok(None) };
+    match task.filter(|task| task.id == work.task) {
+        Some(task) => Ok(Some(task)),
+        None => Err(agent::Rejection::Busy { name: registered.profile.name.clone(), task: work.task }.into()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Quarantining an agent: it stops at once, and what it worked on is blocked.
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
+use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder, work_of};
 use crate::{
     agent::{self, Agent, Ending},
     aggregate::{Aggregate, Moment},
@@ -13,6 +13,7 @@ use crate::{
 /// # Errors
 /// - [`agent::Rejection::OperatorOnly`] for an agent.
 /// - [`agent::Rejection::IllegalStatus`] when it is offline.
+/// - [`agent::Rejection::Busy`] when it works on something other than `task`.
 pub fn quarantine_agent(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
@@ -23,7 +24,7 @@ pub fn quarantine_agent(
     let quarantined = agent.after(&events);
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
-    if let Some(task) = task {
+    if let Some(task) = work_of(&quarantined, task)? {
         block_work(&mut decision, task, &quarantined, "was quarantined", note, Ending::Quarantined, moment)?;
     }
     Ok(decision)

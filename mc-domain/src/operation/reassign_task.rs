@@ -2,7 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder, start_task::crew_named};
+use super::{
+    Cast, Decision, Entity, Rejection,
+    hold::decide_with_holder,
+    start_task::{crew_left, crew_named, say_why},
+};
 use crate::{
     actor::ActorKind,
     agent::{Ending, TypeRule},
@@ -41,9 +45,14 @@ pub fn reassign_task(
         ActorKind::Human | ActorKind::Agent | ActorKind::System => TypeRule::Enforced,
     };
     let newcomers = assignees.difference(&present.assignees).copied().collect();
-    crew_named(&newcomers, present.project, present.details.kind, rule, cast)?;
-    let crew = Crew { assignees, ready: vec![], lease: None };
-    let events = task.decide(task::Command::Assign { crew, reason }, moment)?;
+    let stayers = assignees.intersection(&present.assignees).copied().collect();
+    let mut ready = crew_named(&newcomers, present.project, present.details.kind, rule, cast)?;
+    let (left, refusal) = crew_left(&stayers, task, rule, cast)?;
+    ready.extend(left);
+    let crew = Crew { assignees, ready, lease: None };
+    let events = task
+        .decide(task::Command::Assign { crew, reason }, moment)
+        .map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
     decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, moment)?;
     Ok(decision)

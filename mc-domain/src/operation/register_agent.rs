@@ -1,12 +1,12 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
-use super::{Decision, Entity, Rejection};
+use super::{Decision, Entity, Rejection, acts_for_itself};
 use crate::{
     agent::{self, Agent, Profile},
     aggregate::{Aggregate, Moment},
     ids::{AgentId, ProjectId},
     project::{self, Project},
-    reservation::{self, Holder, Reservation},
+    reservation::{self, Holder, Key, Reservation},
     values::Reason,
 };
 
@@ -27,6 +27,9 @@ pub struct RegisterAgent {
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
+/// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of its name.
+/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
+/// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 pub fn register_agent(
     project: &Entity<Project>,
     name: &Entity<Reservation>,
@@ -37,7 +40,13 @@ pub fn register_agent(
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
     }
+    if agent.registered().is_ok() {
+        acts_for_itself(agent, moment)?;
+    }
     let RegisterAgent { profile, parent, purpose } = wish;
+    if name.id != Key::agent(project.id, &profile.name) {
+        return Err(reservation::Rejection::NotHolder.into());
+    }
     let reserved = name.decide(reservation::Command::Reserve(Holder::Agent(agent.id)), moment)?;
     let register = agent::Command::Register { project: project.id, profile, parent, purpose };
     let registered = agent.decide(register, moment)?;
@@ -51,6 +60,8 @@ pub fn register_agent(
 ///
 /// # Errors
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the new name.
+/// - [`reservation::Rejection::NotHolder`] when it is renamed and `names` are not the reservations of its names.
+/// - [`agent::Rejection::OperatorOnly`] for another agent.
 /// - [`agent::Rejection::SelfPromotion`] when an agent asks for more than it has.
 pub fn change_profile(
     project: ProjectId,
@@ -59,9 +70,14 @@ pub fn change_profile(
     profile: Profile,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
+    acts_for_itself(agent, moment)?;
+    let (before, after) = (&agent.registered()?.profile.name, profile.name.clone());
+    let (before, after) = (Key::agent(project, before), Key::agent(project, &after));
     let changed = agent.decide(agent::Command::ChangeProfile(profile), moment)?;
     let mut decision = Decision::default();
-    if let Some((old, new)) = names {
+    if before != after {
+        let named = names.filter(|(old, new)| (&old.id, &new.id) == (&before, &after));
+        let (old, new) = named.ok_or(reservation::Rejection::NotHolder)?;
         let holder = Holder::Agent(agent.id);
         let reserved = new.decide(reservation::Command::Reserve(holder), moment)?;
         let released = old.decide(reservation::Command::Release(holder), moment)?;

@@ -1,6 +1,6 @@
 //! Restarting an agent: it begins anew, and its task waits for it.
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
+use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder, work_of};
 use crate::{
     agent::{self, Agent, Ending, TypeRule},
     aggregate::{Aggregate, Moment},
@@ -11,8 +11,9 @@ use crate::{
 /// Restarts `agent`: active, no errors counted, and `task`, which it works on, goes back to assigned.
 ///
 /// # Errors
-/// - [`agent::Rejection::OperatorOnly`] for an agent.
+/// - [`agent::Rejection::OperatorOnly`] for anyone but an operator.
 /// - [`agent::Rejection::IllegalStatus`] when it is offline.
+/// - [`agent::Rejection::Busy`] when it works on something other than `task`.
 pub fn restart_agent(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
@@ -23,7 +24,7 @@ pub fn restart_agent(
     let restarted = agent.after(&events);
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
-    if let Some(task) = task {
+    if let Some(task) = work_of(&restarted, task)? {
         give_back(&mut decision, task, &restarted, note, Ending::Restarted, moment)?;
     }
     Ok(decision)

@@ -69,7 +69,8 @@ pub(super) fn crew_named(
     assignees.iter().map(|id| Ok(cast.agent(*id)?.registered()?.accept(*id, project, kind, rule)?)).collect()
 }
 
-/// Those who have a task already: as many of them as can take it up, and why the first of the others cannot.
+/// Those who have a task already: as many of them as can take it up, and why the first of the others cannot. Where an
+/// operator set their task types aside in giving it to them, that stands.
 pub(super) fn crew_left(
     assignees: &BTreeSet<AgentId>,
     task: &Entity<Task>,
@@ -77,6 +78,7 @@ pub(super) fn crew_left(
     cast: &Cast,
 ) -> Result<(Vec<Assignee>, Option<Rejection>), Rejection> {
     let present = task.present()?;
+    let rule = if present.types_waived { TypeRule::Overridden } else { rule };
     let (mut ready, mut refusal) = (Vec::new(), None);
     for id in assignees {
         match cast.agent(*id)?.registered()?.accept(*id, present.project, present.details.kind, rule) {

@@ -6,7 +6,8 @@ use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan}
 use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
+    approval::Verdict,
+    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, TaskId},
     values::{Reason, Text},
 };
 
@@ -38,6 +39,15 @@ pub enum Command {
     },
     /// Move it to another status.
     Move(Move),
+    /// Let it wait for an approval, by the system.
+    AwaitApproval {
+        /// Which one.
+        approval: ApprovalId,
+        /// What for.
+        reason: Option<Reason>,
+    },
+    /// Let an approval that has ended take its effect, whoever brings the verdict.
+    Settle(Settlement),
     /// Say something in its thread.
     Post(Message),
 }
@@ -74,6 +84,17 @@ impl Move {
             crew: Crew::default(),
         }
     }
+}
+
+/// The end of an approval, and what the task needs to go on after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    /// How the approval ended.
+    pub verdict: Verdict,
+    /// The agent that held the task before, when it is free to go on.
+    pub ready: Option<Assignee>,
+    /// The lease to hold it under, drawn by the caller.
+    pub lease: Option<LeaseId>,
 }
 
 /// Who is to have a task, and which of them stand ready to work on it.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
 use crate::{
     actor::Actor,
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, TaskId},
     values::{Reason, Text},
 };
 
@@ -141,6 +141,25 @@ pub enum Event {
         /// What for, when someone said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
+        /// The approval it waits for; nothing when an operator held it without one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalId>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It waits for one more approval.
+    #[serde(rename = "approval_awaited")]
+    ApprovalAwaited {
+        /// Which one.
+        approval: ApprovalId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// One approval it waited for is settled; it still waits for others.
+    #[serde(rename = "approval_settled")]
+    ApprovalSettled {
+        /// Which one.
+        approval: ApprovalId,
         /// When.
         at: DateTime<Utc>,
     },
@@ -228,7 +247,11 @@ impl Event {
             Self::Failed { .. } => Some(Status::Failed),
             Self::Completed { .. } => Some(Status::Done),
             Self::Canceled { .. } => Some(Status::Canceled),
-            Self::Edited { .. } | Self::AssigneesChanged { .. } | Self::MessagePosted { .. } => None,
+            Self::Edited { .. }
+            | Self::AssigneesChanged { .. }
+            | Self::ApprovalAwaited { .. }
+            | Self::ApprovalSettled { .. }
+            | Self::MessagePosted { .. } => None,
         }
     }
 }
@@ -247,6 +270,8 @@ impl crate::aggregate::Event for Event {
             Self::SentBack { .. } => "task.sent_back",
             Self::ReturnedToReview { .. } => "task.returned_to_review",
             Self::HeldForApproval { .. } => "task.held_for_approval",
+            Self::ApprovalAwaited { .. } => "task.approval_awaited",
+            Self::ApprovalSettled { .. } => "task.approval_settled",
             Self::Blocked { .. } => "task.blocked",
             Self::Failed { .. } => "task.failed",
             Self::Completed { .. } => "task.completed",

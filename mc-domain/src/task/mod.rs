@@ -10,6 +10,9 @@
 //! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
 //!    blocked with a reason.
 //! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
+//! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
+//!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
+//!    withdrawal, to blocked by the first no or expiry.
 
 mod command;
 mod event;
@@ -22,7 +25,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement};
+pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement, Settlement};
 pub use event::Event;
 pub use transitions::allowed_transitions;
 pub use values::{
@@ -34,7 +37,8 @@ use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    approval::Ruling,
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     values::Reason,
 };
 use transitions::{Mover, mover};
@@ -83,10 +87,16 @@ pub struct Present {
     pub stage: Stage,
     /// What will be done.
     pub plan: Option<WorkPlan>,
-    /// The kinds of artifact handed in since the work was last sent back.
+    /// The kinds of artifact handed in by operators and assignees since the work was last sent back or given up.
     pub handed_in: BTreeSet<ArtifactKind>,
     /// How often it was sent back.
     pub review_cycles: u32,
+    /// The approvals it waits for.
+    #[serde(default)]
+    pub awaits: BTreeSet<ApprovalId>,
+    /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
+    #[serde(default)]
+    pub types_waived: bool,
 }
 
 /// Where a task stands, with what only that status knows.
@@ -104,6 +114,8 @@ pub enum Stage {
     NeedsApproval {
         /// Where it came from.
         from: Status,
+        /// Who held it, when it came from in_progress.
+        holder: Option<AgentId>,
     },
     /// Work on it cannot go on.
     Blocked,
@@ -160,12 +172,18 @@ impl Aggregate for Task {
                 | Command::Claim(_)
                 | Command::Assign { .. }
                 | Command::Move(_)
+                | Command::AwaitApproval { .. }
+                | Command::Settle(_)
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
             (Self::Present(task), Command::Claim(by)) => task.claim(by, moment),
             (Self::Present(task), Command::Assign { crew, reason }) => task.assign(crew, reason, moment),
             (Self::Present(task), Command::Move(to)) => task.move_to(to, moment),
+            (Self::Present(task), Command::AwaitApproval { approval, reason }) => {
+                task.await_approval(approval, reason, moment)
+            }
+            (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, moment)),
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -226,6 +244,8 @@ impl Present {
             plan: None,
             handed_in: BTreeSet::new(),
             review_cycles: 0,
+            awaits: BTreeSet::new(),
+            types_waived: false,
         }
     }
 
@@ -238,6 +258,14 @@ impl Present {
     pub fn hold(&self) -> Option<Hold> {
         match self.stage {
             Stage::InProgress(hold) => Some(hold),
+            _ => None,
+        }
+    }
+
+    /// Who held it before it began to wait for an approval, when it came from in_progress.
+    pub fn waiting_holder(&self) -> Option<AgentId> {
+        match self.stage {
+            Stage::NeedsApproval { holder, .. } => holder,
             _ => None,
         }
     }
@@ -274,11 +302,13 @@ impl Present {
     /// for a decision stays where it is.
     fn assign(&self, crew: Crew, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         operator_only(moment, "assign a task")?;
-        let Crew { assignees, .. } = crew;
+        let Crew { assignees, ready, .. } = crew;
         let unchanged = assignees == self.assignees;
         match self.stage {
             Stage::Inbox if assignees.is_empty() => Ok(vec![]),
-            Stage::Assigned if assignees.is_empty() => self.move_to(Move::to(Status::Inbox), moment),
+            Stage::Assigned if assignees.is_empty() => {
+                self.move_to(Move { reason, ..Move::to(Status::Inbox) }, moment)
+            }
             _ if assignees.is_empty() => Err(Rejection::NoAssignee),
             Stage::Assigned if unchanged => Ok(vec![]),
             Stage::InProgress(hold) if assignees.contains(&hold.holder) => {
@@ -293,6 +323,9 @@ impl Present {
             | Stage::Done
             | Stage::Canceled => {
                 self.may_move(Status::Assigned, moment)?;
+                if ready.is_empty() {
+                    return Err(Rejection::NoAssignee);
+                }
                 Ok(vec![self.assigned(assignees, reason, moment)])
             }
         }
@@ -333,7 +366,7 @@ impl Present {
                 Event::Submitted { deliverable: to.deliverable, checklist: to.checklist, at }
             }
             Status::Review => Event::ReturnedToReview { from, reason, at },
-            Status::NeedsApproval => Event::HeldForApproval { from, reason, at },
+            Status::NeedsApproval => Event::HeldForApproval { from, reason, approval: None, at },
             Status::Blocked => match reason {
                 Some(reason) => Event::Blocked { from, reason, at },
                 None => return Err(missing(to.to, vec![Requirement::BlockedReason])),
@@ -343,6 +376,75 @@ impl Present {
             Status::Canceled => Event::Canceled { from, reason, at },
         };
         Ok(vec![event])
+    }
+
+    fn await_approval(
+        &self,
+        approval: ApprovalId,
+        reason: Option<Reason>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        let at = moment.now;
+        match self.stage {
+            Stage::NeedsApproval { .. } if self.awaits.contains(&approval) => Ok(vec![]),
+            Stage::NeedsApproval { .. } if moment.actor.kind() == ActorKind::System => {
+                Ok(vec![Event::ApprovalAwaited { approval, at }])
+            }
+            stage => {
+                self.may_move(Status::NeedsApproval, moment)?;
+                let (from, approval) = (stage.status(), Some(approval));
+                Ok(vec![Event::HeldForApproval { from, reason, approval, at }])
+            }
+        }
+    }
+
+    /// Invariant 6. A verdict on something that the task does not wait for moves nothing.
+    fn settle(&self, settlement: Settlement, moment: &Moment) -> Vec<Event> {
+        let Settlement { verdict, ready, lease } = settlement;
+        let (approval, at) = (verdict.approval(), moment.now);
+        let Stage::NeedsApproval { from, holder } = self.stage else { return vec![] };
+        if !self.awaits.contains(&approval) {
+            return vec![];
+        }
+        let blocked = |reason| vec![Event::Blocked { from: Status::NeedsApproval, reason, at }];
+        let note = match verdict.ruling() {
+            Ruling::Denied { reason } => return blocked(reason.clone()),
+            Ruling::Expired => return blocked(said("The approval expired: nobody decided in time")),
+            Ruling::Granted { note, .. } => note.clone(),
+            Ruling::Withdrawn => None,
+        };
+        if self.awaits.len() > 1 {
+            return vec![Event::ApprovalSettled { approval, at }];
+        }
+        let holder = ready.map(Assignee::id).filter(|ready| holder == Some(*ready));
+        vec![self.back_to(from, holder.zip(lease), note, moment)]
+    }
+
+    /// The way back from needs_approval. Whoever had the task gets it back without being asked anew; only going on at
+    /// once takes a holder that is free, and what was blocked stays so until an operator unblocks it.
+    fn back_to(
+        &self,
+        from: Status,
+        hold: Option<(AgentId, LeaseId)>,
+        reason: Option<Reason>,
+        moment: &Moment,
+    ) -> Event {
+        let (here, at) = (Status::NeedsApproval, moment.now);
+        let hold = hold.filter(|(holder, _)| self.assignees.contains(holder));
+        match (from, hold) {
+            (Status::InProgress, Some((holder, lease))) => {
+                Event::Started { from: here, holder, lease, plan: None, reason, at }
+            }
+            (Status::Review, _) => Event::ReturnedToReview { from: here, reason, at },
+            (Status::Blocked, _) => {
+                let reason =
+                    reason.unwrap_or_else(|| said("It was blocked before the approval was asked for"));
+                Event::Blocked { from: here, reason, at }
+            }
+            _ if self.assignees.is_empty() => Event::ReturnedToInbox { from: here, reason, at },
+            // Without the note: a reason for assigning sets the agents' accepted task types aside.
+            _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason: None, at },
+        }
     }
 
     /// Invariants 1 and 2.
@@ -419,6 +521,9 @@ impl Present {
     }
 
     fn evolve(&mut self, event: &Event) {
+        if event.moves_to().is_some_and(|to| to != Status::NeedsApproval) {
+            self.awaits.clear();
+        }
         match event {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
@@ -426,13 +531,20 @@ impl Present {
                 self.assignees = BTreeSet::from([*agent]);
                 self.stage = Stage::Assigned;
             }
-            Event::Assigned { assignees, .. } => {
+            Event::Assigned { assignees, reason, .. } => {
+                self.types_waived = reason.is_some() || (self.types_waived && *assignees == self.assignees);
                 self.assignees = assignees.clone();
                 self.stage = Stage::Assigned;
             }
-            Event::AssigneesChanged { assignees, .. } => self.assignees = assignees.clone(),
+            Event::AssigneesChanged { assignees, reason } => {
+                self.types_waived |= reason.is_some();
+                self.assignees = assignees.clone();
+            }
             Event::ReturnedToInbox { .. } => {
                 self.assignees.clear();
+                self.plan = None;
+                self.handed_in.clear();
+                self.types_waived = false;
                 self.stage = Stage::Inbox;
             }
             Event::Started { holder, lease, plan, .. } => {
@@ -445,13 +557,25 @@ impl Present {
                 self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
             }
             Event::Submitted { .. } | Event::ReturnedToReview { .. } => self.stage = Stage::Review,
-            Event::HeldForApproval { from, .. } => self.stage = Stage::NeedsApproval { from: *from },
+            Event::HeldForApproval { from, approval, .. } => {
+                let holder = self.hold().map(|hold| hold.holder);
+                self.stage = Stage::NeedsApproval { from: *from, holder };
+                self.awaits.extend(approval);
+            }
+            Event::ApprovalAwaited { approval, .. } => {
+                self.awaits.insert(*approval);
+            }
+            Event::ApprovalSettled { approval, .. } => {
+                self.awaits.remove(approval);
+            }
             Event::Blocked { .. } => self.stage = Stage::Blocked,
             Event::Failed { .. } => self.stage = Stage::Failed,
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
-            Event::MessagePosted { artifacts, .. } => {
-                self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
+            Event::MessagePosted { author, artifacts, .. } => {
+                if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {
+                    self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
+                }
             }
         }
     }
@@ -464,6 +588,11 @@ impl Crew {
             _ => Err(Rejection::NoAssignee),
         }
     }
+}
+
+/// A reason of our own making.
+fn said(text: &str) -> Reason {
+    Reason::truncated(text).expect("it is a constant that says something")
 }
 
 fn missing(to: Status, what: Vec<Requirement>) -> Rejection {

@@ -1,0 +1,272 @@
+//! What happens to an agent, and with it to the task that it holds. Pitfall 18 throughout.
+
+use super::*;
+use crate::{
+    agent::{Correction, Corrections, Heartbeat},
+    money::Usd,
+    spec::{OTHER_TASK, heard},
+};
+
+fn operator_only() -> agent::Rejection {
+    agent::Rejection::OperatorOnly { name: name("Scout") }
+}
+
+fn busy() -> agent::Rejection {
+    agent::Rejection::Busy { name: name("Scout"), task: TASK }
+}
+
+fn other_task() -> Entity<Task> {
+    entity(OTHER_TASK, task_in(Status::InProgress))
+}
+
+mod restarting {
+    use super::*;
+
+    #[test]
+    fn gives_the_task_back_to_its_assignees() {
+        let (agent, task) = (working(), task_at(Status::InProgress));
+        let note = Some(reason("stuck"));
+        operation(restart_agent(&agent, Some(&task), note.clone(), &sofie())).then([
+            stream(&agent, [agent::Event::Restarted { note }, released(Ending::Restarted)]),
+            stream(&task, [assigned(Status::InProgress, [SCOUT], Some("stuck"))]),
+        ]);
+    }
+
+    #[test]
+    fn a_draining_agent_ends_its_drain() {
+        let (agent, task) = (draining(&working()), task_at(Status::InProgress));
+        operation(restart_agent(&agent, Some(&task), None, &sofie())).then([
+            stream(&agent, [agent::Event::Restarted { note: None }, released(Ending::Restarted)]),
+            stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
+        ]);
+    }
+
+    #[test]
+    fn an_idle_agent_touches_no_task() {
+        let agent = idle(SCOUT);
+        operation(restart_agent(&agent, Some(&task_at(Status::Blocked)), None, &sofie()))
+            .then([stream(&agent, [agent::Event::Restarted { note: None }])]);
+    }
+
+    #[test]
+    fn is_for_operators() {
+        for moment in [scout(), system()] {
+            operation(restart_agent(&idle(SCOUT), None, None, &moment)).then_rejected(operator_only());
+        }
+    }
+
+    #[test]
+    fn needs_the_task_it_works_on_at_hand() {
+        for task in [None, Some(&other_task())] {
+            operation(restart_agent(&working(), task, None, &sofie())).then_rejected(busy());
+        }
+    }
+}
+
+mod quarantining {
+    use super::*;
+
+    #[test]
+    fn blocks_the_task_and_says_why() {
+        let (agent, task) = (working(), task_at(Status::InProgress));
+        let note = Some(reason("loops"));
+        for moment in [sofie(), system()] {
+            operation(quarantine_agent(&agent, Some(&task), note.clone(), &moment)).then([
+                stream(
+                    &agent,
+                    [agent::Event::Quarantined { note: note.clone() }, released(Ending::Quarantined)],
+                ),
+                stream(&task, [blocked(Status::InProgress, "Scout was quarantined: loops")]),
+            ]);
+        }
+    }
+
+    #[test]
+    fn twice_changes_nothing() {
+        let blocked = task_at(Status::Blocked);
+        operation(quarantine_agent(&quarantined(&idle(SCOUT)), Some(&blocked), None, &sofie()))
+            .then_nothing();
+    }
+
+    #[test]
+    fn does_not_touch_the_task_of_another() {
+        let agent = idle(ECHO);
+        operation(quarantine_agent(&agent, Some(&task_at(Status::InProgress)), None, &sofie()))
+            .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
+    }
+
+    #[test]
+    fn needs_the_task_it_works_on_at_hand() {
+        for task in [None, Some(&other_task())] {
+            operation(quarantine_agent(&working(), task, None, &sofie())).then_rejected(busy());
+        }
+    }
+}
+
+mod signing_off {
+    use super::*;
+
+    #[test]
+    fn blocks_the_task() {
+        let (agent, task) = (working(), task_at(Status::InProgress));
+        for moment in [sofie(), system(), scout()] {
+            operation(sign_off_agent(&agent, Some(&task), None, &moment)).then([
+                stream(&agent, [agent::Event::SignedOff { note: None }, released(Ending::WentOffline)]),
+                stream(&task, [blocked(Status::InProgress, "Scout went offline")]),
+            ]);
+        }
+    }
+
+    #[test]
+    fn another_agent_is_refused() {
+        operation(sign_off_agent(&idle(SCOUT), None, None, &by(ECHO))).then_rejected(operator_only());
+    }
+
+    #[test]
+    fn needs_the_task_it_works_on_at_hand() {
+        operation(sign_off_agent(&working(), None, None, &sofie())).then_rejected(busy());
+    }
+}
+
+mod correcting {
+    use super::*;
+
+    fn corrections(status: Option<agent::Status>) -> Corrections {
+        Corrections { status, ..Corrections::default() }
+    }
+
+    fn corrected(before: agent::Status, after: agent::Status) -> agent::Event {
+        agent::Event::Corrected {
+            status: Some(Correction { before, after }),
+            error_streak: None,
+            today_spend: None,
+            at: now(),
+        }
+    }
+
+    /// The runbook's *Reset Agent State*.
+    #[test]
+    fn resets_status_streak_spend_and_task_at_once() {
+        let agent = paused(&working(), PauseReason::ErrorStreak).after(&[heard(3)]);
+        let task = task_at(Status::InProgress);
+        let wish = CorrectAgent {
+            corrections: Corrections {
+                status: Some(agent::Status::Active),
+                error_streak: Some(0),
+                today_spend: Some(Usd::ZERO),
+            },
+            clear_task: true,
+        };
+        let corrected = agent::Event::Corrected {
+            status: Some(Correction { before: agent::Status::Paused, after: agent::Status::Active }),
+            error_streak: Some(Correction { before: 3, after: 0 }),
+            today_spend: Some(Usd::ZERO),
+            at: now(),
+        };
+        operation(correct_agent(&agent, Some(&task), wish, &sofie())).then([
+            stream(&agent, [corrected, released(Ending::Corrected)]),
+            stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
+        ]);
+    }
+
+    #[test]
+    fn leaves_the_task_where_nobody_asks_for_it() {
+        let agent = working();
+        let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Paused)), clear_task: false };
+        operation(correct_agent(&agent, Some(&task_at(Status::InProgress)), wish, &sofie()))
+            .then([stream(&agent, [corrected(agent::Status::Active, agent::Status::Paused)])]);
+    }
+
+    #[test]
+    fn blocks_the_task_of_an_agent_that_cannot_take_it_up_again() {
+        let (agent, task) = (paused(&working(), PauseReason::Operator), task_at(Status::InProgress));
+        let wish = CorrectAgent { corrections: corrections(None), clear_task: true };
+        operation(correct_agent(&agent, Some(&task), wish, &sofie())).then([
+            stream(&task, [blocked(Status::InProgress, "Scout was taken off it")]),
+            stream(&agent, [released(Ending::Corrected)]),
+        ]);
+    }
+
+    #[test]
+    fn to_quarantined_or_offline_always_takes_the_task() {
+        let (agent, task) = (working(), task_at(Status::InProgress));
+        for (status, why, ending) in [
+            (agent::Status::Quarantined, "Scout was quarantined", Ending::Quarantined),
+            (agent::Status::Offline, "Scout went offline", Ending::WentOffline),
+        ] {
+            let wish = CorrectAgent { corrections: corrections(Some(status)), clear_task: false };
+            operation(correct_agent(&agent, Some(&task), wish.clone(), &sofie())).then([
+                stream(&agent, [corrected(agent::Status::Active, status), released(ending)]),
+                stream(&task, [blocked(Status::InProgress, why)]),
+            ]);
+            operation(correct_agent(&agent, None, wish, &sofie())).then_rejected(busy());
+        }
+    }
+
+    #[test]
+    fn is_for_operators() {
+        let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
+        for moment in [scout(), system()] {
+            operation(correct_agent(&quarantined(&idle(SCOUT)), None, wish.clone(), &moment))
+                .then_rejected(operator_only());
+        }
+    }
+}
+
+mod heartbeats {
+    use super::*;
+
+    fn error() -> Heartbeat {
+        Heartbeat { session_key: None, error: Some(reason("timeout")) }
+    }
+
+    fn failed(error_streak: u32) -> agent::Event {
+        agent::Event::HeartbeatRecorded {
+            at: now(),
+            session_key: None,
+            error: Some(reason("timeout")),
+            error_streak,
+        }
+    }
+
+    #[test]
+    fn with_one_error_too_many_block_the_task() {
+        let (agent, task) = (working().after(&[heard(4)]), task_at(Status::InProgress));
+        operation(beat(&agent, Some(&task), error(), &scout())).then([
+            stream(
+                &agent,
+                [failed(5), agent::Event::Quarantined { note: None }, released(Ending::Quarantined)],
+            ),
+            stream(&task, [blocked(Status::InProgress, "Scout was quarantined: 5 errors in a row")]),
+        ]);
+        operation(beat(&agent, None, error(), &scout())).then_rejected(busy());
+    }
+
+    #[test]
+    fn with_an_error_leave_the_task() {
+        let (agent, task) = (working().after(&[heard(3)]), task_at(Status::InProgress));
+        operation(beat(&agent, Some(&task), error(), &scout())).then([stream(&agent, [failed(4)])]);
+    }
+
+    #[test]
+    fn for_another_agent_are_refused() {
+        operation(beat(&idle(SCOUT), None, Heartbeat::default(), &by(ECHO))).then_rejected(operator_only());
+    }
+
+    /// Pitfalls 6 and 8.
+    #[test]
+    fn do_not_free_a_quarantined_agent() {
+        let agent = quarantined(&idle(SCOUT)).after(&[heard(0)]);
+        operation(beat(&agent, None, Heartbeat::default(), &scout())).then_nothing();
+        operation(sign_off_agent(&agent, None, None, &scout())).then_rejected(operator_only());
+    }
+}
+
+fn beat(
+    agent: &Entity<Agent>,
+    task: Option<&Entity<Task>>,
+    news: Heartbeat,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    heartbeat(agent, task, news, moment).map(|(decision, _)| decision)
+}

@@ -1,0 +1,369 @@
+use super::*;
+
+fn wish(to: Move) -> MoveTask {
+    MoveTask { to, assignees: None, lease: NEXT_LEASE }
+}
+
+fn not_active(who: &str, status: agent::Status, reason: Option<PauseReason>) -> agent::Rejection {
+    agent::Rejection::NotActive { name: name(who), status, reason }
+}
+
+mod claiming {
+    use super::*;
+
+    #[test]
+    fn gives_the_task_to_the_claimer() {
+        let (task, agent) = (task_at(Status::Inbox), idle(SCOUT));
+        operation(claim_task(&task, &agent, &scout()))
+            .then([stream(&task, [task::Event::Claimed { agent: SCOUT, at: now() }])]);
+    }
+
+    /// Pitfall 15.
+    #[test]
+    fn second_is_refused_with_the_first() {
+        operation(claim_task(&task_at(Status::Assigned), &idle(ECHO), &by(ECHO)))
+            .then_rejected(task::Rejection::AlreadyClaimed { by: BTreeSet::from([SCOUT]) });
+    }
+
+    /// Pitfall 9.
+    #[test]
+    fn takes_an_active_agent_of_the_project_that_accepts_the_type() {
+        let task = task_at(Status::Inbox);
+        operation(claim_task(&task, &draining(&idle(SCOUT)), &scout())).then_rejected(not_active(
+            "Scout",
+            agent::Status::Draining,
+            None,
+        ));
+        operation(claim_task(&task, &elsewhere(SCOUT, "Scout"), &scout()))
+            .then_rejected(agent::Rejection::OtherProject { name: name("Scout") });
+        operation(claim_task(&task, &writer(SCOUT, "Scout"), &scout())).then_rejected(
+            agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
+        );
+    }
+}
+
+mod starting {
+    use super::*;
+
+    fn start(task: &Entity<Task>, agents: &[&Entity<Agent>], moment: &Moment) -> Result<Decision, Rejection> {
+        move_task(task, wish(equipped(Status::InProgress)), &cast(agents.iter().copied()), moment)
+    }
+
+    #[test]
+    fn engages_the_agent_in_the_same_decision() {
+        let (task, agent) = (task_at(Status::Assigned), idle(SCOUT));
+        for moment in [sofie(), scout()] {
+            operation(start(&task, &[&agent], &moment)).then([
+                stream(&task, [started(Status::Assigned, SCOUT)]),
+                stream(&agent, [engaged(NEXT_LEASE)]),
+            ]);
+        }
+    }
+
+    #[test]
+    fn by_an_operator_picks_an_assignee_that_is_free() {
+        let task = task_at(Status::Assigned).after(&[task::Event::AssigneesChanged {
+            assignees: BTreeSet::from([SCOUT, ECHO]),
+            reason: None,
+        }]);
+        let busy =
+            idle(SCOUT).after(&[agent::Event::Engaged { task: crate::spec::OTHER_TASK, lease: LEASE }]);
+        let free = idle(ECHO);
+        operation(start(&task, &[&busy, &free], &sofie()))
+            .then([stream(&task, [started(Status::Assigned, ECHO)]), stream(&free, [engaged(NEXT_LEASE)])]);
+    }
+
+    #[test]
+    fn second_task_of_an_agent_is_refused() {
+        let busy =
+            idle(SCOUT).after(&[agent::Event::Engaged { task: crate::spec::OTHER_TASK, lease: LEASE }]);
+        for moment in [sofie(), scout()] {
+            operation(start(&task_at(Status::Assigned), &[&busy], &moment))
+                .then_rejected(agent::Rejection::Busy { name: name("Scout"), task: crate::spec::OTHER_TASK });
+        }
+    }
+
+    /// Pitfall 9.
+    #[test]
+    fn takes_an_assignee_that_is_active() {
+        let task = task_at(Status::Assigned);
+        let stopped = paused(&idle(SCOUT), PauseReason::Budget);
+        operation(start(&task, &[&stopped], &sofie())).then_rejected(not_active(
+            "Scout",
+            agent::Status::Paused,
+            Some(PauseReason::Budget),
+        ));
+        operation(start(&task, &[&draining(&idle(SCOUT))], &scout())).then_rejected(not_active(
+            "Scout",
+            agent::Status::Draining,
+            None,
+        ));
+        operation(start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO)))
+            .then_rejected(task::Rejection::NotAssignee);
+    }
+
+    #[test]
+    fn goes_on_after_a_block_an_approval_and_a_review() {
+        let agent = idle(SCOUT);
+        for from in [Status::Blocked, Status::NeedsApproval] {
+            let task = task_at(from);
+            operation(start(&task, &[&agent], &sofie()))
+                .then([stream(&task, [started(from, SCOUT)]), stream(&agent, [engaged(NEXT_LEASE)])]);
+        }
+        let (task, feedback) = (task_at(Status::Review), reason("because"));
+        let sent_back =
+            task::Event::SentBack { feedback, review_cycle: 1, holder: SCOUT, lease: NEXT_LEASE, at: now() };
+        operation(start(&task, &[&agent, &idle(NOVA)], &by(NOVA)))
+            .then([stream(&task, [sent_back]), stream(&agent, [engaged(NEXT_LEASE)])]);
+    }
+
+    #[test]
+    fn by_an_agent_of_a_type_set_aside_at_assignment_is_accepted() {
+        let agent = writer(SCOUT, "Scout");
+        let bare = Move { reason: None, ..equipped(Status::InProgress) };
+        let inbox = task_at(Status::Inbox);
+        let given = inbox.after(&[assigned(Status::Inbox, [SCOUT], Some("everyone else is out"))]);
+        let start = task::Event::Started {
+            from: Status::Assigned,
+            holder: SCOUT,
+            lease: NEXT_LEASE,
+            plan: Some(plan()),
+            reason: None,
+            at: now(),
+        };
+        operation(move_task(&given, wish(bare.clone()), &cast([&agent]), &scout()))
+            .then([stream(&given, [start]), stream(&agent, [engaged(NEXT_LEASE)])]);
+        let without_a_word = inbox.after(&[assigned(Status::Inbox, [SCOUT], None)]);
+        operation(move_task(&without_a_word, wish(bare), &cast([&agent]), &scout())).then_rejected(
+            agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
+        );
+    }
+
+    #[test]
+    fn by_an_operator_with_a_reason_sets_the_type_aside() {
+        let (task, agent) = (task_at(Status::Assigned), writer(SCOUT, "Scout"));
+        operation(start(&task, &[&agent], &sofie()))
+            .then([stream(&task, [started(Status::Assigned, SCOUT)]), stream(&agent, [engaged(NEXT_LEASE)])]);
+    }
+}
+
+/// Pitfall 18: whatever ends the work ends the hold, in one decision.
+mod moving {
+    use super::*;
+
+    #[test]
+    fn out_of_progress_releases_the_holder() {
+        let (task, agent) = (task_at(Status::InProgress), working());
+        let (at, because) = (now(), Some(reason("because")));
+        let from = Status::InProgress;
+        let submitted = task::Event::Submitted {
+            deliverable: Some(crate::spec::deliverable()),
+            checklist: Some(crate::spec::checklist()),
+            at,
+        };
+        for (to, moment, event, ending) in [
+            (Status::Review, scout(), submitted, Ending::Submitted),
+            (
+                Status::NeedsApproval,
+                system(),
+                task::Event::HeldForApproval { from, reason: because.clone(), approval: None, at },
+                Ending::HeldForApproval,
+            ),
+            (Status::Blocked, system(), blocked(from, "because"), Ending::Blocked),
+            (
+                Status::Failed,
+                scout(),
+                task::Event::Failed { from, reason: because.clone(), at },
+                Ending::Failed,
+            ),
+            (Status::Assigned, sofie(), assigned(from, [SCOUT], Some("because")), Ending::Reassigned),
+            (
+                Status::Canceled,
+                sofie(),
+                task::Event::Canceled { from, reason: because.clone(), at },
+                Ending::Canceled,
+            ),
+        ] {
+            operation(move_task(&task, wish(equipped(to)), &cast([&agent]), &moment))
+                .then([stream(&task, [event]), stream(&agent, [released(ending)])]);
+        }
+    }
+
+    #[test]
+    fn needs_the_holder_at_hand() {
+        operation(move_task(
+            &task_at(Status::InProgress),
+            wish(equipped(Status::Blocked)),
+            &cast([]),
+            &system(),
+        ))
+        .then_rejected(Rejection::UnknownAgent(SCOUT));
+    }
+
+    /// Pitfall 27.
+    #[test]
+    fn a_draining_agent_hands_in_its_task_and_has_drained() {
+        let (task, agent) = (task_at(Status::InProgress), draining(&working()));
+        let submitted = task::Event::Submitted {
+            deliverable: Some(crate::spec::deliverable()),
+            checklist: Some(crate::spec::checklist()),
+            at: now(),
+        };
+        let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
+        operation(move_task(&task, wish(equipped(Status::Review)), &cast([&agent]), &scout()))
+            .then([stream(&task, [submitted]), stream(&agent, [released(Ending::Submitted), drained])]);
+    }
+
+    /// Pitfall 9.
+    #[test]
+    fn takes_an_agent_that_is_at_work_in_the_project() {
+        let task = task_at(Status::InProgress);
+        let hand_in = || wish(equipped(Status::Review));
+        let stopped = paused(&working(), PauseReason::Operator);
+        operation(move_task(&task, hand_in(), &cast([&stopped]), &scout())).then_rejected(not_active(
+            "Scout",
+            agent::Status::Paused,
+            Some(PauseReason::Operator),
+        ));
+        operation(move_task(&task, hand_in(), &cast([&working(), &elsewhere(ECHO, "Echo")]), &by(ECHO)))
+            .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
+        operation(move_task(&task, hand_in(), &cast([&working(), &idle(ECHO)]), &by(ECHO)))
+            .then_rejected(task::Rejection::NotAssignee);
+        operation(move_task(&task, hand_in(), &cast([&working()]), &by(ECHO)))
+            .then_rejected(Rejection::UnknownAgent(ECHO));
+    }
+
+    /// Pitfall 16.
+    #[test]
+    fn that_is_refused_leaves_nothing_behind() {
+        let task = task_at(Status::Inbox);
+        let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
+        operation(move_task(&task, named.clone(), &cast([&quarantined(&idle(ECHO))]), &sofie()))
+            .then_rejected(not_active("Echo", agent::Status::Quarantined, None));
+        operation(move_task(&task, named.clone(), &cast([]), &sofie()))
+            .then_rejected(Rejection::UnknownAgent(ECHO));
+        operation(move_task(&task, named, &cast([&elsewhere(ECHO, "Echo")]), &sofie()))
+            .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
+    }
+
+    #[test]
+    fn to_assigned_needs_one_of_those_who_have_it_to_be_ready() {
+        let task = task_at(Status::Blocked).after(&[]);
+        let bare = || wish(equipped(Status::Assigned));
+        operation(move_task(&task, bare(), &cast([&quarantined(&idle(SCOUT))]), &sofie()))
+            .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
+        operation(move_task(&task, bare(), &cast([&idle(SCOUT)]), &sofie()))
+            .then([stream(&task, [assigned(Status::Blocked, [SCOUT], Some("because"))])]);
+        operation(move_task(&task_at(Status::Inbox), bare(), &cast([]), &sofie()))
+            .then_rejected(task::Rejection::NoAssignee);
+    }
+
+    #[test]
+    fn to_assigned_gives_it_to_those_who_are_named() {
+        let (task, echo) = (task_at(Status::InProgress), idle(ECHO));
+        let holder = working();
+        let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
+        operation(move_task(&task, named, &cast([&holder, &echo]), &sofie())).then([
+            stream(&task, [assigned(Status::InProgress, [ECHO], Some("because"))]),
+            stream(&holder, [released(Ending::Reassigned)]),
+        ]);
+    }
+
+    /// Pitfall 17: the same move again is an illegal move, not a success that did nothing.
+    #[test]
+    fn twice_is_refused() {
+        let task = task_at(Status::Blocked);
+        operation(move_task(&task, wish(equipped(Status::Blocked)), &cast([]), &sofie())).then_rejected(
+            task::Rejection::IllegalTransition {
+                from: Status::Blocked,
+                to: Status::Blocked,
+                by: crate::actor::ActorKind::Human,
+                allowed: task::allowed_transitions(Status::Blocked, crate::actor::ActorKind::Human),
+            },
+        );
+    }
+}
+
+mod reassigning {
+    use super::*;
+
+    fn to<const N: usize>(agents: [AgentId; N], why: Option<&str>) -> ReassignTask {
+        ReassignTask { assignees: BTreeSet::from(agents), reason: why.map(reason) }
+    }
+
+    #[test]
+    fn takes_the_task_from_its_holder() {
+        let (task, holder, echo) = (task_at(Status::InProgress), working(), idle(ECHO));
+        operation(reassign_task(&task, to([ECHO], None), &cast([&holder, &echo]), &sofie())).then([
+            stream(&task, [assigned(Status::InProgress, [ECHO], None)]),
+            stream(&holder, [released(Ending::Reassigned)]),
+        ]);
+    }
+
+    #[test]
+    fn to_more_agents_leaves_the_holder_at_work() {
+        let (task, holder, echo) = (task_at(Status::InProgress), working(), idle(ECHO));
+        let changed =
+            task::Event::AssigneesChanged { assignees: BTreeSet::from([SCOUT, ECHO]), reason: None };
+        operation(reassign_task(&task, to([SCOUT, ECHO], None), &cast([&holder, &echo]), &sofie()))
+            .then([stream(&task, [changed])]);
+    }
+
+    #[test]
+    fn needs_every_newcomer_to_accept_the_task() {
+        let task = task_at(Status::Inbox);
+        let agents = [&writer(ECHO, "Echo"), &idle(SCOUT)];
+        operation(reassign_task(&task, to([SCOUT, ECHO], None), &cast(agents), &sofie())).then_rejected(
+            agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
+        );
+        operation(reassign_task(&task, to([SCOUT, ECHO], Some("because")), &cast(agents), &sofie()))
+            .then([stream(&task, [assigned(Status::Inbox, [SCOUT, ECHO], Some("because"))])]);
+        operation(reassign_task(&task, to([ECHO], Some("because")), &cast(agents), &system())).then_rejected(
+            agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
+        );
+    }
+
+    #[test]
+    fn a_blocked_task_to_those_who_have_it_needs_one_of_them_to_be_active() {
+        let task = task_at(Status::Blocked);
+        operation(reassign_task(&task, to([SCOUT], None), &cast([&quarantined(&idle(SCOUT))]), &sofie()))
+            .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
+        operation(reassign_task(&task, to([SCOUT], None), &cast([&idle(SCOUT)]), &sofie()))
+            .then([stream(&task, [assigned(Status::Blocked, [SCOUT], None)])]);
+    }
+
+    #[test]
+    fn is_not_for_agents() {
+        operation(reassign_task(&task_at(Status::Inbox), to([SCOUT], None), &cast([&idle(SCOUT)]), &scout()))
+            .then_rejected(task::Rejection::OperatorOnly { what: "assign a task" });
+    }
+}
+
+mod posting {
+    use super::*;
+    use crate::spec::comment;
+
+    #[test]
+    fn is_for_agents_of_the_project_that_are_not_stopped_for_good() {
+        let task = task_at(Status::InProgress);
+        let posted = task::Event::MessagePosted {
+            id: comment().id,
+            kind: comment().kind,
+            author: scout().actor,
+            content: comment().content,
+            artifacts: vec![],
+            mentions: BTreeSet::new(),
+            reply_to: None,
+            at: now(),
+        };
+        let stopped = paused(&working(), PauseReason::Operator);
+        operation(post_message(&task, comment(), &cast([&stopped]), &scout()))
+            .then([stream(&task, [posted])]);
+        operation(post_message(&task, comment(), &cast([&quarantined(&idle(SCOUT))]), &scout()))
+            .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
+        operation(post_message(&task, comment(), &cast([&elsewhere(ECHO, "Echo")]), &by(ECHO)))
+            .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
+        operation(post_message(&task, comment(), &cast([]), &by(ECHO)))
+            .then_rejected(Rejection::UnknownAgent(ECHO));
+    }
+}

@@ -34,6 +34,7 @@ pub mod operation;
 pub mod project;
 pub mod recorded;
 pub mod reservation;
+pub mod run;
 #[cfg(test)]
 pub(crate) mod spec;
 pub mod task;

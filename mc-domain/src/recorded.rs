@@ -16,6 +16,7 @@ use crate::{
     ids::{CommandId, EventId, ProjectId},
     project::{self, Project},
     reservation::{self, Reservation},
+    run::{self, Run},
     task::{self, Task},
 };
 
@@ -169,4 +170,6 @@ any_event! {
     Alert(alert),
     /// Of a budget.
     Budget(budget),
+    /// Of a run.
+    Run(run),
 }

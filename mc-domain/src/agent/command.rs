@@ -1,9 +1,11 @@
 //! What may be asked of an agent, and why it may refuse.
 
+use super::MAX_OPEN_RUNS;
 use super::values::{Ending, PauseReason, Profile, Status, Work};
 use crate::{
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
+    run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Name, Reason},
 };
@@ -68,6 +70,22 @@ pub enum Command {
         task: TaskId,
         /// What ended it.
         ending: Ending,
+    },
+    /// Begin a run.
+    BeginRun {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+    },
+    /// Take note of the end of a run.
+    EndRun {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What went wrong.
+        error: Option<Reason>,
     },
 }
 
@@ -140,6 +158,12 @@ pub enum Rejection {
         name: Name,
         /// On what.
         task: TaskId,
+    },
+    /// Invariant 6: too much is under way.
+    #[error("{name} already has {MAX_OPEN_RUNS} runs under way")]
+    TooManyRuns {
+        /// Who.
+        name: Name,
     },
     /// Invariant 4: an agent asked for more than it has.
     #[error("an agent does not raise its own {what}")]

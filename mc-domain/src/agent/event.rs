@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Ending, PauseReason, Profile, Status};
 use crate::{
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
+    run::{OpenRun, Outcome},
     values::{Label, Reason},
 };
 
@@ -138,6 +139,31 @@ pub enum Event {
         /// What ended it.
         ending: Ending,
     },
+    /// It began a run.
+    #[serde(rename = "run_began")]
+    RunBegan {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// One of its runs is over.
+    #[serde(rename = "run_ended")]
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What went wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Reason>,
+        /// How many errors in a row there are now.
+        error_streak: u32,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 /// A value before and after an operator's correction.
@@ -166,6 +192,8 @@ impl crate::aggregate::Event for Event {
             Self::Corrected { .. } => "agent.corrected",
             Self::Engaged { .. } => "agent.engaged",
             Self::Released { .. } => "agent.released",
+            Self::RunBegan { .. } => "agent.run_began",
+            Self::RunEnded { .. } => "agent.run_ended",
         }
     }
 }

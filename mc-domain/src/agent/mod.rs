@@ -9,6 +9,7 @@
 //! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
 //! 4. No agent raises its own role, tools or budgets.
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
+//! 6. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
 
 mod command;
 mod event;
@@ -17,7 +18,7 @@ mod standing;
 mod tests;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -30,7 +31,8 @@ pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Wo
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ProjectId, RunId, TaskId},
+    run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Reason},
 };
@@ -43,6 +45,8 @@ pub const ERROR_STREAK_QUARANTINE: u32 = 5;
 pub const HEARTBEAT_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// How long beyond its own declared interval an agent may be silent before it counts as stale.
 pub const STALE_AFTER: TimeDelta = TimeDelta::minutes(5);
+/// The most runs that one agent may have under way.
+pub const MAX_OPEN_RUNS: usize = 16;
 /// How long after its holder's last heartbeat a lease without a run lasts.
 pub const LEASE_LASTS: TimeDelta = TimeDelta::hours(2);
 
@@ -97,6 +101,9 @@ pub struct Registered {
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
     pub restart_pending: bool,
+    /// The runs it has under way.
+    #[serde(default)]
+    pub open_runs: BTreeMap<RunId, OpenRun>,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -153,6 +160,12 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
+            (Self::Registered(agent), Command::BeginRun { run, open_run }) => {
+                agent.begin_run(run, open_run, moment)
+            }
+            (Self::Registered(agent), Command::EndRun { run, outcome, error }) => {
+                Ok(agent.end_run(run, outcome, error, moment))
+            }
         }
     }
 
@@ -200,6 +213,7 @@ impl Registered {
             last_heartbeat: None,
             session_key: None,
             restart_pending: false,
+            open_runs: BTreeMap::new(),
         }
     }
 
@@ -252,6 +266,21 @@ impl Registered {
             Standing::Active => Ok(()),
             Standing::Draining if self.works_on(task) => Ok(()),
             Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline => {
+                Err(self.not_active())
+            }
+        }
+    }
+
+    /// Whether it may begin a run, for `task` or for none: an active agent may, a draining one only for the task that it
+    /// works on.
+    ///
+    /// # Errors
+    /// [`Rejection::NotActive`]
+    pub fn may_run(&self, task: Option<TaskId>) -> Result<(), Rejection> {
+        match (self.standing, task) {
+            (Standing::Active, _) => Ok(()),
+            (Standing::Draining, Some(task)) if self.works_on(task) => Ok(()),
+            (Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline, _) => {
                 Err(self.not_active())
             }
         }
@@ -441,6 +470,35 @@ impl Registered {
         [released].into_iter().chain(drained).collect()
     }
 
+    /// Invariant 6.
+    fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if self.open_runs.contains_key(&run) {
+            return Ok(vec![]);
+        }
+        self.may_run(open_run.task)?;
+        if self.open_runs.len() >= MAX_OPEN_RUNS {
+            return Err(Rejection::TooManyRuns { name: self.profile.name.clone() });
+        }
+        Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
+    }
+
+    /// Invariants 3 and 6. What was broken off or ran out of time says nothing about errors.
+    fn end_run(&self, run: RunId, outcome: Outcome, error: Option<Reason>, moment: &Moment) -> Vec<Event> {
+        if !self.open_runs.contains_key(&run) {
+            return vec![];
+        }
+        let error_streak = match outcome {
+            Outcome::Completed => 0,
+            Outcome::Failed => self.error_streak.saturating_add(1),
+            Outcome::TimedOut | Outcome::Aborted => self.error_streak,
+        };
+        let too_many = outcome == Outcome::Failed && error_streak >= ERROR_STREAK_QUARANTINE;
+        let at_large = !matches!(self.standing, Standing::Quarantined | Standing::Offline);
+        let ended = Event::RunEnded { run, outcome, error, error_streak, at: moment.now };
+        let quarantined = (too_many && at_large).then_some(Event::Quarantined { note: None });
+        [ended].into_iter().chain(quarantined).collect()
+    }
+
     /// Invariant 1.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
@@ -503,6 +561,13 @@ impl Registered {
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
+            Event::RunBegan { run, open_run, .. } => {
+                self.open_runs.insert(*run, *open_run);
+            }
+            Event::RunEnded { run, error_streak, .. } => {
+                self.open_runs.remove(run);
+                self.error_streak = *error_streak;
+            }
         }
     }
 }

@@ -388,9 +388,4 @@ impl Verdict {
     pub fn ruling(&self) -> &Ruling {
         &self.ruling
     }
-
-    #[cfg(test)]
-    pub(crate) fn vouched(approval: ApprovalId, subject: Subject, ruling: Ruling) -> Self {
-        Self { approval, subject, ruling }
-    }
 }

@@ -53,7 +53,7 @@ use crate::{
     project,
     recorded::{AnyEvent, StreamId, Streamed},
     reservation,
-    task::{self, Task},
+    task::{self, LoopLimits, Task},
     values::Name,
 };
 
@@ -205,9 +205,13 @@ impl From<Decision> for Outcome {
     }
 }
 
-/// The agents an operation may have to ask: who acts, who holds the task, who is to get it.
+/// What an operation may have to ask besides what it changes: the agents concerned (who acts, who holds the task, who is
+/// to get it), and the limits in force.
 #[derive(Debug, Clone, Default)]
-pub struct Cast(BTreeMap<AgentId, Entity<Agent>>);
+pub struct Cast {
+    agents: BTreeMap<AgentId, Entity<Agent>>,
+    loop_limits: LoopLimits,
+}
 
 impl Cast {
     /// The agent known as `id`.
@@ -215,22 +219,34 @@ impl Cast {
     /// # Errors
     /// [`Rejection::UnknownAgent`] when it is not among them, or not registered.
     pub fn agent(&self, id: AgentId) -> Result<&Entity<Agent>, Rejection> {
-        self.0.get(&id).filter(|agent| agent.registered().is_ok()).ok_or(Rejection::UnknownAgent(id))
+        self.agents.get(&id).filter(|agent| agent.registered().is_ok()).ok_or(Rejection::UnknownAgent(id))
     }
 }
 
 impl Cast {
+    /// The same agents, under the limits of the active policy instead of the default ones.
+    #[must_use]
+    pub fn under(self, loop_limits: LoopLimits) -> Self {
+        Self { loop_limits, ..self }
+    }
+
+    fn names(&self) -> BTreeMap<AgentId, Name> {
+        let name = |agent: &Entity<Agent>| agent.registered().ok().map(|known| known.profile.name.clone());
+        self.agents.values().filter_map(|agent| Some((agent.id, name(agent)?))).collect()
+    }
+
     /// The same agents, one of them as it is after a decision.
     fn with(&self, agent: Entity<Agent>) -> Self {
         let mut cast = self.clone();
-        cast.0.insert(agent.id, agent);
+        cast.agents.insert(agent.id, agent);
         cast
     }
 }
 
 impl FromIterator<Entity<Agent>> for Cast {
     fn from_iter<I: IntoIterator<Item = Entity<Agent>>>(agents: I) -> Self {
-        Self(agents.into_iter().map(|agent| (agent.id, agent)).collect())
+        let agents = agents.into_iter().map(|agent| (agent.id, agent)).collect();
+        Self { agents, loop_limits: LoopLimits::default() }
     }
 }
 

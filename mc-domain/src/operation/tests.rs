@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod agents;
+mod approvals;
 mod creation;
 mod work;
 

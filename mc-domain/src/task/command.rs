@@ -1,14 +1,15 @@
 //! What may be asked of a task, and why it may refuse.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::containment::Loop;
 use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
 use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
     approval::Verdict,
     ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, TaskId},
-    values::{Reason, Text},
+    values::{Name, Reason, Text},
 };
 
 /// The most artifacts one message may carry.
@@ -48,6 +49,8 @@ pub enum Command {
     },
     /// Let an approval that has ended take its effect, whoever brings the verdict.
     Settle(Settlement),
+    /// Stop a loop that was found, by the system.
+    Contain(Containment),
     /// Say something in its thread.
     Post(Message),
 }
@@ -95,6 +98,17 @@ pub struct Settlement {
     pub ready: Option<Assignee>,
     /// The lease to hold it under, drawn by the caller.
     pub lease: Option<LeaseId>,
+}
+
+/// A loop that was found, and what is needed to tell about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Containment {
+    /// The loop.
+    pub found: Loop,
+    /// The identity of the message that tells about it.
+    pub message: MessageId,
+    /// The names of agents that took part, as far as they are known.
+    pub names: BTreeMap<AgentId, Name>,
 }
 
 /// Who is to have a task, and which of them stand ready to work on it.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::containment::LoopKind;
 use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
 use crate::{
     actor::Actor,
@@ -208,6 +209,24 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A loop was found; the same commit stops it.
+    #[serde(rename = "loop_detected")]
+    LoopDetected {
+        /// What repeated.
+        kind: LoopKind,
+        /// How often.
+        count: u32,
+        /// The most that is allowed.
+        limit: u32,
+        /// The span in which it was counted, in seconds; all the time since the task was last unblocked when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within_secs: Option<u32>,
+        /// Who took part.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        participants: BTreeSet<Actor>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Something was said in its thread.
     #[serde(rename = "message_posted")]
     MessagePosted {
@@ -251,6 +270,34 @@ impl Event {
             | Self::AssigneesChanged { .. }
             | Self::ApprovalAwaited { .. }
             | Self::ApprovalSettled { .. }
+            | Self::LoopDetected { .. }
+            | Self::MessagePosted { .. } => None,
+        }
+    }
+}
+
+impl Event {
+    /// When it moved the task, if it did.
+    pub(super) fn moved_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Created { at, .. }
+            | Self::Claimed { at, .. }
+            | Self::Assigned { at, .. }
+            | Self::ReturnedToInbox { at, .. }
+            | Self::Started { at, .. }
+            | Self::SentBack { at, .. }
+            | Self::Submitted { at, .. }
+            | Self::ReturnedToReview { at, .. }
+            | Self::HeldForApproval { at, .. }
+            | Self::Blocked { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Completed { at, .. }
+            | Self::Canceled { at, .. } => Some(*at),
+            Self::Edited { .. }
+            | Self::AssigneesChanged { .. }
+            | Self::ApprovalAwaited { .. }
+            | Self::ApprovalSettled { .. }
+            | Self::LoopDetected { .. }
             | Self::MessagePosted { .. } => None,
         }
     }
@@ -276,6 +323,7 @@ impl crate::aggregate::Event for Event {
             Self::Failed { .. } => "task.failed",
             Self::Completed { .. } => "task.completed",
             Self::Canceled { .. } => "task.canceled",
+            Self::LoopDetected { .. } => "task.loop_detected",
             Self::MessagePosted { .. } => "task.message_posted",
         }
     }

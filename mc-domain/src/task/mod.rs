@@ -13,8 +13,11 @@
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
 //!    withdrawal, to blocked by the first no or expiry.
+//! 7. Traffic that crosses a limit of [`LoopLimits`] is blocked in the commit that crosses it. What is blocked is not
+//!    watched, and unblocking starts the counts anew.
 
 mod command;
+mod containment;
 mod event;
 #[cfg(test)]
 mod tests;
@@ -23,9 +26,16 @@ mod values;
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement, Settlement};
+pub use command::{
+    Command, Containment, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement, Settlement,
+};
+pub use containment::{
+    LAST_EXCHANGES, Loop, LoopKind, LoopLimits, MAX_EXCERPT_CHARS, MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED,
+    Traffic,
+};
 pub use event::Event;
 pub use transitions::allowed_transitions;
 pub use values::{
@@ -39,7 +49,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     approval::Ruling,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
-    values::Reason,
+    values::{Reason, Text},
 };
 use transitions::{Mover, mover};
 
@@ -94,6 +104,9 @@ pub struct Present {
     /// The approvals it waits for.
     #[serde(default)]
     pub awaits: BTreeSet<ApprovalId>,
+    /// What of its recent traffic is watched for loops.
+    #[serde(default)]
+    pub traffic: Traffic,
     /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
     #[serde(default)]
     pub types_waived: bool,
@@ -174,6 +187,7 @@ impl Aggregate for Task {
                 | Command::Move(_)
                 | Command::AwaitApproval { .. }
                 | Command::Settle(_)
+                | Command::Contain(_)
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
@@ -184,6 +198,7 @@ impl Aggregate for Task {
                 task.await_approval(approval, reason, moment)
             }
             (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, moment)),
+            (Self::Present(task), Command::Contain(containment)) => task.contain(containment, moment),
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -245,6 +260,7 @@ impl Present {
             handed_in: BTreeSet::new(),
             review_cycles: 0,
             awaits: BTreeSet::new(),
+            traffic: Traffic::default(),
             types_waived: false,
         }
     }
@@ -494,6 +510,41 @@ impl Present {
         if what.is_empty() { Ok(()) } else { Err(missing(to.to, what)) }
     }
 
+    /// The loop that its traffic is in at `now`, where it stands so that it can be blocked.
+    pub fn loop_found(&self, limits: &LoopLimits, now: DateTime<Utc>) -> Option<Loop> {
+        mover(self.status(), Status::Blocked, ActorKind::System)?;
+        self.traffic.crossed(limits, &self.assignees, now)
+    }
+
+    /// Invariant 7. What cannot be blocked from where it stands is left alone.
+    fn contain(&self, containment: Containment, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        operator_only(moment, "stop a loop")?;
+        let Containment { found, message, names } = containment;
+        let (from, at) = (self.status(), moment.now);
+        if mover(from, Status::Blocked, ActorKind::System).is_none() {
+            return Ok(vec![]);
+        }
+        let summary = self.traffic.summary(&found, &names);
+        let reason = found.reason();
+        let content = Text::truncated(reason.as_str());
+        let Loop { kind, count, limit, within_secs, participants } = found;
+        let mentions = participants.clone();
+        Ok(vec![
+            Event::LoopDetected { kind, count, limit, within_secs, participants, at },
+            Event::Blocked { from, reason, at },
+            Event::MessagePosted {
+                id: message,
+                kind: MessageKind::System,
+                author: moment.actor.clone(),
+                content,
+                artifacts: vec![summary],
+                mentions,
+                reply_to: None,
+                at,
+            },
+        ])
+    }
+
     fn post(&self, message: Message, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Message { id, kind, content, artifacts, mut mentions, reply_to, lease } = message;
         self.lease_holds(lease)?;
@@ -521,6 +572,7 @@ impl Present {
     }
 
     fn evolve(&mut self, event: &Event) {
+        self.watch(event);
         if event.moves_to().is_some_and(|to| to != Status::NeedsApproval) {
             self.awaits.clear();
         }
@@ -572,11 +624,37 @@ impl Present {
             Event::Failed { .. } => self.stage = Stage::Failed,
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
+            Event::LoopDetected { .. } => {}
             Event::MessagePosted { author, artifacts, .. } => {
                 if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {
                     self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
                 }
             }
+        }
+    }
+}
+
+impl Present {
+    /// Keeps what containment reads of an event, before the event takes its effect.
+    fn watch(&mut self, event: &Event) {
+        let from = self.status();
+        match (event, event.moves_to()) {
+            (Event::Blocked { .. }, _) => self.traffic = Traffic::default(),
+            _ if from == Status::Blocked => {}
+            (Event::MessagePosted { author, content, at, .. }, _) => {
+                self.traffic.said(author, content.as_ref(), *at);
+            }
+            (Event::HeldForApproval { approval: Some(_), .. }, _) => {}
+            (_, Some(_)) if !self.awaits.is_empty() => {}
+            (event, Some(to)) => {
+                if let Some(at) = event.moved_at() {
+                    self.traffic.moved(from, to, at);
+                }
+                if let Event::SentBack { feedback, at, .. } = event {
+                    self.traffic.sent_back(feedback, *at);
+                }
+            }
+            (_, None) => {}
         }
     }
 }

@@ -36,8 +36,6 @@ use crate::{
 
 /// How long a run may last.
 pub const RUN_LASTS: TimeDelta = TimeDelta::hours(2);
-/// How often tools may fail with one error in one run before that is a loop.
-pub const TOOL_FAILURES_LOOP: u32 = 3;
 /// The most uses of tools that one run records.
 pub const MAX_TOOL_CALLS: u32 = 10_000;
 /// The most different errors of tools that one run counts; the oldest is forgotten first.

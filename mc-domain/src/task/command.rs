@@ -8,7 +8,9 @@ use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
     approval::Verdict,
-    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, RunId, TaskId},
+    money::Usd,
+    run::{OpenRun, Outcome},
     values::{Name, Reason, Text},
 };
 
@@ -51,6 +53,22 @@ pub enum Command {
     Settle(Settlement),
     /// Stop a loop that was found, by the system.
     Contain(Containment),
+    /// Begin a run for it, by who holds it or has it.
+    BeginRun {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+    },
+    /// Take note of the end of a run.
+    EndRun {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it was charged.
+        charged: Usd,
+    },
     /// Say something in its thread.
     Post(Message),
 }
@@ -230,6 +248,18 @@ pub enum Rejection {
     Closed {
         /// Which of the two.
         status: Status,
+    },
+    /// It is not assigned, and nobody works on it.
+    #[error("a run needs a task that is assigned or in progress, this one is {status}")]
+    NotRunnable {
+        /// Where it stands.
+        status: Status,
+    },
+    /// Invariant 3: another agent holds it.
+    #[error("another agent holds the task")]
+    NotHolder {
+        /// Who does.
+        holder: AgentId,
     },
     /// A message that says nothing.
     #[error("a message needs content or an artifact")]

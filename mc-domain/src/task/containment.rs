@@ -16,6 +16,7 @@ use super::values::{Artifact, ArtifactBody, ArtifactKind, Status};
 use crate::{
     actor::{Actor, ActorKind},
     ids::AgentId,
+    run::Outcome,
     values::{Label, Name, Reason, Text, words},
 };
 
@@ -23,6 +24,8 @@ use crate::{
 pub const MAX_MESSAGES_WATCHED: usize = 64;
 /// The most transitions watched in one task.
 pub const MAX_MOVES_WATCHED: usize = 32;
+/// The most runs watched in one task.
+pub const MAX_RUNS_WATCHED: usize = 64;
 /// How many of the last exchanges a Loop Summary shows.
 pub const LAST_EXCHANGES: usize = 5;
 /// The most characters of one exchange that a Loop Summary shows.
@@ -48,6 +51,12 @@ pub struct LoopLimits {
     pub min_flip_moves: u32,
     /// The span in which transitions are counted, in seconds.
     pub flips_within_secs: u32,
+    /// How many runs fail in a loop, at least.
+    pub min_failed_runs: u32,
+    /// Among how many of the last runs; at most [`MAX_RUNS_WATCHED`] can be looked at.
+    pub among_runs: u32,
+    /// How many tool calls of one run fail with one error in a loop, at least.
+    pub min_tool_failures: u32,
 }
 
 impl Default for LoopLimits {
@@ -61,6 +70,9 @@ impl Default for LoopLimits {
             min_flips: 3,
             min_flip_moves: 6,
             flips_within_secs: 60 * 60,
+            min_failed_runs: 5,
+            among_runs: 10,
+            min_tool_failures: 3,
         }
     }
 }
@@ -148,6 +160,8 @@ pub struct Traffic {
     messages: VecDeque<Said>,
     last: VecDeque<Exchange>,
     moves: VecDeque<Moved>,
+    #[serde(default)]
+    runs: VecDeque<Outcome>,
     review_cycles: u32,
 }
 
@@ -194,6 +208,10 @@ impl Traffic {
         }
     }
 
+    pub(super) fn ran(&mut self, outcome: Outcome) {
+        push(&mut self.runs, MAX_RUNS_WATCHED, outcome);
+    }
+
     fn exchanged(&mut self, by: Option<&Actor>, text: &str, at: DateTime<Utc>) {
         // One line each, whatever was written: a summary quotes, it does not render.
         let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -212,6 +230,7 @@ impl Traffic {
             .or_else(|| self.too_many_reviews(limits, assignees))
             .or_else(|| self.too_many_turns(limits, now))
             .or_else(|| self.too_many_flips(limits, assignees, now))
+            .or_else(|| self.too_many_failed_runs(limits, assignees))
     }
 
     fn too_many_messages(&self, limits: &LoopLimits, now: DateTime<Utc>) -> Option<Loop> {
@@ -283,6 +302,19 @@ impl Traffic {
         })
     }
 
+    /// A run that timed out has failed too.
+    fn too_many_failed_runs(&self, limits: &LoopLimits, assignees: &BTreeSet<AgentId>) -> Option<Loop> {
+        let last = self.runs.iter().rev().take(limits.among_runs as usize);
+        let failed = count(last.filter(|run| matches!(run, Outcome::Failed | Outcome::TimedOut)).count());
+        (failed >= limits.min_failed_runs.max(1)).then(|| Loop {
+            kind: LoopKind::FailedRuns,
+            count: failed,
+            limit: limits.min_failed_runs.saturating_sub(1),
+            within_secs: None,
+            participants: self.everyone(assignees),
+        })
+    }
+
     /// Who it is assigned to, and who spoke of late. Moves do not say whose they were.
     fn everyone(&self, assignees: &BTreeSet<AgentId>) -> BTreeSet<Actor> {
         let spoke = self.last.iter().filter_map(|exchange| exchange.by.clone());
@@ -305,6 +337,7 @@ impl Traffic {
         }
         let _ = writeln!(text, "- Review cycles: {}", self.review_cycles);
         let _ = writeln!(text, "- Transitions watched: {}", self.moves.len());
+        let _ = writeln!(text, "- Runs watched: {}", self.runs.len());
         text.push_str("\n## Last exchanges\n\n");
         for Exchange { by, text: said, at } in &self.last {
             let who = by.as_ref().map_or_else(|| "Review".to_owned(), name_of);

@@ -9,7 +9,9 @@ use super::containment::LoopKind;
 use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
 use crate::{
     actor::Actor,
-    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, RunId, TaskId},
+    money::Usd,
+    run::{OpenRun, Outcome},
     values::{Reason, Text},
 };
 
@@ -227,6 +229,32 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// An agent began a run for it.
+    #[serde(rename = "run_began")]
+    RunBegan {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A run for it is over.
+    #[serde(rename = "run_ended")]
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it was charged.
+        #[serde(rename = "chargedMicroUsd")]
+        charged: Usd,
+        /// What all runs for the task have cost so far.
+        #[serde(rename = "costAfterMicroUsd")]
+        cost_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Something was said in its thread.
     #[serde(rename = "message_posted")]
     MessagePosted {
@@ -271,6 +299,8 @@ impl Event {
             | Self::ApprovalAwaited { .. }
             | Self::ApprovalSettled { .. }
             | Self::LoopDetected { .. }
+            | Self::RunBegan { .. }
+            | Self::RunEnded { .. }
             | Self::MessagePosted { .. } => None,
         }
     }
@@ -298,6 +328,8 @@ impl Event {
             | Self::ApprovalAwaited { .. }
             | Self::ApprovalSettled { .. }
             | Self::LoopDetected { .. }
+            | Self::RunBegan { .. }
+            | Self::RunEnded { .. }
             | Self::MessagePosted { .. } => None,
         }
     }
@@ -324,6 +356,8 @@ impl crate::aggregate::Event for Event {
             Self::Completed { .. } => "task.completed",
             Self::Canceled { .. } => "task.canceled",
             Self::LoopDetected { .. } => "task.loop_detected",
+            Self::RunBegan { .. } => "task.run_began",
+            Self::RunEnded { .. } => "task.run_ended",
             Self::MessagePosted { .. } => "task.message_posted",
         }
     }

@@ -13,7 +13,7 @@
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
 //!    withdrawal, to blocked by the first no or expiry.
-//! 7. Traffic that crosses a limit of [`LoopLimits`] is blocked in the commit that crosses it. What is blocked is not
+//! 7. Traffic or runs that cross a limit of [`LoopLimits`] is blocked in the commit that crosses it. What is blocked is not
 //!    watched, and unblocking starts the counts anew.
 
 mod command;
@@ -24,7 +24,7 @@ mod tests;
 mod transitions;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ pub use command::{
 };
 pub use containment::{
     LAST_EXCHANGES, Loop, LoopKind, LoopLimits, MAX_EXCERPT_CHARS, MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED,
-    Traffic,
+    MAX_RUNS_WATCHED, Traffic,
 };
 pub use event::Event;
 pub use transitions::allowed_transitions;
@@ -48,7 +48,9 @@ use crate::{
     agent::Assignee,
     aggregate::{Aggregate, Moment},
     approval::Ruling,
-    ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
+    money::Usd,
+    run::{OpenRun, Outcome},
     values::{Reason, Text},
 };
 use transitions::{Mover, mover};
@@ -104,6 +106,12 @@ pub struct Present {
     /// The approvals it waits for.
     #[serde(default)]
     pub awaits: BTreeSet<ApprovalId>,
+    /// The runs for it that are under way.
+    #[serde(default)]
+    pub open_runs: BTreeMap<RunId, OpenRun>,
+    /// What all runs for it have cost so far.
+    #[serde(default)]
+    pub cost: Usd,
     /// What of its recent traffic is watched for loops.
     #[serde(default)]
     pub traffic: Traffic,
@@ -188,6 +196,8 @@ impl Aggregate for Task {
                 | Command::AwaitApproval { .. }
                 | Command::Settle(_)
                 | Command::Contain(_)
+                | Command::BeginRun { .. }
+                | Command::EndRun { .. }
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
@@ -199,6 +209,12 @@ impl Aggregate for Task {
             }
             (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, moment)),
             (Self::Present(task), Command::Contain(containment)) => task.contain(containment, moment),
+            (Self::Present(task), Command::BeginRun { run, open_run }) => {
+                task.begin_run(run, open_run, moment)
+            }
+            (Self::Present(task), Command::EndRun { run, outcome, charged }) => {
+                Ok(task.end_run(run, outcome, charged, moment))
+            }
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -260,6 +276,8 @@ impl Present {
             handed_in: BTreeSet::new(),
             review_cycles: 0,
             awaits: BTreeSet::new(),
+            open_runs: BTreeMap::new(),
+            cost: Usd::ZERO,
             traffic: Traffic::default(),
             types_waived: false,
         }
@@ -545,6 +563,44 @@ impl Present {
         ])
     }
 
+    /// Whether `agent` may run for it: it holds the task, or has it and nobody has begun.
+    ///
+    /// # Errors
+    /// - [`Rejection::NotAssignee`]
+    /// - [`Rejection::NotHolder`]
+    /// - [`Rejection::NotRunnable`]
+    pub fn may_run(&self, agent: AgentId) -> Result<(), Rejection> {
+        match self.stage {
+            Stage::InProgress(hold) if hold.holder == agent => Ok(()),
+            Stage::InProgress(hold) => Err(Rejection::NotHolder { holder: hold.holder }),
+            Stage::Assigned if self.assignees.contains(&agent) => Ok(()),
+            Stage::Assigned => Err(Rejection::NotAssignee),
+            Stage::Inbox
+            | Stage::Review
+            | Stage::NeedsApproval { .. }
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => Err(Rejection::NotRunnable { status: self.status() }),
+        }
+    }
+
+    fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if self.open_runs.contains_key(&run) {
+            return Ok(vec![]);
+        }
+        self.may_run(open_run.agent)?;
+        Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
+    }
+
+    fn end_run(&self, run: RunId, outcome: Outcome, charged: Usd, moment: &Moment) -> Vec<Event> {
+        if !self.open_runs.contains_key(&run) {
+            return vec![];
+        }
+        let cost_after = self.cost.plus(charged);
+        vec![Event::RunEnded { run, outcome, charged, cost_after, at: moment.now }]
+    }
+
     fn post(&self, message: Message, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Message { id, kind, content, artifacts, mut mentions, reply_to, lease } = message;
         self.lease_holds(lease)?;
@@ -625,6 +681,13 @@ impl Present {
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
             Event::LoopDetected { .. } => {}
+            Event::RunBegan { run, open_run, .. } => {
+                self.open_runs.insert(*run, *open_run);
+            }
+            Event::RunEnded { run, cost_after, .. } => {
+                self.open_runs.remove(run);
+                self.cost = *cost_after;
+            }
             Event::MessagePosted { author, artifacts, .. } => {
                 if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {
                     self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
@@ -644,6 +707,7 @@ impl Present {
             (Event::MessagePosted { author, content, at, .. }, _) => {
                 self.traffic.said(author, content.as_ref(), *at);
             }
+            (Event::RunEnded { outcome, .. }, _) => self.traffic.ran(*outcome),
             (Event::HeldForApproval { approval: Some(_), .. }, _) => {}
             (_, Some(_)) if !self.awaits.is_empty() => {}
             (event, Some(to)) => {

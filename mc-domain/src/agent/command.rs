@@ -3,7 +3,7 @@
 use super::MAX_OPEN_RUNS;
 use super::values::{Ending, PauseReason, Profile, Status, Work};
 use crate::{
-    ids::{AgentId, ProjectId, RunId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     run::{OpenRun, Outcome},
     task::TaskType,
@@ -70,6 +70,11 @@ pub enum Command {
         task: TaskId,
         /// What ended it.
         ending: Ending,
+    },
+    /// Pause it for its budget, by the system.
+    Overspend {
+        /// The approval that was opened for it.
+        approval: ApprovalId,
     },
     /// Begin a run.
     BeginRun {

@@ -1,11 +1,11 @@
 //! What may have happened to an agent. Names and shapes here are a stored contract: see the golden files.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::values::{Ending, PauseReason, Profile, Status};
 use crate::{
-    ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     run::{OpenRun, Outcome},
     values::{Label, Reason},
@@ -139,6 +139,16 @@ pub enum Event {
         /// What ended it.
         ending: Ending,
     },
+    /// A run of it would be too dear, or was: it is paused until somebody allows more, or until the next day.
+    #[serde(rename = "overspent")]
+    Overspent {
+        /// The approval that was opened for it.
+        approval: ApprovalId,
+        /// The UTC day.
+        day: NaiveDate,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// It began a run.
     #[serde(rename = "run_began")]
     RunBegan {
@@ -192,6 +202,7 @@ impl crate::aggregate::Event for Event {
             Self::Corrected { .. } => "agent.corrected",
             Self::Engaged { .. } => "agent.engaged",
             Self::Released { .. } => "agent.released",
+            Self::Overspent { .. } => "agent.overspent",
             Self::RunBegan { .. } => "agent.run_began",
             Self::RunEnded { .. } => "agent.run_ended",
         }

@@ -20,7 +20,7 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
@@ -31,7 +31,7 @@ pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Wo
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, ProjectId, RunId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Reason},
@@ -101,6 +101,9 @@ pub struct Registered {
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
     pub restart_pending: bool,
+    /// The UTC day on which it last spent too much, or was about to.
+    #[serde(default)]
+    pub overspent_on: Option<NaiveDate>,
     /// The runs it has under way.
     #[serde(default)]
     pub open_runs: BTreeMap<RunId, OpenRun>,
@@ -160,6 +163,7 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
+            (Self::Registered(agent), Command::Overspend { approval }) => agent.overspend(approval, moment),
             (Self::Registered(agent), Command::BeginRun { run, open_run }) => {
                 agent.begin_run(run, open_run, moment)
             }
@@ -213,6 +217,7 @@ impl Registered {
             last_heartbeat: None,
             session_key: None,
             restart_pending: false,
+            overspent_on: None,
             open_runs: BTreeMap::new(),
         }
     }
@@ -284,6 +289,20 @@ impl Registered {
                 Err(self.not_active())
             }
         }
+    }
+
+    /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
+    pub fn is_paused_since_yesterday(&self, today: NaiveDate) -> bool {
+        self.standing == Standing::Paused(PauseReason::Budget)
+            && self.overspent_on.is_some_and(|day| day < today)
+    }
+
+    /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than its own
+    /// declared interval and [`STALE_AFTER`]. One that never sent any is not waited for.
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        let interval = TimeDelta::seconds(self.profile.heartbeat_interval_secs.into());
+        let silent = self.last_heartbeat.is_some_and(|last| now - last > interval + STALE_AFTER);
+        silent && matches!(self.standing, Standing::Active | Standing::Draining)
     }
 
     /// Whether it may say something in a thread: not while it is quarantined or offline.
@@ -470,6 +489,21 @@ impl Registered {
         [released].into_iter().chain(drained).collect()
     }
 
+    /// Who is stopped for another reason stays stopped for that one.
+    fn overspend(&self, approval: ApprovalId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        let (day, at) = (moment.now.date_naive(), moment.now);
+        let overspent = Event::Overspent { approval, day, at };
+        Ok(match self.standing {
+            Standing::Active | Standing::Draining => {
+                vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }]
+            }
+            Standing::Paused(PauseReason::Budget) if self.overspent_on == Some(day) => vec![],
+            Standing::Paused(_) => vec![overspent],
+            Standing::Quarantined | Standing::Offline => vec![],
+        })
+    }
+
     /// Invariant 6.
     fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         if self.open_runs.contains_key(&run) {
@@ -561,6 +595,7 @@ impl Registered {
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
+            Event::Overspent { day, .. } => self.overspent_on = Some(*day),
             Event::RunBegan { run, open_run, .. } => {
                 self.open_runs.insert(*run, *open_run);
             }

@@ -1,9 +1,15 @@
 //! Deciding an approval, taking it back, letting it run out: its end, and everything that follows from the end.
 
-use super::{Cast, Decision, Entity, Outcome, Rejection, hold::decide_with_holder};
+use super::{
+    Cast, Decision, Entity, Outcome, Rejection,
+    hold::decide_with_holder,
+    overspend::grant_override,
+    raise_alert::{Warning, raise},
+};
 use crate::{
     agent::{self, Assignee, Ending, PauseReason, Standing, TypeRule},
     aggregate::{Aggregate, Moment},
+    alert::{self, Kind},
     approval::{self, ActionType, Approval, Ask, Command, ContentHash, Ruling, Status, Verdict},
     ids::LeaseId,
     reservation::{self, Holder, Reservation},
@@ -165,6 +171,7 @@ fn conclude(
     let released =
         scope.key.decide(reservation::Command::Release(Holder::Approval(scope.approval.id)), moment)?;
     decision.add(scope.key, Some(project), released);
+    take_effect(&mut decision, scope, &verdict, moment)?;
     let cast = resume_spender(&mut decision, &verdict, scope.cast, moment)?;
     if let Some(task) = scope.task {
         settle_task(&mut decision, task, verdict.clone(), lease, &cast, moment)?;
@@ -178,6 +185,32 @@ fn conclude(
         }
     };
     Ok(Concluded { outcome, verdict: Some(verdict) })
+}
+
+/// What an approval's end does beyond its task: money is granted, and what ran out is told of.
+fn take_effect(
+    decision: &mut Decision,
+    scope: ApprovalScope<'_>,
+    verdict: &Verdict,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let approval::Subject { project, task, agent, action_type } = verdict.subject();
+    match (verdict.ruling(), action_type) {
+        (Ruling::Granted { .. }, ActionType::BudgetOverride) => {
+            grant_override(decision, scope.approval, scope.cast, moment)
+        }
+        (Ruling::Expired, _) => {
+            let asked = &scope.approval.requested()?.ask.summary;
+            let title = format!("Nobody decided in time: {asked}");
+            let subject = alert::Subject::Approval(scope.approval.id);
+            let mut warning = Warning::new(Kind::ApprovalExpired, subject, *project, title);
+            if let Some(agent) = agent {
+                warning = warning.concerning(*agent, *task, None);
+            }
+            raise(decision, warning, scope.cast, moment)
+        }
+        (Ruling::Granted { .. } | Ruling::Denied { .. } | Ruling::Withdrawn, _) => Ok(()),
+    }
 }
 
 /// An agent that was paused for its budget goes on when it may spend more: the agents as they are after that.

@@ -4,28 +4,38 @@
 //! an operation asks each of them and puts their answers together, so that a task and the agent that holds it never
 //! disagree.
 
+mod cast;
 mod claim_task;
+mod complete_run;
 mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
+mod end_run;
 mod heartbeat;
 mod hold;
+mod liveness;
 mod move_task;
+mod overspend;
 mod post_message;
 mod quarantine_agent;
+mod raise_alert;
 mod reassign_task;
+mod record_tool_call;
 mod register_agent;
 mod request_approval;
 mod restart_agent;
 mod sign_off_agent;
+mod start_run;
 mod start_task;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
+pub use cast::{Cast, Known, Load, Missing, with_cast};
 pub use claim_task::claim_task;
+pub use complete_run::{CompleteRun, complete_run, time_out_run};
 pub use conclude_approval::{
     Answer, ApprovalScope, Concluded, DecideApproval, decide_approval, escalate_approval, expire_approval,
     resubmit_approval, withdraw_approval,
@@ -34,26 +44,31 @@ pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
 pub use heartbeat::heartbeat;
+pub use liveness::mark_stale;
 pub use move_task::{MoveTask, move_task};
+pub use overspend::{Cause, Sha256};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};
+pub use record_tool_call::record_tool_call;
 pub use register_agent::{RegisterAgent, change_profile, register_agent};
 pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
 pub use sign_off_agent::sign_off_agent;
+pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 
 use crate::{
     actor::Actor,
     agent::{self, Agent},
     aggregate::{Aggregate, Moment},
-    approval,
-    ids::{AgentId, ProjectId},
+    alert, approval, budget,
+    ids::{AgentId, ApprovalId, ProjectId},
+    money::Usd,
     project,
     recorded::{AnyEvent, StreamId, Streamed},
-    reservation,
-    task::{self, LoopLimits, Task},
+    reservation, run,
+    task::{self, Task},
     values::Name,
 };
 
@@ -101,12 +116,14 @@ impl<A: Aggregate> Entity<A> {
 }
 
 impl<A: Streamed> Entity<A> {
-    /// The same one after what `decision` adds to it.
+    /// The same one after what `decision` adds to it, as far as it has not happened to it yet.
     #[must_use]
     pub fn after_decision(&self, decision: &Decision) -> Self {
         let stream = StreamId::of::<A>(&self.id);
         let change = decision.changes.iter().find(|change| change.stream == stream);
-        self.after(change.into_iter().flat_map(|change| &change.events).filter_map(A::event))
+        let known = change.map_or(0, |change| self.version.saturating_sub(change.after));
+        let events = change.into_iter().flat_map(|change| &change.events).filter_map(A::event);
+        self.after(events.skip(usize::try_from(known).unwrap_or(usize::MAX)))
     }
 }
 
@@ -115,6 +132,8 @@ impl<A: Streamed> Entity<A> {
 pub struct Change {
     /// The stream.
     pub stream: StreamId,
+    /// The version of the stream that the events come after.
+    pub after: u64,
     /// The project the events belong to.
     pub project: Option<ProjectId>,
     /// The events, in order.
@@ -150,7 +169,10 @@ impl Decision {
         let events = events.into_iter().map(AnyEvent::from);
         match self.changes.iter_mut().find(|change| change.stream == stream) {
             Some(change) => change.events.extend(events),
-            None => self.changes.push(Change { stream, project, events: events.collect() }),
+            None => {
+                let after = entity.version;
+                self.changes.push(Change { stream, after, project, events: events.collect() });
+            }
         }
     }
 
@@ -169,6 +191,13 @@ impl Decision {
     /// The changes, stream by stream.
     pub fn changes(&self) -> &[Change] {
         &self.changes
+    }
+
+    /// The events of one aggregate, in order.
+    fn events_of<A: Aggregate>(&self, entity: &Entity<A>) -> impl Iterator<Item = &AnyEvent> {
+        let stream = StreamId::of::<A>(&entity.id);
+        let changes = self.changes.iter().filter(move |change| change.stream == stream);
+        changes.flat_map(|change| &change.events)
     }
 
     /// The changes, stream by stream, to keep.
@@ -205,51 +234,6 @@ impl From<Decision> for Outcome {
     }
 }
 
-/// What an operation may have to ask besides what it changes: the agents concerned (who acts, who holds the task, who is
-/// to get it), and the limits in force.
-#[derive(Debug, Clone, Default)]
-pub struct Cast {
-    agents: BTreeMap<AgentId, Entity<Agent>>,
-    loop_limits: LoopLimits,
-}
-
-impl Cast {
-    /// The agent known as `id`.
-    ///
-    /// # Errors
-    /// [`Rejection::UnknownAgent`] when it is not among them, or not registered.
-    pub fn agent(&self, id: AgentId) -> Result<&Entity<Agent>, Rejection> {
-        self.agents.get(&id).filter(|agent| agent.registered().is_ok()).ok_or(Rejection::UnknownAgent(id))
-    }
-}
-
-impl Cast {
-    /// The same agents, under the limits of the active policy instead of the default ones.
-    #[must_use]
-    pub fn under(self, loop_limits: LoopLimits) -> Self {
-        Self { loop_limits, ..self }
-    }
-
-    fn names(&self) -> BTreeMap<AgentId, Name> {
-        let name = |agent: &Entity<Agent>| agent.registered().ok().map(|known| known.profile.name.clone());
-        self.agents.values().filter_map(|agent| Some((agent.id, name(agent)?))).collect()
-    }
-
-    /// The same agents, one of them as it is after a decision.
-    fn with(&self, agent: Entity<Agent>) -> Self {
-        let mut cast = self.clone();
-        cast.agents.insert(agent.id, agent);
-        cast
-    }
-}
-
-impl FromIterator<Entity<Agent>> for Cast {
-    fn from_iter<I: IntoIterator<Item = Entity<Agent>>>(agents: I) -> Self {
-        let agents = agents.into_iter().map(|agent| (agent.id, agent)).collect();
-        Self { agents, loop_limits: LoopLimits::default() }
-    }
-}
-
 /// Why an operation is refused: by one of its aggregates, or because what it names is not there.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -268,6 +252,33 @@ pub enum Rejection {
     /// A name is taken.
     #[error(transparent)]
     Reservation(#[from] reservation::Rejection),
+    /// A run refuses.
+    #[error(transparent)]
+    Run(#[from] run::Rejection),
+    /// A budget refuses.
+    #[error(transparent)]
+    Budget(#[from] budget::Rejection),
+    /// An alert refuses.
+    #[error(transparent)]
+    Alert(#[from] alert::Rejection),
+    /// The project's squad is stopped.
+    #[error("the squad is stopped")]
+    SquadStopped,
+    /// A run would cost more than there is left. What follows from that is committed all the same.
+    #[error("{wanted} dollars are more than the {remaining} left of {cause}")]
+    TooDear {
+        /// What is not enough.
+        cause: Cause,
+        /// What the run was expected to cost.
+        wanted: Usd,
+        /// What is left.
+        remaining: Usd,
+        /// The approval that is open for it.
+        approval: ApprovalId,
+    },
+    /// Something was not at hand: [`with_cast`] loads it and asks again.
+    #[error("not everything that the decision rests on was loaded")]
+    NotLoaded(Missing),
     /// No such agent is registered.
     #[error("there is no agent {0}")]
     UnknownAgent(AgentId),

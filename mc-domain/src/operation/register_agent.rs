@@ -1,10 +1,12 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
-use super::{Decision, Entity, Rejection, acts_for_itself};
+use super::{Cast, Decision, Entity, Rejection, acts_for_itself, by_system};
 use crate::{
-    agent::{self, Agent, Profile},
+    agent::{self, Agent, PauseReason, Profile, Standing},
     aggregate::{Aggregate, Moment},
+    budget::{self, Budget},
     ids::{AgentId, ProjectId},
+    money::Usd,
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
     values::Reason,
@@ -56,7 +58,7 @@ pub fn register_agent(
 }
 
 /// Changes what an agent is or may do. A new name is reserved, the old one given back: `names` are their
-/// reservations, old and new, when they differ.
+/// reservations, old and new, when they differ. `cast` has its budget of the day, where its caps change.
 ///
 /// # Errors
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the new name.
@@ -68,6 +70,7 @@ pub fn change_profile(
     agent: &Entity<Agent>,
     names: Option<(&Entity<Reservation>, &Entity<Reservation>)>,
     profile: Profile,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     acts_for_itself(agent, moment)?;
@@ -85,5 +88,33 @@ pub fn change_profile(
         decision.add(old, Some(project), released);
     }
     decision.add(agent, Some(project), changed);
+    follow_caps(&mut decision, agent, cast, moment)?;
     Ok(decision)
+}
+
+/// A new cap counts at once on the budget of the day; a higher one lifts a pause for the budget when there is room again.
+fn follow_caps(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let after = agent.after_decision(decision);
+    let (before, now) = (agent.registered()?.profile.caps, after.registered()?.profile.caps);
+    if before == now {
+        return Ok(());
+    }
+    let (project, system) = (after.registered()?.project, by_system(moment));
+    let budget = cast.find::<Budget>(&budget::Key::AgentDay(agent.id, moment.now.date_naive()))?;
+    if budget.version > 0 {
+        let events = budget.decide(budget::Command::SetCap(now.daily), &system)?;
+        decision.add(&budget, Some(project), events);
+    }
+    let raised = now.daily > before.daily || now.per_run > before.per_run;
+    let paused = after.registered()?.standing == Standing::Paused(PauseReason::Budget);
+    if raised && paused && budget.remaining(now.daily) > Usd::ZERO {
+        let events = after.decide(agent::Command::Resume { note: None }, &system)?;
+        decision.add_agent(&after, events);
+    }
+    Ok(())
 }

@@ -87,6 +87,18 @@ pub struct Ended {
 }
 
 impl Event {
+    /// How often the same has gone wrong in the run, if this is the use of a tool.
+    pub fn failures(&self) -> u32 {
+        match self {
+            Self::ToolCalled { failures, .. } => *failures,
+            Self::Started(_)
+            | Self::Completed(_)
+            | Self::Failed(_)
+            | Self::TimedOut(_)
+            | Self::Aborted(_) => 0,
+        }
+    }
+
     /// How the run ended, if this is its end.
     pub fn end(&self) -> Option<(Outcome, &Ended)> {
         match self {

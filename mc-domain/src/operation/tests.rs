@@ -3,6 +3,7 @@
 mod agents;
 mod approvals;
 mod creation;
+mod loops;
 mod work;
 
 use std::collections::BTreeSet;

@@ -49,6 +49,17 @@ pub enum StoreError {
         /// What this program knows.
         known: u32,
     },
+    /// The file is something else than a log of this program; it was left as it is.
+    #[error("{store} is not a log of Mission Control: {reason}")]
+    NotALog {
+        /// Which file.
+        store: String,
+        /// What it is.
+        reason: &'static str,
+    },
+    /// The log was opened to be read only.
+    #[error("the log was opened to be read only")]
+    ReadOnly,
     /// The address names no kind of store that is known here.
     #[error("{url:?} is not a store: expected sqlite:<path> or memory:")]
     UnknownStore {

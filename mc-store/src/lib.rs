@@ -2,16 +2,64 @@
 //!
 //! The store knows no rule, only streams of recorded events. [`log::EventLog`] is the port, [`Store::open`] opens an
 //! adapter by its address.
+//!
+//! ```
+//! use mc_domain::{
+//!     actor::Actor,
+//!     aggregate::{Aggregate, Moment},
+//!     project::{Command, Profile, Project},
+//!     recorded::{Metadata, StreamId},
+//!     values::{Name, Slug},
+//! };
+//! use mc_store::{
+//!     Store, codec,
+//!     log::{Append, Commit},
+//! };
+//! use uuid::Uuid;
+//!
+//! # let directory = tempfile::tempdir()?;
+//! # let url = format!("sqlite:{}", directory.path().join("example.db").display());
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let log = Store::open(&url)?; // such as sqlite:data/mission-control.db
+//!
+//! let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let create = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
+//! let decided = Project::default().decide(create, &sofie)?;
+//!
+//! let project = Uuid::now_v7().into();
+//! let stream = StreamId::of::<Project>(&project);
+//! let metadata = Metadata {
+//!     event_id: Uuid::now_v7().into(),
+//!     recorded_at: sofie.now,
+//!     actor: sofie.actor,
+//!     project: Some(project),
+//!     command_id: Uuid::now_v7().into(),
+//!     idempotency_key: None,
+//! };
+//! let events = decided.iter().map(|event| codec::encode(event, metadata.clone())).collect();
+//! let commit = Commit {
+//!     appends: vec![Append { stream: stream.clone(), expected: 0, events }],
+//!     ..Commit::default()
+//! };
+//! assert_eq!(log.append(commit).await?.position(), 1);
+//!
+//! let stored = log.read_stream(&stream, 0, 10).await?;
+//! assert_eq!(codec::decode::<mc_domain::project::Event>(&stored[0])?, decided[0]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use std::sync::Arc;
 
-use crate::{error::StoreError, log::EventLog, memory::MemoryLog};
+use crate::{error::StoreError, log::EventLog, memory::MemoryLog, sqlite::SqliteLog};
 
 pub mod codec;
 pub mod error;
 pub mod log;
 pub mod memory;
 pub mod repository;
+pub mod sqlite;
 pub mod subscription;
 pub mod upcast;
 
@@ -20,13 +68,20 @@ pub mod upcast;
 pub struct Store;
 
 impl Store {
-    /// The log at `url`: `memory:` for one that ends with the process.
+    /// The log at `url`: `sqlite:<path>` for a database file, created if there is none, or `memory:` for a log that
+    /// ends with the process.
     ///
     /// # Errors
-    /// [`StoreError::UnknownStore`] when the address is of no known kind.
+    /// - [`StoreError::UnknownStore`] when the address is of no known kind.
+    /// - [`StoreError::Locked`], [`StoreError::NewerVersion`], [`StoreError::NotALog`] and
+    ///   [`StoreError::Unavailable`] as [`SqliteLog::open`] says.
     pub fn open(url: &str) -> Result<Arc<dyn EventLog>, StoreError> {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Arc::new(MemoryLog::new())),
+            // SQLite's own special names, such as :memory:, are not files.
+            Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => {
+                Ok(Arc::new(SqliteLog::open(path)?))
+            }
             _ => Err(StoreError::UnknownStore { url: url.to_owned() }),
         }
     }

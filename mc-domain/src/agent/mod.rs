@@ -273,18 +273,6 @@ impl Registered {
         self.work.is_some_and(|work| work.task == task)
     }
 
-    /// What it is to be told with the answer to its heartbeat.
-    pub fn directives(&self) -> Vec<Directive> {
-        let standing = match self.standing {
-            Standing::Paused(_) => Some(Directive::Pause),
-            Standing::Draining => Some(Directive::Drain),
-            Standing::Quarantined => Some(Directive::Quarantine),
-            Standing::Active | Standing::Offline => None,
-        };
-        standing.into_iter().chain(self.restart_pending.then_some(Directive::Restart)).collect()
-    }
-
-    /// What is not named stays: an empty list means everything, and nobody gets that by leaving a list out.
     fn register(&self, known: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
         let profile = Profile {

@@ -360,7 +360,7 @@ mod heartbeats {
     fn deliver_the_order_to_restart_once() {
         let restarted = [heard(now(), 0), Event::Restarted { note: None }];
         let history: Vec<_> = registered("Scout", Role::Intern).into_iter().chain(restarted).collect();
-        assert_eq!(Agent::fold(&history).registered().unwrap().directives(), [Directive::Restart]);
+        assert!(Agent::fold(&history).registered().unwrap().restart_pending);
         let delivered = [Event::RestartDelivered {}, heard(now(), 0)];
         given::<Agent>(history.clone()).when(&scout(), beat()).then(delivered.clone());
         let told = given::<Agent>(history.into_iter().chain(delivered));
@@ -385,11 +385,11 @@ mod heartbeats {
 
     #[test]
     fn are_answered_with_what_the_agent_is_to_do() {
-        let told = |status| Agent::fold(&scout_who(status)).registered().unwrap().directives();
-        assert_eq!(told(Status::Active), []);
-        assert_eq!(told(Status::Paused), [Directive::Pause]);
-        assert_eq!(told(Status::Draining), [Directive::Drain]);
-        assert_eq!(told(Status::Quarantined), [Directive::Quarantine]);
+        let told = |status| Agent::fold(&scout_who(status)).registered().unwrap().standing.directive();
+        assert_eq!(told(Status::Active), None);
+        assert_eq!(told(Status::Paused), Some(Directive::Pause));
+        assert_eq!(told(Status::Draining), Some(Directive::Drain));
+        assert_eq!(told(Status::Quarantined), Some(Directive::Quarantine));
     }
 }
 

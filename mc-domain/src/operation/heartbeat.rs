@@ -2,7 +2,7 @@
 
 use super::{Decision, Entity, Rejection, acts_for_itself, quarantine_agent::block_work, work_of};
 use crate::{
-    agent::{self, Agent, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
+    agent::{self, Agent, Directive, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
     task::Task,
     values::Reason,
@@ -35,4 +35,13 @@ pub fn heartbeat(
         block_work(&mut decision, task, &now, "was quarantined", note, Ending::Quarantined, moment)?;
     }
     Ok(decision)
+}
+
+/// What `agent` is to be told with the answer to the heartbeat that `decision` records: what its standing has become,
+/// and an order to restart that was still to be delivered.
+pub fn directives(agent: &Entity<Agent>, decision: &Decision) -> Vec<Directive> {
+    let restart = agent.registered().is_ok_and(|agent| agent.restart_pending).then_some(Directive::Restart);
+    let now = agent.after_decision(decision);
+    let standing = now.registered().ok().and_then(|agent| agent.standing.directive());
+    standing.into_iter().chain(restart).collect()
 }

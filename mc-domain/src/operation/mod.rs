@@ -33,7 +33,7 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
-pub use heartbeat::heartbeat;
+pub use heartbeat::{directives, heartbeat};
 pub use move_task::{MoveTask, move_task};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
@@ -51,7 +51,7 @@ use crate::{
     approval,
     ids::{AgentId, ProjectId},
     project,
-    recorded::{AnyEvent, StreamId},
+    recorded::{AnyEvent, StreamId, Streamed},
     reservation,
     task::{self, LoopLimits, Task},
     values::Name,
@@ -100,6 +100,16 @@ impl<A: Aggregate> Entity<A> {
     }
 }
 
+impl<A: Streamed> Entity<A> {
+    /// The same one after what `decision` adds to it.
+    #[must_use]
+    pub fn after_decision(&self, decision: &Decision) -> Self {
+        let stream = StreamId::of::<A>(&self.id);
+        let change = decision.changes.iter().find(|change| change.stream == stream);
+        self.after(change.into_iter().flat_map(|change| &change.events).filter_map(A::event))
+    }
+}
+
 /// The events that one decision adds to one stream.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
@@ -142,6 +152,18 @@ impl Decision {
             Some(change) => change.events.extend(events),
             None => self.changes.push(Change { stream, project, events: events.collect() }),
         }
+    }
+
+    /// Adds another decision, taken on the state that this one leads to.
+    #[must_use]
+    pub fn and(mut self, other: Self) -> Self {
+        for change in other.changes {
+            match self.changes.iter_mut().find(|earlier| earlier.stream == change.stream) {
+                Some(earlier) => earlier.events.extend(change.events),
+                None => self.changes.push(change),
+            }
+        }
+        self
     }
 
     /// The changes, stream by stream.

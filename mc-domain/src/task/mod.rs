@@ -289,8 +289,8 @@ impl Present {
     fn edit(&self, details: Details, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         operator_only(moment, "edit a task")?;
         match self.status() {
-            status if status.is_closed() => Err(Rejection::Closed { status }),
             _ if self.details == details => Ok(vec![]),
+            status if status.is_closed() => Err(Rejection::Closed { status }),
             _ => Ok(vec![Event::Edited { details }]),
         }
     }

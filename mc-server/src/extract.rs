@@ -1,0 +1,27 @@
+//! What a handler takes from a request; whatever cannot be taken is refused with a [`Problem`].
+//!
+//! | extractor | takes |
+//! |---|---|
+//! | [`Body`] | the JSON body, whatever its content type, with the idempotency key and who acts |
+//! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
+//! | [`Path`] | the variable parts of the path |
+//! | [`IfMatch`], [`IfNoneMatch`] | the conditions on an entity's version |
+
+mod body;
+mod claim;
+mod condition;
+mod fields;
+mod idempotency;
+mod json;
+mod path;
+mod query;
+
+pub use body::{Body, MAX_BODY_BYTES, Nothing};
+pub use claim::ActorClaim;
+pub use condition::{IfMatch, IfNoneMatch, etag};
+pub use idempotency::{IdempotencyKey, Keyed};
+pub use path::Path;
+pub use query::{List, Query};
+
+#[cfg(doc)]
+use crate::problem::Problem;

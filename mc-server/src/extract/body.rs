@@ -1,0 +1,156 @@
+//! The body of a request.
+
+use axum::{
+    body::Body as Stream,
+    extract::{FromRequest, Request},
+    http::{HeaderMap, header, request::Parts},
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use super::{
+    claim::{self, ActorClaim},
+    fields, idempotency,
+    idempotency::Keyed,
+    json,
+};
+use crate::problem::{Kind, Problem};
+
+/// The most bytes a body may have: 1 MiB.
+pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
+///
+/// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields.
+///
+/// Problems: `malformed-body`, `body-too-large`, `invalid-fields`, `idempotency-key-invalid`.
+#[derive(Debug, Clone)]
+pub struct Body<T> {
+    /// What the handler asked for.
+    pub value: T,
+    /// Who it says is acting.
+    pub actor: Option<ActorClaim>,
+    /// The idempotency key, from header or body, with the fingerprint of the request.
+    pub keyed: Option<Keyed>,
+}
+
+/// The body of a request that needs none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, stream) = request.into_parts();
+        let bytes = read(&parts.headers, stream).await?;
+        let mut json = json::parse_object(&bytes)?;
+        let keyed = keyed(&parts, &mut json)?;
+        let actor = claim::take(&mut json)?;
+        let value = fields::read(&json)?;
+        Ok(Self { value, actor, keyed })
+    }
+}
+
+fn keyed(parts: &Parts, json: &mut Map<String, Value>) -> Result<Option<Keyed>, Problem> {
+    let in_body = json.remove(idempotency::BODY_FIELD);
+    let key = idempotency::key(&parts.headers, in_body)?;
+    Ok(key.map(|key| Keyed::new(key, &parts.method, &parts.uri, &json::canonical(json))))
+}
+
+async fn read(headers: &HeaderMap, stream: Stream) -> Result<Vec<u8>, Problem> {
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {
+        return Err(too_large());
+    }
+    match Limited::new(stream, MAX_BODY_BYTES).collect().await {
+        Ok(body) => Ok(body.to_bytes().into()),
+        Err(error) if is_limit(&*error) => Err(too_large()),
+        Err(_) => {
+            Err(Problem::new(Kind::MalformedBody, "The body broke off before its end. Send it again, whole."))
+        }
+    }
+}
+
+fn is_limit(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source()).any(|error| error.is::<LengthLimitError>())
+}
+
+fn too_large() -> Problem {
+    Problem::new(
+        Kind::BodyTooLarge,
+        "The body has more than 1 MiB. Send less; long contents belong to where an artifact's address points.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Method;
+    use futures_util::stream;
+
+    use super::*;
+
+    async fn extract<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Problem> {
+        Body::from_request(request, &()).await
+    }
+
+    fn post(body: impl Into<Stream>) -> Request {
+        Request::builder().method(Method::POST).uri("/api/tasks").body(body.into()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn content_type_does_not_matter() {
+        for content_type in
+            ["application/x-www-form-urlencoded", "text/plain", "application/json; charset=utf-8"]
+        {
+            let mut request = post(r#"{"a": 1}"#);
+            request.headers_mut().insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+            assert_eq!(extract::<Value>(request).await.unwrap().value["a"], 1);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_however_it_arrives() {
+        let long = "x".repeat(MAX_BODY_BYTES + 1);
+        assert_eq!(extract::<Nothing>(post(long)).await.unwrap_err().kind(), Kind::BodyTooLarge);
+
+        let chunks = stream::repeat_with(|| Ok::<_, std::io::Error>("x".repeat(64 * 1024)));
+        let endless = Stream::from_stream(chunks);
+        assert_eq!(extract::<Nothing>(post(endless)).await.unwrap_err().kind(), Kind::BodyTooLarge);
+
+        let mut declared = post("{}");
+        declared.headers_mut().insert(header::CONTENT_LENGTH, "1048577".parse().unwrap());
+        assert_eq!(extract::<Nothing>(declared).await.unwrap_err().kind(), Kind::BodyTooLarge);
+    }
+
+    #[tokio::test]
+    async fn a_body_at_the_limit_is_read() {
+        let filler = " ".repeat(MAX_BODY_BYTES - 2);
+        assert!(extract::<Nothing>(post(format!("{{{filler}}}"))).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_breaks_off_is_refused() {
+        let broken = stream::iter([Ok("{"), Err(std::io::Error::other("reset"))]);
+        let problem = extract::<Nothing>(post(Stream::from_stream(broken))).await.unwrap_err();
+        assert_eq!(problem.kind(), Kind::MalformedBody);
+    }
+
+    #[tokio::test]
+    async fn the_key_is_taken_out_of_the_body_before_it_is_read() {
+        let body = extract::<Nothing>(post(r#"{"idempotencyKey": "move-1"}"#)).await.unwrap();
+        assert_eq!(body.keyed.unwrap().key.as_str(), "move-1");
+    }
+
+    #[tokio::test]
+    async fn key_in_header_and_in_body_give_the_same_fingerprint() {
+        let in_body = extract::<Value>(post(r#"{"idempotencyKey": "k", "a": 1, "b": 2}"#)).await.unwrap();
+        let mut request = post(r#"{ "b": 2, "a": 1 }"#);
+        request.headers_mut().insert("idempotency-key", "\"k\"".parse().unwrap());
+        let in_header = extract::<Value>(request).await.unwrap();
+        assert_eq!(in_body.keyed, in_header.keyed);
+    }
+}

@@ -1,0 +1,242 @@
+//! Whether the server lives, is ready, and what of it fails.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    time::Duration,
+};
+
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use mc_store::log::EventLog;
+use serde::Serialize;
+use tokio::{sync::watch, time::Instant};
+
+use crate::problem::{Kind, Problem};
+
+/// How long the store may take to answer until it counts as failing.
+const STORE_PATIENCE: Duration = Duration::from_secs(2);
+
+/// Where the server is between its start and its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It listens, and reads its log.
+    Starting,
+    /// It answers everything.
+    Ready,
+    /// It finishes what it has begun, and takes nothing new.
+    Draining,
+}
+
+/// What the health routes report; clones report the same.
+#[derive(Clone)]
+pub struct Health(Arc<Parts>);
+
+struct Parts {
+    phase: watch::Sender<Phase>,
+    log: OnceLock<Arc<dyn EventLog>>,
+    workers: Mutex<BTreeMap<&'static str, Pulse>>,
+}
+
+/// When a worker last gave a sign of life, and how long it may be silent.
+#[derive(Debug, Clone, Copy)]
+struct Pulse {
+    last: Instant,
+    patience: Duration,
+}
+
+/// A worker's sign of life. A worker that drops it has ended as planned and is no longer waited for.
+#[must_use = "the worker is forgotten as soon as it drops its heartbeat"]
+pub struct Heartbeat {
+    health: Health,
+    name: &'static str,
+}
+
+impl Health {
+    /// Of a server that starts.
+    pub fn starting() -> Self {
+        Self(Arc::new(Parts {
+            phase: watch::Sender::new(Phase::Starting),
+            log: OnceLock::new(),
+            workers: Mutex::default(),
+        }))
+    }
+
+    /// Where the server is.
+    pub fn phase(&self) -> Phase {
+        *self.0.phase.borrow()
+    }
+
+    /// Goes on to a later phase; never back to an earlier one.
+    pub fn reach(&self, phase: Phase) {
+        self.0.phase.send_if_modified(|current| {
+            let later = phase > *current;
+            *current = phase.max(*current);
+            later
+        });
+    }
+
+    /// Reports on this log from now on. Until then the store counts as failing.
+    pub fn observe(&self, log: Arc<dyn EventLog>) {
+        // A second log is a defect of the caller, but no reason to report on neither.
+        let _ = self.0.log.set(log);
+    }
+
+    /// Waits for signs of life of a worker, at least one in every `patience`.
+    pub fn expect(&self, name: &'static str, patience: Duration) -> Heartbeat {
+        let heartbeat = Heartbeat { health: self.clone(), name };
+        self.workers().insert(name, Pulse { last: Instant::now(), patience });
+        heartbeat
+    }
+
+    /// The worker that has been silent for too long, if there is one.
+    pub fn late_worker(&self) -> Option<&'static str> {
+        let late = |pulse: &Pulse| pulse.last.elapsed() > pulse.patience;
+        self.workers().iter().find(|(_, pulse)| late(pulse)).map(|(name, _)| *name)
+    }
+
+    /// Whether the store answers, and still takes commits.
+    pub async fn store_answers(&self) -> bool {
+        let Some(log) = self.0.log.get() else { return false };
+        let is_open = log.watch_head().has_changed().is_ok();
+        let read = log.read_all(log.head().saturating_sub(1), 1);
+        is_open && matches!(tokio::time::timeout(STORE_PATIENCE, read).await, Ok(Ok(_)))
+    }
+
+    fn workers(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {
+        self.0.workers.lock().expect("nothing panics while it holds the pulses")
+    }
+}
+
+impl Heartbeat {
+    /// Tells that the worker is alive.
+    pub fn beat(&self) {
+        if let Some(pulse) = self.health.workers().get_mut(self.name) {
+            pulse.last = Instant::now();
+        }
+    }
+}
+
+impl Drop for Heartbeat {
+    /// A worker that unwinds from a panic stays expected: it is late until it was restarted.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.health.workers().remove(self.name);
+        }
+    }
+}
+
+/// The answer of `GET /health`.
+#[derive(Debug, Serialize)]
+struct Report {
+    status: &'static str,
+    /// Milliseconds since 1970, as the runbook has it.
+    timestamp: i64,
+    services: Services,
+}
+
+#[derive(Debug, Serialize)]
+struct Services {
+    api: &'static str,
+    store: &'static str,
+    workers: &'static str,
+}
+
+/// `GET /health`: what of the server works; 503 when a part fails.
+pub async fn health(State(health): State<Health>) -> impl IntoResponse {
+    let word = |works: bool| if works { "ok" } else { "error" };
+    let (store, workers) = (health.store_answers().await, health.late_worker().is_none());
+    let (code, status) =
+        if store && workers { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
+    let services = Services { api: word(true), store: word(store), workers: word(workers) };
+    let timestamp = chrono::Utc::now().timestamp_millis();
+    (code, Json(Report { status, timestamp, services }))
+}
+
+/// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
+pub async fn livez() -> impl IntoResponse {
+    Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// `GET /readyz`: requests are welcome.
+///
+/// Problems: `starting`, `draining`, `store-unavailable`.
+pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, Problem> {
+    match health.phase() {
+        Phase::Starting => Err(Problem::new(Kind::Starting, Kind::Starting.about())),
+        Phase::Draining => Err(Problem::new(Kind::Draining, Kind::Draining.about())),
+        Phase::Ready if health.store_answers().await => Ok(Json(serde_json::json!({ "status": "ready" }))),
+        Phase::Ready => Err(Problem::new(Kind::StoreUnavailable, "The store does not answer just now.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::response::Response;
+    use http_body_util::BodyExt;
+    use mc_store::memory::MemoryLog;
+    use serde_json::Value;
+
+    use super::*;
+
+    async fn report(health: &Health) -> (u16, Value) {
+        let response: Response = super::health(State(health.clone())).await.into_response();
+        let status = response.status().as_u16();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    fn ready() -> (Health, Arc<dyn EventLog>) {
+        let (health, log): (_, Arc<dyn EventLog>) = (Health::starting(), Arc::new(MemoryLog::new()));
+        health.observe(Arc::clone(&log));
+        health.reach(Phase::Ready);
+        (health, log)
+    }
+
+    #[tokio::test]
+    async fn a_server_in_order_reports_ok() {
+        let (status, report) = report(&ready().0).await;
+        assert_eq!((status, &report["status"]), (200, &"ok".into()));
+        assert_eq!(report["services"], serde_json::json!({"api": "ok", "store": "ok", "workers": "ok"}));
+        assert!(report["timestamp"].as_i64().unwrap() > 1_700_000_000_000);
+    }
+
+    #[tokio::test]
+    async fn a_closed_store_is_reported() {
+        let (health, log) = ready();
+        log.close().await;
+        let (status, report) = report(&health).await;
+        assert_eq!(
+            (status, &report["status"], &report["services"]["store"]),
+            (503, &"degraded".into(), &"error".into())
+        );
+        assert_eq!(readyz(State(health)).await.err().unwrap().kind(), Kind::StoreUnavailable);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_silent_worker_is_reported_until_it_beats_again() {
+        let (health, _log) = ready();
+        let heartbeat = health.expect("expiry", Duration::from_secs(60));
+        tokio::time::advance(Duration::from_secs(61)).await;
+        assert_eq!(health.late_worker(), Some("expiry"));
+        assert_eq!(report(&health).await.1["services"]["workers"], "error");
+        heartbeat.beat();
+        assert_eq!(report(&health).await.0, 200);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_ended_is_no_longer_waited_for() {
+        let (health, _log) = ready();
+        drop(health.expect("expiry", Duration::ZERO));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(health.late_worker(), None);
+    }
+
+    #[tokio::test]
+    async fn readiness_follows_the_phases_and_never_goes_back() {
+        let health = Health::starting();
+        assert_eq!(readyz(State(health.clone())).await.err().unwrap().kind(), Kind::Starting);
+        health.reach(Phase::Draining);
+        health.reach(Phase::Ready);
+        assert_eq!(readyz(State(health)).await.err().unwrap().kind(), Kind::Draining);
+    }
+}

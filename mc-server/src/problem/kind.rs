@@ -1,0 +1,192 @@
+//! The closed table of problems: one row per kind.
+
+use axum::http::StatusCode;
+
+macro_rules! kinds {
+    ($($kind:ident = $slug:literal, $status:ident, $title:literal, $about:literal;)+) => {
+        /// What kind of refusal it is: one per thing a program may want to tell apart.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Kind {
+            $(#[doc = $title] $kind,)+
+        }
+
+        impl Kind {
+            /// Every kind, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$kind,)+];
+
+            /// The last part of its `type`, such as `illegal-transition`.
+            pub const fn slug(self) -> &'static str {
+                match self { $(Self::$kind => $slug,)+ }
+            }
+
+            /// The status it is answered with.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$kind => StatusCode::$status,)+ }
+            }
+
+            /// Its short name for people; always the same.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$kind => $title,)+ }
+            }
+
+            /// What it means and what to do about it.
+            pub const fn about(self) -> &'static str {
+                match self { $(Self::$kind => $about,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    MalformedRequest = "malformed-request", BAD_REQUEST, "Malformed request",
+        "The request is not well-formed HTTP, or an address in it cannot be read. Correct it; repeating it as it is will fail again.";
+    MalformedBody = "malformed-body", BAD_REQUEST, "Malformed body",
+        "The body is not a JSON object in UTF-8. The detail says where reading stopped. The content type does not matter, and an empty body counts as {}.";
+    MalformedQuery = "malformed-query", BAD_REQUEST, "Malformed query",
+        "A parameter of the query is not known here, was given twice, or has a value it cannot have. The detail names what is allowed; several values of one filter are separated by commas.";
+    MalformedHeader = "malformed-header", BAD_REQUEST, "Malformed header",
+        "A header of the request has a value that cannot be read. The detail names the header and shows a valid value.";
+    IdempotencyKeyInvalid = "idempotency-key-invalid", BAD_REQUEST, "Invalid idempotency key",
+        "An idempotency key is 1 to 255 visible ASCII characters, given once: in the header Idempotency-Key or X-Idempotency-Key, or in the body as idempotencyKey. Given in several places it must be the same.";
+    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Who are you?",
+        "The request needs a token. Send it as Authorization: Bearer <token>; an operator hands tokens out.";
+    Forbidden = "forbidden", FORBIDDEN, "Not allowed",
+        "Whoever asks may not do this: it belongs to someone else, or to another role. Ask an operator, or act as whom you are.";
+    ApprovalRequired = "approval-required", FORBIDDEN, "An approval is required",
+        "What was asked needs a human's approval first. Where a request for it was opened, approvalId names it; repeat once it is approved.";
+    HostNotAllowed = "host-not-allowed", FORBIDDEN, "Host not allowed",
+        "The Host header names a host this server does not answer for; this keeps foreign web pages from reaching it under a name of their own. Use localhost or 127.0.0.1, or start the server with --allowed-host <name>.";
+    CrossOrigin = "cross-origin", FORBIDDEN, "Request of a foreign web page",
+        "A web page of another origin tried to change something here. Pages served by this server and programs that send no Origin header may.";
+    NotFound = "not-found", NOT_FOUND, "Not found",
+        "Nothing has this id or name. Check it against the list of its kind; agents and projects are found by name or slug too.";
+    NoSuchRoute = "no-such-route", NOT_FOUND, "No such address",
+        "The server has nothing at this path. The interface starts at /api; check the path for a missing part or a trailing slash.";
+    MethodNotAllowed = "method-not-allowed", METHOD_NOT_ALLOWED, "Method not allowed",
+        "The path exists, but not with this method. The Allow header lists the methods it has.";
+    Conflict = "conflict", CONFLICT, "Conflict with the current state",
+        "What was asked does not fit what is: read it again, then decide anew. Repeating it as it is will fail again until the state changes.";
+    ConcurrentChange = "concurrent-change", CONFLICT, "Changed at the same moment",
+        "Others changed the same thing at the same moment, more often than the server repeats by itself. Nothing was recorded. Repeat the request.";
+    AlreadyClaimed = "already-claimed", CONFLICT, "Already claimed",
+        "Another agent claimed the task first; holder names it. Claim another task.";
+    AlreadyDecided = "already-decided", CONFLICT, "Already decided",
+        "The approval was decided, expired or was withdrawn before. Its decision stands; request a new one where it is still needed.";
+    AlreadyExists = "already-exists", CONFLICT, "Already exists",
+        "The name or slug is taken. Use what has it, or choose another.";
+    AgentNotActive = "agent-not-active", CONFLICT, "The agent may not work now",
+        "The agent is paused, draining, quarantined or offline, or it waits for a person. An operator resumes it; its heartbeat tells it what to do.";
+    BudgetExceeded = "budget-exceeded", CONFLICT, "Over budget",
+        "The estimated cost does not fit what is left of a budget. An operator raises the budget, or approves the override that approvalId names.";
+    PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The version moved",
+        "The entity has changed since the version in If-Match, or it exists although If-None-Match said that it must not. Read it again, then repeat with its ETag.";
+    BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "Body too large",
+        "A body may have at most 1 MiB. Send less; long contents belong to where an artifact's address points.";
+    AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long",
+        "Path and query together may have at most 8 KiB. Ask for fewer values of a filter at once.";
+    InvalidFields = "invalid-fields", UNPROCESSABLE_ENTITY, "Fields are not acceptable",
+        "The body is JSON, but a field is missing, unknown, of the wrong type, or has a value it cannot have. errors names each field, with a JSON Pointer to it.";
+    IllegalTransition = "illegal-transition", UNPROCESSABLE_ENTITY, "Illegal move",
+        "The task cannot move from its status to the one asked for, not by this actor, or not without what the move needs. allowedTransitions lists where it can go; errors says what is missing.";
+    RuleBroken = "rule-broken", UNPROCESSABLE_ENTITY, "Against a rule",
+        "The request is well-formed, but a rule forbids it whatever the current state. The detail names the rule.";
+    IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "Idempotency key used before",
+        "The idempotency key came with another request before. One key stands for one request: choose a new key for a new request.";
+    Unrecordable = "unrecordable", UNPROCESSABLE_ENTITY, "Cannot be recorded",
+        "The log has a limit that this request breaks, such as the number or size of the events of one command. Ask for less in one request.";
+    TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
+        "More came in than is allowed. Retry-After says how many seconds to wait.";
+    Internal = "internal", INTERNAL_SERVER_ERROR, "Something broke",
+        "A defect of the server. Its log has the cause under the request id in instance; report it with that id.";
+    Starting = "starting", SERVICE_UNAVAILABLE, "Still starting",
+        "The server reads its log before it answers. Repeat the request after the seconds in Retry-After.";
+    Draining = "draining", SERVICE_UNAVAILABLE, "Shutting down",
+        "The server is shutting down and takes nothing new. Repeat the request once it is back.";
+    TimedOut = "timed-out", SERVICE_UNAVAILABLE, "Took too long",
+        "No answer was ready in time. It may still have taken effect: repeat a write with the same idempotency key, or read first.";
+    TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, "Too many event streams",
+        "All event streams the server keeps open are in use. Close one, or repeat the request after the seconds in Retry-After.";
+    StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The store does not answer",
+        "The database does not answer just now. Nothing was recorded. Repeat the request after the seconds in Retry-After.";
+    StoreDamaged = "store-damaged", SERVICE_UNAVAILABLE, "The store is damaged",
+        "A part of the log cannot be read. An operator has to verify the store and restore it from a backup.";
+    StorageFull = "storage-full", INSUFFICIENT_STORAGE, "No space left",
+        "Too little disk space is left to record anything safely. Reading works; an operator has to make room.";
+}
+
+impl Kind {
+    /// The stable name for programs, in snake_case: `illegal_transition`.
+    pub fn code(self) -> String {
+        self.slug().replace('-', "_")
+    }
+
+    /// The kind of that slug or code.
+    pub fn find(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|kind| kind.slug() == name || kind.code() == name)
+    }
+
+    /// Whether the same request may succeed a little later, without anyone's doing.
+    pub const fn is_temporary(self) -> bool {
+        matches!(
+            self,
+            Self::TooManyRequests
+                | Self::Starting
+                | Self::Draining
+                | Self::TimedOut
+                | Self::TooManyStreams
+                | Self::StoreUnavailable
+                | Self::StoreDamaged
+        )
+    }
+
+    /// The kind that says nothing more than the status.
+    pub(super) fn of_status(status: StatusCode) -> Option<Self> {
+        let general = [
+            Self::MalformedRequest,
+            Self::Unauthenticated,
+            Self::Forbidden,
+            Self::NoSuchRoute,
+            Self::MethodNotAllowed,
+            Self::Conflict,
+            Self::PreconditionFailed,
+            Self::BodyTooLarge,
+            Self::AddressTooLong,
+            Self::RuleBroken,
+            Self::TooManyRequests,
+            Self::Internal,
+            Self::StoreUnavailable,
+            Self::StorageFull,
+        ];
+        general.into_iter().find(|kind| kind.status() == status)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_kind_has_a_slug_of_its_own_in_kebab_case() {
+        let slugs: BTreeSet<_> = Kind::ALL.iter().map(|kind| kind.slug()).collect();
+        assert_eq!(slugs.len(), Kind::ALL.len());
+        assert!(slugs.iter().all(|slug| slug.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')));
+    }
+
+    #[test]
+    fn every_503_and_429_is_temporary() {
+        for kind in Kind::ALL {
+            let waits = matches!(kind.status().as_u16(), 429 | 503);
+            assert_eq!(kind.is_temporary(), waits, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn every_kind_is_explained_in_sentences() {
+        for kind in Kind::ALL {
+            assert!(kind.about().ends_with('.') && kind.about().len() > 40, "{kind:?}");
+            assert_eq!(Kind::find(&kind.code()), Some(*kind));
+        }
+    }
+}

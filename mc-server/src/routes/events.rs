@@ -1,0 +1,27 @@
+//! `/api/events`.
+
+use axum::{extract::State, http::HeaderMap, response::Response};
+use serde::Deserialize;
+
+use crate::{extract::Query, lookup, problem::Problem, state::App};
+
+/// Where to start, and of which project.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follow {
+    after: Option<u64>,
+    project: Option<String>,
+}
+
+/// `GET /api/events`: every recorded event from a position on, then those to come, as server-sent events.
+///
+/// Problems: `malformed-header`, `malformed-query`, `too-many-streams`.
+pub async fn follow(
+    State(app): State<App>,
+    Query(follow): Query<Follow>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let project = app.read(|views| lookup::scope(views, follow.project.as_deref())).await??;
+    let start = app.streams().start(&headers, follow.after)?;
+    app.streams().open(start, project)
+}

@@ -1,0 +1,228 @@
+//! The log in an SQLite database: the embedded default.
+//!
+//! One thread writes, in groups; an answer means synced to disk. Readers have connections of their own, and whoever
+//! follows the log closely is served from memory.
+
+mod checkpoint;
+mod heads;
+mod lock;
+mod reader;
+mod recent;
+mod schema;
+mod writer;
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard},
+    thread::JoinHandle,
+};
+
+use chrono::{DateTime, Utc};
+use futures_util::{FutureExt, future::BoxFuture};
+use mc_domain::recorded::StreamId;
+use tokio::sync::{mpsc, watch};
+
+use self::{
+    lock::FileLock,
+    reader::Readers,
+    recent::Recent,
+    writer::{Request, Writer},
+};
+use crate::{
+    error::StoreError,
+    log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, StoredEvent},
+};
+
+/// The most commits that wait for the writer; the next caller waits for a place.
+const QUEUE_COMMITS: usize = 1_024;
+
+/// A log in an SQLite database.
+///
+/// Dropping it closes it, which writes what is queued and blocks until that is done.
+#[derive(Debug)]
+pub struct SqliteLog {
+    writing: Mutex<Writing>,
+    readers: Readers,
+    recent: Arc<Recent>,
+    head: watch::Receiver<u64>,
+}
+
+#[derive(Debug)]
+enum Writing {
+    Open(OpenWriter),
+    ReadOnly(
+        #[expect(dead_code, reason = "held so that the head does not count as closed")] watch::Sender<u64>,
+    ),
+    Closed,
+}
+
+#[derive(Debug)]
+struct OpenWriter {
+    queue: mpsc::Sender<Request>,
+    thread: JoinHandle<()>,
+    lock: FileLock,
+}
+
+impl SqliteLog {
+    /// Opens the log at `path`, for this process alone; creates it and its directory if they do not exist, and
+    /// brings an older schema up to date.
+    ///
+    /// # Errors
+    /// - [`StoreError::Locked`] when another process, or another log of this one, has it open.
+    /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
+    /// - [`StoreError::NotALog`] when the file is something else; it is left as it is.
+    /// - [`StoreError::Unavailable`] when it cannot be opened.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = resolve(path.as_ref()).map_err(unavailable)?;
+        let lock = FileLock::acquire(&path)?;
+        let recent = Arc::new(Recent::default());
+        let (writer, head) = Writer::open(&path, Arc::clone(&recent))?;
+        let (queue, queued) = mpsc::channel(QUEUE_COMMITS);
+        let thread = std::thread::Builder::new()
+            .name("mc-store writer".to_owned())
+            .spawn(move || writer.run(queued))
+            .map_err(unavailable)?;
+        let writing = Mutex::new(Writing::Open(OpenWriter { queue, thread, lock }));
+        Ok(Self { writing, readers: Readers::new(&path), recent, head })
+    }
+
+    /// Opens the log at `path` as it is now, to read it only; another process may have it open and go on writing.
+    ///
+    /// What that appends later is not part of it: the head stays where it is at the opening.
+    ///
+    /// # Errors
+    /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
+    /// - [`StoreError::NotALog`] when the file is something else.
+    /// - [`StoreError::Unavailable`] when it cannot be opened, for example because there is none.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let connection = schema::open_reader(path.as_ref())?;
+        let (sender, head) = watch::channel(reader::last_position(&connection).map_err(unavailable)?);
+        let writing = Mutex::new(Writing::ReadOnly(sender));
+        Ok(Self { writing, readers: Readers::new(path.as_ref()), recent: Arc::default(), head })
+    }
+
+    fn queue(&self) -> Result<mpsc::Sender<Request>, StoreError> {
+        match &*self.writing() {
+            Writing::Open(writer) => Ok(writer.queue.clone()),
+            Writing::ReadOnly(_) => Err(StoreError::ReadOnly),
+            Writing::Closed => Err(StoreError::closed()),
+        }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().expect("nothing panics while it holds the writer")
+    }
+
+    /// Lets nobody in any more; returns what is left to wait for.
+    fn shut(&self) -> Option<OpenWriter> {
+        self.readers.close();
+        match std::mem::replace(&mut *self.writing(), Writing::Closed) {
+            Writing::Open(writer) => Some(writer),
+            Writing::ReadOnly(_) | Writing::Closed => None,
+        }
+    }
+}
+
+impl OpenWriter {
+    /// Waits until everything queued is answered, then lets another process in.
+    fn finish(self) {
+        let Self { queue, thread, lock } = self;
+        drop(queue);
+        if thread.join().is_err() {
+            tracing::error!("the writer thread panicked");
+        }
+        drop(lock);
+    }
+}
+
+impl Drop for SqliteLog {
+    fn drop(&mut self) {
+        if let Some(writer) = self.shut() {
+            writer.finish();
+        }
+    }
+}
+
+impl EventLog for SqliteLog {
+    fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>> {
+        async move {
+            commit.validate()?;
+            let (request, answer) = Request::new(commit);
+            self.queue()?.send(request).await.map_err(|_| StoreError::closed())?;
+            answer.await.map_err(unavailable)?
+        }
+        .boxed()
+    }
+
+    fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
+        let key = key.to_owned();
+        self.readers.ask(move |connection| reader::answered(connection, &key).map_err(unavailable)).boxed()
+    }
+
+    fn read_stream<'a>(
+        &'a self,
+        stream: &'a StreamId,
+        after: u64,
+        limit: usize,
+    ) -> BoxFuture<'a, Result<Vec<StoredEvent>, StoreError>> {
+        let (stream, head) = (stream.clone(), self.head());
+        self.readers
+            .ask(move |connection| reader::read_stream(connection, &stream, after, limit, head))
+            .boxed()
+    }
+
+    fn read_all(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredEvent>, StoreError>> {
+        async move {
+            self.readers.check_open()?;
+            let head = self.head();
+            if after >= head {
+                return Ok(Vec::new());
+            }
+            if let Some(events) = self.recent.read(after, limit.min(MAX_PAGE_EVENTS)) {
+                return Ok(events);
+            }
+            self.readers.ask(move |connection| reader::read_all(connection, after, limit, head)).await
+        }
+        .boxed()
+    }
+
+    fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
+        let head = self.head();
+        self.readers.ask(move |connection| reader::first_since(connection, at, head)).boxed()
+    }
+
+    fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    fn watch_head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        async move {
+            if let Some(writer) = self.shut()
+                && let Err(panicked) = tokio::task::spawn_blocking(|| writer.finish()).await
+            {
+                tracing::error!(%panicked, "the log was not closed cleanly");
+            }
+        }
+        .boxed()
+    }
+}
+
+/// One path for one file, however it is named, so that its lock is one file too. Creates the directory.
+fn resolve(path: &Path) -> std::io::Result<PathBuf> {
+    if path.exists() {
+        return path.canonicalize();
+    }
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let directory = directory.unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory)?;
+    let name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
+    Ok(directory.canonicalize()?.join(name))
+}
+
+fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}

@@ -1,0 +1,100 @@
+//! Moving committed pages from the write-ahead log into the database, off the commit path.
+//!
+//! A second connection moves the bulk while commits go on. Commits meanwhile add pages that this pass does not move,
+//! so the writer moves those few itself, between two groups; only then can the write-ahead log start over and stay
+//! small under a load that never pauses.
+
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, SyncSender, sync_channel},
+    },
+    thread::JoinHandle,
+};
+
+use rusqlite::Connection;
+
+use super::schema;
+use crate::error::StoreError;
+
+/// The pages (4 KiB each) in the write-ahead log that make a pass worth its syncs.
+pub(super) const CHECKPOINT_PAGES: u32 = 4_096;
+
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const CHECKPOINT_AND_TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// The thread that checkpoints for the writer.
+#[derive(Debug)]
+pub(super) struct Checkpointer {
+    /// Nothing once it was told to end.
+    requests: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+    passed: Arc<AtomicBool>,
+    /// The length of the write-ahead log, in pages, from which on the next pass is due.
+    due_at_pages: u32,
+}
+
+impl Checkpointer {
+    pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
+        let connection = schema::open_checkpointer(path)?;
+        let passed = Arc::new(AtomicBool::new(false));
+        let (requests, receiver) = sync_channel(1);
+        let done = Arc::clone(&passed);
+        let thread = std::thread::Builder::new()
+            .name("mc-store checkpoint".to_owned())
+            .spawn(move || run(&connection, &receiver, &done))
+            .map_err(|error| StoreError::Unavailable(error.into()))?;
+        let (requests, thread) = (Some(requests), Some(thread));
+        Ok(Self { requests, thread, passed, due_at_pages: CHECKPOINT_PAGES })
+    }
+
+    /// Called by the writer between two groups, with the length of the write-ahead log.
+    pub(super) fn tend(&mut self, writer: &Connection, wal_pages: u32) {
+        if wal_pages < CHECKPOINT_PAGES {
+            self.due_at_pages = CHECKPOINT_PAGES;
+        }
+        if self.passed.swap(false, Ordering::AcqRel) {
+            checkpoint(writer);
+        } else if wal_pages >= self.due_at_pages
+            && let Some(requests) = &self.requests
+            && requests.try_send(()).is_ok()
+        {
+            // Where a long read keeps the write-ahead log from starting over, passes still keep their distance.
+            self.due_at_pages = wal_pages.saturating_add(CHECKPOINT_PAGES);
+        }
+    }
+
+    /// Ends the thread and moves everything.
+    pub(super) fn finish(mut self, writer: &Connection) {
+        self.requests = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the checkpoint thread panicked");
+        }
+        if let Err(error) = writer.query_row(CHECKPOINT_AND_TRUNCATE, [], |_| Ok(())) {
+            warn(&error);
+        }
+    }
+}
+
+fn run(connection: &Connection, requests: &Receiver<()>, passed: &AtomicBool) {
+    while requests.recv().is_ok() {
+        checkpoint(connection);
+        passed.store(true, Ordering::Release);
+    }
+}
+
+/// A failure costs nothing but space: what is in the write-ahead log is safe there, and the next pass takes it along.
+fn checkpoint(connection: &Connection) {
+    let moved = connection.prepare_cached(CHECKPOINT).and_then(|mut pass| pass.query_row([], |_| Ok(())));
+    if let Err(error) = moved {
+        warn(&error);
+    }
+}
+
+fn warn(error: &rusqlite::Error) {
+    tracing::warn!(%error, "the write-ahead log could not be checkpointed; the next pass tries again");
+}

@@ -1,0 +1,77 @@
+//! Where the streams end, as far as the writer remembers.
+
+use std::collections::HashMap;
+
+use mc_domain::recorded::StreamId;
+
+/// The streams one generation holds; there are two.
+const STREAMS_PER_GENERATION: usize = 16_384;
+
+/// A stream's number and its last version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The stream's number, in order of creation.
+    pub(super) stream_key: u64,
+    /// The version of its last event.
+    pub(super) version: u64,
+}
+
+/// The heads of the streams used last: what was not used during a whole generation is forgotten and read again when
+/// needed, so memory does not grow with the log.
+#[derive(Debug, Default)]
+pub(super) struct Heads {
+    young: HashMap<StreamId, Head>,
+    old: HashMap<StreamId, Head>,
+}
+
+impl Heads {
+    pub(super) fn get(&self, stream: &StreamId) -> Option<Head> {
+        self.young.get(stream).or_else(|| self.old.get(stream)).copied()
+    }
+
+    pub(super) fn set(&mut self, stream: &StreamId, head: Head) {
+        if let Some(known) = self.young.get_mut(stream) {
+            *known = head;
+            return;
+        }
+        if self.young.len() >= STREAMS_PER_GENERATION {
+            self.old = std::mem::take(&mut self.young);
+        }
+        self.young.insert(stream.clone(), head);
+    }
+
+    /// After a failed transaction nothing remembered can be trusted.
+    pub(super) fn forget(&mut self) {
+        self.young.clear();
+        self.old.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stream(number: usize) -> StreamId {
+        StreamId { aggregate_type: "task".into(), aggregate_id: number.to_string() }
+    }
+
+    #[test]
+    fn the_streams_used_last_are_remembered_and_the_others_forgotten() {
+        let mut heads = Heads::default();
+        for number in 0..=3 * STREAMS_PER_GENERATION {
+            heads.set(&stream(number), Head { stream_key: number as u64, version: 1 });
+        }
+        assert_eq!(heads.get(&stream(0)), None);
+        let last = 3 * STREAMS_PER_GENERATION;
+        assert_eq!(heads.get(&stream(last)), Some(Head { stream_key: last as u64, version: 1 }));
+        assert!(heads.young.len() + heads.old.len() <= 2 * STREAMS_PER_GENERATION);
+    }
+
+    #[test]
+    fn the_newest_head_of_a_stream_counts() {
+        let mut heads = Heads::default();
+        heads.set(&stream(1), Head { stream_key: 1, version: 1 });
+        heads.set(&stream(1), Head { stream_key: 1, version: 2 });
+        assert_eq!(heads.get(&stream(1)), Some(Head { stream_key: 1, version: 2 }));
+    }
+}

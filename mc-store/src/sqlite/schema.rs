@@ -1,0 +1,107 @@
+//! Opening connections, and the tables behind them.
+
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+
+use super::unavailable;
+use crate::error::StoreError;
+
+/// Marks the file as a log of Mission Control: "MCTL" (pragma `application_id`).
+const APPLICATION_ID: i32 = 0x4D43_544C;
+/// One step per schema version, from 1. A step that was released is never edited.
+const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_log.sql")];
+
+/// How long a connection waits while an operator's shell holds the database.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The most memory the writing connection keeps pages in, in KiB.
+const WRITER_CACHE_KIB: i32 = 32 * 1024;
+/// The most memory each reading connection keeps pages in, in KiB.
+const READER_CACHE_KIB: i32 = 2 * 1024;
+/// The statements each connection keeps prepared: all it has.
+const PREPARED_STATEMENTS: usize = 32;
+
+const COUNT_TABLES: &str = "SELECT count(*) FROM sqlite_schema";
+
+/// A connection that writes: WAL, synced at every commit, no checkpoint of its own accord.
+pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    // Before anything is written: a file of another program is left as it is.
+    let version = identify(&connection, path)?;
+    set_up_writer(&connection).map_err(unavailable)?;
+    migrate(&mut connection, version).map_err(unavailable)?;
+    Ok(connection)
+}
+
+/// A connection that checkpoints for the writer.
+pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    set_up_writer(&connection).map_err(unavailable)?;
+    Ok(connection)
+}
+
+/// A connection that only reads.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    if identify(&connection, path)? == 0 {
+        return Err(foreign(path, "it is empty"));
+    }
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB).map_err(unavailable)?;
+    Ok(connection)
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    let connection =
+        Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(unavailable)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(unavailable)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED_STATEMENTS);
+    Ok(connection)
+}
+
+fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    // Streams are written before their events and never deleted; a lookup per event would only cost.
+    connection.pragma_update(None, "foreign_keys", false)
+}
+
+/// The schema version of the database, 0 for an empty one.
+fn identify(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
+    let tables: i64 =
+        connection.query_one(COUNT_TABLES, [], |row| row.get(0)).map_err(|error| {
+            match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => foreign(path, "it is not an SQLite database"),
+                _ => unavailable(error),
+            }
+        })?;
+    let application: i32 = pragma(connection, "application_id")?;
+    if tables > 0 && application != APPLICATION_ID {
+        return Err(foreign(path, "the SQLite database belongs to another program"));
+    }
+    let version: u32 = pragma(connection, "user_version")?;
+    match usize::try_from(version) {
+        Ok(known) if known <= MIGRATIONS.len() => Ok(known),
+        _ => Err(StoreError::NewerVersion { found: version, known: MIGRATIONS.len() as u32 }),
+    }
+}
+
+fn migrate(connection: &mut Connection, version: usize) -> rusqlite::Result<()> {
+    for (step, sql) in MIGRATIONS.iter().enumerate().skip(version) {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute_batch(sql)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", step as u32 + 1)?;
+        transaction.commit()?;
+    }
+    Ok(())
+}
+
+fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> Result<T, StoreError> {
+    connection.pragma_query_value(None, name, |row| row.get(0)).map_err(unavailable)
+}
+
+fn foreign(path: &Path, reason: &'static str) -> StoreError {
+    StoreError::NotALog { store: path.display().to_string(), reason }
+}

@@ -1,0 +1,358 @@
+//! The one thread that writes.
+//!
+//! It takes everything that queued while the last transaction was synced, decides each commit against what it
+//! remembers of the streams, writes them all in one transaction, and answers when that is on disk. There is no timer:
+//! a lone caller waits for its own sync and nothing else.
+
+use std::{
+    iter::{repeat_n, zip},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use mc_domain::recorded::StreamId;
+use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::{
+    checkpoint::Checkpointer,
+    heads::{Head, Heads},
+    reader::{self, read_all},
+    recent::Recent,
+    schema, unavailable,
+};
+use crate::{
+    error::StoreError,
+    log::{Append, Appended, Commit, Idempotency, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
+};
+
+/// The most events that go into one transaction, unless a single commit has more.
+const MAX_GROUP_EVENTS: usize = 4_096;
+/// The most commits taken from the queue at once.
+const MAX_GROUP_COMMITS: usize = 1_024;
+/// An instant is noted at every position that this divides.
+const INSTANT_EVERY_POSITIONS: u64 = 1_024;
+
+const FIND_STREAM: &str = "SELECT stream_key FROM streams WHERE aggregate_type = ?1 AND aggregate_id = ?2";
+const FIND_VERSION: &str = "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_key = ?1";
+const INSERT_STREAM: &str =
+    "INSERT INTO streams (stream_key, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3)";
+const INSERT_EVENT: &str = "\
+    INSERT INTO events (position, stream_key, sequence, event_type, event_version, payload, metadata) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+const INSERT_KEY: &str =
+    "INSERT INTO idempotency_keys (key, fingerprint, position, answer) VALUES (?1, ?2, ?3, ?4)";
+const INSERT_INSTANT: &str = "INSERT INTO instants (latest_recorded_at_micros, position) VALUES (?1, ?2)";
+const LAST_STREAM_KEY: &str = "SELECT coalesce(max(stream_key), 0) FROM streams";
+const LAST_INSTANT: &str = "\
+    SELECT latest_recorded_at_micros, position FROM instants \
+    ORDER BY latest_recorded_at_micros DESC, position DESC LIMIT 1";
+
+/// What becomes of one commit of a group, once the group is on disk.
+type Verdict = Result<Appended, StoreError>;
+
+/// A commit in the queue.
+#[derive(Debug)]
+pub(super) struct Request {
+    commit: Commit,
+    /// The metadata of all its events as JSON, in their order: written by the caller, so that callers share the work.
+    metadata: Vec<String>,
+    answer: oneshot::Sender<Verdict>,
+}
+
+impl Request {
+    pub(super) fn new(commit: Commit) -> (Self, oneshot::Receiver<Verdict>) {
+        let metadata = commit.appends.iter().flat_map(|append| &append.events).map(metadata_json).collect();
+        let (answer, answered) = oneshot::channel();
+        (Self { commit, metadata, answer }, answered)
+    }
+}
+
+fn metadata_json(event: &NewEvent) -> String {
+    serde_json::to_string(&event.metadata).expect("metadata has string keys only, so it is always JSON")
+}
+
+/// Where the tables end.
+#[derive(Debug, Clone, Copy)]
+struct Ends {
+    position: u64,
+    stream_key: u64,
+    latest_recorded_at_micros: i64,
+}
+
+/// The state of the writing thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    connection: Connection,
+    heads: Heads,
+    /// Nothing after a failed transaction: what is then in the database is read again.
+    ends: Option<Ends>,
+    recent: Arc<Recent>,
+    head: watch::Sender<u64>,
+    wal_pages: Arc<AtomicU32>,
+    checkpointer: Checkpointer,
+}
+
+impl Writer {
+    /// A writer of the log at `path`, and its head.
+    pub(super) fn open(path: &Path, recent: Arc<Recent>) -> Result<(Self, watch::Receiver<u64>), StoreError> {
+        let mut connection = schema::open_writer(path)?;
+        let wal_pages = Arc::new(AtomicU32::new(0));
+        let pages = Arc::clone(&wal_pages);
+        connection
+            .wal_hook(Some(move |_: &mut _, length| {
+                pages.store(u32::try_from(length).unwrap_or(u32::MAX), Ordering::Relaxed);
+                Ok(())
+            }))
+            .map_err(unavailable)?;
+        let ends = load_ends(&connection)?;
+        let (head, watched) = watch::channel(ends.position);
+        let checkpointer = Checkpointer::start(path)?;
+        let (heads, ends) = (Heads::default(), Some(ends));
+        Ok((Self { connection, heads, ends, recent, head, wal_pages, checkpointer }, watched))
+    }
+
+    /// Writes what is queued until everyone who could queue more is gone, then checkpoints.
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
+        let mut waiting = Vec::new();
+        while queue.blocking_recv_many(&mut waiting, MAX_GROUP_COMMITS) > 0 {
+            while !waiting.is_empty() {
+                let group = waiting.drain(..group_size(&waiting)).collect();
+                self.commit(group);
+                self.checkpointer.tend(&self.connection, self.wal_pages.load(Ordering::Relaxed));
+            }
+        }
+        self.checkpointer.finish(&self.connection);
+    }
+
+    fn commit(&mut self, group: Vec<Request>) {
+        match self.transact(&group) {
+            Ok(verdicts) => self.publish(group, verdicts),
+            Err(error) => self.fail(group, error),
+        }
+    }
+
+    fn transact(&mut self, group: &[Request]) -> Result<Vec<Verdict>, StoreError> {
+        let transaction =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
+        let ends = match self.ends {
+            Some(ends) => ends,
+            None => load_ends(&transaction)?,
+        };
+        let mut open = OpenGroup::new(&transaction, &mut self.heads, ends).map_err(unavailable)?;
+        let verdicts: rusqlite::Result<_> = group.iter().map(|request| open.decide(request)).collect();
+        let (verdicts, ends) = (verdicts.map_err(unavailable)?, open.ends);
+        drop(open);
+        transaction.commit().map_err(unavailable)?;
+        self.ends = Some(ends);
+        Ok(verdicts)
+    }
+
+    /// Followers first, callers second: who has an answer finds its events.
+    fn publish(&mut self, group: Vec<Request>, verdicts: Vec<Verdict>) {
+        let before = *self.head.borrow();
+        let head = self.ends.map_or(before, |ends| ends.position);
+        let mut events = Vec::with_capacity((head - before) as usize);
+        let mut answers = Vec::with_capacity(group.len());
+        for (request, verdict) in zip(group, verdicts) {
+            if let Ok(Appended::Committed { position }) = verdict {
+                let first = position + 1 - request.metadata.len() as u64;
+                events.extend(stored(request.commit, first));
+            }
+            answers.push((request.answer, verdict));
+        }
+        if head > before {
+            self.recent.push(events);
+            self.head.send_replace(head);
+        }
+        for (answer, verdict) in answers {
+            // A caller that no longer waits does not want to know.
+            let _ = answer.send(verdict);
+        }
+    }
+
+    /// The transaction was rolled back, by SQLite or by dropping it; nobody of the group is told anything else.
+    fn fail(&mut self, group: Vec<Request>, error: StoreError) {
+        tracing::error!(%error, source = ?std::error::Error::source(&error), "a transaction failed");
+        self.heads.forget();
+        self.ends = None;
+        let error = Arc::new(error);
+        for request in group {
+            let _ = request.answer.send(Err(StoreError::Unavailable(Box::new(Arc::clone(&error)))));
+        }
+    }
+}
+
+/// How many of the waiting commits go into the next transaction.
+fn group_size(waiting: &[Request]) -> usize {
+    let mut events = 0;
+    let fits = waiting.iter().take_while(|request| {
+        events += request.metadata.len();
+        events <= MAX_GROUP_EVENTS
+    });
+    fits.count().max(1)
+}
+
+/// The events of a commit whose first one got position `first`.
+fn stored(commit: Commit, first: u64) -> impl Iterator<Item = StoredEvent> {
+    let places = commit.appends.into_iter().flat_map(|Append { stream, expected, events }| {
+        zip(repeat_n(stream, events.len()), zip(expected + 1.., events))
+    });
+    zip(first.., places).map(|(position, (stream, (version, event)))| StoredEvent {
+        position,
+        stream,
+        version,
+        event_type: event.event_type,
+        event_version: event.event_version,
+        payload: event.payload,
+        metadata: event.metadata,
+    })
+}
+
+fn load_ends(connection: &Connection) -> Result<Ends, StoreError> {
+    let position = reader::last_position(connection).map_err(unavailable)?;
+    let stream_key = connection.query_one(LAST_STREAM_KEY, [], |row| row.get(0)).map_err(unavailable)?;
+    let latest_recorded_at_micros = load_latest(connection, position)?;
+    Ok(Ends { position, stream_key, latest_recorded_at_micros })
+}
+
+fn load_latest(connection: &Connection, position: u64) -> Result<i64, StoreError> {
+    let noted = connection.query_one(LAST_INSTANT, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    let (mut latest, mut after) = noted.optional().map_err(unavailable)?.unwrap_or((i64::MIN, 0));
+    loop {
+        let page = read_all(connection, after, MAX_PAGE_EVENTS, position)?;
+        let Some(last) = page.last() else { return Ok(latest) };
+        after = last.position;
+        for event in &page {
+            latest = latest.max(event.metadata.recorded_at.timestamp_micros());
+        }
+    }
+}
+
+/// A group while its transaction is open.
+struct OpenGroup<'c> {
+    heads: &'c mut Heads,
+    ends: Ends,
+    /// What the streams that the commit at hand adds to are at, in the order of its appends.
+    found: Vec<Option<Head>>,
+    find_stream: CachedStatement<'c>,
+    find_version: CachedStatement<'c>,
+    insert_stream: CachedStatement<'c>,
+    insert_event: CachedStatement<'c>,
+    connection: &'c Connection,
+}
+
+impl<'c> OpenGroup<'c> {
+    fn new(connection: &'c Connection, heads: &'c mut Heads, ends: Ends) -> rusqlite::Result<Self> {
+        Ok(Self {
+            heads,
+            ends,
+            found: Vec::new(),
+            find_stream: connection.prepare_cached(FIND_STREAM)?,
+            find_version: connection.prepare_cached(FIND_VERSION)?,
+            insert_stream: connection.prepare_cached(INSERT_STREAM)?,
+            insert_event: connection.prepare_cached(INSERT_EVENT)?,
+            connection,
+        })
+    }
+
+    /// Writes a commit, or says why not; an error is the whole group's.
+    fn decide(&mut self, request: &Request) -> rusqlite::Result<Verdict> {
+        let commit = &request.commit;
+        if let Some(idempotency) = &commit.idempotency
+            && let Some(answered) = reader::answered(self.connection, &idempotency.key)?
+        {
+            return Ok(idempotency.repeat(answered));
+        }
+        if let Some(conflict) = self.conflict(commit)? {
+            return Ok(Err(conflict));
+        }
+        self.record(commit, &request.metadata)?;
+        let position = self.ends.position;
+        if let Some(idempotency) = &commit.idempotency {
+            self.remember(idempotency, position)?;
+        }
+        Ok(Ok(Appended::Committed { position }))
+    }
+
+    /// The first stream that is not where the commit expects it; otherwise `found` is filled.
+    fn conflict(&mut self, commit: &Commit) -> rusqlite::Result<Option<StoreError>> {
+        self.found.clear();
+        for (stream, expected) in commit.expectations() {
+            let head = self.find(stream)?;
+            let actual = head.map_or(0, |head| head.version);
+            if actual != expected {
+                return Ok(Some(StoreError::Conflict { stream: stream.clone(), expected, actual }));
+            }
+            self.found.push(head);
+        }
+        Ok(None)
+    }
+
+    fn find(&mut self, stream: &StreamId) -> rusqlite::Result<Option<Head>> {
+        if let Some(head) = self.heads.get(stream) {
+            return Ok(Some(head));
+        }
+        let names = (&stream.aggregate_type, &stream.aggregate_id);
+        let Some(stream_key) = self.find_stream.query_one(names, |row| row.get(0)).optional()? else {
+            return Ok(None);
+        };
+        let version = self.find_version.query_one([stream_key], |row| row.get(0))?;
+        let head = Head { stream_key, version };
+        self.heads.set(stream, head);
+        Ok(Some(head))
+    }
+
+    fn record(&mut self, commit: &Commit, metadata: &[String]) -> rusqlite::Result<()> {
+        let mut metadata = metadata.iter();
+        for (index, Append { stream, events, .. }) in commit.appends.iter().enumerate() {
+            let mut head = match self.found[index] {
+                Some(head) => head,
+                None => self.create(stream)?,
+            };
+            for (event, metadata) in zip(events, &mut metadata) {
+                head.version += 1;
+                self.insert(head, event, metadata)?;
+            }
+            self.heads.set(stream, head);
+        }
+        Ok(())
+    }
+
+    fn create(&mut self, stream: &StreamId) -> rusqlite::Result<Head> {
+        self.ends.stream_key += 1;
+        let stream_key = self.ends.stream_key;
+        self.insert_stream.execute((stream_key, &stream.aggregate_type, &stream.aggregate_id))?;
+        Ok(Head { stream_key, version: 0 })
+    }
+
+    fn insert(&mut self, at: Head, event: &NewEvent, metadata: &str) -> rusqlite::Result<()> {
+        self.ends.position += 1;
+        let position = self.ends.position;
+        self.insert_event.execute((
+            position,
+            at.stream_key,
+            at.version,
+            &event.event_type,
+            event.event_version,
+            &event.payload,
+            metadata,
+        ))?;
+        let recorded_at_micros = event.metadata.recorded_at.timestamp_micros();
+        self.ends.latest_recorded_at_micros = self.ends.latest_recorded_at_micros.max(recorded_at_micros);
+        if position.is_multiple_of(INSTANT_EVERY_POSITIONS) {
+            let instant = (self.ends.latest_recorded_at_micros, position);
+            self.connection.prepare_cached(INSERT_INSTANT)?.execute(instant)?;
+        }
+        Ok(())
+    }
+
+    fn remember(&self, idempotency: &Idempotency, position: u64) -> rusqlite::Result<()> {
+        let Idempotency { key, fingerprint, answer } = idempotency;
+        self.connection.prepare_cached(INSERT_KEY)?.execute((key, fingerprint, position, answer))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,116 @@
+//! Empty logs, and events to fill them with.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use mc_domain::{
+    actor::Actor,
+    recorded::{Metadata, StreamId},
+    values::Name,
+};
+use mc_store::{
+    error::StoreError,
+    log::{Append, Appended, Commit, EventLog, Idempotency, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
+    memory::MemoryLog,
+    sqlite::SqliteLog,
+};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// An empty log, and what must live as long.
+pub struct Fixture {
+    pub log: Arc<dyn EventLog>,
+    _directory: Option<TempDir>,
+}
+
+pub fn memory() -> Fixture {
+    Fixture { log: Arc::new(MemoryLog::new()), _directory: None }
+}
+
+pub fn sqlite() -> Fixture {
+    let directory = tempfile::tempdir().unwrap();
+    let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
+    Fixture { log, _directory: Some(directory) }
+}
+
+/// A time of which `seconds` have passed since the beginning of the tests' world, and some microseconds.
+pub fn at(seconds: u64) -> DateTime<Utc> {
+    let start = DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap();
+    start + TimeDelta::seconds(seconds.try_into().unwrap())
+}
+
+/// Event number `number`, different from all others.
+pub fn event(number: u64) -> NewEvent {
+    event_at(number, at(number))
+}
+
+pub fn event_at(number: u64, recorded_at: DateTime<Utc>) -> NewEvent {
+    NewEvent {
+        event_type: "test.happened".into(),
+        event_version: 1,
+        payload: format!(r#"{{"happened":{{"number":{number}}}}}"#),
+        metadata: Metadata {
+            event_id: Uuid::from_u128(number.into()).into(),
+            recorded_at,
+            actor: Actor::Human(Name::new("Sofie").unwrap()),
+            project: Some(Uuid::from_u128(7).into()),
+            command_id: Uuid::from_u128(1_000_000_000 + u128::from(number)).into(),
+            idempotency_key: None,
+        },
+    }
+}
+
+pub fn stream(name: impl ToString) -> StreamId {
+    StreamId { aggregate_type: "task".into(), aggregate_id: name.to_string() }
+}
+
+/// The addition of one event to a stream.
+pub fn addition(name: impl ToString, expected: u64, number: u64) -> Append {
+    Append { stream: stream(name), expected, events: vec![event(number)] }
+}
+
+/// A commit of one event.
+pub fn one(name: impl ToString, expected: u64, number: u64) -> Commit {
+    several([addition(name, expected, number)])
+}
+
+pub fn several(appends: impl IntoIterator<Item = Append>) -> Commit {
+    Commit { appends: appends.into_iter().collect(), ..Commit::default() }
+}
+
+/// A commit of `count` events to one stream.
+pub fn many(name: impl ToString, expected: u64, count: u64) -> Commit {
+    let events = (1..=count).map(event).collect();
+    several([Append { stream: stream(name), expected, events }])
+}
+
+/// The commit under an idempotency key, asking `request`.
+pub fn keyed(commit: Commit, key: &str, request: u8, answer: &str) -> Commit {
+    let idempotency =
+        Idempotency { key: key.to_owned(), fingerprint: [request; 32], answer: answer.to_owned() };
+    Commit { idempotency: Some(idempotency), ..commit }
+}
+
+/// Everything in the log, page by page.
+pub async fn everything(log: &Arc<dyn EventLog>) -> Vec<StoredEvent> {
+    let mut events: Vec<StoredEvent> = Vec::new();
+    loop {
+        let after = events.last().map_or(0, |event| event.position);
+        let page = log.read_all(after, MAX_PAGE_EVENTS).await.unwrap();
+        if page.is_empty() {
+            return events;
+        }
+        events.extend(page);
+    }
+}
+
+pub fn positions(events: &[StoredEvent]) -> Vec<u64> {
+    events.iter().map(|event| event.position).collect()
+}
+
+pub fn committed(appended: Result<Appended, StoreError>) -> u64 {
+    match appended {
+        Ok(Appended::Committed { position }) => position,
+        other => panic!("not committed: {other:?}"),
+    }
+}

@@ -272,7 +272,7 @@ pub(crate) fn task_in(status: Status) -> Vec<task::Event> {
         Status::InProgress => (2, None),
         Status::Review => (3, None),
         Status::NeedsApproval => {
-            (2, Some(Event::HeldForApproval { from: Status::InProgress, reason: None, approval: None, at }))
+            (2, Some(Event::HeldForApproval { from: Status::InProgress, reason: None, at }))
         }
         Status::Blocked => {
             (2, Some(Event::Blocked { from: Status::InProgress, reason: reason("no access"), at }))

@@ -382,7 +382,7 @@ impl Present {
                 Event::Submitted { deliverable: to.deliverable, checklist: to.checklist, at }
             }
             Status::Review => Event::ReturnedToReview { from, reason, at },
-            Status::NeedsApproval => Event::HeldForApproval { from, reason, approval: None, at },
+            Status::NeedsApproval => Event::HeldForApproval { from, reason, at },
             Status::Blocked => match reason {
                 Some(reason) => Event::Blocked { from, reason, at },
                 None => return Err(missing(to.to, vec![Requirement::BlockedReason])),
@@ -408,8 +408,8 @@ impl Present {
             }
             stage => {
                 self.may_move(Status::NeedsApproval, moment)?;
-                let (from, approval) = (stage.status(), Some(approval));
-                Ok(vec![Event::HeldForApproval { from, reason, approval, at }])
+                let held = Event::HeldForApproval { from: stage.status(), reason, at };
+                Ok(vec![Event::ApprovalAwaited { approval, at }, held])
             }
         }
     }
@@ -609,10 +609,9 @@ impl Present {
                 self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
             }
             Event::Submitted { .. } | Event::ReturnedToReview { .. } => self.stage = Stage::Review,
-            Event::HeldForApproval { from, approval, .. } => {
+            Event::HeldForApproval { from, .. } => {
                 let holder = self.hold().map(|hold| hold.holder);
                 self.stage = Stage::NeedsApproval { from: *from, holder };
-                self.awaits.extend(approval);
             }
             Event::ApprovalAwaited { approval, .. } => {
                 self.awaits.insert(*approval);
@@ -644,7 +643,6 @@ impl Present {
             (Event::MessagePosted { author, content, at, .. }, _) => {
                 self.traffic.said(author, content.as_ref(), *at);
             }
-            (Event::HeldForApproval { approval: Some(_), .. }, _) => {}
             (_, Some(_)) if !self.awaits.is_empty() => {}
             (event, Some(to)) => {
                 if let Some(at) = event.moved_at() {

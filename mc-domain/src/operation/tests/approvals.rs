@@ -79,18 +79,15 @@ fn pending() -> Entity<Approval> {
     entity(APPROVAL, [requested()])
 }
 
-fn held(from: Status) -> task::Event {
-    task::Event::HeldForApproval {
-        from,
-        reason: Some(reason("Send the launch e-mail")),
-        approval: Some(APPROVAL),
-        at: now(),
-    }
+fn held(from: Status) -> [task::Event; 2] {
+    let (reason, at) = (Some(reason("Send the launch e-mail")), now());
+    let awaited = task::Event::ApprovalAwaited { approval: APPROVAL, at };
+    [awaited, task::Event::HeldForApproval { from, reason, at }]
 }
 
 /// The task of the tests, waiting for the approval since it stood at `from`.
 fn waiting(from: Status) -> Entity<Task> {
-    task_at(from).after(&[held(from)])
+    task_at(from).after(&held(from))
 }
 
 fn key_released() -> reservation::Event {
@@ -117,7 +114,7 @@ mod requesting {
         operation(Ok(asked.decision)).then([
             stream(&free(1), [reserved]),
             stream(&unrequested(), [requested()]),
-            stream(&task, [held(Status::InProgress)]),
+            stream(&task, held(Status::InProgress)),
             stream(&agent, [released(Ending::HeldForApproval)]),
         ]);
     }

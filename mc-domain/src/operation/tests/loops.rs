@@ -225,10 +225,11 @@ fn what_an_approval_moves_is_not_counted() {
     let mut task = task_at(Status::Assigned);
     let at = now();
     for nth in 0..10 {
-        let approval = Some(crate::ids::ApprovalId::new(uuid::Uuid::from_u128(nth)));
+        let approval = crate::ids::ApprovalId::new(uuid::Uuid::from_u128(nth));
         let (from, assignees) = (Status::NeedsApproval, BTreeSet::from([SCOUT]));
         task = task.after(&[
-            task::Event::HeldForApproval { from: Status::Assigned, reason: None, approval, at },
+            task::Event::ApprovalAwaited { approval, at },
+            task::Event::HeldForApproval { from: Status::Assigned, reason: None, at },
             task::Event::Assigned { from, assignees, reason: None, at },
         ]);
         assert_eq!(task.present().unwrap().loop_found(&LoopLimits::default(), at), None);

@@ -165,7 +165,7 @@ mod moving {
             (
                 Status::NeedsApproval,
                 system(),
-                task::Event::HeldForApproval { from, reason: because.clone(), approval: None, at },
+                task::Event::HeldForApproval { from, reason: because.clone(), at },
                 Ending::HeldForApproval,
             ),
             (Status::Blocked, system(), blocked(from, "because"), Ending::Blocked),

@@ -354,7 +354,9 @@ impl World {
                     AnyEvent::Project(event) => grown(&mut self.projects, &key, event),
                     AnyEvent::Agent(event) => grown(&mut self.agents, &key, event),
                     AnyEvent::Task(event) => grown(&mut self.tasks, &key, event),
-                    AnyEvent::Approval(event) => unreachable!("no operation of these laws asks for {event:?}"),
+                    AnyEvent::Approval(event) => {
+                        unreachable!("no operation of these laws asks for {event:?}")
+                    }
                     AnyEvent::Reservation(event) => {
                         let name = self.names.remove(&key).unwrap_or_else(|| self.key_named(&key));
                         self.names.insert(key.clone(), name.after([event]));

@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod creation;
 mod loops;
+mod squads;
 mod work;
 
 use std::collections::BTreeSet;

@@ -29,6 +29,7 @@ pub mod approval;
 pub mod ids;
 pub mod money;
 pub mod operation;
+pub mod process;
 pub mod project;
 pub mod recorded;
 pub mod reservation;

@@ -1,6 +1,7 @@
 //! What may be asked of an agent, and why it may refuse.
 
-use super::values::{Ending, PauseReason, Profile, Status, Work};
+use super::spawning::{Commission, Spawn, SpawnBound};
+use super::values::{Ending, PauseReason, Profile, Role, Status, Work};
 use crate::{
     ids::{AgentId, ProjectId, TaskId},
     money::Usd,
@@ -69,6 +70,12 @@ pub enum Command {
         /// What ended it.
         ending: Ending,
     },
+    /// Create a sub-agent.
+    Spawn(Spawn),
+    /// Be in service as a sub-agent.
+    Commission(Commission),
+    /// Have one sub-agent less.
+    RetireChild(AgentId),
 }
 
 /// A sign of life.
@@ -146,6 +153,32 @@ pub enum Rejection {
     SelfPromotion {
         /// What it asked for, comma-separated.
         what: String,
+    },
+    /// Invariant 6: agents of this role create no sub-agents.
+    #[error("{name} may not spawn: it is an agent of role {role}")]
+    MayNotSpawn {
+        /// Who.
+        name: Name,
+        /// Its role.
+        role: Role,
+    },
+    /// Invariant 6: a sub-agent may do no more than its parent.
+    #[error("a sub-agent of {name} cannot have more {what} than {name} itself")]
+    ChildAbove {
+        /// The parent.
+        name: Name,
+        /// In what it would exceed the parent, comma-separated.
+        what: String,
+    },
+    /// Invariant 6: there are enough of them.
+    #[error("{name} cannot spawn: the limit of {limit} for {bound} is reached")]
+    SpawnLimit {
+        /// Who.
+        name: Name,
+        /// Which limit.
+        bound: SpawnBound,
+        /// The most there may be.
+        limit: u32,
     },
     /// An agent asked for what is the operator's, or another agent's.
     #[error("only an operator may do this to {name}")]

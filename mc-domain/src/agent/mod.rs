@@ -9,9 +9,11 @@
 //! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
 //! 4. No agent raises its own role, tools or budgets.
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
+//! 6. It creates sub-agents only as far as its role and [`SpawnLimits`] allow, and none that may do more than itself.
 
 mod command;
 mod event;
+mod spawning;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
+pub use spawning::{Commission, Spawn, SpawnBound, SpawnLimits};
 pub use standing::{Standing, allowed_statuses};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 
@@ -97,6 +100,12 @@ pub struct Registered {
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
     pub restart_pending: bool,
+    /// What it was created for, when it is a sub-agent.
+    #[serde(default)]
+    pub commission: Option<Commission>,
+    /// Its sub-agents in service.
+    #[serde(default)]
+    pub children: BTreeSet<AgentId>,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -153,6 +162,11 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
+            (Self::Registered(agent), Command::Spawn(spawn)) => agent.spawn(spawn, moment),
+            (Self::Registered(agent), Command::Commission(commission)) => {
+                Ok(agent.take_commission(commission, moment))
+            }
+            (Self::Registered(agent), Command::RetireChild(child)) => Ok(agent.retire_child(child, moment)),
         }
     }
 
@@ -200,6 +214,8 @@ impl Registered {
             last_heartbeat: None,
             session_key: None,
             restart_pending: false,
+            commission: None,
+            children: BTreeSet::new(),
         }
     }
 
@@ -296,16 +312,7 @@ impl Registered {
 
     /// Invariant 4.
     fn refuse_self_promotion(&self, wanted: &Profile) -> Result<(), Rejection> {
-        let current = &self.profile;
-        let more_tools = !current.allowed_tools.is_empty()
-            && (wanted.allowed_tools.is_empty() || !wanted.allowed_tools.is_subset(&current.allowed_tools));
-        let raised = [
-            ("role", wanted.role > current.role),
-            ("daily cap", wanted.caps.daily > current.caps.daily),
-            ("per-run cap", wanted.caps.per_run > current.caps.per_run),
-            ("tools", more_tools),
-        ];
-        let what: Vec<_> = raised.into_iter().filter(|(_, raised)| *raised).map(|(what, _)| what).collect();
+        let what = self.profile.exceeded_by(wanted);
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
     }
 
@@ -430,6 +437,17 @@ impl Registered {
         [released].into_iter().chain(drained).collect()
     }
 
+    fn take_commission(&self, commission: Commission, moment: &Moment) -> Vec<Event> {
+        let Commission { depth, task, until } = commission;
+        let events = vec![Event::Commissioned { depth, task, until, at: moment.now }];
+        if self.commission == Some(commission) { vec![] } else { events }
+    }
+
+    fn retire_child(&self, child: AgentId, moment: &Moment) -> Vec<Event> {
+        let retired = self.children.contains(&child).then_some(Event::ChildRetired { child, at: moment.now });
+        retired.into_iter().collect()
+    }
+
     /// Invariant 1.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
@@ -492,6 +510,15 @@ impl Registered {
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
+            Event::Spawned { child, .. } => {
+                self.children.insert(*child);
+            }
+            Event::Commissioned { depth, task, until, .. } => {
+                self.commission = Some(Commission { depth: *depth, task: *task, until: *until });
+            }
+            Event::ChildRetired { child, .. } => {
+                self.children.remove(child);
+            }
         }
     }
 }

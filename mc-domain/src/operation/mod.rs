@@ -19,6 +19,7 @@ mod register_agent;
 mod request_approval;
 mod restart_agent;
 mod sign_off_agent;
+mod spawn_agent;
 mod squad;
 mod start_task;
 #[cfg(test)]
@@ -43,6 +44,7 @@ pub use register_agent::{RegisterAgent, change_profile, register_agent};
 pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
 pub use sign_off_agent::sign_off_agent;
+pub use spawn_agent::{SpawnAgent, retire_agent, spawn_agent};
 pub use squad::{emergency_stop, pause_squad, resume_squad};
 pub use start_task::{StartTask, start_task};
 

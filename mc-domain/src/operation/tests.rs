@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod creation;
 mod loops;
+mod spawning;
 mod squads;
 mod work;
 

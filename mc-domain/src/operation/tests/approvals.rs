@@ -218,7 +218,9 @@ mod requesting {
             }],
         );
         let task = task_at(Status::Inbox);
+        let elsewhere = Subject { project: ELSEWHERE, agent: None, ..subject(ActionType::ToolCall) };
         for task in [Some(&task), None] {
+            let request = || Request { subject: elsewhere.clone(), ..request() };
             let refused = request_approval(
                 &other,
                 &unrequested(),
@@ -421,6 +423,17 @@ mod concluding {
     }
 
     #[test]
+    fn without_its_task_or_its_key_at_hand_is_refused() {
+        let (approval, agents) = (pending(), cast([&idle(SCOUT)]));
+        let (right, wrong, task) = (held_key(1), free(2), waiting(Status::Review));
+        let wish = || DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
+        let scope = ApprovalScope { approval: &approval, key: &right, task: None, cast: &agents };
+        assert_eq!(decide_approval(scope, wish(), &sofie()), Err(Rejection::UnknownTask));
+        let scope = ApprovalScope { key: &wrong, task: Some(&task), ..scope };
+        assert_eq!(decide_approval(scope, wish(), &sofie()), Err(reservation::Rejection::NotHolder.into()));
+    }
+
+    #[test]
     fn the_same_way_twice_changes_nothing() {
         let approval = pending().after(&[approved()]);
         let (key, agents, task) = (free(1), cast([&working()]), task_at(Status::InProgress));
@@ -435,8 +448,9 @@ mod resubmission {
 
     #[test]
     fn takes_the_name_of_what_is_asked_now() {
+        let task = waiting(Status::Review);
         let (approval, old, new, agents) = (pending(), held_key(1), free(2), cast([&idle(SCOUT)]));
-        let scope = ApprovalScope { approval: &approval, key: &old, task: None, cast: &agents };
+        let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
         let concluded = resubmit_approval(scope, &new, ask(2), &scout()).unwrap();
         let reserved = reservation::Event::Reserved { holder: Holder::Approval(APPROVAL) };
         operation(Ok(concluded.outcome.decision)).then([
@@ -448,10 +462,11 @@ mod resubmission {
 
     #[test]
     fn of_what_another_approval_is_open_for_is_refused() {
+        let task = waiting(Status::Review);
         let (approval, old, agents) = (pending(), held_key(1), cast([&idle(SCOUT)]));
         let by = Holder::Approval(OTHER_APPROVAL);
         let taken = entity::<Reservation>(key(2), [reservation::Event::Reserved { holder: by }]);
-        let scope = ApprovalScope { approval: &approval, key: &old, task: None, cast: &agents };
+        let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
         let refused = resubmit_approval(scope, &taken, ask(2), &scout());
         assert_eq!(refused, Err(reservation::Rejection::Taken { by }.into()));
     }

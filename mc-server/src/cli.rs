@@ -1,6 +1,7 @@
 //! The command line.
 
 mod logging;
+mod seed;
 #[cfg(test)]
 mod tests;
 
@@ -14,7 +15,7 @@ use std::{
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{
-    config::{self, LogOptions, ServeOptions},
+    config::{self, LogOptions, SeedOptions, ServeOptions},
     problem::Chain,
     serve::{ServeError, serve},
 };
@@ -49,6 +50,11 @@ enum Command {
     /// Serve the REST interface.
     #[command(after_long_help = AFTER_HELP)]
     Serve(ServeOptions),
+    /// Record an example squad of eleven agents and eight tasks, one in each column of the board.
+    ///
+    /// What is there already stays as it is, so seeding twice changes nothing. The server must not be running on the
+    /// same store; start it with --seed instead.
+    Seed(SeedOptions),
 }
 
 const AFTER_HELP: &str = "\
@@ -56,6 +62,7 @@ Examples:
   mission-control                                   Serve on http://127.0.0.1:3000, log in data/mission-control.db
   mission-control serve --listen 127.0.0.1:8080     Serve on another port
   mission-control serve --store memory:             Try things out; nothing is kept
+  mission-control serve --seed                      Begin with an example squad and its tasks
   mission-control serve --operator Ada --log debug  Record as Ada, and say more
   curl http://127.0.0.1:3000/health                 Ask whether it is well
 
@@ -124,12 +131,14 @@ impl Command {
     fn run(self) -> Result<(), Failure> {
         match self {
             Self::Serve(options) => Ok(serve(&options)?),
+            Self::Seed(options) => seed::run(&options),
         }
     }
 
     fn log_options(&self) -> &LogOptions {
         match self {
             Self::Serve(options) => &options.log,
+            Self::Seed(options) => &options.log,
         }
     }
 }

@@ -11,5 +11,6 @@ mod lookup;
 pub mod problem;
 mod refusal;
 pub mod routes;
+pub mod seed;
 pub mod serve;
 pub mod state;

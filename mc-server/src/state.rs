@@ -19,7 +19,7 @@ use mc_domain::{
     operation::{Decision, Rejection, create_project},
     project::{Profile, Project},
     reservation::{Key, Reservation},
-    values::{Name, Slug},
+    values::{InvalidText, Name, Slug},
 };
 use mc_projections::{
     history::HistoryQuery,
@@ -97,6 +97,12 @@ impl From<Problem> for Refused {
     }
 }
 
+impl From<InvalidText> for Refused {
+    fn from(error: InvalidText) -> Self {
+        Self::Request(Problem::invalid_field("", error.to_string()))
+    }
+}
+
 macro_rules! refused_by {
     ($($aggregate:ident),+) => {
         $(impl From<mc_domain::$aggregate::Rejection> for Refused {
@@ -133,7 +139,7 @@ impl App {
         health.observe(Arc::clone(&log));
         let projected = Runner::start(Arc::clone(&log));
         projected
-            .catch_up(|position, head| tracing::info!(position, head, "reading the log"))
+            .catch_up(|position, head| tracing::debug!(position, head, "reading the log"))
             .await
             .map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
         let app = Self(Arc::new(Parts {

@@ -14,7 +14,7 @@ use mc_domain::{
         reassign_task,
     },
     project::Project,
-    task::{self, Command, Details, Move, Priority, Status, Task, TaskType},
+    task::{Command, Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
 use mc_projections::{

@@ -31,6 +31,7 @@ pub mod budget;
 pub mod ids;
 pub mod money;
 pub mod operation;
+pub mod process;
 pub mod project;
 pub mod recorded;
 pub mod reservation;

@@ -148,6 +148,7 @@ impl fmt::Display for Usd {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

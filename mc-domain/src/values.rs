@@ -177,7 +177,8 @@ impl Slug {
 
 text!(@conversions Slug);
 
-/// A closed list of words: printed in snake_case, read in any case.
+/// A closed list of words: printed as written here, read in any case.
+#[macro_export]
 macro_rules! words {
     (
         $(#[$doc:meta])*
@@ -194,7 +195,7 @@ macro_rules! words {
             /// Every value, in order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The word for it, in snake_case.
+            /// The word for it.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+
@@ -236,9 +237,10 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub use words;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

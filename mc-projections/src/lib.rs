@@ -1,1 +1,28 @@
-//! x
+//! The views of Mission Control: folds of the log, and the runner that keeps them current.
+//!
+//! Everything anyone looks at is a fold of the log. A [`projection::Projection`] is one such fold; [`views::Views`]
+//! holds them all at one position; [`runner::Runner`] follows the log and hands out [`runner::Projected`], through
+//! which the views are read and a write waits for its own effect. The types that views serialise are the bodies of
+//! the REST answers, so there is no second layer of them. Nothing here reads a clock: "now" comes in with the
+//! question. What a view keeps only the place of (threads, timelines, the older activity) [`history`] reads from
+//! the log.
+
+pub mod activity;
+pub mod agents;
+pub mod board;
+pub mod dollars;
+pub mod history;
+pub mod instant;
+#[cfg(test)]
+mod laws;
+mod merge;
+pub mod messages;
+pub mod page;
+pub mod projection;
+pub mod projects;
+pub mod runner;
+pub mod script;
+pub mod summary;
+pub mod tasks;
+pub mod timeline;
+pub mod views;

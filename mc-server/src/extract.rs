@@ -2,12 +2,13 @@
 //!
 //! | extractor | takes |
 //! |---|---|
-//! | [`Body`] | the JSON body, whatever its content type, and the idempotency key |
+//! | [`Body`] | the JSON body, whatever its content type, with the idempotency key and who acts |
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
 //! | [`IfMatch`], [`IfNoneMatch`] | the conditions on an entity's version |
 
 mod body;
+mod claim;
 mod condition;
 mod fields;
 mod idempotency;
@@ -16,6 +17,7 @@ mod path;
 mod query;
 
 pub use body::{Body, MAX_BODY_BYTES, Nothing};
+pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use path::Path;

@@ -29,6 +29,9 @@ pub const TIME_TO_ANSWER: Duration = Duration::from_secs(30);
 /// The most bytes path and query may have together: 8 KiB.
 pub const MAX_ADDRESS_BYTES: usize = 8 * 1024;
 
+/// What monitors ask every few seconds; not worth a line of the log while all is well.
+const PROBES: [&str; 3] = ["/health", "/livez", "/readyz"];
+
 /// Puts the layers around all routes and fallbacks of `router`.
 ///
 /// From the outside in: the request id, the request's line in the log, panics, the time limit, the length of the
@@ -86,10 +89,15 @@ async fn log(request: Request, next: Next) -> Response {
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, latency) = (response.status(), begin.elapsed());
     let problem = response.extensions().get::<Problem>().map(|problem| problem.kind().slug());
-    if status.is_server_error() {
-        tracing::warn!(%method, path, status = status.as_u16(), ?latency, problem, "answered");
-    } else {
-        tracing::info!(%method, path, status = status.as_u16(), ?latency, problem, "answered");
+    macro_rules! answered {
+        ($level:ident) => {
+            tracing::$level!(%method, path, status = status.as_u16(), ?latency, problem, "answered")
+        };
+    }
+    match status {
+        _ if status.is_server_error() => answered!(warn),
+        _ if PROBES.contains(&path.as_str()) => answered!(debug),
+        _ => answered!(info),
     }
     response
 }

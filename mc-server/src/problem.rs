@@ -284,6 +284,10 @@ impl From<StoreError> for Problem {
                 Kind::Unrecordable,
                 format!("The log cannot record this: {reason}. Ask for less in one request."),
             ),
+            StoreError::NotLoaded { .. } => {
+                tracing::error!(error = %Chain(&error), "a decision was answered instead of repeated");
+                Self::internal()
+            }
             StoreError::Corrupt { .. } => {
                 tracing::error!(error = %Chain(&error), "the log cannot be read");
                 Self::new(
@@ -293,6 +297,8 @@ impl From<StoreError> for Problem {
             }
             StoreError::Locked { .. }
             | StoreError::NewerVersion { .. }
+            | StoreError::NotALog { .. }
+            | StoreError::ReadOnly
             | StoreError::UnknownStore { .. }
             | StoreError::Unavailable(_) => {
                 tracing::error!(error = %Chain(&error), "the store does not answer");

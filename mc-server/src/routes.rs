@@ -1,23 +1,37 @@
 //! Every route, a line each.
 
+pub(crate) mod agents;
+mod board;
 mod events;
+mod handed_in;
+mod messages;
+mod projects;
+mod tasks;
 
 use std::sync::{Arc, OnceLock};
 
 use axum::{
-    Router,
+    Json, Router,
     extract::Request,
     handler::Handler,
-    http::{Method, StatusCode},
+    http::{HeaderValue, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
     routing::{self, MethodRouter},
 };
+use mc_projections::{
+    history::HistoryError,
+    page::{InvalidCursor, Page},
+    views::Views,
+};
+use serde::{Deserialize, Deserializer, Serialize};
 use tower::ServiceExt;
 
 use crate::{
+    answer::Shown,
+    extract::{IfNoneMatch, etag},
     health::{self, Health},
     layers::{self, HostPolicy},
-    problem::{self, Excerpt, Kind, Problem},
+    problem::{self, Excerpt, FieldError, Kind, Problem},
     state::App,
 };
 
@@ -34,7 +48,34 @@ fn early() -> Vec<Route<Health>> {
 
 /// The routes of the recovered server.
 fn recovered() -> Vec<Route<App>> {
-    vec![get("/api/events", events::follow)]
+    vec![
+        get("/api/events", events::follow),
+        get("/api/projects", projects::list),
+        post("/api/projects", projects::create),
+        get("/api/projects/{project}", projects::show),
+        patch("/api/projects/{project}", projects::edit),
+        get("/api/agents", agents::list),
+        post("/api/agents", agents::register),
+        get("/api/agents/{agent}", agents::show),
+        patch("/api/agents/{agent}", agents::edit),
+        post("/api/agents/{agent}/heartbeat", agents::beat),
+        post("/api/agents/{agent}/pause", agents::pause),
+        post("/api/agents/{agent}/resume", agents::resume),
+        post("/api/agents/{agent}/drain", agents::drain),
+        post("/api/agents/{agent}/quarantine", agents::quarantine),
+        post("/api/agents/{agent}/restart", agents::restart),
+        get("/api/tasks", tasks::list),
+        post("/api/tasks", tasks::create),
+        get("/api/tasks/{task}", tasks::show),
+        patch("/api/tasks/{task}", tasks::edit),
+        post("/api/tasks/{task}/claim", tasks::claim),
+        post("/api/tasks/{task}/transition", tasks::transition),
+        get("/api/tasks/{task}/timeline", messages::timeline),
+        get("/api/tasks/{task}/messages", messages::list),
+        post("/api/tasks/{task}/messages", messages::post),
+        get("/api/board", board::show),
+        get("/api/activity", board::activity),
+    ]
 }
 
 /// The method and the path of every route, for tests that want to see each of them.
@@ -43,6 +84,55 @@ pub fn endpoints() -> Vec<(Method, &'static str)> {
         routes.into_iter().map(|route| (route.method, route.path))
     }
     of(early()).chain(of(recovered())).collect()
+}
+
+/// A field that may be absent, `null`, or have a value, which are three things.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(field).map(Some)
+}
+
+/// One entity with its entity tag, or `304` when the reader has this version already.
+async fn shown(
+    app: &App,
+    condition: IfNoneMatch,
+    find: impl FnOnce(&Views) -> Result<Shown, Problem>,
+) -> Result<Response, Problem> {
+    app.answer(|views| {
+        let (version, response) = find(views)?.entity(app, views, None)?;
+        if condition.has(version) {
+            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response());
+        }
+        Ok(response)
+    })
+    .await
+}
+
+/// A page of a list: a bare array, and where it goes on (RFC 8288).
+fn listed<T: Serialize>(uri: &Uri, page: Result<Page<T>, InvalidCursor>) -> Result<Response, Problem> {
+    let page = page.map_err(invalid_cursor)?;
+    let mut response = Json(page.items).into_response();
+    if let Some(cursor) = page.next {
+        let kept = uri.query().unwrap_or_default().split('&');
+        let kept = kept.filter(|pair| !pair.is_empty() && !pair.starts_with("cursor="));
+        let query = kept.chain([format!("cursor={cursor}").as_str()]).collect::<Vec<_>>().join("&");
+        if let Ok(link) = HeaderValue::from_str(&format!("<{}?{query}>; rel=\"next\"", uri.path())) {
+            response.headers_mut().insert(header::LINK, link);
+        }
+    }
+    Ok(response)
+}
+
+fn invalid_cursor(error: InvalidCursor) -> Problem {
+    let detail = format!("The parameter cursor is of no use: {error}. Start again without it.");
+    Problem::new(Kind::MalformedQuery, detail)
+        .errors(vec![FieldError::of_parameter("cursor", error.to_string())])
+}
+
+pub(crate) fn history_problem(error: HistoryError) -> Problem {
+    match error {
+        HistoryError::Cursor(error) => invalid_cursor(error),
+        HistoryError::Store(error) => error.into(),
+    }
 }
 
 /// A line of the table.
@@ -82,9 +172,9 @@ pub struct Gate(Arc<OnceLock<Router>>);
 
 impl Gate {
     /// Lets the requests through to the recovered server.
-    pub fn open(&self, app: App) {
+    pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
-        let _ = self.0.set(router(recovered()).with_state(app));
+        let _ = self.0.set(router(recovered()).with_state(state));
     }
 
     async fn pass(self, request: Request) -> Response {
@@ -102,9 +192,9 @@ pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
 }
 
 /// The whole interface of a recovered server, for tests.
-pub fn recovered_service(app: App) -> Router {
-    let (health, gate) = (app.health.clone(), Gate::default());
-    gate.open(app);
+pub fn recovered_service(state: App) -> Router {
+    let (health, gate) = (state.health().clone(), Gate::default());
+    gate.open(state);
     service(health, gate, HostPolicy::new(true, &[]))
 }
 

@@ -1,41 +1,386 @@
-//! What the handlers work with.
+//! What the handlers of the recovered server work with: the repository to write through, the views to read from,
+//! the time.
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use mc_domain::values::Name;
-use mc_store::{error::StoreError, log::EventLog};
+use axum::{
+    extract::FromRef,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::Response,
+};
+use chrono::{DateTime, SubsecRound, Utc};
+use mc_domain::{
+    actor::Actor,
+    aggregate::Moment,
+    ids::{AgentId, MessageId, ProjectId, TaskId},
+    operation::{Decision, Rejection, create_project},
+    project::{Profile, Project},
+    reservation::{Key, Reservation},
+    values::{InvalidText, Name, Slug},
+};
+use mc_projections::{
+    history::HistoryQuery,
+    page::MAX_LIMIT,
+    runner::{Projected, Runner},
+    views::Views,
+};
+use mc_store::{
+    error::StoreError,
+    log::EventLog,
+    repository::{Order, Repository, Unit},
+};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use crate::{events::EventStreams, health::Health};
+use crate::{
+    answer::Reply,
+    events::EventStreams,
+    extract::{ActorClaim, IfMatch, Keyed},
+    health::Health,
+    lookup::{self, DEFAULT_PROJECT},
+    problem::{Kind, Problem},
+    refusal,
+    routes::history_problem,
+};
 
-/// The recovered server: whoever holds it may ask anything. Clones share everything.
+/// The log position an answer reflects.
+pub const MC_POSITION: HeaderName = HeaderName::from_static("mc-position");
+/// Set to `true` on the answer to a repeated request.
+pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// Tells the time; tests bring their own.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
+/// The name under which the server itself acts.
+pub const SERVER: &str = "mission-control";
+
+/// The recovered server: cheap to clone, one for all requests.
 #[derive(Clone)]
-pub struct App {
-    /// The log.
-    pub log: Arc<dyn EventLog>,
-    /// The streams of the log that are open.
-    pub streams: EventStreams,
-    /// The operator, by whom a write is that names nobody.
-    pub operator: Name,
-    /// What the health routes report; workers give their signs of life here.
-    pub health: Health,
-    /// Ends whatever would go on forever.
-    pub shutdown: CancellationToken,
+pub struct App(Arc<Parts>);
+
+struct Parts {
+    repository: Repository,
+    projected: Projected,
+    operator: Name,
+    clock: Clock,
+    heartbeats: Mutex<HashMap<AgentId, DateTime<Utc>>>,
+    streams: EventStreams,
+    health: Health,
+    shutdown: CancellationToken,
+}
+
+/// The machine's clock.
+pub fn system_clock() -> Clock {
+    Arc::new(Utc::now)
+}
+
+/// Why a write was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A rule is against it.
+    #[error(transparent)]
+    Rule(#[from] Rejection),
+    /// The log could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The request itself is at fault.
+    #[error("{}", .0.detail())]
+    Request(Problem),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Request(problem)
+    }
+}
+
+impl From<InvalidText> for Refused {
+    fn from(error: InvalidText) -> Self {
+        Self::Request(Problem::invalid_field("", error.to_string()))
+    }
+}
+
+macro_rules! refused_by {
+    ($($aggregate:ident),+) => {
+        $(impl From<mc_domain::$aggregate::Rejection> for Refused {
+            fn from(rejection: mc_domain::$aggregate::Rejection) -> Self {
+                Self::Rule(rejection.into())
+            }
+        })+
+    };
+}
+refused_by!(agent, project, task);
+
+/// A write as it came in: who, when, under which key.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Who and when.
+    pub moment: Moment,
+    /// The version the caller expects.
+    pub condition: IfMatch,
+    keyed: Option<Keyed>,
 }
 
 impl App {
-    /// Reads what has to be read of the log before the first request is answered.
+    /// Reads the log, and makes sure that the default project is there. Writes that name nobody are by `operator`.
     ///
     /// # Errors
-    /// What the log says when it cannot be read.
+    /// What the log says when it cannot be read or written, or the problem that stopped the views.
     pub async fn recover(
         log: Arc<dyn EventLog>,
         operator: Name,
+        clock: Clock,
         health: Health,
         shutdown: CancellationToken,
     ) -> Result<Self, StoreError> {
         health.observe(Arc::clone(&log));
-        let streams = EventStreams::new(Arc::clone(&log), shutdown.clone());
-        Ok(Self { log, streams, operator, health, shutdown })
+        let projected = Runner::start(Arc::clone(&log));
+        projected
+            .catch_up(|position, head| tracing::debug!(position, head, "reading the log"))
+            .await
+            .map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        let app = Self(Arc::new(Parts {
+            repository: Repository::new(Arc::clone(&log)),
+            projected,
+            operator,
+            clock,
+            heartbeats: Mutex::default(),
+            streams: EventStreams::new(log, shutdown.clone()),
+            health,
+            shutdown,
+        }));
+        app.create_default_project().await?;
+        Ok(app)
     }
+
+    async fn create_default_project(&self) -> Result<(), StoreError> {
+        let id = ProjectId::new(Uuid::now_v7());
+        let slug = Slug::new(DEFAULT_PROJECT).expect("the default project's slug is one");
+        let profile = Profile::new(Name::new("OpenClaw").expect("the default project's name is one"));
+        let server = Actor::System(Name::new(SERVER).expect("the server's name is one"));
+        let moment = Moment::new(self.now(), server);
+        let order = Order::new(moment.clone());
+        let created = self.0.repository.execute(&order, |unit| {
+            let name = unit.load::<Reservation>(&Key::project(&slug))?;
+            if *name != Reservation::Free {
+                return Ok((Decision::default(), ()));
+            }
+            let project = unit.fresh::<Project>(id);
+            let decision = create_project(&project, &name, slug.clone(), profile.clone(), &moment)?;
+            Ok::<_, Refused>((decision, ()))
+        });
+        match created.await {
+            Ok(_) => Ok(()),
+            Err(Refused::Store(error)) => Err(error),
+            Err(refused) => Err(StoreError::Invalid { reason: refused.to_string() }),
+        }
+    }
+
+    /// The log.
+    pub fn log(&self) -> &Arc<dyn EventLog> {
+        self.0.repository.log()
+    }
+
+    /// The repository.
+    pub fn repository(&self) -> &Repository {
+        &self.0.repository
+    }
+
+    /// What keeps the views current.
+    pub fn projected(&self) -> &Projected {
+        &self.0.projected
+    }
+
+    /// The event streams that are open.
+    pub fn streams(&self) -> &EventStreams {
+        &self.0.streams
+    }
+
+    /// What the health routes report; workers give their signs of life here.
+    pub fn health(&self) -> &Health {
+        &self.0.health
+    }
+
+    /// Ends whatever would go on forever.
+    pub fn shutdown(&self) -> &CancellationToken {
+        &self.0.shutdown
+    }
+
+    /// The operator on whose behalf unattributed writes are made.
+    pub fn operator(&self) -> &Name {
+        &self.0.operator
+    }
+
+    /// The time, to the microsecond, as the log keeps it.
+    pub fn now(&self) -> DateTime<Utc> {
+        (self.0.clock)().trunc_subsecs(6)
+    }
+
+    /// When an agent was last heard of, where that was too routine to be recorded.
+    pub fn last_heard(&self, agent: AgentId) -> Option<DateTime<Utc>> {
+        self.heartbeats().get(&agent).copied()
+    }
+
+    /// Notes that an agent was heard of.
+    pub fn hear(&self, agent: AgentId, at: DateTime<Utc>) {
+        self.heartbeats().insert(agent, at);
+    }
+
+    fn heartbeats(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, DateTime<Utc>>> {
+        self.0.heartbeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks at the views once they reflect everything that was committed before this call.
+    ///
+    /// # Errors
+    /// `store-damaged` or `store-unavailable` when the views can no longer follow the log.
+    pub async fn read<T>(&self, ask: impl FnOnce(&Views) -> T) -> Result<T, Problem> {
+        self.0.projected.caught_up().await.map_err(|stopped| refusal::stopped(&stopped))?;
+        Ok(self.0.projected.read(ask))
+    }
+
+    /// The answer to a read, with the position it reflects. It is rendered while the views hold still, so that what
+    /// borrows from them need not be copied first.
+    ///
+    /// # Errors
+    /// As [`App::read`], or what `ask` says.
+    pub async fn answer(
+        &self,
+        ask: impl FnOnce(&Views) -> Result<Response, Problem>,
+    ) -> Result<Response, Problem> {
+        self.read(|views| Ok(at_position(ask(views)?, views.position()))).await?
+    }
+
+    /// Who acts: whom the body claims, else the agent whose own call it is (the field that names it, and what it says),
+    /// else the operator.
+    ///
+    /// # Errors
+    /// - `invalid-fields` when there is no such agent.
+    /// - `forbidden` when an agent's own call is claimed by another agent.
+    pub async fn actor(
+        &self,
+        claim: Option<ActorClaim>,
+        own: Option<(&str, &str)>,
+        scope: Option<ProjectId>,
+    ) -> Result<Actor, Problem> {
+        let own = match own {
+            Some((field, agent)) => Some(self.agent_in_field(agent, scope, field).await?),
+            None => None,
+        };
+        let named = |name: Option<String>, otherwise: &Name| match name {
+            Some(name) => {
+                Name::new(&name).map_err(|error| Problem::invalid_field("actor.id", error.to_string()))
+            }
+            None => Ok(otherwise.clone()),
+        };
+        match claim {
+            None => Ok(own.map_or_else(|| Actor::Human(self.0.operator.clone()), Actor::Agent)),
+            Some(ActorClaim::Human(name)) => Ok(Actor::Human(named(name, &self.0.operator)?)),
+            Some(ActorClaim::System(name)) => {
+                let server = Name::new(SERVER).expect("the server's name is one");
+                Ok(Actor::System(named(name, &server)?))
+            }
+            Some(ActorClaim::Agent(None)) => own.map(Actor::Agent).ok_or_else(|| {
+                Problem::invalid_field("actor.id", "say which agent: {\"type\": \"agent\", \"id\": …}")
+            }),
+            Some(ActorClaim::Agent(Some(agent))) => {
+                let agent = self.agent_in_field(&agent, scope, "actor.id").await?;
+                match own {
+                    Some(own) if own != agent => Err(Problem::new(
+                        Kind::Forbidden,
+                        "One agent cannot act for another. Name the same agent in both places, or leave one out.",
+                    )),
+                    _ => Ok(Actor::Agent(agent)),
+                }
+            }
+        }
+    }
+
+    async fn agent_in_field(
+        &self,
+        agent: &str,
+        scope: Option<ProjectId>,
+        field: &str,
+    ) -> Result<AgentId, Problem> {
+        self.read(|views| lookup::agent(views, agent, scope))
+            .await?
+            .map_err(|unknown| unknown.in_field(field))
+    }
+
+    /// Checks that a message which is answered is in the task's thread.
+    ///
+    /// # Errors
+    /// `invalid-fields` when it is not.
+    pub async fn message_exists(&self, task: TaskId, message: MessageId) -> Result<(), Problem> {
+        let mut query = HistoryQuery { limit: Some(MAX_LIMIT), ..HistoryQuery::default() };
+        loop {
+            let page = self.0.projected.thread(task, &query).await.map_err(history_problem)?;
+            if page.items.iter().any(|known| known.id == message) {
+                return Ok(());
+            }
+            if page.next.is_none() {
+                return Err(Problem::invalid_field("replyTo", "there is no such message in the thread"));
+            }
+            query.cursor = page.next;
+        }
+    }
+
+    /// A write by `actor`, as of now.
+    pub fn call(&self, actor: Actor, keyed: Option<Keyed>, condition: IfMatch) -> Call {
+        Call { moment: Moment::new(self.now(), actor), condition, keyed }
+    }
+
+    /// Carries out a write and renders its answer.
+    ///
+    /// # Errors
+    /// What `decide` refuses, and what the log says.
+    pub async fn write(
+        &self,
+        call: &Call,
+        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(Decision, Reply), Refused> + Send,
+    ) -> Result<Response, Problem> {
+        let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
+        let order = Order { moment: call.moment.clone(), key };
+        let executed = self
+            .0
+            .repository
+            .execute(&order, |unit| decide(unit))
+            .await
+            .map_err(|refused| self.0.projected.read(|views| refusal::problem(refused, views)))?;
+        let mut response = executed.value.render(self, executed.position, executed.replayed).await?;
+        if executed.replayed {
+            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+        }
+        Ok(at_position(response, executed.position))
+    }
+}
+
+impl FromRef<App> for EventStreams {
+    fn from_ref(app: &App) -> Self {
+        app.0.streams.clone()
+    }
+}
+
+impl FromRef<App> for Health {
+    fn from_ref(app: &App) -> Self {
+        app.0.health.clone()
+    }
+}
+
+/// The same answer with the log position it reflects.
+pub fn at_position(mut response: Response, position: u64) -> Response {
+    response.headers_mut().insert(MC_POSITION, HeaderValue::from(position));
+    response
+}
+
+/// `201` with the address of what was created.
+pub fn created(mut response: Response, location: &str) -> Response {
+    *response.status_mut() = StatusCode::CREATED;
+    if let Ok(location) = HeaderValue::from_str(location) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    response
 }

@@ -59,6 +59,7 @@ pub mod error;
 pub mod log;
 pub mod memory;
 pub mod repository;
+pub mod sourced;
 pub mod sqlite;
 pub mod subscription;
 pub mod upcast;

@@ -174,6 +174,37 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// It created a sub-agent.
+    #[serde(rename = "spawned")]
+    Spawned {
+        /// The sub-agent.
+        child: AgentId,
+        /// What for.
+        purpose: Reason,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It came into service as a sub-agent.
+    #[serde(rename = "commissioned")]
+    Commissioned {
+        /// How many agents are above it.
+        depth: u32,
+        /// The task its parent worked on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// When it is retired at the latest.
+        until: DateTime<Utc>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A sub-agent of it is no longer in service.
+    #[serde(rename = "child_retired")]
+    ChildRetired {
+        /// The sub-agent.
+        child: AgentId,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 /// A value before and after an operator's correction.
@@ -205,6 +236,9 @@ impl crate::aggregate::Event for Event {
             Self::Overspent { .. } => "agent.overspent",
             Self::RunBegan { .. } => "agent.run_began",
             Self::RunEnded { .. } => "agent.run_ended",
+            Self::Spawned { .. } => "agent.spawned",
+            Self::Commissioned { .. } => "agent.commissioned",
+            Self::ChildRetired { .. } => "agent.child_retired",
         }
     }
 }

@@ -9,10 +9,12 @@
 //! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
 //! 4. No agent raises its own role, tools or budgets.
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
-//! 6. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
+//! 6. It creates sub-agents only as far as its role and [`SpawnLimits`] allow, and none that may do more than itself.
+//! 7. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
 
 mod command;
 mod event;
+mod spawning;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -25,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
+pub use spawning::{Commission, Spawn, SpawnBound, SpawnLimits};
 pub use standing::{Standing, allowed_statuses};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 
@@ -107,6 +110,12 @@ pub struct Registered {
     /// The runs it has under way.
     #[serde(default)]
     pub open_runs: BTreeMap<RunId, OpenRun>,
+    /// What it was created for, when it is a sub-agent.
+    #[serde(default)]
+    pub commission: Option<Commission>,
+    /// Its sub-agents in service.
+    #[serde(default)]
+    pub children: BTreeSet<AgentId>,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -170,6 +179,11 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::EndRun { run, outcome, error }) => {
                 Ok(agent.end_run(run, outcome, error, moment))
             }
+            (Self::Registered(agent), Command::Spawn(spawn)) => agent.spawn(spawn, moment),
+            (Self::Registered(agent), Command::Commission(commission)) => {
+                Ok(agent.take_commission(commission, moment))
+            }
+            (Self::Registered(agent), Command::RetireChild(child)) => Ok(agent.retire_child(child, moment)),
         }
     }
 
@@ -219,6 +233,8 @@ impl Registered {
             restart_pending: false,
             overspent_on: None,
             open_runs: BTreeMap::new(),
+            commission: None,
+            children: BTreeSet::new(),
         }
     }
 
@@ -321,17 +337,6 @@ impl Registered {
         self.work.is_some_and(|work| work.task == task)
     }
 
-    /// What its standing tells it with the answer to a heartbeat; an order to restart comes on top, once.
-    pub fn directives(&self) -> Vec<Directive> {
-        match self.standing {
-            Standing::Paused(_) => vec![Directive::Pause],
-            Standing::Draining => vec![Directive::Drain],
-            Standing::Quarantined => vec![Directive::Quarantine],
-            Standing::Active | Standing::Offline => vec![],
-        }
-    }
-
-    /// What is not named stays: an empty list means everything, and nobody gets that by leaving a list out.
     fn register(&self, known: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
         let profile = Profile {
@@ -355,16 +360,7 @@ impl Registered {
 
     /// Invariant 4.
     fn refuse_self_promotion(&self, wanted: &Profile) -> Result<(), Rejection> {
-        let current = &self.profile;
-        let more_tools = !current.allowed_tools.is_empty()
-            && (wanted.allowed_tools.is_empty() || !wanted.allowed_tools.is_subset(&current.allowed_tools));
-        let raised = [
-            ("role", wanted.role > current.role),
-            ("daily cap", wanted.caps.daily > current.caps.daily),
-            ("per-run cap", wanted.caps.per_run > current.caps.per_run),
-            ("tools", more_tools),
-        ];
-        let what: Vec<_> = raised.into_iter().filter(|(_, raised)| *raised).map(|(what, _)| what).collect();
+        let what = self.profile.exceeded_by(wanted);
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
     }
 
@@ -504,7 +500,7 @@ impl Registered {
         })
     }
 
-    /// Invariant 6.
+    /// Invariant 7.
     fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         if self.open_runs.contains_key(&run) {
             return Ok(vec![]);
@@ -516,7 +512,7 @@ impl Registered {
         Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
     }
 
-    /// Invariants 3 and 6. What was broken off or ran out of time says nothing about errors.
+    /// Invariants 3 and 7. What was broken off or ran out of time says nothing about errors.
     fn end_run(&self, run: RunId, outcome: Outcome, error: Option<Reason>, moment: &Moment) -> Vec<Event> {
         if !self.open_runs.contains_key(&run) {
             return vec![];
@@ -531,6 +527,17 @@ impl Registered {
         let ended = Event::RunEnded { run, outcome, error, error_streak, at: moment.now };
         let quarantined = (too_many && at_large).then_some(Event::Quarantined { note: None });
         [ended].into_iter().chain(quarantined).collect()
+    }
+
+    fn take_commission(&self, commission: Commission, moment: &Moment) -> Vec<Event> {
+        let Commission { depth, task, until } = commission;
+        let events = vec![Event::Commissioned { depth, task, until, at: moment.now }];
+        if self.commission == Some(commission) { vec![] } else { events }
+    }
+
+    fn retire_child(&self, child: AgentId, moment: &Moment) -> Vec<Event> {
+        let retired = self.children.contains(&child).then_some(Event::ChildRetired { child, at: moment.now });
+        retired.into_iter().collect()
     }
 
     /// Invariant 1.
@@ -602,6 +609,15 @@ impl Registered {
             Event::RunEnded { run, error_streak, .. } => {
                 self.open_runs.remove(run);
                 self.error_streak = *error_streak;
+            }
+            Event::Spawned { child, .. } => {
+                self.children.insert(*child);
+            }
+            Event::Commissioned { depth, task, until, .. } => {
+                self.commission = Some(Commission { depth: *depth, task: *task, until: *until });
+            }
+            Event::ChildRetired { child, .. } => {
+                self.children.remove(child);
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{PauseReason, Status};
+use super::values::{Directive, PauseReason, Status};
 
 /// Whether an agent works, with what only that status knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,16 @@ impl Standing {
             Self::Draining => Status::Draining,
             Self::Quarantined => Status::Quarantined,
             Self::Offline => Status::Offline,
+        }
+    }
+
+    /// What it tells the agent with the answer to a heartbeat.
+    pub fn directive(self) -> Option<Directive> {
+        match self {
+            Self::Paused(_) => Some(Directive::Pause),
+            Self::Draining => Some(Directive::Drain),
+            Self::Quarantined => Some(Directive::Quarantine),
+            Self::Active | Self::Offline => None,
         }
     }
 

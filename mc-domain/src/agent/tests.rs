@@ -385,11 +385,11 @@ mod heartbeats {
 
     #[test]
     fn are_answered_with_what_the_agent_is_to_do() {
-        let told = |status| Agent::fold(&scout_who(status)).registered().unwrap().directives();
-        assert_eq!(told(Status::Active), []);
-        assert_eq!(told(Status::Paused), [Directive::Pause]);
-        assert_eq!(told(Status::Draining), [Directive::Drain]);
-        assert_eq!(told(Status::Quarantined), [Directive::Quarantine]);
+        let told = |status| Agent::fold(&scout_who(status)).registered().unwrap().standing.directive();
+        assert_eq!(told(Status::Active), None);
+        assert_eq!(told(Status::Paused), Some(Directive::Pause));
+        assert_eq!(told(Status::Draining), Some(Directive::Drain));
+        assert_eq!(told(Status::Quarantined), Some(Directive::Quarantine));
     }
 }
 

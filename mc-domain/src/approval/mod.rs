@@ -407,11 +407,9 @@ impl Requested {
     }
 
     fn is_requestor(&self, moment: &Moment) -> Result<(), Rejection> {
-        let requestor = || self.requestor.clone();
-        if moment.actor == self.requestor {
-            Ok(())
-        } else {
-            Err(Rejection::NotRequestor { requestor: requestor() })
+        match moment.actor == self.requestor {
+            true => Ok(()),
+            false => Err(Rejection::NotRequestor { requestor: self.requestor.clone() }),
         }
     }
 

@@ -17,7 +17,8 @@ use crate::{
     values::Reason,
 };
 
-/// An approval with all that its end may touch.
+/// An approval with all that its end may touch. Operations on it refuse with [`Rejection::UnknownTask`] or
+/// [`reservation::Rejection::NotHolder`] when this is not the task it names, or not its key.
 #[derive(Debug, Clone, Copy)]
 pub struct ApprovalScope<'a> {
     /// The approval.
@@ -28,6 +29,20 @@ pub struct ApprovalScope<'a> {
     pub task: Option<&'a Entity<Task>>,
     /// The agent it names, who held the task before ([`task::Present::waiting_holder`]), and who acts.
     pub cast: &'a Cast,
+}
+
+impl ApprovalScope<'_> {
+    /// An approval does not end behind the back of what waits for it: its key and its task must be at hand.
+    fn is_complete(&self) -> Result<(), Rejection> {
+        let approval = self.approval.requested()?;
+        if self.key.id != approval.subject.key(&approval.ask.content) {
+            return Err(reservation::Rejection::NotHolder.into());
+        }
+        if self.task.map(|task| task.id) != approval.subject.task {
+            return Err(Rejection::UnknownTask);
+        }
+        Ok(())
+    }
 }
 
 /// What is asked for with a decision.
@@ -132,6 +147,7 @@ pub fn escalate_approval(approval: &Entity<Approval>, moment: &Moment) -> Result
 /// # Errors
 /// - [`approval::Rejection::NotRequestor`] for anybody else.
 /// - [`reservation::Rejection::Taken`] when another approval is open for the same.
+/// - [`reservation::Rejection::NotHolder`] when `key` is not the reservation of what is asked for now.
 pub fn resubmit_approval(
     scope: ApprovalScope<'_>,
     key: &Entity<Reservation>,
@@ -139,6 +155,9 @@ pub fn resubmit_approval(
     moment: &Moment,
 ) -> Result<Concluded, Rejection> {
     requestor_may_speak(scope, moment)?;
+    if key.id != scope.approval.requested()?.subject.key(&ask.content) {
+        return Err(reservation::Rejection::NotHolder.into());
+    }
     let mut concluded = conclude(scope, Command::Resubmit(ask), None, moment)?;
     if concluded.outcome.refusal.is_none() && key.id != scope.key.id {
         let (holder, project) =
@@ -158,6 +177,7 @@ fn conclude(
     lease: Option<LeaseId>,
     moment: &Moment,
 ) -> Result<Concluded, Rejection> {
+    scope.is_complete()?;
     let was_open = scope.approval.status().is_some_and(Status::is_open);
     let by_sweeper = command == Command::Expire;
     let events = scope.approval.decide(command, moment)?;

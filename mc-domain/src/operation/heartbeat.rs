@@ -15,8 +15,7 @@ use crate::{
     values::Reason,
 };
 
-/// Records a heartbeat of `agent`, which works on `task`, and says what the agent is to be told. Errors in a row raise
-/// alerts and in the end quarantine it; a sign of life after a silence, and an end of the errors, resolve theirs. `cast`
+/// Records a heartbeat of `agent`, which works on `task`. Errors in a row raise alerts and in the end quarantine it; a sign of life after a silence, and an end of the errors, resolve theirs. `cast`
 /// has what ends with its runs.
 ///
 /// # Errors
@@ -29,7 +28,7 @@ pub fn heartbeat(
     heartbeat: Heartbeat,
     cast: &Cast,
     moment: &Moment,
-) -> Result<(Decision, Vec<Directive>), Rejection> {
+) -> Result<Decision, Rejection> {
     acts_for_itself(agent, moment)?;
     let (was, error) = (agent.registered()?, heartbeat.error.clone());
     let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
@@ -46,9 +45,16 @@ pub fn heartbeat(
         let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
         stop_at_once(&mut decision, agent, task, note, cast, &by_system(moment))?;
     }
-    let mut directives = now.registered()?.directives();
-    directives.extend(was.restart_pending.then_some(Directive::Restart));
-    Ok((decision, directives))
+    Ok(decision)
+}
+
+/// What `agent` is to be told with the answer to the heartbeat that `decision` records: what its standing has become,
+/// and an order to restart that was still to be delivered.
+pub fn directives(agent: &Entity<Agent>, decision: &Decision) -> Vec<Directive> {
+    let restart = agent.registered().is_ok_and(|agent| agent.restart_pending).then_some(Directive::Restart);
+    let now = agent.after_decision(decision);
+    let standing = now.registered().ok().and_then(|agent| agent.standing.directive());
+    standing.into_iter().chain(restart).collect()
 }
 
 /// Resolves the alerts whose cause is gone with a heartbeat that brings no error.

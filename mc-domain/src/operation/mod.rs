@@ -26,6 +26,8 @@ mod register_agent;
 mod request_approval;
 mod restart_agent;
 mod sign_off_agent;
+mod spawn_agent;
+mod squad;
 mod start_run;
 mod start_task;
 #[cfg(test)]
@@ -43,7 +45,7 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
-pub use heartbeat::heartbeat;
+pub use heartbeat::{directives, heartbeat};
 pub use liveness::mark_stale;
 pub use move_task::{MoveTask, move_task};
 pub use overspend::{Cause, Sha256};
@@ -55,6 +57,8 @@ pub use register_agent::{RegisterAgent, change_profile, register_agent};
 pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
 pub use sign_off_agent::sign_off_agent;
+pub use spawn_agent::{SpawnAgent, retire_agent, spawn_agent};
+pub use squad::{emergency_stop, pause_squad, resume_squad};
 pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 

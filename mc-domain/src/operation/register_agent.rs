@@ -30,7 +30,8 @@ pub struct RegisterAgent {
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
 /// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of its name.
-/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
+/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known, or names a parent: sub-agents are
+///   created by [`super::spawn_agent`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 pub fn register_agent(
     project: &Entity<Project>,
@@ -45,16 +46,30 @@ pub fn register_agent(
     if agent.registered().is_ok() {
         acts_for_itself(agent, moment)?;
     }
-    let RegisterAgent { profile, parent, purpose } = wish;
-    if name.id != Key::agent(project.id, &profile.name) {
-        return Err(reservation::Rejection::NotHolder.into());
+    if wish.parent.is_some() && moment.actor.agent().is_some() {
+        return Err(agent::Rejection::OperatorOnly { name: wish.profile.name }.into());
     }
-    let reserved = name.decide(reservation::Command::Reserve(Holder::Agent(agent.id)), moment)?;
-    let register = agent::Command::Register { project: project.id, profile, parent, purpose };
-    let registered = agent.decide(register, moment)?;
+    let (reserved, registered) = register(project.id, name, agent, wish, moment)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);
     decision.add(agent, Some(project.id), registered);
     Ok(decision)
+}
+
+/// The name's events and the agent's.
+pub(super) fn register(
+    project: ProjectId,
+    name: &Entity<Reservation>,
+    agent: &Entity<Agent>,
+    wish: RegisterAgent,
+    moment: &Moment,
+) -> Result<(Vec<reservation::Event>, Vec<agent::Event>), Rejection> {
+    let RegisterAgent { profile, parent, purpose } = wish;
+    if name.id != Key::agent(project, &profile.name) {
+        return Err(reservation::Rejection::NotHolder.into());
+    }
+    let reserved = name.decide(reservation::Command::Reserve(Holder::Agent(agent.id)), moment)?;
+    let register = agent::Command::Register { project, profile, parent, purpose };
+    Ok((reserved, agent.decide(register, moment)?))
 }
 
 /// Changes what an agent is or may do. A new name is reserved, the old one given back: `names` are their

@@ -23,7 +23,7 @@ pub struct Asked {
 }
 
 /// Asks for `approval` in `project`. `key` is the reservation of [`approval::Subject::key`]; where it is held, the open
-/// approval that holds it is the answer. `task`, where the subject names one, waits for it in needs_approval from now
+/// approval that holds it is the answer (one that has run out counts as open until it is swept). `task`, where the subject names one, waits for it in needs_approval from now
 /// on, and whoever worked on it is released.
 ///
 /// # Errors
@@ -31,6 +31,7 @@ pub struct Asked {
 /// - [`Rejection::UnknownTask`] or [`Rejection::UnknownAgent`] when what the subject names is not of the project.
 /// - [`task::Rejection::NotAssignee`] when an agent asks for a task that is not assigned to it.
 /// - [`task::Rejection::IllegalTransition`] when the task is over.
+/// - [`reservation::Rejection::NotHolder`] when `key` is not the reservation of what is asked for.
 /// - [`approval::Rejection::NotRequestor`] when somebody asks in another's name.
 pub fn request_approval(
     project: &Entity<Project>,
@@ -45,6 +46,9 @@ pub fn request_approval(
         return Err(project::Rejection::NotFound.into());
     }
     may_ask(project, task, &request, cast)?;
+    if key.id != request.subject.key(&request.ask.content) {
+        return Err(reservation::Rejection::NotHolder.into());
+    }
     let summary = request.ask.summary.clone();
     let mut decision = Decision::default();
     let open = match key.approval() {
@@ -72,6 +76,9 @@ fn may_ask(
 ) -> Result<(), Rejection> {
     let subject = &request.subject;
     let task = task.map(|task| task.present().map(|present| (task.id, present))).transpose()?;
+    if subject.project != project.id {
+        return Err(project::Rejection::NotFound.into());
+    }
     if subject.task != task.map(|(id, _)| id) || task.is_some_and(|(_, task)| task.project != project.id) {
         return Err(Rejection::UnknownTask);
     }

@@ -11,7 +11,7 @@ use crate::{
     budget::{self, Budget, Key},
     ids::{AgentId, TaskId},
     money::Usd,
-    project::{self, Project},
+    project::{self, Project, Squad},
     run::{self, Run, Start},
     task::{self, Task},
     values::Label,
@@ -28,8 +28,6 @@ pub struct StartRun {
     pub session_key: Option<Label>,
     /// What it is expected to cost; the agent's cap per run when nobody says.
     pub estimate: Option<Usd>,
-    /// Whether the squad of the project is stopped.
-    pub squad_stopped: bool,
     /// For the approval that is opened when it is too dear.
     pub sha256: Sha256,
 }
@@ -55,7 +53,8 @@ pub fn start_run(
 ) -> Result<Outcome, Rejection> {
     let agent = cast.agent(id)?;
     acts_for_itself(agent, moment)?;
-    if wish.squad_stopped {
+    let project = cast.find::<Project>(&agent.registered()?.project)?;
+    if let Squad::Stopped(_) = project.squad() {
         return Err(Rejection::SquadStopped);
     }
     let mut decision = Decision::default();
@@ -111,6 +110,7 @@ pub(super) fn lift_pause_of_yesterday(
 struct Scope {
     agent: Entity<Agent>,
     task: Option<Entity<Task>>,
+    parent_task: Option<TaskId>,
     project: crate::ids::ProjectId,
     estimate: Usd,
     run_cap: Usd,
@@ -130,17 +130,23 @@ impl Scope {
             }
             None => None,
         };
+        let parent_task = registered.commission.and_then(|commission| commission.task);
+        let parent_budget = match parent_task.filter(|parent| wish.task != Some(*parent)) {
+            Some(parent) => Some((Key::Task(parent), cast.find::<Task>(&parent)?.present()?.details.budget)),
+            None => None,
+        };
         let day_cap = match &*cast.find::<Project>(&project)?.state {
             Project::Absent => return Err(project::Rejection::NotFound.into()),
             Project::Present { profile, .. } => profile.daily_cap,
         };
         let agent_day = Some((Key::AgentDay(agent.id, today), caps.daily));
         let project_day = day_cap.map(|cap| (Key::ProjectDay(project, today), cap));
-        let caps = agent_day.into_iter().chain(task_budget).chain(project_day).collect();
+        let caps = agent_day.into_iter().chain(task_budget).chain(parent_budget).chain(project_day).collect();
         let run_cap = registered.profile.caps.per_run;
         Ok(Self {
             agent: agent.clone(),
             task,
+            parent_task,
             project,
             estimate: wish.estimate.unwrap_or(run_cap),
             run_cap,
@@ -209,6 +215,7 @@ fn begin(
         project,
         agent: agent.id,
         task: scope.task.as_ref().map(|task| task.id),
+        parent_task: scope.parent_task,
         lease: hold.map(|hold| hold.lease),
         model,
         session_key,

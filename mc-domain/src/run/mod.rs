@@ -57,6 +57,7 @@ pub const MAX_ERRORS_COUNTED: usize = 32;
 ///     project: uuid::Uuid::from_u128(2).into(),
 ///     agent,
 ///     task: None,
+///     parent_task: None,
 ///     lease: None,
 ///     model: Label::new("a-model")?,
 ///     session_key: None,

@@ -10,6 +10,7 @@ fn start() -> Start {
         project: OPENCLAW,
         agent: SCOUT,
         task: Some(TASK),
+        parent_task: None,
         lease: None,
         model: label("a-model"),
         session_key: None,

@@ -21,6 +21,9 @@ pub struct OpenRun {
     /// The task it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The task that its agent was created for, as a sub-agent of another: the run counts to that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_task: Option<TaskId>,
     /// The UTC day it began.
     pub day: NaiveDate,
     /// Whether it is charged on the project's day too.
@@ -32,9 +35,9 @@ impl OpenRun {
     /// The budgets that money is set aside on for it, when it belongs to `project`.
     pub fn budgets(&self, project: ProjectId) -> Vec<budget::Key> {
         let agent = budget::Key::AgentDay(self.agent, self.day);
-        let task = self.task.map(budget::Key::Task);
+        let tasks = self.task.into_iter().chain(self.parent_task.filter(|parent| self.task != Some(*parent)));
         let project = self.on_project.then_some(budget::Key::ProjectDay(project, self.day));
-        [agent].into_iter().chain(task).chain(project).collect()
+        [agent].into_iter().chain(tasks.map(budget::Key::Task)).chain(project).collect()
     }
 }
 
@@ -170,6 +173,8 @@ pub struct Start {
     pub agent: AgentId,
     /// The task it is for.
     pub task: Option<TaskId>,
+    /// The task that its agent was created for, as a sub-agent of another.
+    pub parent_task: Option<TaskId>,
     /// The lease the agent holds the task under, where it does already.
     pub lease: Option<LeaseId>,
     /// The model it speaks to.
@@ -193,6 +198,9 @@ pub struct Terms {
     /// The task it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
+    /// The task that its agent was created for, as a sub-agent of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_task: Option<TaskId>,
     /// The lease the agent holds the task under, where it does already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<LeaseId>,
@@ -217,11 +225,13 @@ pub struct Terms {
 
 impl Terms {
     pub(super) fn new(start: Start, now: DateTime<Utc>) -> Self {
-        let Start { project, agent, task, lease, model, session_key, reserved, on_project } = start;
+        let Start { project, agent, task, parent_task, lease, model, session_key, reserved, on_project } =
+            start;
         Self {
             project,
             agent,
             task,
+            parent_task,
             lease,
             model,
             session_key,
@@ -235,7 +245,13 @@ impl Terms {
 
     /// What its agent and its task have to know of it.
     pub fn open_run(&self) -> OpenRun {
-        OpenRun { agent: self.agent, task: self.task, day: self.day, on_project: self.on_project }
+        OpenRun {
+            agent: self.agent,
+            task: self.task,
+            parent_task: self.parent_task,
+            day: self.day,
+            on_project: self.on_project,
+        }
     }
 }
 

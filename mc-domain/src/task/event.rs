@@ -144,13 +144,10 @@ pub enum Event {
         /// What for, when someone said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// The approval it waits for; nothing when an operator held it without one.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        approval: Option<ApprovalId>,
         /// When.
         at: DateTime<Utc>,
     },
-    /// It waits for one more approval.
+    /// From now on it waits for this approval: held for it in the same commit, or held for another already.
     #[serde(rename = "approval_awaited")]
     ApprovalAwaited {
         /// Which one.

@@ -307,8 +307,8 @@ impl Present {
     fn edit(&self, details: Details, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         operator_only(moment, "edit a task")?;
         match self.status() {
-            status if status.is_closed() => Err(Rejection::Closed { status }),
             _ if self.details == details => Ok(vec![]),
+            status if status.is_closed() => Err(Rejection::Closed { status }),
             _ => Ok(vec![Event::Edited { details }]),
         }
     }
@@ -400,7 +400,7 @@ impl Present {
                 Event::Submitted { deliverable: to.deliverable, checklist: to.checklist, at }
             }
             Status::Review => Event::ReturnedToReview { from, reason, at },
-            Status::NeedsApproval => Event::HeldForApproval { from, reason, approval: None, at },
+            Status::NeedsApproval => Event::HeldForApproval { from, reason, at },
             Status::Blocked => match reason {
                 Some(reason) => Event::Blocked { from, reason, at },
                 None => return Err(missing(to.to, vec![Requirement::BlockedReason])),
@@ -426,8 +426,8 @@ impl Present {
             }
             stage => {
                 self.may_move(Status::NeedsApproval, moment)?;
-                let (from, approval) = (stage.status(), Some(approval));
-                Ok(vec![Event::HeldForApproval { from, reason, approval, at }])
+                let held = Event::HeldForApproval { from: stage.status(), reason, at };
+                Ok(vec![Event::ApprovalAwaited { approval, at }, held])
             }
         }
     }
@@ -665,10 +665,9 @@ impl Present {
                 self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
             }
             Event::Submitted { .. } | Event::ReturnedToReview { .. } => self.stage = Stage::Review,
-            Event::HeldForApproval { from, approval, .. } => {
+            Event::HeldForApproval { from, .. } => {
                 let holder = self.hold().map(|hold| hold.holder);
                 self.stage = Stage::NeedsApproval { from: *from, holder };
-                self.awaits.extend(approval);
             }
             Event::ApprovalAwaited { approval, .. } => {
                 self.awaits.insert(*approval);
@@ -708,7 +707,6 @@ impl Present {
                 self.traffic.said(author, content.as_ref(), *at);
             }
             (Event::RunEnded { outcome, .. }, _) => self.traffic.ran(*outcome),
-            (Event::HeldForApproval { approval: Some(_), .. }, _) => {}
             (_, Some(_)) if !self.awaits.is_empty() => {}
             (event, Some(to)) => {
                 if let Some(at) = event.moved_at() {

@@ -426,8 +426,7 @@ mod review {
     fn a_held_task_remembers_where_it_came_from() {
         for from in [Status::Inbox, Status::Assigned, Status::InProgress, Status::Review, Status::Blocked] {
             let mut history = task_in(from);
-            let held =
-                Event::HeldForApproval { from, reason: Some(reason("because")), approval: None, at: now() };
+            let held = Event::HeldForApproval { from, reason: Some(reason("because")), at: now() };
             given::<Task>(history.clone())
                 .when(&system(), Command::Move(equipped(Status::NeedsApproval)))
                 .then([held.clone()]);

@@ -168,6 +168,14 @@ impl TryFrom<u32> for Priority {
     }
 }
 
+impl std::str::FromStr for Priority {
+    type Err = InvalidShape;
+
+    fn from_str(text: &str) -> Result<Self, InvalidShape> {
+        text.parse::<u32>().unwrap_or_default().try_into()
+    }
+}
+
 impl From<Priority> for u32 {
     fn from(priority: Priority) -> u32 {
         priority.0.into()

@@ -9,7 +9,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{fields, idempotency, idempotency::Keyed, json};
+use super::{
+    claim::{self, ActorClaim},
+    fields, idempotency,
+    idempotency::Keyed,
+    json,
+};
 use crate::problem::{Kind, Problem};
 
 /// The most bytes a body may have: 1 MiB.
@@ -17,15 +22,15 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
 ///
-/// The field `idempotencyKey` is taken out before `T` is read, so `T` may refuse unknown fields.
+/// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields.
 ///
 /// Problems: `malformed-body`, `body-too-large`, `invalid-fields`, `idempotency-key-invalid`.
 #[derive(Debug, Clone)]
 pub struct Body<T> {
     /// What the handler asked for.
     pub value: T,
-    /// The same as parsed, without `idempotencyKey`.
-    pub json: Map<String, Value>,
+    /// Who it says is acting.
+    pub actor: Option<ActorClaim>,
     /// The idempotency key, from header or body, with the fingerprint of the request.
     pub keyed: Option<Keyed>,
 }
@@ -43,8 +48,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         let bytes = read(&parts.headers, stream).await?;
         let mut json = json::parse_object(&bytes)?;
         let keyed = keyed(&parts, &mut json)?;
+        let actor = claim::take(&mut json)?;
         let value = fields::read(&json)?;
-        Ok(Self { value, json, keyed })
+        Ok(Self { value, actor, keyed })
     }
 }
 
@@ -137,7 +143,6 @@ mod tests {
     async fn the_key_is_taken_out_of_the_body_before_it_is_read() {
         let body = extract::<Nothing>(post(r#"{"idempotencyKey": "move-1"}"#)).await.unwrap();
         assert_eq!(body.keyed.unwrap().key.as_str(), "move-1");
-        assert!(body.json.is_empty());
     }
 
     #[tokio::test]

@@ -1,10 +1,9 @@
 //! `/api/events`.
 
 use axum::{extract::State, http::HeaderMap, response::Response};
-use mc_domain::ids::ProjectId;
 use serde::Deserialize;
 
-use crate::{extract::Query, problem::Problem, state::App};
+use crate::{extract::Query, lookup, problem::Problem, state::App};
 
 /// Where to start, and of which project.
 #[derive(Debug, Deserialize)]
@@ -16,14 +15,13 @@ pub struct Follow {
 
 /// `GET /api/events`: every recorded event from a position on, then those to come, as server-sent events.
 ///
-/// Problems: `malformed-header`, `malformed-query`, `not-found`, `too-many-streams`.
+/// Problems: `malformed-header`, `malformed-query`, `too-many-streams`.
 pub async fn follow(
     State(app): State<App>,
     Query(follow): Query<Follow>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let project =
-        follow.project.map(|id| id.parse::<ProjectId>().map_err(|_| Problem::not_found("project", id)));
-    let start = app.streams.start(&headers, follow.after)?;
-    app.streams.open(start, project.transpose()?)
+    let project = app.read(|views| lookup::scope(views, follow.project.as_deref())).await??;
+    let start = app.streams().start(&headers, follow.after)?;
+    app.streams().open(start, project)
 }

@@ -9,11 +9,12 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::state::system_clock;
 
-async fn app() -> App {
+async fn state() -> App {
     let operator = Name::new("Sofie").unwrap();
     let log = Arc::new(MemoryLog::new());
-    App::recover(log, operator, Health::starting(), CancellationToken::new()).await.unwrap()
+    App::recover(log, operator, system_clock(), Health::starting(), CancellationToken::new()).await.unwrap()
 }
 
 async fn ask(service: Router, request: Builder) -> (Response<()>, Value) {
@@ -26,7 +27,7 @@ async fn ask(service: Router, request: Builder) -> (Response<()>, Value) {
 #[tokio::test]
 async fn an_unknown_route_is_not_found() {
     for path in ["/", "/api", "/api/nothing", "/health/", "/api/tasks/%ff/x", "/%00"] {
-        let (response, problem) = ask(recovered_service(app().await), Request::get(path)).await;
+        let (response, problem) = ask(recovered_service(state().await), Request::get(path)).await;
         assert_eq!((response.status().as_u16(), &problem["code"]), (404, &"no_such_route".into()), "{path}");
         assert_eq!(problem["instance"], response.headers()["x-request-id"].to_str().unwrap());
     }
@@ -35,12 +36,12 @@ async fn an_unknown_route_is_not_found() {
 #[tokio::test]
 async fn a_wrong_method_is_answered_with_the_right_ones() {
     for path in ["/health", "/api/events"] {
-        let (response, problem) = ask(recovered_service(app().await), Request::delete(path)).await;
+        let (response, problem) = ask(recovered_service(state().await), Request::delete(path)).await;
         assert_eq!((response.status().as_u16(), &problem["code"]), (405, &"method_not_allowed".into()));
         assert!(problem["detail"].as_str().unwrap().contains(path));
         assert_eq!(response.headers()[header::ALLOW], "GET,HEAD");
 
-        let (response, _) = ask(recovered_service(app().await), Request::options(path)).await;
+        let (response, _) = ask(recovered_service(state().await), Request::options(path)).await;
         assert_eq!(
             (response.status().as_u16(), &response.headers()[header::ALLOW]),
             (204, &"GET,HEAD".parse().unwrap())
@@ -62,20 +63,23 @@ async fn a_server_that_recovers_answers_for_its_health_only() {
 
 #[tokio::test]
 async fn every_problem_has_a_page() {
-    let (_, index) = ask(recovered_service(app().await), Request::get("/problems")).await;
+    let (_, index) = ask(recovered_service(state().await), Request::get("/problems")).await;
     for kind in Kind::ALL {
         let path = format!("/problems/{}", kind.slug());
         assert!(index.as_str().unwrap().contains(&path));
-        let (response, page) = ask(recovered_service(app().await), Request::get(path)).await;
+        let (response, page) = ask(recovered_service(state().await), Request::get(path)).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/markdown; charset=utf-8");
         assert!(page.as_str().unwrap().contains(kind.about()));
     }
-    assert_eq!(ask(recovered_service(app().await), Request::get("/problems/nonsense")).await.0.status(), 404);
+    assert_eq!(
+        ask(recovered_service(state().await), Request::get("/problems/nonsense")).await.0.status(),
+        404
+    );
 }
 
 #[tokio::test]
 async fn the_head_of_an_answer_can_be_asked_for() {
-    let (response, body) = ask(recovered_service(app().await), Request::head("/livez")).await;
+    let (response, body) = ask(recovered_service(state().await), Request::head("/livez")).await;
     assert_eq!((response.status().as_u16(), body), (200, "".into()));
 }
 
@@ -84,7 +88,7 @@ async fn events_are_refused_where_they_cannot_start() {
     for (query, status) in [("after=1", 400), ("after=x", 400), ("since=1", 400), ("project=nope", 404)] {
         let path = format!("/api/events?{query}");
         assert_eq!(
-            ask(recovered_service(app().await), Request::get(path)).await.0.status(),
+            ask(recovered_service(state().await), Request::get(path)).await.0.status(),
             status,
             "{query}"
         );

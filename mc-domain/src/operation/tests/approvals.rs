@@ -1,4 +1,7 @@
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
@@ -6,7 +9,10 @@ use crate::{
     approval::{
         self, ActionType, Approval, Ask, ContentHash, Lifetime, Quorum, Request, Risk, Ruling, Subject,
     },
+    budget::{self, Budget},
     ids::{ApprovalId, LeaseId},
+    money::Usd,
+    process::{ApprovalDue, approvals_due},
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
     spec::{later, slug, text},
@@ -79,18 +85,15 @@ fn pending() -> Entity<Approval> {
     entity(APPROVAL, [requested()])
 }
 
-fn held(from: Status) -> task::Event {
-    task::Event::HeldForApproval {
-        from,
-        reason: Some(reason("Send the launch e-mail")),
-        approval: Some(APPROVAL),
-        at: now(),
-    }
+fn held(from: Status) -> [task::Event; 2] {
+    let (reason, at) = (Some(reason("Send the launch e-mail")), now());
+    let awaited = task::Event::ApprovalAwaited { approval: APPROVAL, at };
+    [awaited, task::Event::HeldForApproval { from, reason, at }]
 }
 
 /// The task of the tests, waiting for the approval since it stood at `from`.
 fn waiting(from: Status) -> Entity<Task> {
-    task_at(from).after(&[held(from)])
+    task_at(from).after(&held(from))
 }
 
 fn key_released() -> reservation::Event {
@@ -117,7 +120,7 @@ mod requesting {
         operation(Ok(asked.decision)).then([
             stream(&free(1), [reserved]),
             stream(&unrequested(), [requested()]),
-            stream(&task, [held(Status::InProgress)]),
+            stream(&task, held(Status::InProgress)),
             stream(&agent, [released(Ending::HeldForApproval)]),
         ]);
     }
@@ -217,7 +220,9 @@ mod requesting {
             }],
         );
         let task = task_at(Status::Inbox);
+        let elsewhere = Subject { project: ELSEWHERE, agent: None, ..subject(ActionType::ToolCall) };
         for task in [Some(&task), None] {
+            let request = || Request { subject: elsewhere.clone(), ..request() };
             let refused = request_approval(
                 &other,
                 &unrequested(),
@@ -338,9 +343,13 @@ mod concluding {
         let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
         let concluded = decide_approval(scope, wish, &sofie()).unwrap();
         let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None };
+        let budget = entity::<Budget>(budget::Key::AgentDay(SCOUT, now().date_naive()), []);
+        let amount = Usd::cents(100);
+        let granted = budget::Event::Granted { approval: APPROVAL, amount, granted_after: amount, at: now() };
         operation(Ok(concluded.outcome.decision)).then([
             stream(&approval, [approved()]),
             stream(&key, [key_released()]),
+            stream(&budget, [granted]),
             stream(&agent, [resumed, engaged(NEXT_LEASE)]),
             stream(&task, [back_in_progress(NEXT_LEASE)]),
         ]);
@@ -420,6 +429,17 @@ mod concluding {
     }
 
     #[test]
+    fn without_its_task_or_its_key_at_hand_is_refused() {
+        let (approval, agents) = (pending(), cast([&idle(SCOUT)]));
+        let (right, wrong, task) = (held_key(1), free(2), waiting(Status::Review));
+        let wish = || DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
+        let scope = ApprovalScope { approval: &approval, key: &right, task: None, cast: &agents };
+        assert_eq!(decide_approval(scope, wish(), &sofie()), Err(Rejection::UnknownTask));
+        let scope = ApprovalScope { key: &wrong, task: Some(&task), ..scope };
+        assert_eq!(decide_approval(scope, wish(), &sofie()), Err(reservation::Rejection::NotHolder.into()));
+    }
+
+    #[test]
     fn the_same_way_twice_changes_nothing() {
         let approval = pending().after(&[approved()]);
         let (key, agents, task) = (free(1), cast([&working()]), task_at(Status::InProgress));
@@ -434,8 +454,9 @@ mod resubmission {
 
     #[test]
     fn takes_the_name_of_what_is_asked_now() {
+        let task = waiting(Status::Review);
         let (approval, old, new, agents) = (pending(), held_key(1), free(2), cast([&idle(SCOUT)]));
-        let scope = ApprovalScope { approval: &approval, key: &old, task: None, cast: &agents };
+        let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
         let concluded = resubmit_approval(scope, &new, ask(2), &scout()).unwrap();
         let reserved = reservation::Event::Reserved { holder: Holder::Approval(APPROVAL) };
         operation(Ok(concluded.outcome.decision)).then([
@@ -447,10 +468,11 @@ mod resubmission {
 
     #[test]
     fn of_what_another_approval_is_open_for_is_refused() {
+        let task = waiting(Status::Review);
         let (approval, old, agents) = (pending(), held_key(1), cast([&idle(SCOUT)]));
         let by = Holder::Approval(OTHER_APPROVAL);
         let taken = entity::<Reservation>(key(2), [reservation::Event::Reserved { holder: by }]);
-        let scope = ApprovalScope { approval: &approval, key: &old, task: None, cast: &agents };
+        let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
         let refused = resubmit_approval(scope, &taken, ask(2), &scout());
         assert_eq!(refused, Err(reservation::Rejection::Taken { by }.into()));
     }
@@ -463,4 +485,123 @@ fn escalation_is_recorded_once() {
     let escalated = approval::Event::Escalated { at: due.now };
     operation(escalate_approval(&approval, &due)).then([stream(&approval, [escalated.clone()])]);
     operation(escalate_approval(&approval.after(&[escalated]), &due)).then_nothing();
+}
+
+#[test]
+fn the_sweeper_escalates_and_expires_what_is_due_and_nothing_twice() {
+    let due_after = |approval: &Entity<Approval>, minutes| {
+        let now = later(&system(), TimeDelta::minutes(minutes)).now;
+        approvals_due(std::slice::from_ref(approval), now).first().map(|(_, due)| *due)
+    };
+    assert_eq!(due_after(&pending(), 29), None);
+    assert_eq!(due_after(&pending(), 30), Some(ApprovalDue::Escalation));
+    assert_eq!(due_after(&pending(), 24 * 60), Some(ApprovalDue::Expiry));
+    let escalated = pending().after(&[approval::Event::Escalated { at: now() }]);
+    assert_eq!(due_after(&escalated, 31), None);
+    assert_eq!(due_after(&escalated, 24 * 60), Some(ApprovalDue::Expiry));
+    let expired = escalated.after(&[approval::Event::Expired { at: now() }]);
+    assert_eq!(due_after(&expired, 48 * 60), None);
+}
+
+/// A task with everything that approvals for it touch, as a store keeps it.
+struct Desk {
+    task: Entity<Task>,
+    agents: Cast,
+    approvals: BTreeMap<u8, Entity<Approval>>,
+    keys: BTreeMap<u8, Entity<Reservation>>,
+    minutes: i64,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let id = |nth: u8| ApprovalId::new(uuid::Uuid::from_u128(0x600 + u128::from(nth)));
+        Self {
+            task: task_at(Status::InProgress),
+            agents: cast([&working()]),
+            approvals: (0..3).map(|nth| (nth, entity(id(nth), []))).collect(),
+            keys: (0..3).map(|nth| (nth, free(nth))).collect(),
+            minutes: 0,
+        }
+    }
+
+    fn record(&mut self, decision: Decision) {
+        for change in decision.into_changes() {
+            let id = change.stream.aggregate_id;
+            for event in change.events {
+                match event {
+                    AnyEvent::Task(event) => self.task = self.task.after(&[event]),
+                    AnyEvent::Agent(event) => {
+                        let agent = self.agents.agent(id.parse().unwrap()).unwrap().after(&[event]);
+                        self.agents = self.agents.with(agent);
+                    }
+                    AnyEvent::Approval(event) => grow(&mut self.approvals, &id, &event),
+                    AnyEvent::Reservation(event) => grow(&mut self.keys, &id, &event),
+                    AnyEvent::Project(_) | AnyEvent::Run(_) | AnyEvent::Budget(_) | AnyEvent::Alert(_) => {}
+                }
+            }
+        }
+    }
+
+    /// One command of somebody: what it is about, what it is, and how much later it comes.
+    fn step(&mut self, (nth, what, minutes): (u8, u8, i64)) {
+        self.minutes += minutes;
+        let at = |moment: Moment| later(&moment, TimeDelta::minutes(self.minutes));
+        let (approval, key) = (&self.approvals[&nth], &self.keys[&nth]);
+        let scope = ApprovalScope { approval, key, task: Some(&self.task), cast: &self.agents };
+        let decide = |answer| {
+            let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
+            decide_approval(scope, wish, &at(sofie())).map(|concluded| concluded.outcome.decision)
+        };
+        let outcome = |concluded: Result<Concluded, Rejection>| concluded.map(|it| it.outcome.decision);
+        let go = |to| {
+            let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+            move_task(&self.task, wish, &self.agents, &at(sofie()))
+        };
+        let decision = match what {
+            0 | 1 => {
+                let request = Request { ask: ask(nth), ..request() };
+                let task = Some(&self.task);
+                request_approval(&openclaw(), approval, key, task, request, &self.agents, &at(scout()))
+                    .map(|asked| asked.decision)
+            }
+            2 => decide(crate::operation::Answer::Approve { note: None }),
+            3 => decide(crate::operation::Answer::Deny { reason: reason("Not today") }),
+            4 => decide(crate::operation::Answer::RequestRevision { note: reason("Fewer people") }),
+            5 => outcome(withdraw_approval(scope, None, NEXT_LEASE, &at(scout()))),
+            6 => outcome(expire_approval(scope, &at(system()))),
+            7 => escalate_approval(approval, &at(system())),
+            8 => go(Status::InProgress),
+            9 => go(Status::Review),
+            _ => go(Status::Blocked),
+        };
+        self.record(decision.unwrap_or_default());
+    }
+}
+
+fn grow<A: crate::aggregate::Aggregate>(all: &mut BTreeMap<u8, Entity<A>>, id: &str, event: &A::Event) {
+    let entity = all.values_mut().find(|entity| entity.id.to_string() == id).unwrap();
+    *entity = entity.after([event]);
+}
+
+proptest! {
+    /// Whatever people, agents and workers do: what is asked for is held by the open approval and by no other, the task
+    /// waits only for open ones, and its holder and it agree.
+    #[test]
+    fn a_task_waits_for_open_approvals_only(
+        steps in proptest::collection::vec((0..3u8, 0..11u8, 0..90i64), 1..60),
+    ) {
+        let mut desk = Desk::new();
+        for step in steps {
+            desk.step(step);
+            let task = desk.task.present().unwrap();
+            for (nth, approval) in &desk.approvals {
+                let open = approval.status().is_some_and(approval::Status::is_open);
+                prop_assert_eq!(desk.keys[nth].approval(), open.then_some(approval.id));
+                prop_assert!(open || !task.awaits.contains(&approval.id));
+            }
+            prop_assert!(task.awaits.is_empty() || task.status() == Status::NeedsApproval);
+            let work = desk.agents.agent(SCOUT).unwrap().registered().unwrap().work;
+            prop_assert_eq!(work.map(|work| work.lease), task.hold().map(|hold| hold.lease));
+        }
+    }
 }

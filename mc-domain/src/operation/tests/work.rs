@@ -1,4 +1,8 @@
 use super::*;
+use crate::{
+    actor::ActorKind,
+    spec::{OTHER_TASK, checklist, comment, deliverable},
+};
 
 fn wish(to: Move) -> MoveTask {
     MoveTask { to, assignees: None, lease: NEXT_LEASE }
@@ -66,8 +70,7 @@ mod starting {
             assignees: BTreeSet::from([SCOUT, ECHO]),
             reason: None,
         }]);
-        let busy =
-            idle(SCOUT).after(&[agent::Event::Engaged { task: crate::spec::OTHER_TASK, lease: LEASE }]);
+        let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
         let free = idle(ECHO);
         operation(start(&task, &[&busy, &free], &sofie()))
             .then([stream(&task, [started(Status::Assigned, ECHO)]), stream(&free, [engaged(NEXT_LEASE)])]);
@@ -75,11 +78,10 @@ mod starting {
 
     #[test]
     fn second_task_of_an_agent_is_refused() {
-        let busy =
-            idle(SCOUT).after(&[agent::Event::Engaged { task: crate::spec::OTHER_TASK, lease: LEASE }]);
+        let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
         for moment in [sofie(), scout()] {
             operation(start(&task_at(Status::Assigned), &[&busy], &moment))
-                .then_rejected(agent::Rejection::Busy { name: name("Scout"), task: crate::spec::OTHER_TASK });
+                .then_rejected(agent::Rejection::Busy { name: name("Scout"), task: OTHER_TASK });
         }
     }
 
@@ -156,17 +158,14 @@ mod moving {
         let (task, agent) = (task_at(Status::InProgress), working());
         let (at, because) = (now(), Some(reason("because")));
         let from = Status::InProgress;
-        let submitted = task::Event::Submitted {
-            deliverable: Some(crate::spec::deliverable()),
-            checklist: Some(crate::spec::checklist()),
-            at,
-        };
+        let submitted =
+            task::Event::Submitted { deliverable: Some(deliverable()), checklist: Some(checklist()), at };
         for (to, moment, event, ending) in [
             (Status::Review, scout(), submitted, Ending::Submitted),
             (
                 Status::NeedsApproval,
                 system(),
-                task::Event::HeldForApproval { from, reason: because.clone(), approval: None, at },
+                task::Event::HeldForApproval { from, reason: because.clone(), at },
                 Ending::HeldForApproval,
             ),
             (Status::Blocked, system(), blocked(from, "because"), Ending::Blocked),
@@ -205,8 +204,8 @@ mod moving {
     fn a_draining_agent_hands_in_its_task_and_has_drained() {
         let (task, agent) = (task_at(Status::InProgress), draining(&working()));
         let submitted = task::Event::Submitted {
-            deliverable: Some(crate::spec::deliverable()),
-            checklist: Some(crate::spec::checklist()),
+            deliverable: Some(deliverable()),
+            checklist: Some(checklist()),
             at: now(),
         };
         let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
@@ -248,7 +247,7 @@ mod moving {
 
     #[test]
     fn to_assigned_needs_one_of_those_who_have_it_to_be_ready() {
-        let task = task_at(Status::Blocked).after(&[]);
+        let task = task_at(Status::Blocked);
         let bare = || wish(equipped(Status::Assigned));
         operation(move_task(&task, bare(), &cast([&quarantined(&idle(SCOUT))]), &sofie()))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
@@ -277,8 +276,8 @@ mod moving {
             task::Rejection::IllegalTransition {
                 from: Status::Blocked,
                 to: Status::Blocked,
-                by: crate::actor::ActorKind::Human,
-                allowed: task::allowed_transitions(Status::Blocked, crate::actor::ActorKind::Human),
+                by: ActorKind::Human,
+                allowed: task::allowed_transitions(Status::Blocked, ActorKind::Human),
             },
         );
     }
@@ -341,7 +340,6 @@ mod reassigning {
 
 mod posting {
     use super::*;
-    use crate::spec::comment;
 
     #[test]
     fn is_for_agents_of_the_project_that_are_not_stopped_for_good() {

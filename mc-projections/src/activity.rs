@@ -1,0 +1,236 @@
+//! What happened lately, and who did it?
+//!
+//! The projection keeps where the latest news are and what they can be filtered by; [`entry`] renders one of them,
+//! and [`crate::history`] goes further back through the log.
+
+use std::{borrow::Cow, collections::VecDeque};
+
+use mc_domain::{
+    actor::Actor,
+    agent,
+    ids::ProjectId,
+    recorded::{AnyEvent, Recorded},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agents::ActorView,
+    instant::Millis,
+    page::{Cut, InvalidCursor, Key, Order, Place},
+    projection::Projection,
+    summary::{Naming, sentence},
+    views::Views,
+};
+
+/// How many of the latest news are found without reading the log.
+pub const MAX_RECENT: usize = 5_000;
+
+/// Every type that news can be filtered by: the aggregates, and the names of their events.
+pub const TYPES: &[&str] = &[
+    "project",
+    "agent",
+    "task",
+    "project.created",
+    "project.edited",
+    "agent.registered",
+    "agent.profile_changed",
+    "agent.heartbeat_recorded",
+    "agent.paused",
+    "agent.resumed",
+    "agent.drain_started",
+    "agent.quarantined",
+    "agent.signed_off",
+    "agent.signed_on",
+    "agent.restarted",
+    "agent.restart_delivered",
+    "agent.corrected",
+    "task.created",
+    "task.edited",
+    "task.claimed",
+    "task.assigned",
+    "task.assignees_changed",
+    "task.returned_to_inbox",
+    "task.started",
+    "task.submitted",
+    "task.sent_back",
+    "task.returned_to_review",
+    "task.held_for_approval",
+    "task.blocked",
+    "task.failed",
+    "task.completed",
+    "task.canceled",
+    "task.message_posted",
+];
+
+/// The latest news.
+///
+/// ```
+/// use mc_domain::{task::{Event, Status}, values::Reason};
+/// use mc_projections::{activity::{Activity, ActivityQuery}, script::Script};
+///
+/// let mut script = Script::new();
+/// let reason = Reason::new("the brief is missing")?;
+/// script.task(1, |at| Event::Blocked { from: Status::Inbox, reason, at });
+///
+/// let activity: Activity = script.fold();
+/// let query = ActivityQuery { kind: vec!["task.blocked".into()], ..ActivityQuery::default() };
+/// assert_eq!(activity.positions(&query, u64::MAX).collect::<Vec<_>>(), [1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Activity {
+    recent: VecDeque<News>,
+    /// The position of the latest news that was dropped: all above it are in `recent`.
+    dropped: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct News {
+    position: u64,
+    kind: Cow<'static, str>,
+    actor: Actor,
+    project: Option<ProjectId>,
+}
+
+/// Which news are asked for; an empty filter lets everything through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ActivityQuery {
+    /// Of this project.
+    pub project: Option<ProjectId>,
+    /// Of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
+    pub kind: Vec<String>,
+    /// By one of these.
+    pub actor: Vec<Actor>,
+    /// How many at most.
+    pub limit: Option<usize>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+impl Activity {
+    /// Where the news asked for are, newest first, those before `before` only.
+    pub fn positions(&self, query: &ActivityQuery, before: u64) -> impl Iterator<Item = u64> {
+        let older = self.recent.iter().rev().skip_while(move |news| news.position >= before);
+        older.filter(|news| query.wants(&news.kind, &news.actor, news.project)).map(|news| news.position)
+    }
+
+    /// Up to which position news may be missing here.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+impl Projection for Activity {
+    const NAME: &'static str = "activity";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        if !is_news(&event.event) {
+            return;
+        }
+        if self.recent.len() == MAX_RECENT {
+            self.dropped = self.recent.pop_front().map_or(0, |news| news.position);
+        }
+        self.recent.push_back(News {
+            position: event.position,
+            kind: event.event.name().into(),
+            actor: event.metadata.actor.clone(),
+            project: event.metadata.project,
+        });
+    }
+}
+
+/// Whether an event is worth telling. Signs of life, bookkeeping of names, and what an event of the same commit tells
+/// from the task's side are not.
+fn is_news(event: &AnyEvent) -> bool {
+    match event {
+        AnyEvent::Project(_) | AnyEvent::Task(_) => true,
+        AnyEvent::Reservation(_) => false,
+        AnyEvent::Agent(fact) => match fact {
+            agent::Event::HeartbeatRecorded { error, .. } => error.is_some(),
+            agent::Event::Engaged { .. } | agent::Event::Released { .. } => false,
+            agent::Event::Registered { .. }
+            | agent::Event::ProfileChanged { .. }
+            | agent::Event::Paused { .. }
+            | agent::Event::Resumed { .. }
+            | agent::Event::DrainStarted { .. }
+            | agent::Event::Quarantined { .. }
+            | agent::Event::SignedOff { .. }
+            | agent::Event::SignedOn { .. }
+            | agent::Event::Restarted { .. }
+            | agent::Event::RestartDelivered {}
+            | agent::Event::Corrected { .. } => true,
+        },
+    }
+}
+
+impl ActivityQuery {
+    /// Whether an event is among the news asked for.
+    pub fn wants_event(&self, event: &Recorded<AnyEvent>) -> bool {
+        let metadata = &event.metadata;
+        is_news(&event.event) && self.wants(event.event.name(), &metadata.actor, metadata.project)
+    }
+
+    fn wants(&self, kind: &str, actor: &Actor, project: Option<ProjectId>) -> bool {
+        let aggregate = kind.split('.').next().unwrap_or(kind);
+        (self.kind.is_empty() || self.kind.iter().any(|wanted| wanted == kind || wanted == aggregate))
+            && (self.actor.is_empty() || self.actor.contains(actor))
+            && (self.project.is_none() || self.project == project)
+    }
+
+    pub(crate) fn cut(&self) -> Result<Cut, InvalidCursor> {
+        let question = ("activity", self.project, &self.kind, &self.actor);
+        Cut::new(question, Order::Desc, self.limit, self.cursor.as_deref())
+    }
+}
+
+/// One piece of news, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActivityEntry {
+    /// Where in the log.
+    pub position: u64,
+    /// When.
+    pub at: Millis,
+    /// What, by the name of the event.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// Who did it.
+    pub actor: ActorView<'static>,
+    /// What, in one sentence.
+    pub summary: String,
+    /// What it was done to.
+    pub entity: Entity,
+    /// The project it belongs to.
+    pub project_id: Option<ProjectId>,
+}
+
+/// What something was done to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Entity {
+    /// What kind of thing.
+    pub kind: String,
+    /// Which one.
+    pub id: String,
+}
+
+/// An event as a piece of news.
+pub fn entry(event: &Recorded<AnyEvent>, views: &Views) -> ActivityEntry {
+    ActivityEntry {
+        position: event.position,
+        at: Millis(event.metadata.recorded_at),
+        kind: event.event.name(),
+        actor: views.agents.actor(&event.metadata.actor).into_owned(),
+        summary: sentence(event, views, Naming::Titled),
+        entity: Entity {
+            kind: event.stream.aggregate_type.to_string(),
+            id: event.stream.aggregate_id.clone(),
+        },
+        project_id: event.metadata.project,
+    }
+}
+
+/// Where a position stands in a list that is ordered by position.
+pub(crate) fn place(position: u64) -> Place {
+    Place(Key::Number(i64::try_from(position).unwrap_or(i64::MAX)), uuid::Uuid::nil())
+}

@@ -1,0 +1,197 @@
+//! An agent as it is answered, and whoever acted.
+
+use std::{borrow::Cow, collections::BTreeSet};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use mc_domain::{
+    actor::{Actor, ActorKind},
+    agent::{PauseReason, Role, STALE_AFTER, Status},
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    task::TaskType,
+    values::{Label, Name, Reason},
+};
+use serde::Serialize;
+
+use super::{Agents, Row};
+use crate::{dollars::Dollars, instant::Millis};
+
+/// Whether an agent that should be alive has been silent for longer than [`STALE_AFTER`] beyond the interval it
+/// declared. `last_sign` is the latest of its heartbeats, its registration and its returns from offline.
+pub fn is_stale(
+    status: Status,
+    last_sign: DateTime<Utc>,
+    heartbeat_interval_secs: u32,
+    now: DateTime<Utc>,
+) -> bool {
+    let interval = TimeDelta::seconds(heartbeat_interval_secs.into());
+    match status {
+        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > interval + STALE_AFTER,
+        Status::Paused | Status::Quarantined | Status::Offline => false,
+    }
+}
+
+/// An agent, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentView<'a> {
+    /// Its identity.
+    pub id: AgentId,
+    /// Its name, unique in its project.
+    pub name: &'a Name,
+    /// A picture for it.
+    pub emoji: Option<&'a Label>,
+    /// The project it works in.
+    pub project_id: ProjectId,
+    /// How much it may do by itself.
+    pub role: Role,
+    /// Whether it works.
+    pub status: Status,
+    /// Why it is paused, when it is.
+    pub pause_reason: Option<PauseReason>,
+    /// The task types it accepts; none named means all.
+    pub allowed_task_types: &'a BTreeSet<TaskType>,
+    /// The tools it may use; none named means all that the policy allows.
+    pub allowed_tools: &'a BTreeSet<Label>,
+    /// What it may spend.
+    pub budgets: AgentBudgets,
+    /// What it spent in the UTC day of the question.
+    pub today_spend: Dollars,
+    /// What it spent since it was registered.
+    pub total_spend: Dollars,
+    /// How many errors in a row there were last.
+    pub error_streak: u32,
+    /// The last error of the streak.
+    pub last_error: Option<&'a Reason>,
+    /// The task it works on.
+    pub current_task_id: Option<TaskId>,
+    /// The lease it holds that task under.
+    pub lease_id: Option<LeaseId>,
+    /// When it last showed that it lives.
+    pub last_heartbeat: Option<Millis>,
+    /// How many seconds it lets pass between two heartbeats, as it declared.
+    pub heartbeat_interval_secs: u32,
+    /// Whether it has been silent for too long.
+    pub stale: bool,
+    /// The agent that spawned it.
+    pub parent_agent_id: Option<AgentId>,
+    /// What it was spawned for.
+    pub purpose: Option<&'a Reason>,
+    /// Its session, as it named it.
+    pub session_key: Option<&'a Label>,
+    /// When it joined its project.
+    pub registered_at: Millis,
+    /// When it last changed.
+    pub updated_at: Millis,
+    /// The version of its stream.
+    pub version: u64,
+}
+
+/// What an agent may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentBudgets {
+    /// In one UTC day.
+    pub daily_cap: Dollars,
+    /// In one run.
+    pub per_run_cap: Dollars,
+}
+
+/// Who did something, as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ActorView<'a> {
+    /// A human, an agent or the system.
+    #[serde(rename = "type")]
+    pub kind: ActorKind,
+    /// Which one.
+    pub id: ActorId<'a>,
+    /// What to call it.
+    pub name: Cow<'a, str>,
+}
+
+/// What identifies an actor: an agent's identity, or the name of a human or a worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ActorId<'a> {
+    /// An agent.
+    Agent(AgentId),
+    /// A human or a worker.
+    Named(Cow<'a, str>),
+}
+
+impl ActorView<'_> {
+    /// The same, borrowing from nothing.
+    pub fn into_owned(self) -> ActorView<'static> {
+        let id = match self.id {
+            ActorId::Agent(agent) => ActorId::Agent(agent),
+            ActorId::Named(name) => ActorId::Named(Cow::Owned(name.into_owned())),
+        };
+        ActorView { kind: self.kind, id, name: Cow::Owned(self.name.into_owned()) }
+    }
+}
+
+impl Agents {
+    /// One agent at `now`. `fresher_heartbeat` is a heartbeat too recent or too routine to be in the log.
+    pub fn view(
+        &self,
+        id: AgentId,
+        now: DateTime<Utc>,
+        fresher_heartbeat: Option<DateTime<Utc>>,
+    ) -> Option<AgentView<'_>> {
+        self.rows.get(&id).map(|row| row.view(now, fresher_heartbeat))
+    }
+
+    /// An actor with its name; an agent that nothing is known of goes by its identity.
+    pub fn actor<'a>(&'a self, actor: &'a Actor) -> ActorView<'a> {
+        let kind = actor.kind();
+        match actor {
+            Actor::Human(name) | Actor::System(name) => {
+                let name = Cow::Borrowed(name.as_str());
+                ActorView { kind, id: ActorId::Named(name.clone()), name }
+            }
+            Actor::Agent(id) => ActorView { kind, id: ActorId::Agent(*id), name: self.name_or_id(*id) },
+        }
+    }
+
+    /// What to call an agent.
+    pub fn name_or_id(&self, id: AgentId) -> Cow<'_, str> {
+        self.name(id).map_or_else(|| Cow::Owned(id.to_string()), |name| Cow::Borrowed(name.as_str()))
+    }
+}
+
+impl Row {
+    pub(super) fn view(&self, now: DateTime<Utc>, fresher: Option<DateTime<Utc>>) -> AgentView<'_> {
+        let last_heartbeat = self.last_heartbeat.max(fresher);
+        let last_sign = last_heartbeat.map_or(self.signed_on_at, |time| time.max(self.signed_on_at));
+        let profile = &self.profile;
+        AgentView {
+            id: self.id,
+            name: &profile.name,
+            emoji: profile.emoji.as_ref(),
+            project_id: self.project,
+            role: profile.role,
+            status: self.status,
+            pause_reason: self.pause_reason,
+            allowed_task_types: &profile.allowed_task_types,
+            allowed_tools: &profile.allowed_tools,
+            budgets: AgentBudgets {
+                daily_cap: Dollars(profile.caps.daily),
+                per_run_cap: Dollars(profile.caps.per_run),
+            },
+            today_spend: Dollars(self.spent_on(now.date_naive())),
+            total_spend: Dollars(self.total_spend),
+            error_streak: self.error_streak,
+            last_error: self.last_error.as_ref(),
+            current_task_id: self.work.map(|work| work.task),
+            lease_id: self.work.map(|work| work.lease),
+            last_heartbeat: last_heartbeat.map(Millis),
+            heartbeat_interval_secs: profile.heartbeat_interval_secs,
+            stale: is_stale(self.status, last_sign, profile.heartbeat_interval_secs, now),
+            parent_agent_id: self.parent,
+            purpose: self.purpose.as_ref(),
+            session_key: self.session_key.as_ref(),
+            registered_at: Millis(self.registered_at),
+            updated_at: Millis(self.updated_at),
+            version: self.version,
+        }
+    }
+}

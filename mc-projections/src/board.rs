@@ -1,0 +1,282 @@
+//! What is on the Kanban board of a project, column by column?
+//!
+//! The board is a question to the tasks and the agents, not a fold of its own.
+
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    ids::{AgentId, ProjectId, TaskId},
+    task::{Priority, Status, TaskType},
+    values::{Label, Reason, Title},
+};
+use serde::Serialize;
+
+use crate::{
+    agents::Agents,
+    dollars::Dollars,
+    instant::Millis,
+    tasks::{Row, Tasks},
+    views::Views,
+};
+
+/// How many cards a column shows when nobody says otherwise; its count says how many there are.
+pub const DEFAULT_CARDS_PER_COLUMN: usize = 200;
+
+/// The columns, in order; the last two on demand.
+const COLUMNS: [(Status, &str); 9] = [
+    (Status::Inbox, "Inbox"),
+    (Status::Assigned, "Assigned"),
+    (Status::InProgress, "In progress"),
+    (Status::Review, "Review"),
+    (Status::NeedsApproval, "Needs approval"),
+    (Status::Blocked, "Blocked"),
+    (Status::Done, "Done"),
+    (Status::Failed, "Failed"),
+    (Status::Canceled, "Canceled"),
+];
+const ON_DEMAND: usize = 2;
+
+/// Which board is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BoardQuery {
+    /// Of this project, or of all.
+    pub project: Option<ProjectId>,
+    /// Whether failed and canceled tasks are shown too.
+    pub all_columns: bool,
+    /// The most cards of one column.
+    pub cards_per_column: usize,
+}
+
+impl Default for BoardQuery {
+    fn default() -> Self {
+        Self { project: None, all_columns: false, cards_per_column: DEFAULT_CARDS_PER_COLUMN }
+    }
+}
+
+/// A board, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardView<'a> {
+    /// The project it is of.
+    pub project_id: Option<ProjectId>,
+    /// The columns, in order.
+    pub columns: Vec<ColumnView<'a>>,
+    /// How many tasks there are in each status.
+    pub counts: BTreeMap<Status, usize>,
+}
+
+/// A column of a board.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ColumnView<'a> {
+    /// The status its tasks are in.
+    pub status: Status,
+    /// What it is called.
+    pub title: &'static str,
+    /// How many tasks are in it.
+    pub count: usize,
+    /// The first of them: most urgent and longest waiting first, or last arrived first where nothing waits.
+    pub cards: Vec<CardView<'a>>,
+}
+
+/// A task on a board.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CardView<'a> {
+    /// The task.
+    pub id: TaskId,
+    /// Its title.
+    pub title: &'a Title,
+    /// What kind of work it is.
+    #[serde(rename = "type")]
+    pub kind: TaskType,
+    /// How urgent it is: 1 critical to 4 low.
+    pub priority: Priority,
+    /// Everyone it is assigned to.
+    pub assignees: Vec<AssigneeView<'a>>,
+    /// What it has cost.
+    pub cost: Dollars,
+    /// What it may cost.
+    pub budget: Dollars,
+    /// Since when it is in this column.
+    pub in_column_since: Millis,
+    /// For how many seconds it has been in this column.
+    pub age_secs: i64,
+    /// Why work on it cannot go on, when it is blocked.
+    pub blocked_reason: Option<&'a Reason>,
+    /// When it is due.
+    pub due_at: Option<Millis>,
+    /// The version of its stream.
+    pub version: u64,
+}
+
+/// An agent on a card.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AssigneeView<'a> {
+    /// The agent.
+    pub id: AgentId,
+    /// Its name.
+    pub name: Cow<'a, str>,
+    /// A picture for it.
+    pub emoji: Option<&'a Label>,
+}
+
+/// The board asked for, at `now`.
+///
+/// ```
+/// use mc_domain::task::{Details, Event, TaskType};
+/// use mc_projections::{board::{BoardQuery, board}, script::Script};
+///
+/// let mut script = Script::new();
+/// let project = uuid::Uuid::from_u128(1).into();
+/// let details = Details::titled("Research competitor pricing", TaskType::CustomerResearch)?;
+/// let creator = mc_domain::actor::Actor::Human(mc_domain::values::Name::new("Sofie")?);
+/// script.task(1, |at| Event::Created { project, details, parent: None, creator, at });
+///
+/// let views = script.views();
+/// let board = board(&views, &BoardQuery { project: Some(project), ..BoardQuery::default() }, script.now());
+/// assert_eq!(board.columns.len(), 7);
+/// assert_eq!(board.columns[0].cards[0].age_secs, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn board<'a>(views: &'a Views, query: &BoardQuery, now: DateTime<Utc>) -> BoardView<'a> {
+    let (tasks, agents) = (&views.tasks, &views.agents);
+    let shown = if query.all_columns { COLUMNS.len() } else { COLUMNS.len() - ON_DEMAND };
+    let column = |(status, title): &(Status, &'static str)| ColumnView {
+        status: *status,
+        title,
+        count: tasks.count(query.project, *status),
+        cards: cards(tasks, query, *status).into_iter().map(|row| row.card(agents, now)).collect(),
+    };
+    let counts = Status::ALL.iter().map(|status| (*status, tasks.count(query.project, *status)));
+    BoardView {
+        project_id: query.project,
+        columns: COLUMNS[..shown].iter().map(column).collect(),
+        counts: counts.collect(),
+    }
+}
+
+fn cards<'a>(tasks: &'a Tasks, query: &BoardQuery, status: Status) -> Vec<&'a Row> {
+    let mut rows: Vec<_> = tasks.in_status(query.project, status).collect();
+    match status {
+        Status::Done | Status::Failed | Status::Canceled => {
+            rows.sort_unstable_by_key(|row| Reverse((row.status_since, row.id)));
+        }
+        Status::Inbox
+        | Status::Assigned
+        | Status::InProgress
+        | Status::Review
+        | Status::NeedsApproval
+        | Status::Blocked => {
+            rows.sort_unstable_by_key(|row| (row.details.priority, row.status_since, row.id));
+        }
+    }
+    rows.truncate(query.cards_per_column);
+    rows
+}
+
+impl Row {
+    fn card<'a>(&'a self, agents: &'a Agents, now: DateTime<Utc>) -> CardView<'a> {
+        let assignee =
+            |id: &AgentId| AssigneeView { id: *id, name: agents.name_or_id(*id), emoji: agents.emoji(*id) };
+        CardView {
+            id: self.id,
+            title: &self.details.title,
+            kind: self.details.kind,
+            priority: self.details.priority,
+            assignees: self.assignees.iter().map(assignee).collect(),
+            cost: self.cost(),
+            budget: Dollars(self.details.budget),
+            in_column_since: Millis(self.status_since),
+            age_secs: now.signed_duration_since(self.status_since).num_seconds().max(0),
+            blocked_reason: self.blocked_reason(),
+            due_at: self.details.due_at.map(Millis),
+            version: self.version,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use mc_domain::{
+        actor::Actor,
+        agent::{self, Role},
+        task::{Details, Event},
+        values::Name,
+    };
+
+    use super::*;
+    use crate::script::Script;
+
+    fn project() -> ProjectId {
+        ProjectId::new(uuid::Uuid::from_u128(1))
+    }
+
+    fn create(script: &mut Script, number: u128, priority: u32) -> TaskId {
+        let priority = Priority::try_from(priority).unwrap();
+        let details = Details { priority, ..Details::titled("Guide", TaskType::Docs).unwrap() };
+        let creator = Actor::Human(Name::new("Sofie").unwrap());
+        script.task(number, |at| Event::Created { project: project(), details, parent: None, creator, at })
+    }
+
+    fn block(script: &mut Script, number: u128) {
+        let reason = Reason::new("no brief").unwrap();
+        script.task(number, |at| Event::Blocked { from: Status::Inbox, reason, at });
+    }
+
+    fn ids(column: &ColumnView<'_>) -> Vec<TaskId> {
+        column.cards.iter().map(|card| card.id).collect()
+    }
+
+    #[test]
+    fn open_columns_start_with_what_is_urgent_and_closed_ones_with_what_came_last() {
+        let mut script = Script::new();
+        let tasks: Vec<_> =
+            [3, 1, 3, 3].into_iter().zip(1..).map(|(p, n)| create(&mut script, n, p)).collect();
+        for number in [3, 4] {
+            script.task(number, |at| Event::Canceled { from: Status::Inbox, reason: None, at });
+        }
+        let views = script.views();
+        let query = BoardQuery { project: Some(project()), all_columns: true, ..BoardQuery::default() };
+        let shown = board(&views, &query, script.now());
+        assert_eq!(ids(&shown.columns[0]), [tasks[1], tasks[0]]);
+        assert_eq!(ids(&shown.columns[8]), [tasks[3], tasks[2]]);
+        let one = board(&views, &BoardQuery { cards_per_column: 1, ..query }, script.now());
+        assert_eq!((one.columns[0].cards.len(), one.columns[0].count), (1, 2));
+    }
+
+    #[test]
+    fn a_card_says_who_has_it_how_long_and_why_it_is_stuck() {
+        let mut script = Script::new();
+        let profile = agent::Profile::new(Name::new("Scout").unwrap(), Role::Intern);
+        let scout = script.agent(1, |at| agent::Event::Registered {
+            project: project(),
+            profile,
+            parent: None,
+            purpose: None,
+            at,
+        });
+        create(&mut script, 1, 3);
+        script.task(1, |at| Event::Claimed { agent: scout, at });
+        let blocked_at = script.now();
+        block(&mut script, 1);
+        let views = script.views();
+        let shown = board(&views, &BoardQuery::default(), blocked_at + TimeDelta::minutes(2));
+        let card = &shown.columns[5].cards[0];
+        assert_eq!((card.assignees[0].name.as_ref(), card.age_secs), ("Scout", 120));
+        assert_eq!(card.blocked_reason.map(Reason::as_str), Some("no brief"));
+        assert_eq!(shown.counts[&Status::Blocked], 1);
+    }
+
+    #[test]
+    fn tasks_of_other_projects_are_not_on_the_board() {
+        let mut script = Script::new();
+        create(&mut script, 1, 3);
+        let views = script.views();
+        let other = BoardQuery { project: Some(uuid::Uuid::from_u128(2).into()), ..BoardQuery::default() };
+        let shown = board(&views, &other, script.now());
+        assert!(shown.columns.iter().all(|column| column.count == 0));
+    }
+}

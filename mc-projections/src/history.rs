@@ -1,0 +1,193 @@
+//! What the views keep only the place of, read from the log: threads, timelines and the activity.
+
+use mc_domain::{
+    ids::TaskId,
+    recorded::{AnyEvent, Recorded},
+};
+use mc_store::{
+    codec,
+    error::StoreError,
+    log::{EventLog, MAX_PAGE_EVENTS},
+};
+
+use crate::{
+    activity::{self, ActivityEntry, ActivityQuery},
+    messages::{self, MessageView},
+    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    runner::Projected,
+    timeline::{self, TimelineEntry},
+    views::Views,
+};
+
+/// The largest gap between two wanted events that is read over instead of starting another read.
+const MAX_READ_OVER: u64 = 32;
+/// The most events that one question about older activity looks through; the cursor goes on from there.
+const MAX_LOOKED_THROUGH: u64 = 20 * MAX_PAGE_EVENTS as u64;
+
+/// The history cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum HistoryError {
+    /// The cursor cannot be used here.
+    #[error(transparent)]
+    Cursor(#[from] InvalidCursor),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Which part of a task's history is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HistoryQuery {
+    /// Which end comes first; oldest first when absent.
+    pub order: Option<Order>,
+    /// How many at most.
+    pub limit: Option<usize>,
+    /// Where the page before ended.
+    pub cursor: Option<String>,
+}
+
+impl Projected {
+    /// The messages in a task's thread, oldest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
+    /// - [`HistoryError::Store`] when the log cannot be read.
+    pub async fn thread(
+        &self,
+        task: TaskId,
+        query: &HistoryQuery,
+    ) -> Result<Page<MessageView>, HistoryError> {
+        let cut = query.cut("thread", task)?;
+        let page = self.read(|views| pick(&cut, views.threads.positions(task)));
+        self.render(page, |event, views| messages::message(event, &views.agents)).await
+    }
+
+    /// Everything that happened to a task, oldest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
+    /// - [`HistoryError::Store`] when the log cannot be read.
+    pub async fn timeline(
+        &self,
+        task: TaskId,
+        query: &HistoryQuery,
+    ) -> Result<Page<TimelineEntry>, HistoryError> {
+        let cut = query.cut("timeline", task)?;
+        let page = self.read(|views| pick(&cut, views.timelines.positions(task)));
+        self.render(page, |event, views| Some(timeline::entry(event, views))).await
+    }
+
+    /// What happened, newest first, as far back as the log goes. A page may be short, even empty, and still have a
+    /// next one: rare news are looked for a stretch of the log at a time.
+    ///
+    /// # Errors
+    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
+    /// - [`HistoryError::Store`] when the log cannot be read.
+    pub async fn activity(&self, query: &ActivityQuery) -> Result<Page<ActivityEntry>, HistoryError> {
+        let cut = query.cut()?;
+        let before = match cut.after() {
+            Some(Place(Key::Number(position), _)) => u64::try_from(*position).unwrap_or(0),
+            Some(Place(Key::Text(_) | Key::Missing, _)) | None => u64::MAX,
+        };
+        // One more than the page shows tells whether there is a next one.
+        let wanted = cut.limit() + 1;
+        let (positions, dropped) = self.read(|views| {
+            let recent = views.activity.positions(query, before).take(wanted);
+            (recent.collect::<Vec<_>>(), views.activity.dropped())
+        });
+        let mut events = recall(self.log(), &positions).await?;
+        let mut unseen = 0;
+        if events.len() < wanted {
+            let rest = wanted - events.len();
+            let (older, looked_to) = look_back(self.log(), query, before.min(dropped + 1), rest).await?;
+            events.extend(older);
+            unseen = looked_to;
+        }
+        let next = match events.len() {
+            full if full == wanted => events.get(cut.limit() - 1).map(|event| event.position),
+            _ => Some(unseen).filter(|unseen| *unseen > 1),
+        };
+        events.truncate(cut.limit());
+        let items = self.read(|views| events.iter().map(|event| activity::entry(event, views)).collect());
+        Ok(Page { items, next: next.map(|position| cut.cursor(&activity::place(position))) })
+    }
+
+    async fn render<T>(
+        &self,
+        page: Page<u64>,
+        show: impl Fn(&Recorded<AnyEvent>, &Views) -> Option<T>,
+    ) -> Result<Page<T>, HistoryError> {
+        let events = recall(self.log(), &page.items).await?;
+        let items = self.read(|views| events.iter().filter_map(|event| show(event, views)).collect());
+        Ok(Page { items, next: page.next })
+    }
+}
+
+impl HistoryQuery {
+    fn cut(&self, what: &str, task: TaskId) -> Result<Cut, InvalidCursor> {
+        Cut::new((what, task), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
+    }
+}
+
+fn pick(cut: &Cut, positions: &[u64]) -> Page<u64> {
+    cut.of_unsorted(positions.iter().map(|position| (activity::place(*position), *position)))
+}
+
+/// The events at `positions`, which ascend or descend, in the same order. Neighbours are read together.
+///
+/// # Errors
+/// - [`StoreError::Unavailable`] when the log does not answer.
+/// - [`StoreError::Corrupt`] when an event cannot be read.
+pub async fn recall(log: &dyn EventLog, positions: &[u64]) -> Result<Vec<Recorded<AnyEvent>>, StoreError> {
+    let mut sorted = positions.to_vec();
+    sorted.sort_unstable();
+    let mut events = Vec::with_capacity(sorted.len());
+    for stretch in stretches(&sorted) {
+        let (first, last) = (stretch[0], stretch[stretch.len() - 1]);
+        for stored in log.read_all(first - 1, (last - first + 1) as usize).await? {
+            if stretch.binary_search(&stored.position).is_ok() {
+                events.extend(codec::decode_any(&stored)?);
+            }
+        }
+    }
+    if !positions.is_sorted() {
+        events.reverse();
+    }
+    Ok(events)
+}
+
+/// Neighbours that one read can fetch.
+fn stretches(sorted: &[u64]) -> impl Iterator<Item = &[u64]> {
+    let mut rest = sorted;
+    std::iter::from_fn(move || {
+        let first = *rest.first()?;
+        let fits =
+            |pair: &[u64]| pair[1] - pair[0] <= MAX_READ_OVER && pair[1] - first < MAX_PAGE_EVENTS as u64;
+        let length = rest.windows(2).take_while(|pair| fits(pair)).count() + 1;
+        let (stretch, after) = rest.split_at(length);
+        rest = after;
+        Some(stretch)
+    })
+}
+
+/// The latest news before `before` that `query` asks for, at most `wanted`, and the position down to which the log
+/// was looked through.
+async fn look_back(
+    log: &dyn EventLog,
+    query: &ActivityQuery,
+    before: u64,
+    wanted: usize,
+) -> Result<(Vec<Recorded<AnyEvent>>, u64), StoreError> {
+    let stop = before.saturating_sub(MAX_LOOKED_THROUGH).max(1);
+    let (mut found, mut before) = (Vec::new(), before);
+    while before > stop && found.len() < wanted {
+        let after = before.saturating_sub(MAX_PAGE_EVENTS as u64 + 1);
+        let page = log.read_all(after, (before - after - 1) as usize).await?;
+        for stored in page.iter().rev() {
+            found.extend(codec::decode_any(stored)?.filter(|event| query.wants_event(event)));
+        }
+        before = after + 1;
+    }
+    found.truncate(wanted);
+    Ok((found, before))
+}

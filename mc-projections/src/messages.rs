@@ -1,0 +1,299 @@
+//! What was said in the thread of a task?
+//!
+//! The projection keeps only where in the log the messages are; [`message`] renders one of them from its event.
+
+use std::collections::BTreeMap;
+
+use mc_domain::{
+    ids::{MessageId, TaskId},
+    recorded::{AnyEvent, Recorded},
+    task::{Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Event, MessageKind, WorkPlan},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    agents::{ActorView, Agents},
+    instant::Millis,
+    projection::Projection,
+};
+
+/// The positions of the messages in each thread, oldest first.
+///
+/// ```
+/// use mc_domain::{ids::LeaseId, task::{Event, Status, WorkPlan}, values::Reason};
+/// use mc_projections::{messages::{Threads, message}, script::Script};
+///
+/// let mut script = Script::new();
+/// let plan = ["Collect", "Compare", "Conclude"].map(|bullet| Reason::new(bullet).unwrap());
+/// let plan = Some(WorkPlan::try_from(plan.to_vec())?);
+/// let (from, holder, lease) = (Status::Assigned, uuid::Uuid::nil().into(), LeaseId::new(uuid::Uuid::nil()));
+/// let task = script.task(1, |at| Event::Started { from, holder, lease, plan, reason: None, at });
+///
+/// let threads: Threads = script.fold();
+/// assert_eq!(threads.positions(task), [1]);
+/// let shown = message(&script.events()[0], &script.views().agents).unwrap();
+/// assert_eq!(shown.content.unwrap(), "- Collect\n- Compare\n- Conclude");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Threads {
+    positions: BTreeMap<TaskId, Vec<u64>>,
+}
+
+impl Threads {
+    /// Where the messages of a task are, oldest first.
+    pub fn positions(&self, task: TaskId) -> &[u64] {
+        self.positions.get(&task).map_or(&[], Vec::as_slice)
+    }
+}
+
+impl Projection for Threads {
+    const NAME: &'static str = "threads";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let AnyEvent::Task(fact) = &event.event else { return };
+        let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
+        if is_message(fact) {
+            self.positions.entry(id).or_default().push(event.position);
+        }
+    }
+}
+
+/// A message in the thread of a task, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MessageView {
+    /// Its identity; that of the event for what was said by moving the task.
+    pub id: MessageId,
+    /// The task it is about.
+    pub task_id: TaskId,
+    /// What kind of message.
+    #[serde(rename = "type")]
+    pub kind: MessageKind,
+    /// Who said it.
+    pub author: ActorView<'static>,
+    /// What was said.
+    pub content: Option<String>,
+    /// What was attached.
+    pub artifacts: Vec<ArtifactView>,
+    /// Who is notified by name.
+    pub mentions: Vec<ActorView<'static>>,
+    /// The message it answers.
+    pub reply_to: Option<MessageId>,
+    /// When.
+    pub at: Millis,
+    /// Where in the log.
+    pub position: u64,
+}
+
+/// Something made or shown in the course of a task, as it is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ArtifactView {
+    /// What it is called.
+    pub name: String,
+    /// What it is for.
+    pub kind: ArtifactKind,
+    /// What it says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+    /// Where it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+}
+
+/// Whether an event says something in its task's thread.
+pub(crate) fn is_message(fact: &Event) -> bool {
+    match fact {
+        Event::MessagePosted { .. } | Event::SentBack { .. } => true,
+        Event::Started { plan, .. } => plan.is_some(),
+        Event::Submitted { deliverable, checklist, .. } => deliverable.is_some() || checklist.is_some(),
+        Event::Created { .. }
+        | Event::Edited { .. }
+        | Event::Claimed { .. }
+        | Event::Assigned { .. }
+        | Event::AssigneesChanged { .. }
+        | Event::ReturnedToInbox { .. }
+        | Event::ReturnedToReview { .. }
+        | Event::HeldForApproval { .. }
+        | Event::Blocked { .. }
+        | Event::Failed { .. }
+        | Event::Completed { .. }
+        | Event::Canceled { .. } => false,
+    }
+}
+
+/// How many artifacts an event attaches to its task's thread.
+pub(crate) fn artifacts_in(fact: &Event) -> u32 {
+    let count = attached(fact).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The message that an event is, or nothing when it says nothing in a thread.
+pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageView> {
+    let AnyEvent::Task(fact) = &event.event else { return None };
+    let metadata = &event.metadata;
+    let mut view = MessageView {
+        id: MessageId::new(metadata.event_id.uuid()),
+        task_id: event.stream.aggregate_id.parse().ok().filter(|_| is_message(fact))?,
+        kind: MessageKind::Artifact,
+        author: agents.actor(&metadata.actor).into_owned(),
+        content: None,
+        artifacts: attached(fact).collect(),
+        mentions: Vec::new(),
+        reply_to: None,
+        at: Millis(metadata.recorded_at),
+        position: event.position,
+    };
+    match fact {
+        Event::MessagePosted { id, kind, author, content, mentions, reply_to, at, .. } => {
+            view.id = *id;
+            view.kind = *kind;
+            view.author = agents.actor(author).into_owned();
+            view.content = content.as_ref().map(ToString::to_string);
+            view.mentions = mentions.iter().map(|actor| agents.actor(actor).into_owned()).collect();
+            view.reply_to = *reply_to;
+            view.at = Millis(*at);
+        }
+        Event::Started { plan: Some(plan), .. } => {
+            view.kind = MessageKind::WorkPlan;
+            view.content = Some(bullets(plan));
+        }
+        Event::SentBack { feedback, .. } => {
+            view.kind = MessageKind::Review;
+            view.content = Some(feedback.to_string());
+        }
+        Event::Submitted { .. }
+        | Event::Started { plan: None, .. }
+        | Event::Created { .. }
+        | Event::Edited { .. }
+        | Event::Claimed { .. }
+        | Event::Assigned { .. }
+        | Event::AssigneesChanged { .. }
+        | Event::ReturnedToInbox { .. }
+        | Event::ReturnedToReview { .. }
+        | Event::HeldForApproval { .. }
+        | Event::Blocked { .. }
+        | Event::Failed { .. }
+        | Event::Completed { .. }
+        | Event::Canceled { .. } => {}
+    }
+    Some(view)
+}
+
+fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
+    let (posted, deliverable, checklist): (&[Artifact], _, _) = match fact {
+        Event::MessagePosted { artifacts, .. } => (artifacts, None, None),
+        Event::Submitted { deliverable, checklist, .. } => (&[], deliverable.as_ref(), checklist.as_ref()),
+        Event::Created { .. }
+        | Event::Edited { .. }
+        | Event::Claimed { .. }
+        | Event::Assigned { .. }
+        | Event::AssigneesChanged { .. }
+        | Event::ReturnedToInbox { .. }
+        | Event::Started { .. }
+        | Event::SentBack { .. }
+        | Event::ReturnedToReview { .. }
+        | Event::HeldForApproval { .. }
+        | Event::Blocked { .. }
+        | Event::Failed { .. }
+        | Event::Completed { .. }
+        | Event::Canceled { .. } => (&[], None, None),
+    };
+    posted.iter().chain(deliverable).map(ArtifactView::from).chain(checklist.map(ArtifactView::from))
+}
+
+impl From<&Artifact> for ArtifactView {
+    fn from(artifact: &Artifact) -> Self {
+        let (content, url) = match &artifact.body {
+            ArtifactBody::Content(text) => (Some(text.to_string()), None),
+            ArtifactBody::Url(location) => (None, Some(location.to_string())),
+        };
+        Self { name: artifact.name.to_string(), kind: artifact.kind, content, url }
+    }
+}
+
+impl From<&Checklist> for ArtifactView {
+    fn from(list: &Checklist) -> Self {
+        let content = lines(list.items().iter().map(|item| {
+            let ChecklistItem { label, checked, note } = item;
+            let mark = if *checked { 'x' } else { ' ' };
+            match note {
+                Some(note) => format!("- [{mark}] {label} ({note})"),
+                None => format!("- [{mark}] {label}"),
+            }
+        }));
+        Self {
+            name: "Self-review".to_owned(),
+            kind: ArtifactKind::Checklist,
+            content: Some(content),
+            url: None,
+        }
+    }
+}
+
+fn bullets(plan: &WorkPlan) -> String {
+    lines(plan.bullets().iter().map(|bullet| format!("- {bullet}")))
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::values::{Label, Reason};
+    use serde_json::json;
+
+    use super::*;
+    use crate::script::Script;
+
+    #[test]
+    fn what_is_handed_in_is_a_message_with_artifacts() {
+        let mut script = Script::new();
+        let reason = |text| Reason::new(text).unwrap();
+        let items = vec![
+            ChecklistItem { label: reason("links work"), checked: true, note: None },
+            ChecklistItem { label: reason("spelling"), checked: false, note: Some(reason("names left")) },
+        ];
+        let checklist = Some(Checklist::try_from(items).unwrap());
+        let body = ArtifactBody::Content(mc_domain::values::Text::new("The guide").unwrap());
+        let name = Label::new("Guide").unwrap();
+        let deliverable = Some(Artifact { name, kind: ArtifactKind::Deliverable, body });
+        script.task(1, |at| Event::Submitted { deliverable, checklist, at });
+        let shown = message(&script.events()[0], &script.views().agents);
+        assert_eq!(
+            serde_json::to_value(shown).unwrap(),
+            json!({
+                "id": "00000000-0000-0000-0000-000000000001",
+                "taskId": "00000000-0000-0000-0000-000000000001",
+                "type": "artifact",
+                "author": { "type": "human", "id": "Sofie", "name": "Sofie" },
+                "content": null,
+                "artifacts": [
+                    { "name": "Guide", "kind": "deliverable", "content": "The guide" },
+                    {
+                        "name": "Self-review",
+                        "kind": "checklist",
+                        "content": "- [x] links work\n- [ ] spelling (names left)",
+                    },
+                ],
+                "mentions": [],
+                "replyTo": null,
+                "at": "2026-02-01T09:00:00.000Z",
+                "position": 1,
+            })
+        );
+    }
+
+    #[test]
+    fn feedback_is_a_review_in_the_thread() {
+        let mut script = Script::new();
+        let feedback = Reason::new("tighten the intro").unwrap();
+        let (holder, lease) = (uuid::Uuid::nil().into(), uuid::Uuid::nil().into());
+        script.task(1, |at| Event::SentBack { feedback, review_cycle: 1, holder, lease, at });
+        let shown = message(&script.events()[0], &script.views().agents).unwrap();
+        assert_eq!((shown.kind, shown.content.as_deref()), (MessageKind::Review, Some("tighten the intro")));
+    }
+}

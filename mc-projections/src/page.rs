@@ -1,0 +1,225 @@
+//! How lists are cut into pages: a total order, a limit, and a cursor that goes on where a page ended.
+//!
+//! A cursor names the last row shown by its sort key and identity, not by a count, so rows that come or go
+//! meanwhile neither repeat nor hide others. It also carries a fingerprint of the question.
+
+use std::{
+    cmp::Ordering,
+    hash::{Hash, Hasher},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use mc_domain::words;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+/// How many rows a page has when nobody says otherwise.
+pub const DEFAULT_LIMIT: usize = 100;
+/// The most rows a page may have.
+pub const MAX_LIMIT: usize = 1_000;
+/// The most bytes a cursor may have; a title of 200 characters fits with room.
+const MAX_CURSOR_BYTES: usize = 4_096;
+
+/// One page of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page<T> {
+    /// The rows, in the order asked for.
+    pub items: Vec<T>,
+    /// The cursor of the next page, when there is one.
+    pub next: Option<String>,
+}
+
+/// The cursor cannot be used here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidCursor {
+    /// It was not made by us.
+    #[error("the cursor is not one that was handed out")]
+    Malformed,
+    /// It was handed out with another filter or order.
+    #[error("the cursor belongs to another filter or order")]
+    OtherQuestion,
+}
+
+words! {
+    /// Which end of a list comes first.
+    Order {
+        /// The smallest or oldest.
+        Asc = "asc",
+        /// The largest or newest.
+        Desc = "desc",
+    }
+}
+
+/// What a list is sorted by, for one row. Rows without it come last in either order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Key {
+    Number(i64),
+    Text(String),
+    Missing,
+}
+
+/// Where a row stands in a list: the identity makes the order total.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Place(pub(crate) Key, pub(crate) Uuid);
+
+impl Place {
+    pub(crate) fn optional(number: Option<i64>, id: Uuid) -> Self {
+        Self(number.map_or(Key::Missing, Key::Number), id)
+    }
+}
+
+/// The part of a question that says which page of the answer is wanted.
+#[derive(Debug)]
+pub(crate) struct Cut {
+    order: Order,
+    limit: usize,
+    fingerprint: u64,
+    after: Option<Place>,
+}
+
+impl Cut {
+    /// The page after `cursor` of the answer to `question`; a limit out of range is brought into it.
+    pub(crate) fn new(
+        question: impl Hash,
+        order: Order,
+        limit: Option<usize>,
+        cursor: Option<&str>,
+    ) -> Result<Self, InvalidCursor> {
+        let fingerprint = fingerprint(&(question, order));
+        let after = cursor.map(|cursor| read(cursor, fingerprint)).transpose()?;
+        let limit = limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
+        Ok(Self { order, limit, fingerprint, after })
+    }
+
+    pub(crate) fn after(&self) -> Option<&Place> {
+        self.after.as_ref()
+    }
+
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The page out of `rows` in any order.
+    pub(crate) fn of_unsorted<R>(&self, rows: impl Iterator<Item = (Place, R)>) -> Page<R> {
+        let mut rows: Vec<_> = rows.filter(|(place, _)| self.is_beyond(place)).collect();
+        rows.sort_unstable_by(|(a, _), (b, _)| self.compare(a, b));
+        self.of_sorted(rows.into_iter())
+    }
+
+    /// The page out of `rows` that come in order and beyond the cursor; reads one more than it shows.
+    pub(crate) fn of_sorted<R>(&self, mut rows: impl Iterator<Item = (Place, R)>) -> Page<R> {
+        let (mut items, mut last) = (Vec::with_capacity(self.limit.min(DEFAULT_LIMIT)), None);
+        for (place, row) in rows.by_ref().take(self.limit) {
+            items.push(row);
+            last = Some(place);
+        }
+        let next = last.filter(|_| rows.next().is_some()).map(|place| self.cursor(&place));
+        Page { items, next }
+    }
+
+    /// The cursor that goes on after `place`.
+    pub(crate) fn cursor(&self, place: &Place) -> String {
+        let json = serde_json::to_vec(&(self.fingerprint, place)).expect("numbers and texts are always JSON");
+        URL_SAFE_NO_PAD.encode(json)
+    }
+
+    fn is_beyond(&self, place: &Place) -> bool {
+        self.after.as_ref().is_none_or(|after| self.compare(after, place).is_lt())
+    }
+
+    fn compare(&self, a: &Place, b: &Place) -> Ordering {
+        let keys = match (&a.0, &b.0) {
+            (Key::Number(a), Key::Number(b)) => a.cmp(b),
+            (Key::Text(a), Key::Text(b)) => a.cmp(b),
+            (Key::Missing, Key::Missing) => Ordering::Equal,
+            (Key::Missing, _) => return Ordering::Greater,
+            (_, Key::Missing) => return Ordering::Less,
+            // One list has one kind of key; a cursor with another kind still needs some place.
+            (Key::Number(_), Key::Text(_)) => Ordering::Less,
+            (Key::Text(_), Key::Number(_)) => Ordering::Greater,
+        };
+        let ascending = keys.then(a.1.cmp(&b.1));
+        match self.order {
+            Order::Asc => ascending,
+            Order::Desc => ascending.reverse(),
+        }
+    }
+}
+
+fn read(cursor: &str, expected: u64) -> Result<Place, InvalidCursor> {
+    if cursor.len() > MAX_CURSOR_BYTES {
+        return Err(InvalidCursor::Malformed);
+    }
+    let json = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| InvalidCursor::Malformed)?;
+    let (fingerprint, place): (u64, Place) =
+        serde_json::from_slice(&json).map_err(|_| InvalidCursor::Malformed)?;
+    if fingerprint == expected { Ok(place) } else { Err(InvalidCursor::OtherQuestion) }
+}
+
+/// FNV-1a: a cursor must mean the same on every node and after a restart, which the standard hashers do not promise.
+struct Fnv(u64);
+
+impl Hasher for Fnv {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+fn fingerprint(question: &impl Hash) -> u64 {
+    let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
+    question.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(keys: &[Option<i64>]) -> Vec<(Place, usize)> {
+        let place = |index: usize| Place::optional(keys[index], Uuid::from_u128(index as u128));
+        (0..keys.len()).map(|index| (place(index), index)).collect()
+    }
+
+    fn walk(order: Order, keys: &[Option<i64>]) -> Vec<usize> {
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let cut = Cut::new("all", order, Some(2), cursor.as_deref()).unwrap();
+            let page = cut.of_unsorted(rows(keys).into_iter());
+            seen.extend(page.items);
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => return seen,
+            }
+        }
+    }
+
+    #[test]
+    fn pages_show_every_row_once_and_rows_without_a_key_last() {
+        let keys = [Some(3), None, Some(1), Some(3), None, Some(2)];
+        assert_eq!(walk(Order::Asc, &keys), [2, 5, 0, 3, 1, 4]);
+        assert_eq!(walk(Order::Desc, &keys), [3, 0, 5, 2, 4, 1]);
+    }
+
+    #[test]
+    fn a_cursor_of_another_question_is_refused() {
+        let cut = Cut::new("blocked", Order::Desc, None, None).unwrap();
+        let cursor = cut.cursor(&Place(Key::Text("a".into()), Uuid::nil()));
+        let use_with = |question: &str, order| Cut::new(question, order, None, Some(&cursor)).map(drop);
+        assert_eq!(use_with("blocked", Order::Desc), Ok(()));
+        assert_eq!(use_with("done", Order::Desc), Err(InvalidCursor::OtherQuestion));
+        assert_eq!(use_with("blocked", Order::Asc), Err(InvalidCursor::OtherQuestion));
+        for cursor in ["", "x", "bm90IGpzb24", "W10"] {
+            assert_eq!(
+                Cut::new("blocked", Order::Desc, None, Some(cursor)).map(drop),
+                Err(InvalidCursor::Malformed)
+            );
+        }
+    }
+}

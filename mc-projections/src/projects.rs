@@ -1,0 +1,213 @@
+//! Which projects are there, and what may they spend?
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    ids::ProjectId,
+    money::Usd,
+    project::{Event, Profile},
+    recorded::{AnyEvent, Recorded},
+    values::{Name, Slug, Text},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    dollars::Dollars,
+    instant::Millis,
+    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    projection::Projection,
+};
+
+/// All projects, by identity and by slug.
+///
+/// ```
+/// use mc_domain::{project::{Event, Profile}, values::{Name, Slug}};
+/// use mc_projections::{projects::Projects, script::Script};
+///
+/// let mut script = Script::new();
+/// let profile = Profile::new(Name::new("OpenClaw")?);
+/// let slug = Slug::new("openclaw")?;
+/// let id = script.project(1, |at| Event::Created { slug, profile, at });
+///
+/// let projects: Projects = script.fold();
+/// assert_eq!(projects.named("openclaw"), Some(id));
+/// assert_eq!(projects.view(id).unwrap().name.as_str(), "OpenClaw");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Projects {
+    rows: BTreeMap<ProjectId, Row>,
+    by_slug: BTreeMap<Slug, ProjectId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Row {
+    slug: Slug,
+    profile: Profile,
+    created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
+    version: u64,
+}
+
+/// A project, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectView<'a> {
+    /// Its identity.
+    pub id: ProjectId,
+    /// What it is called in addresses.
+    pub slug: &'a Slug,
+    /// Its name.
+    pub name: &'a Name,
+    /// What it is for.
+    pub description: Option<&'a Text>,
+    /// What it may spend.
+    pub budgets: ProjectBudgets,
+    /// When it was created.
+    pub created_at: Millis,
+    /// When it last changed.
+    pub updated_at: Millis,
+    /// The version of its stream.
+    pub version: u64,
+}
+
+/// What a project may spend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectBudgets {
+    /// All its runs together in one UTC day; unlimited when absent.
+    pub daily_cap: Option<Dollars>,
+}
+
+impl Projects {
+    /// One project.
+    pub fn view(&self, id: ProjectId) -> Option<ProjectView<'_>> {
+        self.rows.get(&id).map(|row| row.view(id))
+    }
+
+    /// The project with this slug.
+    pub fn named(&self, slug: &str) -> Option<ProjectId> {
+        self.by_slug.get(&Slug::new(slug).ok()?).copied()
+    }
+
+    /// The project meant by a path or a parameter: an identity or a slug.
+    pub fn find(&self, id_or_slug: &str) -> Option<ProjectId> {
+        let by_id = id_or_slug.parse().ok().filter(|id| self.rows.contains_key(id));
+        by_id.or_else(|| self.named(id_or_slug))
+    }
+
+    /// What all runs of a project together may cost in one UTC day, where that is limited.
+    pub fn daily_cap(&self, id: ProjectId) -> Option<Usd> {
+        self.rows.get(&id)?.profile.daily_cap
+    }
+
+    /// All projects, newest first unless `order` says otherwise.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] when the cursor is not of this list.
+    pub fn list(
+        &self,
+        order: Option<Order>,
+        limit: Option<usize>,
+        cursor: Option<&str>,
+    ) -> Result<Page<ProjectView<'_>>, InvalidCursor> {
+        let cut = Cut::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
+        let place =
+            |id: ProjectId, row: &Row| Place(Key::Number(row.created_at.timestamp_micros()), id.uuid());
+        Ok(cut.of_unsorted(self.rows.iter().map(|(id, row)| (place(*id, row), row.view(*id)))))
+    }
+}
+
+impl Row {
+    fn view(&self, id: ProjectId) -> ProjectView<'_> {
+        ProjectView {
+            id,
+            slug: &self.slug,
+            name: &self.profile.name,
+            description: self.profile.description.as_ref(),
+            budgets: ProjectBudgets { daily_cap: self.profile.daily_cap.map(Dollars) },
+            created_at: Millis(self.created_at),
+            updated_at: Millis(self.updated_at),
+            version: self.version,
+        }
+    }
+}
+
+impl Projection for Projects {
+    const NAME: &'static str = "projects";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let AnyEvent::Project(fact) = &event.event else { return };
+        let Ok(id) = event.stream.aggregate_id.parse::<ProjectId>() else { return };
+        match fact {
+            Event::Created { slug, profile, at } => {
+                self.by_slug.insert(slug.clone(), id);
+                let row = Row {
+                    slug: slug.clone(),
+                    profile: profile.clone(),
+                    created_at: *at,
+                    updated_at: *at,
+                    version: event.version,
+                };
+                self.rows.insert(id, row);
+            }
+            Event::Edited { profile } => {
+                let Some(row) = self.rows.get_mut(&id) else { return };
+                row.profile = profile.clone();
+                row.updated_at = event.metadata.recorded_at;
+                row.version = event.version;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::script::Script;
+
+    fn create(script: &mut Script, number: u128, slug: &str) -> ProjectId {
+        let slug = Slug::new(slug).unwrap();
+        let profile = Profile::new(Name::new("OpenClaw").unwrap());
+        script.project(number, |at| Event::Created { slug, profile, at })
+    }
+
+    #[test]
+    fn a_project_is_answered_as_the_contract_says() {
+        let mut script = Script::new();
+        let id = create(&mut script, 1, "openclaw");
+        let daily_cap = Some(Usd::cents(1_250));
+        let profile = Profile { daily_cap, ..Profile::new(Name::new("OpenClaw").unwrap()) };
+        script.project(1, |_| Event::Edited { profile });
+        let projects: Projects = script.fold();
+        assert_eq!(
+            serde_json::to_value(projects.view(id)).unwrap(),
+            json!({
+                "id": "00000000-0000-0000-0000-000000000001",
+                "slug": "openclaw",
+                "name": "OpenClaw",
+                "description": null,
+                "budgets": { "dailyCap": 12.5 },
+                "createdAt": "2026-02-01T09:00:00.000Z",
+                "updatedAt": "2026-02-01T09:00:01.000Z",
+                "version": 2,
+            })
+        );
+    }
+
+    #[test]
+    fn a_project_is_found_by_identity_and_by_slug() {
+        let mut script = Script::new();
+        let (first, second) = (create(&mut script, 1, "openclaw"), create(&mut script, 2, "site-gpt"));
+        let projects: Projects = script.fold();
+        assert_eq!(projects.find("site-gpt"), Some(second));
+        assert_eq!(projects.find(&first.to_string()), Some(first));
+        assert_eq!(projects.find("nowhere"), None);
+        let page = projects.list(None, None, None).unwrap();
+        assert_eq!(page.items.iter().map(|project| project.id).collect::<Vec<_>>(), [second, first]);
+    }
+}

@@ -1,0 +1,181 @@
+//! What happened, in one English sentence.
+
+mod agent;
+mod task;
+
+use std::borrow::Cow;
+
+use mc_domain::{
+    actor::Actor,
+    ids::{AgentId, TaskId},
+    project,
+    recorded::{AnyEvent, Recorded},
+    reservation,
+};
+
+use crate::views::Views;
+
+/// The most characters of a reason or a message that a sentence quotes.
+const MAX_QUOTED_CHARS: usize = 140;
+
+/// What to call the task that an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// "the task": the reader looks at it.
+    Plain,
+    /// Its title: the reader looks at many.
+    Titled,
+}
+
+/// One sentence without a full stop that says what happened; the views give names to agents and tasks.
+///
+/// ```
+/// use mc_domain::{agent::{Event, Profile, Role}, values::Name};
+/// use mc_projections::{script::Script, summary::{Naming, sentence}};
+///
+/// let mut script = Script::new();
+/// let profile = Profile::new(Name::new("Scout")?, Role::Intern);
+/// let project = uuid::Uuid::from_u128(1).into();
+/// script.agent(1, |at| Event::Registered { project, profile, parent: None, purpose: None, at });
+/// assert_eq!(
+///     sentence(&script.events()[0], &script.views(), Naming::Titled),
+///     "Sofie registered Scout as an intern"
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String {
+    let names = Names { views, naming };
+    let actor = &event.metadata.actor;
+    let id = &event.stream.aggregate_id;
+    match &event.event {
+        AnyEvent::Task(fact) => task::sentence(fact, actor, &names.task_of(id), &names),
+        AnyEvent::Agent(fact) => agent::sentence(fact, actor, id.parse().ok(), &names),
+        AnyEvent::Project(fact) => project(fact, &names.actor(actor)),
+        AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
+    }
+}
+
+fn project(fact: &project::Event, who: &str) -> String {
+    match fact {
+        project::Event::Created { profile, .. } => format!("{who} created the project {}", profile.name),
+        project::Event::Edited { profile } => format!("{who} edited the project {}", profile.name),
+    }
+}
+
+fn reservation(fact: &reservation::Event, who: &str, key: &str) -> String {
+    let name = key.rsplit('/').next().unwrap_or(key);
+    match fact {
+        reservation::Event::Reserved { .. } => format!("{who} reserved the name {name}"),
+        reservation::Event::Released { .. } => format!("{who} gave up the name {name}"),
+    }
+}
+
+/// What to call those who act and what they act on.
+struct Names<'a> {
+    views: &'a Views,
+    naming: Naming,
+}
+
+impl Names<'_> {
+    fn actor(&self, actor: &Actor) -> String {
+        self.views.agents.actor(actor).name.into_owned()
+    }
+
+    fn agent(&self, id: AgentId) -> Cow<'_, str> {
+        self.views.agents.name_or_id(id)
+    }
+
+    /// "Scout", "Scout and Echo", "Scout, Echo and Nova".
+    fn agents<'i>(&self, ids: impl IntoIterator<Item = &'i AgentId>) -> String {
+        let mut names: Vec<_> = ids.into_iter().map(|id| self.agent(*id)).collect();
+        match names.pop() {
+            None => "nobody".to_owned(),
+            Some(last) if names.is_empty() => last.into_owned(),
+            Some(last) => format!("{} and {last}", names.join(", ")),
+        }
+    }
+
+    fn task_of(&self, id: &str) -> String {
+        match (self.naming, id.parse()) {
+            (Naming::Titled, Ok(id)) => self.titled(id),
+            (Naming::Plain, _) | (_, Err(_)) => "the task".to_owned(),
+        }
+    }
+
+    fn titled(&self, id: TaskId) -> String {
+        self.views.tasks.title(id).map_or_else(|| "a task".to_owned(), |title| format!("“{title}”"))
+    }
+}
+
+/// `: <text>` where there is one, its first line, cut where it is long.
+fn because(text: Option<&impl AsRef<str>>) -> String {
+    text.map_or_else(String::new, |text| format!(": {}", quoted(text.as_ref())))
+}
+
+fn quoted(text: &str) -> String {
+    let line = text.lines().next().unwrap_or_default().trim_end_matches('.');
+    match line.char_indices().nth(MAX_QUOTED_CHARS) {
+        Some((end, _)) => format!("{}…", line[..end].trim_end()),
+        None => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::{
+        agent::{self, PauseReason, Profile, Role},
+        task::Event,
+        values::{Name, Reason},
+    };
+
+    use super::*;
+    use crate::script::Script;
+
+    fn scout(script: &mut Script) -> AgentId {
+        let profile = Profile::new(Name::new("Scout").expect("a name"), Role::Intern);
+        let project = uuid::Uuid::from_u128(1).into();
+        script.agent(1, |at| agent::Event::Registered { project, profile, parent: None, purpose: None, at })
+    }
+
+    fn last(script: &Script) -> String {
+        sentence(&script.events()[script.events().len() - 1], &script.views(), Naming::Plain)
+    }
+
+    #[test]
+    fn agents_go_by_their_names() {
+        let mut script = Script::new();
+        let agent = scout(&mut script);
+        script.by(Actor::Agent(agent)).task(1, |at| Event::Claimed { agent, at });
+        assert_eq!(last(&script), "Scout claimed the task");
+    }
+
+    #[test]
+    fn feedback_is_quoted_with_its_review_cycle() {
+        let mut script = Script::new();
+        let holder = scout(&mut script);
+        let feedback = Reason::new("tighten the intro").unwrap();
+        let lease = uuid::Uuid::nil().into();
+        script.task(1, |at| Event::SentBack { feedback, review_cycle: 1, holder, lease, at });
+        assert_eq!(last(&script), "Sofie sent the task back: tighten the intro (review cycle 1)");
+    }
+
+    #[test]
+    fn what_an_agent_sets_off_is_not_told_as_its_will() {
+        let mut script = Script::new();
+        let agent = scout(&mut script);
+        let reason = PauseReason::Budget;
+        script.by(Actor::Agent(agent)).agent(1, |_| agent::Event::Paused { reason, note: None });
+        assert_eq!(last(&script), "Scout was paused for its budget");
+        script.agent(1, |_| agent::Event::Quarantined { note: None });
+        assert_eq!(last(&script), "Scout was quarantined");
+    }
+
+    #[test]
+    fn long_reasons_are_cut_at_a_character() {
+        let long = "ä".repeat(MAX_QUOTED_CHARS + 1);
+        assert_eq!(quoted(&long).chars().count(), MAX_QUOTED_CHARS + 1);
+        assert!(quoted(&long).ends_with('…'));
+        assert_eq!(quoted("first\nsecond"), "first");
+        assert_eq!(quoted("done."), "done");
+    }
+}

@@ -1,0 +1,80 @@
+//! What happened to a task, in one sentence.
+
+use mc_domain::{
+    actor::Actor,
+    task::{Artifact, Event, MessageKind, Status},
+    values::{Label, Text},
+};
+
+use super::{Names, because, quoted};
+
+pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_>) -> String {
+    let who = names.actor(actor);
+    match fact {
+        Event::Created { parent: None, .. } => format!("{who} created {task}"),
+        Event::Created { parent: Some(parent), .. } => {
+            format!("{who} created {task} as part of {}", names.titled(*parent))
+        }
+        Event::Edited { .. } => format!("{who} edited {task}"),
+        Event::Claimed { agent, .. } => format!("{} claimed {task}", names.agent(*agent)),
+        Event::Assigned { assignees, reason, .. } => {
+            format!("{who} assigned {task} to {}{}", names.agents(assignees), because(reason.as_ref()))
+        }
+        Event::AssigneesChanged { assignees, reason } => {
+            format!("{who} reassigned {task} to {}{}", names.agents(assignees), because(reason.as_ref()))
+        }
+        Event::ReturnedToInbox { reason, .. } => {
+            format!("{who} returned {task} to the inbox{}", because(reason.as_ref()))
+        }
+        Event::Started { holder, reason, .. } => {
+            let with = by_another(actor, *holder, names);
+            format!("{who} started work on {task}{with}{}", because(reason.as_ref()))
+        }
+        Event::Submitted { deliverable, .. } => {
+            format!("{who} submitted {task} for review{}", with(deliverable.as_ref()))
+        }
+        Event::SentBack { feedback, review_cycle, .. } => {
+            format!("{who} sent {task} back: {} (review cycle {review_cycle})", quoted(feedback.as_str()))
+        }
+        Event::ReturnedToReview { from: Status::Done, reason, .. } => {
+            format!("{who} reopened {task}{}", because(reason.as_ref()))
+        }
+        Event::ReturnedToReview { reason, .. } => {
+            format!("{who} returned {task} to review{}", because(reason.as_ref()))
+        }
+        Event::HeldForApproval { reason, .. } => {
+            format!("{who} held {task} for approval{}", because(reason.as_ref()))
+        }
+        Event::Blocked { reason, .. } => format!("{who} blocked {task}{}", because(Some(reason))),
+        Event::Failed { reason, .. } => format!("{who} gave {task} up as failed{}", because(reason.as_ref())),
+        Event::Completed { approved_by, note, .. } => {
+            format!("{} accepted {task} as done{}", names.actor(approved_by), because(note.as_ref()))
+        }
+        Event::Canceled { reason, .. } => format!("{who} canceled {task}{}", because(reason.as_ref())),
+        Event::MessagePosted { kind, author, content, artifacts, .. } => {
+            let said = message(*kind, task, content.as_ref(), artifacts.first().map(|first| &first.name));
+            format!("{} {said}", names.actor(author))
+        }
+    }
+}
+
+fn by_another(actor: &Actor, holder: mc_domain::ids::AgentId, names: &Names<'_>) -> String {
+    if actor.agent() == Some(holder) { String::new() } else { format!(" with {}", names.agent(holder)) }
+}
+
+fn with(artifact: Option<&Artifact>) -> String {
+    artifact.map_or_else(String::new, |artifact| format!(" with “{}”", artifact.name))
+}
+
+fn message(kind: MessageKind, task: &str, content: Option<&Text>, artifact: Option<&Label>) -> String {
+    let said = because(content);
+    match (kind, artifact) {
+        (MessageKind::Comment, _) => format!("commented on {task}{said}"),
+        (MessageKind::WorkPlan, _) => format!("posted a work plan for {task}{said}"),
+        (MessageKind::Progress, _) => format!("reported progress on {task}{said}"),
+        (MessageKind::Artifact, Some(name)) => format!("attached “{name}” to {task}{said}"),
+        (MessageKind::Artifact, None) => format!("posted a result for {task}{said}"),
+        (MessageKind::Review, _) => format!("reviewed {task}{said}"),
+        (MessageKind::System, _) => format!("left a note on {task}{said}"),
+    }
+}

@@ -1,0 +1,249 @@
+//! Which tasks are there, where do they stand, and who has them?
+
+mod query;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    actor::Actor,
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    recorded::{AnyEvent, Recorded},
+    task::{Details, Event, Status, WorkPlan},
+    values::{Reason, Title},
+};
+use serde::{Deserialize, Serialize};
+
+pub use query::{TaskQuery, TaskSort};
+pub use view::{ApprovalView, TaskView};
+
+use crate::{
+    messages::{artifacts_in, is_message},
+    projection::Projection,
+};
+
+/// All tasks, by identity and in order of creation by project and status.
+///
+/// ```
+/// use mc_domain::task::{Details, Event, Status, TaskType};
+/// use mc_projections::{script::Script, tasks::TaskQuery};
+///
+/// let mut script = Script::new();
+/// let project = uuid::Uuid::from_u128(1).into();
+/// let details = Details::titled("Research competitor pricing", TaskType::CustomerResearch)?;
+/// let creator = mc_domain::actor::Actor::Human(mc_domain::values::Name::new("Sofie")?);
+/// script.task(1, |at| Event::Created { project, details, parent: None, creator, at });
+///
+/// let views = script.views();
+/// let query = TaskQuery { search: Some("PRICING".into()), ..TaskQuery::default() };
+/// let page = views.tasks.list(&query, script.now(), &views.agents)?;
+/// assert_eq!(page.items[0].status, Status::Inbox);
+/// assert_eq!(page.next, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tasks {
+    rows: BTreeMap<TaskId, Row>,
+    by_status: BTreeMap<ProjectId, BTreeMap<Status, BTreeSet<Birth>>>,
+}
+
+/// When a task was created, in microseconds, and which it is: the order of the default list.
+type Birth = (i64, TaskId);
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) id: TaskId,
+    pub(crate) project: ProjectId,
+    pub(crate) details: Details,
+    parent: Option<TaskId>,
+    creator: Actor,
+    pub(crate) status: Status,
+    pub(crate) status_since: DateTime<Utc>,
+    /// Why it stands where it stands, when someone said so.
+    status_reason: Option<Reason>,
+    held_from: Option<Status>,
+    pub(crate) assignees: BTreeSet<AgentId>,
+    work_plan: Option<WorkPlan>,
+    hold: Option<Hold>,
+    approval: Option<Approval>,
+    review_cycles: u32,
+    message_count: u32,
+    artifact_count: u32,
+    created_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    updated_at: DateTime<Utc>,
+    pub(crate) version: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Hold {
+    holder: AgentId,
+    lease: LeaseId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Approval {
+    by: Actor,
+    note: Option<Reason>,
+    at: DateTime<Utc>,
+}
+
+impl Tasks {
+    /// The title of a task.
+    pub fn title(&self, id: TaskId) -> Option<&Title> {
+        self.rows.get(&id).map(|row| &row.details.title)
+    }
+
+    /// The project a task belongs to.
+    pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
+        self.rows.get(&id).map(|row| row.project)
+    }
+
+    /// How many tasks of a project, or of all, are in a status.
+    pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
+        self.sets(project).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()
+    }
+
+    /// The tasks of a project, or of all, that are in a status.
+    pub(crate) fn in_status(&self, project: Option<ProjectId>, status: Status) -> impl Iterator<Item = &Row> {
+        let births = self.sets(project).filter_map(move |sets| sets.get(&status)).flatten();
+        births.filter_map(|(_, id)| self.rows.get(id))
+    }
+
+    fn sets(&self, project: Option<ProjectId>) -> impl Iterator<Item = &BTreeMap<Status, BTreeSet<Birth>>> {
+        let wanted = move |id: &ProjectId| project.is_none_or(|project| project == *id);
+        self.by_status.iter().filter(move |(id, _)| wanted(id)).map(|(_, sets)| sets)
+    }
+
+    fn index(&mut self, row: &Row) {
+        self.set(row).insert(row.birth());
+    }
+
+    fn reindex(&mut self, id: TaskId, before: Status) {
+        let Some(row) = self.rows.get(&id).filter(|row| row.status != before) else { return };
+        let sets = self.by_status.entry(row.project).or_default();
+        sets.entry(before).or_default().remove(&row.birth());
+        sets.entry(row.status).or_default().insert(row.birth());
+    }
+
+    fn set(&mut self, row: &Row) -> &mut BTreeSet<Birth> {
+        self.by_status.entry(row.project).or_default().entry(row.status).or_default()
+    }
+}
+
+impl Projection for Tasks {
+    const NAME: &'static str = "tasks";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let AnyEvent::Task(fact) = &event.event else { return };
+        let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
+        if let Some(row) = Row::created(id, fact) {
+            self.index(&row);
+            self.rows.insert(id, row);
+        }
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        let before = row.status;
+        row.apply(fact, event.metadata.recorded_at);
+        row.version = event.version;
+        self.reindex(id, before);
+    }
+}
+
+impl Row {
+    fn created(id: TaskId, fact: &Event) -> Option<Self> {
+        let Event::Created { project, details, parent, creator, at } = fact else { return None };
+        Some(Self {
+            id,
+            project: *project,
+            details: details.clone(),
+            parent: *parent,
+            creator: creator.clone(),
+            status: Status::Inbox,
+            status_since: *at,
+            status_reason: None,
+            held_from: None,
+            assignees: BTreeSet::new(),
+            work_plan: None,
+            hold: None,
+            approval: None,
+            review_cycles: 0,
+            message_count: 0,
+            artifact_count: 0,
+            created_at: *at,
+            started_at: None,
+            updated_at: *at,
+            version: 0,
+        })
+    }
+
+    pub(crate) fn blocked_reason(&self) -> Option<&Reason> {
+        self.status_reason.as_ref().filter(|_| self.status == Status::Blocked)
+    }
+
+    fn birth(&self) -> Birth {
+        (self.created_at.timestamp_micros(), self.id)
+    }
+
+    fn apply(&mut self, fact: &Event, at: DateTime<Utc>) {
+        self.updated_at = at;
+        self.message_count = self.message_count.saturating_add(is_message(fact).into());
+        self.artifact_count = self.artifact_count.saturating_add(artifacts_in(fact));
+        if let Some(status) = fact.moves_to() {
+            self.leave_status();
+            self.status = status;
+            self.status_since = at;
+        }
+        self.take_in(fact);
+    }
+
+    /// What belongs to a status goes with it: the hold, the reason, the approval.
+    fn leave_status(&mut self) {
+        self.status_reason = None;
+        self.held_from = None;
+        self.hold = None;
+        self.approval = None;
+    }
+
+    fn take_in(&mut self, fact: &Event) {
+        match fact {
+            Event::Created { .. } | Event::Submitted { .. } | Event::MessagePosted { .. } => {}
+            Event::Edited { details } => self.details = details.clone(),
+            Event::Claimed { agent, .. } => self.assignees = BTreeSet::from([*agent]),
+            Event::Assigned { assignees, reason, .. } => {
+                self.assignees = assignees.clone();
+                self.status_reason = reason.clone();
+            }
+            Event::AssigneesChanged { assignees, .. } => self.assignees = assignees.clone(),
+            Event::ReturnedToInbox { reason, .. } => {
+                self.assignees.clear();
+                self.status_reason = reason.clone();
+            }
+            Event::Started { holder, lease, plan, reason, at, .. } => {
+                self.hold = Some(Hold { holder: *holder, lease: *lease });
+                self.work_plan = plan.clone().or(self.work_plan.take());
+                self.status_reason = reason.clone();
+                self.started_at.get_or_insert(*at);
+            }
+            Event::SentBack { feedback, review_cycle, holder, lease, .. } => {
+                self.hold = Some(Hold { holder: *holder, lease: *lease });
+                self.review_cycles = *review_cycle;
+                self.status_reason = Some(feedback.clone());
+            }
+            Event::ReturnedToReview { reason, .. }
+            | Event::Failed { reason, .. }
+            | Event::Canceled { reason, .. } => self.status_reason = reason.clone(),
+            Event::HeldForApproval { from, reason, .. } => {
+                self.held_from = Some(*from);
+                self.status_reason = reason.clone();
+            }
+            Event::Blocked { reason, .. } => self.status_reason = Some(reason.clone()),
+            Event::Completed { approved_by, note, at, .. } => {
+                self.approval = Some(Approval { by: approved_by.clone(), note: note.clone(), at: *at });
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! All views at one position of the log.
+
+use mc_domain::recorded::{AnyEvent, Recorded};
+
+use crate::{
+    activity::Activity, agents::Agents, messages::Threads, projection::Projection, projects::Projects,
+    tasks::Tasks, timeline::Timelines,
+};
+
+/// Every projection, folded up to the same event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Views {
+    position: u64,
+    /// What projects there are.
+    pub projects: Projects,
+    /// What agents there are and how they are.
+    pub agents: Agents,
+    /// What tasks there are and where they stand.
+    pub tasks: Tasks,
+    /// What was said in the threads of tasks.
+    pub threads: Threads,
+    /// What happened to tasks.
+    pub timelines: Timelines,
+    /// What happened lately.
+    pub activity: Activity,
+}
+
+impl Views {
+    /// The position of the last event they reflect, 0 before the first.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Takes in one more event.
+    pub fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        self.projects.apply(event);
+        self.agents.apply(event);
+        self.tasks.apply(event);
+        self.threads.apply(event);
+        self.timelines.apply(event);
+        self.activity.apply(event);
+        self.position = event.position;
+    }
+
+    /// Passes over an event that is none of this domain's.
+    pub(crate) fn pass(&mut self, position: u64) {
+        self.position = position;
+    }
+}

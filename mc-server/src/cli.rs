@@ -1,0 +1,161 @@
+//! The command line.
+
+mod logging;
+mod seed;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    ffi::OsString,
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::{
+    config::{self, LogOptions, SeedOptions, ServeOptions},
+    problem::Chain,
+    serve::{ServeError, serve},
+};
+
+/// An operation failed.
+const FAILED: u8 = 1;
+/// The command line is not understood.
+const WRONG_USAGE: u8 = 2;
+
+/// A control plane for AI agents: tasks, budgets and approvals, recorded in one log.
+///
+/// Without a command it serves.
+#[derive(Debug, Parser)]
+#[command(
+    name = "mission-control",
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "Run with --help for examples, the environment and exit statuses.",
+    after_long_help = AFTER_HELP
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the REST interface.
+    #[command(after_long_help = AFTER_HELP)]
+    Serve(ServeOptions),
+    /// Record an example squad of eleven agents and eight tasks, one in each column of the board.
+    ///
+    /// What is there already stays as it is, so seeding twice changes nothing. The server must not be running on the
+    /// same store; start it with --seed instead.
+    Seed(SeedOptions),
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  mission-control                                   Serve on http://127.0.0.1:3000, log in data/mission-control.db
+  mission-control serve --listen 127.0.0.1:8080     Serve on another port
+  mission-control serve --store memory:             Try things out; nothing is kept
+  mission-control serve --seed                      Begin with an example squad and its tasks
+  mission-control serve --operator Ada --log debug  Record as Ada, and say more
+  curl http://127.0.0.1:3000/health                 Ask whether it is well
+
+Environment:
+  Every option can come from the variable shown beside it; an option on the command line wins.
+  NO_COLOR turns colours off.
+
+Output:
+  The log goes to standard error, everything else to standard output.
+
+Exit status:
+  0  success
+  1  the operation failed; standard error says why and what to do
+  2  the command line is not understood";
+
+/// A command that failed: what happened, with its causes, and what to do about it.
+#[derive(Debug)]
+pub struct Failure {
+    error: Box<dyn std::error::Error + Send + Sync>,
+    advice: Option<String>,
+}
+
+impl Failure {
+    /// The failure of a command, with advice as a whole sentence.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>, advice: Option<String>) -> Self {
+        Self { error: error.into(), advice }
+    }
+}
+
+impl fmt::Display for Failure {
+    /// One line, whatever the causes say.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sentence = Chain(&*self.error).to_string().replace('\n', " ");
+        write!(f, "mission-control: {sentence}")?;
+        self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ". {advice}"))
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        let advice = error.advice();
+        Self::new(error, advice)
+    }
+}
+
+/// Runs the program with its arguments, the first of which is its name.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(usage) => return explain(&usage),
+    };
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    logging::start(command.log_options());
+    warn_of_unknown_variables();
+    match command.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // Nobody reads standard error: there is nobody left to tell.
+            let _ = writeln!(io::stderr(), "{failure}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Serve(options) => Ok(serve(&options)?),
+            Self::Seed(options) => seed::run(&options),
+        }
+    }
+
+    fn log_options(&self) -> &LogOptions {
+        match self {
+            Self::Serve(options) => &options.log,
+            Self::Seed(options) => &options.log,
+        }
+    }
+}
+
+/// Help and version go to standard output, where a closed pipe is no failure; the rest is wrong usage.
+fn explain(usage: &clap::Error) -> ExitCode {
+    let _ = usage.print();
+    if usage.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+}
+
+fn warn_of_unknown_variables() {
+    let environment = std::env::vars_os().map(|(name, _)| name);
+    let unknown = config::unknown_variables(&Cli::command(), environment);
+    if !unknown.is_empty() {
+        tracing::warn!(
+            "nothing reads {}; see mission-control --help for the variables there are",
+            unknown.join(", ")
+        );
+    }
+}

@@ -1,0 +1,195 @@
+//! What the server is told at its start: options of the command line, and the environment in their place.
+
+use std::{collections::BTreeSet, ffi::OsString, fmt, str::FromStr};
+
+use clap::{Args, Command, ValueEnum};
+use mc_domain::values::Name;
+use tracing_subscriber::EnvFilter;
+
+use crate::layers::{Host, InvalidHost};
+
+/// What every variable of ours begins with.
+const PREFIX: &str = "MC_";
+
+/// The options of the server.
+#[derive(Debug, Clone, Args)]
+pub struct ServeOptions {
+    /// Where to listen. Port 0 takes any free port.
+    ///
+    /// On another address than loopback everyone who reaches it may do everything: nothing is authenticated yet.
+    #[arg(long, env = "MC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
+    pub listen: Listen,
+
+    /// Where the log is kept.
+    #[command(flatten)]
+    pub store: StoreOptions,
+
+    /// Who operates it.
+    #[command(flatten)]
+    pub operator: OperatorOptions,
+
+    /// Record the example squad and its tasks first, where they are not there yet.
+    #[arg(long)]
+    pub seed: bool,
+
+    /// A further host name the server answers for, beside localhost; may be repeated, or separated by commas.
+    #[arg(long = "allowed-host", env = "MC_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
+    allowed_hosts: Vec<HostOrNone>,
+
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+impl ServeOptions {
+    /// The hosts the server answers for beside loopback.
+    pub fn allowed_hosts(&self) -> Vec<Host> {
+        self.allowed_hosts.iter().filter_map(|HostOrNone(host)| host.clone()).collect()
+    }
+}
+
+/// Where the log is kept; for every command that works on it.
+#[derive(Debug, Clone, Args)]
+pub struct StoreOptions {
+    /// Where the log is kept: sqlite:PATH, or memory: for one that ends with the process.
+    #[arg(
+        long,
+        env = "MC_STORE",
+        value_name = "URL",
+        default_value = "sqlite:data/mission-control.db",
+        value_parser = clap::builder::NonEmptyStringValueParser::new()
+    )]
+    pub store: String,
+}
+
+/// Who operates it; for every command that writes.
+#[derive(Debug, Clone, Args)]
+pub struct OperatorOptions {
+    /// The operator, in whose name a write is recorded that does not say who acts.
+    #[arg(long, env = "MC_OPERATOR", value_name = "NAME", default_value = "Sofie")]
+    pub operator: Name,
+}
+
+/// The options of `seed`.
+#[derive(Debug, Clone, Args)]
+pub struct SeedOptions {
+    /// Where the log is kept.
+    #[command(flatten)]
+    pub store: StoreOptions,
+
+    /// Who operates it.
+    #[command(flatten)]
+    pub operator: OperatorOptions,
+
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogOptions,
+}
+
+/// What is logged to standard error, and how.
+#[derive(Debug, Clone, Args)]
+pub struct LogOptions {
+    /// How much is logged: error, warn, info, debug or trace; also by module, such as info,mc_store=debug.
+    #[arg(long = "log", env = "MC_LOG", value_name = "FILTER", default_value = "info", value_parser = filter)]
+    pub filter: String,
+
+    /// How a line of the log looks.
+    #[arg(long = "log-format", env = "MC_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    pub format: LogFormat,
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// Where to listen: an address or a name, with a port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen(Box<str>);
+
+/// The text names no place to listen.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("give a host and a port, such as 127.0.0.1:3000, localhost:3000 or [::1]:3000")]
+pub struct InvalidListen;
+
+impl Listen {
+    /// As the socket wants it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Listen {
+    type Err = InvalidListen;
+
+    fn from_str(text: &str) -> Result<Self, InvalidListen> {
+        let (host, port) = text.rsplit_once(':').ok_or(InvalidListen)?;
+        let port_is_valid = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
+        // A host without brackets has no colon: the last part of a bare IPv6 address is not a port.
+        let host_is_valid = host.parse::<Host>().is_ok_and(|parsed| parsed.to_string().len() == host.len());
+        if port_is_valid && host_is_valid { Ok(Self(text.into())) } else { Err(InvalidListen) }
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A host, or the nothing that an empty variable holds.
+#[derive(Debug, Clone)]
+struct HostOrNone(Option<Host>);
+
+impl FromStr for HostOrNone {
+    type Err = InvalidHost;
+
+    fn from_str(text: &str) -> Result<Self, InvalidHost> {
+        match text.trim() {
+            "" => Ok(Self(None)),
+            host => host.parse().map(Some).map(Self),
+        }
+    }
+}
+
+fn filter(text: &str) -> Result<String, String> {
+    match text.parse::<EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("{error}; try info, or info,mc_store=debug")),
+    }
+}
+
+/// The variables of the environment that look like ours and are not read by any command: mistyped, most likely.
+pub fn unknown_variables(command: &Command, environment: impl IntoIterator<Item = OsString>) -> Vec<String> {
+    let known = known_variables(command);
+    let ours = environment.into_iter().filter_map(|name| name.into_string().ok());
+    let unknown: BTreeSet<_> =
+        ours.filter(|name| name.starts_with(PREFIX) && !known.contains(name)).collect();
+    unknown.into_iter().collect()
+}
+
+fn known_variables(command: &Command) -> BTreeSet<String> {
+    let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str().map(str::to_owned));
+    own.chain(command.get_subcommands().flat_map(known_variables)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_to_listen_have_a_host_and_a_port() {
+        for text in ["127.0.0.1:3000", "localhost:0", "[::1]:3000", "0.0.0.0:80", "mc.example:65535"] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
+        for text in
+            ["", "3000", ":3000", "localhost", "localhost:", "localhost:x", "::1:3000", "a:65536", "a:+1"]
+        {
+            assert_eq!(text.parse::<Listen>(), Err(InvalidListen), "{text}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! From what people write, a name, a slug or an id, to what is meant.
+
+use mc_domain::ids::{AgentId, ProjectId};
+use mc_projections::views::Views;
+
+use crate::problem::{FieldError, Kind, Problem};
+
+/// The slug of the project that is meant when none is named.
+pub const DEFAULT_PROJECT: &str = "openclaw";
+
+/// What was written means nothing, or more than one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotFound {
+    what: &'static str,
+    written: String,
+    ambiguous_in: Vec<String>,
+}
+
+impl NotFound {
+    fn nothing(what: &'static str, written: &str) -> Self {
+        Self { what, written: written.to_owned(), ambiguous_in: Vec::new() }
+    }
+
+    /// The problem when it was written in the path: `404`, or `409` when it could be several.
+    pub fn in_path(self) -> Problem {
+        match self.ambiguous_in.is_empty() {
+            true => Problem::not_found(self.what, self.written),
+            false => Problem::new(Kind::Conflict, self.ambiguity()),
+        }
+    }
+
+    /// The problem when it was written in a field of the body: `422`.
+    pub fn in_field(self, field: &str) -> Problem {
+        Problem::invalid_field(field, self.message())
+    }
+
+    /// The problem when it was written in a parameter of the query: `400`.
+    pub fn in_query(self, name: &str) -> Problem {
+        let message = self.message();
+        Problem::new(Kind::MalformedQuery, format!("The parameter {name} is of no use: {message}."))
+            .errors(vec![FieldError::of_parameter(name, message)])
+    }
+
+    fn message(&self) -> String {
+        match self.ambiguous_in.is_empty() {
+            true => format!("there is no {} {:?}", self.what, self.written),
+            false => self.ambiguity(),
+        }
+    }
+
+    fn ambiguity(&self) -> String {
+        let projects = self.ambiguous_in.join(", ");
+        format!(
+            "several projects have an {} {:?}: {projects}. Use its id, or name one with project=",
+            self.what, self.written
+        )
+    }
+}
+
+/// The project of that id or slug.
+///
+/// # Errors
+/// [`NotFound`]
+pub fn project(views: &Views, written: &str) -> Result<ProjectId, NotFound> {
+    views.projects.find(written).ok_or_else(|| NotFound::nothing("project", written))
+}
+
+/// The project that is named in the query, where one is.
+///
+/// # Errors
+/// `malformed-query` when there is no such project.
+pub fn scope(views: &Views, written: Option<&str>) -> Result<Option<ProjectId>, Problem> {
+    let found = written.map(|written| project(views, written)).transpose();
+    found.map_err(|unknown| unknown.in_query("project"))
+}
+
+/// The agent of that id, or of that name: in `scope` where one is given, else in the default project, else wherever
+/// there is only one.
+///
+/// # Errors
+/// [`NotFound`]
+pub fn agent(views: &Views, written: &str, scope: Option<ProjectId>) -> Result<AgentId, NotFound> {
+    let nothing = || NotFound::nothing("agent", written);
+    if let Some(id) = written.parse().ok().filter(|id| views.agents.name(*id).is_some()) {
+        return Ok(id);
+    }
+    if let Some(project) = scope {
+        return views.agents.named(project, written).ok_or_else(nothing);
+    }
+    let at_home = views.projects.named(DEFAULT_PROJECT).and_then(|home| views.agents.named(home, written));
+    let anywhere: Vec<_> = views.agents.named_anywhere(written).collect();
+    match (at_home, &anywhere[..]) {
+        (Some(id), _) => Ok(id),
+        (None, []) => Err(nothing()),
+        (None, [id]) => Ok(*id),
+        (None, several) => {
+            let projects = several.iter().filter_map(|id| views.agents.project_of(*id));
+            let slugs = projects.filter_map(|id| Some(views.projects.view(id)?.slug.to_string()));
+            Err(NotFound { ambiguous_in: slugs.collect(), ..nothing() })
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! What a refusal says over HTTP: every rule has its problem, by exhaustive matches, so a new rule asks for one.
+
+use mc_domain::{
+    agent,
+    ids::AgentId,
+    operation::Rejection,
+    project, reservation,
+    task::{self, Requirement},
+};
+use mc_projections::{runner::Stopped, views::Views};
+use serde_json::json;
+
+use crate::{
+    problem::{FieldError, Kind, Problem},
+    state::Refused,
+};
+
+/// The problem that answers a refused write; the views give names to those it is about.
+pub fn problem(refused: Refused, views: &Views) -> Problem {
+    match refused {
+        Refused::Request(problem) => problem,
+        Refused::Store(error) => error.into(),
+        Refused::Rule(Rejection::Project(rejection)) => of_project(&rejection),
+        Refused::Rule(Rejection::Agent(rejection)) => of_agent(&rejection),
+        Refused::Rule(Rejection::Task(rejection)) => of_task(&rejection, views),
+        Refused::Rule(Rejection::Reservation(rejection)) => of_reservation(&rejection, views),
+        Refused::Rule(Rejection::UnknownAgent(id)) => {
+            Problem::new(Kind::InvalidFields, format!("There is no agent {id}. GET /api/agents lists them."))
+                .errors(vec![FieldError::new("assigneeIds", format!("there is no agent {id}"))])
+        }
+        Refused::Rule(Rejection::UnknownParent) => {
+            Problem::invalid_field("parentTaskId", "there is no such task in the project")
+        }
+    }
+}
+
+/// The problem of views that no longer follow the log.
+pub fn stopped(stopped: &Stopped) -> Problem {
+    tracing::error!(error = %stopped, "the views no longer follow the log");
+    Problem::new(
+        Kind::StoreDamaged,
+        "The views cannot follow the log any further, so nothing is answered from them. GET /health says more; an \
+         operator has to verify the store.",
+    )
+}
+
+fn of_project(rejection: &project::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        project::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        project::Rejection::AlreadyExists => Problem::new(Kind::AlreadyExists, detail),
+        project::Rejection::OperatorOnly => Problem::new(Kind::Forbidden, detail),
+    }
+}
+
+fn of_agent(rejection: &agent::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        agent::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        agent::Rejection::IllegalStatus { allowed, .. } => {
+            let how = if allowed.is_empty() {
+                "It comes back by itself: it registers again or sends a heartbeat.".to_owned()
+            } else {
+                format!("Possible from there: {}.", listed(allowed))
+            };
+            Problem::new(Kind::IllegalTransition, format!("{detail} {how}")).allowed_transitions(allowed)
+        }
+        agent::Rejection::NotActive { name, status, .. } => {
+            let how = match status {
+                agent::Status::Offline => format!("Let {name} register or send a heartbeat first."),
+                _ => format!("Resume {name} first, or choose another agent."),
+            };
+            Problem::new(Kind::AgentNotActive, format!("{detail} {how}"))
+        }
+        agent::Rejection::OtherProject { .. } => {
+            Problem::new(Kind::RuleBroken, format!("{detail} An agent works on tasks of its own project."))
+                .errors(vec![FieldError::new("assigneeIds", rejection.to_string())])
+        }
+        agent::Rejection::TypeNotAccepted { .. } => Problem::new(
+            Kind::RuleBroken,
+            format!("{detail} An operator may assign it all the same by giving a reason."),
+        )
+        .errors(vec![FieldError::new("assigneeIds", rejection.to_string())]),
+        agent::Rejection::Busy { task, .. } => Problem::new(
+            Kind::Conflict,
+            format!("{detail} An agent holds one task at a time: let it finish, or reassign one of the two."),
+        )
+        .holder(json!({ "taskId": task })),
+        agent::Rejection::SelfPromotion { .. } => {
+            Problem::new(Kind::ApprovalRequired, format!("{detail} An operator has to change it."))
+        }
+        agent::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
+    }
+}
+
+fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        task::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        task::Rejection::AlreadyExists => Problem::new(Kind::AlreadyExists, detail),
+        task::Rejection::IllegalTransition { from, to, by, allowed } => {
+            let how = if allowed.is_empty() {
+                format!("From {from} it cannot be moved by {by}.")
+            } else {
+                format!("Possible from there: {}.", listed(allowed))
+            };
+            let message = format!("a task cannot go from {from} to {to} by {by}");
+            Problem::new(Kind::IllegalTransition, format!("{detail} {how}"))
+                .errors(vec![FieldError::new("toStatus", message)])
+                .allowed_transitions(allowed)
+        }
+        task::Rejection::NotAssignee => Problem::new(
+            Kind::Forbidden,
+            format!("{detail} Claim it first, or let an operator assign it."),
+        ),
+        task::Rejection::NotReviewer => Problem::new(
+            Kind::Forbidden,
+            format!("{detail} Work is judged by an agent that is not assigned to it, or by an operator."),
+        ),
+        task::Rejection::LeaseLost { current } => Problem::new(
+            Kind::Conflict,
+            "The lease is over: the task was taken from its holder meanwhile. Read the task before writing again.",
+        )
+        .holder(json!({ "leaseId": current })),
+        task::Rejection::Missing { to, what } => {
+            let errors = what.iter().map(|requirement| missing(*requirement)).collect();
+            let allowed = [*to];
+            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions(allowed)
+        }
+        task::Rejection::NoAssignee => {
+            Problem::new(Kind::RuleBroken, format!("{detail} Name one in assigneeIds."))
+                .errors(vec![FieldError::new("assigneeIds", "at least one is needed")])
+        }
+        task::Rejection::AlreadyClaimed { by } => {
+            let names = by.iter().map(|id| views.agents.name_or_id(*id)).collect::<Vec<_>>().join(", ");
+            let holders: Vec<_> = by.iter().map(|id| holder(*id, views)).collect();
+            Problem::new(Kind::AlreadyClaimed, format!("{names} has the task already. Claim another one."))
+                .holder(if let [only] = &holders[..] { only.clone() } else { json!(holders) })
+        }
+        task::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
+        task::Rejection::Closed { .. } => Problem::new(Kind::Conflict, detail),
+        task::Rejection::EmptyMessage => Problem::invalid_field("content", rejection.to_string()),
+        task::Rejection::TooManyArtifacts => Problem::invalid_field("artifacts", rejection.to_string()),
+    }
+}
+
+fn of_reservation(rejection: &reservation::Rejection, views: &Views) -> Problem {
+    match rejection {
+        reservation::Rejection::Taken { by: reservation::Holder::Project(id) } => {
+            Problem::new(Kind::AlreadyExists, format!("Project {id} has this slug already. Choose another."))
+                .holder(json!({ "projectId": id }))
+        }
+        reservation::Rejection::Taken { by: reservation::Holder::Agent(id) } => Problem::new(
+            Kind::AlreadyExists,
+            format!("Agent {id} of this project has that name already. Choose another."),
+        )
+        .holder(holder(*id, views)),
+        reservation::Rejection::NotHolder => Problem::new(Kind::Conflict, sentence(rejection)),
+    }
+}
+
+fn missing(requirement: Requirement) -> FieldError {
+    let field = match requirement {
+        Requirement::WorkPlan => "workPlan",
+        Requirement::Deliverable => "deliverable",
+        Requirement::ReviewChecklist => "reviewChecklist",
+        Requirement::Feedback => "reason",
+        Requirement::BlockedReason => "blockedReason",
+    };
+    FieldError::new(field, format!("{} is needed", requirement.as_str()))
+}
+
+fn holder(id: AgentId, views: &Views) -> serde_json::Value {
+    json!({ "agentId": id, "name": views.agents.name(id) })
+}
+
+fn listed<T: ToString>(values: &[T]) -> String {
+    values.iter().map(T::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A rejection as a sentence: upper case at its beginning, a full stop at its end.
+fn sentence(rejection: &impl std::error::Error) -> String {
+    let text = rejection.to_string();
+    let mut characters = text.chars();
+    let first = characters.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", characters.as_str())
+}

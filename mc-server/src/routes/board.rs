@@ -1,0 +1,97 @@
+//! `/api/board` and `/api/activity`: what operators look at first.
+
+use axum::{
+    Json,
+    extract::State,
+    http::Uri,
+    response::{IntoResponse, Response},
+};
+use mc_domain::{actor::Actor, values::Name};
+use mc_projections::{
+    activity::ActivityQuery,
+    board::{BoardQuery, board},
+};
+use serde::Deserialize;
+
+use super::{history_problem, listed};
+use crate::{
+    extract::{List, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// Which board is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WhichBoard {
+    project: Option<String>,
+    #[serde(default)]
+    all: bool,
+    limit: Option<usize>,
+}
+
+/// Which news are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WhichNews {
+    project: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: List<String>,
+    #[serde(default)]
+    actor: List<String>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/board`: the Kanban board of a project, or of all. `all=true` shows failed and canceled tasks too,
+/// `limit` is the most cards of one column.
+///
+/// Problems: `malformed-query`.
+pub async fn show(State(app): State<App>, Query(query): Query<WhichBoard>) -> Result<Response, Problem> {
+    let now = app.now();
+    app.answer(|views| {
+        let default = BoardQuery::default();
+        let query = BoardQuery {
+            project: lookup::scope(views, query.project.as_deref())?,
+            all_columns: query.all,
+            cards_per_column: query.limit.unwrap_or(default.cards_per_column),
+        };
+        Ok(Json(board(views, &query, now)).into_response())
+    })
+    .await
+}
+
+/// `GET /api/activity`: what happened, newest first. `type` takes names of events (`task.claimed`) or of what they
+/// happened to (`task`), `actor` names of agents, operators and workers.
+///
+/// Problems: `malformed-query`.
+pub async fn activity(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<WhichNews>,
+) -> Result<Response, Problem> {
+    let query = app
+        .read(|views| {
+            let project = lookup::scope(views, query.project.as_deref())?;
+            let actors = query.actor.0.iter().map(|actor| {
+                let named = Name::new(actor).ok();
+                match (lookup::agent(views, actor, project), named) {
+                    (Ok(agent), _) => Ok(vec![Actor::Agent(agent)]),
+                    (Err(_), Some(name)) => Ok(vec![Actor::Human(name.clone()), Actor::System(name)]),
+                    (Err(unknown), None) => Err(unknown.in_query("actor")),
+                }
+            });
+            let actor = actors.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+            Ok::<_, Problem>(ActivityQuery {
+                project,
+                kind: query.kind.0,
+                actor,
+                limit: query.limit,
+                cursor: query.cursor,
+            })
+        })
+        .await??;
+    let page = app.projected().activity(&query).await.map_err(history_problem)?;
+    app.answer(|_| listed(&uri, Ok(page))).await
+}

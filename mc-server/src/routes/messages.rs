@@ -1,0 +1,184 @@
+//! `/api/tasks/{task}/messages` and `/timeline`: what was said about a task, and what happened to it.
+
+use std::collections::BTreeSet;
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::{
+    actor::Actor,
+    ids::{LeaseId, MessageId, ProjectId, TaskId},
+    operation::post_message,
+    task::{Message, MessageKind, Task},
+    values::{Name, Text},
+};
+use mc_projections::{history::HistoryQuery, page::Order, views::Views};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    handed_in::Attached,
+    history_problem, listed,
+    tasks::{cast, project_of},
+};
+use crate::{
+    answer::Reply,
+    extract::{Body, IfMatch, Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// The most that one message may mention.
+const MAX_MENTIONS: usize = 50;
+
+/// Which part of a history is asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct History {
+    order: Option<Order>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A new message.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewMessage {
+    #[serde(default = "comment", rename = "type")]
+    kind: MessageKind,
+    content: Option<Text>,
+    #[serde(default)]
+    artifacts: Vec<Attached>,
+    #[serde(default)]
+    mentions: Vec<String>,
+    reply_to: Option<MessageId>,
+    agent_id: Option<String>,
+    lease_id: Option<LeaseId>,
+}
+
+fn comment() -> MessageKind {
+    MessageKind::Comment
+}
+
+/// `GET /api/tasks/{task}/timeline`: everything that happened to the task, oldest first.
+///
+/// Problems: `not-found`, `malformed-query`.
+pub async fn timeline(
+    State(app): State<App>,
+    uri: Uri,
+    Path(task): Path<TaskId>,
+    Query(query): Query<History>,
+) -> Result<Response, Problem> {
+    app.read(|views| project_of(views, task)).await??;
+    let page = app.projected().timeline(task, &query.into()).await.map_err(history_problem)?;
+    app.answer(|_| listed(&uri, Ok(page))).await
+}
+
+/// `GET /api/tasks/{task}/messages`: the thread of the task, oldest first.
+///
+/// Problems: `not-found`, `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Path(task): Path<TaskId>,
+    Query(query): Query<History>,
+) -> Result<Response, Problem> {
+    app.read(|views| project_of(views, task)).await??;
+    let page = app.projected().thread(task, &query.into()).await.map_err(history_problem)?;
+    app.answer(|_| listed(&uri, Ok(page))).await
+}
+
+/// `POST /api/tasks/{task}/messages`: something said in the thread. `@name` in the text mentions too.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `agent-not-active`, `rule-broken`, `conflict`,
+/// `precondition-failed`.
+pub async fn post(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<NewMessage>,
+) -> Result<Response, Problem> {
+    let new = body.value;
+    let operator = app.operator().clone();
+    let (project, mentions) = app
+        .read(|views| {
+            let project = project_of(views, id)?;
+            Ok::<_, Problem>((project, new.mentioned(views, project, &operator)?))
+        })
+        .await??;
+    let own = new.agent_id.as_deref().map(|agent| ("agentId", agent));
+    let actor = app.actor(body.actor, own, Some(project)).await?;
+    if let Some(answered) = new.reply_to {
+        app.message_exists(id, answered).await?;
+    }
+    let call = app.call(actor, body.keyed, condition);
+    let message = Message {
+        id: MessageId::new(Uuid::now_v7()),
+        kind: new.kind,
+        content: new.content,
+        artifacts: new.artifacts.into_iter().map(|artifact| artifact.0).collect(),
+        mentions,
+        reply_to: new.reply_to,
+        lease: new.lease_id,
+    };
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let cast = cast(unit, [], &call.moment.actor)?;
+        let decision = post_message(&task, message.clone(), &cast, &call.moment)?;
+        Ok((decision, Reply::Posted(id, message.id)))
+    })
+    .await
+}
+
+impl From<History> for HistoryQuery {
+    fn from(query: History) -> Self {
+        Self { order: query.order, limit: query.limit, cursor: query.cursor }
+    }
+}
+
+impl NewMessage {
+    /// Those who are named in `mentions`, which must exist, and those who are named in the text, where they do.
+    fn mentioned(
+        &self,
+        views: &Views,
+        project: ProjectId,
+        operator: &Name,
+    ) -> Result<BTreeSet<Actor>, Problem> {
+        if self.mentions.len() > MAX_MENTIONS {
+            return Err(Problem::invalid_field("mentions", format!("must be at most {MAX_MENTIONS}")));
+        }
+        let find = |name: &str| match name.eq_ignore_ascii_case(operator.as_str()) {
+            true => Ok(Actor::Human(operator.clone())),
+            false => lookup::agent(views, name, Some(project)).map(Actor::Agent),
+        };
+        let named = self.mentions.iter().enumerate().map(|(index, name)| {
+            find(name.trim_start_matches('@'))
+                .map_err(|unknown| unknown.in_field(&format!("mentions[{index}]")))
+        });
+        let text = self.content.as_ref().map_or("", |content| content.as_str());
+        let in_text = at_names(text).take(MAX_MENTIONS).filter_map(|name| find(name).ok());
+        named.chain(in_text.map(Ok)).collect()
+    }
+}
+
+/// The names after an `@` that begins a word.
+fn at_names(text: &str) -> impl Iterator<Item = &str> {
+    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+    text.match_indices('@').filter_map(move |(at, _)| {
+        let begins_a_word = !text[..at].chars().next_back().is_some_and(|c| of_name(c) || c == '.');
+        let rest = &text[at + 1..];
+        let name = &rest[..rest.find(|c| !of_name(c)).unwrap_or(rest.len())];
+        (begins_a_word && !name.is_empty()).then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_after_an_at_sign_are_found_and_addresses_are_not() {
+        let text = "@Scout, please ask @nova-2. Not me@example.com, not @ alone; (@Sofie)";
+        assert_eq!(at_names(text).collect::<Vec<_>>(), ["Scout", "nova-2", "Sofie"]);
+    }
+}

@@ -1,0 +1,140 @@
+//! `/api/projects`: the workspaces.
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::aggregate::Aggregate;
+use mc_domain::{
+    ids::ProjectId,
+    operation::{Decision, create_project},
+    project::{Command, Profile, Project},
+    reservation::{Key, Reservation},
+    values::{Name, Slug, Text},
+};
+use mc_projections::{dollars::Dollars, page::Order};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{given, listed, shown};
+use crate::{
+    answer::{Reply, Shown},
+    extract::{Body, IfMatch, IfNoneMatch, Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// How a list is cut.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListProjects {
+    order: Option<Order>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A new project.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewProject {
+    name: Name,
+    slug: Slug,
+    description: Option<Text>,
+    #[serde(default)]
+    budgets: ProjectBudgets,
+}
+
+/// What all runs of a project may cost.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProjectBudgets {
+    #[serde(default, deserialize_with = "given")]
+    daily_cap: Option<Option<Dollars>>,
+}
+
+/// What to change of a project.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ProjectChanges {
+    name: Option<Name>,
+    #[serde(default, deserialize_with = "given")]
+    description: Option<Option<Text>>,
+    #[serde(default)]
+    budgets: ProjectBudgets,
+}
+
+/// `GET /api/projects`: all projects, newest first.
+///
+/// Problems: `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListProjects>,
+) -> Result<Response, Problem> {
+    app.answer(|views| listed(&uri, views.projects.list(query.order, query.limit, query.cursor.as_deref())))
+        .await
+}
+
+/// `GET /api/projects/{project}`: one project, by id or slug.
+///
+/// Problems: `not-found`.
+pub async fn show(
+    State(app): State<App>,
+    Path(project): Path<String>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
+    shown(&app, condition, |views| Ok(Shown::Project(find(views)?))).await
+}
+
+/// `POST /api/projects`: a new project.
+///
+/// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`.
+pub async fn create(State(app): State<App>, body: Body<NewProject>) -> Result<Response, Problem> {
+    let NewProject { name, slug, description, budgets } = body.value;
+    let daily_cap = budgets.daily_cap.flatten().map(|cap| cap.0);
+    let profile = Profile { name, description, daily_cap };
+    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, IfMatch::Any);
+    let id = ProjectId::new(Uuid::now_v7());
+    app.write(&call, |unit| {
+        let name = unit.load::<Reservation>(&Key::project(&slug))?;
+        let project = unit.fresh::<Project>(id);
+        let decision = create_project(&project, &name, slug.clone(), profile.clone(), &call.moment)?;
+        Ok((decision, Reply::Created(Shown::Project(id))))
+    })
+    .await
+}
+
+/// `PATCH /api/projects/{project}`: its name, description and budgets. The slug never changes.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`, `forbidden`.
+pub async fn edit(
+    State(app): State<App>,
+    Path(project): Path<String>,
+    condition: IfMatch,
+    body: Body<ProjectChanges>,
+) -> Result<Response, Problem> {
+    let id = app.read(|views| lookup::project(views, &project)).await?.map_err(lookup::NotFound::in_path)?;
+    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let changes = body.value;
+    app.write(&call, |unit| {
+        let project = unit.load::<Project>(&id)?;
+        call.condition.check(project.version)?;
+        let Project::Present { profile, .. } = &*project else {
+            return Err(mc_domain::project::Rejection::NotFound.into());
+        };
+        let command = Command::Edit { profile: changes.applied_to(profile) };
+        let events = project.decide(command, &call.moment)?;
+        Ok((Decision::of(&project, Some(id), events), Reply::Changed(Shown::Project(id))))
+    })
+    .await
+}
+
+impl ProjectChanges {
+    fn applied_to(&self, profile: &Profile) -> Profile {
+        let daily_cap = self.budgets.daily_cap.map(|cap| cap.map(|cap| cap.0));
+        Profile {
+            name: self.name.clone().unwrap_or_else(|| profile.name.clone()),
+            description: self.description.clone().unwrap_or_else(|| profile.description.clone()),
+            daily_cap: daily_cap.unwrap_or(profile.daily_cap),
+        }
+    }
+}

@@ -1,0 +1,399 @@
+//! `/api/tasks`: the work.
+
+use std::collections::BTreeSet;
+
+use axum::{extract::State, http::Uri, response::Response};
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    actor::Actor,
+    agent::Agent,
+    aggregate::Aggregate,
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    operation::{
+        Cast, CreateTask, Decision, Entity, MoveTask, ReassignTask, claim_task, create_task, move_task,
+        reassign_task,
+    },
+    project::Project,
+    task::{Command, Details, Move, Priority, Status, Task, TaskType},
+    values::{Label, Reason, Text, Title},
+};
+use mc_projections::{
+    dollars::Dollars,
+    page::Order,
+    tasks::{TaskQuery, TaskSort},
+    views::Views,
+};
+use mc_store::{error::StoreError, repository::Unit};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{
+    given,
+    handed_in::{Deliverable, Plan, ReviewChecklist},
+    listed, shown,
+};
+use crate::{
+    answer::{Reply, Shown},
+    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// The most agents one task may be assigned to.
+const MAX_ASSIGNEES: usize = 20;
+/// The most labels one task may have.
+const MAX_LABELS: usize = 20;
+
+/// Which tasks are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListTasks {
+    project: Option<String>,
+    #[serde(default)]
+    status: List<Status>,
+    #[serde(default, rename = "type")]
+    kind: List<TaskType>,
+    #[serde(default)]
+    assignee: List<String>,
+    #[serde(default)]
+    priority: List<Priority>,
+    #[serde(default)]
+    label: List<Label>,
+    search: Option<String>,
+    overdue: Option<bool>,
+    sort_by: Option<TaskSort>,
+    order: Option<Order>,
+    limit: Option<usize>,
+    cursor: Option<String>,
+}
+
+/// A new task.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewTask {
+    #[serde(alias = "project")]
+    project_id: Option<String>,
+    title: Title,
+    description: Option<Text>,
+    #[serde(rename = "type")]
+    kind: TaskType,
+    #[serde(default)]
+    priority: Priority,
+    #[serde(default)]
+    assignee_ids: Vec<String>,
+    #[serde(default)]
+    reviewer_ids: Vec<String>,
+    #[serde(default)]
+    labels: BTreeSet<Label>,
+    estimated_cost: Option<Dollars>,
+    budget: Option<Dollars>,
+    due_at: Option<DateTime<Utc>>,
+    parent_task_id: Option<TaskId>,
+}
+
+/// What to change of a task; `null` takes an optional detail away.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaskChanges {
+    title: Option<Title>,
+    #[serde(default, deserialize_with = "given")]
+    description: Option<Option<Text>>,
+    #[serde(rename = "type")]
+    kind: Option<TaskType>,
+    priority: Option<Priority>,
+    assignee_ids: Option<Vec<String>>,
+    reviewer_ids: Option<Vec<String>>,
+    labels: Option<BTreeSet<Label>>,
+    #[serde(default, deserialize_with = "given")]
+    estimated_cost: Option<Option<Dollars>>,
+    budget: Option<Dollars>,
+    #[serde(default, deserialize_with = "given")]
+    due_at: Option<Option<DateTime<Utc>>>,
+    reason: Option<Reason>,
+}
+
+/// Who claims.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Claim {
+    agent_id: String,
+}
+
+/// A move to another status.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Transition {
+    to_status: Status,
+    reason: Option<Reason>,
+    blocked_reason: Option<Reason>,
+    work_plan: Option<Plan>,
+    deliverable: Option<Deliverable>,
+    review_checklist: Option<ReviewChecklist>,
+    assignee_ids: Option<Vec<String>>,
+    agent_id: Option<String>,
+    lease_id: Option<LeaseId>,
+}
+
+/// `GET /api/tasks`: tasks, newest first unless sorted.
+///
+/// Problems: `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListTasks>,
+) -> Result<Response, Problem> {
+    let now = app.now();
+    app.answer(|views| {
+        let query = query.resolved(views)?;
+        listed(&uri, views.tasks.list(&query, now, &views.agents))
+    })
+    .await
+}
+
+/// `GET /api/tasks/{task}`: one task.
+///
+/// Problems: `not-found`.
+pub async fn show(
+    State(app): State<App>,
+    Path(task): Path<TaskId>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    shown(&app, condition, |_| Ok(Shown::Task(task))).await
+}
+
+/// `POST /api/tasks`: a new task, in the inbox, or assigned when assignees are named.
+///
+/// Problems: `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
+pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Response, Problem> {
+    let new = body.value;
+    let (project, wish) = app.read(|views| new.resolved(views)).await??;
+    let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
+    let id = TaskId::new(Uuid::now_v7());
+    app.write(&call, |unit| {
+        let home = unit.load::<Project>(&project)?;
+        let parent = new.parent_task_id.map(|parent| unit.load::<Task>(&parent)).transpose()?;
+        let cast = cast(unit, wish.assignees.iter().chain(&wish.details.reviewers), &call.moment.actor)?;
+        let task = unit.fresh::<Task>(id);
+        let decision = create_task(&home, &task, parent.as_ref(), wish.clone(), &cast, &call.moment)?;
+        Ok((decision, Reply::Created(Shown::Task(id))))
+    })
+    .await
+}
+
+/// `PATCH /api/tasks/{task}`: its details, and with `assigneeIds` who has it.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `conflict`,
+/// `illegal-transition`, `precondition-failed`, `forbidden`.
+pub async fn edit(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<TaskChanges>,
+) -> Result<Response, Problem> {
+    let changes = body.value;
+    let (project, assignees, reviewers) = app
+        .read(|views| {
+            let project = project_of(views, id)?;
+            let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
+            let reviewers = agents(views, changes.reviewer_ids.as_deref(), project, "reviewerIds")?;
+            Ok::<_, Problem>((project, assignees, reviewers))
+        })
+        .await??;
+    check_labels(changes.labels.as_ref())?;
+    let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, condition);
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let details = changes.applied_to(&task.present()?.details, reviewers.clone());
+        let edited = task.decide(Command::Edit(details), &call.moment)?;
+        let mut decision = Decision::of(&task, Some(project), edited);
+        if let Some(assignees) = assignees.clone() {
+            let task = task.after_decision(&decision);
+            let cast = cast(unit, assignees.iter().chain(&concerned(&task)), &call.moment.actor)?;
+            let wish = ReassignTask { assignees, reason: changes.reason.clone() };
+            decision = decision.and(reassign_task(&task, wish, &cast, &call.moment)?);
+        }
+        Ok((decision, Reply::Changed(Shown::Task(id))))
+    })
+    .await
+}
+
+/// `POST /api/tasks/{task}/claim`: an agent takes a task from the inbox. The first one wins.
+///
+/// Problems: `not-found`, `invalid-fields`, `already-claimed`, `agent-not-active`, `rule-broken`,
+/// `illegal-transition`, `precondition-failed`.
+pub async fn claim(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Claim>,
+) -> Result<Response, Problem> {
+    let project = app.read(|views| project_of(views, id)).await??;
+    let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
+    let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
+    let call = app.call(actor, body.keyed, condition);
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let agent = unit.load::<Agent>(&claimer)?;
+        Ok((claim_task(&task, &agent, &call.moment)?, Reply::Changed(Shown::Task(id))))
+    })
+    .await
+}
+
+/// `POST /api/tasks/{task}/transition`: a move to another status, with what it needs.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `illegal-transition`, `forbidden`, `conflict`,
+/// `agent-not-active`, `rule-broken`, `precondition-failed`.
+pub async fn transition(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Transition>,
+) -> Result<Response, Problem> {
+    let Transition { assignee_ids, agent_id, .. } = &body.value;
+    let (project, assignees) = app
+        .read(|views| {
+            let project = project_of(views, id)?;
+            Ok::<_, Problem>((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
+        })
+        .await??;
+    let own = agent_id.as_deref().map(|agent| ("agentId", agent));
+    let actor = app.actor(body.actor, own, Some(project)).await?;
+    let call = app.call(actor, body.keyed, condition);
+    let wish = body.value.wish(assignees);
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let named = wish.assignees.iter().flatten();
+        let cast = cast(unit, named.chain(&concerned(&task)), &call.moment.actor)?;
+        Ok((move_task(&task, wish.clone(), &cast, &call.moment)?, Reply::Changed(Shown::Task(id))))
+    })
+    .await
+}
+
+impl ListTasks {
+    fn resolved(self, views: &Views) -> Result<TaskQuery, Problem> {
+        let project = lookup::scope(views, self.project.as_deref())?;
+        let assignee = self.assignee.0.iter().map(|agent| lookup::agent(views, agent, project));
+        let assignee = assignee.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query("assignee"))?;
+        Ok(TaskQuery {
+            project,
+            status: self.status.0,
+            kind: self.kind.0,
+            assignee,
+            priority: self.priority.0,
+            label: self.label.0,
+            search: self.search,
+            overdue: self.overdue,
+            sort: self.sort_by,
+            order: self.order,
+            limit: self.limit,
+            cursor: self.cursor,
+        })
+    }
+}
+
+impl NewTask {
+    fn resolved(&self, views: &Views) -> Result<(ProjectId, CreateTask), Problem> {
+        let project = self.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
+        let project = lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId"))?;
+        let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
+        let reviewers = agents(views, Some(&self.reviewer_ids), project, "reviewerIds")?;
+        check_labels(Some(&self.labels))?;
+        let details = Details {
+            description: self.description.clone(),
+            priority: self.priority,
+            labels: self.labels.clone(),
+            reviewers: reviewers.unwrap_or_default(),
+            estimated_cost: self.estimated_cost.map(|cost| cost.0),
+            budget: self.budget.map_or(self.kind.default_budget(), |budget| budget.0),
+            due_at: self.due_at,
+            ..Details::new(self.title.clone(), self.kind)
+        };
+        Ok((project, CreateTask { details, assignees: assignees.unwrap_or_default() }))
+    }
+}
+
+impl TaskChanges {
+    fn applied_to(&self, details: &Details, reviewers: Option<BTreeSet<AgentId>>) -> Details {
+        let estimated_cost = self.estimated_cost.map(|cost| cost.map(|cost| cost.0));
+        Details {
+            title: self.title.clone().unwrap_or_else(|| details.title.clone()),
+            description: self.description.clone().unwrap_or_else(|| details.description.clone()),
+            kind: self.kind.unwrap_or(details.kind),
+            priority: self.priority.unwrap_or(details.priority),
+            labels: self.labels.clone().unwrap_or_else(|| details.labels.clone()),
+            reviewers: reviewers.unwrap_or_else(|| details.reviewers.clone()),
+            estimated_cost: estimated_cost.unwrap_or(details.estimated_cost),
+            budget: self.budget.map_or(details.budget, |budget| budget.0),
+            due_at: self.due_at.unwrap_or(details.due_at),
+        }
+    }
+}
+
+impl Transition {
+    fn wish(self, assignees: Option<BTreeSet<AgentId>>) -> MoveTask {
+        let reason = match self.to_status {
+            Status::Blocked => self.blocked_reason.or(self.reason),
+            _ => self.reason.or(self.blocked_reason),
+        };
+        let to = Move {
+            reason,
+            plan: self.work_plan.map(|plan| plan.0),
+            deliverable: self.deliverable.map(|deliverable| deliverable.0),
+            checklist: self.review_checklist.map(|checklist| checklist.0),
+            lease: self.lease_id,
+            ..Move::to(self.to_status)
+        };
+        MoveTask { to, assignees, lease: LeaseId::new(Uuid::now_v7()) }
+    }
+}
+
+/// The project a task belongs to.
+pub(super) fn project_of(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
+    let view = views.tasks.view(task, &views.agents);
+    view.map(|task| task.project_id).ok_or_else(|| Problem::not_found("task", task))
+}
+
+fn agents(
+    views: &Views,
+    written: Option<&[String]>,
+    project: ProjectId,
+    field: &str,
+) -> Result<Option<BTreeSet<AgentId>>, Problem> {
+    let Some(written) = written else { return Ok(None) };
+    if written.len() > MAX_ASSIGNEES {
+        return Err(Problem::invalid_field(field, format!("must be at most {MAX_ASSIGNEES} agents")));
+    }
+    let found = written.iter().enumerate().map(|(index, agent)| {
+        lookup::agent(views, agent, Some(project))
+            .map_err(|unknown| unknown.in_field(&format!("{field}[{index}]")))
+    });
+    found.collect::<Result<_, _>>().map(Some)
+}
+
+fn check_labels(labels: Option<&BTreeSet<Label>>) -> Result<(), Problem> {
+    match labels {
+        Some(labels) if labels.len() > MAX_LABELS => {
+            Err(Problem::invalid_field("labels", format!("must be at most {MAX_LABELS}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Everyone a change of this task may have to ask: who is assigned and who holds it.
+fn concerned(task: &Entity<Task>) -> BTreeSet<AgentId> {
+    let Ok(present) = task.present() else { return BTreeSet::new() };
+    present.assignees.iter().copied().chain(present.hold().map(|hold| hold.holder)).collect()
+}
+
+/// The agents of these ids, and the one that acts.
+pub(super) fn cast<'a>(
+    unit: &mut Unit<'_>,
+    agents: impl IntoIterator<Item = &'a AgentId>,
+    actor: &Actor,
+) -> Result<Cast, StoreError> {
+    agents.into_iter().copied().chain(actor.agent()).map(|id| unit.load::<Agent>(&id)).collect()
+}

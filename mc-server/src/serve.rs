@@ -1,0 +1,279 @@
+//! The life of the server: listen, recover, answer, drain, close.
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    future::Future,
+    io::{self, Write},
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::serve::ListenerExt;
+use mc_store::{Store, error::StoreError, log::EventLog};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Listen, ServeOptions},
+    health::{Health, Phase},
+    layers::HostPolicy,
+    routes::{self, Gate},
+    seed::seed,
+    state::{App, Refused, system_clock},
+};
+
+/// How long requests in flight may take once the server has to end.
+pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the store may take to write what is queued and close.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Why the server could not start, or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Another program has the address.
+    #[error("{listen} is in use by another program")]
+    InUse {
+        /// The address.
+        listen: Listen,
+    },
+    /// The address cannot be had.
+    #[error("cannot listen on {listen}")]
+    Listen {
+        /// The address.
+        listen: Listen,
+        /// Why.
+        source: io::Error,
+    },
+    /// The store cannot be opened, or not be read.
+    #[error("cannot open the store")]
+    Store {
+        /// Its address.
+        url: String,
+        /// Why.
+        source: StoreError,
+    },
+    /// The example squad cannot be recorded.
+    #[error("cannot record the seed")]
+    Seed(#[source] Refused),
+    /// The operating system refused what a server needs.
+    #[error("cannot run the server")]
+    System(#[source] io::Error),
+}
+
+impl ServeError {
+    /// What to do about it, as a sentence.
+    pub fn advice(&self) -> Option<String> {
+        match self {
+            Self::InUse { .. } => {
+                Some("Choose another address with --listen, such as --listen 127.0.0.1:3001".to_owned())
+            }
+            Self::Listen { .. } => {
+                Some("Choose another address with --listen; ports below 1024 need privileges".to_owned())
+            }
+            Self::Store { url, source } => store_advice(url, source),
+            Self::Seed(_) | Self::System(_) => None,
+        }
+    }
+}
+
+/// What to do about a store that cannot be opened, as a sentence.
+pub(crate) fn store_advice(url: &str, error: &StoreError) -> Option<String> {
+    match error {
+        StoreError::Locked { .. } => {
+            Some("Stop the other server, or choose another store with --store".to_owned())
+        }
+        StoreError::NewerVersion { .. } => {
+            Some("Use the newer version of mission-control that wrote it".to_owned())
+        }
+        StoreError::NotALog { .. } => Some("Choose another file with --store".to_owned()),
+        StoreError::UnknownStore { .. } => {
+            Some("Give --store sqlite:<path>, or memory: to try things out".to_owned())
+        }
+        StoreError::Corrupt { .. } => Some("Restore it from a backup".to_owned()),
+        StoreError::Unavailable(_) => {
+            Some(format!("Check that {url} and its directory exist and can be written"))
+        }
+        _ => None,
+    }
+}
+
+/// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// [`ServeError`], before the first request is answered.
+pub fn serve(options: &ServeOptions) -> Result<(), ServeError> {
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(ServeError::System)?;
+    let served = runtime.block_on(async {
+        let signal = pin!(Signals::listen().map_err(ServeError::System)?.first());
+        serve_until(options, signal, |line| {
+            // Whoever started the server may have closed its standard output: no reason to end.
+            let _ = writeln!(io::stdout(), "{line}");
+        })
+        .await
+    });
+    // What is left is a store that does not close, or a recovery that was interrupted.
+    runtime.shutdown_background();
+    served
+}
+
+/// Serves until `end` completes; tells `announce` in one line when it is ready.
+///
+/// # Errors
+/// [`ServeError`], before the first request is answered.
+pub async fn serve_until(
+    options: &ServeOptions,
+    end: impl Future<Output = ()>,
+    announce: impl FnOnce(&str),
+) -> Result<(), ServeError> {
+    let mut end = pin!(end);
+    let listener = bind(&options.listen).await?;
+    let address = listener.local_addr().map_err(ServeError::System)?;
+    warn_of_exposure(address);
+
+    let (health, gate, shutdown) = (Health::starting(), Gate::default(), CancellationToken::new());
+    let hosts = HostPolicy::new(address.ip().is_loopback(), &options.allowed_hosts());
+    let service = routes::service(health.clone(), gate.clone(), hosts);
+    let server = tokio::spawn(
+        axum::serve(listener.tap_io(send_at_once), service)
+            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
+            .into_future(),
+    );
+
+    let log = tokio::select! {
+        recovered = recover(options, &health, &gate, &shutdown) => recovered?,
+        () = &mut end => return Ok(()),
+    };
+    health.reach(Phase::Ready);
+    announce(&greeting(address, &options.store.store));
+
+    end.as_mut().await;
+    tracing::info!("shutting down");
+    health.reach(Phase::Draining);
+    shutdown.cancel();
+    if tokio::time::timeout(DRAIN_DEADLINE, server).await.is_err() {
+        tracing::warn!("some requests did not end within {DRAIN_DEADLINE:?} and are cut off");
+    }
+    if tokio::time::timeout(CLOSE_DEADLINE, log.close()).await.is_err() {
+        tracing::error!("the store did not close within {CLOSE_DEADLINE:?}");
+    }
+    Ok(())
+}
+
+async fn bind(listen: &Listen) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(listen.as_str()).await.map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ServeError::InUse { listen: listen.clone() },
+        _ => ServeError::Listen { listen: listen.clone(), source },
+    })
+}
+
+/// Opens the store, reads what has to be read, and lets the requests in.
+async fn recover(
+    options: &ServeOptions,
+    health: &Health,
+    gate: &Gate,
+    shutdown: &CancellationToken,
+) -> Result<Arc<dyn EventLog>, ServeError> {
+    let failed = |source| ServeError::Store { url: options.store.store.clone(), source };
+    let url = options.store.store.clone();
+    let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
+    let log = opened.map_err(|panic| ServeError::System(io::Error::other(panic)))?.map_err(failed)?;
+    let recovered = App::recover(
+        Arc::clone(&log),
+        options.operator.operator.clone(),
+        system_clock(),
+        health.clone(),
+        shutdown.clone(),
+    )
+    .await;
+    let app = recovered.map_err(failed)?;
+    if options.seed {
+        let seeded = seed(&app).await.map_err(ServeError::Seed)?;
+        tracing::info!(agents = seeded.agents, tasks = seeded.tasks, events = seeded.events, "seeded");
+    }
+    gate.open(app);
+    Ok(log)
+}
+
+/// Answers are small: better sent at once than held back for more.
+fn send_at_once(stream: &mut tokio::net::TcpStream) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection stays with Nagle's algorithm");
+    }
+}
+
+fn warn_of_exposure(address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "listening on {address} WITHOUT AUTHENTICATION: everyone who reaches it may do everything. Use \
+             --listen 127.0.0.1:{port}, or put a proxy that authenticates in front of it",
+            port = address.port()
+        );
+    }
+}
+
+fn greeting(address: SocketAddr, store: &str) -> String {
+    // The address of every interface is none that a client can ask.
+    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { bracketed(address.ip()) };
+    let url = format!("http://{host}:{}", address.port());
+    format!("Mission Control listens on http://{address} (store {store}). Try: curl {url}/api/tasks")
+}
+
+fn bracketed(ip: IpAddr) -> String {
+    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
+}
+
+/// The signals that end the server.
+#[cfg(unix)]
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the first signal; a second one, from someone who will not wait, ends the process at once.
+    async fn first(mut self) {
+        self.next().await;
+        tokio::spawn(async move {
+            self.next().await;
+            tracing::warn!("ended by a second signal");
+            std::process::exit(1);
+        });
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// The signal that ends the server.
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self)
+    }
+
+    async fn first(self) {
+        if let Err(error) = tokio::signal::ctrl_c().await {
+            tracing::error!(%error, "Ctrl-C cannot be heard");
+            std::future::pending::<()>().await;
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! For services that live on cqrs-es: every aggregate of this domain as theirs, and any log as their repository.
+//!
+//! This is the only file that knows cqrs-es.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use cqrs_es::{CqrsFramework, persist::PersistedEventStore};
+//! use mc_domain::{actor::Actor, aggregate::Moment, project::{Command, Profile, Project}, values::{Name, Slug}};
+//! use mc_store::{log::EventLog, memory::MemoryLog, sourced::{Given, LogRepository, Sourced, circumstances}};
+//! use uuid::Uuid;
+//!
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+//! let store = PersistedEventStore::new_event_store(LogRepository::new(Arc::clone(&log)));
+//! let projects = CqrsFramework::<Sourced<Project>, _>::new(store, vec![], ());
+//!
+//! let moment = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let metadata = circumstances(&moment, Uuid::now_v7().into(), None);
+//! let command = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
+//! let id = Uuid::now_v7().to_string();
+//! projects.execute_with_metadata(&id, Given { command, moment }, metadata).await?;
+//! assert_eq!(log.head(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
+
+use cqrs_es::{
+    DomainEvent,
+    event_sink::EventSink,
+    persist::{
+        PersistedEventRepository, PersistenceError, ReplayFeed, ReplayStream, SerializedEvent,
+        SerializedSnapshot,
+    },
+};
+use mc_domain::{
+    aggregate::{Aggregate, Event, Moment},
+    ids::{CommandId, ProjectId},
+    recorded::{Metadata, StreamId},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{
+    error::StoreError,
+    log::{Append, Commit, EventLog, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
+    upcast,
+};
+
+/// The most events a replay reads ahead of its consumer.
+const REPLAY_EVENTS_AHEAD: usize = 256;
+
+/// An aggregate of this domain as one of cqrs-es: handling is deciding, applying is evolving.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sourced<A>(pub A);
+
+/// A command and the circumstances it is given in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given<C> {
+    /// What is asked.
+    pub command: C,
+    /// When and by whom.
+    pub moment: Moment,
+}
+
+/// An event of this domain as one of cqrs-es.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent, bound(deserialize = "E: DeserializeOwned"))]
+pub struct Fact<E>(pub E);
+
+impl<A: Aggregate> cqrs_es::Aggregate for Sourced<A> {
+    const TYPE: &'static str = A::TYPE;
+    type Command = Given<A::Command>;
+    type Event = Fact<A::Event>;
+    type Error = A::Rejection;
+    type Services = ();
+
+    async fn handle(
+        &mut self,
+        Given { command, moment }: Self::Command,
+        (): &Self::Services,
+        sink: &EventSink<Self>,
+    ) -> Result<(), Self::Error> {
+        for event in self.0.decide(command, &moment)? {
+            sink.write(Fact(event), self).await;
+        }
+        Ok(())
+    }
+
+    fn apply(&mut self, Fact(event): Self::Event) {
+        self.0 = std::mem::take(&mut self.0).evolve(&event);
+    }
+}
+
+impl<E: Event> DomainEvent for Fact<E> {
+    fn event_type(&self) -> String {
+        self.0.name().to_owned()
+    }
+
+    fn event_version(&self) -> String {
+        self.0.version().to_string()
+    }
+}
+
+/// The metadata a command must be executed with, for the log to record its circumstances.
+pub fn circumstances(
+    moment: &Moment,
+    command_id: CommandId,
+    project: Option<ProjectId>,
+) -> HashMap<String, String> {
+    flat(&Metadata {
+        event_id: Uuid::nil().into(),
+        recorded_at: moment.now,
+        actor: moment.actor.clone(),
+        project,
+        command_id,
+        idempotency_key: None,
+    })
+}
+
+/// A log as the repository of cqrs-es, to be used with `PersistedEventStore::new_event_store`.
+///
+/// Every command is to be executed with the metadata of [`circumstances`]. Snapshots are refused: folding a stream is
+/// cheap, and theirs would have to be kept beside the log.
+#[derive(Clone)]
+pub struct LogRepository(Arc<dyn EventLog>);
+
+impl LogRepository {
+    /// The repository over `log`.
+    pub fn new(log: Arc<dyn EventLog>) -> Self {
+        Self(log)
+    }
+}
+
+impl PersistedEventRepository for LogRepository {
+    async fn get_events<A: cqrs_es::Aggregate>(
+        &self,
+        aggregate_id: &str,
+    ) -> Result<Vec<SerializedEvent>, PersistenceError> {
+        self.get_last_events::<A>(aggregate_id, 0).await
+    }
+
+    async fn get_last_events<A: cqrs_es::Aggregate>(
+        &self,
+        aggregate_id: &str,
+        last_sequence: usize,
+    ) -> Result<Vec<SerializedEvent>, PersistenceError> {
+        let stream = stream::<A>(aggregate_id);
+        let mut events = Vec::new();
+        loop {
+            let after = (last_sequence + events.len()) as u64;
+            let page = self.0.read_stream(&stream, after, MAX_PAGE_EVENTS).await.map_err(failed)?;
+            for stored in &page {
+                events.push(serialized(stored)?);
+            }
+            if page.len() < MAX_PAGE_EVENTS {
+                return Ok(events);
+            }
+        }
+    }
+
+    async fn get_snapshot<A: cqrs_es::Aggregate>(
+        &self,
+        _: &str,
+    ) -> Result<Option<SerializedSnapshot>, PersistenceError> {
+        Ok(None)
+    }
+
+    async fn persist<A: cqrs_es::Aggregate>(
+        &self,
+        events: &[SerializedEvent],
+        snapshot: Option<(String, Value, usize)>,
+    ) -> Result<(), PersistenceError> {
+        if snapshot.is_some() {
+            return Err(PersistenceError::UnknownError("the log keeps no snapshots".into()));
+        }
+        let Some(first) = events.first() else { return Ok(()) };
+        let append = Append {
+            stream: stream::<A>(&first.aggregate_id),
+            expected: first.sequence.saturating_sub(1) as u64,
+            events: events.iter().map(new_event).collect::<Result<_, _>>()?,
+        };
+        let commit = Commit { appends: vec![append], ..Commit::default() };
+        self.0.append(commit).await.map(|_| ()).map_err(failed)
+    }
+
+    async fn stream_events<A: cqrs_es::Aggregate>(
+        &self,
+        aggregate_id: &str,
+    ) -> Result<ReplayStream, PersistenceError> {
+        let events = self.get_events::<A>(aggregate_id).await?;
+        let (mut feed, replay) = ReplayStream::new(events.len().max(1));
+        for event in events {
+            feed.push(Ok(event)).await?;
+        }
+        Ok(replay)
+    }
+
+    async fn stream_all_events<A: cqrs_es::Aggregate>(&self) -> Result<ReplayStream, PersistenceError> {
+        let (mut feed, replay) = ReplayStream::new(REPLAY_EVENTS_AHEAD);
+        let log = Arc::clone(&self.0);
+        tokio::spawn(async move {
+            if let Err(error) = feed_all(&*log, A::TYPE, &mut feed).await {
+                // Nobody is told when the consumer itself has gone.
+                let _ = feed.push(Err(error)).await;
+            }
+        });
+        Ok(replay)
+    }
+}
+
+/// Feeds every event of one aggregate type that is in the log now.
+async fn feed_all(
+    log: &dyn EventLog,
+    aggregate_type: &str,
+    feed: &mut ReplayFeed,
+) -> Result<(), PersistenceError> {
+    let mut after = 0;
+    loop {
+        let page = log.read_all(after, MAX_PAGE_EVENTS).await.map_err(failed)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.position;
+        for stored in page.iter().filter(|stored| stored.stream.aggregate_type == aggregate_type) {
+            feed.push(Ok(serialized(stored)?)).await?;
+        }
+    }
+}
+
+fn stream<A: cqrs_es::Aggregate>(aggregate_id: &str) -> StreamId {
+    StreamId { aggregate_type: Cow::Borrowed(A::TYPE), aggregate_id: aggregate_id.to_owned() }
+}
+
+fn serialized(stored: &StoredEvent) -> Result<SerializedEvent, PersistenceError> {
+    let payload = upcast::current(&stored.event_type, stored.event_version, &stored.payload);
+    Ok(SerializedEvent {
+        aggregate_id: stored.stream.aggregate_id.clone(),
+        sequence: usize::try_from(stored.version)
+            .map_err(|error| PersistenceError::UnknownError(error.into()))?,
+        aggregate_type: stored.stream.aggregate_type.clone().into_owned(),
+        event_type: stored.event_type.clone().into_owned(),
+        event_version: stored.event_version.to_string(),
+        payload: serde_json::from_str(&payload)?,
+        metadata: serde_json::to_value(flat(&stored.metadata))?,
+    })
+}
+
+fn new_event(event: &SerializedEvent) -> Result<NewEvent, PersistenceError> {
+    let event_version = event.event_version.parse();
+    Ok(NewEvent {
+        event_type: Cow::Owned(event.event_type.clone()),
+        event_version: event_version.map_err(|error| PersistenceError::UnknownError(Box::new(error)))?,
+        payload: event.payload.to_string(),
+        metadata: metadata(&event.metadata)?,
+    })
+}
+
+/// The metadata as cqrs-es has it: everything is a string, what is no string its JSON.
+fn flat(metadata: &Metadata) -> HashMap<String, String> {
+    let json = serde_json::to_value(metadata).expect("metadata has string keys only, so it is always JSON");
+    let fields = json.as_object().expect("a struct with fields is a JSON object");
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    fields.iter().map(|(name, value)| (name.clone(), text(value))).collect()
+}
+
+/// The inverse of [`flat`], for a new event.
+fn metadata(flat: &Value) -> Result<Metadata, PersistenceError> {
+    let mut fields = Map::new();
+    for (name, value) in flat.as_object().into_iter().flatten() {
+        let value = match (name.as_str(), value.as_str()) {
+            ("actor", Some(json)) => serde_json::from_str(json)?,
+            _ => value.clone(),
+        };
+        fields.insert(name.clone(), value);
+    }
+    // cqrs-es has one metadata for all events of a command.
+    fields.insert("eventId".to_owned(), Value::String(Uuid::now_v7().to_string()));
+    Ok(serde_json::from_value(Value::Object(fields))?)
+}
+
+fn failed(error: StoreError) -> PersistenceError {
+    match error {
+        StoreError::Conflict { .. } => PersistenceError::OptimisticLockError,
+        StoreError::Unavailable(_) | StoreError::Locked { .. } => {
+            PersistenceError::ConnectionError(error.into())
+        }
+        StoreError::Corrupt { .. } => PersistenceError::DeserializationError(error.into()),
+        _ => PersistenceError::UnknownError(error.into()),
+    }
+}

@@ -25,12 +25,17 @@
 pub mod actor;
 pub mod agent;
 pub mod aggregate;
+pub mod alert;
+pub mod approval;
+pub mod budget;
 pub mod ids;
 pub mod money;
 pub mod operation;
+pub mod process;
 pub mod project;
 pub mod recorded;
 pub mod reservation;
+pub mod run;
 #[cfg(test)]
 pub(crate) mod spec;
 pub mod task;

@@ -73,6 +73,12 @@ impl Usd {
         Self((self.0 + other.0).min(Self::MAX.0))
     }
 
+    /// Half of it, to the micro-dollar below.
+    #[must_use]
+    pub const fn half(self) -> Self {
+        Self(self.0 / 2)
+    }
+
     /// The difference, at least zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {

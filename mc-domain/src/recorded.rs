@@ -10,9 +10,13 @@ use crate::{
     actor::Actor,
     agent::{self, Agent},
     aggregate::{Aggregate, Event},
+    alert::{self, Alert},
+    approval::{self, Approval},
+    budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
     project::{self, Project},
     reservation::{self, Reservation},
+    run::{self, Run},
     task::{self, Task},
 };
 
@@ -158,6 +162,14 @@ any_event! {
     Agent(agent),
     /// Of a task.
     Task(task),
+    /// Of an approval.
+    Approval(approval),
     /// Of a reserved name.
     Reservation(reservation),
+    /// Of an alert.
+    Alert(alert),
+    /// Of a budget.
+    Budget(budget),
+    /// Of a run.
+    Run(run),
 }

@@ -141,6 +141,10 @@ text!(
     Text, 10000, Many
 );
 text!(
+    /// The beginning of what went into a tool or came out of it: 1 to 4,000 characters, lines allowed.
+    Preview, 4000, Many
+);
+text!(
     /// A web address or a path of an artifact: one line, 1 to 2,000 characters.
     Location, 2000, One
 );
@@ -215,7 +219,7 @@ macro_rules! words {
         impl TryFrom<std::borrow::Cow<'_, str>> for $name {
             type Error = $crate::values::InvalidText;
 
-            fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, Self::Error> {
+            fn try_from(text: std::borrow::Cow<'_, str>) -> Result<Self, $crate::values::InvalidText> {
                 text.parse()
             }
         }

@@ -8,15 +8,19 @@ use mc_domain::{
     actor::Actor,
     agent::{self, Agent, Corrections, Heartbeat, PauseReason, Profile, Role, Work},
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
+    budget::Budget,
+    ids::{AgentId, LeaseId, MessageId, ProjectId, RunId, TaskId},
+    money::Usd,
     operation::{
-        Cast, CorrectAgent, CreateTask, Decision, Entity, MoveTask, ReassignTask, RegisterAgent, Rejection,
-        change_profile, claim_task, correct_agent, create_project, create_task, heartbeat, move_task,
-        post_message, quarantine_agent, reassign_task, register_agent, restart_agent, sign_off_agent,
+        Cast, CompleteRun, CorrectAgent, CreateTask, Decision, Entity, Load, MoveTask, ReassignTask,
+        RegisterAgent, Rejection, StartRun, change_profile, claim_task, complete_run, correct_agent,
+        create_project, create_task, heartbeat, move_task, post_message, quarantine_agent, reassign_task,
+        record_tool_call, register_agent, restart_agent, sign_off_agent, start_run, time_out_run, with_cast,
     },
     project::{self, Project},
-    recorded::{AnyEvent, StreamId},
+    recorded::{AnyEvent, StreamId, Streamed},
     reservation::{Key, Reservation},
+    run::{Bill, Outcome, Run, ToolCall, ToolStatus},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind,
         Move, Status, Task, TaskType, WorkPlan,
@@ -92,6 +96,10 @@ enum Ask {
     SignOff { agent: usize },
     Restart { agent: usize },
     Correct { agent: usize, status: Option<agent::Status>, streak: Option<u32>, clear_task: bool },
+    StartRun { agent: usize, task: Option<usize>, cents: Option<u32> },
+    EndRun { run: usize, outcome: Outcome, cents: Option<u32> },
+    UseTool { run: usize, fails: bool },
+    TimeOut { run: usize },
 }
 
 /// Which lease a move names.
@@ -135,6 +143,20 @@ fn asks() -> impl Strategy<Value = Ask> {
         1 => (agent, option::of(select(agent::Status::ALL)), option::of(0..7_u32), any::<bool>()).prop_map(
             |(agent, status, streak, clear_task)| Ask::Correct { agent, status, streak, clear_task }
         ),
+        30 => runs(),
+    ]
+}
+
+/// Mostly of one agent and one task, or few runs would start; by day's end it has spent its budget.
+fn runs() -> impl Strategy<Value = Ask> {
+    let (task, agent) = (option::weighted(0.8, 0..2_usize), 0..2_usize);
+    let cents = || option::of(0..90_u32);
+    prop_oneof![
+        4 => (agent, task, cents()).prop_map(|(agent, task, cents)| Ask::StartRun { agent, task, cents }),
+        2 => (any::<usize>(), select(Outcome::ALL), cents())
+            .prop_map(|(run, outcome, cents)| Ask::EndRun { run, outcome, cents }),
+        2 => (any::<usize>(), any::<bool>()).prop_map(|(run, fails)| Ask::UseTool { run, fails }),
+        1 => any::<usize>().prop_map(|run| Ask::TimeOut { run }),
     ]
 }
 
@@ -244,7 +266,11 @@ impl World {
     }
 
     fn decide(&self, ask: &Ask, who: Who) -> Result<Decision, Rejection> {
-        let (cast, moment) = (self.everyone(), self.moment(who));
+        with_cast(&mut Recorded(self), self.everyone(), |cast| self.decide_with(ask, who, cast))
+    }
+
+    fn decide_with(&self, ask: &Ask, who: Who, cast: &Cast) -> Result<Decision, Rejection> {
+        let moment = self.moment(who);
         let ids = |numbers: &BTreeSet<usize>| numbers.iter().copied().map(agent_id).collect::<BTreeSet<_>>();
         let on_agent = |number: usize| {
             let agent = self.agent(number);
@@ -262,19 +288,19 @@ impl World {
                 let kind = if *limited { TaskType::Docs } else { TaskType::CustomerResearch };
                 let details = Details::titled("Research", kind).unwrap();
                 let wish = CreateTask { details, assignees: ids(assignees) };
-                create_task(&self.project(*project), &self.task(*task), None, wish, &cast, &moment)
+                create_task(&self.project(*project), &self.task(*task), None, wish, cast, &moment)
             }
             Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), &moment),
             Ask::Move { task, to, assignees, equipped, lease } => {
                 let task = self.task(*task);
                 let to = Move { lease: self.named(&task, *lease), ..a_move(*to, *equipped) };
                 let wish = MoveTask { to, assignees: assignees.as_ref().map(ids), lease: id(4, self.leases) };
-                move_task(&task, wish, &cast, &moment)
+                move_task(&task, wish, cast, &moment)
             }
             Ask::Reassign { task, assignees, reason: given } => {
                 let wish =
                     ReassignTask { assignees: ids(assignees), reason: given.then(|| reason("someone else")) };
-                reassign_task(&self.task(*task), wish, &cast, &moment)
+                reassign_task(&self.task(*task), wish, cast, &moment)
             }
             Ask::Edit { task, reviewers } => {
                 let task = self.task(*task);
@@ -286,7 +312,7 @@ impl World {
                 Ok(Decision::of(&task, task.present().ok().map(|task| task.project), events))
             }
             Ask::Post { task, kind, handed_in } => {
-                post_message(&self.task(*task), a_message(*kind, *handed_in), &cast, &moment)
+                post_message(&self.task(*task), a_message(*kind, *handed_in), cast, &moment)
             }
             Ask::Register { agent, role } => {
                 let (name, project, _) = AGENTS[*agent];
@@ -304,12 +330,12 @@ impl World {
                 let wanted = Profile { name: Name::new(NAMES[*to]).unwrap(), ..current.clone() };
                 let old = self.name(Key::agent(project, &current.name));
                 let new = self.name(Key::agent(project, &wanted.name));
-                change_profile(project, &agent, Some((&old, &new)), wanted, &moment)
+                change_profile(project, &agent, Some((&old, &new)), wanted, cast, &moment)
             }
             Ask::Heartbeat { agent, error, .. } => {
                 let (agent, task) = on_agent(*agent);
                 let beat = Heartbeat { session_key: None, error: error.then(|| reason("timeout")) };
-                heartbeat(&agent, task.as_ref(), beat, &moment)
+                heartbeat(&agent, task.as_ref(), beat, cast, &moment)
             }
             Ask::Pause { agent, reason } => {
                 aggregate(*agent, agent::Command::Pause { reason: *reason, note: None })
@@ -318,22 +344,65 @@ impl World {
             Ask::Drain { agent } => aggregate(*agent, agent::Command::Drain { note: None }),
             Ask::Quarantine { agent } => {
                 let (agent, task) = on_agent(*agent);
-                quarantine_agent(&agent, task.as_ref(), None, &moment)
+                quarantine_agent(&agent, task.as_ref(), None, cast, &moment)
             }
             Ask::SignOff { agent } => {
                 let (agent, task) = on_agent(*agent);
-                sign_off_agent(&agent, task.as_ref(), None, &moment)
+                sign_off_agent(&agent, task.as_ref(), None, cast, &moment)
             }
             Ask::Restart { agent } => {
                 let (agent, task) = on_agent(*agent);
-                restart_agent(&agent, task.as_ref(), None, &moment)
+                restart_agent(&agent, task.as_ref(), None, cast, &moment)
             }
             Ask::Correct { agent, status, streak, clear_task } => {
                 let (agent, task) = on_agent(*agent);
                 let corrections = Corrections { status: *status, error_streak: *streak, today_spend: None };
                 let wish = CorrectAgent { corrections, clear_task: *clear_task };
-                correct_agent(&agent, task.as_ref(), wish, &moment)
+                correct_agent(&agent, task.as_ref(), wish, cast, &moment)
             }
+            Ask::StartRun { agent, task, cents } => {
+                let wish = StartRun {
+                    task: task.map(task_id),
+                    model: Label::new("a-model").unwrap(),
+                    session_key: None,
+                    estimate: cents.map(Usd::cents),
+                    sha256,
+                };
+                let run = Entity::new(id(6, self.leases));
+                start_run(&run, agent_id(*agent), wish, cast, &moment).map(|outcome| outcome.decision)
+            }
+            Ask::EndRun { run, outcome, cents } => {
+                let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
+                complete_run(&self.run(*run), CompleteRun { outcome: *outcome, bill, sha256 }, cast, &moment)
+            }
+            Ask::UseTool { run, fails } => {
+                let status = if *fails { ToolStatus::Failed } else { ToolStatus::Success };
+                let call = ToolCall {
+                    tool: Label::new("web_search").unwrap(),
+                    risk: None,
+                    status,
+                    input_preview: None,
+                    output_preview: None,
+                    error: None,
+                };
+                record_tool_call(&self.run(*run), call, cast, &moment)
+            }
+            Ask::TimeOut { run } => time_out_run(&self.run(*run), cast, &moment),
+        }
+    }
+
+    fn all<A: Streamed<Id: From<Uuid>>>(&self) -> impl Iterator<Item = Entity<A>> {
+        let streams = self.log.keys().filter(|stream| stream.aggregate_type == A::TYPE);
+        let ids = streams.map(|stream| Uuid::parse_str(&stream.aggregate_id).unwrap().into());
+        ids.map(|id| Recorded(self).load::<A>(&id).unwrap())
+    }
+
+    /// One of all the runs that ever began.
+    fn run(&self, number: usize) -> Entity<Run> {
+        let runs: Vec<_> = self.all::<Run>().collect();
+        match runs.len() {
+            0 => Entity::new(id(6, 0)),
+            many => runs[number % many].clone(),
         }
     }
 
@@ -354,9 +423,11 @@ impl World {
                     AnyEvent::Project(event) => grown(&mut self.projects, &key, event),
                     AnyEvent::Agent(event) => grown(&mut self.agents, &key, event),
                     AnyEvent::Task(event) => grown(&mut self.tasks, &key, event),
+                    // Read from the log when an operation asks for them.
+                    AnyEvent::Approval(_) | AnyEvent::Run(_) | AnyEvent::Budget(_) | AnyEvent::Alert(_) => {}
                     AnyEvent::Reservation(event) => {
-                        let name = self.names.remove(&key).unwrap_or_else(|| self.key_named(&key));
-                        self.names.insert(key.clone(), name.after([event]));
+                        let name = self.names.remove(&key).or_else(|| self.key_named(&key));
+                        self.names.extend(name.map(|name| (key.clone(), name.after([event]))));
                     }
                 }
             }
@@ -365,14 +436,33 @@ impl World {
         self.leases += 1;
     }
 
-    /// The reservation that is written as `text`; its key is not to be had from text.
-    fn key_named(&self, text: &str) -> Entity<Reservation> {
+    /// The reservation of a slug or a name that is written as `text`; its key is not to be had from text.
+    fn key_named(&self, text: &str) -> Option<Entity<Reservation>> {
         let slugs = PROJECTS.iter().map(|slug| Key::project(&Slug::new(slug).unwrap()));
         let names = AGENTS.iter().map(|(name, ..)| *name).chain(NAMES);
         let names = names.flat_map(|name| {
             (0..PROJECTS.len()).map(move |project| Key::agent(project_id(project), &Name::new(name).unwrap()))
         });
-        Entity::new(slugs.chain(names).find(|key| key.to_string() == text).unwrap())
+        slugs.chain(names).find(|key| key.to_string() == text).map(Entity::new)
+    }
+}
+
+/// A hash as good as any for a test.
+fn sha256(text: &str) -> [u8; 32] {
+    let mut digest = [0; 32];
+    text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.rotate_left(n as u32 / 32));
+    digest
+}
+
+/// Whatever an operation asks for, from what is recorded.
+struct Recorded<'a>(&'a World);
+
+impl Load for Recorded<'_> {
+    type Error = Rejection;
+
+    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, Rejection> {
+        let events = self.0.log.get(&StreamId::of::<A>(id)).into_iter().flatten();
+        Ok(Entity::<A>::new(id.clone()).after(events.filter_map(A::event)))
     }
 }
 
@@ -440,6 +530,59 @@ fn tasks_agree_with_their_holders(world: &World) -> TestCaseResult {
         );
         prop_assert_eq!(holder.project, present.project);
         prop_assert!(present.assignees.contains(&hold.holder));
+    }
+    Ok(())
+}
+
+/// A run is under way for its agent, its task and its budgets as long as for itself, and no longer.
+fn runs_are_known_to_all_or_none(world: &World) -> TestCaseResult {
+    let mut running = BTreeMap::new();
+    for run in world.all::<Run>() {
+        let Ok(state) = run.running() else { continue };
+        let terms = state.terms.clone();
+        for key in terms.open_run().budgets(terms.project) {
+            let budget = Recorded(world).load::<Budget>(&key).unwrap();
+            prop_assert_eq!(budget.reserved.get(&run.id), Some(&terms.reserved));
+        }
+        running.insert(run.id, terms);
+    }
+    for agent in world.agents.values() {
+        let registered = agent.registered().unwrap();
+        let mine = |id: &&RunId| running[*id].agent == agent.id;
+        let known: Vec<_> = registered.open_runs.keys().collect();
+        prop_assert_eq!(&known, &running.keys().filter(mine).collect::<Vec<_>>());
+        prop_assert!(known.is_empty() || may_hold(registered.status()));
+    }
+    for task in world.tasks.values() {
+        let present = task.present().unwrap();
+        let its = |id: &&RunId| running[*id].task == Some(task.id);
+        let known: Vec<_> = present.open_runs.keys().collect();
+        prop_assert_eq!(&known, &running.keys().filter(its).collect::<Vec<_>>());
+        prop_assert!(known.is_empty() || !present.status().is_closed());
+    }
+    for stream in world.log.keys().filter(|stream| stream.aggregate_type == Budget::TYPE) {
+        let key = stream.aggregate_id.parse().unwrap();
+        let budget = Recorded(world).load::<Budget>(&key).unwrap();
+        for run in budget.reserved.keys() {
+            prop_assert!(running.contains_key(run), "{key} has money set aside for {run}, which is over");
+        }
+    }
+    Ok(())
+}
+
+/// What a task has cost is what its runs were charged.
+fn tasks_cost_what_their_runs_were_charged(world: &World) -> TestCaseResult {
+    let mut charged = BTreeMap::<_, Usd>::new();
+    for event in world.log.values().flatten() {
+        let AnyEvent::Run(event) = event else { continue };
+        let Some((_, ended)) = event.end() else { continue };
+        let Some(task) = ended.task else { continue };
+        let sum = charged.entry(task).or_default();
+        *sum = sum.plus(ended.charged);
+    }
+    for task in world.tasks.values() {
+        let expected = charged.get(&task.id).copied().unwrap_or_default();
+        prop_assert_eq!(task.present().unwrap().cost, expected);
     }
     Ok(())
 }
@@ -513,7 +656,10 @@ fn states_are_what_the_log_folds_to(world: &World) -> TestCaseResult {
                 prop_assert_eq!(task.version, length);
                 prop_assert_eq!(task.status(), events.iter().rev().find_map(|event| event.moves_to()));
             }
-            _ => prop_assert_eq!(world.names[id].version, length),
+            Reservation::TYPE => {
+                prop_assert!(world.names.get(id).is_none_or(|name| name.version == length));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -544,7 +690,8 @@ fn nothing_final_or_imposed_was_undone(before: &World, after: &World, who: Who) 
     for (id, agent) in &before.agents {
         let (was, is) = (agent.registered().unwrap(), after.agents[id].registered().unwrap());
         let freed = was.status() != agent::Status::Offline && is.status() == agent::Status::Active;
-        if freed && was.status() != agent::Status::Active && !matches!(who, Who::Operator) {
+        let new_day = was.is_paused_since_yesterday(after.now.date_naive());
+        if freed && was.status() != agent::Status::Active && !matches!(who, Who::Operator) && !new_day {
             prop_assert!(matches!(who, Who::System));
             prop_assert_eq!(was.standing, agent::Standing::Paused(PauseReason::Budget));
         }
@@ -604,6 +751,8 @@ proptest! {
             world.record(&decision);
             tasks_agree_with_their_holders(&world)?;
             agents_agree_with_their_tasks(&world)?;
+            runs_are_known_to_all_or_none(&world)?;
+            tasks_cost_what_their_runs_were_charged(&world)?;
             assignees_fit_the_status(&world)?;
             names_are_held_by_who_bears_them(&world)?;
             nothing_final_or_imposed_was_undone(&before, &world, who)?;

@@ -1,9 +1,12 @@
 //! What may be asked of an agent, and why it may refuse.
 
-use super::values::{Ending, PauseReason, Profile, Status, Work};
+use super::MAX_OPEN_RUNS;
+use super::spawning::{Commission, Spawn, SpawnBound};
+use super::values::{Ending, PauseReason, Profile, Role, Status, Work};
 use crate::{
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
+    run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Name, Reason},
 };
@@ -69,6 +72,33 @@ pub enum Command {
         /// What ended it.
         ending: Ending,
     },
+    /// Pause it for its budget, by the system.
+    Overspend {
+        /// The approval that was opened for it.
+        approval: ApprovalId,
+    },
+    /// Begin a run.
+    BeginRun {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+    },
+    /// Take note of the end of a run.
+    EndRun {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What went wrong.
+        error: Option<Reason>,
+    },
+    /// Create a sub-agent.
+    Spawn(Spawn),
+    /// Be in service as a sub-agent.
+    Commission(Commission),
+    /// Have one sub-agent less.
+    RetireChild(AgentId),
 }
 
 /// A sign of life.
@@ -141,11 +171,43 @@ pub enum Rejection {
         /// On what.
         task: TaskId,
     },
+    /// Invariant 7: too much is under way.
+    #[error("{name} already has {MAX_OPEN_RUNS} runs under way")]
+    TooManyRuns {
+        /// Who.
+        name: Name,
+    },
     /// Invariant 4: an agent asked for more than it has.
     #[error("an agent does not raise its own {what}")]
     SelfPromotion {
         /// What it asked for, comma-separated.
         what: String,
+    },
+    /// Invariant 6: agents of this role create no sub-agents.
+    #[error("{name} may not spawn: it is an agent of role {role}")]
+    MayNotSpawn {
+        /// Who.
+        name: Name,
+        /// Its role.
+        role: Role,
+    },
+    /// Invariant 6: a sub-agent may do no more than its parent.
+    #[error("a sub-agent of {name} cannot have more {what} than {name} itself")]
+    ChildAbove {
+        /// The parent.
+        name: Name,
+        /// In what it would exceed the parent, comma-separated.
+        what: String,
+    },
+    /// Invariant 6: there are enough of them.
+    #[error("{name} cannot spawn: the limit of {limit} for {bound} is reached")]
+    SpawnLimit {
+        /// Who.
+        name: Name,
+        /// Which limit.
+        bound: SpawnBound,
+        /// The most there may be.
+        limit: u32,
     },
     /// An agent asked for what is the operator's, or another agent's.
     #[error("only an operator may do this to {name}")]

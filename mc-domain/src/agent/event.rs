@@ -1,12 +1,13 @@
 //! What may have happened to an agent. Names and shapes here are a stored contract: see the golden files.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::values::{Ending, PauseReason, Profile, Status};
 use crate::{
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
+    run::{OpenRun, Outcome},
     values::{Label, Reason},
 };
 
@@ -138,6 +139,72 @@ pub enum Event {
         /// What ended it.
         ending: Ending,
     },
+    /// A run of it would be too dear, or was: it is paused until somebody allows more, or until the next day.
+    #[serde(rename = "overspent")]
+    Overspent {
+        /// The approval that was opened for it.
+        approval: ApprovalId,
+        /// The UTC day.
+        day: NaiveDate,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It began a run.
+    #[serde(rename = "run_began")]
+    RunBegan {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// One of its runs is over.
+    #[serde(rename = "run_ended")]
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What went wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Reason>,
+        /// How many errors in a row there are now.
+        error_streak: u32,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It created a sub-agent.
+    #[serde(rename = "spawned")]
+    Spawned {
+        /// The sub-agent.
+        child: AgentId,
+        /// What for.
+        purpose: Reason,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It came into service as a sub-agent.
+    #[serde(rename = "commissioned")]
+    Commissioned {
+        /// How many agents are above it.
+        depth: u32,
+        /// The task its parent worked on.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        task: Option<TaskId>,
+        /// When it is retired at the latest.
+        until: DateTime<Utc>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A sub-agent of it is no longer in service.
+    #[serde(rename = "child_retired")]
+    ChildRetired {
+        /// The sub-agent.
+        child: AgentId,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 /// A value before and after an operator's correction.
@@ -166,6 +233,12 @@ impl crate::aggregate::Event for Event {
             Self::Corrected { .. } => "agent.corrected",
             Self::Engaged { .. } => "agent.engaged",
             Self::Released { .. } => "agent.released",
+            Self::Overspent { .. } => "agent.overspent",
+            Self::RunBegan { .. } => "agent.run_began",
+            Self::RunEnded { .. } => "agent.run_ended",
+            Self::Spawned { .. } => "agent.spawned",
+            Self::Commissioned { .. } => "agent.commissioned",
+            Self::ChildRetired { .. } => "agent.child_retired",
         }
     }
 }

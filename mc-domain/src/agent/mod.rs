@@ -9,28 +9,33 @@
 //! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
 //! 4. No agent raises its own role, tools or budgets.
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
+//! 6. It creates sub-agents only as far as its role and [`SpawnLimits`] allow, and none that may do more than itself.
+//! 7. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
 
 mod command;
 mod event;
+mod spawning;
 mod standing;
 #[cfg(test)]
 mod tests;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
+pub use spawning::{Commission, Spawn, SpawnBound, SpawnLimits};
 pub use standing::{Standing, allowed_statuses};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Reason},
 };
@@ -43,6 +48,8 @@ pub const ERROR_STREAK_QUARANTINE: u32 = 5;
 pub const HEARTBEAT_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// How long beyond its own declared interval an agent may be silent before it counts as stale.
 pub const STALE_AFTER: TimeDelta = TimeDelta::minutes(5);
+/// The most runs that one agent may have under way.
+pub const MAX_OPEN_RUNS: usize = 16;
 /// How long after its holder's last heartbeat a lease without a run lasts.
 pub const LEASE_LASTS: TimeDelta = TimeDelta::hours(2);
 
@@ -97,6 +104,18 @@ pub struct Registered {
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
     pub restart_pending: bool,
+    /// The UTC day on which it last spent too much, or was about to.
+    #[serde(default)]
+    pub overspent_on: Option<NaiveDate>,
+    /// The runs it has under way.
+    #[serde(default)]
+    pub open_runs: BTreeMap<RunId, OpenRun>,
+    /// What it was created for, when it is a sub-agent.
+    #[serde(default)]
+    pub commission: Option<Commission>,
+    /// Its sub-agents in service.
+    #[serde(default)]
+    pub children: BTreeSet<AgentId>,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -153,6 +172,18 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
+            (Self::Registered(agent), Command::Overspend { approval }) => agent.overspend(approval, moment),
+            (Self::Registered(agent), Command::BeginRun { run, open_run }) => {
+                agent.begin_run(run, open_run, moment)
+            }
+            (Self::Registered(agent), Command::EndRun { run, outcome, error }) => {
+                Ok(agent.end_run(run, outcome, error, moment))
+            }
+            (Self::Registered(agent), Command::Spawn(spawn)) => agent.spawn(spawn, moment),
+            (Self::Registered(agent), Command::Commission(commission)) => {
+                Ok(agent.take_commission(commission, moment))
+            }
+            (Self::Registered(agent), Command::RetireChild(child)) => Ok(agent.retire_child(child, moment)),
         }
     }
 
@@ -200,6 +231,10 @@ impl Registered {
             last_heartbeat: None,
             session_key: None,
             restart_pending: false,
+            overspent_on: None,
+            open_runs: BTreeMap::new(),
+            commission: None,
+            children: BTreeSet::new(),
         }
     }
 
@@ -257,6 +292,35 @@ impl Registered {
         }
     }
 
+    /// Whether it may begin a run, for `task` or for none: an active agent may, a draining one only for the task that it
+    /// works on.
+    ///
+    /// # Errors
+    /// [`Rejection::NotActive`]
+    pub fn may_run(&self, task: Option<TaskId>) -> Result<(), Rejection> {
+        match (self.standing, task) {
+            (Standing::Active, _) => Ok(()),
+            (Standing::Draining, Some(task)) if self.works_on(task) => Ok(()),
+            (Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline, _) => {
+                Err(self.not_active())
+            }
+        }
+    }
+
+    /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
+    pub fn is_paused_since_yesterday(&self, today: NaiveDate) -> bool {
+        self.standing == Standing::Paused(PauseReason::Budget)
+            && self.overspent_on.is_some_and(|day| day < today)
+    }
+
+    /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than its own
+    /// declared interval and [`STALE_AFTER`]. One that never sent any is not waited for.
+    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
+        let interval = TimeDelta::seconds(self.profile.heartbeat_interval_secs.into());
+        let silent = self.last_heartbeat.is_some_and(|last| now - last > interval + STALE_AFTER);
+        silent && matches!(self.standing, Standing::Active | Standing::Draining)
+    }
+
     /// Whether it may say something in a thread: not while it is quarantined or offline.
     ///
     /// # Errors
@@ -296,16 +360,7 @@ impl Registered {
 
     /// Invariant 4.
     fn refuse_self_promotion(&self, wanted: &Profile) -> Result<(), Rejection> {
-        let current = &self.profile;
-        let more_tools = !current.allowed_tools.is_empty()
-            && (wanted.allowed_tools.is_empty() || !wanted.allowed_tools.is_subset(&current.allowed_tools));
-        let raised = [
-            ("role", wanted.role > current.role),
-            ("daily cap", wanted.caps.daily > current.caps.daily),
-            ("per-run cap", wanted.caps.per_run > current.caps.per_run),
-            ("tools", more_tools),
-        ];
-        let what: Vec<_> = raised.into_iter().filter(|(_, raised)| *raised).map(|(what, _)| what).collect();
+        let what = self.profile.exceeded_by(wanted);
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
     }
 
@@ -430,6 +485,61 @@ impl Registered {
         [released].into_iter().chain(drained).collect()
     }
 
+    /// Who is stopped for another reason stays stopped for that one.
+    fn overspend(&self, approval: ApprovalId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        let (day, at) = (moment.now.date_naive(), moment.now);
+        let overspent = Event::Overspent { approval, day, at };
+        Ok(match self.standing {
+            Standing::Active | Standing::Draining => {
+                vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }]
+            }
+            Standing::Paused(PauseReason::Budget) if self.overspent_on == Some(day) => vec![],
+            Standing::Paused(_) => vec![overspent],
+            Standing::Quarantined | Standing::Offline => vec![],
+        })
+    }
+
+    /// Invariant 7.
+    fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if self.open_runs.contains_key(&run) {
+            return Ok(vec![]);
+        }
+        self.may_run(open_run.task)?;
+        if self.open_runs.len() >= MAX_OPEN_RUNS {
+            return Err(Rejection::TooManyRuns { name: self.profile.name.clone() });
+        }
+        Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
+    }
+
+    /// Invariants 3 and 7. What was broken off or ran out of time says nothing about errors.
+    fn end_run(&self, run: RunId, outcome: Outcome, error: Option<Reason>, moment: &Moment) -> Vec<Event> {
+        if !self.open_runs.contains_key(&run) {
+            return vec![];
+        }
+        let error_streak = match outcome {
+            Outcome::Completed => 0,
+            Outcome::Failed => self.error_streak.saturating_add(1),
+            Outcome::TimedOut | Outcome::Aborted => self.error_streak,
+        };
+        let too_many = outcome == Outcome::Failed && error_streak >= ERROR_STREAK_QUARANTINE;
+        let at_large = !matches!(self.standing, Standing::Quarantined | Standing::Offline);
+        let ended = Event::RunEnded { run, outcome, error, error_streak, at: moment.now };
+        let quarantined = (too_many && at_large).then_some(Event::Quarantined { note: None });
+        [ended].into_iter().chain(quarantined).collect()
+    }
+
+    fn take_commission(&self, commission: Commission, moment: &Moment) -> Vec<Event> {
+        let Commission { depth, task, until } = commission;
+        let events = vec![Event::Commissioned { depth, task, until, at: moment.now }];
+        if self.commission == Some(commission) { vec![] } else { events }
+    }
+
+    fn retire_child(&self, child: AgentId, moment: &Moment) -> Vec<Event> {
+        let retired = self.children.contains(&child).then_some(Event::ChildRetired { child, at: moment.now });
+        retired.into_iter().collect()
+    }
+
     /// Invariant 1.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
@@ -492,6 +602,23 @@ impl Registered {
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
+            Event::Overspent { day, .. } => self.overspent_on = Some(*day),
+            Event::RunBegan { run, open_run, .. } => {
+                self.open_runs.insert(*run, *open_run);
+            }
+            Event::RunEnded { run, error_streak, .. } => {
+                self.open_runs.remove(run);
+                self.error_streak = *error_streak;
+            }
+            Event::Spawned { child, .. } => {
+                self.children.insert(*child);
+            }
+            Event::Commissioned { depth, task, until, .. } => {
+                self.commission = Some(Commission { depth: *depth, task: *task, until: *until });
+            }
+            Event::ChildRetired { child, .. } => {
+                self.children.remove(child);
+            }
         }
     }
 }

@@ -1,9 +1,17 @@
 //! Setting an agent's record straight, by an operator.
 
-use super::{Decision, Entity, Rejection, quarantine_agent::block_work, restart_agent::give_back, work_of};
+use super::{
+    Cast, Decision, Entity, Rejection,
+    end_run::abort_agent_runs,
+    quarantine_agent::{block_work, seated, stop_at_once},
+    restart_agent::give_back,
+    work_of,
+};
 use crate::{
     agent::{self, Agent, Corrections, Ending, Status},
     aggregate::{Aggregate, Moment},
+    budget::{self, Budget, Key},
+    money::Usd,
     task::Task,
 };
 
@@ -18,6 +26,7 @@ pub struct CorrectAgent {
 
 /// Corrects the record of `agent`. `task`, which it works on, is taken from it where that is asked, and always by a
 /// correction to quarantined or offline: it goes back to assigned, or is blocked when the agent cannot take it up again.
+/// What it is to have spent today is adjusted on its budget of the day. `cast` has that, and what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::OperatorOnly`] for anyone but an operator.
@@ -27,27 +36,66 @@ pub fn correct_agent(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     wish: CorrectAgent,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     let CorrectAgent { corrections, clear_task } = wish;
     let events = agent.decide(agent::Command::Correct(corrections), moment)?;
-    let corrected = agent.after(&events);
+    let was = agent.registered()?.status();
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
-    let status = corrected.registered()?.status();
-    if !clear_task && !matches!(status, Status::Quarantined | Status::Offline) {
-        return Ok(decision);
+    let cast = &seated(agent, task, cast);
+    if let Some(spent) = corrections.today_spend {
+        adjust_spend(&mut decision, agent, spent, cast, moment)?;
     }
-    let Some(task) = work_of(&corrected, task)? else { return Ok(decision) };
-    let (what, ending) = match status {
+    let corrected = agent.after_decision(&decision);
+    let status = corrected.registered()?.status();
+    match status {
+        Status::Quarantined if was != status => {
+            stop_at_once(&mut decision, agent, task, None, cast, moment)?;
+        }
+        Status::Offline => {
+            abort_agent_runs(&mut decision, agent.id, "its agent went offline", cast, moment)?;
+            take_work(&mut decision, agent, task, cast, moment)?;
+        }
+        Status::Active | Status::Paused | Status::Draining | Status::Quarantined => {
+            if clear_task {
+                take_work(&mut decision, agent, task, cast, moment)?;
+            }
+        }
+    }
+    Ok(decision)
+}
+
+fn adjust_spend(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    spent: Usd,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let budget = cast.find::<Budget>(&Key::AgentDay(agent.id, moment.now.date_naive()))?;
+    let events = budget.decide(budget::Command::Adjust { spent }, moment)?;
+    decision.add(&budget, Some(agent.registered()?.project), events);
+    Ok(())
+}
+
+fn take_work(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    task: Option<&Entity<Task>>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let corrected = agent.after_decision(decision);
+    let Some(task) = work_of(&corrected, task)? else { return Ok(()) };
+    let (what, ending) = match corrected.registered()?.status() {
         Status::Active => {
-            give_back(&mut decision, task, &corrected, None, Ending::Corrected, moment)?;
-            return Ok(decision);
+            return give_back(decision, task, &corrected, None, Ending::Corrected, cast, moment);
         }
         Status::Paused | Status::Draining => ("was taken off it", Ending::Corrected),
         Status::Quarantined => ("was quarantined", Ending::Quarantined),
         Status::Offline => ("went offline", Ending::WentOffline),
     };
-    block_work(&mut decision, task, &corrected, what, None, ending, moment)?;
-    Ok(decision)
+    block_work(decision, task, &corrected, what, None, ending, cast, moment)
 }

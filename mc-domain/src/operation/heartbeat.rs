@@ -1,14 +1,22 @@
 //! A heartbeat: a sign of life, and where it brings one error too many, the quarantine that follows.
 
-use super::{Decision, Entity, Rejection, acts_for_itself, quarantine_agent::block_work, work_of};
+use super::{
+    Cast, Decision, Entity, Rejection, acts_for_itself, by_system,
+    complete_run::tell_of_errors,
+    quarantine_agent::{seated, stop_at_once},
+    raise_alert::resolve,
+    start_run::lift_pause_of_yesterday,
+};
 use crate::{
-    agent::{self, Agent, Directive, ERROR_STREAK_QUARANTINE, Ending, Heartbeat, Status},
+    agent::{self, Agent, Directive, ERROR_STREAK_QUARANTINE, ERROR_STREAK_WARNING, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
+    alert::{Key, Kind, Subject},
     task::Task,
     values::Reason,
 };
 
-/// Records a heartbeat of `agent`, which works on `task`.
+/// Records a heartbeat of `agent`, which works on `task`. Errors in a row raise alerts and in the end quarantine it; a sign of life after a silence, and an end of the errors, resolve theirs. `cast`
+/// has what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::NotFound`] when it is not registered.
@@ -18,21 +26,24 @@ pub fn heartbeat(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     heartbeat: Heartbeat,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     acts_for_itself(agent, moment)?;
-    let was = agent.status();
+    let (was, error) = (agent.registered()?, heartbeat.error.clone());
     let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
-    let now = agent.after(&events);
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
-    let quarantined = was != Some(Status::Quarantined) && now.status() == Some(Status::Quarantined);
-    if !quarantined {
-        return Ok(decision);
+    lift_pause_of_yesterday(&mut decision, agent, moment)?;
+    let cast = &seated(agent, task, cast);
+    let now = agent.after_decision(&decision);
+    match error {
+        Some(error) => tell_of_errors(&mut decision, &now, Some(error), cast, moment)?,
+        None => give_the_all_clear(&mut decision, agent, cast, moment)?,
     }
-    if let Some(task) = work_of(&now, task)? {
+    if was.status() != Status::Quarantined && now.status() == Some(Status::Quarantined) {
         let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
-        block_work(&mut decision, task, &now, "was quarantined", note, Ending::Quarantined, moment)?;
+        stop_at_once(&mut decision, agent, task, note, cast, &by_system(moment))?;
     }
     Ok(decision)
 }
@@ -44,4 +55,22 @@ pub fn directives(agent: &Entity<Agent>, decision: &Decision) -> Vec<Directive> 
     let now = agent.after_decision(decision);
     let standing = now.registered().ok().and_then(|agent| agent.standing.directive());
     standing.into_iter().chain(restart).collect()
+}
+
+/// Resolves the alerts whose cause is gone with a heartbeat that brings no error.
+fn give_the_all_clear(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let was = agent.registered()?;
+    let gone = [
+        (Kind::AgentStale, was.is_stale(moment.now)),
+        (Kind::ErrorStreak, was.error_streak >= ERROR_STREAK_WARNING),
+    ];
+    for (kind, _) in gone.into_iter().filter(|(_, was)| *was) {
+        resolve(decision, Key::new(kind, Subject::Agent(agent.id)), cast, moment)?;
+    }
+    Ok(())
 }

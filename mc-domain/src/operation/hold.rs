@@ -1,14 +1,21 @@
 //! A task and its holder end and begin their hold together, whatever the cause.
 
-use super::{Cast, Decision, Entity, Rejection};
+use super::{
+    Cast, Decision, Entity, Rejection, by_system,
+    end_run::abort_task_runs,
+    raise_alert::{Warning, raise},
+};
 use crate::{
     agent::{self, Ending, Work},
     aggregate::{Aggregate, Moment},
-    task::{self, Task},
+    alert::{Kind, Subject},
+    ids::{MessageId, TaskId},
+    task::{self, Containment, Hold, Task},
 };
 
 /// Adds the task's events, and to the agents concerned what follows from them: whoever lost the task is released,
-/// whoever got it is engaged.
+/// whoever got it is engaged, and the runs that are left without work are broken off. Where the events complete a loop,
+/// the task is blocked at once.
 pub(super) fn decide_with_holder(
     decision: &mut Decision,
     task: &Entity<Task>,
@@ -17,21 +24,75 @@ pub(super) fn decide_with_holder(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    let before = task.present()?.hold();
-    let after = task.after(&events).present()?.hold();
+    let (events, contained) = contain_loop(task, events, cast, moment)?;
+    let ending = if contained { Ending::Blocked } else { ending };
+    let before = task.present()?;
+    let after = task.after(&events);
     decision.add_task(task, events);
+    pass_on(decision, task.id, (before.hold(), after.present()?.hold()), ending, cast, moment)?;
+    let stopped_by = if contained { by_system(moment) } else { moment.clone() };
+    abort_task_runs(decision, &after, before, ending, cast, &stopped_by)?;
+    if contained { tell_of_loop(decision, &after, cast, moment) } else { Ok(()) }
+}
+
+fn pass_on(
+    decision: &mut Decision,
+    task: TaskId,
+    (before, after): (Option<Hold>, Option<Hold>),
+    ending: Ending,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
     if before == after {
         return Ok(());
     }
     if let Some(hold) = before {
-        let holder = cast.agent(hold.holder)?;
-        let release = agent::Command::Release { task: task.id, ending };
-        decision.add_agent(holder, holder.decide(release, moment)?);
+        let holder = cast.agent(hold.holder)?.after_decision(decision);
+        let events = holder.decide(agent::Command::Release { task, ending }, moment)?;
+        decision.add_agent(&holder, events);
     }
     if let Some(hold) = after {
-        let holder = cast.agent(hold.holder)?;
-        let work = Work { task: task.id, lease: hold.lease };
-        decision.add_agent(holder, holder.decide(agent::Command::Engage(work), moment)?);
+        let holder = cast.agent(hold.holder)?.after_decision(decision);
+        let engage = agent::Command::Engage(Work { task, lease: hold.lease });
+        let events = holder.decide(engage, moment)?;
+        decision.add_agent(&holder, events);
     }
     Ok(())
+}
+
+fn tell_of_loop(
+    decision: &mut Decision,
+    task: &Entity<Task>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let present = task.present()?;
+    let title = format!("Loop detected: {}", present.details.title);
+    let warning = Warning::new(Kind::LoopDetected, Subject::Task(task.id), present.project, title);
+    raise(decision, warning, cast, moment)
+}
+
+/// The events, and where a loop is found after them, those that stop it; whether it was.
+fn contain_loop(
+    task: &Entity<Task>,
+    mut events: Vec<task::Event>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(Vec<task::Event>, bool), Rejection> {
+    if events.is_empty() {
+        return Ok((events, false));
+    }
+    let after = task.after(&events);
+    let Some(found) = after.present()?.loop_found(&cast.loop_limits, moment.now) else {
+        return Ok((events, false));
+    };
+    let containment = Containment { found, message: summary_id(&after), names: cast.names() };
+    events.extend(after.decide(task::Command::Contain(containment), &by_system(moment))?);
+    Ok((events, true))
+}
+
+/// Derived from the task and its version instead of drawn by the caller: hardly a command ever needs it, and each retry
+/// of one gets the same.
+pub(super) fn summary_id(task: &Entity<Task>) -> MessageId {
+    MessageId::new(uuid::Uuid::from_u128(task.id.uuid().as_u128() ^ u128::from(task.version)))
 }

@@ -4,47 +4,76 @@
 //! an operation asks each of them and puts their answers together, so that a task and the agent that holds it never
 //! disagree.
 
+mod cast;
 mod claim_task;
+mod complete_run;
+mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
+mod end_run;
 mod heartbeat;
 mod hold;
+mod liveness;
 mod move_task;
+mod overspend;
 mod post_message;
 mod quarantine_agent;
+mod raise_alert;
 mod reassign_task;
+mod record_tool_call;
 mod register_agent;
+mod request_approval;
 mod restart_agent;
 mod sign_off_agent;
+mod spawn_agent;
+mod squad;
+mod start_run;
 mod start_task;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc};
 
+pub use cast::{Cast, Known, Load, Missing, with_cast};
 pub use claim_task::claim_task;
+pub use complete_run::{CompleteRun, complete_run, time_out_run};
+pub use conclude_approval::{
+    Answer, ApprovalScope, Concluded, DecideApproval, decide_approval, escalate_approval, expire_approval,
+    resubmit_approval, withdraw_approval,
+};
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
 pub use heartbeat::{directives, heartbeat};
+pub use liveness::mark_stale;
 pub use move_task::{MoveTask, move_task};
+pub use overspend::{Cause, Sha256};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};
+pub use record_tool_call::record_tool_call;
 pub use register_agent::{RegisterAgent, change_profile, register_agent};
+pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
 pub use sign_off_agent::sign_off_agent;
+pub use spawn_agent::{SpawnAgent, retire_agent, spawn_agent};
+pub use squad::{emergency_stop, pause_squad, resume_squad};
+pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 
 use crate::{
+    actor::Actor,
     agent::{self, Agent},
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, ProjectId},
+    alert, approval, budget,
+    ids::{AgentId, ApprovalId, ProjectId},
+    money::Usd,
     project,
     recorded::{AnyEvent, StreamId, Streamed},
-    reservation,
+    reservation, run,
     task::{self, Task},
+    values::Name,
 };
 
 /// One aggregate as it was loaded: which one, at which version, in which state.
@@ -91,12 +120,14 @@ impl<A: Aggregate> Entity<A> {
 }
 
 impl<A: Streamed> Entity<A> {
-    /// The same one after what `decision` adds to it.
+    /// The same one after what `decision` adds to it, as far as it has not happened to it yet.
     #[must_use]
     pub fn after_decision(&self, decision: &Decision) -> Self {
         let stream = StreamId::of::<A>(&self.id);
         let change = decision.changes.iter().find(|change| change.stream == stream);
-        self.after(change.into_iter().flat_map(|change| &change.events).filter_map(A::event))
+        let known = change.map_or(0, |change| self.version.saturating_sub(change.after));
+        let events = change.into_iter().flat_map(|change| &change.events).filter_map(A::event);
+        self.after(events.skip(usize::try_from(known).unwrap_or(usize::MAX)))
     }
 }
 
@@ -105,6 +136,8 @@ impl<A: Streamed> Entity<A> {
 pub struct Change {
     /// The stream.
     pub stream: StreamId,
+    /// The version of the stream that the events come after.
+    pub after: u64,
     /// The project the events belong to.
     pub project: Option<ProjectId>,
     /// The events, in order.
@@ -140,7 +173,10 @@ impl Decision {
         let events = events.into_iter().map(AnyEvent::from);
         match self.changes.iter_mut().find(|change| change.stream == stream) {
             Some(change) => change.events.extend(events),
-            None => self.changes.push(Change { stream, project, events: events.collect() }),
+            None => {
+                let after = entity.version;
+                self.changes.push(Change { stream, after, project, events: events.collect() });
+            }
         }
     }
 
@@ -161,6 +197,13 @@ impl Decision {
         &self.changes
     }
 
+    /// The events of one aggregate, in order.
+    fn events_of<A: Aggregate>(&self, entity: &Entity<A>) -> impl Iterator<Item = &AnyEvent> {
+        let stream = StreamId::of::<A>(&entity.id);
+        let changes = self.changes.iter().filter(move |change| change.stream == stream);
+        changes.flat_map(|change| &change.events)
+    }
+
     /// The changes, stream by stream, to keep.
     pub fn into_changes(self) -> Vec<Change> {
         self.changes
@@ -172,23 +215,26 @@ impl Decision {
     }
 }
 
-/// The agents an operation may have to ask: who acts, who holds the task, who is to get it.
-#[derive(Debug, Clone, Default)]
-pub struct Cast(BTreeMap<AgentId, Entity<Agent>>);
+/// What an operation answers where a refusal has consequences of its own: they are committed all the same, and the
+/// refusal is answered after that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Outcome {
+    /// What to commit.
+    pub decision: Decision,
+    /// Why what was asked for is refused, if it is.
+    pub refusal: Option<Rejection>,
+}
 
-impl Cast {
-    /// The agent known as `id`.
-    ///
-    /// # Errors
-    /// [`Rejection::UnknownAgent`] when it is not among them, or not registered.
-    pub fn agent(&self, id: AgentId) -> Result<&Entity<Agent>, Rejection> {
-        self.0.get(&id).filter(|agent| agent.registered().is_ok()).ok_or(Rejection::UnknownAgent(id))
+impl Outcome {
+    /// A refusal with its consequences.
+    pub fn refused(decision: Decision, refusal: impl Into<Rejection>) -> Self {
+        Self { decision, refusal: Some(refusal.into()) }
     }
 }
 
-impl FromIterator<Entity<Agent>> for Cast {
-    fn from_iter<I: IntoIterator<Item = Entity<Agent>>>(agents: I) -> Self {
-        Self(agents.into_iter().map(|agent| (agent.id, agent)).collect())
+impl From<Decision> for Outcome {
+    fn from(decision: Decision) -> Self {
+        Self { decision, refusal: None }
     }
 }
 
@@ -204,12 +250,45 @@ pub enum Rejection {
     /// A task refuses.
     #[error(transparent)]
     Task(#[from] task::Rejection),
+    /// An approval refuses.
+    #[error(transparent)]
+    Approval(#[from] approval::Rejection),
     /// A name is taken.
     #[error(transparent)]
     Reservation(#[from] reservation::Rejection),
+    /// A run refuses.
+    #[error(transparent)]
+    Run(#[from] run::Rejection),
+    /// A budget refuses.
+    #[error(transparent)]
+    Budget(#[from] budget::Rejection),
+    /// An alert refuses.
+    #[error(transparent)]
+    Alert(#[from] alert::Rejection),
+    /// The project's squad is stopped.
+    #[error("the squad is stopped")]
+    SquadStopped,
+    /// A run would cost more than there is left. What follows from that is committed all the same.
+    #[error("{wanted} dollars are more than the {remaining} left of {cause}")]
+    TooDear {
+        /// What is not enough.
+        cause: Cause,
+        /// What the run was expected to cost.
+        wanted: Usd,
+        /// What is left.
+        remaining: Usd,
+        /// The approval that is open for it.
+        approval: ApprovalId,
+    },
+    /// Something was not at hand: [`with_cast`] loads it and asks again.
+    #[error("not everything that the decision rests on was loaded")]
+    NotLoaded(Missing),
     /// No such agent is registered.
     #[error("there is no agent {0}")]
     UnknownAgent(AgentId),
+    /// The task an approval is asked for does not exist in the project.
+    #[error("there is no such task in the project")]
+    UnknownTask,
     /// The task it is to be part of does not exist in the project.
     #[error("there is no such parent task in the project")]
     UnknownParent,
@@ -231,6 +310,12 @@ impl Decision {
     fn add_task(&mut self, task: &Entity<Task>, events: Vec<task::Event>) {
         self.add(task, task_project(task), events);
     }
+}
+
+/// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
+fn by_system(moment: &Moment) -> Moment {
+    let rules = Name::new("rules").expect("it is a constant that is a name");
+    Moment::new(moment.now, Actor::System(rules))
 }
 
 /// An agent acts for itself only; operators and workers act for any.

@@ -1,13 +1,14 @@
 //! Posting a message in a task's thread.
 
-use super::{Cast, Decision, Entity, Rejection};
+use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
 use crate::{
+    agent::Ending,
     aggregate::{Aggregate, Moment},
     task::{self, Message, Task},
 };
 
 /// Adds `message` to the thread of `task`. An agent must be of the task's project, and neither quarantined nor
-/// offline.
+/// offline. `cast` has the author and who holds the task: a message that completes a loop blocks it.
 ///
 /// # Errors
 /// What the task says ([`task::Rejection`]), or the agent that may not speak.
@@ -24,5 +25,7 @@ pub fn post_message(
         author.may_speak()?;
     }
     let events = task.decide(task::Command::Post(message), moment)?;
-    Ok(Decision::of(task, Some(project), events))
+    let mut decision = Decision::default();
+    decide_with_holder(&mut decision, task, events, Ending::Blocked, cast, moment)?;
+    Ok(decision)
 }

@@ -1,14 +1,22 @@
-//! Quarantining an agent: it stops at once, and what it worked on is blocked.
+//! Quarantining an agent: it stops at once, its runs are broken off, and what it worked on is blocked.
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder, work_of};
+use super::{
+    Cast, Decision, Entity, Rejection,
+    end_run::abort_agent_runs,
+    hold::decide_with_holder,
+    raise_alert::{Warning, raise},
+    work_of,
+};
 use crate::{
     agent::{self, Agent, Ending},
     aggregate::{Aggregate, Moment},
+    alert::Kind,
     task::{self, Move, Status, Task},
     values::Reason,
 };
 
-/// Quarantines `agent`, and blocks `task`, which it works on.
+/// Quarantines `agent`, breaks its runs off, blocks `task`, which it works on, and raises an alert. `cast` has what ends
+/// with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::OperatorOnly`] for an agent.
@@ -18,19 +26,57 @@ pub fn quarantine_agent(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     let events = agent.decide(agent::Command::Quarantine { note: note.clone() }, moment)?;
-    let quarantined = agent.after(&events);
     let mut decision = Decision::default();
-    decision.add_agent(agent, events);
-    if let Some(task) = work_of(&quarantined, task)? {
-        block_work(&mut decision, task, &quarantined, "was quarantined", note, Ending::Quarantined, moment)?;
+    if events.is_empty() {
+        return Ok(decision);
     }
+    decision.add_agent(agent, events);
+    stop_at_once(&mut decision, agent, task, note, cast, moment)?;
     Ok(decision)
 }
 
+/// What follows from the quarantine of `agent`, which `decision` has.
+pub(super) fn stop_at_once(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    task: Option<&Entity<Task>>,
+    note: Option<Reason>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let cast = seated(agent, task, cast);
+    abort_agent_runs(decision, agent.id, "its agent was quarantined", &cast, moment)?;
+    let quarantined = agent.after_decision(decision);
+    if let Some(task) = work_of(&quarantined, task)? {
+        let (what, ending) = ("was quarantined", Ending::Quarantined);
+        block_work(decision, task, &quarantined, what, note.clone(), ending, &cast, moment)?;
+    }
+    let warning = Warning::of_agent(Kind::AgentQuarantined, agent.id, agent.registered()?, "was quarantined");
+    let warning = match note {
+        Some(note) => warning.saying(note.to_string()),
+        None => warning,
+    };
+    raise(decision, warning, &cast, moment)
+}
+
+/// The cast with the agent and the task that an operation is about.
+pub(super) fn seated(agent: &Entity<Agent>, task: Option<&Entity<Task>>, cast: &Cast) -> Cast {
+    let cast = cast.with(agent.clone());
+    match task {
+        Some(task) => cast.with(task.clone()),
+        None => cast,
+    }
+}
+
 /// Blocks `task`, which `agent` worked on and no longer can: `what` says what became of the agent, `note` why.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "each of its callers has all of them at hand, and nothing else"
+)]
 pub(super) fn block_work(
     decision: &mut Decision,
     task: &Entity<Task>,
@@ -38,6 +84,7 @@ pub(super) fn block_work(
     what: &str,
     note: Option<Reason>,
     ending: Ending,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
     let name = &agent.registered()?.profile.name;
@@ -46,7 +93,7 @@ pub(super) fn block_work(
         None => format!("{name} {what}"),
     });
     let to = Move { reason, ..Move::to(Status::Blocked) };
+    let task = task.after_decision(decision);
     let events = task.decide(task::Command::Move(to), moment)?;
-    let cast = Cast::from_iter([agent.clone()]);
-    decide_with_holder(decision, task, events, ending, &cast, moment)
+    decide_with_holder(decision, &task, events, ending, cast, moment)
 }

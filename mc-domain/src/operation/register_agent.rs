@@ -1,10 +1,12 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
-use super::{Decision, Entity, Rejection, acts_for_itself};
+use super::{Cast, Decision, Entity, Rejection, acts_for_itself, by_system};
 use crate::{
-    agent::{self, Agent, Profile},
+    agent::{self, Agent, PauseReason, Profile, Standing},
     aggregate::{Aggregate, Moment},
+    budget::{self, Budget},
     ids::{AgentId, ProjectId},
+    money::Usd,
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
     values::Reason,
@@ -28,7 +30,8 @@ pub struct RegisterAgent {
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
 /// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of its name.
-/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
+/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known, or names a parent: sub-agents are
+///   created by [`super::spawn_agent`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 pub fn register_agent(
     project: &Entity<Project>,
@@ -43,20 +46,34 @@ pub fn register_agent(
     if agent.registered().is_ok() {
         acts_for_itself(agent, moment)?;
     }
-    let RegisterAgent { profile, parent, purpose } = wish;
-    if name.id != Key::agent(project.id, &profile.name) {
-        return Err(reservation::Rejection::NotHolder.into());
+    if wish.parent.is_some() && moment.actor.agent().is_some() {
+        return Err(agent::Rejection::OperatorOnly { name: wish.profile.name }.into());
     }
-    let reserved = name.decide(reservation::Command::Reserve(Holder::Agent(agent.id)), moment)?;
-    let register = agent::Command::Register { project: project.id, profile, parent, purpose };
-    let registered = agent.decide(register, moment)?;
+    let (reserved, registered) = register(project.id, name, agent, wish, moment)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);
     decision.add(agent, Some(project.id), registered);
     Ok(decision)
 }
 
+/// The name's events and the agent's.
+pub(super) fn register(
+    project: ProjectId,
+    name: &Entity<Reservation>,
+    agent: &Entity<Agent>,
+    wish: RegisterAgent,
+    moment: &Moment,
+) -> Result<(Vec<reservation::Event>, Vec<agent::Event>), Rejection> {
+    let RegisterAgent { profile, parent, purpose } = wish;
+    if name.id != Key::agent(project, &profile.name) {
+        return Err(reservation::Rejection::NotHolder.into());
+    }
+    let reserved = name.decide(reservation::Command::Reserve(Holder::Agent(agent.id)), moment)?;
+    let register = agent::Command::Register { project, profile, parent, purpose };
+    Ok((reserved, agent.decide(register, moment)?))
+}
+
 /// Changes what an agent is or may do. A new name is reserved, the old one given back: `names` are their
-/// reservations, old and new, when they differ.
+/// reservations, old and new, when they differ. `cast` has its budget of the day, where its caps change.
 ///
 /// # Errors
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the new name.
@@ -68,6 +85,7 @@ pub fn change_profile(
     agent: &Entity<Agent>,
     names: Option<(&Entity<Reservation>, &Entity<Reservation>)>,
     profile: Profile,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     acts_for_itself(agent, moment)?;
@@ -85,5 +103,33 @@ pub fn change_profile(
         decision.add(old, Some(project), released);
     }
     decision.add(agent, Some(project), changed);
+    follow_caps(&mut decision, agent, cast, moment)?;
     Ok(decision)
+}
+
+/// A new cap counts at once on the budget of the day; a higher one lifts a pause for the budget when there is room again.
+fn follow_caps(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let after = agent.after_decision(decision);
+    let (before, now) = (agent.registered()?.profile.caps, after.registered()?.profile.caps);
+    if before == now {
+        return Ok(());
+    }
+    let (project, system) = (after.registered()?.project, by_system(moment));
+    let budget = cast.find::<Budget>(&budget::Key::AgentDay(agent.id, moment.now.date_naive()))?;
+    if budget.version > 0 {
+        let events = budget.decide(budget::Command::SetCap(now.daily), &system)?;
+        decision.add(&budget, Some(project), events);
+    }
+    let raised = now.daily > before.daily || now.per_run > before.per_run;
+    let paused = after.registered()?.standing == Standing::Paused(PauseReason::Budget);
+    if raised && paused && budget.remaining(now.daily) > Usd::ZERO {
+        let events = after.decide(agent::Command::Resume { note: None }, &system)?;
+        decision.add_agent(&after, events);
+    }
+    Ok(())
 }

@@ -1,6 +1,9 @@
-//! Restarting an agent: it begins anew, and its task waits for it.
+//! Restarting an agent: it begins anew, its runs are broken off, and its task waits for it.
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder, work_of};
+use super::{
+    Cast, Decision, Entity, Rejection, end_run::abort_agent_runs, hold::decide_with_holder,
+    quarantine_agent::seated, work_of,
+};
 use crate::{
     agent::{self, Agent, Ending, TypeRule},
     aggregate::{Aggregate, Moment},
@@ -8,7 +11,8 @@ use crate::{
     values::Reason,
 };
 
-/// Restarts `agent`: active, no errors counted, and `task`, which it works on, goes back to assigned.
+/// Restarts `agent`: active, no errors counted; its runs are broken off, and `task`, which it works on, goes back to
+/// assigned. `cast` has what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::OperatorOnly`] for anyone but an operator.
@@ -18,14 +22,17 @@ pub fn restart_agent(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     let events = agent.decide(agent::Command::Restart { note: note.clone() }, moment)?;
-    let restarted = agent.after(&events);
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
+    let cast = seated(agent, task, cast);
+    abort_agent_runs(&mut decision, agent.id, "its agent was restarted", &cast, moment)?;
+    let restarted = agent.after_decision(&decision);
     if let Some(task) = work_of(&restarted, task)? {
-        give_back(&mut decision, task, &restarted, note, Ending::Restarted, moment)?;
+        give_back(&mut decision, task, &restarted, note, Ending::Restarted, &cast, moment)?;
     }
     Ok(decision)
 }
@@ -37,14 +44,15 @@ pub(super) fn give_back(
     agent: &Entity<Agent>,
     reason: Option<Reason>,
     ending: Ending,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
+    let task = &task.after_decision(decision);
     let present = task.present()?;
     let (project, kind) = (present.project, present.details.kind);
     let ready = vec![agent.registered()?.accept(agent.id, project, kind, TypeRule::Overridden)?];
     let crew = Crew { assignees: present.assignees.clone(), ready, lease: None };
     let to = Move { reason, crew, ..Move::to(Status::Assigned) };
     let events = task.decide(task::Command::Move(to), moment)?;
-    let cast = Cast::from_iter([agent.clone()]);
-    decide_with_holder(decision, task, events, ending, &cast, moment)
+    decide_with_holder(decision, task, events, ending, cast, moment)
 }

@@ -1,6 +1,12 @@
-//! Signing off: an agent says goodbye, or is taken out of service, and what it worked on is blocked.
+//! Signing off: an agent says goodbye, or is taken out of service; its runs are broken off, and what it worked on is
+//! blocked.
 
-use super::{Decision, Entity, Rejection, acts_for_itself, quarantine_agent::block_work, work_of};
+use super::{
+    Cast, Decision, Entity, Rejection, acts_for_itself,
+    end_run::abort_agent_runs,
+    quarantine_agent::{block_work, seated},
+    work_of,
+};
 use crate::{
     agent::{self, Agent, Ending},
     aggregate::{Aggregate, Moment},
@@ -8,7 +14,7 @@ use crate::{
     values::Reason,
 };
 
-/// Takes `agent` offline, and blocks `task`, which it works on.
+/// Takes `agent` offline, breaks its runs off, and blocks `task`, which it works on. `cast` has what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::NotFound`] when it is not registered.
@@ -18,15 +24,19 @@ pub fn sign_off_agent(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     acts_for_itself(agent, moment)?;
     let events = agent.decide(agent::Command::SignOff { note: note.clone() }, moment)?;
-    let gone = agent.after(&events);
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
+    let cast = seated(agent, task, cast);
+    abort_agent_runs(&mut decision, agent.id, "its agent went offline", &cast, moment)?;
+    let gone = agent.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
-        block_work(&mut decision, task, &gone, "went offline", note, Ending::WentOffline, moment)?;
+        let ending = Ending::WentOffline;
+        block_work(&mut decision, task, &gone, "went offline", note, ending, &cast, moment)?;
     }
     Ok(decision)
 }

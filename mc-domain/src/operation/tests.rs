@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 
 mod agents;
+mod approvals;
 mod creation;
+mod loops;
+mod runs;
+mod spawning;
+mod squads;
 mod work;
 
 use std::collections::BTreeSet;
@@ -11,7 +16,8 @@ use crate::{
     agent::{Ending, PauseReason, Profile, Role},
     spec::{
         ECHO, ELSEWHERE, LEASE, NEXT_LEASE, NOVA, OPENCLAW, SCOUT, TASK, by, cast, entity, equipped, name,
-        now, operation, plan, reason, registered, registered_as, scout, sofie, stream, system, task_in,
+        nobody_else, now, operation, plan, reason, registered, registered_as, scout, sofie, stream, system,
+        task_in,
     },
     task::{Move, Status, TaskType},
 };

@@ -1,7 +1,7 @@
 //! What may be asked of a project, and why it may refuse.
 
-use super::Profile;
-use crate::values::Slug;
+use super::{Halt, Profile};
+use crate::values::{Reason, Slug};
 
 /// What may be asked of a project.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,18 @@ pub enum Command {
         /// The whole new profile.
         profile: Profile,
     },
+    /// Stop its squad, to be resumed later.
+    PauseSquad {
+        /// How it is stopped.
+        halt: Halt,
+        /// Why.
+        reason: Option<Reason>,
+    },
+    /// Let its squad work again, by an operator.
+    ResumeSquad {
+        /// Why.
+        reason: Option<Reason>,
+    },
 }
 
 /// Why a project refuses a command.
@@ -30,6 +42,6 @@ pub enum Rejection {
     #[error("the project exists already")]
     AlreadyExists,
     /// Invariant 2.
-    #[error("only an operator may create or change a project")]
+    #[error("only an operator may create, change, stop or resume a project")]
     OperatorOnly,
 }

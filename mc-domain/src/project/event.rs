@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Profile;
-use crate::values::Slug;
+use super::{Halt, Profile};
+use crate::values::{Reason, Slug};
 
 /// A fact about one project. `at` is the time of the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +26,26 @@ pub enum Event {
         /// The whole profile as it is now.
         profile: Profile,
     },
+    /// Its squad was stopped: no run starts until it is resumed.
+    #[serde(rename = "squad_paused")]
+    SquadPaused {
+        /// How it was stopped.
+        halt: Halt,
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Its squad may work again.
+    #[serde(rename = "squad_resumed")]
+    SquadResumed {
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 impl crate::aggregate::Event for Event {
@@ -33,6 +53,8 @@ impl crate::aggregate::Event for Event {
         match self {
             Self::Created { .. } => "project.created",
             Self::Edited { .. } => "project.edited",
+            Self::SquadPaused { .. } => "project.squad_paused",
+            Self::SquadResumed { .. } => "project.squad_resumed",
         }
     }
 }

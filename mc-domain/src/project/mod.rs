@@ -4,7 +4,8 @@
 //!
 //! Invariants:
 //! 1. The slug is given at creation and never changes; a reservation keeps it unique over all projects.
-//! 2. Only an operator creates or edits a project.
+//! 2. Only an operator creates, edits, stops or resumes a project; a worker may create, edit and stop one.
+//! 3. A stopped squad stays stopped until an operator resumes it; agents may still join it.
 
 mod command;
 mod event;
@@ -21,7 +22,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     ids::ProjectId,
     money::Usd,
-    values::{Name, Slug, Text},
+    values::{Name, Reason, Slug, Text, words},
 };
 
 /// What a project is about: everything that an edit may change.
@@ -43,6 +44,26 @@ impl Profile {
     pub fn new(name: Name) -> Self {
         Self { name, description: None, daily_cap: None }
     }
+}
+
+words! {
+    /// How a squad was stopped.
+    Halt {
+        /// Its active agents were paused; what they do waits for them.
+        Pause = "pause",
+        /// Its active agents were paused, and what they did was blocked.
+        Emergency = "emergency",
+    }
+}
+
+/// Whether a project's squad works.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Squad {
+    /// It works.
+    #[default]
+    Working,
+    /// It is stopped: nobody of it starts a run.
+    Stopped(Halt),
 }
 
 /// A project, folded from its events.
@@ -72,7 +93,20 @@ pub enum Project {
         slug: Slug,
         /// What it is about.
         profile: Profile,
+        /// Whether its squad works.
+        #[serde(default)]
+        squad: Squad,
     },
+}
+
+impl Project {
+    /// Whether its squad works; that of no project does.
+    pub fn squad(&self) -> Squad {
+        match self {
+            Self::Absent => Squad::Working,
+            Self::Present { squad, .. } => *squad,
+        }
+    }
 }
 
 impl Aggregate for Project {
@@ -91,23 +125,59 @@ impl Aggregate for Project {
                 Ok(vec![Event::Created { slug, profile, at: moment.now }])
             }
             (Self::Present { .. }, Command::Create { .. }) => Err(Rejection::AlreadyExists),
-            (Self::Absent, Command::Edit { .. }) => Err(Rejection::NotFound),
+            (
+                Self::Absent,
+                Command::Edit { .. } | Command::PauseSquad { .. } | Command::ResumeSquad { .. },
+            ) => Err(Rejection::NotFound),
             (Self::Present { profile: current, .. }, Command::Edit { profile }) if *current == profile => {
                 Ok(vec![])
             }
             (Self::Present { .. }, Command::Edit { profile }) => Ok(vec![Event::Edited { profile }]),
+            (Self::Present { squad, .. }, Command::PauseSquad { halt, reason }) => {
+                Ok(pause_squad(*squad, halt, reason, moment))
+            }
+            (Self::Present { squad, .. }, Command::ResumeSquad { reason }) => {
+                resume_squad(*squad, reason, moment)
+            }
         }
     }
 
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
             (_, Event::Created { slug, profile, .. }) => {
-                Self::Present { slug: slug.clone(), profile: profile.clone() }
+                Self::Present { slug: slug.clone(), profile: profile.clone(), squad: Squad::Working }
             }
-            (Self::Present { slug, .. }, Event::Edited { profile }) => {
-                Self::Present { slug, profile: profile.clone() }
+            (Self::Absent, _) => Self::Absent,
+            (Self::Present { slug, squad, .. }, Event::Edited { profile }) => {
+                Self::Present { slug, profile: profile.clone(), squad }
             }
-            (Self::Absent, Event::Edited { .. }) => Self::Absent,
+            (Self::Present { slug, profile, .. }, Event::SquadPaused { halt, .. }) => {
+                Self::Present { slug, profile, squad: Squad::Stopped(*halt) }
+            }
+            (Self::Present { slug, profile, .. }, Event::SquadResumed { .. }) => {
+                Self::Present { slug, profile, squad: Squad::Working }
+            }
         }
+    }
+}
+
+/// A pause does not soften an emergency stop.
+fn pause_squad(squad: Squad, halt: Halt, reason: Option<Reason>, moment: &Moment) -> Vec<Event> {
+    let paused = || vec![Event::SquadPaused { halt, reason, at: moment.now }];
+    match (squad, halt) {
+        (Squad::Working, Halt::Pause | Halt::Emergency) | (Squad::Stopped(Halt::Pause), Halt::Emergency) => {
+            paused()
+        }
+        (Squad::Stopped(Halt::Pause | Halt::Emergency), Halt::Pause)
+        | (Squad::Stopped(Halt::Emergency), Halt::Emergency) => vec![],
+    }
+}
+
+/// Invariant 3.
+fn resume_squad(squad: Squad, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    match (squad, moment.actor.kind()) {
+        (_, ActorKind::Agent | ActorKind::System) => Err(Rejection::OperatorOnly),
+        (Squad::Working, ActorKind::Human) => Ok(vec![]),
+        (Squad::Stopped(_), ActorKind::Human) => Ok(vec![Event::SquadResumed { reason, at: moment.now }]),
     }
 }

@@ -18,11 +18,13 @@ pub use event::Event;
 
 use crate::{
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, ProjectId},
+    approval::ContentHash,
+    ids::{AgentId, ApprovalId, ProjectId},
     values::{Name, Slug},
 };
 
-/// What is reserved: a project's slug, or an agent's name in its project (upper and lower case are the same).
+/// What is reserved: a project's slug, an agent's name in its project (upper and lower case are the same), or what an
+/// open approval is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
 
@@ -35,6 +37,11 @@ impl Key {
     /// The name of an agent in `project`.
     pub fn agent(project: ProjectId, name: &Name) -> Self {
         Self(format!("agent/{project}/{}", name.as_str().to_lowercase()))
+    }
+
+    /// What is asked for in `project` about one subject: a task, or where none is named an agent.
+    pub(crate) fn approval(project: ProjectId, about: impl fmt::Display, content: &ContentHash) -> Self {
+        Self(format!("approval/{project}/{about}/{content}"))
     }
 }
 
@@ -53,6 +60,9 @@ pub enum Holder {
     /// An agent.
     #[serde(rename = "agent")]
     Agent(AgentId),
+    /// An open approval.
+    #[serde(rename = "approval")]
+    Approval(ApprovalId),
 }
 
 /// What may be asked of a reservation.
@@ -106,7 +116,7 @@ impl Reservation {
     pub fn project(&self) -> Option<ProjectId> {
         match self {
             Self::Held(Holder::Project(project)) => Some(*project),
-            Self::Held(Holder::Agent(_)) | Self::Free => None,
+            Self::Held(Holder::Agent(_) | Holder::Approval(_)) | Self::Free => None,
         }
     }
 
@@ -114,7 +124,15 @@ impl Reservation {
     pub fn agent(&self) -> Option<AgentId> {
         match self {
             Self::Held(Holder::Agent(agent)) => Some(*agent),
-            Self::Held(Holder::Project(_)) | Self::Free => None,
+            Self::Held(Holder::Project(_) | Holder::Approval(_)) | Self::Free => None,
+        }
+    }
+
+    /// The open approval that holds it, if one does.
+    pub fn approval(&self) -> Option<ApprovalId> {
+        match self {
+            Self::Held(Holder::Approval(approval)) => Some(*approval),
+            Self::Held(Holder::Project(_) | Holder::Agent(_)) | Self::Free => None,
         }
     }
 }

@@ -1,13 +1,17 @@
 //! What may be asked of a task, and why it may refuse.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::containment::Loop;
 use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
 use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
-    values::{Reason, Text},
+    approval::Verdict,
+    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, RunId, TaskId},
+    money::Usd,
+    run::{OpenRun, Outcome},
+    values::{Name, Reason, Text},
 };
 
 /// The most artifacts one message may carry.
@@ -38,6 +42,33 @@ pub enum Command {
     },
     /// Move it to another status.
     Move(Move),
+    /// Let it wait for an approval, by the system.
+    AwaitApproval {
+        /// Which one.
+        approval: ApprovalId,
+        /// What for.
+        reason: Option<Reason>,
+    },
+    /// Let an approval that has ended take its effect, whoever brings the verdict.
+    Settle(Settlement),
+    /// Stop a loop that was found, by the system.
+    Contain(Containment),
+    /// Begin a run for it, by who holds it or has it.
+    BeginRun {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+    },
+    /// Take note of the end of a run.
+    EndRun {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it was charged.
+        charged: Usd,
+    },
     /// Say something in its thread.
     Post(Message),
 }
@@ -74,6 +105,28 @@ impl Move {
             crew: Crew::default(),
         }
     }
+}
+
+/// The end of an approval, and what the task needs to go on after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settlement {
+    /// How the approval ended.
+    pub verdict: Verdict,
+    /// The agent that held the task before, when it is free to go on.
+    pub ready: Option<Assignee>,
+    /// The lease to hold it under, drawn by the caller.
+    pub lease: Option<LeaseId>,
+}
+
+/// A loop that was found, and what is needed to tell about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Containment {
+    /// The loop.
+    pub found: Loop,
+    /// The identity of the message that tells about it.
+    pub message: MessageId,
+    /// The names of agents that took part, as far as they are known.
+    pub names: BTreeMap<AgentId, Name>,
 }
 
 /// Who is to have a task, and which of them stand ready to work on it.
@@ -195,6 +248,18 @@ pub enum Rejection {
     Closed {
         /// Which of the two.
         status: Status,
+    },
+    /// It is not assigned, and nobody works on it.
+    #[error("a run needs a task that is assigned or in progress, this one is {status}")]
+    NotRunnable {
+        /// Where it stands.
+        status: Status,
+    },
+    /// Invariant 3: another agent holds it.
+    #[error("another agent holds the task")]
+    NotHolder {
+        /// Who does.
+        holder: AgentId,
     },
     /// A message that says nothing.
     #[error("a message needs content or an artifact")]

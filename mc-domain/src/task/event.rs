@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use super::containment::LoopKind;
 use super::values::{Artifact, Checklist, Details, MessageKind, Status, WorkPlan};
 use crate::{
     actor::Actor,
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, MessageId, ProjectId, RunId, TaskId},
+    money::Usd,
+    run::{OpenRun, Outcome},
     values::{Reason, Text},
 };
 
@@ -144,6 +147,22 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// From now on it waits for this approval: held for it in the same commit, or held for another already.
+    #[serde(rename = "approval_awaited")]
+    ApprovalAwaited {
+        /// Which one.
+        approval: ApprovalId,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// One approval it waited for is settled; it still waits for others.
+    #[serde(rename = "approval_settled")]
+    ApprovalSettled {
+        /// Which one.
+        approval: ApprovalId,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Work on it cannot go on.
     #[serde(rename = "blocked")]
     Blocked {
@@ -189,6 +208,50 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A loop was found; the same commit stops it.
+    #[serde(rename = "loop_detected")]
+    LoopDetected {
+        /// What repeated.
+        kind: LoopKind,
+        /// How often.
+        count: u32,
+        /// The most that is allowed.
+        limit: u32,
+        /// The span in which it was counted, in seconds; all the time since the task was last unblocked when absent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        within_secs: Option<u32>,
+        /// Who took part.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        participants: BTreeSet<Actor>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An agent began a run for it.
+    #[serde(rename = "run_began")]
+    RunBegan {
+        /// The run.
+        run: RunId,
+        /// What is to be known of it.
+        open_run: OpenRun,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A run for it is over.
+    #[serde(rename = "run_ended")]
+    RunEnded {
+        /// The run.
+        run: RunId,
+        /// How it ended.
+        outcome: Outcome,
+        /// What it was charged.
+        #[serde(rename = "chargedMicroUsd")]
+        charged: Usd,
+        /// What all runs for the task have cost so far.
+        #[serde(rename = "costAfterMicroUsd")]
+        cost_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Something was said in its thread.
     #[serde(rename = "message_posted")]
     MessagePosted {
@@ -228,7 +291,43 @@ impl Event {
             Self::Failed { .. } => Some(Status::Failed),
             Self::Completed { .. } => Some(Status::Done),
             Self::Canceled { .. } => Some(Status::Canceled),
-            Self::Edited { .. } | Self::AssigneesChanged { .. } | Self::MessagePosted { .. } => None,
+            Self::Edited { .. }
+            | Self::AssigneesChanged { .. }
+            | Self::ApprovalAwaited { .. }
+            | Self::ApprovalSettled { .. }
+            | Self::LoopDetected { .. }
+            | Self::RunBegan { .. }
+            | Self::RunEnded { .. }
+            | Self::MessagePosted { .. } => None,
+        }
+    }
+}
+
+impl Event {
+    /// When it moved the task, if it did.
+    pub(super) fn moved_at(&self) -> Option<DateTime<Utc>> {
+        match self {
+            Self::Created { at, .. }
+            | Self::Claimed { at, .. }
+            | Self::Assigned { at, .. }
+            | Self::ReturnedToInbox { at, .. }
+            | Self::Started { at, .. }
+            | Self::SentBack { at, .. }
+            | Self::Submitted { at, .. }
+            | Self::ReturnedToReview { at, .. }
+            | Self::HeldForApproval { at, .. }
+            | Self::Blocked { at, .. }
+            | Self::Failed { at, .. }
+            | Self::Completed { at, .. }
+            | Self::Canceled { at, .. } => Some(*at),
+            Self::Edited { .. }
+            | Self::AssigneesChanged { .. }
+            | Self::ApprovalAwaited { .. }
+            | Self::ApprovalSettled { .. }
+            | Self::LoopDetected { .. }
+            | Self::RunBegan { .. }
+            | Self::RunEnded { .. }
+            | Self::MessagePosted { .. } => None,
         }
     }
 }
@@ -247,10 +346,15 @@ impl crate::aggregate::Event for Event {
             Self::SentBack { .. } => "task.sent_back",
             Self::ReturnedToReview { .. } => "task.returned_to_review",
             Self::HeldForApproval { .. } => "task.held_for_approval",
+            Self::ApprovalAwaited { .. } => "task.approval_awaited",
+            Self::ApprovalSettled { .. } => "task.approval_settled",
             Self::Blocked { .. } => "task.blocked",
             Self::Failed { .. } => "task.failed",
             Self::Completed { .. } => "task.completed",
             Self::Canceled { .. } => "task.canceled",
+            Self::LoopDetected { .. } => "task.loop_detected",
+            Self::RunBegan { .. } => "task.run_began",
+            Self::RunEnded { .. } => "task.run_ended",
             Self::MessagePosted { .. } => "task.message_posted",
         }
     }

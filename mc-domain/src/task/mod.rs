@@ -10,19 +10,32 @@
 //! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
 //!    blocked with a reason.
 //! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
+//! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
+//!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
+//!    withdrawal, to blocked by the first no or expiry.
+//! 7. Traffic or runs that cross a limit of [`LoopLimits`] is blocked in the commit that crosses it. What is blocked is not
+//!    watched, and unblocking starts the counts anew.
 
 mod command;
+mod containment;
 mod event;
 #[cfg(test)]
 mod tests;
 mod transitions;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use command::{Command, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement};
+pub use command::{
+    Command, Containment, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement, Settlement,
+};
+pub use containment::{
+    LAST_EXCHANGES, Loop, LoopKind, LoopLimits, MAX_EXCERPT_CHARS, MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED,
+    MAX_RUNS_WATCHED, Traffic,
+};
 pub use event::Event;
 pub use transitions::allowed_transitions;
 pub use values::{
@@ -34,8 +47,11 @@ use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
-    values::Reason,
+    approval::Ruling,
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
+    money::Usd,
+    run::{OpenRun, Outcome},
+    values::{Reason, Text},
 };
 use transitions::{Mover, mover};
 
@@ -87,6 +103,18 @@ pub struct Present {
     pub handed_in: BTreeSet<ArtifactKind>,
     /// How often it was sent back.
     pub review_cycles: u32,
+    /// The approvals it waits for.
+    #[serde(default)]
+    pub awaits: BTreeSet<ApprovalId>,
+    /// The runs for it that are under way.
+    #[serde(default)]
+    pub open_runs: BTreeMap<RunId, OpenRun>,
+    /// What all runs for it have cost so far.
+    #[serde(default)]
+    pub cost: Usd,
+    /// What of its recent traffic is watched for loops.
+    #[serde(default)]
+    pub traffic: Traffic,
     /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
     #[serde(default)]
     pub types_waived: bool,
@@ -107,6 +135,8 @@ pub enum Stage {
     NeedsApproval {
         /// Where it came from.
         from: Status,
+        /// Who held it, when it came from in_progress.
+        holder: Option<AgentId>,
     },
     /// Work on it cannot go on.
     Blocked,
@@ -163,12 +193,28 @@ impl Aggregate for Task {
                 | Command::Claim(_)
                 | Command::Assign { .. }
                 | Command::Move(_)
+                | Command::AwaitApproval { .. }
+                | Command::Settle(_)
+                | Command::Contain(_)
+                | Command::BeginRun { .. }
+                | Command::EndRun { .. }
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
             (Self::Present(task), Command::Claim(by)) => task.claim(by, moment),
             (Self::Present(task), Command::Assign { crew, reason }) => task.assign(crew, reason, moment),
             (Self::Present(task), Command::Move(to)) => task.move_to(to, moment),
+            (Self::Present(task), Command::AwaitApproval { approval, reason }) => {
+                task.await_approval(approval, reason, moment)
+            }
+            (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, moment)),
+            (Self::Present(task), Command::Contain(containment)) => task.contain(containment, moment),
+            (Self::Present(task), Command::BeginRun { run, open_run }) => {
+                task.begin_run(run, open_run, moment)
+            }
+            (Self::Present(task), Command::EndRun { run, outcome, charged }) => {
+                Ok(task.end_run(run, outcome, charged, moment))
+            }
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -229,6 +275,10 @@ impl Present {
             plan: None,
             handed_in: BTreeSet::new(),
             review_cycles: 0,
+            awaits: BTreeSet::new(),
+            open_runs: BTreeMap::new(),
+            cost: Usd::ZERO,
+            traffic: Traffic::default(),
             types_waived: false,
         }
     }
@@ -242,6 +292,14 @@ impl Present {
     pub fn hold(&self) -> Option<Hold> {
         match self.stage {
             Stage::InProgress(hold) => Some(hold),
+            _ => None,
+        }
+    }
+
+    /// Who held it before it began to wait for an approval, when it came from in_progress.
+    pub fn waiting_holder(&self) -> Option<AgentId> {
+        match self.stage {
+            Stage::NeedsApproval { holder, .. } => holder,
             _ => None,
         }
     }
@@ -354,6 +412,75 @@ impl Present {
         Ok(vec![event])
     }
 
+    fn await_approval(
+        &self,
+        approval: ApprovalId,
+        reason: Option<Reason>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        let at = moment.now;
+        match self.stage {
+            Stage::NeedsApproval { .. } if self.awaits.contains(&approval) => Ok(vec![]),
+            Stage::NeedsApproval { .. } if moment.actor.kind() == ActorKind::System => {
+                Ok(vec![Event::ApprovalAwaited { approval, at }])
+            }
+            stage => {
+                self.may_move(Status::NeedsApproval, moment)?;
+                let held = Event::HeldForApproval { from: stage.status(), reason, at };
+                Ok(vec![Event::ApprovalAwaited { approval, at }, held])
+            }
+        }
+    }
+
+    /// Invariant 6. A verdict on something that the task does not wait for moves nothing.
+    fn settle(&self, settlement: Settlement, moment: &Moment) -> Vec<Event> {
+        let Settlement { verdict, ready, lease } = settlement;
+        let (approval, at) = (verdict.approval(), moment.now);
+        let Stage::NeedsApproval { from, holder } = self.stage else { return vec![] };
+        if !self.awaits.contains(&approval) {
+            return vec![];
+        }
+        let blocked = |reason| vec![Event::Blocked { from: Status::NeedsApproval, reason, at }];
+        let note = match verdict.ruling() {
+            Ruling::Denied { reason } => return blocked(reason.clone()),
+            Ruling::Expired => return blocked(said("The approval expired: nobody decided in time")),
+            Ruling::Granted { note, .. } => note.clone(),
+            Ruling::Withdrawn => None,
+        };
+        if self.awaits.len() > 1 {
+            return vec![Event::ApprovalSettled { approval, at }];
+        }
+        let holder = ready.map(Assignee::id).filter(|ready| holder == Some(*ready));
+        vec![self.back_to(from, holder.zip(lease), note, moment)]
+    }
+
+    /// The way back from needs_approval. Whoever had the task gets it back without being asked anew; only going on at
+    /// once takes a holder that is free, and what was blocked stays so until an operator unblocks it.
+    fn back_to(
+        &self,
+        from: Status,
+        hold: Option<(AgentId, LeaseId)>,
+        reason: Option<Reason>,
+        moment: &Moment,
+    ) -> Event {
+        let (here, at) = (Status::NeedsApproval, moment.now);
+        let hold = hold.filter(|(holder, _)| self.assignees.contains(holder));
+        match (from, hold) {
+            (Status::InProgress, Some((holder, lease))) => {
+                Event::Started { from: here, holder, lease, plan: None, reason, at }
+            }
+            (Status::Review, _) => Event::ReturnedToReview { from: here, reason, at },
+            (Status::Blocked, _) => {
+                let reason =
+                    reason.unwrap_or_else(|| said("It was blocked before the approval was asked for"));
+                Event::Blocked { from: here, reason, at }
+            }
+            _ if self.assignees.is_empty() => Event::ReturnedToInbox { from: here, reason, at },
+            // Without the note: a reason for assigning sets the agents' accepted task types aside.
+            _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason: None, at },
+        }
+    }
+
     /// Invariants 1 and 2.
     fn may_move(&self, to: Status, moment: &Moment) -> Result<(), Rejection> {
         let kind = moment.actor.kind();
@@ -401,6 +528,79 @@ impl Present {
         if what.is_empty() { Ok(()) } else { Err(missing(to.to, what)) }
     }
 
+    /// The loop that its traffic is in at `now`, where it stands so that it can be blocked.
+    pub fn loop_found(&self, limits: &LoopLimits, now: DateTime<Utc>) -> Option<Loop> {
+        mover(self.status(), Status::Blocked, ActorKind::System)?;
+        self.traffic.crossed(limits, &self.assignees, now)
+    }
+
+    /// Invariant 7. What cannot be blocked from where it stands is left alone.
+    fn contain(&self, containment: Containment, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        operator_only(moment, "stop a loop")?;
+        let Containment { found, message, names } = containment;
+        let (from, at) = (self.status(), moment.now);
+        if mover(from, Status::Blocked, ActorKind::System).is_none() {
+            return Ok(vec![]);
+        }
+        let summary = self.traffic.summary(&found, &names);
+        let reason = found.reason();
+        let content = Text::truncated(reason.as_str());
+        let Loop { kind, count, limit, within_secs, participants } = found;
+        let mentions = participants.clone();
+        Ok(vec![
+            Event::LoopDetected { kind, count, limit, within_secs, participants, at },
+            Event::Blocked { from, reason, at },
+            Event::MessagePosted {
+                id: message,
+                kind: MessageKind::System,
+                author: moment.actor.clone(),
+                content,
+                artifacts: vec![summary],
+                mentions,
+                reply_to: None,
+                at,
+            },
+        ])
+    }
+
+    /// Whether `agent` may run for it: it holds the task, or has it and nobody has begun.
+    ///
+    /// # Errors
+    /// - [`Rejection::NotAssignee`]
+    /// - [`Rejection::NotHolder`]
+    /// - [`Rejection::NotRunnable`]
+    pub fn may_run(&self, agent: AgentId) -> Result<(), Rejection> {
+        match self.stage {
+            Stage::InProgress(hold) if hold.holder == agent => Ok(()),
+            Stage::InProgress(hold) => Err(Rejection::NotHolder { holder: hold.holder }),
+            Stage::Assigned if self.assignees.contains(&agent) => Ok(()),
+            Stage::Assigned => Err(Rejection::NotAssignee),
+            Stage::Inbox
+            | Stage::Review
+            | Stage::NeedsApproval { .. }
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => Err(Rejection::NotRunnable { status: self.status() }),
+        }
+    }
+
+    fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if self.open_runs.contains_key(&run) {
+            return Ok(vec![]);
+        }
+        self.may_run(open_run.agent)?;
+        Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
+    }
+
+    fn end_run(&self, run: RunId, outcome: Outcome, charged: Usd, moment: &Moment) -> Vec<Event> {
+        if !self.open_runs.contains_key(&run) {
+            return vec![];
+        }
+        let cost_after = self.cost.plus(charged);
+        vec![Event::RunEnded { run, outcome, charged, cost_after, at: moment.now }]
+    }
+
     fn post(&self, message: Message, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Message { id, kind, content, artifacts, mut mentions, reply_to, lease } = message;
         self.lease_holds(lease)?;
@@ -428,6 +628,10 @@ impl Present {
     }
 
     fn evolve(&mut self, event: &Event) {
+        self.watch(event);
+        if event.moves_to().is_some_and(|to| to != Status::NeedsApproval) {
+            self.awaits.clear();
+        }
         match event {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
@@ -461,16 +665,58 @@ impl Present {
                 self.stage = Stage::InProgress(Hold { holder: *holder, lease: *lease });
             }
             Event::Submitted { .. } | Event::ReturnedToReview { .. } => self.stage = Stage::Review,
-            Event::HeldForApproval { from, .. } => self.stage = Stage::NeedsApproval { from: *from },
+            Event::HeldForApproval { from, .. } => {
+                let holder = self.hold().map(|hold| hold.holder);
+                self.stage = Stage::NeedsApproval { from: *from, holder };
+            }
+            Event::ApprovalAwaited { approval, .. } => {
+                self.awaits.insert(*approval);
+            }
+            Event::ApprovalSettled { approval, .. } => {
+                self.awaits.remove(approval);
+            }
             Event::Blocked { .. } => self.stage = Stage::Blocked,
             Event::Failed { .. } => self.stage = Stage::Failed,
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
+            Event::LoopDetected { .. } => {}
+            Event::RunBegan { run, open_run, .. } => {
+                self.open_runs.insert(*run, *open_run);
+            }
+            Event::RunEnded { run, cost_after, .. } => {
+                self.open_runs.remove(run);
+                self.cost = *cost_after;
+            }
             Event::MessagePosted { author, artifacts, .. } => {
                 if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {
                     self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
                 }
             }
+        }
+    }
+}
+
+impl Present {
+    /// Keeps what containment reads of an event, before the event takes its effect.
+    fn watch(&mut self, event: &Event) {
+        let from = self.status();
+        match (event, event.moves_to()) {
+            (Event::Blocked { .. }, _) => self.traffic = Traffic::default(),
+            _ if from == Status::Blocked => {}
+            (Event::MessagePosted { author, content, at, .. }, _) => {
+                self.traffic.said(author, content.as_ref(), *at);
+            }
+            (Event::RunEnded { outcome, .. }, _) => self.traffic.ran(*outcome),
+            (_, Some(_)) if !self.awaits.is_empty() => {}
+            (event, Some(to)) => {
+                if let Some(at) = event.moved_at() {
+                    self.traffic.moved(from, to, at);
+                }
+                if let Event::SentBack { feedback, at, .. } = event {
+                    self.traffic.sent_back(feedback, *at);
+                }
+            }
+            (_, None) => {}
         }
     }
 }
@@ -482,6 +728,11 @@ impl Crew {
             _ => Err(Rejection::NoAssignee),
         }
     }
+}
+
+/// A reason of our own making.
+fn said(text: &str) -> Reason {
+    Reason::truncated(text).expect("it is a constant that says something")
 }
 
 fn missing(to: Status, what: Vec<Requirement>) -> Rejection {

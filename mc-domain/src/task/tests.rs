@@ -431,7 +431,9 @@ mod review {
                 .when(&system(), Command::Move(equipped(Status::NeedsApproval)))
                 .then([held.clone()]);
             history.push(held);
-            assert_eq!(Task::fold(&history).present().unwrap().stage, Stage::NeedsApproval { from });
+            let holder = (from == Status::InProgress).then_some(SCOUT);
+            let stage = Task::fold(&history).present().unwrap().stage;
+            assert_eq!(stage, Stage::NeedsApproval { from, holder });
         }
     }
 }

@@ -26,7 +26,7 @@ mod restarting {
     fn gives_the_task_back_to_its_assignees() {
         let (agent, task) = (working(), task_at(Status::InProgress));
         let note = Some(reason("stuck"));
-        operation(restart_agent(&agent, Some(&task), note.clone(), &sofie())).then([
+        operation(restart_agent(&agent, Some(&task), note.clone(), &nobody_else(), &sofie())).then([
             stream(&agent, [agent::Event::Restarted { note }, released(Ending::Restarted)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], Some("stuck"))]),
         ]);
@@ -35,7 +35,7 @@ mod restarting {
     #[test]
     fn a_draining_agent_ends_its_drain() {
         let (agent, task) = (draining(&working()), task_at(Status::InProgress));
-        operation(restart_agent(&agent, Some(&task), None, &sofie())).then([
+        operation(restart_agent(&agent, Some(&task), None, &nobody_else(), &sofie())).then([
             stream(&agent, [agent::Event::Restarted { note: None }, released(Ending::Restarted)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
         ]);
@@ -44,21 +44,22 @@ mod restarting {
     #[test]
     fn an_idle_agent_touches_no_task() {
         let agent = idle(SCOUT);
-        operation(restart_agent(&agent, Some(&task_at(Status::Blocked)), None, &sofie()))
+        operation(restart_agent(&agent, Some(&task_at(Status::Blocked)), None, &nobody_else(), &sofie()))
             .then([stream(&agent, [agent::Event::Restarted { note: None }])]);
     }
 
     #[test]
     fn is_for_operators() {
         for moment in [scout(), system()] {
-            operation(restart_agent(&idle(SCOUT), None, None, &moment)).then_rejected(operator_only());
+            operation(restart_agent(&idle(SCOUT), None, None, &nobody_else(), &moment))
+                .then_rejected(operator_only());
         }
     }
 
     #[test]
     fn needs_the_task_it_works_on_at_hand() {
         for task in [None, Some(&other_task())] {
-            operation(restart_agent(&working(), task, None, &sofie())).then_rejected(busy());
+            operation(restart_agent(&working(), task, None, &nobody_else(), &sofie())).then_rejected(busy());
         }
     }
 }
@@ -71,7 +72,7 @@ mod quarantining {
         let (agent, task) = (working(), task_at(Status::InProgress));
         let note = Some(reason("loops"));
         for moment in [sofie(), system()] {
-            operation(quarantine_agent(&agent, Some(&task), note.clone(), &moment)).then([
+            operation(quarantine_agent(&agent, Some(&task), note.clone(), &nobody_else(), &moment)).then([
                 stream(
                     &agent,
                     [agent::Event::Quarantined { note: note.clone() }, released(Ending::Quarantined)],
@@ -84,21 +85,34 @@ mod quarantining {
     #[test]
     fn twice_changes_nothing() {
         let blocked = task_at(Status::Blocked);
-        operation(quarantine_agent(&quarantined(&idle(SCOUT)), Some(&blocked), None, &sofie()))
-            .then_nothing();
+        operation(quarantine_agent(
+            &quarantined(&idle(SCOUT)),
+            Some(&blocked),
+            None,
+            &nobody_else(),
+            &sofie(),
+        ))
+        .then_nothing();
     }
 
     #[test]
     fn does_not_touch_the_task_of_another() {
         let agent = idle(ECHO);
-        operation(quarantine_agent(&agent, Some(&task_at(Status::InProgress)), None, &sofie()))
-            .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
+        operation(quarantine_agent(
+            &agent,
+            Some(&task_at(Status::InProgress)),
+            None,
+            &nobody_else(),
+            &sofie(),
+        ))
+        .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
     }
 
     #[test]
     fn needs_the_task_it_works_on_at_hand() {
         for task in [None, Some(&other_task())] {
-            operation(quarantine_agent(&working(), task, None, &sofie())).then_rejected(busy());
+            operation(quarantine_agent(&working(), task, None, &nobody_else(), &sofie()))
+                .then_rejected(busy());
         }
     }
 }
@@ -110,7 +124,7 @@ mod signing_off {
     fn blocks_the_task() {
         let (agent, task) = (working(), task_at(Status::InProgress));
         for moment in [sofie(), system(), scout()] {
-            operation(sign_off_agent(&agent, Some(&task), None, &moment)).then([
+            operation(sign_off_agent(&agent, Some(&task), None, &nobody_else(), &moment)).then([
                 stream(&agent, [agent::Event::SignedOff { note: None }, released(Ending::WentOffline)]),
                 stream(&task, [blocked(Status::InProgress, "Scout went offline")]),
             ]);
@@ -119,12 +133,13 @@ mod signing_off {
 
     #[test]
     fn another_agent_is_refused() {
-        operation(sign_off_agent(&idle(SCOUT), None, None, &by(ECHO))).then_rejected(operator_only());
+        operation(sign_off_agent(&idle(SCOUT), None, None, &nobody_else(), &by(ECHO)))
+            .then_rejected(operator_only());
     }
 
     #[test]
     fn needs_the_task_it_works_on_at_hand() {
-        operation(sign_off_agent(&working(), None, None, &sofie())).then_rejected(busy());
+        operation(sign_off_agent(&working(), None, None, &nobody_else(), &sofie())).then_rejected(busy());
     }
 }
 
@@ -163,7 +178,7 @@ mod correcting {
             today_spend: Some(Usd::ZERO),
             at: now(),
         };
-        operation(correct_agent(&agent, Some(&task), wish, &sofie())).then([
+        operation(correct_agent(&agent, Some(&task), wish, &nobody_else(), &sofie())).then([
             stream(&agent, [corrected, released(Ending::Corrected)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
         ]);
@@ -173,7 +188,7 @@ mod correcting {
     fn leaves_the_task_where_nobody_asks_for_it() {
         let agent = working();
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Paused)), clear_task: false };
-        operation(correct_agent(&agent, Some(&task_at(Status::InProgress)), wish, &sofie()))
+        operation(correct_agent(&agent, Some(&task_at(Status::InProgress)), wish, &nobody_else(), &sofie()))
             .then([stream(&agent, [corrected(agent::Status::Active, agent::Status::Paused)])]);
     }
 
@@ -181,7 +196,7 @@ mod correcting {
     fn blocks_the_task_of_an_agent_that_cannot_take_it_up_again() {
         let (agent, task) = (paused(&working(), PauseReason::Operator), task_at(Status::InProgress));
         let wish = CorrectAgent { corrections: corrections(None), clear_task: true };
-        operation(correct_agent(&agent, Some(&task), wish, &sofie())).then([
+        operation(correct_agent(&agent, Some(&task), wish, &nobody_else(), &sofie())).then([
             stream(&task, [blocked(Status::InProgress, "Scout was taken off it")]),
             stream(&agent, [released(Ending::Corrected)]),
         ]);
@@ -195,11 +210,11 @@ mod correcting {
             (agent::Status::Offline, "Scout went offline", Ending::WentOffline),
         ] {
             let wish = CorrectAgent { corrections: corrections(Some(status)), clear_task: false };
-            operation(correct_agent(&agent, Some(&task), wish.clone(), &sofie())).then([
+            operation(correct_agent(&agent, Some(&task), wish.clone(), &nobody_else(), &sofie())).then([
                 stream(&agent, [corrected(agent::Status::Active, status), released(ending)]),
                 stream(&task, [blocked(Status::InProgress, why)]),
             ]);
-            operation(correct_agent(&agent, None, wish, &sofie())).then_rejected(busy());
+            operation(correct_agent(&agent, None, wish, &nobody_else(), &sofie())).then_rejected(busy());
         }
     }
 
@@ -207,7 +222,7 @@ mod correcting {
     fn is_for_operators() {
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
         for moment in [scout(), system()] {
-            operation(correct_agent(&quarantined(&idle(SCOUT)), None, wish.clone(), &moment))
+            operation(correct_agent(&quarantined(&idle(SCOUT)), None, wish.clone(), &nobody_else(), &moment))
                 .then_rejected(operator_only());
         }
     }
@@ -232,33 +247,42 @@ mod heartbeats {
     #[test]
     fn with_one_error_too_many_block_the_task() {
         let (agent, task) = (working().after(&[heard(4)]), task_at(Status::InProgress));
-        operation(heartbeat(&agent, Some(&task), error(), &scout())).then([
+        operation(beat(&agent, Some(&task), error(), &scout())).then([
             stream(
                 &agent,
                 [failed(5), agent::Event::Quarantined { note: None }, released(Ending::Quarantined)],
             ),
             stream(&task, [blocked(Status::InProgress, "Scout was quarantined: 5 errors in a row")]),
         ]);
-        operation(heartbeat(&agent, None, error(), &scout())).then_rejected(busy());
+        operation(beat(&agent, None, error(), &scout())).then_rejected(busy());
     }
 
     #[test]
     fn with_an_error_leave_the_task() {
         let (agent, task) = (working().after(&[heard(3)]), task_at(Status::InProgress));
-        operation(heartbeat(&agent, Some(&task), error(), &scout())).then([stream(&agent, [failed(4)])]);
+        operation(beat(&agent, Some(&task), error(), &scout())).then([stream(&agent, [failed(4)])]);
     }
 
     #[test]
     fn for_another_agent_are_refused() {
-        operation(heartbeat(&idle(SCOUT), None, Heartbeat::default(), &by(ECHO)))
-            .then_rejected(operator_only());
+        operation(beat(&idle(SCOUT), None, Heartbeat::default(), &by(ECHO))).then_rejected(operator_only());
     }
 
     /// Pitfalls 6 and 8.
     #[test]
     fn do_not_free_a_quarantined_agent() {
         let agent = quarantined(&idle(SCOUT)).after(&[heard(0)]);
-        operation(heartbeat(&agent, None, Heartbeat::default(), &scout())).then_nothing();
-        operation(sign_off_agent(&agent, None, None, &scout())).then_rejected(operator_only());
+        operation(beat(&agent, None, Heartbeat::default(), &scout())).then_nothing();
+        operation(sign_off_agent(&agent, None, None, &nobody_else(), &scout()))
+            .then_rejected(operator_only());
     }
+}
+
+fn beat(
+    agent: &Entity<Agent>,
+    task: Option<&Entity<Task>>,
+    news: Heartbeat,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    heartbeat(agent, task, news, &nobody_else(), moment)
 }

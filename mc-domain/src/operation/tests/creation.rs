@@ -231,12 +231,20 @@ mod agents {
         let (agent, holder) = (idle(SCOUT), Holder::Agent(SCOUT));
         let (old, new) = (held(scout_key(), holder), Entity::new(Key::agent(OPENCLAW, &name("Ranger"))));
         let profile = Profile::new(name("Ranger"), Role::Intern);
-        operation(change_profile(OPENCLAW, &agent, Some((&old, &new)), profile.clone(), &sofie())).then([
+        operation(change_profile(
+            OPENCLAW,
+            &agent,
+            Some((&old, &new)),
+            profile.clone(),
+            &nobody_else(),
+            &sofie(),
+        ))
+        .then([
             stream(&new, [reservation::Event::Reserved { holder }]),
             stream(&old, [reservation::Event::Released { holder }]),
             stream(&agent, [agent::Event::ProfileChanged { profile: profile.clone() }]),
         ]);
-        operation(change_profile(OPENCLAW, &agent, None, profile, &sofie()))
+        operation(change_profile(OPENCLAW, &agent, None, profile, &nobody_else(), &sofie()))
             .then_rejected(reservation::Rejection::NotHolder);
     }
 
@@ -246,7 +254,7 @@ mod agents {
         let old = held(scout_key(), Holder::Agent(SCOUT));
         let new = held(Key::agent(OPENCLAW, &name("Echo")), Holder::Agent(ECHO));
         let profile = Profile::new(name("Echo"), Role::Intern);
-        operation(change_profile(OPENCLAW, &agent, Some((&old, &new)), profile, &sofie()))
+        operation(change_profile(OPENCLAW, &agent, Some((&old, &new)), profile, &nobody_else(), &sofie()))
             .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(ECHO) });
     }
 
@@ -254,22 +262,30 @@ mod agents {
     fn keep_their_name_when_only_its_case_changes() {
         let (agent, key) = (idle(SCOUT), held(scout_key(), Holder::Agent(SCOUT)));
         let profile = Profile::new(name("SCOUT"), Role::Intern);
-        operation(change_profile(OPENCLAW, &agent, Some((&key, &key)), profile.clone(), &sofie()))
-            .then([stream(&agent, [agent::Event::ProfileChanged { profile }])]);
+        operation(change_profile(
+            OPENCLAW,
+            &agent,
+            Some((&key, &key)),
+            profile.clone(),
+            &nobody_else(),
+            &sofie(),
+        ))
+        .then([stream(&agent, [agent::Event::ProfileChanged { profile }])]);
     }
 
     #[test]
     fn are_not_changed_by_other_agents() {
         let profile = Profile { emoji: Some(crate::spec::label("📢")), ..as_scout().profile };
-        operation(change_profile(OPENCLAW, &idle(SCOUT), None, profile, &by(ECHO)))
+        operation(change_profile(OPENCLAW, &idle(SCOUT), None, profile, &nobody_else(), &by(ECHO)))
             .then_rejected(agent::Rejection::OperatorOnly { name: name("Scout") });
     }
 
     #[test]
     fn do_not_raise_themselves() {
         let profile = Profile::new(name("Scout"), Role::Specialist);
-        operation(change_profile(OPENCLAW, &idle(SCOUT), None, profile, &scout())).then_rejected(
-            agent::Rejection::SelfPromotion { what: "role, daily cap, per-run cap".to_owned() },
-        );
+        operation(change_profile(OPENCLAW, &idle(SCOUT), None, profile, &nobody_else(), &scout()))
+            .then_rejected(agent::Rejection::SelfPromotion {
+                what: "role, daily cap, per-run cap".to_owned(),
+            });
     }
 }

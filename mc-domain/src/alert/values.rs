@@ -1,0 +1,177 @@
+//! What an alert is made of.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    ids::{AgentId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
+    values::words,
+};
+
+words! {
+    /// What an alert is about.
+    Kind {
+        /// A budget is used up to the warning threshold.
+        BudgetWarning = "budget_warning",
+        /// A budget is nearly used up.
+        BudgetCritical = "budget_critical",
+        /// A budget is used up.
+        BudgetExceeded = "budget_exceeded",
+        /// Work goes round in circles.
+        LoopDetected = "loop_detected",
+        /// An agent is silent.
+        AgentStale = "agent_stale",
+        /// An agent makes one error after the other.
+        ErrorStreak = "error_streak",
+        /// An agent was stopped at once.
+        AgentQuarantined = "agent_quarantined",
+        /// Something was tried that the policy forbids.
+        PolicyViolation = "policy_violation",
+        /// Nobody decided an approval in time.
+        ApprovalExpired = "approval_expired",
+        /// A run did not end in time.
+        RunTimeout = "run_timeout",
+        /// A notification could not be delivered.
+        NotificationFailed = "notification_failed",
+        /// The audit trail does not prove itself.
+        VerificationFailed = "verification_failed",
+    }
+}
+
+impl Kind {
+    /// How bad it is.
+    pub const fn severity(self) -> Severity {
+        match self {
+            Self::BudgetWarning
+            | Self::AgentStale
+            | Self::ErrorStreak
+            | Self::ApprovalExpired
+            | Self::RunTimeout
+            | Self::NotificationFailed => Severity::Warning,
+            Self::BudgetCritical | Self::BudgetExceeded | Self::LoopDetected | Self::PolicyViolation => {
+                Severity::Error
+            }
+            Self::AgentQuarantined | Self::VerificationFailed => Severity::Critical,
+        }
+    }
+}
+
+words! {
+    /// How bad an alert is, mildest first.
+    Severity {
+        /// To know.
+        Info = "info",
+        /// To look at.
+        Warning = "warning",
+        /// To act on.
+        Error = "error",
+        /// To act on at once.
+        Critical = "critical",
+    }
+}
+
+words! {
+    /// What has been done about an alert.
+    Status {
+        /// Nothing yet.
+        Open = "open",
+        /// Somebody looks after it.
+        Acknowledged = "acknowledged",
+        /// Its cause is gone.
+        Resolved = "resolved",
+        /// Nobody will do anything about it.
+        Ignored = "ignored",
+    }
+}
+
+/// What an alert is about, of which there is one open alert per type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Subject {
+    /// A project.
+    Project(ProjectId),
+    /// An agent.
+    Agent(AgentId),
+    /// A task.
+    Task(TaskId),
+    /// A run.
+    Run(RunId),
+    /// An approval.
+    Approval(ApprovalId),
+    /// A notification.
+    Notification(NotificationId),
+    /// The whole log.
+    Log,
+}
+
+/// Which alert: one type about one subject. Its text names the stream, so whoever raises it knows where to look.
+///
+/// ```
+/// use mc_domain::alert::{Key, Kind, Subject};
+///
+/// let key = Key::new(Kind::AgentStale, Subject::Agent(uuid::Uuid::from_u128(1).into()));
+/// assert_eq!(key.to_string(), "agent_stale/agent/00000000-0000-0000-0000-000000000001");
+/// assert_eq!(key.to_string().parse(), Ok(key));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The type.
+    pub kind: Kind,
+    /// The subject.
+    pub subject: Subject,
+}
+
+impl Key {
+    /// The alert of `kind` about `subject`.
+    pub const fn new(kind: Kind, subject: Subject) -> Self {
+        Self { kind, subject }
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.kind;
+        match self.subject {
+            Subject::Project(id) => write!(f, "{kind}/project/{id}"),
+            Subject::Agent(id) => write!(f, "{kind}/agent/{id}"),
+            Subject::Task(id) => write!(f, "{kind}/task/{id}"),
+            Subject::Run(id) => write!(f, "{kind}/run/{id}"),
+            Subject::Approval(id) => write!(f, "{kind}/approval/{id}"),
+            Subject::Notification(id) => write!(f, "{kind}/notification/{id}"),
+            Subject::Log => write!(f, "{kind}/log"),
+        }
+    }
+}
+
+/// The text names no alert.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not the key of an alert")]
+pub struct InvalidKey;
+
+impl FromStr for Key {
+    type Err = InvalidKey;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKey> {
+        let (kind, subject) = text.split_once('/').ok_or(InvalidKey)?;
+        Ok(Self { kind: kind.parse().map_err(|_| InvalidKey)?, subject: subject_named(subject)? })
+    }
+}
+
+fn subject_named(text: &str) -> Result<Subject, InvalidKey> {
+    if text == "log" {
+        return Ok(Subject::Log);
+    }
+    let (what, id) = text.split_once('/').ok_or(InvalidKey)?;
+    let id = Uuid::try_parse(id).map_err(|_| InvalidKey)?;
+    match what {
+        "project" => Ok(Subject::Project(id.into())),
+        "agent" => Ok(Subject::Agent(id.into())),
+        "task" => Ok(Subject::Task(id.into())),
+        "run" => Ok(Subject::Run(id.into())),
+        "approval" => Ok(Subject::Approval(id.into())),
+        "notification" => Ok(Subject::Notification(id.into())),
+        _ => Err(InvalidKey),
+    }
+}

@@ -1,0 +1,475 @@
+//! An approval: the permission to do exactly one thing, asked for by one and decided by another.
+//!
+//! State: `Unrequested → pending ⇄ escalated → approved | denied | expired | canceled`
+//!
+//! Invariants:
+//! 1. An operator or a policy rule decides, never an agent, and never who asked.
+//! 2. Only what is open is decided, and the first decision stands: the same answer again changes nothing, another is
+//!    refused.
+//! 3. Expiry is judged whenever somebody comes to act on it, not only by the sweeper: what is overdue expires first.
+//! 4. It is bound to a hash of what was asked; when the requestor asks for something else, earlier endorsements fall.
+//! 5. Where two decisions are required, they are two different deciders'.
+
+mod command;
+mod event;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use command::{Command, Rejection, Request};
+pub use event::Event;
+pub use values::{
+    ActionType, Ask, ContentHash, InvalidRequest, Lifetime, Payload, Quorum, Risk, Ruling, Status, Subject,
+    Verdict, canonical,
+};
+
+use crate::{
+    actor::{Actor, ActorKind},
+    aggregate::{Aggregate, Moment},
+    ids::ApprovalId,
+    values::Reason,
+};
+
+/// How long an approval waits for a decision before attention is drawn to it.
+pub const ESCALATED_AFTER: TimeDelta = TimeDelta::minutes(30);
+
+/// An approval, folded from its events.
+///
+/// ```
+/// use mc_domain::actor::Actor;
+/// use mc_domain::aggregate::{Aggregate, Moment};
+/// use mc_domain::approval::{
+///     ActionType, Approval, Ask, Command, ContentHash, Lifetime, Quorum, Rejection, Request, Risk, Subject,
+/// };
+/// use mc_domain::values::{Name, Reason, Text};
+///
+/// let cipher = Actor::Agent(uuid::Uuid::from_u128(1).into());
+/// let project = uuid::Uuid::from_u128(2).into();
+/// let request = Request {
+///     requestor: cipher.clone(),
+///     subject: Subject { project, task: None, agent: cipher.agent(), action_type: ActionType::ToolCall },
+///     ask: Ask {
+///         summary: Reason::new("Deploy the payment service")?,
+///         risk: Risk::Red,
+///         justification: Text::new("The release is tested")?,
+///         rollback_plan: None,
+///         estimated_cost: None,
+///         payload: None,
+///         content: ContentHash::new([7; 32]),
+///     },
+///     lifetime: Lifetime::DEFAULT,
+///     required: Quorum::One,
+/// };
+/// let at = chrono::DateTime::UNIX_EPOCH;
+/// let asked = Approval::default().decide(Command::Request(request), &Moment::new(at, cipher.clone()))?;
+/// let approval = Approval::fold(&asked);
+///
+/// let approve = Command::Approve { note: None, content: None };
+/// assert_eq!(approval.decide(approve.clone(), &Moment::new(at, cipher)), Err(Rejection::OperatorOnly));
+/// let sofie = Moment::new(at, Actor::Human(Name::new("Sofie")?));
+/// assert_eq!(approval.decide(approve, &sofie)?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Approval {
+    /// Before it was asked for.
+    #[default]
+    Unrequested,
+    /// From the request on.
+    Requested(Box<Requested>),
+}
+
+/// What the rules read of an approval that was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Requested {
+    /// Who asked.
+    pub requestor: Actor,
+    /// What it is about.
+    pub subject: Subject,
+    /// What is asked for.
+    pub ask: Ask,
+    /// How many must say yes.
+    pub required: Quorum,
+    /// When it was last asked for; escalation counts from there.
+    pub asked_at: DateTime<Utc>,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+    /// Where it stands.
+    pub stage: Stage,
+}
+
+/// Where an approval stands, with what only that stage knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Stage {
+    /// A decision is still to come.
+    Open {
+        /// Whose turn it is.
+        turn: Turn,
+        /// Who has said yes to what is asked for now.
+        endorsed_by: BTreeSet<Actor>,
+    },
+    /// It was given.
+    Approved {
+        /// What was noted with it.
+        note: Option<Reason>,
+    },
+    /// It was refused.
+    Denied {
+        /// Why.
+        reason: Reason,
+    },
+    /// Nobody decided in time.
+    Expired,
+    /// It is no longer asked for.
+    Canceled,
+}
+
+/// Whose turn it is on an open approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Turn {
+    /// A decider's.
+    Decider,
+    /// A decider's, for too long.
+    DeciderEscalated,
+    /// The requestor's, who was asked to change it. It can be decided as it is all the same.
+    Requestor,
+}
+
+impl Stage {
+    const ASKED: Self = Self::Open { turn: Turn::Decider, endorsed_by: BTreeSet::new() };
+
+    /// The status by name.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Open { turn: Turn::Decider | Turn::Requestor, .. } => Status::Pending,
+            Self::Open { turn: Turn::DeciderEscalated, .. } => Status::Escalated,
+            Self::Approved { .. } => Status::Approved,
+            Self::Denied { .. } => Status::Denied,
+            Self::Expired => Status::Expired,
+            Self::Canceled => Status::Canceled,
+        }
+    }
+}
+
+impl Aggregate for Approval {
+    const TYPE: &'static str = "approval";
+    type Id = ApprovalId;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        match (self, command) {
+            (Self::Unrequested, Command::Request(request)) => asked(request, moment),
+            (Self::Requested(_), Command::Request(_)) => Err(Rejection::AlreadyExists),
+            (
+                Self::Unrequested,
+                Command::Approve { .. }
+                | Command::Deny { .. }
+                | Command::RequestRevision { .. }
+                | Command::Resubmit(_)
+                | Command::Withdraw { .. }
+                | Command::Escalate
+                | Command::Expire,
+            ) => Err(Rejection::NotFound),
+            (Self::Requested(approval), Command::Approve { note, content }) => {
+                approval.approve(note, content, moment)
+            }
+            (Self::Requested(approval), Command::Deny { reason, content }) => {
+                approval.deny(reason, content, moment)
+            }
+            (Self::Requested(approval), Command::RequestRevision { note, content }) => {
+                approval.request_revision(note, content, moment)
+            }
+            (Self::Requested(approval), Command::Resubmit(ask)) => approval.resubmit(ask, moment),
+            (Self::Requested(approval), Command::Withdraw { reason }) => approval.withdraw(reason, moment),
+            (Self::Requested(approval), Command::Escalate) => approval.escalate(moment),
+            (Self::Requested(approval), Command::Expire) => approval.expire(moment),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (_, Event::Requested { requestor, subject, ask, required_decisions, expires_at, at }) => {
+                Self::Requested(Box::new(Requested {
+                    requestor: requestor.clone(),
+                    subject: subject.clone(),
+                    ask: ask.clone(),
+                    required: *required_decisions,
+                    asked_at: *at,
+                    expires_at: *expires_at,
+                    stage: Stage::ASKED,
+                }))
+            }
+            (Self::Unrequested, _) => Self::Unrequested,
+            (Self::Requested(mut approval), event) => {
+                approval.evolve(event);
+                Self::Requested(approval)
+            }
+        }
+    }
+}
+
+impl Approval {
+    /// What the rules read of it.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] before it was asked for.
+    pub fn requested(&self) -> Result<&Requested, Rejection> {
+        match self {
+            Self::Unrequested => Err(Rejection::NotFound),
+            Self::Requested(approval) => Ok(approval),
+        }
+    }
+
+    /// Where it stands, if it was asked for.
+    pub fn status(&self) -> Option<Status> {
+        self.requested().ok().map(Requested::status)
+    }
+}
+
+fn asked(request: Request, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    let Request { requestor, subject, ask, lifetime, required } = request;
+    if requestor != moment.actor && moment.actor.kind() != ActorKind::System {
+        return Err(Rejection::NotRequestor { requestor });
+    }
+    Ok(vec![Event::Requested {
+        requestor,
+        subject,
+        ask,
+        required_decisions: required,
+        expires_at: moment.now + lifetime.lasts(),
+        at: moment.now,
+    }])
+}
+
+impl Requested {
+    /// Where it stands.
+    pub fn status(&self) -> Status {
+        self.stage.status()
+    }
+
+    /// Whether it permits this content, and nothing else, to be done.
+    pub fn permits(&self, content: &ContentHash) -> bool {
+        self.status() == Status::Approved && self.ask.content == *content
+    }
+
+    /// How it ended, known as `approval`; nothing while it is open.
+    pub fn verdict(&self, approval: ApprovalId) -> Option<Verdict> {
+        let ruling = match &self.stage {
+            Stage::Open { .. } => return None,
+            Stage::Approved { note } => Ruling::Granted {
+                content: self.ask.content.clone(),
+                estimated_cost: self.ask.estimated_cost,
+                note: note.clone(),
+            },
+            Stage::Denied { reason } => Ruling::Denied { reason: reason.clone() },
+            Stage::Expired => Ruling::Expired,
+            Stage::Canceled => Ruling::Withdrawn,
+        };
+        Some(Verdict { approval, subject: self.subject.clone(), ruling })
+    }
+
+    /// Whether nobody decided in time.
+    pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
+        self.status().is_open() && now >= self.expires_at
+    }
+
+    /// When attention is to be drawn to it; nothing when it is not a decider's turn.
+    pub fn escalates_at(&self) -> Option<DateTime<Utc>> {
+        match self.stage {
+            Stage::Open { turn: Turn::Decider, .. } => Some(self.asked_at + ESCALATED_AFTER),
+            Stage::Open { turn: Turn::DeciderEscalated | Turn::Requestor, .. }
+            | Stage::Approved { .. }
+            | Stage::Denied { .. }
+            | Stage::Expired
+            | Stage::Canceled => None,
+        }
+    }
+
+    fn approve(
+        &self,
+        note: Option<Reason>,
+        read: Option<ContentHash>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.may_decide(moment)?;
+        let Stage::Open { endorsed_by, .. } = &self.stage else { return self.decided(Status::Approved) };
+        if self.is_overdue(moment.now) {
+            return Ok(vec![Event::Expired { at: moment.now }]);
+        }
+        self.content_is(read)?;
+        let (by, content, at) = (moment.actor.clone(), self.ask.content.clone(), moment.now);
+        Ok(match self.required {
+            Quorum::Two if endorsed_by.is_empty() => vec![Event::Endorsed { by, note, content, at }],
+            Quorum::Two if endorsed_by.contains(&by) => vec![],
+            Quorum::One | Quorum::Two => vec![Event::Approved { by, note, content, at }],
+        })
+    }
+
+    fn deny(
+        &self,
+        reason: Reason,
+        read: Option<ContentHash>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.may_decide(moment)?;
+        if !self.status().is_open() {
+            return self.decided(Status::Denied);
+        }
+        if self.is_overdue(moment.now) {
+            return Ok(vec![Event::Expired { at: moment.now }]);
+        }
+        self.content_is(read)?;
+        Ok(vec![Event::Denied { by: moment.actor.clone(), reason, at: moment.now }])
+    }
+
+    fn request_revision(
+        &self,
+        note: Reason,
+        read: Option<ContentHash>,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.may_decide(moment)?;
+        self.still_open()?;
+        if self.is_overdue(moment.now) {
+            return Ok(vec![Event::Expired { at: moment.now }]);
+        }
+        self.content_is(read)?;
+        Ok(vec![Event::RevisionRequested { by: moment.actor.clone(), note, at: moment.now }])
+    }
+
+    fn resubmit(&self, ask: Ask, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.is_requestor(moment)?;
+        self.still_open()?;
+        if self.is_overdue(moment.now) {
+            return Ok(vec![Event::Expired { at: moment.now }]);
+        }
+        // Asking for the same after a revision was wanted is an answer too: the requestor stands by it.
+        let answers = matches!(self.stage, Stage::Open { turn: Turn::Requestor, .. });
+        if ask == self.ask && !answers {
+            Ok(vec![])
+        } else {
+            Ok(vec![Event::Resubmitted { ask, at: moment.now }])
+        }
+    }
+
+    fn withdraw(&self, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if moment.actor.kind() != ActorKind::System {
+            self.is_requestor(moment)?;
+        }
+        if self.status() == Status::Canceled {
+            return Ok(vec![]);
+        }
+        self.still_open()?;
+        if self.is_overdue(moment.now) {
+            return Ok(vec![Event::Expired { at: moment.now }]);
+        }
+        Ok(vec![Event::Withdrawn { by: moment.actor.clone(), reason, at: moment.now }])
+    }
+
+    /// Does nothing where it is not a decider's turn, so that a worker may come twice or late.
+    fn escalate(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        system_only(moment)?;
+        match self.escalates_at() {
+            Some(at) if moment.now < at => Err(Rejection::NotDue { at }),
+            Some(_) => Ok(vec![Event::Escalated { at: moment.now }]),
+            None => Ok(vec![]),
+        }
+    }
+
+    /// Does nothing where it is over, so that a worker may come twice or late.
+    fn expire(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        system_only(moment)?;
+        match self.status() {
+            Status::Pending | Status::Escalated if self.is_overdue(moment.now) => {
+                Ok(vec![Event::Expired { at: moment.now }])
+            }
+            Status::Pending | Status::Escalated => Err(Rejection::NotDue { at: self.expires_at }),
+            Status::Approved | Status::Denied | Status::Expired | Status::Canceled => Ok(vec![]),
+        }
+    }
+
+    /// Invariant 1.
+    fn may_decide(&self, moment: &Moment) -> Result<(), Rejection> {
+        match moment.actor.kind() {
+            ActorKind::Agent => Err(Rejection::OperatorOnly),
+            ActorKind::Human | ActorKind::System if moment.actor == self.requestor => {
+                Err(Rejection::OwnRequest)
+            }
+            ActorKind::Human | ActorKind::System => Ok(()),
+        }
+    }
+
+    fn is_requestor(&self, moment: &Moment) -> Result<(), Rejection> {
+        match moment.actor == self.requestor {
+            true => Ok(()),
+            false => Err(Rejection::NotRequestor { requestor: self.requestor.clone() }),
+        }
+    }
+
+    /// Invariant 2: an answer that comes after the end.
+    fn decided(&self, wanted: Status) -> Result<Vec<Event>, Rejection> {
+        if self.status() == wanted { Ok(vec![]) } else { self.still_open().map(|()| vec![]) }
+    }
+
+    /// Invariant 2.
+    fn still_open(&self) -> Result<(), Rejection> {
+        match self.status() {
+            Status::Pending | Status::Escalated => Ok(()),
+            status @ (Status::Approved | Status::Denied) => Err(Rejection::AlreadyDecided { status }),
+            Status::Expired => Err(Rejection::Expired { at: self.expires_at }),
+            Status::Canceled => Err(Rejection::Withdrawn),
+        }
+    }
+
+    /// Invariant 4.
+    fn content_is(&self, read: Option<ContentHash>) -> Result<(), Rejection> {
+        match read {
+            Some(read) if read != self.ask.content => {
+                Err(Rejection::ContentChanged { current: self.ask.content.clone() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn evolve(&mut self, event: &Event) {
+        match event {
+            Event::Requested { .. } => {}
+            Event::Endorsed { by, .. } => {
+                if let Stage::Open { endorsed_by, .. } = &mut self.stage {
+                    endorsed_by.insert(by.clone());
+                }
+            }
+            Event::Approved { note, .. } => self.stage = Stage::Approved { note: note.clone() },
+            Event::Denied { reason, .. } => self.stage = Stage::Denied { reason: reason.clone() },
+            Event::RevisionRequested { .. } => self.turn_to(Turn::Requestor),
+            Event::Resubmitted { ask, at } => {
+                self.ask = ask.clone();
+                self.asked_at = *at;
+                self.stage = Stage::ASKED;
+            }
+            Event::Withdrawn { .. } => self.stage = Stage::Canceled,
+            Event::Escalated { .. } => self.turn_to(Turn::DeciderEscalated),
+            Event::Expired { .. } => self.stage = Stage::Expired,
+        }
+    }
+
+    fn turn_to(&mut self, to: Turn) {
+        if let Stage::Open { turn, .. } = &mut self.stage {
+            *turn = to;
+        }
+    }
+}
+
+fn system_only(moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.kind() {
+        ActorKind::System => Ok(()),
+        ActorKind::Human | ActorKind::Agent => Err(Rejection::SystemOnly),
+    }
+}

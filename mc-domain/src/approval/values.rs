@@ -1,0 +1,391 @@
+//! What an approval is made of.
+
+use std::{fmt, str::FromStr};
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
+    money::Usd,
+    reservation::Key,
+    values::{Reason, Text, words},
+};
+
+words! {
+    /// Where an approval stands.
+    Status {
+        /// It waits for a decision.
+        Pending = "pending",
+        /// It has waited long, and still does.
+        Escalated = "escalated",
+        /// It was given.
+        Approved = "approved",
+        /// It was refused.
+        Denied = "denied",
+        /// Nobody decided in time.
+        Expired = "expired",
+        /// The requestor took it back.
+        Canceled = "canceled",
+    }
+}
+
+impl Status {
+    /// Whether a decision is still to come.
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Pending | Self::Escalated)
+    }
+}
+
+words! {
+    /// What kind of action an approval is for.
+    ActionType {
+        /// To use a tool.
+        ToolCall = "tool_call",
+        /// To spend beyond a budget.
+        BudgetOverride = "budget_override",
+        /// To move a task.
+        Transition = "transition",
+        /// To create a sub-agent.
+        Spawn = "spawn",
+        /// To have more role, tools or budget than now.
+        Autonomy = "autonomy",
+    }
+}
+
+words! {
+    /// How dangerous the action is. What is green needs no approval.
+    Risk {
+        /// Guarded.
+        Yellow = "yellow",
+        /// External, irreversible, secret or in production.
+        Red = "red",
+    }
+}
+
+/// How many different deciders must say yes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub enum Quorum {
+    /// One of them.
+    #[default]
+    One,
+    /// Two of them.
+    Two,
+}
+
+impl TryFrom<u32> for Quorum {
+    type Error = InvalidRequest;
+
+    fn try_from(deciders: u32) -> Result<Self, InvalidRequest> {
+        match deciders {
+            1 => Ok(Self::One),
+            2 => Ok(Self::Two),
+            _ => Err(InvalidRequest::Quorum),
+        }
+    }
+}
+
+impl From<Quorum> for u32 {
+    fn from(quorum: Quorum) -> u32 {
+        match quorum {
+            Quorum::One => 1,
+            Quorum::Two => 2,
+        }
+    }
+}
+
+/// Something that cannot be asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidRequest {
+    /// Neither one nor two deciders.
+    #[error("an approval takes 1 or 2 decisions")]
+    Quorum,
+    /// Shorter or longer than an approval may be open.
+    #[error("an approval expires after 1 minute to 30 days")]
+    Lifetime,
+    /// More than [`Payload::MAX_BYTES`].
+    #[error("a payload is at most {max} bytes of JSON", max = Payload::MAX_BYTES)]
+    PayloadTooLarge,
+    /// Nested deeper than [`Payload::MAX_DEPTH`].
+    #[error("a payload is nested at most {max} levels deep", max = Payload::MAX_DEPTH)]
+    PayloadTooDeep,
+    /// Not 64 lower-case hexadecimal digits.
+    #[error("a content hash is 64 lower-case hexadecimal digits")]
+    ContentHash,
+}
+
+/// How long an approval stays open: 1 minute to 30 days, 24 hours by default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lifetime(TimeDelta);
+
+impl Lifetime {
+    /// The shortest.
+    pub const MIN: TimeDelta = TimeDelta::minutes(1);
+    /// The longest.
+    pub const MAX: TimeDelta = TimeDelta::days(30);
+    /// What it is when nobody says otherwise.
+    pub const DEFAULT: Self = Self(TimeDelta::hours(24));
+
+    /// A lifetime within the range.
+    ///
+    /// # Errors
+    /// [`InvalidRequest::Lifetime`] outside of it.
+    pub fn new(lasts: TimeDelta) -> Result<Self, InvalidRequest> {
+        if (Self::MIN..=Self::MAX).contains(&lasts) { Ok(Self(lasts)) } else { Err(InvalidRequest::Lifetime) }
+    }
+
+    /// How long.
+    pub const fn lasts(self) -> TimeDelta {
+        self.0
+    }
+}
+
+impl Default for Lifetime {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// The parameters of an action, as JSON: at most 64 KiB, at most 32 levels deep.
+///
+/// The depth is bounded so that a payload that was recorded, inside its event, can always be read back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Value", into = "Value")]
+pub struct Payload(Value);
+
+impl Payload {
+    /// The most bytes its compact text may have.
+    pub const MAX_BYTES: usize = 64 * 1024;
+    /// The most levels of arrays and objects.
+    pub const MAX_DEPTH: usize = 32;
+
+    /// The parameters.
+    pub fn value(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl TryFrom<Value> for Payload {
+    type Error = InvalidRequest;
+
+    fn try_from(value: Value) -> Result<Self, InvalidRequest> {
+        if depth(&value, 0) > Self::MAX_DEPTH {
+            return Err(InvalidRequest::PayloadTooDeep);
+        }
+        if value.to_string().len() > Self::MAX_BYTES {
+            return Err(InvalidRequest::PayloadTooLarge);
+        }
+        Ok(Self(value))
+    }
+}
+
+impl From<Payload> for Value {
+    fn from(payload: Payload) -> Self {
+        payload.0
+    }
+}
+
+/// How deep a value is nested; it stops counting past the limit, so that no value can exhaust the stack.
+fn depth(value: &Value, above: usize) -> usize {
+    let inside = |child: &Value| depth(child, above + 1);
+    match value {
+        _ if above > Payload::MAX_DEPTH => above,
+        Value::Array(items) => items.iter().map(inside).max().unwrap_or(above + 1),
+        Value::Object(fields) => fields.values().map(inside).max().unwrap_or(above + 1),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => above,
+    }
+}
+
+/// The SHA-256 of [`canonical`], in lower-case hexadecimal: what exactly an approval is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContentHash(Box<str>);
+
+impl ContentHash {
+    /// A hash that the caller computed.
+    pub fn new(digest: [u8; 32]) -> Self {
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Its digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ContentHash {
+    type Err = InvalidRequest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRequest> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let well_formed = text.len() == 64 && text.bytes().all(digit);
+        if well_formed { Ok(Self(text.into())) } else { Err(InvalidRequest::ContentHash) }
+    }
+}
+
+impl TryFrom<String> for ContentHash {
+    type Error = InvalidRequest;
+
+    fn try_from(text: String) -> Result<Self, InvalidRequest> {
+        text.parse()
+    }
+}
+
+impl From<ContentHash> for String {
+    fn from(hash: ContentHash) -> Self {
+        hash.0.into()
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text that a [`ContentHash`] is taken over: the action and its payload as JSON without spaces, keys sorted, so
+/// that the same action always has the same hash.
+///
+/// ```
+/// use mc_domain::approval::{ActionType, canonical};
+///
+/// let payload = serde_json::json!({ "tool": "deploy_prod", "params": {} });
+/// let text = canonical(ActionType::ToolCall, Some(&payload));
+/// assert_eq!(text, r#"["tool_call",{"params":{},"tool":"deploy_prod"}]"#);
+/// ```
+pub fn canonical(action: ActionType, payload: Option<&Value>) -> String {
+    let mut text = format!("[\"{action}\",");
+    write_canonical(&mut text, payload.unwrap_or(&Value::Null));
+    text.push(']');
+    text
+}
+
+/// Sorts by itself: whether a map of `serde_json` is sorted depends on features that any crate may switch on.
+fn write_canonical(text: &mut String, value: &Value) {
+    match value {
+        Value::Array(items) => {
+            text.push('[');
+            for (nth, item) in items.iter().enumerate() {
+                text.push_str(if nth == 0 { "" } else { "," });
+                write_canonical(text, item);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (nth, (key, value)) in fields.into_iter().enumerate() {
+                text.push_str(if nth == 0 { "" } else { "," });
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write_canonical(text, value);
+            }
+            text.push('}');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&value.to_string());
+        }
+    }
+}
+
+/// What an approval is about: what does not change while it is open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Subject {
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The task that waits for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The agent that would act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentId>,
+    /// What kind of action.
+    pub action_type: ActionType,
+}
+
+impl Subject {
+    /// The name that at most one open approval for this subject and action holds.
+    pub fn key(&self, content: &ContentHash) -> Key {
+        match (self.task, self.agent) {
+            (Some(task), _) => Key::approval(self.project, task, content),
+            (None, Some(agent)) => Key::approval(self.project, agent, content),
+            (None, None) => Key::approval(self.project, self.project, content),
+        }
+    }
+}
+
+/// What is asked for: what the requestor may change by asking again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ask {
+    /// The action in a sentence.
+    pub summary: Reason,
+    /// How dangerous it is.
+    pub risk: Risk,
+    /// Why it is wanted.
+    pub justification: Text,
+    /// How it would be undone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_plan: Option<Text>,
+    /// What it would cost.
+    #[serde(default, rename = "estimatedCostMicroUsd", skip_serializing_if = "Option::is_none")]
+    pub estimated_cost: Option<Usd>,
+    /// Its parameters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+    /// What exactly it is: action and payload.
+    pub content: ContentHash,
+}
+
+/// How an approval ended, vouched for by [`Requested::verdict`](super::Requested::verdict) and not made by hand: what
+/// waits for it follows from this alone, whoever brings it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    pub(super) approval: ApprovalId,
+    pub(super) subject: Subject,
+    pub(super) ruling: Ruling,
+}
+
+/// What an ended approval says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Ruling {
+    /// The action may be done.
+    Granted {
+        /// What exactly.
+        content: ContentHash,
+        /// What it would cost.
+        estimated_cost: Option<Usd>,
+        /// What was noted with it.
+        note: Option<Reason>,
+    },
+    /// It may not.
+    Denied {
+        /// Why.
+        reason: Reason,
+    },
+    /// Nobody decided in time.
+    Expired,
+    /// It is no longer asked for.
+    Withdrawn,
+}
+
+impl Verdict {
+    /// Of which approval.
+    pub fn approval(&self) -> ApprovalId {
+        self.approval
+    }
+
+    /// What it was about.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What it says.
+    pub fn ruling(&self) -> &Ruling {
+        &self.ruling
+    }
+}

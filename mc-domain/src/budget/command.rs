@@ -1,0 +1,87 @@
+//! What may be asked of a budget, and why it may refuse.
+
+use super::MAX_RESERVATIONS;
+use crate::{
+    ids::{ApprovalId, RunId},
+    money::Usd,
+};
+
+/// What may be asked of a budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Set aside what a run is expected to cost.
+    Reserve {
+        /// The run.
+        run: RunId,
+        /// What it is expected to cost.
+        amount: Usd,
+        /// What the budget allows at this time.
+        cap: Usd,
+    },
+    /// Charge what a run has cost.
+    Settle {
+        /// The run.
+        run: RunId,
+        /// What it has cost; nobody knows when absent, and what was set aside is charged.
+        cost: Option<Usd>,
+    },
+    /// Give back what was set aside for a run.
+    Release {
+        /// The run.
+        run: RunId,
+    },
+    /// Allow more than the cap.
+    Grant {
+        /// The approval it rests on; each counts once.
+        approval: ApprovalId,
+        /// How much more.
+        amount: Usd,
+    },
+    /// Allow single runs beyond the agent's cap per run.
+    AllowRun {
+        /// The approval it rests on.
+        approval: ApprovalId,
+        /// The most that one run may be expected to cost.
+        up_to: Usd,
+    },
+    /// Set the record of what was spent straight.
+    Adjust {
+        /// What is to count as spent.
+        spent: Usd,
+    },
+    /// Take note of what the budget allows now.
+    SetCap(Usd),
+}
+
+/// Why a budget refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Invariant 1.
+    #[error("{wanted} dollars are more than the {remaining} left of {limit}")]
+    Exceeded {
+        /// What was to be set aside.
+        wanted: Usd,
+        /// What is left.
+        remaining: Usd,
+        /// What there was in all: the cap and what was granted.
+        limit: Usd,
+    },
+    /// Something else is set aside for the run.
+    #[error("{amount} dollars are set aside for the run already")]
+    AlreadyReserved {
+        /// How much.
+        amount: Usd,
+    },
+    /// Invariant 2: nothing is set aside for the run.
+    #[error("nothing is set aside for the run")]
+    NotReserved,
+    /// More than [`MAX_RESERVATIONS`].
+    #[error("at most {MAX_RESERVATIONS} runs may be open on one budget")]
+    TooManyReservations,
+    /// Invariant 4.
+    #[error("only an operator may {what}")]
+    OperatorOnly {
+        /// What was asked for.
+        what: &'static str,
+    },
+}

@@ -1,0 +1,166 @@
+//! What may have happened to a budget. Names and shapes here are a stored contract: see the golden files.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::values::Level;
+use crate::{
+    ids::{ApprovalId, RunId},
+    money::Usd,
+};
+
+/// A fact about one budget. `at` is the time of the decision; what ends in `After` is the result.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Money was set aside for a run.
+    #[serde(rename = "reserved")]
+    Reserved {
+        /// The run.
+        run: RunId,
+        /// How much.
+        #[serde(rename = "amountMicroUsd")]
+        amount: Usd,
+        /// What the budget allowed at that time.
+        #[serde(rename = "capMicroUsd")]
+        cap: Usd,
+        /// All that is set aside now.
+        #[serde(rename = "reservedAfterMicroUsd")]
+        reserved_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A run was charged.
+    #[serde(rename = "settled")]
+    Settled {
+        /// The run.
+        run: RunId,
+        /// What it was charged.
+        #[serde(rename = "costMicroUsd")]
+        cost: Usd,
+        /// Whether that is what it has cost; otherwise nobody knows that, and what was set aside was charged.
+        priced: bool,
+        /// What had been set aside for it.
+        #[serde(rename = "releasedMicroUsd")]
+        released: Usd,
+        /// All that is set aside now.
+        #[serde(rename = "reservedAfterMicroUsd")]
+        reserved_after: Usd,
+        /// All that is spent now.
+        #[serde(rename = "spentAfterMicroUsd")]
+        spent_after: Usd,
+        /// How far that is beyond the limit, where it is.
+        #[serde(default, rename = "overrunMicroUsd", skip_serializing_if = "Option::is_none")]
+        overrun: Option<Usd>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// What was set aside for a run was given back.
+    #[serde(rename = "released")]
+    Released {
+        /// The run.
+        run: RunId,
+        /// How much.
+        #[serde(rename = "amountMicroUsd")]
+        amount: Usd,
+        /// All that is set aside now.
+        #[serde(rename = "reservedAfterMicroUsd")]
+        reserved_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// More than the cap was allowed.
+    #[serde(rename = "granted")]
+    Granted {
+        /// The approval it rests on.
+        approval: ApprovalId,
+        /// How much more.
+        #[serde(rename = "amountMicroUsd")]
+        amount: Usd,
+        /// All that is granted now.
+        #[serde(rename = "grantedAfterMicroUsd")]
+        granted_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Single runs beyond the agent's cap per run were allowed.
+    #[serde(rename = "run_allowed")]
+    RunAllowed {
+        /// The approval it rests on.
+        approval: ApprovalId,
+        /// The most that one run may be expected to cost.
+        #[serde(rename = "upToMicroUsd")]
+        up_to: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An operator set the record of what was spent straight.
+    #[serde(rename = "adjusted")]
+    Adjusted {
+        /// What the record said.
+        #[serde(rename = "spentBeforeMicroUsd")]
+        spent_before: Usd,
+        /// What it says now.
+        #[serde(rename = "spentAfterMicroUsd")]
+        spent_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// What the budget allows was changed.
+    #[serde(rename = "cap_changed")]
+    CapChanged {
+        /// What it allows now.
+        #[serde(rename = "capMicroUsd")]
+        cap: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// What is spent has reached a threshold, for the first time that day.
+    #[serde(rename = "threshold_crossed")]
+    ThresholdCrossed {
+        /// Which one.
+        level: Level,
+        /// The threshold, in per cent of the limit.
+        percent: u32,
+        /// All that is spent.
+        #[serde(rename = "spentMicroUsd")]
+        spent: Usd,
+        /// The cap and what was granted.
+        #[serde(rename = "limitMicroUsd")]
+        limit: Usd,
+        /// The UTC day.
+        day: NaiveDate,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It is used up, for the first time that day.
+    #[serde(rename = "exceeded")]
+    Exceeded {
+        /// All that is spent.
+        #[serde(rename = "spentMicroUsd")]
+        spent: Usd,
+        /// The cap and what was granted.
+        #[serde(rename = "limitMicroUsd")]
+        limit: Usd,
+        /// The UTC day.
+        day: NaiveDate,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl crate::aggregate::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Reserved { .. } => "budget.reserved",
+            Self::Settled { .. } => "budget.settled",
+            Self::Released { .. } => "budget.released",
+            Self::Granted { .. } => "budget.granted",
+            Self::RunAllowed { .. } => "budget.run_allowed",
+            Self::Adjusted { .. } => "budget.adjusted",
+            Self::CapChanged { .. } => "budget.cap_changed",
+            Self::ThresholdCrossed { .. } => "budget.threshold_crossed",
+            Self::Exceeded { .. } => "budget.exceeded",
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The end of a run: it is charged once, and what follows from its cost and from its failure is decided with it.
+
+use super::{
+    Cast, Cause, Decision, Entity, Rejection, Sha256, by_system,
+    end_run::{End, Open, end_run},
+    hold::decide_with_holder,
+    overspend::{Overspending, contain_overspending},
+    quarantine_agent::{block_work, stop_at_once},
+    raise_alert::{Warning, raise},
+};
+use crate::{
+    agent::{Agent, ERROR_STREAK_WARNING, Ending, Status},
+    aggregate::Moment,
+    alert::{Kind, Subject},
+    budget::{self, Budget, Key, Level},
+    ids::{AgentId, ProjectId},
+    recorded::{AnyEvent, Streamed},
+    run::{Bill, Outcome, Run, Terms},
+    task::Task,
+    values::Reason,
+};
+
+/// What is told of a run at its end.
+#[derive(Debug, Clone)]
+pub struct CompleteRun {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What it used and cost.
+    pub bill: Bill,
+    /// For the approval that is opened when it used a budget up.
+    pub sha256: Sha256,
+}
+
+/// Ends `run`: it is charged, the rest of what was set aside is given back, and errors in a row are counted. A run that
+/// uses a budget up is recorded all the same, and what follows for a run that is too dear follows here too.
+///
+/// # Errors
+/// - [`crate::run::Rejection::AlreadyEnded`] when it is over, even for the same end.
+/// - [`crate::run::Rejection::OtherAgent`] for another agent, [`crate::run::Rejection::OperatorOnly`] when an agent
+///   breaks it off.
+pub fn complete_run(
+    run: &Entity<Run>,
+    wish: CompleteRun,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let CompleteRun { outcome, bill, sha256 } = wish;
+    let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
+    let mut decision = Decision::default();
+    let error = bill.error.clone();
+    end(&mut decision, run, &terms, End { outcome, bill }, cast, moment)?;
+    tell_of_budgets(&mut decision, run, &terms, cast, moment)?;
+    let quarantined = count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
+    if !quarantined {
+        contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
+    }
+    Ok(decision)
+}
+
+/// Ends a run that did not end in time. Its lease is over with it: the task that its agent held for it is blocked.
+///
+/// # Errors
+/// - [`crate::run::Rejection::NotDue`] before its deadline.
+/// - [`crate::run::Rejection::AlreadyEnded`] when it is over.
+pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
+    let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
+    let mut decision = Decision::default();
+    let bill = Bill { error: Reason::truncated("it did not end in time"), ..Bill::default() };
+    end(&mut decision, run, &terms, End { outcome: Outcome::TimedOut, bill }, cast, moment)?;
+    let agent = cast.agent(terms.agent)?.after_decision(&decision);
+    let registered = agent.registered()?;
+    let title = format!("A run of {} did not end in time", registered.profile.name);
+    let warning = Warning::new(Kind::RunTimeout, Subject::Run(run.id), terms.project, title);
+    let warning = warning.concerning(terms.agent, terms.task, Some(run.id));
+    raise(&mut decision, warning, cast, moment)?;
+    let goes_on = registered.open_runs.values().any(|other| other.task == terms.task);
+    if let Some(task) = held_task(terms.agent, &decision, cast)?
+        && Some(task.id) == terms.task
+        && !goes_on
+    {
+        let (what, ending) = ("did not end a run in time", Ending::Blocked);
+        block_work(&mut decision, &task, &agent, what, None, ending, cast, &by_system(moment))?;
+    }
+    Ok(decision)
+}
+
+fn end(
+    decision: &mut Decision,
+    run: &Entity<Run>,
+    terms: &Terms,
+    end: End,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let open: Open = (run.id, terms.open_run());
+    let events = end_run(decision, open, end, cast, moment)?;
+    let Some(task) = terms.task else { return Ok(()) };
+    let task = cast.find::<Task>(&task)?;
+    decide_with_holder(decision, &task, events, Ending::Blocked, cast, moment)
+}
+
+/// The task that an agent holds, as it is after what was decided so far.
+pub(super) fn held_task(
+    agent: AgentId,
+    decision: &Decision,
+    cast: &Cast,
+) -> Result<Option<Entity<Task>>, Rejection> {
+    let Some(work) = cast.agent(agent)?.after_decision(decision).registered()?.work else { return Ok(None) };
+    Ok(Some(cast.find::<Task>(&work.task)?.after_decision(decision)))
+}
+
+/// The thresholds that budgets have told of by this decision, as alerts. What is used up is told of with what follows.
+fn tell_of_budgets(
+    decision: &mut Decision,
+    run: &Entity<Run>,
+    terms: &Terms,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let told = terms.open_run().budgets(terms.project).into_iter().map(|key| {
+        let level = cast.find::<Budget>(&key).map(|budget| crossed(&budget, decision));
+        level.map(|level| (key, level))
+    });
+    for (key, level) in told.collect::<Result<Vec<_>, _>>()? {
+        let Some((level, percent)) = level else { continue };
+        let kind = match level {
+            Level::Warning => Kind::BudgetWarning,
+            Level::Critical => Kind::BudgetCritical,
+            Level::Exceeded => continue,
+        };
+        let title = format!("{percent} % of {} are spent", Cause::Budget(key));
+        let warning = Warning::new(kind, subject(key), terms.project, title);
+        raise(decision, warning.concerning(terms.agent, terms.task, Some(run.id)), cast, moment)?;
+    }
+    Ok(())
+}
+
+fn crossed(budget: &Entity<Budget>, decision: &Decision) -> Option<(Level, u32)> {
+    let events = decision.events_of(budget);
+    events.filter_map(threshold).last()
+}
+
+fn threshold(event: &AnyEvent) -> Option<(Level, u32)> {
+    match Budget::event(event)? {
+        budget::Event::ThresholdCrossed { level, percent, .. } => Some((*level, *percent)),
+        _ => None,
+    }
+}
+
+pub(super) fn subject(key: Key) -> Subject {
+    match key {
+        Key::AgentDay(agent, _) => Subject::Agent(agent),
+        Key::Task(task) => Subject::Task(task),
+        Key::ProjectDay(project, _) => Subject::Project(project),
+    }
+}
+
+/// Tells of errors in a row, and where they quarantined the agent, of what follows from that; whether they did.
+fn count_errors(
+    decision: &mut Decision,
+    terms: &Terms,
+    outcome: Outcome,
+    error: Option<Reason>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<bool, Rejection> {
+    let agent = cast.agent(terms.agent)?;
+    let after = agent.after_decision(decision);
+    if outcome == Outcome::Failed {
+        tell_of_errors(decision, &after, error, cast, moment)?;
+    }
+    let quarantined =
+        agent.status() != Some(Status::Quarantined) && after.status() == Some(Status::Quarantined);
+    if quarantined {
+        let task = held_task(terms.agent, decision, cast)?;
+        let note = Reason::truncated(&format!("{} errors in a row", after.registered()?.error_streak));
+        stop_at_once(decision, agent, task.as_ref(), note, cast, &by_system(moment))?;
+    }
+    Ok(quarantined)
+}
+
+/// Raises an alert where an agent makes one error after the other.
+pub(super) fn tell_of_errors(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    error: Option<Reason>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let registered = agent.registered()?;
+    if registered.error_streak < ERROR_STREAK_WARNING {
+        return Ok(());
+    }
+    let says = format!("has made {} errors in a row", registered.error_streak);
+    let warning = Warning::of_agent(Kind::ErrorStreak, agent.id, registered, &says);
+    let warning = match error {
+        Some(error) => warning.saying(error.to_string()),
+        None => warning,
+    };
+    raise(decision, warning, cast, moment)
+}
+
+/// What was spent on a day that is over stops nobody any more.
+fn contain_overrun(
+    decision: &mut Decision,
+    run: &Entity<Run>,
+    terms: &Terms,
+    sha256: Sha256,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let Some(key) = used_up(decision, terms, terms.project, cast, moment)? else { return Ok(()) };
+    let over = Overspending {
+        cause: Cause::Budget(key),
+        agent: terms.agent,
+        task: terms.task,
+        run: run.id,
+        wanted: None,
+        sha256,
+    };
+    contain_overspending(decision, &over, cast, moment)?;
+    Ok(())
+}
+
+fn used_up(
+    decision: &Decision,
+    terms: &Terms,
+    project: ProjectId,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Option<Key>, Rejection> {
+    let today = moment.now.date_naive();
+    for key in terms.open_run().budgets(project) {
+        let over = match key {
+            Key::AgentDay(_, day) | Key::ProjectDay(_, day) => day < today,
+            Key::Task(_) => false,
+        };
+        let budget = cast.find::<Budget>(&key)?.after_decision(decision);
+        let level = budget.cap.and_then(|cap| budget.level(cap));
+        if !over && level == Some(Level::Exceeded) {
+            return Ok(Some(key));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,242 @@
+//! Spending too much: what follows from it, and the way out.
+//!
+//! Whether a run would be too dear or has turned out to be, the same follows: an approval is open for it, its task waits,
+//! its agent is paused, and an alert says so.
+
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use super::{
+    Cast, Decision, Entity, Rejection, by_system,
+    raise_alert::{Warning, raise},
+    request_approval::request_approval,
+};
+use crate::{
+    actor::Actor,
+    agent,
+    aggregate::{Aggregate, Moment},
+    alert::{Kind, Subject},
+    approval::{
+        self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
+    },
+    budget::{self, Budget, Key},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    money::Usd,
+    project::Project,
+    reservation::Reservation,
+    task::{Status, Task, allowed_transitions},
+    values::{Reason, Text},
+};
+
+/// The SHA-256 of a text: it comes in with the command, so that the rules need no cryptography of their own.
+pub type Sha256 = fn(&str) -> [u8; 32];
+
+/// What is not enough for a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// What the agent may spend in one run; the budget is that of its day.
+    RunCap(Key),
+    /// A budget.
+    Budget(Key),
+}
+
+impl Cause {
+    fn key(self) -> Key {
+        match self {
+            Self::RunCap(key) | Self::Budget(key) => key,
+        }
+    }
+
+    fn payload(self) -> Value {
+        match self {
+            Self::RunCap(key) => json!({ "runCap": key.to_string() }),
+            Self::Budget(key) => json!({ "budget": key.to_string() }),
+        }
+    }
+
+    /// What the parameters of an approval say is not enough.
+    fn of(payload: &Value) -> Option<Self> {
+        let key = |name| payload.get(name)?.as_str()?.parse().ok();
+        key("runCap").map(Self::RunCap).or_else(|| key("budget").map(Self::Budget))
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RunCap(_) => f.write_str("the agent's cap per run"),
+            Self::Budget(Key::AgentDay(_, day)) => write!(f, "the agent's budget of {day}"),
+            Self::Budget(Key::Task(_)) => f.write_str("the task's budget"),
+            Self::Budget(Key::ProjectDay(_, day)) => write!(f, "the project's budget of {day}"),
+        }
+    }
+}
+
+/// Who spends too much, on what, and for what.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Overspending {
+    pub(super) cause: Cause,
+    pub(super) agent: AgentId,
+    pub(super) task: Option<TaskId>,
+    pub(super) run: RunId,
+    /// What the run is expected to cost; nothing when it is over.
+    pub(super) wanted: Option<Usd>,
+    pub(super) sha256: Sha256,
+}
+
+/// The approval that is open for this cause already, if one is.
+pub(super) fn approval_open_for(
+    over: &Overspending,
+    project: ProjectId,
+    cast: &Cast,
+) -> Result<Option<ApprovalId>, Rejection> {
+    let (subject, content) = (over.subject(over.task, project), over.content());
+    Ok(cast.find::<Reservation>(&subject.key(&content))?.approval())
+}
+
+/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it.
+pub(super) fn contain_overspending(
+    decision: &mut Decision,
+    over: &Overspending,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<ApprovalId, Rejection> {
+    let system = by_system(moment);
+    let now = cast.after(decision);
+    let project = now.agent(over.agent)?.registered()?.project;
+    let project = now.find::<Project>(&project)?;
+    let task = stoppable(over.task, &now)?;
+    let request = over.request(task.as_ref(), project.id, &now)?;
+    let key = now.find::<Reservation>(&request.subject.key(&over.content()))?;
+    // A run that is refused or over causes one approval at most, so its identity is free to be the approval's.
+    let approval = now.find::<Approval>(&ApprovalId::new(over.run.uuid()))?;
+    let asked = request_approval(&project, &approval, &key, task.as_ref(), request, &now, &system)?;
+    *decision = std::mem::take(decision).and(asked.decision);
+    let agent = cast.agent(over.agent)?.after_decision(decision);
+    let events = agent.decide(agent::Command::Overspend { approval: asked.approval }, &system)?;
+    decision.add_agent(&agent, events);
+    raise(decision, over.warning(project.id, agent.registered()?), cast, moment)?;
+    Ok(asked.approval)
+}
+
+/// The task, where it can be stopped for an approval.
+fn stoppable(task: Option<TaskId>, cast: &Cast) -> Result<Option<Entity<Task>>, Rejection> {
+    let Some(task) = task else { return Ok(None) };
+    let task = cast.find::<Task>(&task)?;
+    let status = task.present()?.status();
+    let allowed = allowed_transitions(status, crate::actor::ActorKind::System);
+    let stoppable = status == Status::NeedsApproval || allowed.contains(&Status::NeedsApproval);
+    Ok(stoppable.then_some(task))
+}
+
+impl Overspending {
+    fn subject(&self, task: Option<TaskId>, project: ProjectId) -> approval::Subject {
+        let action_type = ActionType::BudgetOverride;
+        approval::Subject { project, task, agent: Some(self.agent), action_type }
+    }
+
+    fn content(&self) -> ContentHash {
+        let text = canonical(ActionType::BudgetOverride, Some(&self.cause.payload()));
+        ContentHash::new((self.sha256)(&text))
+    }
+
+    fn request(
+        &self,
+        task: Option<&Entity<Task>>,
+        project: ProjectId,
+        cast: &Cast,
+    ) -> Result<Request, Rejection> {
+        let agent = cast.agent(self.agent)?.registered()?;
+        let assigned = match task {
+            Some(task) => task.present()?.assignees.contains(&self.agent),
+            None => true,
+        };
+        // An agent that may not ask by itself any more does not stand in the way of asking.
+        let requestor = match assigned && agent.may_speak().is_ok() {
+            true => Actor::Agent(self.agent),
+            false => by_system(&Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Agent(self.agent))).actor,
+        };
+        let summary = match self.wanted {
+            Some(wanted) => format!("{}: spend {wanted} dollars beyond {}", agent.profile.name, self.cause),
+            None => format!("{}: go on beyond {}", agent.profile.name, self.cause),
+        };
+        let justification = format!("{} is used up", self.cause);
+        Ok(Request {
+            requestor,
+            subject: self.subject(task.map(|task| task.id), project),
+            ask: Ask {
+                summary: Reason::truncated(&summary).expect("it says something on one line"),
+                risk: Risk::Yellow,
+                justification: Text::truncated(&justification).expect("it says something on one line"),
+                rollback_plan: None,
+                estimated_cost: self.wanted,
+                payload: Some(Payload::try_from(self.cause.payload()).expect("it is small and flat")),
+                content: self.content(),
+            },
+            lifetime: Lifetime::DEFAULT,
+            required: Quorum::One,
+        })
+    }
+
+    fn warning(&self, project: ProjectId, agent: &agent::Registered) -> Warning {
+        let subject = match self.cause.key() {
+            Key::AgentDay(agent, _) => Subject::Agent(agent),
+            Key::Task(task) => Subject::Task(task),
+            Key::ProjectDay(project, _) => Subject::Project(project),
+        };
+        let title = format!("Budget exceeded by {}", agent.profile.name);
+        let description = match self.wanted {
+            Some(wanted) => format!("A run of {wanted} dollars is more than is left of {}.", self.cause),
+            None => format!("What was spent has used up {}.", self.cause),
+        };
+        Warning::new(Kind::BudgetExceeded, subject, project, title).saying(description).concerning(
+            self.agent,
+            self.task,
+            Some(self.run),
+        )
+    }
+}
+
+/// Grants what an approved override is for: what the run was expected to cost, or else half the cap. What is granted on a
+/// day's budget is granted for the day of the decision.
+pub(super) fn grant_override(
+    decision: &mut Decision,
+    approval: &Entity<Approval>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let requested = approval.requested()?;
+    let (today, project) = (moment.now.date_naive(), requested.subject.project);
+    let payload = requested.ask.payload.as_ref().map(Payload::value);
+    let asked = payload.and_then(Cause::of);
+    let own = requested.subject.agent.map(|agent| Cause::Budget(Key::AgentDay(agent, today)));
+    let Some(cause) = asked.or(own) else { return Ok(()) };
+    let key = match cause.key() {
+        Key::AgentDay(agent, _) => Key::AgentDay(agent, today),
+        Key::ProjectDay(project, _) => Key::ProjectDay(project, today),
+        key @ Key::Task(_) => key,
+    };
+    let budget = cast.find::<Budget>(&key)?.after_decision(decision);
+    let cap = current_cap(key, cast)?.or(budget.cap).unwrap_or_default();
+    let amount = requested.ask.estimated_cost.unwrap_or_else(|| cap.half());
+    let command = match cause {
+        Cause::RunCap(_) => budget::Command::AllowRun { approval: approval.id, up_to: amount },
+        Cause::Budget(_) => budget::Command::Grant { approval: approval.id, amount },
+    };
+    let events = budget.decide(command, moment)?;
+    decision.add(&budget, Some(project), events);
+    Ok(())
+}
+
+/// What a budget allows now, where that is somebody's to say.
+pub(super) fn current_cap(key: Key, cast: &Cast) -> Result<Option<Usd>, Rejection> {
+    Ok(match key {
+        Key::AgentDay(agent, _) => Some(cast.agent(agent)?.registered()?.profile.caps.daily),
+        Key::Task(task) => Some(cast.find::<Task>(&task)?.present()?.details.budget),
+        Key::ProjectDay(project, _) => match &*cast.find::<Project>(&project)?.state {
+            Project::Present { profile, .. } => profile.daily_cap,
+            Project::Absent => None,
+        },
+    })
+}

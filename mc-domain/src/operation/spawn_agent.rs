@@ -1,0 +1,94 @@
+//! Spawning: an agent creates a sub-agent, on the record of both; and the sub-agent's retirement.
+
+use super::{
+    Cast, Decision, Entity, RegisterAgent, Rejection, acts_for_itself, by_system, register_agent::register,
+    sign_off_agent::sign_off_agent,
+};
+use crate::{
+    agent::{self, Agent, Profile, Spawn, SpawnLimits},
+    aggregate::{Aggregate, Moment},
+    process::RetirementCause,
+    project::{self, Project},
+    reservation::{self, Holder, Reservation},
+    task::Task,
+    values::Reason,
+};
+
+/// What is asked for with a spawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpawnAgent {
+    /// What the sub-agent is to be and to be allowed.
+    pub profile: Profile,
+    /// What for.
+    pub purpose: Reason,
+    /// How many agents are active now, in all.
+    pub active_agents: u32,
+    /// The limits in force.
+    pub limits: SpawnLimits,
+}
+
+/// Creates `child` under `parent`, which asks for it or for which an operator does. `name` is the reservation of its
+/// name. A former sub-agent of the same parent and name comes back into service.
+///
+/// # Errors
+/// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`agent::Rejection::OperatorOnly`] when an agent asks in another's name.
+/// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::ChildAbove`] or [`agent::Rejection::SpawnLimit`] as the rules
+///   on spawning say.
+/// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
+pub fn spawn_agent(
+    project: &Entity<Project>,
+    name: &Entity<Reservation>,
+    child: &Entity<Agent>,
+    parent: &Entity<Agent>,
+    wish: SpawnAgent,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    if **project == Project::Absent {
+        return Err(project::Rejection::NotFound.into());
+    }
+    acts_for_itself(parent, moment)?;
+    let spawner = parent.registered()?;
+    spawner.belongs_to(project.id)?;
+    if child.registered().is_ok_and(|known| known.parent != Some(parent.id)) {
+        return Err(reservation::Rejection::Taken { by: Holder::Agent(child.id) }.into());
+    }
+    let SpawnAgent { profile, purpose, active_agents, limits } = wish;
+    let commission = spawner.commission_of_child(&limits, moment.now);
+    let spawn =
+        Spawn { child: child.id, profile: profile.clone(), purpose: purpose.clone(), active_agents, limits };
+    let spawned = parent.decide(agent::Command::Spawn(spawn), moment)?;
+    let registration = RegisterAgent { profile, parent: Some(parent.id), purpose: Some(purpose) };
+    // What a known sub-agent may do is its parent's to say here, so it is not held against the parent as raising its own.
+    let (reserved, mut registered) = register(project.id, name, child, registration, &by_system(moment))?;
+    if !spawned.is_empty() {
+        let commission = agent::Command::Commission(commission);
+        registered.extend(child.after(&registered).decide(commission, moment)?);
+    }
+    let mut decision = Decision::of(parent, Some(project.id), spawned);
+    decision.add(name, Some(project.id), reserved);
+    decision.add(child, Some(project.id), registered);
+    Ok(decision)
+}
+
+/// Takes `child` out of service, breaks its runs off, and blocks `task`, which it works on; `parent` has one sub-agent
+/// less. `cast` has what ends with its runs.
+///
+/// # Errors
+/// - [`agent::Rejection::OperatorOnly`] for another agent.
+/// - [`agent::Rejection::Busy`] when it works on something other than `task`.
+pub fn retire_agent(
+    child: &Entity<Agent>,
+    parent: Option<&Entity<Agent>>,
+    task: Option<&Entity<Task>>,
+    cause: RetirementCause,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let note = Reason::truncated(cause.as_str());
+    let mut decision = sign_off_agent(child, task, note, cast, moment)?;
+    if let Some(parent) = parent {
+        decision.add_agent(parent, parent.decide(agent::Command::RetireChild(child.id), moment)?);
+    }
+    Ok(decision)
+}

@@ -1,0 +1,115 @@
+//! The squad as a whole: stopping all agents of a project in one commit, and letting them work again.
+
+use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
+use crate::{
+    agent::{self, Agent, Ending, PauseReason, Standing},
+    aggregate::{Aggregate, Moment},
+    project::{self, Halt, Project},
+    task::{self, Move, Status, Task},
+    values::Reason,
+};
+
+/// Stops the squad of `project`: its active agents among `agents` are paused, all others stay as they are. What they
+/// work on waits for them.
+///
+/// # Errors
+/// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`project::Rejection::OperatorOnly`] for an agent.
+pub fn pause_squad(
+    project: &Entity<Project>,
+    agents: &[Entity<Agent>],
+    reason: Option<Reason>,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let mut decision = Decision::default();
+    halt(&mut decision, project, agents, Halt::Pause, reason, moment)?;
+    Ok(decision)
+}
+
+/// Lets the squad of `project` work again: those of `agents` that an operator or a squad pause had paused. Who reached a
+/// budget, made too many errors or is quarantined stays stopped.
+///
+/// # Errors
+/// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`project::Rejection::OperatorOnly`] for anybody but an operator.
+pub fn resume_squad(
+    project: &Entity<Project>,
+    agents: &[Entity<Agent>],
+    reason: Option<Reason>,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let resumed = project.decide(project::Command::ResumeSquad { reason: reason.clone() }, moment)?;
+    let mut decision = Decision::of(project, Some(project.id), resumed);
+    for agent in squad(project, agents) {
+        if matches!(
+            agent.registered()?.standing,
+            Standing::Paused(PauseReason::Operator | PauseReason::Squad)
+        ) {
+            let resume = agent::Command::Resume { note: reason.clone() };
+            decision.add_agent(agent, agent.decide(resume, moment)?);
+        }
+    }
+    Ok(decision)
+}
+
+/// Stops the squad of `project` and blocks every task in progress among `tasks`. `agents` has everyone who holds one,
+/// `cast` what ends with their runs.
+///
+/// # Errors
+/// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`project::Rejection::OperatorOnly`] for an agent.
+/// - [`Rejection::UnknownAgent`] when a task is held by somebody who is not among `agents`.
+pub fn emergency_stop(
+    project: &Entity<Project>,
+    agents: &[Entity<Agent>],
+    tasks: &[Entity<Task>],
+    reason: Option<Reason>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let mut decision = Decision::default();
+    halt(&mut decision, project, agents, Halt::Emergency, reason.clone(), moment)?;
+    let cast = agents.iter().fold(cast.clone(), |cast, agent| cast.with(agent.clone()));
+    let reason = Reason::truncated(&match reason {
+        Some(reason) => format!("Emergency stop: {reason}"),
+        None => "Emergency stop".to_owned(),
+    });
+    for task in tasks {
+        let present = task.present()?;
+        if present.project != project.id || present.status() != Status::InProgress {
+            continue;
+        }
+        let block = Move { reason: reason.clone(), ..Move::to(Status::Blocked) };
+        let events = task.decide(task::Command::Move(block), moment)?;
+        decide_with_holder(&mut decision, task, events, Ending::Blocked, &cast, moment)?;
+    }
+    Ok(decision)
+}
+
+/// Pauses who is active.
+fn halt(
+    decision: &mut Decision,
+    project: &Entity<Project>,
+    agents: &[Entity<Agent>],
+    halt: Halt,
+    reason: Option<Reason>,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let paused = project.decide(project::Command::PauseSquad { halt, reason: reason.clone() }, moment)?;
+    decision.add(project, Some(project.id), paused);
+    for agent in squad(project, agents) {
+        if agent.status() == Some(agent::Status::Active) {
+            let pause = agent::Command::Pause { reason: PauseReason::Squad, note: reason.clone() };
+            decision.add_agent(agent, agent.decide(pause, moment)?);
+        }
+    }
+    Ok(())
+}
+
+/// Those of `agents` that are of the project.
+fn squad<'a>(
+    project: &'a Entity<Project>,
+    agents: &'a [Entity<Agent>],
+) -> impl Iterator<Item = &'a Entity<Agent>> {
+    agents.iter().filter(|agent| agent.registered().is_ok_and(|agent| agent.project == project.id))
+}

@@ -1,0 +1,776 @@
+//! Runs: what they may cost, what they are charged, and what ends with them.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::{
+    agent::{Caps, Corrections, Heartbeat, Standing},
+    alert::{self, Alert, Kind},
+    approval::{self, Approval},
+    budget::{self, Budget},
+    ids::{ApprovalId, RunId, TaskId},
+    money::Usd,
+    project::{Profile as ProjectProfile, Project},
+    recorded::AnyEvent,
+    reservation::Reservation,
+    run::{Bill, Outcome as Ended, RUN_LASTS, Run, ToolCall, ToolStatus},
+    spec::{label, later, slug},
+};
+
+const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
+const NEXT_RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x701));
+
+/// All that is recorded so far, by stream.
+#[derive(Default)]
+struct World(BTreeMap<StreamId, Vec<AnyEvent>>);
+
+impl Load for World {
+    type Error = Rejection;
+
+    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, Rejection> {
+        Ok(self.get(id))
+    }
+}
+
+impl World {
+    /// Scout, an intern, at work on the task, which is customer research.
+    fn new() -> Self {
+        let mut world = Self::default();
+        world.put(&entity::<Project>(OPENCLAW, []), vec![project()]);
+        let mut scout = registered("Scout", Role::Intern);
+        scout.push(engaged(LEASE));
+        world.put(&entity::<Agent>(SCOUT, []), scout);
+        world.put(&entity::<Task>(TASK, []), task_in(Status::InProgress));
+        world
+    }
+
+    fn put<A: Streamed>(&mut self, entity: &Entity<A>, events: Vec<A::Event>)
+    where
+        AnyEvent: From<A::Event>,
+    {
+        self.record(&Decision::of(entity, Some(OPENCLAW), events));
+    }
+
+    fn record(&mut self, decision: &Decision) {
+        for change in decision.changes() {
+            self.0.entry(change.stream.clone()).or_default().extend(change.events.iter().cloned());
+        }
+    }
+
+    fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
+        let events = self.0.get(&StreamId::of::<A>(id)).into_iter().flatten();
+        Entity::<A>::new(id.clone()).after(events.filter_map(A::event))
+    }
+
+    fn ask<T>(&mut self, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Rejection> {
+        with_cast(self, Cast::default(), ask)
+    }
+
+    fn act(&mut self, ask: impl FnMut(&Cast) -> Result<Decision, Rejection>) -> Result<Decision, Rejection> {
+        let decision = self.ask(ask)?;
+        self.record(&decision);
+        Ok(decision)
+    }
+
+    /// Scout asks for a run of so many cents; the answer, with its consequences recorded.
+    fn start(
+        &mut self,
+        run: RunId,
+        task: Option<TaskId>,
+        cents: Option<u32>,
+        moment: &Moment,
+    ) -> Result<(), Rejection> {
+        let run = self.get::<Run>(&run);
+        let outcome = self.ask(|cast| start_run(&run, SCOUT, wish(task, cents), cast, moment))?;
+        self.record(&outcome.decision);
+        outcome.refusal.map_or(Ok(()), Err)
+    }
+
+    fn complete(
+        &mut self,
+        run: RunId,
+        outcome: Ended,
+        cents: Option<u32>,
+        moment: &Moment,
+    ) -> Result<Decision, Rejection> {
+        let run = self.get::<Run>(&run);
+        let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
+        let wish = CompleteRun { outcome, bill, sha256 };
+        self.act(|cast| complete_run(&run, wish.clone(), cast, moment))
+    }
+
+    fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
+        let run = self.get::<Run>(&run);
+        let call = ToolCall {
+            tool: label("web_search"),
+            risk: None,
+            status: if error.is_some() { ToolStatus::Failed } else { ToolStatus::Success },
+            input_preview: None,
+            output_preview: None,
+            error: error.map(reason),
+        };
+        self.act(|cast| record_tool_call(&run, call.clone(), cast, &scout()))
+    }
+
+    fn scout(&self) -> agent::Registered {
+        self.get::<Agent>(&SCOUT).registered().unwrap().clone()
+    }
+
+    fn task(&self) -> task::Present {
+        self.get::<Task>(&TASK).present().unwrap().clone()
+    }
+
+    fn agent_day(&self) -> Budget {
+        (*self.get::<Budget>(&agent_day()).state).clone()
+    }
+
+    fn run_status(&self, run: RunId) -> Option<run::Status> {
+        self.get::<Run>(&run).status()
+    }
+
+    fn alert(&self, kind: Kind, subject: alert::Subject) -> Option<u32> {
+        self.get::<Alert>(&alert::Key::new(kind, subject)).open().map(|open| open.count)
+    }
+
+    /// Every way that a run may be under way: known to all, or to none.
+    fn nothing_is_under_way(&self) {
+        assert!(self.scout().open_runs.is_empty());
+        assert!(self.task().open_runs.is_empty());
+        assert!(self.agent_day().reserved.is_empty());
+        assert!(self.get::<Budget>(&budget::Key::Task(TASK)).reserved.is_empty());
+    }
+}
+
+fn project() -> crate::project::Event {
+    let profile = ProjectProfile::new(name("OpenClaw"));
+    crate::project::Event::Created { slug: slug("openclaw"), profile, at: now() }
+}
+
+fn agent_day() -> budget::Key {
+    budget::Key::AgentDay(SCOUT, now().date_naive())
+}
+
+fn about_scout() -> alert::Subject {
+    alert::Subject::Agent(SCOUT)
+}
+
+fn about_the_task() -> alert::Subject {
+    alert::Subject::Task(TASK)
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    let mut digest = [0; 32];
+    text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.wrapping_add(n as u8));
+    digest
+}
+
+fn wish(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
+    StartRun { task, model: label("a-model"), session_key: None, estimate: cents.map(Usd::cents), sha256 }
+}
+
+/// The approval that a refusal names.
+fn too_dear(answer: Result<(), Rejection>) -> (Cause, ApprovalId) {
+    match answer {
+        Err(Rejection::TooDear { cause, approval, .. }) => (cause, approval),
+        other => panic!("not too dear: {other:?}"),
+    }
+}
+
+mod starting {
+    use super::*;
+
+    #[test]
+    fn sets_the_cap_per_run_aside_when_nobody_says_what_it_will_cost() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        assert_eq!(world.agent_day().reserved(), Usd::cents(25));
+        assert_eq!(world.get::<Budget>(&budget::Key::Task(TASK)).reserved(), Usd::cents(25));
+        assert!(world.scout().open_runs.contains_key(&RUN));
+        assert!(world.task().open_runs.contains_key(&RUN));
+        let run = world.get::<Run>(&RUN);
+        let terms = &run.running().unwrap().terms;
+        assert_eq!((terms.lease, terms.day), (Some(LEASE), now().date_naive()));
+    }
+
+    #[test]
+    fn counts_on_the_projects_day_where_that_has_a_cap() {
+        let mut world = World::new();
+        let profile =
+            ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
+        let openclaw = world.get::<Project>(&OPENCLAW);
+        world.put(&openclaw, vec![crate::project::Event::Edited { profile }]);
+        world.start(RUN, None, None, &scout()).unwrap();
+        let key = budget::Key::ProjectDay(OPENCLAW, now().date_naive());
+        assert_eq!(world.get::<Budget>(&key).reserved(), Usd::cents(25));
+        let (cause, _) = too_dear(world.start(NEXT_RUN, None, None, &scout()));
+        assert_eq!(cause, Cause::Budget(key));
+        world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
+        assert_eq!(world.get::<Budget>(&key).spent, Usd::cents(10));
+    }
+
+    #[test]
+    fn is_its_own_agents_or_an_operators() {
+        let mut world = World::new();
+        let refused = agent::Rejection::OperatorOnly { name: name("Scout") };
+        assert_eq!(world.start(RUN, None, None, &by(ECHO)), Err(refused.into()));
+        world.start(RUN, None, None, &sofie()).unwrap();
+    }
+
+    #[test]
+    fn takes_an_agent_that_works() {
+        for standing in [
+            agent::Event::Paused { reason: PauseReason::Operator, note: None },
+            agent::Event::Quarantined { note: None },
+            agent::Event::SignedOff { note: None },
+            agent::Event::DrainStarted { note: None },
+        ] {
+            let mut world = World::new();
+            let agent = world.get::<Agent>(&SCOUT);
+            world.put(&agent, vec![standing]);
+            let refused = world.start(RUN, None, None, &scout());
+            assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
+        }
+    }
+
+    /// Pitfall 27.
+    #[test]
+    fn of_a_draining_agent_is_for_its_current_task() {
+        let mut world = World::new();
+        let agent = world.get::<Agent>(&SCOUT);
+        world.put(&agent, vec![agent::Event::DrainStarted { note: None }]);
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+    }
+
+    #[test]
+    fn takes_a_squad_that_is_not_stopped() {
+        let mut world = World::new();
+        let openclaw = world.get::<Project>(&OPENCLAW);
+        let agents = [world.get::<Agent>(&SCOUT)];
+        let stopped = pause_squad(&openclaw, &agents, None, &sofie()).unwrap();
+        world.record(&stopped);
+        assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped));
+    }
+
+    /// Pitfall 9.
+    #[test]
+    fn takes_a_task_that_is_the_agents_to_work_on() {
+        for status in [Status::Inbox, Status::Review, Status::Blocked, Status::Done, Status::Canceled] {
+            let mut world = World::new();
+            world.0.insert(StreamId::of::<Task>(&TASK), vec![]);
+            world.put(&entity::<Task>(TASK, []), task_in(status));
+            let refused = task::Rejection::NotRunnable { status };
+            assert_eq!(world.start(RUN, Some(TASK), None, &scout()), Err(refused.into()));
+        }
+    }
+
+    #[test]
+    fn ends_at_so_many_under_way() {
+        let mut world = World::new();
+        for n in 0..agent::MAX_OPEN_RUNS {
+            world.start(RunId::new(uuid::Uuid::from_u128(n as u128)), None, Some(1), &scout()).unwrap();
+        }
+        let refused = agent::Rejection::TooManyRuns { name: name("Scout") };
+        assert_eq!(world.start(RUN, None, Some(1), &scout()), Err(refused.into()));
+    }
+}
+
+mod too_dear {
+    use super::*;
+
+    /// The day of an intern is 2 dollars: seven runs of 25 cents leave room for one.
+    fn nearly_spent() -> World {
+        let mut world = World::new();
+        for n in 0..7 {
+            let run = RunId::new(uuid::Uuid::from_u128(n));
+            world.start(run, None, None, &scout()).unwrap();
+            world.complete(run, Ended::Completed, Some(26), &scout()).unwrap();
+        }
+        world
+    }
+
+    /// Pitfalls 4 and 5.
+    #[test]
+    fn is_refused_and_contained_in_one_commit() {
+        let mut world = nearly_spent();
+        let (cause, approval) = too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        assert_eq!(cause, Cause::Budget(agent_day()));
+        assert_eq!(world.run_status(RUN), None);
+        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
+        assert_eq!(world.scout().work, None);
+        assert_eq!(world.task().status(), Status::NeedsApproval);
+        assert_eq!(world.get::<Approval>(&approval).status(), Some(approval::Status::Pending));
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(1));
+    }
+
+    #[test]
+    fn is_asked_for_once_per_cause() {
+        let mut world = nearly_spent();
+        let first = too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        let before = world.0.clone();
+        let again = too_dear(world.start(NEXT_RUN, Some(TASK), None, &scout()));
+        assert_eq!(first, again);
+        assert_eq!(world.0, before);
+    }
+
+    #[test]
+    fn breaks_off_what_else_runs_for_the_task() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        too_dear(world.start(NEXT_RUN, Some(TASK), Some(300), &scout()));
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn for_one_run_is_allowed_by_an_approval() {
+        let mut world = World::new();
+        let (cause, approval) = too_dear(world.start(RUN, Some(TASK), Some(40), &scout()));
+        assert_eq!(cause, Cause::RunCap(agent_day()));
+        approve(&mut world, approval, &sofie());
+        assert_eq!(world.agent_day().granted, Usd::ZERO);
+        world.start(NEXT_RUN, Some(TASK), Some(40), &scout()).unwrap();
+    }
+
+    #[test]
+    fn goes_on_when_the_override_is_approved() {
+        let mut world = nearly_spent();
+        let (_, approval) = too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        approve(&mut world, approval, &sofie());
+        assert_eq!(world.agent_day().granted, Usd::cents(25));
+        assert_eq!(world.scout().standing, Standing::Active);
+        assert_eq!(world.task().status(), Status::InProgress);
+        world.start(NEXT_RUN, Some(TASK), None, &scout()).unwrap();
+    }
+
+    #[test]
+    fn goes_on_when_the_cap_is_raised() {
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, None, None, &scout()));
+        let agent = world.get::<Agent>(&SCOUT);
+        let caps = Caps { daily: Usd::cents(300), per_run: Usd::cents(25) };
+        let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
+        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.scout().standing, Standing::Active);
+        world.start(NEXT_RUN, None, None, &scout()).unwrap();
+    }
+
+    #[test]
+    fn stays_so_when_a_higher_cap_leaves_no_room() {
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, None, None, &scout()));
+        let agent = world.get::<Agent>(&SCOUT);
+        let caps = Caps { daily: Usd::cents(100), per_run: Usd::cents(50) };
+        let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
+        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
+    }
+
+    /// Pitfall 2.
+    #[test]
+    fn is_over_with_the_day() {
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, None, None, &scout()));
+        world.start(NEXT_RUN, None, None, &later(&scout(), TimeDelta::days(1))).unwrap();
+        assert_eq!(world.scout().standing, Standing::Active);
+    }
+
+    #[test]
+    fn is_over_with_the_first_heartbeat_of_a_new_day() {
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, None, None, &scout()));
+        for (moment, standing) in [
+            (later(&scout(), TimeDelta::hours(1)), Standing::Paused(PauseReason::Budget)),
+            (later(&scout(), TimeDelta::days(1)), Standing::Active),
+        ] {
+            let agent = world.get::<Agent>(&SCOUT);
+            let task = world.get::<Task>(&TASK);
+            world.act(|cast| heartbeat(&agent, Some(&task), Heartbeat::default(), cast, &moment)).unwrap();
+            assert_eq!(world.scout().standing, standing);
+        }
+    }
+
+    #[test]
+    fn of_the_task_waits_for_the_tasks_override() {
+        let mut world = World::new();
+        let details = task::Details { budget: Usd::cents(30), ..world.task().details };
+        let task = world.get::<Task>(&TASK);
+        world.put(&task, vec![task::Event::Edited { details }]);
+        world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+        let (cause, _) = too_dear(world.start(NEXT_RUN, Some(TASK), Some(20), &scout()));
+        assert_eq!(cause, Cause::Budget(budget::Key::Task(TASK)));
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_the_task()), Some(1));
+    }
+
+    fn approve(world: &mut World, approval: ApprovalId, moment: &Moment) {
+        let approval = world.get::<Approval>(&approval);
+        let requested = approval.requested().unwrap();
+        let key = world.get::<Reservation>(&requested.subject.key(&requested.ask.content));
+        let task = requested.subject.task.map(|task| world.get::<Task>(&task));
+        let concluded = world.ask(|cast| {
+            let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+            let wish =
+                DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
+            decide_approval(scope, wish, moment)
+        });
+        world.record(&concluded.unwrap().outcome.decision);
+    }
+}
+
+mod completing {
+    use super::*;
+
+    #[test]
+    fn charges_once_and_gives_back_the_rest() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
+        world.nothing_is_under_way();
+        assert_eq!(world.agent_day().spent, Usd::cents(10));
+        assert_eq!(world.task().cost, Usd::cents(10));
+        let again = world.complete(RUN, Ended::Completed, Some(10), &scout());
+        assert!(matches!(again, Err(Rejection::Run(run::Rejection::AlreadyEnded { .. }))));
+    }
+
+    #[test]
+    fn past_midnight_charges_the_day_it_began() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(10), &later(&scout(), TimeDelta::days(1))).unwrap();
+        assert_eq!(world.agent_day().spent, Usd::cents(10));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn without_a_known_cost_charges_what_was_set_aside() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, None, &scout()).unwrap();
+        assert_eq!(world.agent_day().spent, Usd::cents(25));
+        assert_eq!(world.task().cost, Usd::cents(25));
+    }
+
+    #[test]
+    fn beyond_the_budget_is_recorded_and_contained() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
+        assert_eq!(world.agent_day().spent, Usd::cents(210));
+        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
+        assert_eq!(world.task().status(), Status::NeedsApproval);
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(1));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn at_a_threshold_warns() {
+        let mut world = World::new();
+        world.start(RUN, None, None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(160), &scout()).unwrap();
+        assert_eq!(world.alert(Kind::BudgetWarning, about_scout()), Some(1));
+        world.start(NEXT_RUN, None, None, &scout()).unwrap();
+        world.complete(NEXT_RUN, Ended::Completed, Some(30), &scout()).unwrap();
+        assert_eq!(world.alert(Kind::BudgetCritical, about_scout()), Some(1));
+        assert_eq!(world.scout().standing, Standing::Active);
+    }
+
+    fn fail(world: &mut World, times: u32) {
+        for n in 0..times {
+            let run = RunId::new(uuid::Uuid::from_u128(n.into()));
+            world.start(run, None, Some(1), &scout()).unwrap();
+            world.complete(run, Ended::Failed, Some(1), &scout()).unwrap();
+        }
+    }
+
+    #[test]
+    fn with_a_failure_counts_an_error_and_without_one_none() {
+        let mut world = World::new();
+        fail(&mut world, 3);
+        assert_eq!(world.scout().error_streak, 3);
+        assert_eq!(world.alert(Kind::ErrorStreak, about_scout()), Some(1));
+        world.start(RUN, None, Some(1), &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(1), &scout()).unwrap();
+        assert_eq!(world.scout().error_streak, 0);
+    }
+
+    #[test]
+    fn with_the_fifth_failure_quarantines_and_breaks_off_the_rest() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), Some(1), &scout()).unwrap();
+        fail(&mut world, 5);
+        assert_eq!(world.scout().standing, Standing::Quarantined);
+        assert_eq!(world.task().status(), Status::Blocked);
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn with_five_failures_among_ten_runs_of_a_task_blocks_it() {
+        let mut world = World::new();
+        for n in 0..9 {
+            let run = RunId::new(uuid::Uuid::from_u128(n));
+            let outcome = if n % 2 == 0 { Ended::Failed } else { Ended::Completed };
+            world.start(run, Some(TASK), Some(1), &scout()).unwrap();
+            world.complete(run, outcome, Some(1), &scout()).unwrap();
+        }
+        assert_eq!(world.task().status(), Status::Blocked);
+        assert_eq!(world.alert(Kind::LoopDetected, about_the_task()), Some(1));
+        assert_eq!(world.scout().work, None);
+    }
+
+    #[test]
+    fn in_time_is_not_for_the_worker_to_end() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        let run = world.get::<Run>(&RUN);
+        let refused = world.act(|cast| time_out_run(&run, cast, &system()));
+        assert!(matches!(refused, Err(Rejection::Run(run::Rejection::NotDue { .. }))));
+    }
+
+    /// Pitfall 18.
+    #[test]
+    fn not_in_time_ends_the_hold_on_the_task() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        let run = world.get::<Run>(&RUN);
+        world.act(|cast| time_out_run(&run, cast, &later(&system(), RUN_LASTS))).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::TimedOut));
+        assert_eq!(world.task().status(), Status::Blocked);
+        assert_eq!(world.scout().work, None);
+        assert_eq!(world.agent_day().spent, Usd::ZERO);
+        assert_eq!(world.alert(Kind::RunTimeout, alert::Subject::Run(RUN)), Some(1));
+        world.nothing_is_under_way();
+    }
+}
+
+mod calling_tools {
+    use super::*;
+
+    #[test]
+    fn that_fail_with_one_error_three_times_stops_it_all() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        for _ in 0..2 {
+            world.call_tool(RUN, Some("connection refused")).unwrap();
+            world.call_tool(RUN, Some("no such page")).unwrap();
+        }
+        assert_eq!(world.run_status(RUN), Some(run::Status::Running));
+        world.call_tool(RUN, Some("connection refused")).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert_eq!(world.task().status(), Status::Blocked);
+        assert_eq!(world.scout().standing, Standing::Quarantined);
+        assert_eq!(world.alert(Kind::LoopDetected, about_the_task()), Some(1));
+        assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn without_a_task_stops_the_agent() {
+        let mut world = World::new();
+        world.start(RUN, None, None, &scout()).unwrap();
+        for _ in 0..3 {
+            world.call_tool(RUN, Some("connection refused")).unwrap();
+        }
+        assert_eq!(world.scout().standing, Standing::Quarantined);
+        assert_eq!(world.alert(Kind::LoopDetected, about_scout()), Some(1));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn that_work_stops_nothing() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        for _ in 0..10 {
+            world.call_tool(RUN, None).unwrap();
+        }
+        assert_eq!(world.run_status(RUN), Some(run::Status::Running));
+    }
+}
+
+/// Pitfall 18: whatever ends the work ends the run.
+mod no_run_is_left_behind {
+    use super::*;
+
+    fn running() -> World {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.start(NEXT_RUN, None, None, &scout()).unwrap();
+        world
+    }
+
+    fn both_are_over(world: &World) {
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert_eq!(world.run_status(NEXT_RUN), Some(run::Status::Aborted));
+        assert_eq!(world.agent_day().spent, Usd::ZERO);
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn by_a_quarantine() {
+        let mut world = running();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        both_are_over(&world);
+    }
+
+    #[test]
+    fn by_a_restart() {
+        let mut world = running();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        world.act(|cast| restart_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        both_are_over(&world);
+    }
+
+    #[test]
+    fn by_a_goodbye() {
+        for moment in [scout(), sofie()] {
+            let mut world = running();
+            let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+            world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &moment)).unwrap();
+            both_are_over(&world);
+        }
+    }
+
+    #[test]
+    fn by_a_correction() {
+        for status in [agent::Status::Quarantined, agent::Status::Offline] {
+            let mut world = running();
+            let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+            let corrections = Corrections { status: Some(status), ..Corrections::default() };
+            let wish = CorrectAgent { corrections, clear_task: false };
+            world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+            both_are_over(&world);
+        }
+    }
+
+    #[test]
+    fn by_taking_the_task_from_the_agent() {
+        let mut world = running();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        let wish = CorrectAgent { corrections: Corrections::default(), clear_task: true };
+        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert_eq!(world.run_status(NEXT_RUN), Some(run::Status::Running));
+    }
+
+    #[test]
+    fn by_a_move_of_the_operator() {
+        for to in [Status::Assigned, Status::Blocked, Status::Canceled] {
+            let mut world = running();
+            let task = world.get::<Task>(&TASK);
+            let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+            world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+            assert_eq!(world.run_status(RUN), Some(run::Status::Aborted), "{to}");
+            assert!(world.task().open_runs.is_empty());
+        }
+    }
+
+    #[test]
+    fn by_giving_the_task_to_others() {
+        let mut world = running();
+        world.put(&entity::<Agent>(ECHO, []), registered("Echo", Role::Intern));
+        let task = world.get::<Task>(&TASK);
+        let wish = ReassignTask { assignees: BTreeSet::from([ECHO]), reason: None };
+        world.act(|cast| reassign_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+    }
+
+    #[test]
+    fn by_an_emergency_stop() {
+        let mut world = running();
+        let (openclaw, agents, tasks) =
+            (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)], [world.get::<Task>(&TASK)]);
+        world.act(|cast| emergency_stop(&openclaw, &agents, &tasks, None, cast, &sofie())).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+    }
+
+    /// Who hands its own work in still has to tell what the run cost.
+    #[test]
+    fn but_who_hands_its_work_in_ends_its_run_itself() {
+        let mut world = running();
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, &scout())).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Running));
+        world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
+        assert_eq!(world.task().cost, Usd::cents(10));
+        assert_eq!(world.task().status(), Status::Review);
+    }
+}
+
+mod living {
+    use super::*;
+
+    fn beat(world: &mut World, error: Option<&str>, moment: &Moment) {
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        let news = Heartbeat { session_key: None, error: error.map(reason) };
+        world.act(|cast| heartbeat(&agent, Some(&task), news.clone(), cast, moment)).unwrap();
+    }
+
+    #[test]
+    fn with_errors_in_a_row_warns_and_the_end_of_them_resolves_it() {
+        let mut world = World::new();
+        (0..3).for_each(|_| beat(&mut world, Some("timeout"), &scout()));
+        assert_eq!(world.alert(Kind::ErrorStreak, about_scout()), Some(1));
+        beat(&mut world, None, &scout());
+        assert_eq!(world.alert(Kind::ErrorStreak, about_scout()), None);
+    }
+
+    #[test]
+    fn with_five_errors_in_a_row_quarantines() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        (0..5).for_each(|_| beat(&mut world, Some("timeout"), &scout()));
+        assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        world.nothing_is_under_way();
+    }
+
+    /// Pitfall 28.
+    #[test]
+    fn silently_warns_once_and_coming_back_resolves_it() {
+        let mut world = World::new();
+        beat(&mut world, None, &scout());
+        for (minutes, alerts) in [(5, None), (6, Some(1)), (7, Some(1))] {
+            let agent = world.get::<Agent>(&SCOUT);
+            let moment = later(&system(), TimeDelta::minutes(minutes));
+            world.act(|cast| mark_stale(&agent, cast, &moment)).unwrap();
+            assert_eq!(world.alert(Kind::AgentStale, about_scout()), alerts);
+        }
+        beat(&mut world, None, &later(&scout(), TimeDelta::minutes(8)));
+        assert_eq!(world.alert(Kind::AgentStale, about_scout()), None);
+    }
+
+    #[test]
+    fn wrongly_recorded_spend_is_adjusted_where_it_counts() {
+        let mut world = World::new();
+        world.start(RUN, None, None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        let corrections = Corrections { today_spend: Some(Usd::ZERO), ..Corrections::default() };
+        let wish = CorrectAgent { corrections, clear_task: false };
+        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.agent_day().spent, Usd::ZERO);
+    }
+}
+
+#[test]
+fn the_cost_of_a_sub_agent_counts_to_its_parents_task_too() {
+    let mut world = World::new();
+    let task = world.get::<Task>(&TASK);
+    world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+    let commissioned = agent::Event::Commissioned {
+        depth: 1,
+        task: Some(crate::spec::OTHER_TASK),
+        until: now() + TimeDelta::hours(6),
+        at: now(),
+    };
+    let agent = world.get::<Agent>(&SCOUT);
+    world.put(&agent, vec![commissioned]);
+    world.start(RUN, Some(task.id), None, &scout()).unwrap();
+    world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
+    let parent = world.get::<Budget>(&budget::Key::Task(crate::spec::OTHER_TASK));
+    assert_eq!((parent.spent, parent.reserved()), (Usd::cents(10), Usd::ZERO));
+}

@@ -1,0 +1,258 @@
+use chrono::TimeDelta;
+
+use super::*;
+use crate::{
+    agent::{Caps, Commission, SpawnBound, SpawnLimits},
+    ids::AgentId,
+    money::Usd,
+    process::{Retirement, RetirementCause, retirements},
+    project::{self, Project},
+    reservation::{self, Holder, Key, Reservation},
+    spec::{label, later, slug},
+};
+
+const CHILD: AgentId = AgentId::new(uuid::Uuid::from_u128(0x210));
+
+fn openclaw() -> Entity<Project> {
+    let profile = project::Profile::new(name("OpenClaw"));
+    entity(OPENCLAW, [project::Event::Created { slug: slug("openclaw"), profile, at: now() }])
+}
+
+fn profile() -> Profile {
+    Profile::new(name("Digger"), Role::Intern)
+}
+
+fn free() -> Entity<Reservation> {
+    entity(Key::agent(OPENCLAW, &name("Digger")), [])
+}
+
+fn wish() -> SpawnAgent {
+    SpawnAgent {
+        profile: profile(),
+        purpose: reason("Read the sources"),
+        active_agents: 11,
+        limits: SpawnLimits::default(),
+    }
+}
+
+fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Result<Decision, Rejection> {
+    spawn_agent(&openclaw(), &free(), &entity(CHILD, []), parent, wish, &by(parent.id))
+}
+
+fn spawned(child: AgentId) -> agent::Event {
+    agent::Event::Spawned { child, purpose: reason("Read the sources"), at: now() }
+}
+
+fn in_service() -> [agent::Event; 2] {
+    let (project, at, until) = (OPENCLAW, now(), now() + TimeDelta::hours(6));
+    [
+        agent::Event::Registered {
+            project,
+            profile: profile(),
+            parent: Some(NOVA),
+            purpose: Some(reason("Read the sources")),
+            at,
+        },
+        agent::Event::Commissioned { depth: 1, task: Some(TASK), until, at },
+    ]
+}
+
+/// Nova, a lead, at work on the task.
+fn nova() -> Entity<Agent> {
+    idle(NOVA).after(&[engaged(LEASE)])
+}
+
+fn limit(bound: SpawnBound, limit: u32) -> agent::Rejection {
+    agent::Rejection::SpawnLimit { name: name("Nova"), bound, limit }
+}
+
+#[test]
+fn a_sub_agent_is_on_the_record_of_both() {
+    let reserved = reservation::Event::Reserved { holder: Holder::Agent(CHILD) };
+    operation(spawn(&nova(), wish())).then([
+        stream(&nova(), [spawned(CHILD)]),
+        stream(&free(), [reserved]),
+        stream(&entity::<Agent>(CHILD, []), in_service()),
+    ]);
+}
+
+#[test]
+fn spawning_twice_creates_one_sub_agent() {
+    let taken =
+        entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
+    let (parent, child) = (nova().after(&[spawned(CHILD)]), entity::<Agent>(CHILD, in_service()));
+    operation(spawn_agent(&openclaw(), &taken, &child, &parent, wish(), &by(NOVA))).then_nothing();
+}
+
+#[test]
+fn a_role_that_may_not_spawn_is_refused() {
+    operation(spawn(&working(), wish()))
+        .then_rejected(agent::Rejection::MayNotSpawn { name: name("Scout"), role: Role::Intern });
+}
+
+#[test]
+fn a_parent_that_is_not_active_is_refused() {
+    for parent in [paused(&nova(), PauseReason::Squad), draining(&nova()), quarantined(&nova())] {
+        let refused = spawn(&parent, wish());
+        assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
+    }
+}
+
+#[test]
+fn an_agent_spawns_for_itself_only() {
+    let child = entity::<Agent>(CHILD, []);
+    operation(spawn_agent(&openclaw(), &free(), &child, &nova(), wish(), &scout()))
+        .then_rejected(agent::Rejection::OperatorOnly { name: name("Nova") });
+    assert!(spawn_agent(&openclaw(), &free(), &child, &nova(), wish(), &sofie()).is_ok());
+}
+
+#[test]
+fn a_fourth_sub_agent_is_refused() {
+    let children = (1..=3).map(|nth| spawned(AgentId::new(uuid::Uuid::from_u128(nth))));
+    let parent = nova().after(&children.collect::<Vec<_>>());
+    operation(spawn(&parent, wish())).then_rejected(limit(SpawnBound::Children, 3));
+    let first = AgentId::new(uuid::Uuid::from_u128(1));
+    let fewer = parent.after(&[agent::Event::ChildRetired { child: first, at: now() }]);
+    assert!(spawn(&fewer, wish()).is_ok());
+}
+
+#[test]
+fn a_third_level_is_refused() {
+    let at_depth = |depth| {
+        let (task, until, at) = (None, now() + TimeDelta::hours(6), now());
+        nova().after(&[agent::Event::Commissioned { depth, task, until, at }])
+    };
+    assert!(spawn(&at_depth(1), wish()).is_ok());
+    operation(spawn(&at_depth(2), wish())).then_rejected(limit(SpawnBound::Depth, 2));
+}
+
+#[test]
+fn a_thirty_first_active_agent_is_refused() {
+    assert!(spawn(&nova(), SpawnAgent { active_agents: 29, ..wish() }).is_ok());
+    operation(spawn(&nova(), SpawnAgent { active_agents: 30, ..wish() }))
+        .then_rejected(limit(SpawnBound::ActiveAgents, 30));
+}
+
+#[test]
+fn a_sub_agent_may_do_no_more_than_its_parent() {
+    let tools = Profile {
+        allowed_tools: BTreeSet::from([label("search")]),
+        ..Profile::new(name("Nova"), Role::Lead)
+    };
+    let limited = entity::<Agent>(NOVA, registered_as(tools));
+    let caps = Caps { daily: Usd::cents(1201), per_run: Usd::cents(151) };
+    for (parent, child, what) in [
+        (nova(), Profile { role: Role::Cao, ..profile() }, "role"),
+        (nova(), Profile { caps, ..profile() }, "daily cap, per-run cap"),
+        (limited.clone(), profile(), "tools"),
+    ] {
+        operation(spawn(&parent, SpawnAgent { profile: child, ..wish() }))
+            .then_rejected(agent::Rejection::ChildAbove { name: name("Nova"), what: what.to_owned() });
+    }
+    let fewer = Profile { allowed_tools: BTreeSet::from([label("search")]), ..profile() };
+    assert!(spawn(&limited, SpawnAgent { profile: fewer, ..wish() }).is_ok());
+}
+
+#[test]
+fn the_name_of_another_agent_is_refused() {
+    let known = idle(SCOUT);
+    operation(spawn_agent(&openclaw(), &free(), &known, &nova(), wish(), &by(NOVA)))
+        .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
+}
+
+#[test]
+fn registering_under_a_parent_is_no_way_around_the_limits() {
+    let registration =
+        RegisterAgent { profile: profile(), parent: Some(NOVA), purpose: Some(reason("Read the sources")) };
+    operation(register_agent(&openclaw(), &free(), &entity(CHILD, []), registration, &by(NOVA)))
+        .then_rejected(agent::Rejection::OperatorOnly { name: name("Digger") });
+}
+
+mod retirement {
+    use super::*;
+
+    fn child() -> Entity<Agent> {
+        entity(CHILD, in_service())
+    }
+
+    fn parent() -> Entity<Agent> {
+        nova().after(&[spawned(CHILD)])
+    }
+
+    fn due(child: &Entity<Agent>, closed: &[crate::ids::TaskId], hours: i64) -> Option<RetirementCause> {
+        let closed = closed.iter().copied().collect();
+        let now = later(&system(), TimeDelta::hours(hours)).now;
+        let retirements = retirements(&[parent(), child.clone()], &closed, now);
+        let expected = |cause| Retirement { child: CHILD, parent: Some(NOVA), cause };
+        assert!(retirements.iter().all(|retirement| *retirement == expected(retirement.cause)));
+        retirements.first().map(|retirement| retirement.cause)
+    }
+
+    #[test]
+    fn is_due_after_six_hours_or_when_the_parents_task_closes() {
+        assert_eq!(due(&child(), &[], 5), None);
+        assert_eq!(due(&child(), &[], 6), Some(RetirementCause::TimeIsUp));
+        assert_eq!(due(&child(), &[TASK], 0), Some(RetirementCause::TaskClosed));
+        assert_eq!(due(&child(), &[crate::spec::OTHER_TASK], 0), None);
+    }
+
+    #[test]
+    fn is_noticed_when_a_sub_agent_went_by_itself() {
+        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
+        assert_eq!(due(&gone, &[], 0), Some(RetirementCause::WentOffline));
+    }
+
+    #[test]
+    fn signs_off_and_is_known_to_the_parent_in_one_commit() {
+        let decision = retire_agent(
+            &child(),
+            Some(&parent()),
+            None,
+            RetirementCause::TimeIsUp,
+            &nobody_else(),
+            &system(),
+        );
+        let signed_off = agent::Event::SignedOff { note: Some(reason("its time as a sub-agent is up")) };
+        let retired = agent::Event::ChildRetired { child: CHILD, at: now() };
+        operation(decision).then([stream(&child(), [signed_off]), stream(&parent(), [retired])]);
+    }
+
+    #[test]
+    fn twice_changes_nothing() {
+        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
+        operation(retire_agent(
+            &gone,
+            Some(&nova()),
+            None,
+            RetirementCause::TimeIsUp,
+            &nobody_else(),
+            &system(),
+        ))
+        .then_nothing();
+        assert_eq!(
+            retirements(&[nova(), gone], &BTreeSet::from([TASK]), later(&system(), TimeDelta::days(1)).now),
+            []
+        );
+    }
+
+    #[test]
+    fn makes_room_for_the_same_sub_agent_to_come_back() {
+        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
+        let taken =
+            entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
+        let tomorrow = later(&by(NOVA), TimeDelta::days(1));
+        let decision = spawn_agent(&openclaw(), &taken, &gone, &nova(), wish(), &tomorrow).unwrap();
+        let back = gone.after(&in_service_again(&decision));
+        let commission = back.registered().unwrap().commission;
+        let until = tomorrow.now + TimeDelta::hours(6);
+        assert_eq!(commission, Some(Commission { depth: 1, task: Some(TASK), until }));
+        assert_eq!(back.status(), Some(agent::Status::Active));
+    }
+
+    fn in_service_again(decision: &Decision) -> Vec<agent::Event> {
+        let of_child =
+            decision.changes().iter().filter(|change| change.stream.aggregate_id == CHILD.to_string());
+        let events = of_child.flat_map(|change| &change.events);
+        events.filter_map(<Agent as crate::recorded::Streamed>::event).cloned().collect()
+    }
+}

@@ -1,0 +1,7 @@
+//! Reactions that come later: which facts call for which command. A worker issues the commands; the aggregates decide.
+
+mod approvals;
+mod retirement;
+
+pub use approvals::{ApprovalDue, approvals_due};
+pub use retirement::{Retirement, RetirementCause, retirements};

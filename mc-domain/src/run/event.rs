@@ -1,0 +1,125 @@
+//! What may have happened to a run. Names and shapes here are a stored contract: see the golden files.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::values::{Outcome, Terms, ToolRisk, ToolStatus, Usage};
+use crate::{
+    ids::{AgentId, ProjectId, TaskId},
+    money::Usd,
+    values::{Label, Preview, Reason},
+};
+
+/// A fact about one run. `at` is the time of the decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// It began.
+    #[serde(rename = "started")]
+    Started(Terms),
+    /// It used a tool.
+    #[serde(rename = "tool_called")]
+    ToolCalled {
+        /// Which use of a tool in this run it is, from 1.
+        number: u32,
+        /// The tool.
+        tool: Label,
+        /// How dangerous it was, where somebody judged that.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        risk: Option<ToolRisk>,
+        /// What came of it.
+        status: ToolStatus,
+        /// The beginning of what went in.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        input_preview: Option<Preview>,
+        /// The beginning of what came out.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output_preview: Option<Preview>,
+        /// What went wrong.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        error: Option<Reason>,
+        /// How often that has gone wrong in this run, this time included; 0 when nothing has.
+        #[serde(default)]
+        failures: u32,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It came to its end.
+    #[serde(rename = "completed")]
+    Completed(Ended),
+    /// It did not succeed.
+    #[serde(rename = "failed")]
+    Failed(Ended),
+    /// It did not end in time.
+    #[serde(rename = "timed_out")]
+    TimedOut(Ended),
+    /// Something else ended it.
+    #[serde(rename = "aborted")]
+    Aborted(Ended),
+}
+
+/// What a run used and cost, at its end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ended {
+    /// Who ran.
+    pub agent: AgentId,
+    /// The task it was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// The tokens it used.
+    pub usage: Usage,
+    /// What it cost; nobody knows when absent.
+    #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Usd>,
+    /// What it was charged: its cost, or what was set aside where nobody knows that, or nothing when it was broken off.
+    #[serde(rename = "chargedMicroUsd")]
+    pub charged: Usd,
+    /// What went wrong, or what ended it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Reason>,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub at: DateTime<Utc>,
+}
+
+impl Event {
+    /// How often the same has gone wrong in the run, if this is the use of a tool.
+    pub fn failures(&self) -> u32 {
+        match self {
+            Self::ToolCalled { failures, .. } => *failures,
+            Self::Started(_)
+            | Self::Completed(_)
+            | Self::Failed(_)
+            | Self::TimedOut(_)
+            | Self::Aborted(_) => 0,
+        }
+    }
+
+    /// How the run ended, if this is its end.
+    pub fn end(&self) -> Option<(Outcome, &Ended)> {
+        match self {
+            Self::Started(_) | Self::ToolCalled { .. } => None,
+            Self::Completed(ended) => Some((Outcome::Completed, ended)),
+            Self::Failed(ended) => Some((Outcome::Failed, ended)),
+            Self::TimedOut(ended) => Some((Outcome::TimedOut, ended)),
+            Self::Aborted(ended) => Some((Outcome::Aborted, ended)),
+        }
+    }
+}
+
+impl crate::aggregate::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Started(_) => "run.started",
+            Self::ToolCalled { .. } => "run.tool_called",
+            Self::Completed(_) => "run.completed",
+            Self::Failed(_) => "run.failed",
+            Self::TimedOut(_) => "run.timed_out",
+            Self::Aborted(_) => "run.aborted",
+        }
+    }
+}

@@ -1,0 +1,265 @@
+//! A run: one execution turn of an agent.
+//!
+//! State: `Unstarted → running → completed | failed | timeout | aborted`
+//!
+//! Invariants:
+//! 1. Its end is final, and it is charged there and nowhere else.
+//! 2. An agent acts on its own runs only, and breaks none of them off.
+//! 3. Where nobody knows what a run has cost, it is charged what was set aside; but when it is broken off or timed out
+//!    by others than its agent, that is given back.
+//! 4. A run that does not end has a deadline, [`RUN_LASTS`] after its start.
+
+mod command;
+mod event;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::VecDeque;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+pub use command::{Command, Rejection};
+pub use event::{Ended, Event};
+pub use values::{
+    Bill, InvalidTokens, OpenRun, Outcome, Start, Status, Terms, Tokens, ToolCall, ToolRisk, ToolStatus,
+    Usage,
+};
+
+use crate::{
+    actor::{Actor, ActorKind},
+    aggregate::{Aggregate, Moment},
+    ids::{AgentId, RunId},
+    money::Usd,
+};
+
+/// How long a run may last.
+pub const RUN_LASTS: TimeDelta = TimeDelta::hours(2);
+/// The most uses of tools that one run records.
+pub const MAX_TOOL_CALLS: u32 = 10_000;
+/// The most different errors of tools that one run counts; the oldest is forgotten first.
+pub const MAX_ERRORS_COUNTED: usize = 32;
+
+/// A run, folded from its events.
+///
+/// ```
+/// use mc_domain::{
+///     actor::Actor,
+///     aggregate::{Aggregate, Moment},
+///     money::Usd,
+///     run::{Bill, Command, Outcome, Rejection, Run, Start},
+///     values::Label,
+/// };
+///
+/// let (agent, now) = (uuid::Uuid::from_u128(1).into(), chrono::DateTime::UNIX_EPOCH);
+/// let start = Start {
+///     project: uuid::Uuid::from_u128(2).into(),
+///     agent,
+///     task: None,
+///     parent_task: None,
+///     lease: None,
+///     model: Label::new("a-model")?,
+///     session_key: None,
+///     reserved: Usd::cents(25),
+///     on_project: false,
+/// };
+/// let scout = Moment::new(now, Actor::Agent(agent));
+/// let end = || Command::End { outcome: Outcome::Completed, bill: Bill::default() };
+///
+/// let started = Run::fold(&Run::default().decide(Command::Start(start), &scout)?);
+/// let ended = started.clone().evolve(&started.decide(end(), &scout)?[0]);
+/// assert!(matches!(ended.decide(end(), &scout), Err(Rejection::AlreadyEnded { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub enum Run {
+    /// Before its start.
+    #[default]
+    Unstarted,
+    /// Under way.
+    Running(Box<Running>),
+    /// Over.
+    Over {
+        /// How it ended.
+        outcome: Outcome,
+        /// What it was charged.
+        charged: Usd,
+    },
+}
+
+/// What the rules read of a run that is under way.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Running {
+    /// What it began with.
+    pub terms: Terms,
+    /// How often it has used a tool.
+    pub tool_calls: u32,
+    /// What went wrong with tools, and how often.
+    pub errors: VecDeque<(String, u32)>,
+}
+
+impl Aggregate for Run {
+    const TYPE: &'static str = "run";
+    type Id = RunId;
+    type Command = Command;
+    type Event = Event;
+    type Rejection = Rejection;
+
+    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        match (self, command) {
+            (Self::Unstarted, Command::Start(start)) => {
+                is_agents_own(start.agent, moment)?;
+                Ok(vec![Event::Started(Terms::new(start, moment.now))])
+            }
+            (Self::Running(_) | Self::Over { .. }, Command::Start(_)) => Err(Rejection::AlreadyExists),
+            (Self::Unstarted, Command::CallTool(_) | Command::End { .. }) => Err(Rejection::NotFound),
+            (Self::Over { outcome, charged }, Command::CallTool(_) | Command::End { .. }) => {
+                Err(Rejection::AlreadyEnded { status: outcome.status(), charged: *charged })
+            }
+            (Self::Running(run), Command::CallTool(call)) => run.call_tool(call, moment),
+            (Self::Running(run), Command::End { outcome, bill }) => run.end(outcome, bill, moment),
+        }
+    }
+
+    fn evolve(self, event: &Event) -> Self {
+        match (self, event) {
+            (_, Event::Started(terms)) => {
+                let (tool_calls, errors) = (0, VecDeque::new());
+                Self::Running(Box::new(Running { terms: terms.clone(), tool_calls, errors }))
+            }
+            (Self::Running(mut run), Event::ToolCalled { number, tool, error, failures, .. }) => {
+                run.tool_calls = *number;
+                run.count(cause(error.as_ref(), tool), *failures);
+                Self::Running(run)
+            }
+            (state @ (Self::Unstarted | Self::Over { .. }), Event::ToolCalled { .. }) => state,
+            (_, Event::Completed(ended)) => over(Outcome::Completed, ended),
+            (_, Event::Failed(ended)) => over(Outcome::Failed, ended),
+            (_, Event::TimedOut(ended)) => over(Outcome::TimedOut, ended),
+            (_, Event::Aborted(ended)) => over(Outcome::Aborted, ended),
+        }
+    }
+}
+
+fn over(outcome: Outcome, ended: &Ended) -> Run {
+    Run::Over { outcome, charged: ended.charged }
+}
+
+impl Run {
+    /// Where it stands, if it was started.
+    pub fn status(&self) -> Option<Status> {
+        match self {
+            Self::Unstarted => None,
+            Self::Running(_) => Some(Status::Running),
+            Self::Over { outcome, .. } => Some(outcome.status()),
+        }
+    }
+
+    /// What the rules read of it while it is under way.
+    ///
+    /// # Errors
+    /// - [`Rejection::NotFound`] before its start.
+    /// - [`Rejection::AlreadyEnded`] after its end.
+    pub fn running(&self) -> Result<&Running, Rejection> {
+        match self {
+            Self::Unstarted => Err(Rejection::NotFound),
+            Self::Running(run) => Ok(run),
+            Self::Over { outcome, charged } => {
+                Err(Rejection::AlreadyEnded { status: outcome.status(), charged: *charged })
+            }
+        }
+    }
+}
+
+impl Running {
+    fn call_tool(&self, call: ToolCall, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        is_agents_own(self.terms.agent, moment)?;
+        if self.tool_calls >= MAX_TOOL_CALLS {
+            return Err(Rejection::TooManyToolCalls);
+        }
+        let ToolCall { tool, risk, status, input_preview, output_preview, error } = call;
+        let failures = match status {
+            ToolStatus::Failed => self.failures(cause(error.as_ref(), &tool)).saturating_add(1),
+            ToolStatus::Success | ToolStatus::Denied => 0,
+        };
+        let number = self.tool_calls.saturating_add(1);
+        let at = moment.now;
+        Ok(vec![Event::ToolCalled {
+            number,
+            tool,
+            risk,
+            status,
+            input_preview,
+            output_preview,
+            error,
+            failures,
+            at,
+        }])
+    }
+
+    /// Invariants 2 to 4.
+    fn end(&self, outcome: Outcome, bill: Bill, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        is_agents_own(self.terms.agent, moment)?;
+        if moment.actor.kind() == ActorKind::Agent && outcome == Outcome::Aborted {
+            return Err(Rejection::OperatorOnly);
+        }
+        let deadline = self.terms.deadline;
+        if outcome == Outcome::TimedOut && moment.actor.kind() == ActorKind::System && moment.now < deadline {
+            return Err(Rejection::NotDue { deadline });
+        }
+        let ended = self.ended(outcome, bill, moment);
+        Ok(vec![match outcome {
+            Outcome::Completed => Event::Completed(ended),
+            Outcome::Failed => Event::Failed(ended),
+            Outcome::TimedOut => Event::TimedOut(ended),
+            Outcome::Aborted => Event::Aborted(ended),
+        }])
+    }
+
+    /// Invariant 3.
+    fn ended(&self, outcome: Outcome, bill: Bill, moment: &Moment) -> Ended {
+        let Bill { usage, cost, error } = bill;
+        let by_agent = moment.actor.kind() == ActorKind::Agent;
+        let unknown = if outcome.is_charged() || by_agent { self.terms.reserved } else { Usd::ZERO };
+        Ended {
+            agent: self.terms.agent,
+            task: self.terms.task,
+            project: self.terms.project,
+            usage,
+            cost,
+            charged: cost.unwrap_or(unknown),
+            error,
+            started_at: self.terms.at,
+            at: moment.now,
+        }
+    }
+
+    fn failures(&self, cause: &str) -> u32 {
+        self.errors.iter().find(|(known, _)| known == cause).map_or(0, |(_, times)| *times)
+    }
+
+    fn count(&mut self, cause: &str, failures: u32) {
+        if failures == 0 {
+            return;
+        }
+        self.errors.retain(|(known, _)| known != cause);
+        self.errors.push_back((cause.to_owned(), failures));
+        if self.errors.len() > MAX_ERRORS_COUNTED {
+            self.errors.pop_front();
+        }
+    }
+}
+
+/// What went wrong: the error, or where none was told the tool.
+fn cause<'a>(error: Option<&'a crate::values::Reason>, tool: &'a crate::values::Label) -> &'a str {
+    error.map_or(tool.as_str(), crate::values::Reason::as_str)
+}
+
+/// Invariant 2.
+fn is_agents_own(runner: AgentId, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor {
+        Actor::Agent(agent) if agent != runner => Err(Rejection::OtherAgent),
+        Actor::Agent(_) | Actor::Human(_) | Actor::System(_) => Ok(()),
+    }
+}

@@ -1,0 +1,284 @@
+//! What a run is made of.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::RUN_LASTS;
+
+use crate::{
+    budget,
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    money::Usd,
+    values::{Label, Preview, Reason, words},
+};
+
+/// What an agent and a task know of a run that is under way: whose it is, and where money is set aside for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenRun {
+    /// Who runs.
+    pub agent: AgentId,
+    /// The task it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The task that its agent was created for, as a sub-agent of another: the run counts to that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_task: Option<TaskId>,
+    /// The UTC day it began.
+    pub day: NaiveDate,
+    /// Whether it is charged on the project's day too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_project: bool,
+}
+
+impl OpenRun {
+    /// The budgets that money is set aside on for it, when it belongs to `project`.
+    pub fn budgets(&self, project: ProjectId) -> Vec<budget::Key> {
+        let agent = budget::Key::AgentDay(self.agent, self.day);
+        let tasks = self.task.into_iter().chain(self.parent_task.filter(|parent| self.task != Some(*parent)));
+        let project = self.on_project.then_some(budget::Key::ProjectDay(project, self.day));
+        [agent].into_iter().chain(tasks.map(budget::Key::Task)).chain(project).collect()
+    }
+}
+
+words! {
+    /// Where a run stands.
+    Status {
+        /// It is under way.
+        Running = "running",
+        /// It came to its end.
+        Completed = "completed",
+        /// It did not succeed.
+        Failed = "failed",
+        /// It did not end in time.
+        TimedOut = "timeout",
+        /// Something else ended it.
+        Aborted = "aborted",
+    }
+}
+
+words! {
+    /// How a run ended.
+    Outcome {
+        /// It came to its end.
+        Completed = "completed",
+        /// It did not succeed.
+        Failed = "failed",
+        /// It did not end in time.
+        TimedOut = "timeout",
+        /// Something else ended it.
+        Aborted = "aborted",
+    }
+}
+
+impl Outcome {
+    /// The status it gives a run.
+    pub const fn status(self) -> Status {
+        match self {
+            Self::Completed => Status::Completed,
+            Self::Failed => Status::Failed,
+            Self::TimedOut => Status::TimedOut,
+            Self::Aborted => Status::Aborted,
+        }
+    }
+
+    /// Whether what the run cost is charged; otherwise what was set aside for it is given back.
+    pub const fn is_charged(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed)
+    }
+}
+
+words! {
+    /// What came of a tool call.
+    ToolStatus {
+        /// The tool did what it was asked to.
+        Success = "success",
+        /// It did not.
+        Failed = "failed",
+        /// It was not allowed.
+        Denied = "denied",
+    }
+}
+
+words! {
+    /// How dangerous a tool call is.
+    ToolRisk {
+        /// Internal and reversible.
+        Green = "green",
+        /// Guarded.
+        Yellow = "yellow",
+        /// External, irreversible, secret or in production.
+        Red = "red",
+    }
+}
+
+/// The number is not one of tokens that a run can have used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a number of tokens is a whole number from 0 to {max}", max = Tokens::MAX)]
+pub struct InvalidTokens;
+
+/// A number of tokens: 0 to ten billion.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct Tokens(u64);
+
+impl Tokens {
+    /// The most that one run can have used.
+    pub const MAX: u64 = 10_000_000_000;
+
+    /// The number.
+    pub const fn count(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<u64> for Tokens {
+    type Error = InvalidTokens;
+
+    fn try_from(count: u64) -> Result<Self, InvalidTokens> {
+        if count <= Self::MAX { Ok(Self(count)) } else { Err(InvalidTokens) }
+    }
+}
+
+impl From<Tokens> for u64 {
+    fn from(tokens: Tokens) -> u64 {
+        tokens.0
+    }
+}
+
+/// The tokens a run has used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Read anew.
+    #[serde(default)]
+    pub input_tokens: Tokens,
+    /// Written.
+    #[serde(default)]
+    pub output_tokens: Tokens,
+    /// Read from the cache.
+    #[serde(default)]
+    pub cache_read_tokens: Tokens,
+    /// Written to the cache.
+    #[serde(default)]
+    pub cache_write_tokens: Tokens,
+}
+
+/// What a run is to begin with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// Who runs.
+    pub agent: AgentId,
+    /// The task it is for.
+    pub task: Option<TaskId>,
+    /// The task that its agent was created for, as a sub-agent of another.
+    pub parent_task: Option<TaskId>,
+    /// The lease the agent holds the task under, where it does already.
+    pub lease: Option<LeaseId>,
+    /// The model it speaks to.
+    pub model: Label,
+    /// The session it belongs to, in the agent's own words.
+    pub session_key: Option<Label>,
+    /// What is set aside for it.
+    pub reserved: Usd,
+    /// Whether that is set aside on the project's day too.
+    pub on_project: bool,
+}
+
+/// What a run began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Terms {
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// Who runs.
+    pub agent: AgentId,
+    /// The task it is for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The task that its agent was created for, as a sub-agent of another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent_task: Option<TaskId>,
+    /// The lease the agent holds the task under, where it does already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseId>,
+    /// The model it speaks to.
+    pub model: Label,
+    /// The session it belongs to, in the agent's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_key: Option<Label>,
+    /// What is set aside for it.
+    #[serde(rename = "reservedMicroUsd")]
+    pub reserved: Usd,
+    /// Whether that is set aside on the project's day too, which only a project with a cap has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_project: bool,
+    /// The UTC day it began: on that day's budgets it is charged, whenever it ends.
+    pub day: NaiveDate,
+    /// When it is to be over at the latest.
+    pub deadline: DateTime<Utc>,
+    /// When it began.
+    pub at: DateTime<Utc>,
+}
+
+impl Terms {
+    pub(super) fn new(start: Start, now: DateTime<Utc>) -> Self {
+        let Start { project, agent, task, parent_task, lease, model, session_key, reserved, on_project } =
+            start;
+        Self {
+            project,
+            agent,
+            task,
+            parent_task,
+            lease,
+            model,
+            session_key,
+            reserved,
+            on_project,
+            day: now.date_naive(),
+            deadline: now + RUN_LASTS,
+            at: now,
+        }
+    }
+
+    /// What its agent and its task have to know of it.
+    pub fn open_run(&self) -> OpenRun {
+        OpenRun {
+            agent: self.agent,
+            task: self.task,
+            parent_task: self.parent_task,
+            day: self.day,
+            on_project: self.on_project,
+        }
+    }
+}
+
+/// What a run used and cost, as told at its end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bill {
+    /// The tokens it used.
+    pub usage: Usage,
+    /// What it cost; nobody knows when absent.
+    pub cost: Option<Usd>,
+    /// What went wrong.
+    pub error: Option<Reason>,
+}
+
+/// The use of a tool. Secrets are taken out of the previews before they come here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The tool.
+    pub tool: Label,
+    /// How dangerous it was, where somebody judged that.
+    pub risk: Option<ToolRisk>,
+    /// What came of it.
+    pub status: ToolStatus,
+    /// The beginning of what went in.
+    pub input_preview: Option<Preview>,
+    /// The beginning of what came out.
+    pub output_preview: Option<Preview>,
+    /// What went wrong.
+    pub error: Option<Reason>,
+}

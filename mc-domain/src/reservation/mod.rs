@@ -116,7 +116,7 @@ impl Reservation {
     pub fn project(&self) -> Option<ProjectId> {
         match self {
             Self::Held(Holder::Project(project)) => Some(*project),
-            Self::Held(Holder::Agent(_)) | Self::Free => None,
+            Self::Held(Holder::Agent(_) | Holder::Approval(_)) | Self::Free => None,
         }
     }
 

@@ -28,6 +28,7 @@ pub mod aggregate;
 pub mod ids;
 pub mod money;
 pub mod operation;
+pub mod policy;
 pub mod project;
 pub mod recorded;
 pub mod reservation;

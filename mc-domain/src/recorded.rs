@@ -11,6 +11,7 @@ use crate::{
     agent::{self, Agent},
     aggregate::{Aggregate, Event},
     ids::{CommandId, EventId, ProjectId},
+    policy::{self, Policy},
     project::{self, Project},
     reservation::{self, Reservation},
     task::{self, Task},
@@ -158,6 +159,8 @@ any_event! {
     Agent(agent),
     /// Of a task.
     Task(task),
+    /// Of a policy.
+    Policy(policy),
     /// Of a reserved name.
     Reservation(reservation),
 }

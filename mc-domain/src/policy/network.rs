@@ -61,7 +61,7 @@ pub fn host(address: &str) -> Result<String, &'static str> {
         return Err("the address names a user before its host");
     }
     let (host, port) = split_port(authority)?;
-    if !port.is_none_or(|port| port.parse::<u16>().is_ok()) {
+    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
         return Err("the port is not a number");
     }
     let host = host.strip_suffix('.').unwrap_or(host);

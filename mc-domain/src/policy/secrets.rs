@@ -58,6 +58,8 @@ pub struct Secret {
 /// How far from a `://` its user information is looked for, in bytes; bounds the work per address.
 const MAX_USER_INFO_BYTES: usize = 256;
 
+/// The longest value that can be harmless, in bytes.
+const MAX_HARMLESS_BYTES: usize = 256;
 /// A marker may complete the value of a name around it, which the next pass then takes as a whole.
 const MAX_PASSES: usize = 4;
 
@@ -104,7 +106,7 @@ static MARKERS: LazyLock<Regex> = LazyLock::new(|| regex(r"^(?:\[redacted:[a-z_]
 /// A value that only says where the secret is.
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     regex(
-        r"^(?:\$\{[A-Za-z_]\w*\}|\$[A-Z_][A-Z0-9_]*|\$\([a-z][^)]*\)?|\$?\{\{.*|(?:process\.env|import\.meta\.env|os\.environ|os\.getenv|std::env)\b.*)[;,)]*$",
+        r"^(?:\$\{[A-Za-z_]\w*\}|\$[A-Z_][A-Z0-9_]*|\$\([a-z][^)\s=]*\)?|\$?\{\{[^\s=]*|(?:process\.env|import\.meta\.env|os\.environ|os\.getenv|std::env)\b[^\s=]*)[;,)]*$",
     )
 });
 
@@ -274,6 +276,10 @@ fn find_shapes(text: &str, found: &mut Vec<Secret>) {
 fn find_url_passwords(text: &str, found: &mut Vec<Secret>) {
     for (at, _) in text.match_indices("://") {
         let start = at + 3;
+        let near = &text.as_bytes()[start..text.len().min(start + MAX_USER_INFO_BYTES)];
+        if !near.contains(&b'@') {
+            continue;
+        }
         let window = &text[start..floor_boundary(text, start + MAX_USER_INFO_BYTES)];
         let window = &window[..window.find(ends_value).unwrap_or(window.len())];
         if let Some(span) = url_password(window) {
@@ -344,8 +350,7 @@ fn value_span(text: &str, start: usize) -> Range<usize> {
         return start..end.map_or(text.len(), |(at, _)| start + at);
     };
     let inner = scheme(start + slashes + quote.len_utf8());
-    let line = text[inner..].find('\n').map_or(text.len(), |at| inner + at);
-    inner..closing_quote(&text[inner..line], quote, slashes).map_or(line, |at| inner + at)
+    inner..inner + quoted_len(&text[inner..], quote, slashes)
 }
 
 fn is_quote(c: char) -> bool {
@@ -361,17 +366,18 @@ fn is_escaped_quote(text: &str, at: usize) -> bool {
     text[at..].starts_with("\\\"") || text[at..].starts_with("\\'")
 }
 
-/// The place of the quote that closes, escaped as often as the one that opened.
-fn closing_quote(text: &str, quote: char, slashes: usize) -> Option<usize> {
+/// The length up to the quote that closes, escaped as often as the one that opened; without one, up to the line's end.
+fn quoted_len(text: &str, quote: char, slashes: usize) -> usize {
     let mut run = 0;
     for (at, c) in text.char_indices() {
         match c {
             '\\' => run += 1,
-            _ if c == quote && run == slashes => return Some(at - run),
+            '\n' => return at,
+            _ if c == quote && run == slashes => return at - run,
             _ => run = 0,
         }
     }
-    None
+    text.len()
 }
 
 fn kind_of_name(name: &str, value: &str) -> Option<SecretKind> {
@@ -414,12 +420,14 @@ fn is_harmless(kind: SecretKind, value: &str) -> bool {
     let counts = kind == SecretKind::Token && word.len() <= 9 && word.bytes().all(|b| b.is_ascii_digit());
     let operator = value.starts_with('=') || value.starts_with(':');
     let silent = !value.chars().any(char::is_alphanumeric);
-    counts
-        || operator
-        || silent
-        || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
-        || MARKERS.is_match(value)
-        || REFERENCE.is_match(value)
+    // A long value is never harmless, so that it is scanned once and not again from every name within it.
+    value.len() <= MAX_HARMLESS_BYTES
+        && (counts
+            || operator
+            || silent
+            || WORDS.iter().any(|known| known.eq_ignore_ascii_case(word))
+            || MARKERS.is_match(value)
+            || REFERENCE.is_match(value))
 }
 
 /// Whether it is more of a key than of a word: "bearer authentication" is prose.

@@ -35,12 +35,10 @@ pub(super) fn document(value: &Value, money: Money) -> Result<Document, Vec<Docu
     root.section("approvals", |section| approvals(section, &mut document.approvals));
     root.section("timeouts", |section| timeouts(section, &mut document.timeouts));
     root.close();
-    errors.0.extend(check::errors(&document));
-    for error in &mut errors.0 {
-        if money == Money::Dollars {
-            error.pointer = error.pointer.replace(MICRO_USD, "");
-        }
-    }
+    errors.0.extend(check::errors(&document).into_iter().map(|error| match money {
+        Money::Dollars => DocumentError { pointer: error.pointer.replace(MICRO_USD, ""), ..error },
+        Money::MicroUsd => error,
+    }));
     errors.0.truncate(MAX_ERRORS);
     if errors.0.is_empty() { Ok(document) } else { Err(errors.0) }
 }

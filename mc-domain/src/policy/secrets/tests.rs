@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
@@ -50,6 +52,12 @@ fn every_credential_shape_is_redacted() {
         assert_eq!(redact(&text), expected, "{text}");
         assert_eq!(redact(expected), expected, "again: {expected}");
     }
+}
+
+#[test]
+fn markers_are_told_by_the_longest_kind() {
+    let longest = SecretKind::ALL.iter().map(|kind| kind.as_str().len()).max();
+    assert_eq!(longest, Some(SecretKind::MAX_BYTES));
 }
 
 #[test]

@@ -36,7 +36,7 @@ use uuid::Uuid;
 use super::{given, invalid_cursor, listed, shown};
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
     state::{App, Call, Refused},
@@ -61,7 +61,7 @@ pub struct ListAgents {
     stale: Option<bool>,
     sort_by: Option<AgentSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -149,7 +149,7 @@ pub async fn list(
             stale: query.stale,
             sort: query.sort_by,
             order: query.order,
-            limit: query.limit,
+            limit: query.limit.map(Limit::rows),
             cursor: query.cursor,
         };
         listed(&uri, views.agents.list(&query, now, |id| app.last_heard(id)))

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{given, listed, shown};
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -27,7 +27,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListProjects {
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -69,8 +69,10 @@ pub async fn list(
     uri: Uri,
     Query(query): Query<ListProjects>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| listed(&uri, views.projects.list(query.order, query.limit, query.cursor.as_deref())))
-        .await
+    app.answer(|views| {
+        listed(&uri, views.projects.list(query.order, query.limit.map(Limit::rows), query.cursor.as_deref()))
+    })
+    .await
 }
 
 /// `GET /api/projects/{project}`: one project, by id or slug.

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
-use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
     agent::Agent,
@@ -34,9 +33,10 @@ use super::{
 };
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
     lookup,
     problem::Problem,
+    refusal,
     state::App,
 };
 
@@ -64,7 +64,7 @@ pub struct ListTasks {
     overdue: Option<bool>,
     sort_by: Option<TaskSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub struct NewTask {
     labels: BTreeSet<Label>,
     estimated_cost: Option<Dollars>,
     budget: Option<Dollars>,
-    due_at: Option<DateTime<Utc>>,
+    due_at: Option<Time>,
     parent_task_id: Option<TaskId>,
 }
 
@@ -109,7 +109,7 @@ pub struct TaskChanges {
     estimated_cost: Option<Option<Dollars>>,
     budget: Option<Dollars>,
     #[serde(default, deserialize_with = "given")]
-    due_at: Option<Option<DateTime<Utc>>>,
+    due_at: Option<Option<Time>>,
     reason: Option<Reason>,
 }
 
@@ -268,7 +268,9 @@ pub async fn transition(
         call.condition.check(task.version)?;
         let named = wish.assignees.iter().flatten();
         let cast = cast(unit, named.chain(&concerned(&task)), &call.moment.actor)?;
-        Ok((move_task(&task, wish.clone(), &cast, &call.moment)?, Reply::Changed(Shown::Task(id))))
+        let moved = move_task(&task, wish.clone(), &cast, &call.moment);
+        let moved = moved.map_err(|rejection| refusal::of_move(rejection, &task, &call.moment))?;
+        Ok((moved, Reply::Changed(Shown::Task(id))))
     })
     .await
 }
@@ -289,7 +291,7 @@ impl ListTasks {
             overdue: self.overdue,
             sort: self.sort_by,
             order: self.order,
-            limit: self.limit,
+            limit: self.limit.map(Limit::rows),
             cursor: self.cursor,
         })
     }
@@ -309,7 +311,7 @@ impl NewTask {
             reviewers: reviewers.unwrap_or_default(),
             estimated_cost: self.estimated_cost.map(|cost| cost.0),
             budget: self.budget.map_or(self.kind.default_budget(), |budget| budget.0),
-            due_at: self.due_at,
+            due_at: self.due_at.map(|due| due.0),
             ..Details::new(self.title.clone(), self.kind)
         };
         Ok((project, CreateTask { details, assignees: assignees.unwrap_or_default() }))
@@ -328,7 +330,7 @@ impl TaskChanges {
             reviewers: reviewers.unwrap_or_else(|| details.reviewers.clone()),
             estimated_cost: estimated_cost.unwrap_or(details.estimated_cost),
             budget: self.budget.map_or(details.budget, |budget| budget.0),
-            due_at: self.due_at.unwrap_or(details.due_at),
+            due_at: self.due_at.map_or(details.due_at, |due| due.map(|due| due.0)),
         }
     }
 }

@@ -78,7 +78,8 @@ impl fmt::Display for Outcome {
 pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
     let path = store::file(&options.store)?;
     let log = SqliteLog::open_read_only(path).map_err(|error| store::failed(&options.store, error))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| Failure::new(error, None))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|error| Failure::new(error, None))?;
     let created_at = Utc::now();
     let unwritten = |error: io::Error| {
         let advice = format!("Check that {} can be written and has room", options.dir.display());

@@ -98,7 +98,9 @@ async fn shown(
     find: impl FnOnce(&Views) -> Result<Shown, Problem>,
 ) -> Result<Response, Problem> {
     app.answer(|views| {
-        let (version, response) = find(views)?.entity(app, views, None)?;
+        let shown = find(views)?;
+        let scene = app.scene(views, shown.agent());
+        let (version, response) = shown.entity(scene)?;
         if condition.has(version) {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response());
         }

@@ -477,6 +477,7 @@ mod tests {
     #[test]
     fn the_write_ahead_log_starts_over_under_a_load_that_never_pauses() {
         let (directory, mut writer, _head) = open();
+        writer.checkpointer.every_pages = 1_024;
         let wal = directory.path().join("log.db-wal");
         let mut longest = 0;
         for version in 0..800 {

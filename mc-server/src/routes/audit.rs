@@ -11,7 +11,7 @@ use axum::{
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures_util::{Stream, stream};
 use mc_domain::ids::ProjectId;
-use mc_projections::audit::{Audited, Auditor, CSV_HEADER, cloud_event, csv_line};
+use mc_projections::audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line};
 use mc_store::{
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
@@ -30,6 +30,7 @@ use crate::{
 pub const MAX_EXPORTS: usize = 8;
 /// The events rendered at once, while the views hold still.
 const STRETCH_EVENTS: usize = 128;
+const _: () = assert!(STRETCH_EVENTS <= MAX_STRETCH_EVENTS);
 /// How far clocks may have stepped back: after the end of the range the log is searched on for this long.
 const CLOCK_STEP: TimeDelta = TimeDelta::hours(1);
 

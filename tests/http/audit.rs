@@ -1,5 +1,4 @@
 //! The export for auditors: who did what, when, and what changed by it, straight from the log.
-#![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
 
@@ -359,4 +358,11 @@ async fn an_export_is_made_as_it_is_taken_and_broken_off_at_the_end_of_the_serve
     assert!(first.len() < 256 * 1024, "{} bytes at once", first.len());
     world.shutdown.cancel();
     assert!(body.collect().await.is_err());
+}
+
+#[tokio::test]
+async fn the_whole_log_is_exported_when_no_day_is_named() {
+    let app = crate::app::App::new().await;
+    let exported = app.get("/api/audit/export").await.expect(200);
+    assert_eq!(exported.body[0]["action"], "reservation.reserved");
 }

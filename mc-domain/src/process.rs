@@ -2,6 +2,8 @@
 
 mod approvals;
 mod retirement;
+mod watch;
 
 pub use approvals::{ApprovalDue, approvals_due};
 pub use retirement::{Retirement, RetirementCause, retirements};
+pub use watch::{Watch, Whereabouts};

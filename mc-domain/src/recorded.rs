@@ -17,6 +17,7 @@ use crate::{
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
+    standup::{self, Standup},
     task::{self, Task},
 };
 
@@ -172,4 +173,6 @@ any_event! {
     Budget(budget),
     /// Of a run.
     Run(run),
+    /// Of a standup.
+    Standup(standup),
 }

@@ -11,6 +11,7 @@ mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
+mod end_lease;
 mod end_run;
 mod heartbeat;
 mod hold;
@@ -45,8 +46,9 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
+pub use end_lease::{end_lease, lease_ends_at};
 pub use heartbeat::{directives, heartbeat};
-pub use liveness::mark_stale;
+pub use liveness::{mark_heard, mark_stale};
 pub use move_task::{MoveTask, move_task};
 pub use overspend::{Cause, Sha256};
 pub use post_message::post_message;

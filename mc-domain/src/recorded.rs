@@ -14,6 +14,7 @@ use crate::{
     approval::{self, Approval},
     budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
+    notification::{self, Notification},
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
@@ -175,4 +176,6 @@ any_event! {
     Run(run),
     /// Of a standup.
     Standup(standup),
+    /// Of a notification.
+    Notification(notification),
 }

@@ -428,7 +428,8 @@ impl World {
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
-                    | AnyEvent::Standup(_) => {}
+                    | AnyEvent::Standup(_)
+                    | AnyEvent::Notification(_) => {}
                     AnyEvent::Reservation(event) => {
                         let name = self.names.remove(&key).or_else(|| self.key_named(&key));
                         self.names.extend(name.map(|name| (key.clone(), name.after([event]))));

@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Cast, Decision, Entity, Rejection, quarantine_agent::block_work};
+use super::{
+    Cast, Decision, Entity, Rejection,
+    quarantine_agent::{Stop, block_work},
+};
 use crate::{
     agent::{Agent, Ending, LEASE_LASTS, Work},
     aggregate::Moment,
@@ -38,17 +41,8 @@ pub fn end_lease(
     let (Some(work), Some((current, end))) = (work, lease_ends_at(agent, heard)) else { return Ok(decision) };
     if current == lease && moment.now >= end {
         let task = cast.find(&work.task)?;
-        let what = "gave no sign of life for two hours";
-        block_work(
-            &mut decision,
-            &task,
-            agent,
-            what,
-            None,
-            Ending::Blocked,
-            &cast.with(agent.clone()),
-            moment,
-        )?;
+        let stop = Stop { what: "gave no sign of life for two hours", note: None, ending: Ending::Blocked };
+        block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), moment)?;
     }
     Ok(decision)
 }

@@ -34,6 +34,7 @@ pub struct Watch {
     pub alerts: BTreeMap<alert::Key, ProjectId>,
     /// Where every task stands that is not archived, since when, and in what project.
     pub tasks: BTreeMap<TaskId, Whereabouts>,
+    archived: BTreeMap<TaskId, Whereabouts>,
 }
 
 /// Where a task stands.
@@ -63,7 +64,11 @@ impl Watch {
             AnyEvent::Run(event) => self.note_run(id.parse().ok(), event),
             AnyEvent::Approval(event) => self.note_approval(id.parse().ok(), event),
             AnyEvent::Alert(event) => self.note_alert(id.parse().ok(), event),
-            AnyEvent::Project(_) | AnyEvent::Budget(_) | AnyEvent::Reservation(_) | AnyEvent::Standup(_) => {}
+            AnyEvent::Project(_)
+            | AnyEvent::Budget(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Standup(_)
+            | AnyEvent::Notification(_) => {}
         }
     }
 
@@ -85,9 +90,14 @@ impl Watch {
         self.tasks.iter().filter(move |(_, task)| old(task)).map(|(id, _)| *id)
     }
 
-    /// The tasks that are done or canceled.
+    /// The tasks that are done or canceled, archived or not.
     pub fn closed(&self) -> BTreeSet<TaskId> {
-        self.tasks.iter().filter(|(_, task)| task.status.is_closed()).map(|(id, _)| *id).collect()
+        self.tasks
+            .iter()
+            .chain(&self.archived)
+            .filter(|(_, task)| task.status.is_closed())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     /// Every task of a project.
@@ -108,6 +118,12 @@ impl Watch {
         let Some(id) = id else { return };
         if let task::Event::Created { project, .. } = event {
             self.tasks.insert(id, Whereabouts { project: *project, status: Status::Inbox, since: at });
+        }
+        match event {
+            task::Event::Archived { .. } => pass(&mut self.tasks, &mut self.archived, id),
+            task::Event::Restored { .. } => pass(&mut self.archived, &mut self.tasks, id),
+            event if event.moves_to().is_some() => pass(&mut self.archived, &mut self.tasks, id),
+            _ => {}
         }
         if let (Some(task), Some(status)) = (self.tasks.get_mut(&id), event.moves_to()) {
             (task.status, task.since) = (status, at);
@@ -155,4 +171,8 @@ impl Watch {
             alert::Event::Repeated { .. } | alert::Event::Acknowledged { .. } => {}
         }
     }
+}
+
+fn pass(from: &mut BTreeMap<TaskId, Whereabouts>, to: &mut BTreeMap<TaskId, Whereabouts>, id: TaskId) {
+    to.extend(from.remove(&id).map(|task| (id, task)));
 }

@@ -540,7 +540,8 @@ impl Desk {
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
-                    | AnyEvent::Standup(_) => {}
+                    | AnyEvent::Standup(_)
+                    | AnyEvent::Notification(_) => {}
                 }
             }
         }

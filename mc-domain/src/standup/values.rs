@@ -20,8 +20,8 @@ pub const MAX_NAMED: usize = 100;
 /// ```
 /// use mc_domain::standup::Key;
 ///
-/// let key = Key { project: uuid::Uuid::from_u128(1).into(), day: "2026-02-01".parse()? };
-/// assert_eq!(key.to_string(), "00000000-0000-0000-0000-000000000001/2026-02-01");
+/// let key = Key { project: uuid::Uuid::from_u128(1).into(), day: chrono::NaiveDate::default() };
+/// assert_eq!(key.to_string(), "00000000-0000-0000-0000-000000000001/1970-01-01");
 /// assert_eq!(key.to_string().parse(), Ok(key));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -56,6 +56,8 @@ pub enum Reply {
     Posted(TaskId, MessageId),
     /// `200`: the answer to a heartbeat.
     Heartbeat(AgentId, Vec<Directive>),
+    /// A refusal that had consequences.
+    Refused(Problem),
 }
 
 impl Reply {
@@ -68,7 +70,8 @@ impl Reply {
             }
             Self::Changed(shown) => shown.render(app, position, replayed).await,
             Self::Posted(task, message) => posted(app, *task, *message, position).await,
-            Self::Heartbeat(agent, directives) => heartbeat_answer(app, *agent, directives),
+            Self::Heartbeat(agent, directives) => heartbeat_answer(app, *agent, directives).await,
+            Self::Refused(problem) => Ok(problem.clone().into_response()),
         }
     }
 }

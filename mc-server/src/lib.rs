@@ -3,6 +3,7 @@
 mod answer;
 pub mod cli;
 pub mod config;
+mod decide;
 pub mod events;
 pub mod extract;
 pub mod health;

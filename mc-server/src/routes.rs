@@ -64,6 +64,7 @@ fn recovered() -> Vec<Route<App>> {
         post("/api/agents/{agent}/drain", agents::drain),
         post("/api/agents/{agent}/quarantine", agents::quarantine),
         post("/api/agents/{agent}/restart", agents::restart),
+        post("/api/agents/{agent}/spawn", agents::spawn),
         get("/api/tasks", tasks::list),
         post("/api/tasks", tasks::create),
         get("/api/tasks/{task}", tasks::show),

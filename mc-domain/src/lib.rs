@@ -30,6 +30,7 @@ pub mod approval;
 pub mod budget;
 pub mod ids;
 pub mod money;
+pub mod notification;
 pub mod operation;
 pub mod process;
 pub mod project;
@@ -38,5 +39,6 @@ pub mod reservation;
 pub mod run;
 #[cfg(test)]
 pub(crate) mod spec;
+pub mod standup;
 pub mod task;
 pub mod values;

@@ -14,9 +14,11 @@ use crate::{
     approval::{self, Approval},
     budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
+    notification::{self, Notification},
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
+    standup::{self, Standup},
     task::{self, Task},
 };
 
@@ -209,4 +211,8 @@ any_event! {
     Budget(budget),
     /// Of a run.
     Run(run),
+    /// Of a standup.
+    Standup(standup),
+    /// Of a notification.
+    Notification(notification),
 }

@@ -71,7 +71,9 @@ fn concerned(event: &Recorded<AnyEvent>) -> Option<TaskId> {
         | AnyEvent::Approval(_)
         | AnyEvent::Alert(_)
         | AnyEvent::Budget(_)
-        | AnyEvent::Run(_) => None,
+        | AnyEvent::Run(_)
+        | AnyEvent::Notification(_)
+        | AnyEvent::Standup(_) => None,
     }
 }
 

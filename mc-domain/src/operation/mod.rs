@@ -11,7 +11,9 @@ mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
+mod end_lease;
 mod end_run;
+mod fail_notification;
 mod heartbeat;
 mod hold;
 mod liveness;
@@ -45,8 +47,10 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
+pub use end_lease::{end_lease, lease_ends_at};
+pub use fail_notification::fail_notification;
 pub use heartbeat::{directives, heartbeat};
-pub use liveness::mark_stale;
+pub use liveness::{mark_heard, mark_stale};
 pub use move_task::{MoveTask, move_task};
 pub use overspend::{Cause, Sha256};
 pub use post_message::post_message;
@@ -69,7 +73,7 @@ use crate::{
     alert, approval, budget,
     ids::{AgentId, ApprovalId, ProjectId},
     money::Usd,
-    project,
+    notification, project,
     recorded::{AnyEvent, StreamId, Streamed},
     reservation, run,
     task::{self, Task},
@@ -265,6 +269,9 @@ pub enum Rejection {
     /// An alert refuses.
     #[error(transparent)]
     Alert(#[from] alert::Rejection),
+    /// A notification refuses.
+    #[error(transparent)]
+    Notification(#[from] notification::Rejection),
     /// The project's squad is stopped.
     #[error("the squad is stopped")]
     SquadStopped,

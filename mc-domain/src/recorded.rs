@@ -15,6 +15,7 @@ use crate::{
     budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
     notification::{self, Notification},
+    policy::{self, Policy},
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
@@ -203,6 +204,8 @@ any_event! {
     Task(task),
     /// Of an approval.
     Approval(approval),
+    /// Of a policy.
+    Policy(policy),
     /// Of a reserved name.
     Reservation(reservation),
     /// Of an alert.

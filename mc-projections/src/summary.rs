@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use mc_domain::{
     actor::Actor,
     ids::{AgentId, TaskId},
-    notification,
+    notification, policy,
     project::{self, Halt},
     recorded::{AnyEvent, Recorded},
     reservation, standup,
@@ -61,9 +61,14 @@ pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> St
         AnyEvent::Alert(fact) => alert::sentence(fact, actor, &names),
         AnyEvent::Project(fact) => project(fact, &names.actor(actor)),
         AnyEvent::Notification(fact) => notification(fact, &names),
+        AnyEvent::Policy(fact) => policy(fact, &names.actor(actor)),
         AnyEvent::Standup(fact) => standup(fact, &names.actor(actor)),
         AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
     }
+}
+
+fn policy(policy::Event::Published { version, .. }: &policy::Event, who: &str) -> String {
+    format!("{who} published version {version} of the policy")
 }
 
 fn project(fact: &project::Event, who: &str) -> String {

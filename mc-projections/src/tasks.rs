@@ -190,6 +190,7 @@ impl Projection for Tasks {
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
             | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
             | AnyEvent::Standup(_) => return,
         };

@@ -15,11 +15,14 @@ use proptest::prelude::*;
 use crate::{
     activity::{Activity, ActivityQuery, TYPES},
     agents::Agents,
+    alerts::Alerts,
+    approvals::Approvals,
     board::{BoardQuery, board},
     messages::Threads,
     page::{MAX_LIMIT, Order},
     projection::Projection,
     projects::Projects,
+    runs::Runs,
     script::Script,
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
@@ -69,6 +72,9 @@ proptest! {
         laws_hold::<Projects>(script.events());
         laws_hold::<Agents>(script.events());
         laws_hold::<Tasks>(script.events());
+        laws_hold::<Runs>(script.events());
+        laws_hold::<Approvals>(script.events());
+        laws_hold::<Alerts>(script.events());
         laws_hold::<Threads>(script.events());
         laws_hold::<Timelines>(script.events());
         laws_hold::<Activity>(script.events());

@@ -9,6 +9,9 @@
 
 pub mod activity;
 pub mod agents;
+pub mod alerts;
+pub mod approvals;
+mod births;
 pub mod board;
 pub mod dollars;
 pub mod history;
@@ -21,6 +24,7 @@ pub mod page;
 pub mod projection;
 pub mod projects;
 pub mod runner;
+pub mod runs;
 pub mod script;
 pub mod summary;
 pub mod tasks;

@@ -13,6 +13,7 @@ pub mod alerts;
 pub mod approvals;
 mod births;
 pub mod board;
+pub mod costs;
 pub mod dollars;
 pub mod history;
 pub mod instant;

@@ -17,6 +17,7 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use query::{RunQuery, RunSort};
+pub(crate) use view::is_unpriced;
 pub use view::{RunView, ToolCallView, tool_call};
 
 use crate::{births::Births, projection::Projection};

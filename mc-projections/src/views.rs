@@ -3,8 +3,9 @@
 use mc_domain::recorded::{AnyEvent, Recorded};
 
 use crate::{
-    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, messages::Threads,
-    projection::Projection, projects::Projects, runs::Runs, tasks::Tasks, timeline::Timelines,
+    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs,
+    messages::Threads, projection::Projection, projects::Projects, runs::Runs, tasks::Tasks,
+    timeline::Timelines,
 };
 
 /// Every projection, folded up to the same event.
@@ -23,6 +24,8 @@ pub struct Views {
     pub approvals: Approvals,
     /// What alerts were raised.
     pub alerts: Alerts,
+    /// What runs cost, by day and by agent.
+    pub costs: Costs,
     /// What was said in the threads of tasks.
     pub threads: Threads,
     /// What happened to tasks.
@@ -45,6 +48,7 @@ impl Views {
         self.runs.apply(event);
         self.approvals.apply(event);
         self.alerts.apply(event);
+        self.costs.apply(event);
         self.threads.apply(event);
         self.timelines.apply(event);
         self.activity.apply(event);

@@ -15,3 +15,4 @@ pub mod routes;
 pub mod seed;
 pub mod serve;
 pub mod state;
+pub mod workers;

@@ -32,6 +32,7 @@ pub mod ids;
 pub mod money;
 pub mod notification;
 pub mod operation;
+pub mod policy;
 pub mod process;
 pub mod project;
 pub mod recorded;

@@ -425,6 +425,7 @@ impl World {
                     AnyEvent::Task(event) => grown(&mut self.tasks, &key, event),
                     // Read from the log when an operation asks for them.
                     AnyEvent::Approval(_)
+                    | AnyEvent::Policy(_)
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)

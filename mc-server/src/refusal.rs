@@ -2,12 +2,14 @@
 
 use mc_domain::{
     actor::Actor,
-    agent, alert, approval, budget,
+    agent,
+    aggregate::Moment,
+    alert, approval, budget,
     ids::AgentId,
     notification,
     operation::Rejection,
     project, reservation, run,
-    task::{self, Requirement},
+    task::{self, Requirement, Task, allowed_transitions},
 };
 use mc_projections::{runner::Stopped, views::Views};
 use serde_json::json;
@@ -62,6 +64,20 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
         Rejection::UnknownParent => {
             Problem::invalid_field("parentTaskId", "there is no such task in the project")
         }
+    }
+}
+
+/// What refuses a move. One that lacks something is answered with every move that is open to the actor, as one that the
+/// table does not have.
+pub fn of_move(refused: Refused, task: &Task, moment: &Moment) -> Refused {
+    match (&refused, task.status()) {
+        (Refused::Rule(Rejection::Task(lacking @ task::Rejection::Missing { what, .. })), Some(from)) => {
+            let errors = what.iter().map(|requirement| missing(*requirement)).collect();
+            let allowed = allowed_transitions(from, moment.actor.kind());
+            let problem = Problem::new(Kind::IllegalTransition, sentence(lacking));
+            problem.errors(errors).allowed_transitions(allowed).into()
+        }
+        _ => refused,
     }
 }
 
@@ -168,8 +184,7 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
         .holder(json!({ "leaseId": current })),
         task::Rejection::Missing { to, what } => {
             let errors = what.iter().map(|requirement| missing(*requirement)).collect();
-            let allowed = [*to];
-            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions(allowed)
+            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions([to])
         }
         task::Rejection::NoAssignee => {
             Problem::new(Kind::RuleBroken, format!("{detail} Name one in assigneeIds."))

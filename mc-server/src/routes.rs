@@ -2,6 +2,7 @@
 
 pub(crate) mod agents;
 mod board;
+pub(crate) mod emergency;
 mod events;
 mod handed_in;
 mod messages;
@@ -74,6 +75,9 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/tasks/{task}/timeline", messages::timeline),
         get("/api/tasks/{task}/messages", messages::list),
         post("/api/tasks/{task}/messages", messages::post),
+        post("/api/emergency/pause-squad", emergency::pause),
+        post("/api/emergency/resume-squad", emergency::resume),
+        post("/api/emergency/stop", emergency::stop),
         get("/api/board", board::show),
         get("/api/activity", board::activity),
     ]

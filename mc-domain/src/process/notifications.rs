@@ -40,6 +40,7 @@ pub fn notifications(recorded: &Recorded<AnyEvent>, directory: &impl Directory) 
         }
         AnyEvent::Alert(event) => of_alert(event, directory),
         AnyEvent::Project(_)
+        | AnyEvent::Policy(_)
         | AnyEvent::Reservation(_)
         | AnyEvent::Budget(_)
         | AnyEvent::Run(_)

@@ -36,7 +36,7 @@ use super::{listed, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -59,7 +59,7 @@ pub struct ListAgents {
     stale: Option<bool>,
     sort_by: Option<AgentSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -116,7 +116,7 @@ pub async fn list(
             stale: query.stale,
             sort: query.sort_by,
             order: query.order,
-            limit: query.limit,
+            limit: query.limit.map(Limit::rows),
             cursor: query.cursor,
         };
         listed(&uri, views.agents.list(&query, now, |id| app.last_heard(id)))
@@ -158,11 +158,13 @@ impl Scope {
 pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Response, Problem> {
     let new = body.value;
     let project = new.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
-    let project = app.read(|views| lookup::project(views, project)).await?;
-    let project = project.map_err(|unknown| unknown.in_field("projectId"))?;
+    let project = app
+        .find(|views| lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId")))
+        .await?;
     if let Some(parent) = &new.parent_agent_id {
-        let found = app.read(|views| lookup::agent(views, parent, Some(project))).await?;
-        let found = found.map_err(|unknown| unknown.in_field("parentAgentId"))?;
+        let find = |views: &Views| lookup::agent(views, parent, Some(project));
+        let found =
+            app.find(|views| find(views).map_err(|unknown| unknown.in_field("parentAgentId"))).await?;
         let actor = app.actor(body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
         return spawn::create(&app, found, &new, &app.call(actor, body.keyed, IfMatch::Any)).await;
     }
@@ -285,7 +287,7 @@ async fn command(
     body: Body<Because>,
     decide: impl Decide,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
     let note = body.value.reason;
     app.write(&call, |unit| {

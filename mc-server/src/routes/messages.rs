@@ -18,7 +18,7 @@ use super::{handed_in::Attached, history_problem, listed, tasks::project_of};
 use crate::{
     answer::Reply,
     decide::ask,
-    extract::{Body, IfMatch, Path, Query},
+    extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -32,7 +32,7 @@ const MAX_MENTIONS: usize = 50;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct History {
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -128,7 +128,7 @@ pub async fn post(
 
 impl From<History> for HistoryQuery {
     fn from(query: History) -> Self {
-        Self { order: query.order, limit: query.limit, cursor: query.cursor }
+        Self { order: query.order, limit: query.limit.map(Limit::rows), cursor: query.cursor }
     }
 }
 

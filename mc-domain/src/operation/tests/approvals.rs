@@ -537,6 +537,7 @@ impl Desk {
                     AnyEvent::Approval(event) => grow(&mut self.approvals, &id, &event),
                     AnyEvent::Reservation(event) => grow(&mut self.keys, &id, &event),
                     AnyEvent::Project(_)
+                    | AnyEvent::Policy(_)
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)

@@ -63,7 +63,7 @@ pub async fn edit(
     condition: IfMatch,
     body: Body<AgentChanges>,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let changes = body.value;
     changes.check()?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);

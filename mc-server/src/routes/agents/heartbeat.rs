@@ -56,7 +56,7 @@ pub async fn beat(
     condition: IfMatch,
     body: Body<SignOfLife>,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let own = id.to_string();
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
     let call = app.call(actor, body.keyed, condition);

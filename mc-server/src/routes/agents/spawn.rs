@@ -31,7 +31,7 @@ pub async fn spawn(
     Query(scope): Query<Scope>,
     body: Body<NewAgent>,
 ) -> Result<Response, Problem> {
-    let parent = app.read(|views| scope.agent(views, &parent)).await??;
+    let parent = app.find(|views| scope.agent(views, &parent)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &parent.to_string())), None).await?;
     create(&app, parent, &body.value, &app.call(actor, body.keyed, IfMatch::Any)).await
 }

@@ -6,6 +6,7 @@ use mc_domain::{
     aggregate::Moment,
     alert, approval, budget,
     ids::AgentId,
+    notification,
     operation::Rejection,
     project, reservation, run,
     task::{self, Requirement, Task, allowed_transitions},
@@ -37,6 +38,7 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
         Rejection::Run(rejection) => of_run(rejection),
         Rejection::Budget(rejection) => of_budget(rejection),
         Rejection::Alert(rejection) => of_alert(rejection),
+        Rejection::Notification(rejection) => of_notification(rejection),
         Rejection::SquadStopped => Problem::new(
             Kind::SquadStopped,
             "The squad of this project is stopped, so nobody starts a run. An operator resumes it with POST \
@@ -196,6 +198,9 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
         }
         task::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
         task::Rejection::Closed { .. } => Problem::new(Kind::Conflict, detail),
+        task::Rejection::NotClosed { .. } => {
+            Problem::new(Kind::Conflict, format!("{detail} Accept its result or cancel it first."))
+        }
         task::Rejection::NotRunnable { .. } => {
             Problem::new(Kind::Conflict, format!("{detail} Claim it first, or let an operator assign it."))
         }
@@ -268,6 +273,19 @@ fn of_budget(rejection: &budget::Rejection) -> Problem {
         | budget::Rejection::NotReserved
         | budget::Rejection::TooManyReservations => Problem::new(Kind::Conflict, detail),
         budget::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
+    }
+}
+
+fn of_notification(rejection: &notification::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        notification::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        notification::Rejection::NotRecipient | notification::Rejection::SystemOnly => {
+            Problem::new(Kind::Forbidden, detail)
+        }
+        notification::Rejection::Over { .. } | notification::Rejection::NotDue { .. } => {
+            Problem::new(Kind::Conflict, detail)
+        }
     }
 }
 

@@ -40,5 +40,6 @@ pub mod reservation;
 pub mod run;
 #[cfg(test)]
 pub(crate) mod spec;
+pub mod standup;
 pub mod task;
 pub mod values;

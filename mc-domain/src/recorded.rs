@@ -19,6 +19,7 @@ use crate::{
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
+    standup::{self, Standup},
     task::{self, Task},
 };
 
@@ -213,6 +214,8 @@ any_event! {
     Budget(budget),
     /// Of a run.
     Run(run),
+    /// Of a standup.
+    Standup(standup),
     /// Of a notification.
     Notification(notification),
 }

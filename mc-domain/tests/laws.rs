@@ -429,6 +429,7 @@ impl World {
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
+                    | AnyEvent::Standup(_)
                     | AnyEvent::Notification(_) => {}
                     AnyEvent::Reservation(event) => {
                         let name = self.names.remove(&key).or_else(|| self.key_named(&key));

@@ -9,8 +9,12 @@
 
 pub mod activity;
 pub mod agents;
+pub mod alerts;
+pub mod approvals;
 pub mod audit;
+mod births;
 pub mod board;
+pub mod costs;
 pub mod dollars;
 pub mod history;
 pub mod instant;
@@ -22,6 +26,7 @@ pub mod page;
 pub mod projection;
 pub mod projects;
 pub mod runner;
+pub mod runs;
 pub mod script;
 pub mod summary;
 pub mod tasks;

@@ -1,6 +1,10 @@
 //! What happened, in one English sentence.
 
 mod agent;
+mod alert;
+mod approval;
+mod budget;
+mod run;
 mod task;
 
 use std::borrow::Cow;
@@ -8,9 +12,10 @@ use std::borrow::Cow;
 use mc_domain::{
     actor::Actor,
     ids::{AgentId, TaskId},
-    project,
+    notification, policy,
+    project::{self, Halt},
     recorded::{AnyEvent, Recorded},
-    reservation,
+    reservation, standup,
 };
 
 use crate::views::Views;
@@ -50,15 +55,65 @@ pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> St
     match &event.event {
         AnyEvent::Task(fact) => task::sentence(fact, actor, &names.task_of(id), &names),
         AnyEvent::Agent(fact) => agent::sentence(fact, actor, id.parse().ok(), &names),
+        AnyEvent::Run(fact) => run::sentence(fact, actor, &names),
+        AnyEvent::Budget(fact) => budget::sentence(fact, id.parse().ok(), actor, &names),
+        AnyEvent::Approval(fact) => approval::sentence(fact, actor, id.parse().ok(), &names),
+        AnyEvent::Alert(fact) => alert::sentence(fact, actor, &names),
         AnyEvent::Project(fact) => project(fact, &names.actor(actor)),
+        AnyEvent::Notification(fact) => notification(fact, &names),
+        AnyEvent::Policy(fact) => policy(fact, &names.actor(actor)),
+        AnyEvent::Standup(fact) => standup(fact, &names.actor(actor)),
         AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
     }
+}
+
+fn policy(policy::Event::Published { version, .. }: &policy::Event, who: &str) -> String {
+    format!("{who} published version {version} of the policy")
 }
 
 fn project(fact: &project::Event, who: &str) -> String {
     match fact {
         project::Event::Created { profile, .. } => format!("{who} created the project {}", profile.name),
         project::Event::Edited { profile } => format!("{who} edited the project {}", profile.name),
+        project::Event::SquadPaused { halt: Halt::Pause, reason, .. } => {
+            format!("{who} paused the squad{}", because(reason.as_ref()))
+        }
+        project::Event::SquadPaused { halt: Halt::Emergency, reason, .. } => {
+            format!("{who} stopped the squad at once{}", because(reason.as_ref()))
+        }
+        project::Event::SquadResumed { reason, .. } => {
+            format!("{who} resumed the squad{}", because(reason.as_ref()))
+        }
+    }
+}
+
+fn standup(fact: &standup::Event, who: &str) -> String {
+    let standup::Event::Recorded { report, .. } = fact;
+    let (completed, blocked) = (report.completed.len(), report.blocked.len());
+    let (waiting, alerts) = (report.waiting_approvals.len(), report.open_alerts);
+    format!(
+        "{who} recorded the standup: {completed} completed, {blocked} blocked, {waiting} waiting for approval, \
+         {alerts} alerts, ${} of ${} spent",
+        report.spent, report.cap
+    )
+}
+
+fn notification(fact: &notification::Event, names: &Names<'_>) -> String {
+    match fact {
+        notification::Event::Queued { recipient, subject, .. } => {
+            let whom = match recipient {
+                notification::Recipient::Operator(name) => name.to_string(),
+                notification::Recipient::Agent(id) => names.agent(*id).into_owned(),
+            };
+            format!("{whom} is to be told: {subject}")
+        }
+        notification::Event::Delivered { .. } => "a notification was delivered".to_owned(),
+        notification::Event::Read { .. } => "a notification was read".to_owned(),
+        notification::Event::AttemptFailed { attempt, error, .. } => {
+            format!("a notification did not arrive (attempt {attempt}): {error}")
+        }
+        notification::Event::Failed { error, .. } => format!("a notification was given up: {error}"),
+        notification::Event::Expired { .. } => "a notification expired".to_owned(),
     }
 }
 
@@ -99,6 +154,24 @@ impl Names<'_> {
         match (self.naming, id.parse()) {
             (Naming::Titled, Ok(id)) => self.titled(id),
             (Naming::Plain, _) | (_, Err(_)) => "the task".to_owned(),
+        }
+    }
+
+    /// ` on <task>` where there is one.
+    fn on(&self, task: Option<TaskId>) -> String {
+        task.map_or_else(String::new, |task| format!(" on {}", self.task(task)))
+    }
+
+    /// What an approval or an alert is about, quoted.
+    fn about(text: Option<&impl AsRef<str>>, or: &str) -> String {
+        text.map_or_else(|| or.to_owned(), |text| format!("“{}”", quoted(text.as_ref())))
+    }
+
+    /// A task named by an event of something else.
+    fn task(&self, id: TaskId) -> String {
+        match self.naming {
+            Naming::Titled => self.titled(id),
+            Naming::Plain => "the task".to_owned(),
         }
     }
 

@@ -10,15 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    budget,
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
+    money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Details, Event, Status, WorkPlan},
+    task::{Details, Event, LoopKind, Status, TaskType, WorkPlan},
     values::{Reason, Title},
 };
 use serde::{Deserialize, Serialize};
 
 pub use query::{TaskQuery, TaskSort};
-pub use view::{ApprovalView, TaskView};
+pub use view::{AcceptanceView, LoopView, TaskView};
 
 use crate::{
     messages::{artifacts_in, is_message},
@@ -47,8 +49,12 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tasks {
     rows: BTreeMap<TaskId, Row>,
-    by_status: BTreeMap<ProjectId, BTreeMap<Status, BTreeSet<Birth>>>,
+    by_status: Index,
+    archived: Index,
 }
+
+/// Tasks by project and status.
+type Index = BTreeMap<ProjectId, BTreeMap<Status, BTreeSet<Birth>>>;
 
 /// When a task was created, in microseconds, and which it is: the order of the default list.
 type Birth = (i64, TaskId);
@@ -68,13 +74,21 @@ pub(crate) struct Row {
     pub(crate) assignees: BTreeSet<AgentId>,
     work_plan: Option<WorkPlan>,
     hold: Option<Hold>,
-    approval: Option<Approval>,
+    approval: Option<Acceptance>,
+    awaited_approvals: BTreeSet<ApprovalId>,
+    found_loop: Option<FoundLoop>,
+    open_runs: BTreeSet<RunId>,
+    /// What its own runs were charged.
+    own_cost: Usd,
+    /// What the runs of sub-agents were charged, which work on other tasks or on none.
+    sub_agents_cost: Usd,
     review_cycles: u32,
     message_count: u32,
     artifact_count: u32,
     created_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
+    archived_at: Option<DateTime<Utc>>,
     pub(crate) version: u64,
 }
 
@@ -85,9 +99,19 @@ struct Hold {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Approval {
+struct Acceptance {
     by: Actor,
     note: Option<Reason>,
+    at: DateTime<Utc>,
+}
+
+/// A loop that blocked a task, until it is unblocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct FoundLoop {
+    kind: LoopKind,
+    count: u32,
+    limit: u32,
+    within_secs: Option<u32>,
     at: DateTime<Utc>,
 }
 
@@ -97,40 +121,63 @@ impl Tasks {
         self.rows.get(&id).map(|row| &row.details.title)
     }
 
+    /// The type of a task.
+    pub fn kind(&self, id: TaskId) -> Option<TaskType> {
+        self.rows.get(&id).map(|row| row.details.kind)
+    }
+
     /// The project a task belongs to.
     pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
         self.rows.get(&id).map(|row| row.project)
     }
 
-    /// How many tasks of a project, or of all, are in a status.
+    /// How many tasks of a project, or of all, are in a status; archived ones are not counted.
     pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
-        self.sets(project).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()
+        self.sets(project, false).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()
     }
 
-    /// The tasks of a project, or of all, that are in a status.
+    /// The tasks of a project, or of all, that are in a status and not archived.
     pub(crate) fn in_status(&self, project: Option<ProjectId>, status: Status) -> impl Iterator<Item = &Row> {
-        let births = self.sets(project).filter_map(move |sets| sets.get(&status)).flatten();
+        let births = self.sets(project, false).filter_map(move |sets| sets.get(&status)).flatten();
         births.filter_map(|(_, id)| self.rows.get(id))
     }
 
-    fn sets(&self, project: Option<ProjectId>) -> impl Iterator<Item = &BTreeMap<Status, BTreeSet<Birth>>> {
+    fn sets(
+        &self,
+        project: Option<ProjectId>,
+        archived: bool,
+    ) -> impl Iterator<Item = &BTreeMap<Status, BTreeSet<Birth>>> {
         let wanted = move |id: &ProjectId| project.is_none_or(|project| project == *id);
-        self.by_status.iter().filter(move |(id, _)| wanted(id)).map(|(_, sets)| sets)
+        let index = if archived { &self.archived } else { &self.by_status };
+        index.iter().filter(move |(id, _)| wanted(id)).map(|(_, sets)| sets)
     }
 
     fn index(&mut self, row: &Row) {
-        self.set(row).insert(row.birth());
+        self.set(row.project, row.place()).insert(row.birth());
     }
 
-    fn reindex(&mut self, id: TaskId, before: Status) {
-        let Some(row) = self.rows.get(&id).filter(|row| row.status != before) else { return };
-        let sets = self.by_status.entry(row.project).or_default();
-        sets.entry(before).or_default().remove(&row.birth());
-        sets.entry(row.status).or_default().insert(row.birth());
+    /// `before` is where the task was: archived or not, and in which status.
+    fn reindex(&mut self, id: TaskId, before: (bool, Status)) {
+        let Some(row) = self.rows.get(&id).filter(|row| row.place() != before) else { return };
+        let (project, birth, after) = (row.project, row.birth(), row.place());
+        self.set(project, before).remove(&birth);
+        self.set(project, after).insert(birth);
     }
 
-    fn set(&mut self, row: &Row) -> &mut BTreeSet<Birth> {
-        self.by_status.entry(row.project).or_default().entry(row.status).or_default()
+    /// What is charged to the budget of a task for a run that is not its own is a sub-agent's.
+    fn charge(&mut self, budget: &str, fact: &budget::Event) {
+        let Ok(budget::Key::Task(id)) = budget.parse() else { return };
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        if let budget::Event::Settled { run, cost, .. } = fact
+            && !row.open_runs.contains(run)
+        {
+            row.sub_agents_cost = row.sub_agents_cost.plus(*cost);
+        }
+    }
+
+    fn set(&mut self, project: ProjectId, (archived, status): (bool, Status)) -> &mut BTreeSet<Birth> {
+        let index = if archived { &mut self.archived } else { &mut self.by_status };
+        index.entry(project).or_default().entry(status).or_default()
     }
 }
 
@@ -139,14 +186,26 @@ impl Projection for Tasks {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        let AnyEvent::Task(fact) = &event.event else { return };
+        let fact = match &event.event {
+            AnyEvent::Task(fact) => fact,
+            AnyEvent::Budget(fact) => return self.charge(&event.stream.aggregate_id, fact),
+            AnyEvent::Project(_)
+            | AnyEvent::Agent(_)
+            | AnyEvent::Approval(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Alert(_)
+            | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => return,
+        };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {
             self.index(&row);
             self.rows.insert(id, row);
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
-        let before = row.status;
+        let before = row.place();
         row.apply(fact, event.metadata.recorded_at);
         row.version = event.version;
         self.reindex(id, before);
@@ -170,18 +229,28 @@ impl Row {
             work_plan: None,
             hold: None,
             approval: None,
+            awaited_approvals: BTreeSet::new(),
+            found_loop: None,
+            open_runs: BTreeSet::new(),
+            own_cost: Usd::ZERO,
+            sub_agents_cost: Usd::ZERO,
             review_cycles: 0,
             message_count: 0,
             artifact_count: 0,
             created_at: *at,
             started_at: None,
             updated_at: *at,
+            archived_at: None,
             version: 0,
         })
     }
 
     pub(crate) fn blocked_reason(&self) -> Option<&Reason> {
         self.status_reason.as_ref().filter(|_| self.status == Status::Blocked)
+    }
+
+    fn place(&self) -> (bool, Status) {
+        (self.archived_at.is_some(), self.status)
     }
 
     fn birth(&self) -> Birth {
@@ -200,10 +269,15 @@ impl Row {
         self.take_in(fact);
     }
 
-    /// What belongs to a status goes with it: the hold, the reason, the approval.
+    /// What belongs to a status goes with it: the hold, the reason, the approval. A loop is found just before it blocks.
     fn leave_status(&mut self) {
+        if self.status == Status::Blocked {
+            self.found_loop = None;
+        }
+        self.archived_at = None;
         self.status_reason = None;
         self.held_from = None;
+        self.awaited_approvals.clear();
         self.hold = None;
         self.approval = None;
     }
@@ -211,6 +285,8 @@ impl Row {
     fn take_in(&mut self, fact: &Event) {
         match fact {
             Event::Created { .. } | Event::Submitted { .. } | Event::MessagePosted { .. } => {}
+            Event::Archived { at } => self.archived_at = Some(*at),
+            Event::Restored { .. } => self.archived_at = None,
             Event::Edited { details } => self.details = details.clone(),
             Event::Claimed { agent, .. } => self.assignees = BTreeSet::from([*agent]),
             Event::Assigned { assignees, reason, .. } => {
@@ -240,9 +316,26 @@ impl Row {
                 self.held_from = Some(*from);
                 self.status_reason = reason.clone();
             }
+            Event::ApprovalAwaited { approval, .. } => {
+                self.awaited_approvals.insert(*approval);
+            }
+            Event::ApprovalSettled { approval, .. } => {
+                self.awaited_approvals.remove(approval);
+            }
+            Event::LoopDetected { kind, count, limit, within_secs, at, .. } => {
+                let (kind, count, limit, within_secs, at) = (*kind, *count, *limit, *within_secs, *at);
+                self.found_loop = Some(FoundLoop { kind, count, limit, within_secs, at });
+            }
+            Event::RunBegan { run, .. } => {
+                self.open_runs.insert(*run);
+            }
+            Event::RunEnded { run, cost_after, .. } => {
+                self.open_runs.remove(run);
+                self.own_cost = *cost_after;
+            }
             Event::Blocked { reason, .. } => self.status_reason = Some(reason.clone()),
             Event::Completed { approved_by, note, at, .. } => {
-                self.approval = Some(Approval { by: approved_by.clone(), note: note.clone(), at: *at });
+                self.approval = Some(Acceptance { by: approved_by.clone(), note: note.clone(), at: *at });
             }
         }
     }

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Agent, Directive},
     ids::{AgentId, MessageId, ProjectId, TaskId},
+    money::Usd,
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
     task::Task,
@@ -32,7 +33,7 @@ use crate::{
     extract::etag,
     problem::Problem,
     refusal,
-    routes::agents::heartbeat_answer,
+    routes::{agents::heartbeat_answer, emergency::SquadAnswer},
     state::{App, created},
 };
 
@@ -63,6 +64,10 @@ pub enum Reply {
     Posted(TaskId, MessageId),
     /// `200`: the answer to a heartbeat.
     Heartbeat(AgentId, Vec<Directive>, Offer),
+    /// `200`: what became of a squad.
+    Squad(SquadAnswer),
+    /// A refusal that had consequences.
+    Refused(Problem),
 }
 
 /// What an agent is offered with the answer to its heartbeat, most urgent first.
@@ -72,6 +77,10 @@ pub struct Offer {
     pub assigned: Vec<TaskId>,
     /// The tasks it may take.
     pub claimable: Vec<TaskId>,
+    /// What it has spent today.
+    pub spent: Usd,
+    /// What is left of its day, what is set aside for open runs left out.
+    pub remaining: Usd,
 }
 
 /// An answer as it is kept with its commit.
@@ -132,6 +141,8 @@ impl Kept {
                 Ok(created(Json(view).into_response(), &format!("/api/tasks/{task}/messages")))
             }
             Reply::Heartbeat(agent, directives, offer) => heartbeat_answer(scene, *agent, directives, offer),
+            Reply::Squad(answer) => Ok(Json(answer).into_response()),
+            Reply::Refused(problem) => Ok(problem.clone().into_response()),
         }
     }
 
@@ -164,7 +175,7 @@ impl Reply {
         match self {
             Self::Created(shown) | Self::Changed(shown) => shown.agent(),
             Self::Heartbeat(agent, ..) => Some(*agent),
-            Self::Posted(..) => None,
+            Self::Posted(..) | Self::Squad(_) | Self::Refused(_) => None,
         }
     }
 }
@@ -233,7 +244,7 @@ impl Then {
         let mut then = Self::default();
         let shown: Vec<_> = match reply {
             Reply::Created(shown) | Reply::Changed(shown) => vec![*shown],
-            Reply::Posted(..) => vec![],
+            Reply::Posted(..) | Reply::Squad(_) | Reply::Refused(_) => vec![],
             Reply::Heartbeat(agent, _, offer) => {
                 let offered = offer.assigned.iter().chain(&offer.claimable).map(|task| Shown::Task(*task));
                 [Shown::Agent(*agent)].into_iter().chain(offered).collect()

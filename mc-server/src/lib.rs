@@ -3,6 +3,7 @@
 mod answer;
 pub mod cli;
 pub mod config;
+mod decide;
 pub mod events;
 pub mod extract;
 pub mod health;
@@ -14,6 +15,7 @@ pub mod routes;
 pub mod seed;
 pub mod serve;
 pub mod state;
+pub mod workers;
 
 /// A write allocates on one thread and is freed on another, the writer of the log, and the C library's allocators make
 /// the threads wait for each other over that. Without huge pages (`no_thp`), which make a small server a large one.

@@ -3,6 +3,7 @@
 pub(crate) mod agents;
 mod audit;
 mod board;
+pub(crate) mod emergency;
 mod events;
 mod handed_in;
 mod messages;
@@ -65,6 +66,7 @@ fn recovered() -> Vec<Route<App>> {
         post("/api/agents/{agent}/drain", agents::drain),
         post("/api/agents/{agent}/quarantine", agents::quarantine),
         post("/api/agents/{agent}/restart", agents::restart),
+        post("/api/agents/{agent}/spawn", agents::spawn),
         get("/api/tasks", tasks::list),
         post("/api/tasks", tasks::create),
         get("/api/tasks/{task}", tasks::show),
@@ -74,6 +76,9 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/tasks/{task}/timeline", messages::timeline),
         get("/api/tasks/{task}/messages", messages::list),
         post("/api/tasks/{task}/messages", messages::post),
+        post("/api/emergency/pause-squad", emergency::pause),
+        post("/api/emergency/resume-squad", emergency::resume),
+        post("/api/emergency/stop", emergency::stop),
         get("/api/board", board::show),
         get("/api/activity", board::activity),
         get("/api/audit/export", audit::export),

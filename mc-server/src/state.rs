@@ -16,7 +16,7 @@ use mc_domain::{
     actor::Actor,
     aggregate::Moment,
     ids::{AgentId, MessageId, ProjectId, TaskId},
-    operation::{Decision, Rejection, create_project},
+    operation::{Decision, Outcome, Rejection, create_project},
     project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{InvalidText, Name, Slug},
@@ -112,7 +112,7 @@ macro_rules! refused_by {
         })+
     };
 }
-refused_by!(agent, project, task);
+refused_by!(agent, alert, approval, project, run, task);
 
 /// A write as it came in: who, when, under which key.
 #[derive(Debug, Clone)]
@@ -343,14 +343,15 @@ impl App {
         Call { moment: Moment::new(self.now(), actor), condition, keyed }
     }
 
-    /// Carries out a write and renders its answer.
+    /// Carries out a write and renders its answer. Where a refusal has consequences, those are committed, and the
+    /// refusal is the answer, also to a repeat.
     ///
     /// # Errors
     /// What `decide` refuses, and what the log says.
-    pub async fn write(
+    pub async fn write<D: Into<Outcome>>(
         &self,
         call: &Call,
-        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(Decision, Reply), Refused> + Send,
+        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(D, Reply), Refused> + Send,
     ) -> Result<Response, Problem> {
         let at = call.moment.now;
         let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
@@ -359,15 +360,21 @@ impl App {
             .0
             .repository
             .execute(&order, |unit| {
-                let (decision, reply) = decide(unit)?;
+                let (outcome, reply) = decide(unit)?;
+                let Outcome { decision, refusal } = outcome.into();
+                let reply = refusal.map_or(reply, |refusal| Reply::Refused(self.problem(refusal.into())));
                 let heard = reply.agent().and_then(|agent| self.last_heard(agent));
                 Ok::<_, Refused>((decision, Kept { reply, at, heard }))
             })
             .await
-            .map_err(|refused| self.0.projected.read(|views| refusal::problem(refused, views)))?;
+            .map_err(|refused| self.problem(refused))?;
         let response = executed.value.render(self, executed.position, order.key.is_some()).await?;
         let response = if executed.replayed { replayed(response) } else { response };
         Ok(at_position(response, executed.position))
+    }
+
+    fn problem(&self, refused: Refused) -> Problem {
+        self.0.projected.read(|views| refusal::problem(refused, views))
     }
 
     /// What views show now.

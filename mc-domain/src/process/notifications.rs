@@ -44,7 +44,8 @@ pub fn notifications(recorded: &Recorded<AnyEvent>, directory: &impl Directory) 
         | AnyEvent::Reservation(_)
         | AnyEvent::Budget(_)
         | AnyEvent::Run(_)
-        | AnyEvent::Notification(_) => vec![],
+        | AnyEvent::Notification(_)
+        | AnyEvent::Standup(_) => vec![],
     };
     // Nobody is told what they did themselves; and nobody twice.
     let author = Recipient::of(&recorded.metadata.actor);

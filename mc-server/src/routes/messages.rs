@@ -14,13 +14,10 @@ use mc_projections::{history::HistoryQuery, page::Order, views::Views};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{
-    handed_in::Attached,
-    history_problem, listed,
-    tasks::{cast, project_of},
-};
+use super::{handed_in::Attached, history_problem, listed, tasks::project_of};
 use crate::{
     answer::Reply,
+    decide::ask,
     extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
@@ -123,8 +120,7 @@ pub async fn post(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let cast = cast(unit, [], &call.moment.actor)?;
-        let decision = post_message(&task, message.clone(), &cast, &call.moment)?;
+        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.moment))?;
         Ok((decision, Reply::Posted(id, message.id)))
     })
     .await

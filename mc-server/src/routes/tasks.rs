@@ -4,13 +4,11 @@ use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    actor::Actor,
     agent::Agent,
     aggregate::Aggregate,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     operation::{
-        Cast, CreateTask, Decision, Entity, MoveTask, ReassignTask, claim_task, create_task, move_task,
-        reassign_task,
+        CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, move_task, reassign_task,
     },
     project::Project,
     task::{Command, Details, Move, Priority, Status, Task, TaskType},
@@ -22,7 +20,6 @@ use mc_projections::{
     tasks::{TaskQuery, TaskSort},
     views::Views,
 };
-use mc_store::{error::StoreError, repository::Unit};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -33,6 +30,7 @@ use super::{
 };
 use crate::{
     answer::{Reply, Shown},
+    decide::{ask, ask_after},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
     lookup,
     problem::Problem,
@@ -62,6 +60,7 @@ pub struct ListTasks {
     label: List<Label>,
     search: Option<String>,
     overdue: Option<bool>,
+    archived: Option<bool>,
     sort_by: Option<TaskSort>,
     order: Option<Order>,
     limit: Option<Limit>,
@@ -173,9 +172,9 @@ pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Respo
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
         let parent = new.parent_task_id.map(|parent| unit.load::<Task>(&parent)).transpose()?;
-        let cast = cast(unit, wish.assignees.iter().chain(&wish.details.reviewers), &call.moment.actor)?;
         let task = unit.fresh::<Task>(id);
-        let decision = create_task(&home, &task, parent.as_ref(), wish.clone(), &cast, &call.moment)?;
+        let create = |cast: &_| create_task(&home, &task, parent.as_ref(), wish.clone(), cast, &call.moment);
+        let decision = ask(unit, create)?;
         Ok((decision, Reply::Created(Shown::Task(id))))
     })
     .await
@@ -210,9 +209,10 @@ pub async fn edit(
         let mut decision = Decision::of(&task, Some(project), edited);
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
-            let cast = cast(unit, assignees.iter().chain(&concerned(&task)), &call.moment.actor)?;
             let wish = ReassignTask { assignees, reason: changes.reason.clone() };
-            decision = decision.and(reassign_task(&task, wish, &cast, &call.moment)?);
+            let reassign = |cast: &_| reassign_task(&task, wish.clone(), cast, &call.moment);
+            let reassigned = ask_after(unit, &decision, reassign)?;
+            decision = decision.and(reassigned);
         }
         Ok((decision, Reply::Changed(Shown::Task(id))))
     })
@@ -266,10 +266,8 @@ pub async fn transition(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let named = wish.assignees.iter().flatten();
-        let cast = cast(unit, named.chain(&concerned(&task)), &call.moment.actor)?;
-        let moved = move_task(&task, wish.clone(), &cast, &call.moment);
-        let moved = moved.map_err(|rejection| refusal::of_move(rejection, &task, &call.moment))?;
+        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.moment));
+        let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.moment))?;
         Ok((moved, Reply::Changed(Shown::Task(id))))
     })
     .await
@@ -289,6 +287,7 @@ impl ListTasks {
             label: self.label.0,
             search: self.search,
             overdue: self.overdue,
+            archived: self.archived.unwrap_or_default(),
             sort: self.sort_by,
             order: self.order,
             limit: self.limit.map(Limit::rows),
@@ -382,19 +381,4 @@ fn check_labels(labels: Option<&BTreeSet<Label>>) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
-}
-
-/// Everyone a change of this task may have to ask: who is assigned and who holds it.
-fn concerned(task: &Entity<Task>) -> BTreeSet<AgentId> {
-    let Ok(present) = task.present() else { return BTreeSet::new() };
-    present.assignees.iter().copied().chain(present.hold().map(|hold| hold.holder)).collect()
-}
-
-/// The agents of these ids, and the one that acts.
-pub(super) fn cast<'a>(
-    unit: &mut Unit<'_>,
-    agents: impl IntoIterator<Item = &'a AgentId>,
-    actor: &Actor,
-) -> Result<Cast, StoreError> {
-    agents.into_iter().copied().chain(actor.agent()).map(|id| unit.load::<Agent>(&id)).collect()
 }

@@ -541,6 +541,7 @@ impl Desk {
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
+                    | AnyEvent::Standup(_)
                     | AnyEvent::Notification(_) => {}
                 }
             }

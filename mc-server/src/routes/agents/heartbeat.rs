@@ -1,0 +1,165 @@
+//! `POST /api/agents/{agent}/heartbeat`: a sign of life, answered with what there is to do.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use mc_domain::{
+    agent::{Agent, Directive, Heartbeat, Status},
+    budget::{Budget, Key},
+    ids::{AgentId, TaskId},
+    operation::{Entity, directives, heartbeat, sign_off_agent},
+    task,
+    values::{Label, Reason},
+};
+use mc_projections::{
+    agents::AgentView,
+    dollars::Dollars,
+    tasks::{TaskQuery, TaskSort, TaskView},
+};
+use mc_store::repository::Unit;
+use serde::{Deserialize, Serialize};
+
+use super::{Scope, work_of};
+use crate::{
+    answer::{Offer, Reply, Scene},
+    decide::ask,
+    extract::{Body, IfMatch, Path, Query},
+    problem::Problem,
+    routes::invalid_cursor,
+    state::{App, Refused},
+};
+
+/// How many tasks of each kind are offered with the answer.
+const OFFERED_TASKS: usize = 20;
+/// Where the tasks stand that an agent has to see to.
+const TO_DO: [task::Status; 2] = [task::Status::InProgress, task::Status::Assigned];
+/// Where the tasks stand that an agent may take.
+const TO_CLAIM: [task::Status; 1] = [task::Status::Inbox];
+
+/// A sign of life.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SignOfLife {
+    session_key: Option<Label>,
+    status: Option<Status>,
+    /// What the agent believes it works on; the log knows better, and the answer says so.
+    #[serde(rename = "currentTaskId")]
+    _current_task_id: Option<TaskId>,
+    error_message: Option<Reason>,
+}
+
+/// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`.
+pub async fn beat(
+    State(app): State<App>,
+    Path(agent): Path<String>,
+    Query(scope): Query<Scope>,
+    condition: IfMatch,
+    body: Body<SignOfLife>,
+) -> Result<Response, Problem> {
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
+    let own = id.to_string();
+    let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
+    let call = app.call(actor, body.keyed, condition);
+    let SignOfLife { session_key, status, error_message, .. } = body.value;
+    let sign = Heartbeat { session_key, error: error_message };
+    app.write(&call, |unit| {
+        let agent = unit.load::<Agent>(&id)?;
+        call.condition.check(agent.version)?;
+        let task = work_of(unit, &agent)?;
+        if status == Some(Status::Offline) {
+            let note = sign.error.clone();
+            let decision =
+                ask(unit, |cast| sign_off_agent(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;
+            let offer = offer(&app, unit, &agent.after_decision(&decision))?;
+            return Ok((decision, Reply::Heartbeat(id, vec![], offer)));
+        }
+        let decision = ask(unit, |cast| heartbeat(&agent, task.as_ref(), sign.clone(), cast, &call.moment))?;
+        app.hear(id, call.moment.now);
+        let told = directives(&agent, &decision);
+        let offer = offer(&app, unit, &agent.after_decision(&decision))?;
+        Ok((decision, Reply::Heartbeat(id, told, offer)))
+    })
+    .await
+}
+
+/// The answer to a heartbeat.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HeartbeatAnswer<'a> {
+    agent: AgentView<'a>,
+    assigned_tasks: Vec<TaskView<'a>>,
+    claimable_tasks: Vec<TaskView<'a>>,
+    budget: BudgetLeft,
+    directives: &'a [Directive],
+}
+
+/// What is left of an agent's day.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct BudgetLeft {
+    daily_cap: Dollars,
+    today_spend: Dollars,
+    remaining: Dollars,
+}
+
+/// The answer to a heartbeat: how the agent stands, and what there is for it.
+///
+/// # Errors
+/// `not-found` when there is no such agent.
+pub(crate) fn answer(
+    scene: Scene<'_>,
+    id: AgentId,
+    directives: &[Directive],
+    offer: &Offer,
+) -> Result<Response, Problem> {
+    let agent = scene.agents.view(id, scene.now, scene.heard);
+    let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
+    let tasks = |offered: &[TaskId], statuses: &[task::Status]| {
+        let tasks = offered.iter().filter_map(|task| scene.tasks.view(*task, scene.agents));
+        tasks.filter(|task| statuses.contains(&task.status)).collect::<Vec<_>>()
+    };
+    let answer = HeartbeatAnswer {
+        assigned_tasks: tasks(&offer.assigned, &TO_DO),
+        claimable_tasks: tasks(&offer.claimable, &TO_CLAIM),
+        budget: BudgetLeft {
+            daily_cap: agent.budgets.daily_cap,
+            today_spend: Dollars(offer.spent),
+            remaining: Dollars(offer.remaining),
+        },
+        agent,
+        directives,
+    };
+    Ok(Json(answer).into_response())
+}
+
+/// What there is for an agent, most urgent first, and what it may still spend on it.
+fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer, Refused> {
+    let registered = agent.registered()?;
+    let budget = unit.load::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;
+    let urgent = |status: &[task::Status]| TaskQuery {
+        project: Some(registered.project),
+        status: status.to_vec(),
+        sort: Some(TaskSort::Priority),
+        limit: Some(OFFERED_TASKS),
+        ..TaskQuery::default()
+    };
+    let assigned = TaskQuery { assignee: vec![agent.id], ..urgent(&TO_DO) };
+    let kind = registered.profile.allowed_task_types.iter().copied().collect();
+    let claimable = TaskQuery { kind, ..urgent(&TO_CLAIM) };
+    app.projected().read(|views| {
+        let offered = |query| {
+            let page = views.tasks.list(query, app.now(), &views.agents).map_err(invalid_cursor)?;
+            Ok::<_, Problem>(page.items.iter().map(|task| task.id).collect())
+        };
+        Ok(Offer {
+            assigned: offered(&assigned)?,
+            claimable: if registered.status() == Status::Active { offered(&claimable)? } else { vec![] },
+            spent: budget.spent,
+            remaining: budget.remaining(registered.profile.caps.daily),
+        })
+    })
+}

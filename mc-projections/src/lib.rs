@@ -9,6 +9,7 @@
 
 pub mod activity;
 pub mod agents;
+pub mod audit;
 pub mod board;
 pub mod dollars;
 pub mod history;

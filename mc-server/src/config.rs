@@ -24,9 +24,13 @@ pub struct ServeOptions {
     #[command(flatten)]
     pub store: StoreOptions,
 
-    /// The operator, in whose name a write is recorded that does not say who acts.
-    #[arg(long, env = "MC_OPERATOR", value_name = "NAME", default_value = "Sofie")]
-    pub operator: Name,
+    /// Who operates it.
+    #[command(flatten)]
+    pub operator: OperatorOptions,
+
+    /// Record the example squad and its tasks first, where they are not there yet.
+    #[arg(long)]
+    pub seed: bool,
 
     /// A further host name the server answers for, beside localhost; may be repeated, or separated by commas.
     #[arg(long = "allowed-host", env = "MC_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
@@ -56,6 +60,30 @@ pub struct StoreOptions {
         value_parser = clap::builder::NonEmptyStringValueParser::new()
     )]
     pub store: String,
+}
+
+/// Who operates it; for every command that writes.
+#[derive(Debug, Clone, Args)]
+pub struct OperatorOptions {
+    /// The operator, in whose name a write is recorded that does not say who acts.
+    #[arg(long, env = "MC_OPERATOR", value_name = "NAME", default_value = "Sofie")]
+    pub operator: Name,
+}
+
+/// The options of `seed`.
+#[derive(Debug, Clone, Args)]
+pub struct SeedOptions {
+    /// Where the log is kept.
+    #[command(flatten)]
+    pub store: StoreOptions,
+
+    /// Who operates it.
+    #[command(flatten)]
+    pub operator: OperatorOptions,
+
+    /// What is logged, and how.
+    #[command(flatten)]
+    pub log: LogOptions,
 }
 
 /// What is logged to standard error, and how.

@@ -1,6 +1,7 @@
 //! Every route, a line each.
 
 pub(crate) mod agents;
+mod audit;
 mod board;
 mod events;
 mod handed_in;
@@ -75,6 +76,7 @@ fn recovered() -> Vec<Route<App>> {
         post("/api/tasks/{task}/messages", messages::post),
         get("/api/board", board::show),
         get("/api/activity", board::activity),
+        get("/api/audit/export", audit::export),
     ]
 }
 

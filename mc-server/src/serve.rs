@@ -22,7 +22,8 @@ use crate::{
     health::{Health, Phase},
     layers::HostPolicy,
     routes::{self, Gate},
-    state::{App, system_clock},
+    seed::seed,
+    state::{App, Refused, system_clock},
 };
 
 /// How long requests in flight may take once the server has to end.
@@ -56,6 +57,9 @@ pub enum ServeError {
         /// Why.
         source: StoreError,
     },
+    /// The example squad cannot be recorded.
+    #[error("cannot record the seed")]
+    Seed(#[source] Refused),
     /// The operating system refused what a server needs.
     #[error("cannot run the server")]
     System(#[source] io::Error),
@@ -72,12 +76,13 @@ impl ServeError {
                 Some("Choose another address with --listen; ports below 1024 need privileges".to_owned())
             }
             Self::Store { url, source } => store_advice(url, source),
-            Self::System(_) => None,
+            Self::Seed(_) | Self::System(_) => None,
         }
     }
 }
 
-fn store_advice(url: &str, error: &StoreError) -> Option<String> {
+/// What to do about a store that cannot be opened, as a sentence.
+pub(crate) fn store_advice(url: &str, error: &StoreError) -> Option<String> {
     match error {
         StoreError::Locked { .. } => {
             Some("Stop the other server, or choose another store with --store".to_owned())
@@ -180,13 +185,18 @@ async fn recover(
     let log = opened.map_err(|panic| ServeError::System(io::Error::other(panic)))?.map_err(failed)?;
     let recovered = App::recover(
         Arc::clone(&log),
-        options.operator.clone(),
+        options.operator.operator.clone(),
         system_clock(),
         health.clone(),
         shutdown.clone(),
     )
     .await;
-    gate.open(recovered.map_err(failed)?);
+    let app = recovered.map_err(failed)?;
+    if options.seed {
+        let seeded = seed(&app).await.map_err(ServeError::Seed)?;
+        tracing::info!(agents = seeded.agents, tasks = seeded.tasks, events = seeded.events, "seeded");
+    }
+    gate.open(app);
     Ok(log)
 }
 

@@ -7,6 +7,7 @@
 mod activity;
 mod agents;
 mod app;
+mod audit;
 mod board;
 mod conventions;
 mod coverage;

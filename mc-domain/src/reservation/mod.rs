@@ -102,6 +102,14 @@ pub enum Reservation {
 }
 
 impl Reservation {
+    /// The project that holds it, if one does.
+    pub fn project(&self) -> Option<ProjectId> {
+        match self {
+            Self::Held(Holder::Project(project)) => Some(*project),
+            Self::Held(Holder::Agent(_)) | Self::Free => None,
+        }
+    }
+
     /// The agent that holds it, if one does.
     pub fn agent(&self) -> Option<AgentId> {
         match self {

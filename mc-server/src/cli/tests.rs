@@ -7,8 +7,10 @@ use super::*;
 fn parse(arguments: &[&str]) -> Result<ServeOptions, clap::Error> {
     let arguments = std::iter::once("mission-control").chain(arguments.iter().copied());
     let cli = Cli::try_parse_from(arguments)?;
-    let Command::Serve(options) = cli.command.unwrap_or(Command::Serve(cli.serve));
-    Ok(options)
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(options) => Ok(options),
+        other => panic!("it does not serve: {other:?}"),
+    }
 }
 
 #[test]
@@ -23,7 +25,7 @@ fn without_a_command_it_serves_with_the_same_options() {
         &["serve", "--listen", "[::1]:0", "--operator", "Ada"],
     ] {
         let options = parse(arguments).unwrap();
-        assert_eq!((options.listen.as_str(), options.operator.as_str()), ("[::1]:0", "Ada"));
+        assert_eq!((options.listen.as_str(), options.operator.operator.as_str()), ("[::1]:0", "Ada"));
         assert_eq!(options.store.store, "sqlite:data/mission-control.db");
     }
 }

@@ -193,8 +193,9 @@ impl Scope {
 pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Response, Problem> {
     let new = body.value;
     let project = new.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
-    let project = app.read(|views| lookup::project(views, project)).await?;
-    let project = project.map_err(|unknown| unknown.in_field("projectId"))?;
+    let project = app
+        .find(|views| lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId")))
+        .await?;
     let profile = new.profile()?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = AgentId::new(Uuid::now_v7());
@@ -254,7 +255,7 @@ pub async fn beat(
     condition: IfMatch,
     body: Body<SignOfLife>,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let own = id.to_string();
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
     let call = app.call(actor, body.keyed, condition);
@@ -374,7 +375,7 @@ async fn command(
     body: Body<Because>,
     decide: impl Decide,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
     let note = body.value.reason;
     app.write(&call, |unit| {

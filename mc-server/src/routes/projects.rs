@@ -114,7 +114,8 @@ pub async fn edit(
     condition: IfMatch,
     body: Body<ProjectChanges>,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| lookup::project(views, &project)).await?.map_err(lookup::NotFound::in_path)?;
+    let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
+    let id = app.find(find).await?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
     let changes = body.value;
     app.write(&call, |unit| {

@@ -167,7 +167,7 @@ pub async fn show(
 /// Problems: `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
 pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, wish) = app.read(|views| new.resolved(views)).await??;
+    let (project, wish) = app.find(|views| new.resolved(views)).await?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
     app.write(&call, |unit| {
@@ -193,13 +193,13 @@ pub async fn edit(
 ) -> Result<Response, Problem> {
     let changes = body.value;
     let (project, assignees, reviewers) = app
-        .read(|views| {
+        .find(|views| {
             let project = project_of(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
             let reviewers = agents(views, changes.reviewer_ids.as_deref(), project, "reviewerIds")?;
-            Ok::<_, Problem>((project, assignees, reviewers))
+            Ok((project, assignees, reviewers))
         })
-        .await??;
+        .await?;
     check_labels(changes.labels.as_ref())?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, condition);
     app.write(&call, |unit| {
@@ -229,7 +229,7 @@ pub async fn claim(
     condition: IfMatch,
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
-    let project = app.read(|views| project_of(views, id)).await??;
+    let project = app.find(|views| project_of(views, id)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(actor, body.keyed, condition);
@@ -254,11 +254,11 @@ pub async fn transition(
 ) -> Result<Response, Problem> {
     let Transition { assignee_ids, agent_id, .. } = &body.value;
     let (project, assignees) = app
-        .read(|views| {
+        .find(|views| {
             let project = project_of(views, id)?;
-            Ok::<_, Problem>((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
+            Ok((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
         })
-        .await??;
+        .await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(actor, body.keyed, condition);
@@ -355,8 +355,7 @@ impl Transition {
 
 /// The project a task belongs to.
 pub(super) fn project_of(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
-    let view = views.tasks.view(task, &views.agents);
-    view.map(|task| task.project_id).ok_or_else(|| Problem::not_found("task", task))
+    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 fn agents(

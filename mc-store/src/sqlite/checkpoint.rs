@@ -19,8 +19,9 @@ use rusqlite::Connection;
 use super::schema;
 use crate::error::StoreError;
 
-/// The pages (4 KiB each) in the write-ahead log that make a pass worth its syncs.
-pub(super) const CHECKPOINT_PAGES: u32 = 4_096;
+/// The pages (4 KiB each) in the write-ahead log that make a pass due. Commits beside a pass are slower, so passes
+/// are rare; but the longer the write-ahead log, the longer a pass.
+const CHECKPOINT_PAGES: u32 = 16_384;
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_AND_TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -32,6 +33,8 @@ pub(super) struct Checkpointer {
     requests: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
     passed: Arc<AtomicBool>,
+    /// By how many pages the write-ahead log grows from pass to pass.
+    pub(super) every_pages: u32,
     /// The length of the write-ahead log, in pages, from which on the next pass is due.
     due_at_pages: u32,
 }
@@ -47,13 +50,13 @@ impl Checkpointer {
             .spawn(move || run(&connection, &receiver, &done))
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         let (requests, thread) = (Some(requests), Some(thread));
-        Ok(Self { requests, thread, passed, due_at_pages: CHECKPOINT_PAGES })
+        Ok(Self { requests, thread, passed, every_pages: CHECKPOINT_PAGES, due_at_pages: CHECKPOINT_PAGES })
     }
 
     /// Called by the writer between two groups, with the length of the write-ahead log.
     pub(super) fn tend(&mut self, writer: &Connection, wal_pages: u32) {
-        if wal_pages < CHECKPOINT_PAGES {
-            self.due_at_pages = CHECKPOINT_PAGES;
+        if wal_pages < self.every_pages {
+            self.due_at_pages = self.every_pages;
         }
         if self.passed.swap(false, Ordering::AcqRel) {
             checkpoint(writer);
@@ -62,7 +65,7 @@ impl Checkpointer {
             && requests.try_send(()).is_ok()
         {
             // Where a long read keeps the write-ahead log from starting over, passes still keep their distance.
-            self.due_at_pages = wal_pages.saturating_add(CHECKPOINT_PAGES);
+            self.due_at_pages = wal_pages.saturating_add(self.every_pages);
         }
     }
 

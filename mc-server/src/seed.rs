@@ -1,0 +1,333 @@
+//! A squad to begin with: agents and tasks, brought where they stand by the ordinary commands, in order.
+//!
+//! Every step has an idempotency key of its own, so seeding twice, or a store that has lived on since, changes nothing.
+
+use mc_domain::{
+    actor::Actor,
+    agent::{Agent, Profile, Role},
+    aggregate::Moment,
+    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    operation::{
+        Cast, CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent,
+    },
+    project::Project,
+    reservation::{Key, Reservation},
+    task::{
+        Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Move, Priority, Status,
+        Task, TaskType, WorkPlan,
+    },
+    values::{InvalidText, Label, Name, Reason, Slug, Text, Title},
+};
+use mc_store::repository::{Order, Unit};
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::{
+    lookup::DEFAULT_PROJECT,
+    state::{App, Refused, SERVER},
+};
+
+use Role::{Cao, Intern, Lead, Specialist};
+use TaskType::{Content, CustomerResearch, Docs, EmailMarketing, Engineering, Ops, SeoResearch, Social};
+
+/// Name, emoji, role, accepted task types (none named means all).
+const AGENTS: [(&str, &str, Role, &[TaskType]); 11] = [
+    ("Sofie", "👑", Cao, &[]),
+    ("Scout", "🔍", Intern, &[CustomerResearch, SeoResearch]),
+    ("Scribe", "✍️", Intern, &[Docs, Content]),
+    ("Fetch", "📦", Intern, &[Ops]),
+    ("Echo", "📢", Intern, &[Social]),
+    ("Pixel", "🎨", Specialist, &[Content, Social]),
+    ("Atlas", "🗺️", Specialist, &[SeoResearch, CustomerResearch]),
+    ("Cipher", "🔐", Specialist, &[Engineering]),
+    ("Hermes", "💬", Specialist, &[EmailMarketing, Social]),
+    ("Nova", "⭐", Lead, &[]),
+    ("Sage", "🧙", Lead, &[]),
+];
+
+/// A task of the seed: what it is, who has it, and how it came to where it stands.
+struct SeedTask {
+    key: &'static str,
+    title: &'static str,
+    description: &'static str,
+    kind: TaskType,
+    priority: u32,
+    assignee: Option<&'static str>,
+    reviewer: Option<&'static str>,
+    steps: &'static [Step],
+}
+
+/// A move on the way, in the form of what it says.
+#[derive(Clone, Copy)]
+enum Step {
+    Start([&'static str; 3]),
+    Submit(&'static str),
+    Hold(&'static str),
+    Block(&'static str),
+    Accept(&'static str),
+    Cancel(&'static str),
+}
+
+const TASKS: [SeedTask; 8] = [
+    SeedTask {
+        key: "competitor-pricing",
+        title: "Research competitor pricing",
+        description: "Compare the prices of our five closest competitors, plan by plan.",
+        kind: CustomerResearch,
+        priority: 3,
+        assignee: None,
+        reviewer: None,
+        steps: &[],
+    },
+    SeedTask {
+        key: "blog-post",
+        title: "Write a blog post about AI automation",
+        description: "1,200 words for people who run a small team, with one example they can try today.",
+        kind: Content,
+        priority: 3,
+        assignee: Some("Scribe"),
+        reviewer: None,
+        steps: &[],
+    },
+    SeedTask {
+        key: "api-documentation",
+        title: "Update the API documentation",
+        description: "Describe the new endpoints and correct the examples that no longer work.",
+        kind: Docs,
+        priority: 2,
+        assignee: Some("Scribe"),
+        reviewer: None,
+        steps: &[Step::Start([
+            "List the endpoints that changed",
+            "Write their descriptions and examples",
+            "Run every example",
+        ])],
+    },
+    SeedTask {
+        key: "social-campaign",
+        title: "Design a social media campaign",
+        description: "Five posts for the launch week, each with a picture.",
+        kind: Social,
+        priority: 2,
+        assignee: Some("Pixel"),
+        reviewer: Some("Nova"),
+        steps: &[
+            Step::Start(["Collect what worked last time", "Draft five posts", "Draw a picture for each"]),
+            Step::Submit("Five posts with pictures, one a day from Monday to Friday."),
+        ],
+    },
+    SeedTask {
+        key: "email-sequence",
+        title: "Set up an automated e-mail sequence",
+        description: "Welcome, first steps, and an offer after a week.",
+        kind: EmailMarketing,
+        priority: 1,
+        assignee: Some("Hermes"),
+        reviewer: None,
+        steps: &[
+            Step::Start(["Write three e-mails", "Set up the sequence", "Send it to a test list"]),
+            Step::Hold("Sending to customers needs an operator's approval"),
+        ],
+    },
+    SeedTask {
+        key: "payment-integration",
+        title: "Integrate the payment provider",
+        description: "Checkout, refunds and webhooks, against the provider's sandbox first.",
+        kind: Engineering,
+        priority: 1,
+        assignee: Some("Cipher"),
+        reviewer: None,
+        steps: &[
+            Step::Start([
+                "Read the provider's interface",
+                "Implement the checkout",
+                "Test refunds and webhooks",
+            ]),
+            Step::Block("Waiting for the provider's sandbox credentials"),
+        ],
+    },
+    SeedTask {
+        key: "onboarding-checklist",
+        title: "Write an onboarding checklist",
+        description: "Everything a new customer needs in the first week.",
+        kind: Ops,
+        priority: 3,
+        assignee: Some("Fetch"),
+        reviewer: None,
+        steps: &[
+            Step::Start(["Ask support what goes wrong", "Write the list", "Try it with a new account"]),
+            Step::Submit("A checklist of twelve steps, tried with a new account."),
+            Step::Accept("Clear and complete"),
+        ],
+    },
+    SeedTask {
+        key: "analytics-dashboard",
+        title: "Build a custom analytics dashboard",
+        description: "One page with sign-ups, revenue and churn.",
+        kind: Engineering,
+        priority: 4,
+        assignee: None,
+        reviewer: None,
+        steps: &[Step::Cancel("The provider's own dashboard is good enough")],
+    },
+];
+
+/// What was there afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seeded {
+    /// How many agents.
+    pub agents: usize,
+    /// How many tasks.
+    pub tasks: usize,
+    /// How many events were recorded for it; none when everything was there already.
+    pub events: u64,
+}
+
+/// Records the seed in the default project.
+///
+/// # Errors
+/// What the log says, or a rule that stands against it because a seeded name was given to something else.
+pub async fn seed(app: &App) -> Result<Seeded, Refused> {
+    let before = app.log().head();
+    let project = default_project(app).await?;
+    let mut agents = Vec::new();
+    for (name, emoji, role, types) in AGENTS {
+        agents.push((name, register(app, project, name, emoji, role, types).await?));
+    }
+    let known = |name: &str| agents.iter().find(|(known, _)| *known == name).map(|(_, id)| *id);
+    for task in &TASKS {
+        let assignee = task.assignee.and_then(known);
+        let id = create(app, project, task, assignee, task.reviewer.and_then(known)).await?;
+        for (number, step) in task.steps.iter().enumerate() {
+            take(app, id, &format!("{}/{}", task.key, number + 1), *step, assignee).await?;
+        }
+    }
+    Ok(Seeded { agents: AGENTS.len(), tasks: TASKS.len(), events: app.log().head() - before })
+}
+
+async fn default_project(app: &App) -> Result<ProjectId, Refused> {
+    let slug = Slug::new(DEFAULT_PROJECT)?;
+    let name = app.repository().load::<Reservation>(&Key::project(&slug)).await?;
+    name.project().ok_or_else(|| mc_domain::project::Rejection::NotFound.into())
+}
+
+async fn register(
+    app: &App,
+    project: ProjectId,
+    name: &str,
+    emoji: &str,
+    role: Role,
+    types: &[TaskType],
+) -> Result<AgentId, Refused> {
+    let profile = Profile {
+        emoji: Some(Label::new(emoji)?),
+        allowed_task_types: types.iter().copied().collect(),
+        ..Profile::new(Name::new(name)?, role)
+    };
+    let fresh = AgentId::new(Uuid::now_v7());
+    execute(app, Actor::Human(app.operator().clone()), &format!("agent/{name}"), |unit, moment| {
+        let home = unit.load::<Project>(&project)?;
+        let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
+        if let Some(known) = name.agent() {
+            return Ok((Decision::default(), known));
+        }
+        let agent = unit.fresh::<Agent>(fresh);
+        let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None };
+        Ok((register_agent(&home, &name, &agent, wish, moment)?, fresh))
+    })
+    .await
+}
+
+async fn create(
+    app: &App,
+    project: ProjectId,
+    seed: &SeedTask,
+    assignee: Option<AgentId>,
+    reviewer: Option<AgentId>,
+) -> Result<TaskId, Refused> {
+    let details = Details {
+        description: Some(Text::new(seed.description)?),
+        priority: Priority::try_from(seed.priority).unwrap_or_default(),
+        reviewers: reviewer.into_iter().collect(),
+        ..Details::new(Title::new(seed.title)?, seed.kind)
+    };
+    let wish = CreateTask { details, assignees: assignee.into_iter().collect() };
+    let id = TaskId::new(Uuid::now_v7());
+    execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, moment| {
+        let home = unit.load::<Project>(&project)?;
+        let cast = cast(unit, assignee.into_iter().chain(reviewer))?;
+        let task = unit.fresh::<Task>(id);
+        Ok((create_task(&home, &task, None, wish.clone(), &cast, moment)?, id))
+    })
+    .await
+}
+
+async fn take(
+    app: &App,
+    id: TaskId,
+    key: &str,
+    step: Step,
+    assignee: Option<AgentId>,
+) -> Result<(), Refused> {
+    let (actor, to) = step.to_move(app, assignee)?;
+    let lease = LeaseId::new(Uuid::now_v7());
+    execute(app, actor, &format!("move/{key}"), |unit, moment| {
+        let task = unit.load::<Task>(&id)?;
+        let cast = cast(unit, assignee)?;
+        let wish = MoveTask { to: to.clone(), assignees: None, lease };
+        Ok((move_task(&task, wish, &cast, moment)?, ()))
+    })
+    .await
+}
+
+impl Step {
+    fn to_move(self, app: &App, assignee: Option<AgentId>) -> Result<(Actor, Move), InvalidText> {
+        let operator = Actor::Human(app.operator().clone());
+        let agent = assignee.map_or(operator.clone(), Actor::Agent);
+        let because = |text| Reason::new(text).map(Some);
+        Ok(match self {
+            Self::Start(bullets) => {
+                let bullets = bullets.into_iter().map(Reason::new).collect::<Result<Vec<_>, _>>()?;
+                let plan = WorkPlan::try_from(bullets).ok();
+                (agent, Move { plan, ..Move::to(Status::InProgress) })
+            }
+            Self::Submit(result) => {
+                let body = ArtifactBody::Content(Text::new(result)?);
+                let deliverable =
+                    Artifact { name: Label::new("Deliverable")?, kind: ArtifactKind::Deliverable, body };
+                let item = ChecklistItem {
+                    label: Reason::new("It does what the task asks")?,
+                    checked: true,
+                    note: None,
+                };
+                let checklist = Checklist::try_from(vec![item]).ok();
+                (agent, Move { deliverable: Some(deliverable), checklist, ..Move::to(Status::Review) })
+            }
+            Self::Hold(why) => {
+                let server = Actor::System(Name::new(SERVER)?);
+                (server, Move { reason: because(why)?, ..Move::to(Status::NeedsApproval) })
+            }
+            Self::Block(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Blocked) }),
+            Self::Accept(note) => (operator, Move { reason: because(note)?, ..Move::to(Status::Done) }),
+            Self::Cancel(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Canceled) }),
+        })
+    }
+}
+
+fn cast(unit: &mut Unit<'_>, agents: impl IntoIterator<Item = AgentId>) -> Result<Cast, Refused> {
+    agents.into_iter().map(|id| Ok(unit.load::<Agent>(&id)?)).collect()
+}
+
+async fn execute<T: Serialize + DeserializeOwned + Send>(
+    app: &App,
+    actor: Actor,
+    key: &str,
+    mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
+) -> Result<T, Refused> {
+    let moment = Moment::new(app.now(), actor);
+    let key = format!("seed/{key}");
+    let fingerprint = Sha256::digest(&key).into();
+    let order = Order { moment: moment.clone(), key: Some((key, fingerprint)) };
+    Ok(app.repository().execute(&order, |unit| decide(unit, &moment)).await?.value)
+}

@@ -68,7 +68,8 @@ impl Watch {
             | AnyEvent::Budget(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Standup(_)
-            | AnyEvent::Notification(_) => {}
+            | AnyEvent::Notification(_)
+            | AnyEvent::Policy(_) => {}
         }
     }
 

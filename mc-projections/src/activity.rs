@@ -175,7 +175,11 @@ impl Projection for Activity {
 /// from the task's side are not.
 fn is_news(event: &AnyEvent) -> bool {
     match event {
-        AnyEvent::Project(_) | AnyEvent::Approval(_) | AnyEvent::Alert(_) | AnyEvent::Standup(_) => true,
+        AnyEvent::Project(_)
+        | AnyEvent::Policy(_)
+        | AnyEvent::Approval(_)
+        | AnyEvent::Alert(_)
+        | AnyEvent::Standup(_) => true,
         AnyEvent::Reservation(_) | AnyEvent::Notification(_) => false,
         AnyEvent::Task(fact) => is_news_of_task(fact),
         AnyEvent::Run(fact) => is_news_of_run(fact),

@@ -175,6 +175,7 @@ impl Projection for Agents {
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
             | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
             | AnyEvent::Standup(_) => return,
         };

@@ -1,7 +1,9 @@
 //! What the views keep only the place of, read from the log: threads, timelines and the activity.
 
+use std::hash::Hash;
+
 use mc_domain::{
-    ids::TaskId,
+    ids::{RunId, TaskId},
     recorded::{AnyEvent, Recorded},
 };
 use mc_store::{
@@ -15,6 +17,7 @@ use crate::{
     messages::{self, MessageView},
     page::{Cut, InvalidCursor, Key, Order, Page, Place},
     runner::Projected,
+    runs::{self, ToolCallView},
     timeline::{self, TimelineEntry},
     views::Views,
 };
@@ -35,7 +38,7 @@ pub enum HistoryError {
     Store(#[from] StoreError),
 }
 
-/// Which part of a task's history is asked for.
+/// Which part of a history is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
     /// Which end comes first; oldest first when absent.
@@ -60,6 +63,21 @@ impl Projected {
         let cut = query.cut("thread", task)?;
         let page = self.read(|views| pick(&cut, views.threads.positions(task)));
         self.render(page, |event, views| messages::message(event, &views.agents)).await
+    }
+
+    /// The uses of tools of a run, oldest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
+    /// - [`HistoryError::Store`] when the log cannot be read.
+    pub async fn tool_calls(
+        &self,
+        run: RunId,
+        query: &HistoryQuery,
+    ) -> Result<Page<ToolCallView>, HistoryError> {
+        let cut = query.cut("tool calls", run)?;
+        let page = self.read(|views| pick(&cut, views.runs.tool_calls(run)));
+        self.render(page, |event, _| runs::tool_call(event)).await
     }
 
     /// Everything that happened to a task, oldest first unless asked otherwise.
@@ -124,8 +142,8 @@ impl Projected {
 }
 
 impl HistoryQuery {
-    fn cut(&self, what: &str, task: TaskId) -> Result<Cut, InvalidCursor> {
-        Cut::new((what, task), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
+    fn cut(&self, what: &str, of: impl Hash) -> Result<Cut, InvalidCursor> {
+        Cut::new((what, of), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
     }
 }
 

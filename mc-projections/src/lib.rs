@@ -9,7 +9,11 @@
 
 pub mod activity;
 pub mod agents;
+pub mod alerts;
+pub mod approvals;
+mod births;
 pub mod board;
+pub mod costs;
 pub mod dollars;
 pub mod history;
 pub mod instant;
@@ -21,6 +25,7 @@ pub mod page;
 pub mod projection;
 pub mod projects;
 pub mod runner;
+pub mod runs;
 pub mod script;
 pub mod summary;
 pub mod tasks;

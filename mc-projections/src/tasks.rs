@@ -14,7 +14,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Details, Event, LoopKind, Status, WorkPlan},
+    task::{Details, Event, LoopKind, Status, TaskType, WorkPlan},
     values::{Reason, Title},
 };
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,11 @@ impl Tasks {
         self.rows.get(&id).map(|row| &row.details.title)
     }
 
+    /// The type of a task.
+    pub fn kind(&self, id: TaskId) -> Option<TaskType> {
+        self.rows.get(&id).map(|row| row.details.kind)
+    }
+
     /// The project a task belongs to.
     pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
         self.rows.get(&id).map(|row| row.project)
@@ -197,6 +202,7 @@ impl Projection for Tasks {
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
             | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
             | AnyEvent::Standup(_) => return,
         };

@@ -72,6 +72,7 @@ fn concerned(event: &Recorded<AnyEvent>) -> Option<TaskId> {
         | AnyEvent::Alert(_)
         | AnyEvent::Budget(_)
         | AnyEvent::Run(_)
+        | AnyEvent::Policy(_)
         | AnyEvent::Notification(_)
         | AnyEvent::Standup(_) => None,
     }

@@ -235,10 +235,10 @@ impl Projection for Costs {
             | AnyEvent::Agent(_)
             | AnyEvent::Task(_)
             | AnyEvent::Approval(_)
-            | AnyEvent::Policy(_)
-            | AnyEvent::Standup(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Standup(_)
             | AnyEvent::Notification(_) => return,
         };
         let Ok(id) = id else { return };

@@ -1,8 +1,13 @@
 //! The command line.
 
+mod agent;
+mod archive;
 mod backup;
+mod cleanup;
+mod client;
 mod logging;
 mod restore;
+mod security_check;
 mod seed;
 mod store;
 #[cfg(test)]
@@ -18,7 +23,10 @@ use std::{
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::{backup::BackupOptions, restore::RestoreOptions, verify_db::VerifyOptions};
+use self::{
+    agent::AgentOptions, archive::ArchiveOptions, backup::BackupOptions, cleanup::CleanupOptions,
+    restore::RestoreOptions, security_check::SecurityOptions, verify_db::VerifyOptions,
+};
 use crate::{
     config::{self, LogOptions, SeedOptions, ServeOptions},
     problem::Chain,
@@ -66,6 +74,18 @@ enum Command {
     /// Make a store from a backup.
     #[command(after_long_help = restore::HELP)]
     Restore(RestoreOptions),
+    /// Run an agent that works by the REST interface.
+    #[command(after_long_help = agent::HELP)]
+    Agent(AgentOptions),
+    /// Remove old backups and unused space; never an event.
+    #[command(after_long_help = cleanup::HELP)]
+    Cleanup(CleanupOptions),
+    /// Take tasks that are closed for long off the board and out of the lists.
+    #[command(after_long_help = archive::HELP)]
+    Archive(ArchiveOptions),
+    /// Look for what an attacker would look for first.
+    #[command(after_long_help = security_check::HELP)]
+    SecurityCheck(SecurityOptions),
     /// Check that the store is as it has to be.
     #[command(name = "verify-db", after_long_help = verify_db::HELP)]
     VerifyDb(VerifyOptions),
@@ -147,6 +167,10 @@ impl Command {
         match self {
             Self::Serve(options) => Ok(serve(&options)?),
             Self::Seed(options) => seed::run(&options),
+            Self::Agent(options) => agent::run(&options),
+            Self::Cleanup(options) => cleanup::run(&options),
+            Self::Archive(options) => archive::run(&options),
+            Self::SecurityCheck(options) => security_check::run(&options),
             Self::Backup(options) => backup::run(&options),
             Self::Restore(options) => restore::run(&options),
             Self::VerifyDb(options) => verify_db::run(&options),
@@ -157,6 +181,10 @@ impl Command {
         match self {
             Self::Serve(options) => &options.log,
             Self::Seed(options) => &options.log,
+            Self::Agent(options) => options.log(),
+            Self::Cleanup(options) => &options.log,
+            Self::Archive(options) => &options.log,
+            Self::SecurityCheck(options) => &options.log,
             Self::Backup(options) => &options.log,
             Self::Restore(options) => &options.log,
             Self::VerifyDb(options) => &options.log,

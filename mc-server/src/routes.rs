@@ -6,6 +6,7 @@ mod board;
 pub(crate) mod emergency;
 mod events;
 mod handed_in;
+mod maintenance;
 mod messages;
 mod projects;
 mod tasks;
@@ -73,9 +74,12 @@ fn recovered() -> Vec<Route<App>> {
         patch("/api/tasks/{task}", tasks::edit),
         post("/api/tasks/{task}/claim", tasks::claim),
         post("/api/tasks/{task}/transition", tasks::transition),
+        post("/api/tasks/{task}/archive", maintenance::archive),
+        post("/api/tasks/{task}/restore", maintenance::restore),
         get("/api/tasks/{task}/timeline", messages::timeline),
         get("/api/tasks/{task}/messages", messages::list),
         post("/api/tasks/{task}/messages", messages::post),
+        post("/api/maintenance/archive", maintenance::archive_old),
         post("/api/emergency/pause-squad", emergency::pause),
         post("/api/emergency/resume-squad", emergency::resume),
         post("/api/emergency/stop", emergency::stop),

@@ -1,0 +1,156 @@
+//! One round of an agent: what it is told, and what it does next.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{Client, Failure, RunOptions};
+
+/// The model that the made-up work is said to have been done with.
+const MODEL: &str = "mission-control-runner";
+/// What a run is said to cost, in dollars.
+const COST: f64 = 0.01;
+
+/// An agent and the server it works with.
+pub(super) struct Runner<'a> {
+    options: &'a RunOptions,
+    client: Client,
+    session: String,
+}
+
+impl<'a> Runner<'a> {
+    pub(super) fn new(options: &'a RunOptions, client: Client) -> Self {
+        Self { options, client, session: format!("runner-{}", Uuid::now_v7()) }
+    }
+
+    /// Registers, tells that it lives, and does the next thing: what that was, in a line.
+    pub(super) fn round(&self) -> Result<String, Failure> {
+        let agent = self.register()?;
+        let heard = self.heartbeat(&agent)?;
+        let name = &self.options.name;
+        let directives = words(&heard["directives"]);
+        if let Some(stop) =
+            directives.iter().find(|told| ["pause", "drain", "quarantine"].contains(&told.as_str()))
+        {
+            return Ok(format!("{name}: told to {stop}, so nothing is done"));
+        }
+        if directives.iter().any(|told| told == "restart") {
+            // What it held was taken from it; the second heartbeat tells what there is now.
+            let heard = self.heartbeat(&agent)?;
+            return Ok(format!("{name}: restarted; {}", self.work_or_claim(&agent, &heard)?));
+        }
+        Ok(format!("{name}: {}", self.work_or_claim(&agent, &heard)?))
+    }
+
+    /// Goes offline in order.
+    pub(super) fn say_goodbye(&self) -> Result<(), Failure> {
+        let agent = self.register()?;
+        let goodbye = json!({ "sessionKey": self.session, "status": "offline" });
+        self.client.post(&format!("/api/agents/{agent}/heartbeat"), &goodbye).map(drop)
+    }
+
+    fn register(&self) -> Result<String, Failure> {
+        let RunOptions { name, role, types, emoji, project, interval, .. } = self.options;
+        let mut new = json!({
+            "name": name,
+            "role": role,
+            "allowedTaskTypes": types,
+            "heartbeatIntervalSecs": interval.duration().as_secs().min(86_400),
+        });
+        if let Some(emoji) = emoji {
+            new["emoji"] = json!(emoji);
+        }
+        if let Some(project) = project {
+            new["project"] = json!(project);
+        }
+        let agent = self.client.post("/api/agents", &new)?;
+        agent["id"].as_str().map(str::to_owned).ok_or_else(|| Failure::new("the server named no agent", None))
+    }
+
+    fn heartbeat(&self, agent: &str) -> Result<Value, Failure> {
+        let beat = json!({ "sessionKey": self.session });
+        self.client.post(&format!("/api/agents/{agent}/heartbeat"), &beat)
+    }
+
+    fn work_or_claim(&self, agent: &str, heard: &Value) -> Result<String, Failure> {
+        let assigned = heard["assignedTasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let at = |status: &str| assigned.iter().find(|task| task["status"] == status);
+        match at("in_progress").or_else(|| at("assigned")) {
+            Some(task) => self.work_on(agent, task),
+            None => self.claim(agent, heard),
+        }
+    }
+
+    fn work_on(&self, agent: &str, task: &Value) -> Result<String, Failure> {
+        let (id, title) = named(task);
+        if task["status"] == "assigned" {
+            let plan = ["Read what is asked for", "Do it", "Check the result against the task"];
+            let start = json!({ "toStatus": "in_progress", "agentId": agent, "workPlan": plan });
+            if let Err(why) = self.attempt(&format!("/api/tasks/{id}/transition"), &as_agent(start, agent))? {
+                return Ok(format!("could not start “{title}”: {why}"));
+            }
+        }
+        let run = json!({ "agentId": agent, "taskId": id, "model": MODEL, "sessionKey": self.session, "estimatedCost": COST });
+        let run = match self.attempt("/api/runs", &run)? {
+            Ok(run) => run,
+            Err(why) => return Ok(format!("began “{title}”, but no run was allowed: {why}")),
+        };
+        self.finish(agent, &id, &title, run["id"].as_str().unwrap_or_default())
+    }
+
+    fn finish(&self, agent: &str, task: &str, title: &str, run: &str) -> Result<String, Failure> {
+        let said = json!({ "type": "progress", "agentId": agent, "content": "The work is done and is being checked." });
+        let spent = json!({ "status": "completed", "inputTokens": 1200, "outputTokens": 300, "cost": COST });
+        let submit = json!({
+            "toStatus": "review",
+            "agentId": agent,
+            "deliverable": { "name": "Result", "content": format!("What was made for: {title}") },
+            "reviewChecklist": ["It does what the task asks", "It was checked against the task"],
+        });
+        for (path, body) in [
+            (format!("/api/tasks/{task}/messages"), said),
+            (format!("/api/runs/{run}/complete"), spent),
+            (format!("/api/tasks/{task}/transition"), submit),
+        ] {
+            if let Err(why) = self.attempt(&path, &as_agent(body, agent))? {
+                return Ok(format!("worked on “{title}”, but could not hand it in: {why}"));
+            }
+        }
+        Ok(format!("worked on “{title}” and handed it in for review"))
+    }
+
+    fn claim(&self, agent: &str, heard: &Value) -> Result<String, Failure> {
+        let claimable = heard["claimableTasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+        for task in claimable {
+            let (id, title) = named(task);
+            // Another agent may be faster, and then the next one is as good.
+            if self.attempt(&format!("/api/tasks/{id}/claim"), &json!({ "agentId": agent }))?.is_ok() {
+                return Ok(format!("claimed “{title}”"));
+            }
+        }
+        Ok("nothing to do".to_owned())
+    }
+
+    /// What the server answers, or why it refuses; an error only when there is no answer.
+    fn attempt(&self, path: &str, body: &Value) -> Result<Result<Value, String>, Failure> {
+        let answer = self.client.try_post(path, body)?;
+        Ok(if answer.is_success() { Ok(answer.body) } else { Err(answer.refusal()) })
+    }
+}
+
+/// The body of a call that an agent makes itself.
+fn as_agent(mut body: Value, agent: &str) -> Value {
+    body["actor"] = json!({ "type": "agent", "id": agent });
+    body
+}
+
+fn named(task: &Value) -> (String, String) {
+    let text = |name: &str| task[name].as_str().unwrap_or_default().to_owned();
+    (text("id"), text("title"))
+}
+
+/// The texts of a list, or the values of a field that each of its objects has.
+fn words(list: &Value) -> Vec<String> {
+    let items = list.as_array().map(Vec::as_slice).unwrap_or_default();
+    let word = |item: &Value| item.as_str().or_else(|| item["type"].as_str()).map(str::to_owned);
+    items.iter().filter_map(word).collect()
+}

@@ -1,0 +1,104 @@
+//! `mission-control archive`: what is closed for long leaves the board and the lists.
+
+use std::{fmt, sync::Arc};
+
+use clap::Args;
+use mc_domain::{actor::Actor, ids::TaskId};
+use mc_store::{Store, error::StoreError};
+use serde::Serialize;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Failure,
+    client::Client,
+    store::{Output, count, failed},
+};
+use crate::{
+    archive::archive_closed,
+    config::{LogOptions, OperatorOptions, StoreOptions},
+    health::Health,
+    span::Span,
+    state::{App, Refused, system_clock},
+};
+
+pub(super) const HELP: &str = "\
+Examples:
+  mission-control archive --older-than=90d                  Archive what was done or canceled 90 days ago or longer
+  mission-control archive --older-than=30d --server http://127.0.0.1:8080
+
+An archived task is not on the board and not in the lists, and everything else stays as it was: it is found by its id and by
+GET /api/tasks?archived=true, is in every export and backup, and comes back with POST /api/tasks/{task}/restore. Nothing is
+deleted. While a server has the store, the command asks that server to do it.
+
+Exit status: 0 success, 1 the store or the server cannot be reached, 2 wrong usage.";
+
+/// What to archive.
+#[derive(Debug, Clone, Args)]
+pub(super) struct ArchiveOptions {
+    /// How long a task must have been done or canceled: a number with d, h, m or s.
+    #[arg(long, value_name = "SPAN", default_value = "90d")]
+    older_than: Span,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    #[command(flatten)]
+    operator: OperatorOptions,
+
+    /// The server to ask when it has the store.
+    #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    server: String,
+
+    #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
+    pub(super) log: LogOptions,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    archived: usize,
+    older_than: String,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { archived, older_than } = self;
+        write!(
+            f,
+            "{} archived that had been closed for {older_than} or longer",
+            count(*archived as u64, "task")
+        )
+    }
+}
+
+/// Archives, and tells how much.
+pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(error, None))?;
+    let archived = match runtime.block_on(at_rest(options)) {
+        Ok(tasks) => tasks.len(),
+        Err(Refused::Store(StoreError::Locked { .. })) => by_server(options)?,
+        Err(Refused::Store(error)) => return Err(failed(&options.store, error)),
+        Err(refused) => return Err(Failure::new(refused, None)),
+    };
+    options.output.print(&Outcome { archived, older_than: options.older_than.to_string() })
+}
+
+async fn at_rest(options: &ArchiveOptions) -> Result<Vec<TaskId>, Refused> {
+    let log = Store::open(&options.store.store)?;
+    let operator = options.operator.operator.clone();
+    let (health, shutdown) = (Health::starting(), CancellationToken::new());
+    let app = App::recover(Arc::clone(&log), operator.clone(), system_clock(), health, shutdown).await?;
+    let archived = archive_closed(&app, options.older_than, Actor::Human(operator)).await;
+    log.close().await;
+    archived
+}
+
+fn by_server(options: &ArchiveOptions) -> Result<usize, Failure> {
+    let wish = json!({ "olderThan": options.older_than.to_string() });
+    let answer = Client::new(&options.server)?.post("/api/maintenance/archive", &wish)?;
+    Ok(answer["archived"].as_u64().and_then(|archived| usize::try_from(archived).ok()).unwrap_or_default())
+}

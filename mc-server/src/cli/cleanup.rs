@@ -1,0 +1,179 @@
+//! `mission-control cleanup`: gives space back, and never an event away.
+
+use std::{
+    ffi::OsStr,
+    fmt, fs, io,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use clap::Args;
+use mc_store::{error::StoreError, sqlite::compact};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    store::{self, Output, count, failed},
+};
+use crate::{
+    config::{LogOptions, StoreOptions},
+    span::Span,
+};
+
+pub(super) const HELP: &str = "\
+Examples:
+  mission-control cleanup --older-than=30d                 Remove old backups, and rebuild the database without its gaps
+  mission-control cleanup --older-than=7d --keep 10        Keep ten backups, however old they are
+  mission-control cleanup --older-than=30d --dry-run       Only tell
+
+What it removes: backups (YYYY-MM-DD-HH-MM.json) older than that, but never the newest ones (--keep) and never the one that
+latest.json leads to; and the unused space of the database with its write-ahead log. The database is left alone while a
+server has it: stop the server for that part.
+
+What it never removes: events. The log is the audit trail, and its length is by design. What is in the way on the board is
+archived instead: see mission-control archive. The lock file beside the database stays too; it is empty and held by nobody
+when no server runs.
+
+Exit status: 0 success, also where the database was in use; 1 something could not be removed; 2 wrong usage.";
+
+/// What to clean up.
+#[derive(Debug, Clone, Args)]
+pub(super) struct CleanupOptions {
+    /// How old a backup must be to go: a number with d, h, m or s.
+    #[arg(long, value_name = "SPAN", default_value = "30d")]
+    older_than: Span,
+
+    /// How many of the newest backups stay, however old they are.
+    #[arg(long, value_name = "NUMBER", default_value = "3")]
+    keep: usize,
+
+    /// Tell what would be done, and do nothing.
+    #[arg(long)]
+    dry_run: bool,
+
+    /// The directory of the backups.
+    #[arg(long, env = "MC_BACKUP_DIR", value_name = "DIRECTORY", default_value = "./backups")]
+    dir: PathBuf,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
+    pub(super) log: LogOptions,
+}
+
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    dry_run: bool,
+    backups_removed: Vec<PathBuf>,
+    backup_bytes_freed: u64,
+    database_bytes_freed: u64,
+    /// Why the database was left alone, if it was.
+    database_skipped: Option<String>,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let verb = if self.dry_run { "would be removed" } else { "removed" };
+        for backup in &self.backups_removed {
+            writeln!(f, "{}: {verb}", backup.display())?;
+        }
+        let backups = count(self.backups_removed.len() as u64, "backup");
+        writeln!(f, "{backups} {verb}: {} freed", count(self.backup_bytes_freed, "byte"))?;
+        match &self.database_skipped {
+            Some(why) => write!(f, "The database was left alone: {why}"),
+            None => write!(f, "The database was rebuilt: {} freed", count(self.database_bytes_freed, "byte")),
+        }
+    }
+}
+
+/// Cleans up, and tells what was freed.
+pub(super) fn run(options: &CleanupOptions) -> Result<(), Failure> {
+    let mut outcome = Outcome { dry_run: options.dry_run, ..Outcome::default() };
+    remove_backups(options, &mut outcome).map_err(|error| {
+        let advice = Some("Check who may write there, or name another directory with --dir".to_owned());
+        Failure::new(format!("cannot clean up {}: {error}", options.dir.display()), advice)
+    })?;
+    rebuild(options, &mut outcome)?;
+    options.output.print(&outcome)
+}
+
+fn remove_backups(options: &CleanupOptions, outcome: &mut Outcome) -> io::Result<()> {
+    let latest = fs::canonicalize(options.dir.join("latest.json")).ok();
+    let now = SystemTime::now();
+    for backup in backups(&options.dir)?.into_iter().rev().skip(options.keep) {
+        let file = fs::metadata(&backup)?;
+        let age = now.duration_since(file.modified()?).unwrap_or_default();
+        if age < options.older_than.duration() || fs::canonicalize(&backup).ok() == latest {
+            continue;
+        }
+        if !options.dry_run {
+            fs::remove_file(&backup)?;
+        }
+        outcome.backup_bytes_freed += file.len();
+        outcome.backups_removed.push(backup);
+    }
+    Ok(())
+}
+
+/// The backups of a directory, oldest first: their names tell when they were made.
+fn backups(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut backups: Vec<_> =
+        paths.into_iter().filter(|path| path.file_name().is_some_and(is_backup)).collect();
+    backups.sort();
+    Ok(backups)
+}
+
+/// `2026-02-01-09-00.json`, also with more behind it where two were made in one minute. Nothing else is ever removed.
+fn is_backup(name: &OsStr) -> bool {
+    let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { return false };
+    let digits = |c: char| c.is_ascii_digit();
+    let shape: String = stem.chars().take(16).map(|c| if digits(c) { '0' } else { c }).collect();
+    shape == "0000-00-00-00-00"
+}
+
+fn rebuild(options: &CleanupOptions, outcome: &mut Outcome) -> Result<(), Failure> {
+    let path = store::file(&options.store)?;
+    if options.dry_run || !path.exists() {
+        let why = if options.dry_run { "nothing is done for now" } else { "there is none" };
+        outcome.database_skipped = Some(why.to_owned());
+        return Ok(());
+    }
+    match compact(path) {
+        Ok(compacted) => {
+            outcome.database_bytes_freed = compacted.bytes_before.saturating_sub(compacted.bytes_after);
+            Ok(())
+        }
+        Err(StoreError::Locked { .. }) => {
+            outcome.database_skipped = Some("a server has it. Stop the server to have it rebuilt".to_owned());
+            Ok(())
+        }
+        Err(error) => Err(failed(&options.store, error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_backups_count_as_backups() {
+        for name in ["2026-02-01-09-00.json", "2026-02-01-09-00-2.json"] {
+            assert!(is_backup(OsStr::new(name)), "{name}");
+        }
+        for name in
+            ["latest.json", "notes.json", "2026-02-01.json", "2026-02-01-09-00.db", "mission-control.db"]
+        {
+            assert!(!is_backup(OsStr::new(name)), "{name}");
+        }
+    }
+}

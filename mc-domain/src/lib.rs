@@ -30,6 +30,7 @@ pub mod approval;
 pub mod budget;
 pub mod ids;
 pub mod money;
+pub mod notification;
 pub mod operation;
 pub mod process;
 pub mod project;

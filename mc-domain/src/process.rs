@@ -1,7 +1,9 @@
 //! Reactions that come later: which facts call for which command. A worker issues the commands; the aggregates decide.
 
 mod approvals;
+mod notifications;
 mod retirement;
 
 pub use approvals::{ApprovalDue, approvals_due};
+pub use notifications::{Directory, notifications};
 pub use retirement::{Retirement, RetirementCause, retirements};

@@ -14,6 +14,7 @@ use crate::{
     approval::{self, Approval},
     budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
+    notification::{self, Notification},
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
@@ -172,4 +173,6 @@ any_event! {
     Budget(budget),
     /// Of a run.
     Run(run),
+    /// Of a notification.
+    Notification(notification),
 }

@@ -120,6 +120,7 @@ fn fields(aggregate: &str, variant: &'static str) -> &'static [&'static str] {
 enum Ask {
     Variants,
     FieldsOf(&'static str),
+    Fields,
 }
 
 #[derive(Debug)]
@@ -161,12 +162,25 @@ impl<'de> Deserializer<'de> for Ask {
         match self {
             Self::Variants => Err(Answer::Names(variants)),
             Self::FieldsOf(variant) => visitor.visit_enum(Variant(variant)),
+            Self::Fields => Err(Answer::Other("an enum".to_owned())),
+        }
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Answer> {
+        match self {
+            Self::Fields => Err(Answer::Names(fields)),
+            Self::Variants | Self::FieldsOf(_) => Err(Answer::Other("not an enum".to_owned())),
         }
     }
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
-        unit_struct newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+        unit_struct newtype_struct seq tuple tuple_struct map identifier ignored_any
     }
 }
 
@@ -188,8 +202,9 @@ impl<'de> VariantAccess<'de> for Variant {
         Err(Answer::Other("a unit".to_owned()))
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _: T) -> Result<T::Value, Answer> {
-        Err(Answer::Other("a newtype".to_owned()))
+    /// The fields of a variant that is a struct of its own are that struct's.
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Answer> {
+        seed.deserialize(Ask::Fields)
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Answer> {

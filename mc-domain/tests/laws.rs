@@ -424,7 +424,11 @@ impl World {
                     AnyEvent::Agent(event) => grown(&mut self.agents, &key, event),
                     AnyEvent::Task(event) => grown(&mut self.tasks, &key, event),
                     // Read from the log when an operation asks for them.
-                    AnyEvent::Approval(_) | AnyEvent::Run(_) | AnyEvent::Budget(_) | AnyEvent::Alert(_) => {}
+                    AnyEvent::Approval(_)
+                    | AnyEvent::Run(_)
+                    | AnyEvent::Budget(_)
+                    | AnyEvent::Alert(_)
+                    | AnyEvent::Notification(_) => {}
                     AnyEvent::Reservation(event) => {
                         let name = self.names.remove(&key).or_else(|| self.key_named(&key));
                         self.names.extend(name.map(|name| (key.clone(), name.after([event]))));

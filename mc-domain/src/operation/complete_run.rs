@@ -4,8 +4,8 @@ use super::{
     Cast, Cause, Decision, Entity, Rejection, Sha256, by_system,
     end_run::{End, Open, end_run},
     hold::decide_with_holder,
-    overspend::{Overspending, contain_overspending},
-    quarantine_agent::{block_work, stop_at_once},
+    overspend::{Overspending, contain_overspending, subject},
+    quarantine_agent::{Stop, block_work, stop_at_once},
     raise_alert::{Warning, raise},
 };
 use crate::{
@@ -78,8 +78,8 @@ pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<D
         && Some(task.id) == terms.task
         && !goes_on
     {
-        let (what, ending) = ("did not end a run in time", Ending::Blocked);
-        block_work(&mut decision, &task, &agent, what, None, ending, cast, &by_system(moment))?;
+        let stop = Stop { what: "did not end a run in time", note: None, ending: Ending::Blocked };
+        block_work(&mut decision, &task, &agent, stop, cast, &by_system(moment))?;
     }
     Ok(decision)
 }
@@ -144,14 +144,6 @@ fn threshold(event: &AnyEvent) -> Option<(Level, u32)> {
     match Budget::event(event)? {
         budget::Event::ThresholdCrossed { level, percent, .. } => Some((*level, *percent)),
         _ => None,
-    }
-}
-
-pub(super) fn subject(key: Key) -> Subject {
-    match key {
-        Key::AgentDay(agent, _) => Subject::Agent(agent),
-        Key::Task(task) => Subject::Task(task),
-        Key::ProjectDay(project, _) => Subject::Project(project),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Cast, Decision, Entity, Rejection,
     end_run::abort_agent_runs,
-    quarantine_agent::{block_work, seated, stop_at_once},
+    quarantine_agent::{Stop, block_work, seated, stop_at_once},
     restart_agent::give_back,
     work_of,
 };
@@ -97,5 +97,5 @@ fn take_work(
         Status::Quarantined => ("was quarantined", Ending::Quarantined),
         Status::Offline => ("went offline", Ending::WentOffline),
     };
-    block_work(decision, task, &corrected, what, None, ending, cast, moment)
+    block_work(decision, task, &corrected, Stop { what, note: None, ending }, cast, moment)
 }

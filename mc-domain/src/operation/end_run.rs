@@ -6,6 +6,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     budget::{self, Budget},
     ids::{AgentId, ProjectId, RunId},
+    money::Usd,
     run::{self, Bill, OpenRun, Outcome, Run},
     task::{self, Present, Stage, Task},
     values::Reason,
@@ -57,8 +58,8 @@ pub(super) fn end_run(
 /// What a run has cost as far as anybody knows, and what it was charged.
 #[derive(Debug, Clone, Copy)]
 struct Charged {
-    cost: Option<crate::money::Usd>,
-    charged: crate::money::Usd,
+    cost: Option<Usd>,
+    charged: Usd,
 }
 
 fn settle(
@@ -71,7 +72,7 @@ fn settle(
 ) -> Result<(), Rejection> {
     for key in open.budgets(project) {
         let budget = cast.find::<Budget>(&key)?.after_decision(decision);
-        let nothing = cost.is_none() && charged == crate::money::Usd::ZERO;
+        let nothing = cost.is_none() && charged == Usd::ZERO;
         let command = match nothing {
             true => budget::Command::Release { run },
             false => budget::Command::Settle { run, cost },

@@ -12,6 +12,7 @@ mod correct_agent;
 mod create_project;
 mod create_task;
 mod end_run;
+mod fail_notification;
 mod heartbeat;
 mod hold;
 mod liveness;
@@ -45,6 +46,7 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
+pub use fail_notification::fail_notification;
 pub use heartbeat::{directives, heartbeat};
 pub use liveness::mark_stale;
 pub use move_task::{MoveTask, move_task};
@@ -69,7 +71,7 @@ use crate::{
     alert, approval, budget,
     ids::{AgentId, ApprovalId, ProjectId},
     money::Usd,
-    project,
+    notification, project,
     recorded::{AnyEvent, StreamId, Streamed},
     reservation, run,
     task::{self, Task},
@@ -265,6 +267,9 @@ pub enum Rejection {
     /// An alert refuses.
     #[error(transparent)]
     Alert(#[from] alert::Rejection),
+    /// A notification refuses.
+    #[error(transparent)]
+    Notification(#[from] notification::Rejection),
     /// The project's squad is stopped.
     #[error("the squad is stopped")]
     SquadStopped,

@@ -13,7 +13,7 @@ use super::{
     request_approval::request_approval,
 };
 use crate::{
-    actor::Actor,
+    actor::{Actor, ActorKind},
     agent,
     aggregate::{Aggregate, Moment},
     alert::{Kind, Subject},
@@ -107,7 +107,7 @@ pub(super) fn contain_overspending(
     let project = now.agent(over.agent)?.registered()?.project;
     let project = now.find::<Project>(&project)?;
     let task = stoppable(over.task, &now)?;
-    let request = over.request(task.as_ref(), project.id, &now)?;
+    let request = over.request(task.as_ref(), project.id, &now, &system)?;
     let key = now.find::<Reservation>(&request.subject.key(&over.content()))?;
     // A run that is refused or over causes one approval at most, so its identity is free to be the approval's.
     let approval = now.find::<Approval>(&ApprovalId::new(over.run.uuid()))?;
@@ -125,7 +125,7 @@ fn stoppable(task: Option<TaskId>, cast: &Cast) -> Result<Option<Entity<Task>>, 
     let Some(task) = task else { return Ok(None) };
     let task = cast.find::<Task>(&task)?;
     let status = task.present()?.status();
-    let allowed = allowed_transitions(status, crate::actor::ActorKind::System);
+    let allowed = allowed_transitions(status, ActorKind::System);
     let stoppable = status == Status::NeedsApproval || allowed.contains(&Status::NeedsApproval);
     Ok(stoppable.then_some(task))
 }
@@ -146,6 +146,7 @@ impl Overspending {
         task: Option<&Entity<Task>>,
         project: ProjectId,
         cast: &Cast,
+        system: &Moment,
     ) -> Result<Request, Rejection> {
         let agent = cast.agent(self.agent)?.registered()?;
         let assigned = match task {
@@ -155,7 +156,7 @@ impl Overspending {
         // An agent that may not ask by itself any more does not stand in the way of asking.
         let requestor = match assigned && agent.may_speak().is_ok() {
             true => Actor::Agent(self.agent),
-            false => by_system(&Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Agent(self.agent))).actor,
+            false => system.actor.clone(),
         };
         let summary = match self.wanted {
             Some(wanted) => format!("{}: spend {wanted} dollars beyond {}", agent.profile.name, self.cause),
@@ -180,11 +181,7 @@ impl Overspending {
     }
 
     fn warning(&self, project: ProjectId, agent: &agent::Registered) -> Warning {
-        let subject = match self.cause.key() {
-            Key::AgentDay(agent, _) => Subject::Agent(agent),
-            Key::Task(task) => Subject::Task(task),
-            Key::ProjectDay(project, _) => Subject::Project(project),
-        };
+        let subject = subject(self.cause.key());
         let title = format!("Budget exceeded by {}", agent.profile.name);
         let description = match self.wanted {
             Some(wanted) => format!("A run of {wanted} dollars is more than is left of {}.", self.cause),
@@ -195,6 +192,15 @@ impl Overspending {
             self.task,
             Some(self.run),
         )
+    }
+}
+
+/// What an alert about a budget is about.
+pub(super) fn subject(key: Key) -> Subject {
+    match key {
+        Key::AgentDay(agent, _) => Subject::Agent(agent),
+        Key::Task(task) => Subject::Task(task),
+        Key::ProjectDay(project, _) => Subject::Project(project),
     }
 }
 

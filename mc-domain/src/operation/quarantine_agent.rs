@@ -52,8 +52,8 @@ pub(super) fn stop_at_once(
     abort_agent_runs(decision, agent.id, "its agent was quarantined", &cast, moment)?;
     let quarantined = agent.after_decision(decision);
     if let Some(task) = work_of(&quarantined, task)? {
-        let (what, ending) = ("was quarantined", Ending::Quarantined);
-        block_work(decision, task, &quarantined, what, note.clone(), ending, &cast, moment)?;
+        let stop = Stop { what: "was quarantined", note: note.clone(), ending: Ending::Quarantined };
+        block_work(decision, task, &quarantined, stop, &cast, moment)?;
     }
     let warning = Warning::of_agent(Kind::AgentQuarantined, agent.id, agent.registered()?, "was quarantined");
     let warning = match note {
@@ -72,18 +72,22 @@ pub(super) fn seated(agent: &Entity<Agent>, task: Option<&Entity<Task>>, cast: &
     }
 }
 
-/// Blocks `task`, which `agent` worked on and no longer can: `what` says what became of the agent, `note` why.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "each of its callers has all of them at hand, and nothing else"
-)]
+/// Why an agent can no longer work on its task.
+pub(super) struct Stop<'a> {
+    /// What became of the agent.
+    pub(super) what: &'a str,
+    /// Why, when someone said so.
+    pub(super) note: Option<Reason>,
+    /// What that is to the agent's hold.
+    pub(super) ending: Ending,
+}
+
+/// Blocks `task`, which `agent` worked on and no longer can.
 pub(super) fn block_work(
     decision: &mut Decision,
     task: &Entity<Task>,
     agent: &Entity<Agent>,
-    what: &str,
-    note: Option<Reason>,
-    ending: Ending,
+    Stop { what, note, ending }: Stop<'_>,
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {

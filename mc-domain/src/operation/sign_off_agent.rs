@@ -4,7 +4,7 @@
 use super::{
     Cast, Decision, Entity, Rejection, acts_for_itself,
     end_run::abort_agent_runs,
-    quarantine_agent::{block_work, seated},
+    quarantine_agent::{Stop, block_work, seated},
     work_of,
 };
 use crate::{
@@ -35,8 +35,8 @@ pub fn sign_off_agent(
     abort_agent_runs(&mut decision, agent.id, "its agent went offline", &cast, moment)?;
     let gone = agent.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
-        let ending = Ending::WentOffline;
-        block_work(&mut decision, task, &gone, "went offline", note, ending, &cast, moment)?;
+        let stop = Stop { what: "went offline", note, ending: Ending::WentOffline };
+        block_work(&mut decision, task, &gone, stop, &cast, moment)?;
     }
     Ok(decision)
 }

@@ -13,7 +13,7 @@
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
 //!    withdrawal, to blocked by the first no or expiry.
-//! 7. Traffic or runs that cross a limit of [`LoopLimits`] is blocked in the commit that crosses it. What is blocked is not
+//! 7. Traffic or runs that cross a limit of [`LoopLimits`] block it in the commit that crosses it. What is blocked is not
 //!    watched, and unblocking starts the counts anew.
 
 mod command;

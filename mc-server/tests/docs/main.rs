@@ -1,5 +1,7 @@
 //! What the documents tell people to type is typed here: against a real server, with a real `curl` and a real shell.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 mod server;
 mod transcript;
 

@@ -34,9 +34,8 @@ impl Transcript {
 
     fn of(section: &str) -> Self {
         let mut exchanges: Vec<Exchange> = Vec::new();
-        let mut blocks = section.split("\n```");
-        // Text and block take turns; a closing fence leaves an empty first line.
-        while let Some(part) = blocks.next() {
+        // Text and block take turns; what follows a closing fence begins with an empty line.
+        for part in section.split("\n```") {
             match part.split_once('\n') {
                 Some(("sh", typed)) => {
                     exchanges.push(Exchange { typed: typed.to_owned(), answered: String::new() });

@@ -536,7 +536,11 @@ impl Desk {
                     }
                     AnyEvent::Approval(event) => grow(&mut self.approvals, &id, &event),
                     AnyEvent::Reservation(event) => grow(&mut self.keys, &id, &event),
-                    AnyEvent::Project(_) | AnyEvent::Run(_) | AnyEvent::Budget(_) | AnyEvent::Alert(_) => {}
+                    AnyEvent::Project(_)
+                    | AnyEvent::Run(_)
+                    | AnyEvent::Budget(_)
+                    | AnyEvent::Alert(_)
+                    | AnyEvent::Notification(_) => {}
                 }
             }
         }

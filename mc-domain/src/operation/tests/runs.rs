@@ -757,6 +757,38 @@ mod living {
 }
 
 #[test]
+fn a_notification_that_is_given_up_is_told_of() {
+    use crate::{
+        ids::NotificationId,
+        notification::{Event, Notification, Recipient},
+    };
+    let mut world = World::new();
+    let id = NotificationId::new(uuid::Uuid::from_u128(0x900));
+    let queued = Event::Queued {
+        cause: uuid::Uuid::from_u128(1).into(),
+        project: Some(OPENCLAW),
+        recipient: Recipient::Agent(SCOUT),
+        kind: crate::notification::Kind::Mention,
+        subject: crate::values::Title::new("Nova mentioned you").unwrap(),
+        text: None,
+        task: None,
+        expires_at: now() + TimeDelta::hours(24),
+        at: now(),
+    };
+    world.put(&entity::<Notification>(id, []), vec![queued]);
+    for minutes in [0, 1, 2, 4, 8, 16] {
+        assert_eq!(world.alert(Kind::NotificationFailed, alert::Subject::Notification(id)), None);
+        let notification = world.get::<Notification>(&id);
+        let moment = later(&system(), TimeDelta::minutes(minutes));
+        let project = Some(OPENCLAW);
+        world
+            .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &moment))
+            .unwrap();
+    }
+    assert_eq!(world.alert(Kind::NotificationFailed, alert::Subject::Notification(id)), Some(1));
+}
+
+#[test]
 fn the_cost_of_a_sub_agent_counts_to_its_parents_task_too() {
     let mut world = World::new();
     let task = world.get::<Task>(&TASK);

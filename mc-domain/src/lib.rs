@@ -32,6 +32,7 @@ pub mod ids;
 pub mod money;
 pub mod notification;
 pub mod operation;
+pub mod policy;
 pub mod process;
 pub mod project;
 pub mod recorded;
@@ -39,5 +40,6 @@ pub mod reservation;
 pub mod run;
 #[cfg(test)]
 pub(crate) mod spec;
+pub mod standup;
 pub mod task;
 pub mod values;

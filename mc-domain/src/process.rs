@@ -2,8 +2,14 @@
 
 mod approvals;
 mod notifications;
+mod outbox;
 mod retirement;
+#[cfg(test)]
+mod tests;
+mod watch;
 
 pub use approvals::{ApprovalDue, approvals_due};
 pub use notifications::{Directory, notifications};
+pub use outbox::{Following, Outbox, Waiting};
 pub use retirement::{Retirement, RetirementCause, retirements};
+pub use watch::{Watch, Whereabouts};

@@ -15,9 +15,11 @@ use crate::{
     budget::{self, Budget},
     ids::{CommandId, EventId, ProjectId},
     notification::{self, Notification},
+    policy::{self, Policy},
     project::{self, Project},
     reservation::{self, Reservation},
     run::{self, Run},
+    standup::{self, Standup},
     task::{self, Task},
 };
 
@@ -137,6 +139,43 @@ macro_rules! any_event {
             }
         }
 
+        /// The state of any aggregate.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum AnyState {
+            $($(#[$doc])* $aggregate($aggregate),)+
+        }
+
+        impl AnyState {
+            /// An aggregate of that type before its first event; nothing for a type this domain does not know.
+            pub fn new(aggregate_type: &str) -> Option<Self> {
+                match aggregate_type {
+                    $($aggregate::TYPE => Some(Self::$aggregate($aggregate::default())),)+
+                    _ => None,
+                }
+            }
+
+            /// The state after one more recorded event; one of another aggregate changes nothing.
+            #[must_use]
+            pub fn evolve(self, event: &AnyEvent) -> Self {
+                match (self, event) {
+                    $((Self::$aggregate(state), AnyEvent::$aggregate(event)) => {
+                        Self::$aggregate(state.evolve(event))
+                    })+
+                    (state, _) => state,
+                }
+            }
+
+            /// The state, through `serializer`.
+            ///
+            /// # Errors
+            /// What the serializer says.
+            pub fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$aggregate(state) => serde::Serialize::serialize(state, serializer),)+
+                }
+            }
+        }
+
         $(
             impl Streamed for $aggregate {
                 fn event(any: &AnyEvent) -> Option<&Self::Event> {
@@ -165,6 +204,8 @@ any_event! {
     Task(task),
     /// Of an approval.
     Approval(approval),
+    /// Of a policy.
+    Policy(policy),
     /// Of a reserved name.
     Reservation(reservation),
     /// Of an alert.
@@ -173,6 +214,8 @@ any_event! {
     Budget(budget),
     /// Of a run.
     Run(run),
+    /// Of a standup.
+    Standup(standup),
     /// Of a notification.
     Notification(notification),
 }

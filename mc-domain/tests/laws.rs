@@ -425,9 +425,11 @@ impl World {
                     AnyEvent::Task(event) => grown(&mut self.tasks, &key, event),
                     // Read from the log when an operation asks for them.
                     AnyEvent::Approval(_)
+                    | AnyEvent::Policy(_)
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
+                    | AnyEvent::Standup(_)
                     | AnyEvent::Notification(_) => {}
                     AnyEvent::Reservation(event) => {
                         let name = self.names.remove(&key).or_else(|| self.key_named(&key));

@@ -175,8 +175,12 @@ impl Projection for Activity {
 /// from the task's side are not.
 fn is_news(event: &AnyEvent) -> bool {
     match event {
-        AnyEvent::Project(_) | AnyEvent::Approval(_) | AnyEvent::Alert(_) => true,
-        AnyEvent::Reservation(_) => false,
+        AnyEvent::Project(_)
+        | AnyEvent::Policy(_)
+        | AnyEvent::Approval(_)
+        | AnyEvent::Alert(_)
+        | AnyEvent::Standup(_) => true,
+        AnyEvent::Reservation(_) | AnyEvent::Notification(_) => false,
         AnyEvent::Task(fact) => is_news_of_task(fact),
         AnyEvent::Run(fact) => is_news_of_run(fact),
         AnyEvent::Budget(fact) => is_news_of_budget(fact),
@@ -227,6 +231,8 @@ fn is_news_of_task(fact: &task::Event) -> bool {
         | task::Event::Failed { .. }
         | task::Event::Completed { .. }
         | task::Event::Canceled { .. }
+        | task::Event::Archived { .. }
+        | task::Event::Restored { .. }
         | task::Event::LoopDetected { .. }
         | task::Event::MessagePosted { .. } => true,
     }

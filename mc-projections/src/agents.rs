@@ -174,7 +174,10 @@ impl Projection for Agents {
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
-            | AnyEvent::Run(_) => return,
+            | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => return,
         };
         let Ok(id) = event.stream.aggregate_id.parse::<AgentId>() else { return };
         if let Some(row) = Row::registered(id, fact) {

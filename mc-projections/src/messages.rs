@@ -123,6 +123,8 @@ pub(crate) fn is_message(fact: &Event) -> bool {
         | Event::Failed { .. }
         | Event::Completed { .. }
         | Event::Canceled { .. }
+        | Event::Archived { .. }
+        | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
         | Event::RunEnded { .. } => false,
@@ -185,6 +187,8 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
         | Event::Failed { .. }
         | Event::Completed { .. }
         | Event::Canceled { .. }
+        | Event::Archived { .. }
+        | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
         | Event::RunEnded { .. } => {}
@@ -212,6 +216,8 @@ fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
         | Event::Failed { .. }
         | Event::Completed { .. }
         | Event::Canceled { .. }
+        | Event::Archived { .. }
+        | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
         | Event::RunEnded { .. } => (&[], None, None),

@@ -201,6 +201,8 @@ fn judged(fact: &task::Event) -> Option<Verdict> {
         | task::Event::ApprovalSettled { .. }
         | task::Event::Completed { .. }
         | task::Event::Canceled { .. }
+        | task::Event::Archived { .. }
+        | task::Event::Restored { .. }
         | task::Event::RunBegan { .. }
         | task::Event::RunEnded { .. }
         | task::Event::MessagePosted { .. } => None,
@@ -227,7 +229,10 @@ impl Projection for Tallies {
             | AnyEvent::Agent(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Budget(_)
-            | AnyEvent::Run(_) => {}
+            | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => {}
         }
     }
 }

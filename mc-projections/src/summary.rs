@@ -12,9 +12,10 @@ use std::borrow::Cow;
 use mc_domain::{
     actor::Actor,
     ids::{AgentId, TaskId},
+    notification, policy,
     project::{self, Halt},
     recorded::{AnyEvent, Recorded},
-    reservation,
+    reservation, standup,
 };
 
 use crate::views::Views;
@@ -59,8 +60,15 @@ pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> St
         AnyEvent::Approval(fact) => approval::sentence(fact, actor, id.parse().ok(), &names),
         AnyEvent::Alert(fact) => alert::sentence(fact, actor, &names),
         AnyEvent::Project(fact) => project(fact, &names.actor(actor)),
+        AnyEvent::Notification(fact) => notification(fact, &names),
+        AnyEvent::Policy(fact) => policy(fact, &names.actor(actor)),
+        AnyEvent::Standup(fact) => standup(fact, &names.actor(actor)),
         AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
     }
+}
+
+fn policy(policy::Event::Published { version, .. }: &policy::Event, who: &str) -> String {
+    format!("{who} published version {version} of the policy")
 }
 
 fn project(fact: &project::Event, who: &str) -> String {
@@ -76,6 +84,36 @@ fn project(fact: &project::Event, who: &str) -> String {
         project::Event::SquadResumed { reason, .. } => {
             format!("{who} resumed the squad{}", because(reason.as_ref()))
         }
+    }
+}
+
+fn standup(fact: &standup::Event, who: &str) -> String {
+    let standup::Event::Recorded { report, .. } = fact;
+    let (completed, blocked) = (report.completed.len(), report.blocked.len());
+    let (waiting, alerts) = (report.waiting_approvals.len(), report.open_alerts);
+    format!(
+        "{who} recorded the standup: {completed} completed, {blocked} blocked, {waiting} waiting for approval, \
+         {alerts} alerts, ${} of ${} spent",
+        report.spent, report.cap
+    )
+}
+
+fn notification(fact: &notification::Event, names: &Names<'_>) -> String {
+    match fact {
+        notification::Event::Queued { recipient, subject, .. } => {
+            let whom = match recipient {
+                notification::Recipient::Operator(name) => name.to_string(),
+                notification::Recipient::Agent(id) => names.agent(*id).into_owned(),
+            };
+            format!("{whom} is to be told: {subject}")
+        }
+        notification::Event::Delivered { .. } => "a notification was delivered".to_owned(),
+        notification::Event::Read { .. } => "a notification was read".to_owned(),
+        notification::Event::AttemptFailed { attempt, error, .. } => {
+            format!("a notification did not arrive (attempt {attempt}): {error}")
+        }
+        notification::Event::Failed { error, .. } => format!("a notification was given up: {error}"),
+        notification::Event::Expired { .. } => "a notification expired".to_owned(),
     }
 }
 

@@ -49,8 +49,12 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tasks {
     rows: BTreeMap<TaskId, Row>,
-    by_status: BTreeMap<ProjectId, BTreeMap<Status, BTreeSet<Birth>>>,
+    by_status: Index,
+    archived: Index,
 }
+
+/// Tasks by project and status.
+type Index = BTreeMap<ProjectId, BTreeMap<Status, BTreeSet<Birth>>>;
 
 /// When a task was created, in microseconds, and which it is: the order of the default list.
 type Birth = (i64, TaskId);
@@ -84,6 +88,7 @@ pub(crate) struct Row {
     created_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
+    archived_at: Option<DateTime<Utc>>,
     pub(crate) version: u64,
 }
 
@@ -126,31 +131,44 @@ impl Tasks {
         self.rows.get(&id).map(|row| row.project)
     }
 
-    /// How many tasks of a project, or of all, are in a status.
-    pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
-        self.sets(project).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()
+    /// The tasks that have been done or canceled since before `then`, and are not archived.
+    pub fn closed_before(&self, then: DateTime<Utc>) -> Vec<TaskId> {
+        let closed =
+            [Status::Done, Status::Canceled].into_iter().flat_map(|status| self.in_status(None, status));
+        closed.filter(|row| row.status_since < then).map(|row| row.id).collect()
     }
 
-    /// The tasks of a project, or of all, that are in a status.
+    /// How many tasks of a project, or of all, are in a status; archived ones are not counted.
+    pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
+        self.sets(project, false).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()
+    }
+
+    /// The tasks of a project, or of all, that are in a status and not archived.
     pub(crate) fn in_status(&self, project: Option<ProjectId>, status: Status) -> impl Iterator<Item = &Row> {
-        let births = self.sets(project).filter_map(move |sets| sets.get(&status)).flatten();
+        let births = self.sets(project, false).filter_map(move |sets| sets.get(&status)).flatten();
         births.filter_map(|(_, id)| self.rows.get(id))
     }
 
-    fn sets(&self, project: Option<ProjectId>) -> impl Iterator<Item = &BTreeMap<Status, BTreeSet<Birth>>> {
+    fn sets(
+        &self,
+        project: Option<ProjectId>,
+        archived: bool,
+    ) -> impl Iterator<Item = &BTreeMap<Status, BTreeSet<Birth>>> {
         let wanted = move |id: &ProjectId| project.is_none_or(|project| project == *id);
-        self.by_status.iter().filter(move |(id, _)| wanted(id)).map(|(_, sets)| sets)
+        let index = if archived { &self.archived } else { &self.by_status };
+        index.iter().filter(move |(id, _)| wanted(id)).map(|(_, sets)| sets)
     }
 
     fn index(&mut self, row: &Row) {
-        self.set(row).insert(row.birth());
+        self.set(row.project, row.place()).insert(row.birth());
     }
 
-    fn reindex(&mut self, id: TaskId, before: Status) {
-        let Some(row) = self.rows.get(&id).filter(|row| row.status != before) else { return };
-        let sets = self.by_status.entry(row.project).or_default();
-        sets.entry(before).or_default().remove(&row.birth());
-        sets.entry(row.status).or_default().insert(row.birth());
+    /// `before` is where the task was: archived or not, and in which status.
+    fn reindex(&mut self, id: TaskId, before: (bool, Status)) {
+        let Some(row) = self.rows.get(&id).filter(|row| row.place() != before) else { return };
+        let (project, birth, after) = (row.project, row.birth(), row.place());
+        self.set(project, before).remove(&birth);
+        self.set(project, after).insert(birth);
     }
 
     /// What is charged to the budget of a task for a run that is not its own is a sub-agent's.
@@ -164,8 +182,9 @@ impl Tasks {
         }
     }
 
-    fn set(&mut self, row: &Row) -> &mut BTreeSet<Birth> {
-        self.by_status.entry(row.project).or_default().entry(row.status).or_default()
+    fn set(&mut self, project: ProjectId, (archived, status): (bool, Status)) -> &mut BTreeSet<Birth> {
+        let index = if archived { &mut self.archived } else { &mut self.by_status };
+        index.entry(project).or_default().entry(status).or_default()
     }
 }
 
@@ -182,7 +201,10 @@ impl Projection for Tasks {
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
-            | AnyEvent::Run(_) => return,
+            | AnyEvent::Run(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => return,
         };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {
@@ -190,7 +212,7 @@ impl Projection for Tasks {
             self.rows.insert(id, row);
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
-        let before = row.status;
+        let before = row.place();
         row.apply(fact, event.metadata.recorded_at);
         row.version = event.version;
         self.reindex(id, before);
@@ -225,12 +247,17 @@ impl Row {
             created_at: *at,
             started_at: None,
             updated_at: *at,
+            archived_at: None,
             version: 0,
         })
     }
 
     pub(crate) fn blocked_reason(&self) -> Option<&Reason> {
         self.status_reason.as_ref().filter(|_| self.status == Status::Blocked)
+    }
+
+    fn place(&self) -> (bool, Status) {
+        (self.archived_at.is_some(), self.status)
     }
 
     fn birth(&self) -> Birth {
@@ -254,6 +281,7 @@ impl Row {
         if self.status == Status::Blocked {
             self.found_loop = None;
         }
+        self.archived_at = None;
         self.status_reason = None;
         self.held_from = None;
         self.awaited_approvals.clear();
@@ -264,6 +292,8 @@ impl Row {
     fn take_in(&mut self, fact: &Event) {
         match fact {
             Event::Created { .. } | Event::Submitted { .. } | Event::MessagePosted { .. } => {}
+            Event::Archived { at } => self.archived_at = Some(*at),
+            Event::Restored { .. } => self.archived_at = None,
             Event::Edited { details } => self.details = details.clone(),
             Event::Claimed { agent, .. } => self.assignees = BTreeSet::from([*agent]),
             Event::Assigned { assignees, reason, .. } => {

@@ -85,7 +85,12 @@ impl Timelines {
             }
             AnyEvent::Alert(fact) => self.of_alert(fact).into_iter().collect(),
             AnyEvent::Budget(fact) => of_budget(id, fact).into_iter().collect(),
-            AnyEvent::Agent(_) | AnyEvent::Project(_) | AnyEvent::Reservation(_) => BTreeSet::new(),
+            AnyEvent::Agent(_)
+            | AnyEvent::Project(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => BTreeSet::new(),
         }
     }
 
@@ -176,6 +181,8 @@ fn is_told_elsewhere(fact: &task::Event) -> bool {
         | task::Event::Failed { .. }
         | task::Event::Completed { .. }
         | task::Event::Canceled { .. }
+        | task::Event::Archived { .. }
+        | task::Event::Restored { .. }
         | task::Event::LoopDetected { .. }
         | task::Event::MessagePosted { .. } => false,
     }

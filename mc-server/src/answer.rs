@@ -25,7 +25,7 @@ use crate::{
     extract::etag,
     problem::Problem,
     refusal,
-    routes::agents::heartbeat_answer,
+    routes::{agents::heartbeat_answer, emergency::SquadAnswer},
     state::{App, created},
 };
 
@@ -56,6 +56,10 @@ pub enum Reply {
     Posted(TaskId, MessageId),
     /// `200`: the answer to a heartbeat.
     Heartbeat(AgentId, Vec<Directive>),
+    /// `200`: what became of a squad.
+    Squad(SquadAnswer),
+    /// A refusal that had consequences.
+    Refused(Problem),
 }
 
 impl Reply {
@@ -68,7 +72,9 @@ impl Reply {
             }
             Self::Changed(shown) => shown.render(app, position, replayed).await,
             Self::Posted(task, message) => posted(app, *task, *message, position).await,
-            Self::Heartbeat(agent, directives) => heartbeat_answer(app, *agent, directives),
+            Self::Heartbeat(agent, directives) => heartbeat_answer(app, *agent, directives).await,
+            Self::Squad(answer) => Ok(Json(answer).into_response()),
+            Self::Refused(problem) => Ok(problem.clone().into_response()),
         }
     }
 }

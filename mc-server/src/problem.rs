@@ -11,7 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mc_store::error::StoreError;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use kind::Kind;
@@ -34,22 +34,24 @@ const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+
 /// assert_eq!(problem.status(), 409);
 /// assert_eq!(problem.into_response().headers()["content-type"], "application/problem+json");
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Problem(Box<Details>);
 
 /// One thing wrong with one field of a request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldError {
     /// The dotted name: `budgets.dailyCap`, `assigneeIds[0]`; empty for the body as a whole.
     pub field: String,
     /// The same place in the body as a JSON Pointer (RFC 6901): `/budgets/dailyCap`; nothing for a query parameter.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
     /// What is wrong with it.
     pub message: String,
 }
 
-#[derive(Debug, Clone, PartialEq)]
+/// What is kept of it, also with a commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Details {
     kind: Kind,
     detail: String,
@@ -298,6 +300,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked { .. }
             | StoreError::NewerVersion { .. }
             | StoreError::NotALog { .. }
+            | StoreError::Occupied { .. }
             | StoreError::ReadOnly
             | StoreError::UnknownStore { .. }
             | StoreError::Unavailable(_) => {

@@ -1,11 +1,15 @@
 //! What a refusal says over HTTP: every rule has its problem, by exhaustive matches, so a new rule asks for one.
 
 use mc_domain::{
+    actor::Actor,
     agent,
+    aggregate::Moment,
+    alert, approval, budget,
     ids::AgentId,
+    notification,
     operation::Rejection,
-    project, reservation,
-    task::{self, Requirement},
+    project, reservation, run,
+    task::{self, Requirement, Task, allowed_transitions},
 };
 use mc_projections::{runner::Stopped, views::Views};
 use serde_json::json;
@@ -20,17 +24,60 @@ pub fn problem(refused: Refused, views: &Views) -> Problem {
     match refused {
         Refused::Request(problem) => problem,
         Refused::Store(error) => error.into(),
-        Refused::Rule(Rejection::Project(rejection)) => of_project(&rejection),
-        Refused::Rule(Rejection::Agent(rejection)) => of_agent(&rejection),
-        Refused::Rule(Rejection::Task(rejection)) => of_task(&rejection, views),
-        Refused::Rule(Rejection::Reservation(rejection)) => of_reservation(&rejection, views),
-        Refused::Rule(Rejection::UnknownAgent(id)) => {
+        Refused::Rule(rejection) => of_rule(&rejection, views),
+    }
+}
+
+fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
+    match rejection {
+        Rejection::Project(rejection) => of_project(rejection),
+        Rejection::Agent(rejection) => of_agent(rejection),
+        Rejection::Task(rejection) => of_task(rejection, views),
+        Rejection::Approval(rejection) => of_approval(rejection, views),
+        Rejection::Reservation(rejection) => of_reservation(rejection, views),
+        Rejection::Run(rejection) => of_run(rejection),
+        Rejection::Budget(rejection) => of_budget(rejection),
+        Rejection::Alert(rejection) => of_alert(rejection),
+        Rejection::Notification(rejection) => of_notification(rejection),
+        Rejection::SquadStopped => Problem::new(
+            Kind::SquadStopped,
+            "The squad of this project is stopped, so nobody starts a run. An operator resumes it with POST \
+             /api/emergency/resume-squad.",
+        ),
+        Rejection::TooDear { approval, .. } => Problem::new(
+            Kind::BudgetExceeded,
+            format!(
+                "{} The agent is paused until an operator raises the budget or approves {approval}.",
+                sentence(rejection)
+            ),
+        )
+        .approval_id(approval),
+        Rejection::NotLoaded(missing) => {
+            tracing::error!(?missing, "an operation was answered instead of asked again");
+            Problem::internal()
+        }
+        Rejection::UnknownAgent(id) => {
             Problem::new(Kind::InvalidFields, format!("There is no agent {id}. GET /api/agents lists them."))
                 .errors(vec![FieldError::new("assigneeIds", format!("there is no agent {id}"))])
         }
-        Refused::Rule(Rejection::UnknownParent) => {
+        Rejection::UnknownTask => Problem::invalid_field("taskId", rejection.to_string()),
+        Rejection::UnknownParent => {
             Problem::invalid_field("parentTaskId", "there is no such task in the project")
         }
+    }
+}
+
+/// What refuses a move. One that lacks something is answered with every move that is open to the actor, as one that the
+/// table does not have.
+pub fn of_move(refused: Refused, task: &Task, moment: &Moment) -> Refused {
+    match (&refused, task.status()) {
+        (Refused::Rule(Rejection::Task(lacking @ task::Rejection::Missing { what, .. })), Some(from)) => {
+            let errors = what.iter().map(|requirement| missing(*requirement)).collect();
+            let allowed = allowed_transitions(from, moment.actor.kind());
+            let problem = Problem::new(Kind::IllegalTransition, sentence(lacking));
+            problem.errors(errors).allowed_transitions(allowed).into()
+        }
+        _ => refused,
     }
 }
 
@@ -86,6 +133,19 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
             format!("{detail} An agent holds one task at a time: let it finish, or reassign one of the two."),
         )
         .holder(json!({ "taskId": task })),
+        agent::Rejection::TooManyRuns { .. } => {
+            Problem::new(Kind::Conflict, format!("{detail} Complete one of them first."))
+        }
+        agent::Rejection::MayNotSpawn { .. } => Problem::new(
+            Kind::Forbidden,
+            format!("{detail} Let an agent of a higher role do it, or let an operator register the agent."),
+        ),
+        agent::Rejection::ChildAbove { .. } => {
+            Problem::new(Kind::RuleBroken, format!("{detail} Ask for no more than the parent has."))
+        }
+        agent::Rejection::SpawnLimit { .. } => {
+            Problem::new(Kind::RuleBroken, format!("{detail} Retire a sub-agent first."))
+        }
         agent::Rejection::SelfPromotion { .. } => {
             Problem::new(Kind::ApprovalRequired, format!("{detail} An operator has to change it."))
         }
@@ -124,8 +184,7 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
         .holder(json!({ "leaseId": current })),
         task::Rejection::Missing { to, what } => {
             let errors = what.iter().map(|requirement| missing(*requirement)).collect();
-            let allowed = [*to];
-            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions(allowed)
+            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions([to])
         }
         task::Rejection::NoAssignee => {
             Problem::new(Kind::RuleBroken, format!("{detail} Name one in assigneeIds."))
@@ -139,8 +198,103 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
         }
         task::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
         task::Rejection::Closed { .. } => Problem::new(Kind::Conflict, detail),
+        task::Rejection::NotClosed { .. } => {
+            Problem::new(Kind::Conflict, format!("{detail} Accept its result or cancel it first."))
+        }
+        task::Rejection::NotRunnable { .. } => {
+            Problem::new(Kind::Conflict, format!("{detail} Claim it first, or let an operator assign it."))
+        }
+        task::Rejection::NotHolder { holder: by } => {
+            let name = views.agents.name_or_id(*by);
+            Problem::new(Kind::Conflict, format!("{name} holds the task. Work on another one."))
+                .holder(holder(*by, views))
+        }
         task::Rejection::EmptyMessage => Problem::invalid_field("content", rejection.to_string()),
         task::Rejection::TooManyArtifacts => Problem::invalid_field("artifacts", rejection.to_string()),
+    }
+}
+
+fn of_approval(rejection: &approval::Rejection, views: &Views) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        approval::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        approval::Rejection::AlreadyExists => Problem::new(Kind::AlreadyExists, detail),
+        approval::Rejection::OwnRequest => {
+            Problem::new(Kind::Forbidden, format!("{detail} Let somebody else decide it."))
+        }
+        approval::Rejection::OperatorOnly | approval::Rejection::SystemOnly => {
+            Problem::new(Kind::Forbidden, detail)
+        }
+        approval::Rejection::NotRequestor { requestor } => {
+            let name = match requestor {
+                Actor::Agent(agent) => views.agents.name_or_id(*agent).into_owned(),
+                other => other.to_string(),
+            };
+            Problem::new(Kind::Forbidden, format!("Only {name}, who asked for it, may do this."))
+        }
+        approval::Rejection::AlreadyDecided { .. } => {
+            Problem::new(Kind::AlreadyDecided, format!("{detail} The first decision stands."))
+        }
+        approval::Rejection::Expired { .. } | approval::Rejection::Withdrawn => Problem::new(
+            Kind::AlreadyDecided,
+            format!("{detail} Ask for a new one where it is still needed."),
+        ),
+        approval::Rejection::ContentChanged { .. } => {
+            Problem::new(Kind::Conflict, format!("{detail} Read the approval again before deciding."))
+        }
+        approval::Rejection::NotDue { .. } => Problem::new(Kind::Conflict, detail),
+    }
+}
+
+fn of_run(rejection: &run::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        run::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        run::Rejection::AlreadyExists => Problem::new(Kind::AlreadyExists, detail),
+        run::Rejection::AlreadyEnded { charged, .. } => Problem::new(
+            Kind::Conflict,
+            format!("{detail} It was charged {charged} dollars, once. Start a new run."),
+        ),
+        run::Rejection::OtherAgent | run::Rejection::OperatorOnly => Problem::new(Kind::Forbidden, detail),
+        run::Rejection::NotDue { .. } => Problem::new(Kind::Conflict, detail),
+        run::Rejection::TooManyToolCalls => {
+            Problem::new(Kind::RuleBroken, format!("{detail} Complete it, and start another."))
+        }
+    }
+}
+
+fn of_budget(rejection: &budget::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        budget::Rejection::Exceeded { .. } => {
+            Problem::new(Kind::BudgetExceeded, format!("{detail} An operator raises the budget."))
+        }
+        budget::Rejection::AlreadyReserved { .. }
+        | budget::Rejection::NotReserved
+        | budget::Rejection::TooManyReservations => Problem::new(Kind::Conflict, detail),
+        budget::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
+    }
+}
+
+fn of_notification(rejection: &notification::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        notification::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        notification::Rejection::NotRecipient | notification::Rejection::SystemOnly => {
+            Problem::new(Kind::Forbidden, detail)
+        }
+        notification::Rejection::Over { .. } | notification::Rejection::NotDue { .. } => {
+            Problem::new(Kind::Conflict, detail)
+        }
+    }
+}
+
+fn of_alert(rejection: &alert::Rejection) -> Problem {
+    let detail = sentence(rejection);
+    match rejection {
+        alert::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        alert::Rejection::Closed { .. } => Problem::new(Kind::Conflict, detail),
+        alert::Rejection::OperatorOnly { .. } => Problem::new(Kind::Forbidden, detail),
     }
 }
 
@@ -155,6 +309,11 @@ fn of_reservation(rejection: &reservation::Rejection, views: &Views) -> Problem 
             format!("Agent {id} of this project has that name already. Choose another."),
         )
         .holder(holder(*id, views)),
+        reservation::Rejection::Taken { by: reservation::Holder::Approval(id) } => Problem::new(
+            Kind::AlreadyExists,
+            format!("Approval {id} is open for the same already. Wait for its decision."),
+        )
+        .approval_id(id),
         reservation::Rejection::NotHolder => Problem::new(Kind::Conflict, sentence(rejection)),
     }
 }

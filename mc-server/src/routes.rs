@@ -2,8 +2,10 @@
 
 pub(crate) mod agents;
 mod board;
+pub(crate) mod emergency;
 mod events;
 mod handed_in;
+mod maintenance;
 mod messages;
 mod projects;
 mod tasks;
@@ -64,15 +66,22 @@ fn recovered() -> Vec<Route<App>> {
         post("/api/agents/{agent}/drain", agents::drain),
         post("/api/agents/{agent}/quarantine", agents::quarantine),
         post("/api/agents/{agent}/restart", agents::restart),
+        post("/api/agents/{agent}/spawn", agents::spawn),
         get("/api/tasks", tasks::list),
         post("/api/tasks", tasks::create),
         get("/api/tasks/{task}", tasks::show),
         patch("/api/tasks/{task}", tasks::edit),
         post("/api/tasks/{task}/claim", tasks::claim),
         post("/api/tasks/{task}/transition", tasks::transition),
+        post("/api/tasks/{task}/archive", maintenance::archive),
+        post("/api/tasks/{task}/restore", maintenance::restore),
         get("/api/tasks/{task}/timeline", messages::timeline),
         get("/api/tasks/{task}/messages", messages::list),
         post("/api/tasks/{task}/messages", messages::post),
+        post("/api/maintenance/archive", maintenance::archive_old),
+        post("/api/emergency/pause-squad", emergency::pause),
+        post("/api/emergency/resume-squad", emergency::resume),
+        post("/api/emergency/stop", emergency::stop),
         get("/api/board", board::show),
         get("/api/activity", board::activity),
     ]

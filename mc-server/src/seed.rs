@@ -7,9 +7,7 @@ use mc_domain::{
     agent::{Agent, Profile, Role},
     aggregate::Moment,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
-    operation::{
-        Cast, CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent,
-    },
+    operation::{CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent},
     project::Project,
     reservation::{Key, Reservation},
     task::{
@@ -24,6 +22,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
+    decide::ask,
     lookup::DEFAULT_PROJECT,
     state::{App, Refused, SERVER},
 };
@@ -256,9 +255,8 @@ async fn create(
     let id = TaskId::new(Uuid::now_v7());
     execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, moment| {
         let home = unit.load::<Project>(&project)?;
-        let cast = cast(unit, assignee.into_iter().chain(reviewer))?;
         let task = unit.fresh::<Task>(id);
-        Ok((create_task(&home, &task, None, wish.clone(), &cast, moment)?, id))
+        Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, moment))?, id))
     })
     .await
 }
@@ -274,9 +272,8 @@ async fn take(
     let lease = LeaseId::new(Uuid::now_v7());
     execute(app, actor, &format!("move/{key}"), |unit, moment| {
         let task = unit.load::<Task>(&id)?;
-        let cast = cast(unit, assignee)?;
         let wish = MoveTask { to: to.clone(), assignees: None, lease };
-        Ok((move_task(&task, wish, &cast, moment)?, ()))
+        Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, moment))?, ()))
     })
     .await
 }
@@ -313,10 +310,6 @@ impl Step {
             Self::Cancel(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Canceled) }),
         })
     }
-}
-
-fn cast(unit: &mut Unit<'_>, agents: impl IntoIterator<Item = AgentId>) -> Result<Cast, Refused> {
-    agents.into_iter().map(|id| Ok(unit.load::<Agent>(&id)?)).collect()
 }
 
 async fn execute<T: Serialize + DeserializeOwned + Send>(

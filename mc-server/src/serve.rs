@@ -24,10 +24,14 @@ use crate::{
     routes::{self, Gate},
     seed::seed,
     state::{App, Refused, system_clock},
+    workers::Workers,
 };
 
 /// How long requests in flight may take once the server has to end.
 pub const DRAIN_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long a worker may take to finish the turn it is at.
+const WORKERS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long the store may take to write what is queued and close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
@@ -145,7 +149,7 @@ pub async fn serve_until(
             .into_future(),
     );
 
-    let log = tokio::select! {
+    let (log, workers) = tokio::select! {
         recovered = recover(options, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
@@ -158,6 +162,9 @@ pub async fn serve_until(
     shutdown.cancel();
     if tokio::time::timeout(DRAIN_DEADLINE, server).await.is_err() {
         tracing::warn!("some requests did not end within {DRAIN_DEADLINE:?} and are cut off");
+    }
+    if tokio::time::timeout(WORKERS_DEADLINE, workers.ended()).await.is_err() {
+        tracing::warn!("some workers did not end within {WORKERS_DEADLINE:?} and are cut off");
     }
     if tokio::time::timeout(CLOSE_DEADLINE, log.close()).await.is_err() {
         tracing::error!("the store did not close within {CLOSE_DEADLINE:?}");
@@ -178,7 +185,7 @@ async fn recover(
     health: &Health,
     gate: &Gate,
     shutdown: &CancellationToken,
-) -> Result<Arc<dyn EventLog>, ServeError> {
+) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
     let failed = |source| ServeError::Store { url: options.store.store.clone(), source };
     let url = options.store.store.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
@@ -196,8 +203,9 @@ async fn recover(
         let seeded = seed(&app).await.map_err(ServeError::Seed)?;
         tracing::info!(agents = seeded.agents, tasks = seeded.tasks, events = seeded.events, "seeded");
     }
+    let workers = Workers::start(&app);
     gate.open(app);
-    Ok(log)
+    Ok((log, workers))
 }
 
 /// Answers are small: better sent at once than held back for more.

@@ -16,7 +16,7 @@ use mc_domain::{
     actor::Actor,
     aggregate::Moment,
     ids::{AgentId, MessageId, ProjectId, TaskId},
-    operation::{Decision, Rejection, create_project},
+    operation::{Decision, Outcome, Rejection, create_project},
     project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{InvalidText, Name, Slug},
@@ -112,7 +112,7 @@ macro_rules! refused_by {
         })+
     };
 }
-refused_by!(agent, project, task);
+refused_by!(agent, alert, approval, project, run, task);
 
 /// A write as it came in: who, when, under which key.
 #[derive(Debug, Clone)]
@@ -242,6 +242,18 @@ impl App {
         Ok(self.0.projected.read(ask))
     }
 
+    /// Looks up what a write names. Whatever was answered is in the views already, so they are asked as they are, and
+    /// once more only when they do not know it: it may have been learned from the event stream a moment ago.
+    ///
+    /// # Errors
+    /// As [`App::read`], or what `ask` says.
+    pub async fn find<T>(&self, ask: impl Fn(&Views) -> Result<T, Problem>) -> Result<T, Problem> {
+        match self.0.projected.read(&ask) {
+            Ok(found) => Ok(found),
+            Err(_) => self.read(ask).await?,
+        }
+    }
+
     /// The answer to a read, with the position it reflects. It is rendered while the views hold still, so that what
     /// borrows from them need not be copied first.
     ///
@@ -305,9 +317,7 @@ impl App {
         scope: Option<ProjectId>,
         field: &str,
     ) -> Result<AgentId, Problem> {
-        self.read(|views| lookup::agent(views, agent, scope))
-            .await?
-            .map_err(|unknown| unknown.in_field(field))
+        self.find(|views| lookup::agent(views, agent, scope).map_err(|unknown| unknown.in_field(field))).await
     }
 
     /// Checks that a message which is answered is in the task's thread.
@@ -333,28 +343,38 @@ impl App {
         Call { moment: Moment::new(self.now(), actor), condition, keyed }
     }
 
-    /// Carries out a write and renders its answer.
+    /// Carries out a write and renders its answer. Where a refusal has consequences, those are committed, and the refusal
+    /// is the answer, also to a repeat.
     ///
     /// # Errors
     /// What `decide` refuses, and what the log says.
-    pub async fn write(
+    pub async fn write<D: Into<Outcome>>(
         &self,
         call: &Call,
-        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(Decision, Reply), Refused> + Send,
+        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(D, Reply), Refused> + Send,
     ) -> Result<Response, Problem> {
         let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
         let order = Order { moment: call.moment.clone(), key };
         let executed = self
             .0
             .repository
-            .execute(&order, |unit| decide(unit))
+            .execute(&order, |unit| {
+                let (outcome, reply) = decide(unit)?;
+                let Outcome { decision, refusal } = outcome.into();
+                Ok((decision, refusal.map_or(reply, |refusal| Reply::Refused(self.problem(refusal.into())))))
+            })
             .await
-            .map_err(|refused| self.0.projected.read(|views| refusal::problem(refused, views)))?;
+            .map_err(|refused| self.problem(refused))?;
         let mut response = executed.value.render(self, executed.position, executed.replayed).await?;
         if executed.replayed {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
         }
         Ok(at_position(response, executed.position))
+    }
+
+    /// What a refusal says over HTTP, with the names the views know.
+    pub(crate) fn problem(&self, refused: Refused) -> Problem {
+        self.0.projected.read(|views| refusal::problem(refused, views))
     }
 }
 

@@ -2,9 +2,13 @@
 
 use super::{
     Cast, Decision, Entity, Rejection,
-    raise_alert::{Warning, raise_once},
+    raise_alert::{Warning, raise_once, resolve},
 };
-use crate::{agent::Agent, aggregate::Moment, alert::Kind};
+use crate::{
+    agent::Agent,
+    aggregate::Moment,
+    alert::{Key, Kind, Subject},
+};
 
 /// Raises an alert for `agent` when it has been silent for too long, once until it comes back. Nothing is taken from it:
 /// an operator restarts it, gives its task to others, or quarantines it.
@@ -18,6 +22,19 @@ pub fn mark_stale(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result
         let warning = Warning::of_agent(Kind::AgentStale, agent.id, registered, "is silent");
         let warning = warning.concerning(agent.id, registered.work.map(|work| work.task), None);
         raise_once(&mut decision, warning, cast, moment)?;
+    }
+    Ok(decision)
+}
+
+/// Resolves the alert that `agent` is silent when it is not, or when nobody waits to hear from it any more: a heartbeat
+/// resolves it by itself, but not one that comes while an operator has stopped the agent.
+///
+/// # Errors
+/// [`crate::agent::Rejection::NotFound`] when it is not registered.
+pub fn mark_heard(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
+    let mut decision = Decision::default();
+    if !agent.registered()?.is_stale(moment.now) {
+        resolve(&mut decision, Key::new(Kind::AgentStale, Subject::Agent(agent.id)), cast, moment)?;
     }
     Ok(decision)
 }

@@ -3,6 +3,7 @@
 mod agents;
 mod approvals;
 mod creation;
+mod leases;
 mod loops;
 mod runs;
 mod spawning;

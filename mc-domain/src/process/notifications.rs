@@ -40,10 +40,12 @@ pub fn notifications(recorded: &Recorded<AnyEvent>, directory: &impl Directory) 
         }
         AnyEvent::Alert(event) => of_alert(event, directory),
         AnyEvent::Project(_)
+        | AnyEvent::Policy(_)
         | AnyEvent::Reservation(_)
         | AnyEvent::Budget(_)
         | AnyEvent::Run(_)
-        | AnyEvent::Notification(_) => vec![],
+        | AnyEvent::Notification(_)
+        | AnyEvent::Standup(_) => vec![],
     };
     // Nobody is told what they did themselves; and nobody twice.
     let author = Recipient::of(&recorded.metadata.actor);

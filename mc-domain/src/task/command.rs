@@ -69,6 +69,10 @@ pub enum Command {
         /// What it was charged.
         charged: Usd,
     },
+    /// Take it out of the views that show what is going on.
+    Archive,
+    /// Take it back into them.
+    Restore,
     /// Say something in its thread.
     Post(Message),
 }
@@ -247,6 +251,12 @@ pub enum Rejection {
     #[error("the task is {status} and no longer changes")]
     Closed {
         /// Which of the two.
+        status: Status,
+    },
+    /// Invariant 8: it may still change.
+    #[error("only a task that is done or canceled can be archived, this one is {status}")]
+    NotClosed {
+        /// Where it stands.
         status: Status,
     },
     /// It is not assigned, and nobody works on it.

@@ -208,6 +208,18 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// It is over for long, and leaves the views that show what is going on.
+    #[serde(rename = "archived")]
+    Archived {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// It is back in the views that show what is going on.
+    #[serde(rename = "restored")]
+    Restored {
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A loop was found; the same commit stops it.
     #[serde(rename = "loop_detected")]
     LoopDetected {
@@ -295,6 +307,8 @@ impl Event {
             | Self::AssigneesChanged { .. }
             | Self::ApprovalAwaited { .. }
             | Self::ApprovalSettled { .. }
+            | Self::Archived { .. }
+            | Self::Restored { .. }
             | Self::LoopDetected { .. }
             | Self::RunBegan { .. }
             | Self::RunEnded { .. }
@@ -324,6 +338,8 @@ impl Event {
             | Self::AssigneesChanged { .. }
             | Self::ApprovalAwaited { .. }
             | Self::ApprovalSettled { .. }
+            | Self::Archived { .. }
+            | Self::Restored { .. }
             | Self::LoopDetected { .. }
             | Self::RunBegan { .. }
             | Self::RunEnded { .. }
@@ -352,6 +368,8 @@ impl crate::aggregate::Event for Event {
             Self::Failed { .. } => "task.failed",
             Self::Completed { .. } => "task.completed",
             Self::Canceled { .. } => "task.canceled",
+            Self::Archived { .. } => "task.archived",
+            Self::Restored { .. } => "task.restored",
             Self::LoopDetected { .. } => "task.loop_detected",
             Self::RunBegan { .. } => "task.run_began",
             Self::RunEnded { .. } => "task.run_ended",

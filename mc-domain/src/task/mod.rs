@@ -15,6 +15,7 @@
 //!    withdrawal, to blocked by the first no or expiry.
 //! 7. Traffic or runs that cross a limit of [`LoopLimits`] block it in the commit that crosses it. What is blocked is not
 //!    watched, and unblocking starts the counts anew.
+//! 8. Only what is done or canceled is archived; whatever moves it again restores it.
 
 mod command;
 mod containment;
@@ -118,6 +119,9 @@ pub struct Present {
     /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
     #[serde(default)]
     pub types_waived: bool,
+    /// Whether it has left the views that show what is going on.
+    #[serde(default)]
+    pub archived: bool,
 }
 
 /// Where a task stands, with what only that status knows.
@@ -198,6 +202,8 @@ impl Aggregate for Task {
                 | Command::Contain(_)
                 | Command::BeginRun { .. }
                 | Command::EndRun { .. }
+                | Command::Archive
+                | Command::Restore
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
@@ -215,6 +221,8 @@ impl Aggregate for Task {
             (Self::Present(task), Command::EndRun { run, outcome, charged }) => {
                 Ok(task.end_run(run, outcome, charged, moment))
             }
+            (Self::Present(task), Command::Archive) => task.archive(moment),
+            (Self::Present(task), Command::Restore) => task.restore(moment),
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -280,6 +288,7 @@ impl Present {
             cost: Usd::ZERO,
             traffic: Traffic::default(),
             types_waived: false,
+            archived: false,
         }
     }
 
@@ -601,6 +610,21 @@ impl Present {
         vec![Event::RunEnded { run, outcome, charged, cost_after, at: moment.now }]
     }
 
+    /// Invariant 8.
+    fn archive(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        operator_only(moment, "archive a task")?;
+        match self.status() {
+            _ if self.archived => Ok(vec![]),
+            status if status.is_closed() => Ok(vec![Event::Archived { at: moment.now }]),
+            status => Err(Rejection::NotClosed { status }),
+        }
+    }
+
+    fn restore(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        operator_only(moment, "restore a task")?;
+        Ok(if self.archived { vec![Event::Restored { at: moment.now }] } else { vec![] })
+    }
+
     fn post(&self, message: Message, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Message { id, kind, content, artifacts, mut mentions, reply_to, lease } = message;
         self.lease_holds(lease)?;
@@ -632,6 +656,7 @@ impl Present {
         if event.moves_to().is_some_and(|to| to != Status::NeedsApproval) {
             self.awaits.clear();
         }
+        self.archived &= event.moves_to().is_none();
         match event {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
@@ -679,6 +704,8 @@ impl Present {
             Event::Failed { .. } => self.stage = Stage::Failed,
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
+            Event::Archived { .. } => self.archived = true,
+            Event::Restored { .. } => self.archived = false,
             Event::LoopDetected { .. } => {}
             Event::RunBegan { run, open_run, .. } => {
                 self.open_runs.insert(*run, *open_run);

@@ -754,3 +754,49 @@ fn events_take_the_time_of_the_decision() {
         .then([started]);
     assert_eq!(tomorrow.actor, Actor::Human(name("Sofie")));
 }
+
+/// Invariant 8.
+#[test]
+fn what_is_over_is_archived_once_and_restored() {
+    let archived = || Event::Archived { at: now() };
+    for status in [Status::Done, Status::Canceled] {
+        for moment in [sofie(), system()] {
+            given::<Task>(task_in(status)).when(&moment, Command::Archive).then([archived()]);
+        }
+        let history = || task_in(status).into_iter().chain([archived()]);
+        given::<Task>(history()).when(&sofie(), Command::Archive).then_nothing();
+        given::<Task>(history()).when(&sofie(), Command::Restore).then([Event::Restored { at: now() }]);
+        given::<Task>(task_in(status)).when(&sofie(), Command::Restore).then_nothing();
+    }
+}
+
+/// Invariant 8.
+#[test]
+fn what_may_still_change_is_not_archived() {
+    for status in Status::ALL.iter().copied().filter(|status| !status.is_closed()) {
+        given::<Task>(task_in(status))
+            .when(&system(), Command::Archive)
+            .then_rejected(Rejection::NotClosed { status });
+    }
+}
+
+/// Invariant 8.
+#[test]
+fn reopening_a_task_restores_it() {
+    let archived = task_in(Status::Done).into_iter().chain([Event::Archived { at: now() }]);
+    let task = Task::fold(&archived.collect::<Vec<_>>());
+    let reopened = task.decide(Command::Move(equipped(Status::Review)), &sofie()).unwrap();
+    let after = reopened.iter().fold(task, Task::evolve);
+    assert!(!after.present().unwrap().archived);
+}
+
+#[test]
+fn agents_archive_and_restore_nothing() {
+    let refused = |what| Rejection::OperatorOnly { what };
+    given::<Task>(task_in(Status::Done))
+        .when(&scout(), Command::Archive)
+        .then_rejected(refused("archive a task"));
+    given::<Task>(task_in(Status::Done))
+        .when(&scout(), Command::Restore)
+        .then_rejected(refused("restore a task"));
+}

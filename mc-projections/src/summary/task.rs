@@ -60,6 +60,8 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_
             format!("{} accepted {task} as done{}", names.actor(approved_by), because(note.as_ref()))
         }
         Event::Canceled { reason, .. } => format!("{who} canceled {task}{}", because(reason.as_ref())),
+        Event::Archived { .. } => format!("{who} archived {task}"),
+        Event::Restored { .. } => format!("{who} restored {task} from the archive"),
         Event::MessagePosted { kind, author, content, artifacts, .. } => {
             let said = message(*kind, task, content.as_ref(), artifacts.first().map(|first| &first.name));
             format!("{} {said}", names.actor(author))

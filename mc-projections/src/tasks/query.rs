@@ -65,6 +65,8 @@ pub struct TaskQuery {
     pub search: Option<String>,
     /// Past its due time and not closed, or else.
     pub overdue: Option<bool>,
+    /// Those that are archived, instead of those that are not.
+    pub archived: bool,
     /// Sorted by; newest first when absent.
     pub sort: Option<TaskSort>,
     /// Which end comes first; [`TaskSort::default_order`] when absent.
@@ -113,7 +115,7 @@ impl Tasks {
             Place(Key::Number(micros), id) => Some((*micros, (*id).into())),
             Place(Key::Text(_) | Key::Missing, _) => None,
         });
-        let sets = self.sets(query.project).flatten();
+        let sets = self.sets(query.project, query.archived).flatten();
         let wanted = sets.filter(|(status, _)| query.status.is_empty() || query.status.contains(status));
         merged(wanted.map(|(_, set)| set), order, after).filter_map(|(_, id)| self.rows.get(&id))
     }
@@ -121,7 +123,7 @@ impl Tasks {
 
 impl TaskQuery {
     fn question(&self, sort: TaskSort) -> impl std::hash::Hash {
-        let what = (&self.status, &self.kind, &self.priority, &self.label);
+        let what = (&self.status, &self.kind, &self.priority, &self.label, self.archived);
         ("tasks", self.project, &self.assignee, what, &self.search, self.overdue, sort)
     }
 

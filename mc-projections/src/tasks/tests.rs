@@ -213,3 +213,24 @@ fn sorted_lists_start_with_what_is_most_urgent_or_most_recent() {
     assert_eq!(list(&views, TaskQuery { order: Some(Order::Desc), ..by(TaskSort::DueAt) }), [b, c, a]);
     assert_eq!(list(&views, by(TaskSort::UpdatedAt)), [b, c, a]);
 }
+
+#[test]
+fn archived_tasks_leave_the_lists_and_the_board_until_they_are_restored() {
+    let mut script = Script::new();
+    let task = create(&mut script, 1, titled("Guide"));
+    script.task(1, |at| Event::Canceled { from: Status::Inbox, reason: None, at });
+    script.task(1, |at| Event::Archived { at });
+    let now = script.now();
+    let listed = |views: &Views, archived| {
+        let query = TaskQuery { archived, ..TaskQuery::default() };
+        views.tasks.list(&query, now, &views.agents).unwrap().items.len()
+    };
+    let views = script.views();
+    assert_eq!((listed(&views, false), listed(&views, true)), (0, 1));
+    assert_eq!(views.tasks.count(None, Status::Canceled), 0);
+    assert!(views.tasks.view(task, &views.agents).unwrap().archived_at.is_some());
+
+    script.task(1, |at| Event::Restored { at });
+    let views = script.views();
+    assert_eq!((listed(&views, false), listed(&views, true)), (1, 0));
+}

@@ -90,6 +90,8 @@ pub struct TaskView<'a> {
     pub started_at: Option<Millis>,
     /// When its result was accepted, when it is done.
     pub completed_at: Option<Millis>,
+    /// When it was archived, while it is.
+    pub archived_at: Option<Millis>,
     /// The version of its stream.
     pub version: u64,
 }
@@ -186,6 +188,7 @@ impl Row {
             updated_at: Millis(self.updated_at),
             status_since: Millis(self.status_since),
             started_at: self.started_at.map(Millis),
+            archived_at: self.archived_at.map(Millis),
             completed_at: self.approval.as_ref().map(|approval| Millis(approval.at)),
             version: self.version,
         }

@@ -1,6 +1,7 @@
 //! The closed table of problems: one row per kind.
 
 use axum::http::StatusCode;
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 macro_rules! kinds {
     ($($kind:ident = $slug:literal, $status:ident, $title:literal, $about:literal;)+) => {
@@ -76,6 +77,8 @@ kinds! {
         "The name or slug is taken. Use what has it, or choose another.";
     AgentNotActive = "agent-not-active", CONFLICT, "The agent may not work now",
         "The agent is paused, draining, quarantined or offline, or it waits for a person. An operator resumes it; its heartbeat tells it what to do.";
+    SquadStopped = "squad-stopped", CONFLICT, "The squad is stopped",
+        "An operator has stopped all agents of the project, so nobody starts a run. An operator resumes the squad with POST /api/emergency/resume-squad.";
     BudgetExceeded = "budget-exceeded", CONFLICT, "Over budget",
         "The estimated cost does not fit what is left of a budget. An operator raises the budget, or approves the override that approvalId names.";
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The version moved",
@@ -112,6 +115,20 @@ kinds! {
         "A part of the log cannot be read. An operator has to verify the store and restore it from a backup.";
     StorageFull = "storage-full", INSUFFICIENT_STORAGE, "No space left",
         "Too little disk space is left to record anything safely. Reading works; an operator has to make room.";
+}
+
+/// Kept as its code, in an answer that a repeat is to get again.
+impl Serialize for Kind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.slug())
+    }
+}
+
+impl<'de> Deserialize<'de> for Kind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let slug = String::deserialize(deserializer)?;
+        Self::find(&slug).ok_or_else(|| D::Error::custom("no kind of problem"))
+    }
 }
 
 impl Kind {

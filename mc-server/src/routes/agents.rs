@@ -1,53 +1,51 @@
 //! `/api/agents`: the squad.
 
+mod autonomy;
+mod edit;
+mod heartbeat;
+mod spawn;
+
 use std::collections::BTreeSet;
 
-use axum::{
-    Json,
-    extract::State,
-    http::Uri,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    agent::{Agent, Caps, Command, Corrections, Directive, Heartbeat, PauseReason, Profile, Role, Status},
-    aggregate::Aggregate,
-    ids::{AgentId, TaskId},
-    money::Usd,
+    agent::{Agent, Caps, Command, PauseReason, Profile, Role, Status},
+    aggregate::{Aggregate, Moment},
+    ids::AgentId,
     operation::{
-        CorrectAgent, Decision, Entity, RegisterAgent, change_profile, correct_agent, directives, heartbeat,
-        quarantine_agent, register_agent, restart_agent, sign_off_agent,
+        Cast, Decision, Entity, RegisterAgent, Rejection, quarantine_agent, register_agent, restart_agent,
     },
     project::Project,
     reservation::{Key, Reservation},
-    task::{self, Task, TaskType},
+    task::{Task, TaskType},
     values::{Label, Name, Reason},
 };
 use mc_projections::{
-    agents::{AgentQuery, AgentSort, AgentView},
+    agents::{AgentQuery, AgentSort},
     dollars::Dollars,
     page::Order,
-    tasks::{TaskQuery, TaskSort, TaskView},
     views::Views,
 };
 use mc_store::{error::StoreError, repository::Unit};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{given, invalid_cursor, listed, shown};
+pub(crate) use self::heartbeat::answer as heartbeat_answer;
+pub use self::{edit::edit, heartbeat::beat, spawn::spawn};
+use super::{listed, shown};
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    decide::ask,
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
-    state::{App, Call, Refused},
+    state::App,
 };
 
 /// The longest interval between heartbeats that an agent may declare: a day.
 const MAX_HEARTBEAT_INTERVAL_SECS: u32 = 86_400;
 /// The most tools an agent's list may have.
 const MAX_TOOLS: usize = 200;
-/// How many tasks of each kind are offered with the answer to a heartbeat.
-const OFFERED_TASKS: usize = 20;
 
 /// Which agents are asked for.
 #[derive(Debug, Deserialize)]
@@ -61,7 +59,7 @@ pub struct ListAgents {
     stale: Option<bool>,
     sort_by: Option<AgentSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -82,6 +80,8 @@ pub struct NewAgent {
     budgets: AgentBudgets,
     #[serde(default)]
     heartbeat_interval_secs: u32,
+    parent_agent_id: Option<String>,
+    purpose: Option<Reason>,
 }
 
 /// What an agent may spend.
@@ -90,39 +90,6 @@ pub struct NewAgent {
 pub struct AgentBudgets {
     daily_cap: Option<Dollars>,
     per_run_cap: Option<Dollars>,
-}
-
-/// What to change of an agent.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AgentChanges {
-    name: Option<Name>,
-    #[serde(default, deserialize_with = "given")]
-    emoji: Option<Option<Label>>,
-    role: Option<Role>,
-    allowed_task_types: Option<BTreeSet<TaskType>>,
-    allowed_tools: Option<BTreeSet<Label>>,
-    #[serde(default)]
-    budgets: AgentBudgets,
-    heartbeat_interval_secs: Option<u32>,
-    status: Option<Status>,
-    error_streak: Option<u32>,
-    today_spend: Option<Dollars>,
-    #[serde(default, deserialize_with = "given")]
-    current_task_id: Option<Option<TaskId>>,
-    reason: Option<Reason>,
-}
-
-/// A sign of life.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SignOfLife {
-    session_key: Option<Label>,
-    status: Option<Status>,
-    /// What the agent believes it works on; the log knows better, and the answer says so.
-    #[serde(rename = "currentTaskId")]
-    _current_task_id: Option<TaskId>,
-    error_message: Option<Reason>,
 }
 
 /// Why something is done to an agent.
@@ -149,7 +116,7 @@ pub async fn list(
             stale: query.stale,
             sort: query.sort_by,
             order: query.order,
-            limit: query.limit,
+            limit: query.limit.map(Limit::rows),
             cursor: query.cursor,
         };
         listed(&uri, views.agents.list(&query, now, |id| app.last_heard(id)))
@@ -185,12 +152,22 @@ impl Scope {
 
 /// `POST /api/agents`: registers an agent (`201`), or lets one that is known by its name come back (`200`).
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `already-exists`.
+/// With `parentAgentId` and a `purpose` it is a sub-agent, as by the route that spawns one.
+///
+/// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`, `rule-broken`, `agent-not-active`.
 pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Response, Problem> {
     let new = body.value;
     let project = new.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
-    let project = app.read(|views| lookup::project(views, project)).await?;
-    let project = project.map_err(|unknown| unknown.in_field("projectId"))?;
+    let project = app
+        .find(|views| lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId")))
+        .await?;
+    if let Some(parent) = &new.parent_agent_id {
+        let find = |views: &Views| lookup::agent(views, parent, Some(project));
+        let found =
+            app.find(|views| find(views).map_err(|unknown| unknown.in_field("parentAgentId"))).await?;
+        let actor = app.actor(body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
+        return spawn::create(&app, found, &new, &app.call(actor, body.keyed, IfMatch::Any)).await;
+    }
     let profile = new.profile()?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = AgentId::new(Uuid::now_v7());
@@ -209,69 +186,6 @@ pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Re
     .await
 }
 
-/// `PATCH /api/agents/{agent}`: its profile, its budgets, and an operator's corrections of its record: `status`,
-/// `errorStreak`, `todaySpend`, and `currentTaskId: null` to take its task from it.
-///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `approval-required`, `forbidden`,
-/// `illegal-transition`, `already-exists`, `precondition-failed`.
-pub async fn edit(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
-    condition: IfMatch,
-    body: Body<AgentChanges>,
-) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
-    let changes = body.value;
-    changes.check()?;
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
-    let now = call.moment.now;
-    app.write(&call, |unit| {
-        let agent = unit.load::<Agent>(&id)?;
-        call.condition.check(agent.version)?;
-        let mut decision = changes.profile_decision(unit, &agent, &call)?;
-        let today = app.projected().read(|views| Some(views.agents.view(id, now, None)?.today_spend.0));
-        let agent = agent.after_decision(&decision);
-        decision = decision.and(changes.standing_decision(unit, &agent, &call)?);
-        let agent = agent.after_decision(&decision);
-        decision = decision.and(changes.record_decision(unit, &agent, today, &call)?);
-        Ok((decision, Reply::Changed(Shown::Agent(id))))
-    })
-    .await
-}
-
-/// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
-///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`.
-pub async fn beat(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
-    condition: IfMatch,
-    body: Body<SignOfLife>,
-) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
-    let own = id.to_string();
-    let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
-    let call = app.call(actor, body.keyed, condition);
-    let SignOfLife { session_key, status, error_message, .. } = body.value;
-    let sign = Heartbeat { session_key, error: error_message };
-    app.write(&call, |unit| {
-        let agent = unit.load::<Agent>(&id)?;
-        call.condition.check(agent.version)?;
-        let task = work_of(unit, &agent)?;
-        if status == Some(Status::Offline) {
-            let decision = sign_off_agent(&agent, task.as_ref(), sign.error.clone(), &call.moment)?;
-            return Ok((decision, Reply::Heartbeat(id, vec![])));
-        }
-        let decision = heartbeat(&agent, task.as_ref(), sign.clone(), &call.moment)?;
-        app.hear(id, call.moment.now);
-        let told = directives(&agent, &decision);
-        Ok((decision, Reply::Heartbeat(id, told)))
-    })
-    .await
-}
-
 /// `POST /api/agents/{agent}/pause`: it stops until resumed.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
@@ -283,7 +197,8 @@ pub async fn pause(
     body: Body<Because>,
 ) -> Result<Response, Problem> {
     let to = |note| Command::Pause { reason: PauseReason::Operator, note };
-    command(app, scope, agent, condition, body, |agent, _, note, call| alone(agent, to(note), call)).await
+    command(app, scope, agent, condition, body, |agent, _, note, _, moment| alone(agent, to(note), moment))
+        .await
 }
 
 /// `POST /api/agents/{agent}/resume`: it works again.
@@ -297,7 +212,8 @@ pub async fn resume(
     body: Body<Because>,
 ) -> Result<Response, Problem> {
     let to = |note| Command::Resume { note };
-    command(app, scope, agent, condition, body, |agent, _, note, call| alone(agent, to(note), call)).await
+    command(app, scope, agent, condition, body, |agent, _, note, _, moment| alone(agent, to(note), moment))
+        .await
 }
 
 /// `POST /api/agents/{agent}/drain`: it finishes its current task and takes no new one.
@@ -311,7 +227,8 @@ pub async fn drain(
     body: Body<Because>,
 ) -> Result<Response, Problem> {
     let to = |note| Command::Drain { note };
-    command(app, scope, agent, condition, body, |agent, _, note, call| alone(agent, to(note), call)).await
+    command(app, scope, agent, condition, body, |agent, _, note, _, moment| alone(agent, to(note), moment))
+        .await
 }
 
 /// `POST /api/agents/{agent}/quarantine`: it stops at once, and what it worked on is blocked.
@@ -324,10 +241,7 @@ pub async fn quarantine(
     condition: IfMatch,
     body: Body<Because>,
 ) -> Result<Response, Problem> {
-    command(app, scope, agent, condition, body, |agent, task, note, call| {
-        Ok(quarantine_agent(agent, task, note, &call.moment)?)
-    })
-    .await
+    command(app, scope, agent, condition, body, quarantine_agent).await
 }
 
 /// `POST /api/agents/{agent}/restart`: it begins anew, and its task waits for it.
@@ -340,20 +254,25 @@ pub async fn restart(
     condition: IfMatch,
     body: Body<Because>,
 ) -> Result<Response, Problem> {
-    command(app, scope, agent, condition, body, |agent, task, note, call| {
-        Ok(restart_agent(agent, task, note, &call.moment)?)
-    })
-    .await
+    command(app, scope, agent, condition, body, restart_agent).await
 }
 
-/// A decision about an agent, the task it works on, and why.
+/// What an operation decides about an agent, the task it works on, and why.
 trait Decide:
-    Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Call) -> Result<Decision, Refused> + Send + Sync
+    Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Cast, &Moment) -> Result<Decision, Rejection>
+    + Send
+    + Sync
 {
 }
 
 impl<D> Decide for D where
-    D: Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Call) -> Result<Decision, Refused>
+    D: Fn(
+            &Entity<Agent>,
+            Option<&Entity<Task>>,
+            Option<Reason>,
+            &Cast,
+            &Moment,
+        ) -> Result<Decision, Rejection>
         + Send
         + Sync
 {
@@ -368,21 +287,22 @@ async fn command(
     body: Body<Because>,
     decide: impl Decide,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
     let note = body.value.reason;
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;
         let task = work_of(unit, &agent)?;
-        Ok((decide(&agent, task.as_ref(), note.clone(), &call)?, Reply::Changed(Shown::Agent(id))))
+        let decided = ask(unit, |cast| decide(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;
+        Ok((decided, Reply::Changed(Shown::Agent(id))))
     })
     .await
 }
 
 /// A command that concerns nobody but the agent.
-fn alone(agent: &Entity<Agent>, command: Command, call: &Call) -> Result<Decision, Refused> {
-    let events = agent.decide(command, &call.moment)?;
+fn alone(agent: &Entity<Agent>, command: Command, moment: &Moment) -> Result<Decision, Rejection> {
+    let events = agent.decide(command, moment)?;
     let project = agent.registered()?.project;
     Ok(Decision::of(agent, Some(project), events))
 }
@@ -394,7 +314,7 @@ fn work_of(unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<T
 }
 
 impl NewAgent {
-    fn profile(&self) -> Result<Profile, Problem> {
+    pub(super) fn profile(&self) -> Result<Profile, Problem> {
         check_limits(Some(&self.allowed_tools), Some(self.heartbeat_interval_secs))?;
         let role = self.role.unwrap_or(Role::Intern);
         Ok(Profile {
@@ -422,94 +342,6 @@ impl AgentBudgets {
     }
 }
 
-impl AgentChanges {
-    fn check(&self) -> Result<(), Problem> {
-        check_limits(self.allowed_tools.as_ref(), self.heartbeat_interval_secs)
-    }
-
-    fn profile_decision(
-        &self,
-        unit: &mut Unit<'_>,
-        agent: &Entity<Agent>,
-        call: &Call,
-    ) -> Result<Decision, Refused> {
-        let registered = agent.registered()?;
-        let (project, current) = (registered.project, &registered.profile);
-        let profile = self.applied_to(current)?;
-        if profile == *current {
-            return Ok(Decision::default());
-        }
-        let (old, new) = (Key::agent(project, &current.name), Key::agent(project, &profile.name));
-        let names = match old == new {
-            true => None,
-            false => Some((unit.load::<Reservation>(&old)?, unit.load::<Reservation>(&new)?)),
-        };
-        let names = names.as_ref().map(|(old, new)| (old, new));
-        Ok(change_profile(project, agent, names, profile, &call.moment)?)
-    }
-
-    fn applied_to(&self, profile: &Profile) -> Result<Profile, Problem> {
-        Ok(Profile {
-            name: self.name.clone().unwrap_or_else(|| profile.name.clone()),
-            emoji: self.emoji.clone().unwrap_or_else(|| profile.emoji.clone()),
-            role: self.role.unwrap_or(profile.role),
-            allowed_task_types: self.allowed_task_types.clone().unwrap_or(profile.allowed_task_types.clone()),
-            allowed_tools: self.allowed_tools.clone().unwrap_or(profile.allowed_tools.clone()),
-            caps: self.budgets.applied_to(profile.caps)?,
-            heartbeat_interval_secs: self.heartbeat_interval_secs.unwrap_or(profile.heartbeat_interval_secs),
-        })
-    }
-
-    /// What stops the agent, in the way the route of that name would.
-    fn standing_decision(
-        &self,
-        unit: &mut Unit<'_>,
-        agent: &Entity<Agent>,
-        call: &Call,
-    ) -> Result<Decision, Refused> {
-        let note = self.reason.clone();
-        let task = work_of(unit, agent)?;
-        match self.status {
-            None | Some(Status::Active) => Ok(Decision::default()),
-            Some(Status::Paused) => {
-                alone(agent, Command::Pause { reason: PauseReason::Operator, note }, call)
-            }
-            Some(Status::Draining) => alone(agent, Command::Drain { note }, call),
-            Some(Status::Quarantined) => Ok(quarantine_agent(agent, task.as_ref(), note, &call.moment)?),
-            Some(Status::Offline) => Ok(sign_off_agent(agent, task.as_ref(), note, &call.moment)?),
-        }
-    }
-
-    /// What sets the agent's record straight.
-    fn record_decision(
-        &self,
-        unit: &mut Unit<'_>,
-        agent: &Entity<Agent>,
-        today: Option<Usd>,
-        call: &Call,
-    ) -> Result<Decision, Refused> {
-        let corrections = Corrections {
-            status: self.status.filter(|status| *status == Status::Active),
-            error_streak: self.error_streak,
-            today_spend: self.today_spend.map(|spend| spend.0).filter(|spend| today != Some(*spend)),
-        };
-        let work = agent.registered()?.work.map(|work| work.task);
-        if let Some(Some(named)) = self.current_task_id
-            && work != Some(named)
-        {
-            let message =
-                "an agent gets a task by starting it; only null is possible here, to take its task away";
-            return Err(Problem::invalid_field("currentTaskId", message).into());
-        }
-        let clear_task = self.current_task_id == Some(None);
-        if corrections == Corrections::default() && !clear_task {
-            return Ok(Decision::default());
-        }
-        let task = work_of(unit, agent)?;
-        Ok(correct_agent(agent, task.as_ref(), CorrectAgent { corrections, clear_task }, &call.moment)?)
-    }
-}
-
 fn check_limits(tools: Option<&BTreeSet<Label>>, interval_secs: Option<u32>) -> Result<(), Problem> {
     if tools.is_some_and(|tools| tools.len() > MAX_TOOLS) {
         return Err(Problem::invalid_field("allowedTools", format!("must be at most {MAX_TOOLS}")));
@@ -519,78 +351,4 @@ fn check_limits(tools: Option<&BTreeSet<Label>>, interval_secs: Option<u32>) -> 
         return Err(Problem::invalid_field("heartbeatIntervalSecs", message));
     }
     Ok(())
-}
-
-/// The answer to a heartbeat.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HeartbeatAnswer<'a> {
-    agent: AgentView<'a>,
-    assigned_tasks: Vec<TaskView<'a>>,
-    claimable_tasks: Vec<TaskView<'a>>,
-    budget: BudgetLeft,
-    directives: &'a [Directive],
-}
-
-/// What is left of an agent's day.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BudgetLeft {
-    daily_cap: Dollars,
-    today_spend: Dollars,
-    remaining: Dollars,
-}
-
-pub(crate) fn heartbeat_answer(
-    app: &App,
-    id: AgentId,
-    directives: &[Directive],
-) -> Result<Response, Problem> {
-    let now = app.now();
-    app.projected().read(|views| {
-        let agent = views.agents.view(id, now, app.last_heard(id));
-        let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
-        let (cap, spent) = (agent.budgets.daily_cap.0, agent.today_spend.0);
-        let answer = HeartbeatAnswer {
-            assigned_tasks: offered(views, &assigned_to(&agent), app)?,
-            claimable_tasks: match agent.status {
-                Status::Active => offered(views, &claimable_by(&agent), app)?,
-                _ => vec![],
-            },
-            budget: BudgetLeft {
-                daily_cap: Dollars(cap),
-                today_spend: Dollars(spent),
-                remaining: Dollars(cap.minus(spent)),
-            },
-            agent,
-            directives,
-        };
-        Ok(Json(answer).into_response())
-    })
-}
-
-/// Everything the agent has, most urgent first.
-fn assigned_to(agent: &AgentView<'_>) -> TaskQuery {
-    let status = vec![task::Status::InProgress, task::Status::Assigned];
-    TaskQuery { status, assignee: vec![agent.id], ..urgent(agent) }
-}
-
-/// What the agent may take, most urgent first.
-fn claimable_by(agent: &AgentView<'_>) -> TaskQuery {
-    let kind = agent.allowed_task_types.iter().copied().collect();
-    TaskQuery { status: vec![task::Status::Inbox], kind, ..urgent(agent) }
-}
-
-fn urgent(agent: &AgentView<'_>) -> TaskQuery {
-    TaskQuery {
-        project: Some(agent.project_id),
-        sort: Some(TaskSort::Priority),
-        limit: Some(OFFERED_TASKS),
-        ..TaskQuery::default()
-    }
-}
-
-fn offered<'a>(views: &'a Views, query: &TaskQuery, app: &App) -> Result<Vec<TaskView<'a>>, Problem> {
-    let page = views.tasks.list(query, app.now(), &views.agents);
-    page.map(|page| page.items).map_err(invalid_cursor)
 }

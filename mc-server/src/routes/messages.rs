@@ -14,14 +14,11 @@ use mc_projections::{history::HistoryQuery, page::Order, views::Views};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{
-    handed_in::Attached,
-    history_problem, listed,
-    tasks::{cast, project_of},
-};
+use super::{handed_in::Attached, history_problem, listed, tasks::project_of};
 use crate::{
     answer::Reply,
-    extract::{Body, IfMatch, Path, Query},
+    decide::ask,
+    extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -35,7 +32,7 @@ const MAX_MENTIONS: usize = 50;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct History {
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -123,8 +120,7 @@ pub async fn post(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let cast = cast(unit, [], &call.moment.actor)?;
-        let decision = post_message(&task, message.clone(), &cast, &call.moment)?;
+        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.moment))?;
         Ok((decision, Reply::Posted(id, message.id)))
     })
     .await
@@ -132,7 +128,7 @@ pub async fn post(
 
 impl From<History> for HistoryQuery {
     fn from(query: History) -> Self {
-        Self { order: query.order, limit: query.limit, cursor: query.cursor }
+        Self { order: query.order, limit: query.limit.map(Limit::rows), cursor: query.cursor }
     }
 }
 

@@ -3,15 +3,12 @@
 use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
-use chrono::{DateTime, Utc};
 use mc_domain::{
-    actor::Actor,
     agent::Agent,
     aggregate::Aggregate,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     operation::{
-        Cast, CreateTask, Decision, Entity, MoveTask, ReassignTask, claim_task, create_task, move_task,
-        reassign_task,
+        CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, move_task, reassign_task,
     },
     project::Project,
     task::{Command, Details, Move, Priority, Status, Task, TaskType},
@@ -23,7 +20,6 @@ use mc_projections::{
     tasks::{TaskQuery, TaskSort},
     views::Views,
 };
-use mc_store::{error::StoreError, repository::Unit};
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -34,9 +30,11 @@ use super::{
 };
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    decide::{ask, ask_after},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
     lookup,
     problem::Problem,
+    refusal,
     state::App,
 };
 
@@ -62,9 +60,10 @@ pub struct ListTasks {
     label: List<Label>,
     search: Option<String>,
     overdue: Option<bool>,
+    archived: Option<bool>,
     sort_by: Option<TaskSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -88,7 +87,7 @@ pub struct NewTask {
     labels: BTreeSet<Label>,
     estimated_cost: Option<Dollars>,
     budget: Option<Dollars>,
-    due_at: Option<DateTime<Utc>>,
+    due_at: Option<Time>,
     parent_task_id: Option<TaskId>,
 }
 
@@ -109,7 +108,7 @@ pub struct TaskChanges {
     estimated_cost: Option<Option<Dollars>>,
     budget: Option<Dollars>,
     #[serde(default, deserialize_with = "given")]
-    due_at: Option<Option<DateTime<Utc>>>,
+    due_at: Option<Option<Time>>,
     reason: Option<Reason>,
 }
 
@@ -167,15 +166,15 @@ pub async fn show(
 /// Problems: `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
 pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, wish) = app.read(|views| new.resolved(views)).await??;
+    let (project, wish) = app.find(|views| new.resolved(views)).await?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
         let parent = new.parent_task_id.map(|parent| unit.load::<Task>(&parent)).transpose()?;
-        let cast = cast(unit, wish.assignees.iter().chain(&wish.details.reviewers), &call.moment.actor)?;
         let task = unit.fresh::<Task>(id);
-        let decision = create_task(&home, &task, parent.as_ref(), wish.clone(), &cast, &call.moment)?;
+        let create = |cast: &_| create_task(&home, &task, parent.as_ref(), wish.clone(), cast, &call.moment);
+        let decision = ask(unit, create)?;
         Ok((decision, Reply::Created(Shown::Task(id))))
     })
     .await
@@ -193,13 +192,13 @@ pub async fn edit(
 ) -> Result<Response, Problem> {
     let changes = body.value;
     let (project, assignees, reviewers) = app
-        .read(|views| {
+        .find(|views| {
             let project = project_of(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
             let reviewers = agents(views, changes.reviewer_ids.as_deref(), project, "reviewerIds")?;
-            Ok::<_, Problem>((project, assignees, reviewers))
+            Ok((project, assignees, reviewers))
         })
-        .await??;
+        .await?;
     check_labels(changes.labels.as_ref())?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, condition);
     app.write(&call, |unit| {
@@ -210,9 +209,10 @@ pub async fn edit(
         let mut decision = Decision::of(&task, Some(project), edited);
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
-            let cast = cast(unit, assignees.iter().chain(&concerned(&task)), &call.moment.actor)?;
             let wish = ReassignTask { assignees, reason: changes.reason.clone() };
-            decision = decision.and(reassign_task(&task, wish, &cast, &call.moment)?);
+            let reassign = |cast: &_| reassign_task(&task, wish.clone(), cast, &call.moment);
+            let reassigned = ask_after(unit, &decision, reassign)?;
+            decision = decision.and(reassigned);
         }
         Ok((decision, Reply::Changed(Shown::Task(id))))
     })
@@ -229,7 +229,7 @@ pub async fn claim(
     condition: IfMatch,
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
-    let project = app.read(|views| project_of(views, id)).await??;
+    let project = app.find(|views| project_of(views, id)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(actor, body.keyed, condition);
@@ -254,11 +254,11 @@ pub async fn transition(
 ) -> Result<Response, Problem> {
     let Transition { assignee_ids, agent_id, .. } = &body.value;
     let (project, assignees) = app
-        .read(|views| {
+        .find(|views| {
             let project = project_of(views, id)?;
-            Ok::<_, Problem>((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
+            Ok((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
         })
-        .await??;
+        .await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(actor, body.keyed, condition);
@@ -266,9 +266,9 @@ pub async fn transition(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let named = wish.assignees.iter().flatten();
-        let cast = cast(unit, named.chain(&concerned(&task)), &call.moment.actor)?;
-        Ok((move_task(&task, wish.clone(), &cast, &call.moment)?, Reply::Changed(Shown::Task(id))))
+        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.moment));
+        let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.moment))?;
+        Ok((moved, Reply::Changed(Shown::Task(id))))
     })
     .await
 }
@@ -287,9 +287,10 @@ impl ListTasks {
             label: self.label.0,
             search: self.search,
             overdue: self.overdue,
+            archived: self.archived.unwrap_or_default(),
             sort: self.sort_by,
             order: self.order,
-            limit: self.limit,
+            limit: self.limit.map(Limit::rows),
             cursor: self.cursor,
         })
     }
@@ -309,7 +310,7 @@ impl NewTask {
             reviewers: reviewers.unwrap_or_default(),
             estimated_cost: self.estimated_cost.map(|cost| cost.0),
             budget: self.budget.map_or(self.kind.default_budget(), |budget| budget.0),
-            due_at: self.due_at,
+            due_at: self.due_at.map(|due| due.0),
             ..Details::new(self.title.clone(), self.kind)
         };
         Ok((project, CreateTask { details, assignees: assignees.unwrap_or_default() }))
@@ -328,7 +329,7 @@ impl TaskChanges {
             reviewers: reviewers.unwrap_or_else(|| details.reviewers.clone()),
             estimated_cost: estimated_cost.unwrap_or(details.estimated_cost),
             budget: self.budget.map_or(details.budget, |budget| budget.0),
-            due_at: self.due_at.unwrap_or(details.due_at),
+            due_at: self.due_at.map_or(details.due_at, |due| due.map(|due| due.0)),
         }
     }
 }
@@ -353,8 +354,7 @@ impl Transition {
 
 /// The project a task belongs to.
 pub(super) fn project_of(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
-    let view = views.tasks.view(task, &views.agents);
-    view.map(|task| task.project_id).ok_or_else(|| Problem::not_found("task", task))
+    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 fn agents(
@@ -381,19 +381,4 @@ fn check_labels(labels: Option<&BTreeSet<Label>>) -> Result<(), Problem> {
         }
         _ => Ok(()),
     }
-}
-
-/// Everyone a change of this task may have to ask: who is assigned and who holds it.
-fn concerned(task: &Entity<Task>) -> BTreeSet<AgentId> {
-    let Ok(present) = task.present() else { return BTreeSet::new() };
-    present.assignees.iter().copied().chain(present.hold().map(|hold| hold.holder)).collect()
-}
-
-/// The agents of these ids, and the one that acts.
-pub(super) fn cast<'a>(
-    unit: &mut Unit<'_>,
-    agents: impl IntoIterator<Item = &'a AgentId>,
-    actor: &Actor,
-) -> Result<Cast, StoreError> {
-    agents.into_iter().copied().chain(actor.agent()).map(|id| unit.load::<Agent>(&id)).collect()
 }

@@ -537,9 +537,11 @@ impl Desk {
                     AnyEvent::Approval(event) => grow(&mut self.approvals, &id, &event),
                     AnyEvent::Reservation(event) => grow(&mut self.keys, &id, &event),
                     AnyEvent::Project(_)
+                    | AnyEvent::Policy(_)
                     | AnyEvent::Run(_)
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
+                    | AnyEvent::Standup(_)
                     | AnyEvent::Notification(_) => {}
                 }
             }

@@ -1,0 +1,48 @@
+//! The end of a lease that nobody uses any more.
+
+use chrono::{DateTime, Utc};
+
+use super::{
+    Cast, Decision, Entity, Rejection,
+    quarantine_agent::{Stop, block_work},
+};
+use crate::{
+    agent::{Agent, Ending, LEASE_LASTS, Work},
+    aggregate::Moment,
+    ids::LeaseId,
+};
+
+/// When the lease that `agent` works under ends, and which one that is: [`LEASE_LASTS`] after `heard`, the last sign of
+/// life. Nothing while a run of it is under way, which has a deadline of its own, and nothing for an agent that never
+/// sent a heartbeat, which is not waited for.
+pub fn lease_ends_at(agent: &Agent, heard: DateTime<Utc>) -> Option<(LeaseId, DateTime<Utc>)> {
+    let agent = agent.registered().ok()?;
+    let Work { task, lease } = agent.work?;
+    let runs = agent.open_runs.values().any(|run| run.task == Some(task));
+    let heard = heard.max(agent.last_heartbeat?);
+    (!runs).then_some((lease, heard + LEASE_LASTS))
+}
+
+/// Ends the lease that `agent` works under once nothing was heard of it for too long: the task is blocked, for an
+/// operator to give to others, and a late write under the lease is refused. Does nothing when it works under another
+/// lease by now, or is not that late, so that a worker may come twice.
+///
+/// # Errors
+/// [`crate::agent::Rejection::NotFound`] when it is not registered.
+pub fn end_lease(
+    agent: &Entity<Agent>,
+    lease: LeaseId,
+    heard: DateTime<Utc>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let mut decision = Decision::default();
+    let work = agent.registered()?.work;
+    let (Some(work), Some((current, end))) = (work, lease_ends_at(agent, heard)) else { return Ok(decision) };
+    if current == lease && moment.now >= end {
+        let task = cast.find(&work.task)?;
+        let stop = Stop { what: "gave no sign of life for two hours", note: None, ending: Ending::Blocked };
+        block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), moment)?;
+    }
+    Ok(decision)
+}

@@ -1,0 +1,59 @@
+//! Silence: what it ends, and what it only tells of.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::{
+    agent::LEASE_LASTS,
+    alert::{Alert, Key, Kind, Subject},
+    spec::{heard, later},
+};
+
+fn heard_working() -> Entity<Agent> {
+    idle(SCOUT).after(&[heard(0), engaged(LEASE)])
+}
+
+#[test]
+fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
+    let (agent, task) = (heard_working(), task_at(Status::InProgress));
+    let cast = nobody_else().with(agent.clone()).with(task.clone());
+    let early = later(&system(), LEASE_LASTS - TimeDelta::seconds(1));
+    operation(end_lease(&agent, LEASE, now(), &cast, &early)).then_nothing();
+
+    let late = later(&system(), LEASE_LASTS);
+    let why = reason("Scout gave no sign of life for two hours");
+    operation(end_lease(&agent, LEASE, now(), &cast, &late)).then([
+        stream(&task, [task::Event::Blocked { from: Status::InProgress, reason: why, at: late.now }]),
+        stream(&agent, [released(Ending::Blocked)]),
+    ]);
+    let did_something = now() + TimeDelta::hours(1);
+    operation(end_lease(&agent, LEASE, did_something, &cast, &late)).then_nothing();
+}
+
+#[test]
+fn a_lease_that_was_passed_on_is_left_alone() {
+    let agent = heard_working();
+    let late = later(&system(), LEASE_LASTS);
+    operation(end_lease(&agent, NEXT_LEASE, now(), &nobody_else(), &late)).then_nothing();
+}
+
+#[test]
+fn who_never_sent_a_heartbeat_is_not_waited_for() {
+    assert_eq!(lease_ends_at(&working(), now()), None);
+}
+
+#[test]
+fn silence_is_told_of_once_and_taken_back_when_it_is_over() {
+    let agent = idle(SCOUT).after(&[heard(0)]);
+    let key = Key::new(Kind::AgentStale, Subject::Agent(SCOUT));
+    let late = later(&system(), TimeDelta::minutes(6));
+    let told = mark_stale(&agent, &nobody_else(), &late).unwrap();
+    let alert = Entity::<Alert>::new(key).after_decision(&told);
+    let cast = nobody_else().with(alert.clone());
+    assert!(mark_stale(&agent, &cast, &late).unwrap().changes().is_empty());
+    assert!(mark_heard(&agent, &cast, &late).unwrap().changes().is_empty());
+
+    let stopped = paused(&agent, PauseReason::Operator);
+    let taken_back = mark_heard(&stopped, &cast, &late).unwrap();
+    assert!(alert.after_decision(&taken_back).open().is_none());
+}

@@ -1,0 +1,27 @@
+//! What may be asked of a policy, and why it may refuse.
+
+use super::document::{Document, DocumentError};
+
+/// What may be asked of a policy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// Make a document the active one.
+    Publish {
+        /// The whole document.
+        document: Box<Document>,
+    },
+}
+
+/// Why a policy refuses a command.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// Invariant 1.
+    #[error("only an operator may publish a policy")]
+    OperatorOnly,
+    /// Invariant 2.
+    #[error("the policy document has {} errors", .0.len())]
+    Malformed(
+        /// Everything that is wrong with it.
+        Vec<DocumentError>,
+    ),
+}

@@ -1,0 +1,271 @@
+//! Judges what an agent asks for, with every reason and not only the first.
+//!
+//! Order, first that applies: squad stopped or agent not at work, deny-list, spawn limits → deny; red, yellow for an
+//! intern, over a budget → needs approval; else allow. Whatever a rule cannot read speaks against the request.
+
+mod spawn;
+mod tools;
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{
+    document::Document,
+    reason::{Reason, Standing, Verdict},
+    secrets::redact_json,
+};
+use crate::{
+    agent::{Role, Status},
+    money::Usd,
+    values::{Label, words},
+};
+
+words! {
+    /// How much harm an action can do.
+    Risk {
+        /// Internal, reversible, read-only.
+        Green = "green",
+        /// Guarded.
+        Yellow = "yellow",
+        /// External, irreversible, secret or in production.
+        Red = "red",
+    }
+}
+
+words! {
+    /// What becomes of a request, mildest first.
+    Decision {
+        /// It may be done at once.
+        Allow = "allow",
+        /// An operator decides.
+        NeedsApproval = "needs_approval",
+        /// It is refused.
+        Deny = "deny",
+    }
+}
+
+/// Who asks, as far as the rules look at it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its role.
+    pub role: Role,
+    /// Whether it works.
+    pub status: Status,
+    /// Whether the request is for the task it works on; a draining agent may finish that one.
+    pub on_current_task: bool,
+    /// Whether its squad is stopped.
+    pub squad_stopped: bool,
+    /// The tools it may use; none named means all that the policy allows.
+    pub allowed_tools: BTreeSet<Label>,
+    /// Its sub-agents.
+    pub spawned: Spawned,
+}
+
+/// How many agents there are around the one that asks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spawned {
+    /// Its own sub-agents that are not retired.
+    pub children: u32,
+    /// How many levels it is below an agent that nobody spawned.
+    pub depth: u32,
+    /// Active agents in all.
+    pub active_agents: u32,
+}
+
+/// What is left of each budget; nothing where there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Room {
+    /// The most that one run may cost.
+    pub per_run: Option<Usd>,
+    /// Left of the task's budget.
+    pub task: Option<Usd>,
+    /// Left of the agent's day.
+    pub day: Option<Usd>,
+    /// Left of the project's day.
+    pub project: Option<Usd>,
+}
+
+/// What is asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The tool by name.
+    pub tool: String,
+    /// What the tool is given.
+    pub params: Value,
+    /// What it is expected to cost; nothing when that is not known.
+    pub estimated_cost: Option<Usd>,
+    /// What may be spent.
+    pub room: Room,
+}
+
+/// The judgement.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// What becomes of the request.
+    pub decision: Decision,
+    /// The risk, as the parameters raised it.
+    pub risk: Risk,
+    /// Everything that spoke against it, in the order of the rules, without what it knows of credentials.
+    pub reasons: Vec<Reason>,
+}
+
+impl Evaluation {
+    /// Whether an operator has to decide.
+    pub fn approval_required(&self) -> bool {
+        self.decision == Decision::NeedsApproval
+    }
+}
+
+/// Judges a request of an agent by a policy document.
+///
+/// ```
+/// use mc_domain::{agent::{Role, Status}, policy::{document::Document, evaluate::*}};
+/// use serde_json::json;
+///
+/// let scout = Subject {
+///     role: Role::Intern,
+///     status: Status::Active,
+///     on_current_task: true,
+///     squad_stopped: false,
+///     allowed_tools: Default::default(),
+///     spawned: Spawned::default(),
+/// };
+/// let request = |tool: &str, params| Request {
+///     tool: tool.into(), params, estimated_cost: None, room: Room::default(),
+/// };
+/// let judged = |request| evaluate(&Document::default(), &scout, &request).decision;
+/// assert_eq!(judged(request("web_search", json!({ "query": "rust" }))), Decision::Allow);
+/// assert_eq!(judged(request("shell_exec", json!({ "command": "ls" }))), Decision::NeedsApproval);
+/// assert_eq!(judged(request("shell_exec", json!({ "command": "sudo ls" }))), Decision::Deny);
+/// ```
+pub fn evaluate(document: &Document, subject: &Subject, request: &Request) -> Evaluation {
+    let tool = request.tool.trim().to_ascii_lowercase();
+    let lists = tools::judge(document, &tool, &request.params);
+    let raised = raised(&tool, &request.params);
+    let risk = risk(document, &tool, lists.standing, &raised);
+    let mut judgement = Judgement::default();
+    judgement.all(Decision::Deny, status(subject));
+    judgement.all(Decision::Deny, tool_list(subject, &tool));
+    let denied = lists.standing == Standing::Denied;
+    judgement.all(if denied { Decision::Deny } else { Decision::NeedsApproval }, lists.reasons);
+    judgement.all(Decision::Deny, spawn::limits(document, subject, &tool));
+    judgement.all(Decision::NeedsApproval, raised);
+    judgement.all(Decision::NeedsApproval, by_risk(document, subject, &tool, risk));
+    judgement.all(Decision::NeedsApproval, budgets(request));
+    Evaluation { decision: judgement.decision, risk, reasons: judgement.reasons }
+}
+
+struct Judgement {
+    decision: Decision,
+    reasons: Vec<Reason>,
+}
+
+impl Default for Judgement {
+    fn default() -> Self {
+        Self { decision: Decision::Allow, reasons: Vec::new() }
+    }
+}
+
+impl Judgement {
+    /// All rules of one step speak for the same decision; the hardest one of all steps wins. A text may repeat what was
+    /// asked, so it is redacted like everything that leaves.
+    fn all(&mut self, decision: Decision, reasons: Vec<Reason>) {
+        for Reason { code, text } in reasons {
+            self.decision = self.decision.max(decision);
+            self.reasons.push(Reason { code, text: super::secrets::redact(&text).into_owned() });
+        }
+    }
+}
+
+fn status(subject: &Subject) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if subject.squad_stopped {
+        reasons.push(Reason::new("squad_stopped", "the squad is stopped; an operator can resume it"));
+    }
+    match subject.status {
+        Status::Active => {}
+        Status::Draining if subject.on_current_task => {}
+        Status::Draining => {
+            reasons.push(Reason::new("agent_draining", "a draining agent may only finish its current task"));
+        }
+        status @ (Status::Paused | Status::Quarantined | Status::Offline) => {
+            reasons.push(Reason::new(
+                "agent_not_active",
+                format!("the agent is {status}; only active agents may act"),
+            ));
+        }
+    }
+    reasons
+}
+
+fn tool_list(subject: &Subject, tool: &str) -> Vec<Reason> {
+    let allowed = &subject.allowed_tools;
+    if allowed.is_empty() || allowed.iter().any(|name| name.as_str().eq_ignore_ascii_case(tool)) {
+        return Vec::new();
+    }
+    let names = allowed.iter().map(Label::as_str).collect::<Vec<_>>().join(", ");
+    vec![Reason::new("tool_not_allowed", format!("the agent may not use {tool}; it may use {names}"))]
+}
+
+/// What in the parameters raises the risk to red.
+fn raised(tool: &str, params: &Value) -> Vec<Reason> {
+    let mut copy = params.clone();
+    let mut reasons: Vec<Reason> = redact_json(&mut copy)
+        .into_iter()
+        .map(|kind| Reason::new("credential", format!("the parameters carry a credential ({kind})")))
+        .collect();
+    reasons.extend(tools::production(tool, params));
+    reasons
+}
+
+fn risk(document: &Document, tool: &str, lists: Standing, raised: &[Reason]) -> Risk {
+    match lists {
+        Standing::Allowed if raised.is_empty() => document.risk_of(tool),
+        Standing::Allowed | Standing::Unlisted | Standing::Denied => Risk::Red,
+    }
+}
+
+fn by_risk(document: &Document, subject: &Subject, tool: &str, risk: Risk) -> Vec<Reason> {
+    match (risk, subject.role) {
+        (Risk::Red, _) => {
+            let deciders = document.decisions_for(tool).max(1);
+            vec![Reason::new("red", format!("red actions take {deciders} decision(s) of an operator"))]
+        }
+        (Risk::Yellow, Role::Intern) => {
+            vec![Reason::new("yellow_intern", "interns need an approval for yellow actions")]
+        }
+        (Risk::Yellow, Role::Specialist | Role::Lead | Role::Cao) | (Risk::Green, _) => Vec::new(),
+    }
+}
+
+/// An estimate above what is left, or nothing left at all when there is no estimate.
+fn budgets(request: &Request) -> Vec<Reason> {
+    let Room { per_run, task, day, project } = request.room;
+    let over = |left: Usd| request.estimated_cost.map_or(left == Usd::ZERO, |estimate| estimate > left);
+    [
+        ("over_per_run_cap", "the per-run cap", per_run),
+        ("over_task_budget", "what is left of the task's budget", task),
+        ("over_daily_cap", "what is left of the agent's day", day),
+        ("over_project_budget", "what is left of the project's day", project),
+    ]
+    .into_iter()
+    .filter_map(|(code, what, left)| left.filter(|left| over(*left)).map(|left| (code, what, left)))
+    .map(|(code, what, left)| match request.estimated_cost {
+        Some(estimate) => Reason::new(code, format!("${estimate} is more than {what}, ${left}")),
+        None => Reason::new(code, format!("nothing is left of {what}")),
+    })
+    .collect()
+}
+
+/// The lists' judgement of a missing parameter.
+fn missing(what: &str) -> Verdict {
+    Verdict::unlisted(
+        "params_missing",
+        format!("the parameters name no {what}, so the request cannot be judged"),
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Judges paths: never-listed files and paths that leave the workspace are denied, the rest is looked up in globs.
+//!
+//! Paths are judged by their text alone; whoever opens the file must still refuse symbolic links that lead out.
+
+use globset::{Glob, GlobBuilder, GlobSet, GlobSetBuilder};
+
+use super::{document::FileRules, reason::Verdict};
+
+/// How many of the directories above a path are looked up; bounds the work.
+const MAX_LEVELS: usize = 64;
+
+/// What is to be done with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Access {
+    /// See what it holds.
+    Read,
+    /// See its name among others.
+    List,
+    /// Create, change or delete it.
+    Write,
+}
+
+/// Judges one path.
+///
+/// ```
+/// use mc_domain::policy::{document::Document, files::{Access, judge}, reason::Standing};
+///
+/// let rules = Document::default().files;
+/// assert_eq!(judge(&rules, Access::Write, "docs/api.md").standing, Standing::Allowed);
+/// assert_eq!(judge(&rules, Access::Write, "docs/../../etc/passwd").standing, Standing::Denied);
+/// assert_eq!(judge(&rules, Access::Read, ".env.local").standing, Standing::Denied);
+/// ```
+pub fn judge(rules: &FileRules, access: Access, path: &str) -> Verdict {
+    if path.trim().is_empty() {
+        return Verdict::unlisted("path_missing", "no path is given, so it cannot be judged");
+    }
+    let Some(path) = workspace_path(rules, path) else {
+        return Verdict::denied("leaves_workspace", format!("{path} leaves the workspace"));
+    };
+    if Never::new(rules).names(&path) {
+        return Verdict::denied("never_file", format!("{path} is a file that agents never touch"));
+    }
+    let (globs, verb) = match access {
+        Access::Read | Access::List => (&rules.read, "read"),
+        Access::Write => (&rules.write, "written"),
+    };
+    let listed = globs.iter().any(|glob| allows(glob, access, &path));
+    if listed {
+        return Verdict::allowed();
+    }
+    let globs = if globs.is_empty() { "nothing".to_owned() } else { globs.join(", ") };
+    Verdict::unlisted(
+        "file_unlisted",
+        format!("{path} may not be {verb} without an approval; allowed: {globs}"),
+    )
+}
+
+/// The path from the workspace's root without `.` and `..`, the root as an empty text; nothing when it leaves.
+pub fn workspace_path(rules: &FileRules, path: &str) -> Option<String> {
+    let path = decoded(path.trim());
+    let path = path.strip_prefix("file://").unwrap_or(&path);
+    let drive = path.as_bytes().get(1) == Some(&b':') && path.starts_with(|c: char| c.is_ascii_alphabetic());
+    if drive || path.starts_with('~') || path.chars().any(char::is_control) {
+        return None;
+    }
+    let path = if path.starts_with('/') { below_root(rules, path)? } else { path.to_owned() };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => _ = parts.pop()?,
+            _ => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
+}
+
+/// The never-list, ready to be asked.
+pub(super) struct Never {
+    globs: GlobSet,
+    /// A glob that cannot be read is no reason to let everything through.
+    unreadable: bool,
+}
+
+impl Never {
+    pub(super) fn new(rules: &FileRules) -> Self {
+        let globs: Vec<Glob> = rules.never.iter().filter_map(|glob| never_glob(glob)).collect();
+        let unreadable = globs.len() < rules.never.len();
+        let globs = globs.into_iter().fold(GlobSetBuilder::new(), |mut set, glob| {
+            set.add(glob);
+            set
+        });
+        let globs = globs.build();
+        Self { unreadable: unreadable || globs.is_err(), globs: globs.unwrap_or_default() }
+    }
+
+    /// Whether it names the path, a directory above it, or all that is in it.
+    pub(super) fn names(&self, path: &str) -> bool {
+        let above = path.match_indices('/').map(|(at, _)| &path[..at]).take(MAX_LEVELS);
+        let inside = format!("{path}/_");
+        let mut names = above.chain([path, inside.as_str()]).filter(|name| !name.is_empty());
+        self.unreadable || names.any(|name| self.globs.is_match(name))
+    }
+}
+
+/// What `/` and the like are written as to slip past; other escapes stay.
+fn decoded(path: &str) -> String {
+    let mut path = path.replace('\\', "/");
+    for (escape, plain) in
+        [("%2e", "."), ("%2E", "."), ("%2f", "/"), ("%2F", "/"), ("%5c", "/"), ("%5C", "/"), ("%7e", "~")]
+    {
+        path = path.replace(escape, plain);
+    }
+    path
+}
+
+fn below_root(rules: &FileRules, path: &str) -> Option<String> {
+    let root = rules.root.as_deref()?.trim_end_matches('/');
+    let rest = path.strip_prefix(root)?;
+    (rest.is_empty() || rest.starts_with('/')).then(|| rest.trim_start_matches('/').to_owned())
+}
+
+/// A directory may be listed when what is in it may be read; the root shows names only.
+fn allows(glob: &str, access: Access, path: &str) -> bool {
+    let listing = access == Access::List;
+    let inside = format!("{path}/_");
+    let matches = |glob: Glob| {
+        let glob = glob.compile_matcher();
+        glob.is_match(path) || (listing && glob.is_match(&inside))
+    };
+    glob == "*" || (listing && path.is_empty()) || allow_glob(glob).is_some_and(matches)
+}
+
+/// A glob of an allow-list; nothing when it is malformed.
+pub(super) fn allow_glob(glob: &str) -> Option<Glob> {
+    GlobBuilder::new(glob).literal_separator(true).build().ok()
+}
+
+/// A glob of the never-list, of any case: some file systems do not tell `.ENV` from `.env`.
+fn never_glob(glob: &str) -> Option<Glob> {
+    GlobBuilder::new(glob).literal_separator(true).case_insensitive(true).build().ok()
+}
+
+#[cfg(test)]
+#[path = "files/tests.rs"]
+mod tests;

@@ -1,0 +1,28 @@
+//! What may have happened to a standup. Names and shapes here are a stored contract: see the golden files.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Report;
+
+/// A fact about one standup. `at` is the time of the decision.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all_fields = "camelCase")]
+pub enum Event {
+    /// The day's report was recorded.
+    #[serde(rename = "recorded")]
+    Recorded {
+        /// What it says.
+        report: Report,
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+impl crate::aggregate::Event for Event {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Recorded { .. } => "standup.recorded",
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! `PATCH /api/agents/{agent}`: what an agent is and may do, and what its record says.
+
+use std::collections::BTreeSet;
+
+use axum::{extract::State, response::Response};
+use mc_domain::{
+    agent::{self, Agent, Command, Corrections, PauseReason, Profile, Registered, Role, Status},
+    budget::{Budget, Key as BudgetKey},
+    ids::{ApprovalId, TaskId},
+    operation::{
+        CorrectAgent, Decision, Entity, Rejection, change_profile, correct_agent, quarantine_agent,
+        sign_off_agent,
+    },
+    reservation::{Key, Reservation},
+    task::TaskType,
+    values::{Label, Name, Reason},
+};
+use mc_projections::dollars::Dollars;
+use mc_store::repository::Unit;
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{AgentBudgets, Scope, alone, autonomy, check_limits, work_of};
+use crate::{
+    answer::{Reply, Shown},
+    decide::{ask, ask_after},
+    extract::{Body, IfMatch, Path, Query},
+    problem::Problem,
+    routes::given,
+    state::{App, Call, Refused},
+};
+
+/// What to change of an agent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AgentChanges {
+    name: Option<Name>,
+    #[serde(default, deserialize_with = "given")]
+    emoji: Option<Option<Label>>,
+    role: Option<Role>,
+    allowed_task_types: Option<BTreeSet<TaskType>>,
+    allowed_tools: Option<BTreeSet<Label>>,
+    #[serde(default)]
+    budgets: AgentBudgets,
+    heartbeat_interval_secs: Option<u32>,
+    status: Option<Status>,
+    error_streak: Option<u32>,
+    today_spend: Option<Dollars>,
+    #[serde(default, deserialize_with = "given")]
+    current_task_id: Option<Option<TaskId>>,
+    reason: Option<Reason>,
+}
+
+/// `PATCH /api/agents/{agent}`: its profile, its budgets, and an operator's corrections of its record: `status`,
+/// `errorStreak`, `todaySpend`, and `currentTaskId: null` to take its task from it.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `approval-required`, `forbidden`,
+/// `illegal-transition`, `already-exists`, `precondition-failed`.
+pub async fn edit(
+    State(app): State<App>,
+    Path(agent): Path<String>,
+    Query(scope): Query<Scope>,
+    condition: IfMatch,
+    body: Body<AgentChanges>,
+) -> Result<Response, Problem> {
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
+    let changes = body.value;
+    changes.check()?;
+    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let approval = ApprovalId::new(Uuid::now_v7());
+    app.write(&call, |unit| {
+        let agent = unit.load::<Agent>(&id)?;
+        call.condition.check(agent.version)?;
+        let profile = changes.applied_to(&agent.registered()?.profile)?;
+        let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &call) {
+            Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
+                return autonomy::request(unit, approval, &agent, &profile, &refusal, &call);
+            }
+            decided => decided?,
+        };
+        let agent = agent.after_decision(&decision);
+        let stopped = changes.standing_decision(unit, &agent, &decision, &call)?;
+        decision = decision.and(stopped);
+        let agent = agent.after_decision(&decision);
+        let corrected = changes.record_decision(unit, &agent, &decision, &call)?;
+        Ok((decision.and(corrected), Reply::Changed(Shown::Agent(id))))
+    })
+    .await
+}
+
+impl AgentChanges {
+    fn check(&self) -> Result<(), Problem> {
+        check_limits(self.allowed_tools.as_ref(), self.heartbeat_interval_secs)
+    }
+
+    fn profile_decision(
+        unit: &mut Unit<'_>,
+        agent: &Entity<Agent>,
+        profile: &Profile,
+        call: &Call,
+    ) -> Result<Decision, Refused> {
+        let registered = agent.registered()?;
+        let (project, current) = (registered.project, &registered.profile);
+        if profile == current {
+            return Ok(Decision::default());
+        }
+        let (old, new) = (Key::agent(project, &current.name), Key::agent(project, &profile.name));
+        let names = match old == new {
+            true => None,
+            false => Some((unit.load::<Reservation>(&old)?, unit.load::<Reservation>(&new)?)),
+        };
+        let names = names.as_ref().map(|(old, new)| (old, new));
+        ask(unit, |cast| change_profile(project, agent, names, profile.clone(), cast, &call.moment))
+    }
+
+    fn applied_to(&self, profile: &Profile) -> Result<Profile, Problem> {
+        Ok(Profile {
+            name: self.name.clone().unwrap_or_else(|| profile.name.clone()),
+            emoji: self.emoji.clone().unwrap_or_else(|| profile.emoji.clone()),
+            role: self.role.unwrap_or(profile.role),
+            allowed_task_types: self.allowed_task_types.clone().unwrap_or(profile.allowed_task_types.clone()),
+            allowed_tools: self.allowed_tools.clone().unwrap_or(profile.allowed_tools.clone()),
+            caps: self.budgets.applied_to(profile.caps)?,
+            heartbeat_interval_secs: self.heartbeat_interval_secs.unwrap_or(profile.heartbeat_interval_secs),
+        })
+    }
+
+    /// What stops the agent, in the way the route of that name would.
+    fn standing_decision(
+        &self,
+        unit: &mut Unit<'_>,
+        agent: &Entity<Agent>,
+        decided: &Decision,
+        call: &Call,
+    ) -> Result<Decision, Refused> {
+        let (note, moment) = (self.reason.clone(), &call.moment);
+        let task = work_of(unit, agent)?;
+        let task = task.as_ref();
+        ask_after(unit, decided, |cast| match self.status {
+            None | Some(Status::Active) => Ok(Decision::default()),
+            Some(Status::Paused) => {
+                let pause = Command::Pause { reason: PauseReason::Operator, note: note.clone() };
+                alone(agent, pause, moment)
+            }
+            Some(Status::Draining) => alone(agent, Command::Drain { note: note.clone() }, moment),
+            Some(Status::Quarantined) => quarantine_agent(agent, task, note.clone(), cast, moment),
+            Some(Status::Offline) => sign_off_agent(agent, task, note.clone(), cast, moment),
+        })
+    }
+
+    /// What sets the agent's record straight.
+    fn record_decision(
+        &self,
+        unit: &mut Unit<'_>,
+        agent: &Entity<Agent>,
+        decided: &Decision,
+        call: &Call,
+    ) -> Result<Decision, Refused> {
+        let registered = agent.registered()?;
+        let today = BudgetKey::AgentDay(agent.id, call.moment.now.date_naive());
+        let spent = unit.load::<Budget>(&today)?.spent;
+        let corrections = Corrections {
+            status: self.status.filter(|status| *status == Status::Active),
+            error_streak: self.error_streak,
+            today_spend: self.today_spend.map(|spend| spend.0).filter(|spend| *spend != spent),
+        };
+        let clear_task = self.clears_task(registered)?;
+        if corrections == Corrections::default() && !clear_task {
+            return Ok(Decision::default());
+        }
+        let task = work_of(unit, agent)?;
+        let task = task.map(|task| task.after_decision(decided));
+        let wish = CorrectAgent { corrections, clear_task };
+        ask_after(unit, decided, |cast| correct_agent(agent, task.as_ref(), wish.clone(), cast, &call.moment))
+    }
+
+    /// Whether its task is to be taken from it; no other is given to it here.
+    fn clears_task(&self, agent: &Registered) -> Result<bool, Problem> {
+        let work = agent.work.map(|work| work.task);
+        match self.current_task_id {
+            Some(Some(named)) if work != Some(named) => Err(Problem::invalid_field(
+                "currentTaskId",
+                "an agent gets a task by starting it; only null is possible here, to take its task away",
+            )),
+            Some(Some(_)) | None => Ok(false),
+            Some(None) => Ok(true),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `POST /api/agents/{agent}/spawn`: an agent creates a sub-agent, on the record of both.
+
+use axum::{extract::State, response::Response};
+use mc_domain::{
+    agent::{Agent, SpawnLimits, Status},
+    ids::AgentId,
+    operation::{SpawnAgent, spawn_agent},
+    project::Project,
+    reservation::{Key, Reservation},
+};
+use mc_projections::agents::AgentQuery;
+use uuid::Uuid;
+
+use super::{NewAgent, Scope};
+use crate::{
+    answer::{Reply, Shown},
+    extract::{Body, IfMatch, Path, Query},
+    problem::Problem,
+    routes::invalid_cursor,
+    state::{App, Call},
+};
+
+/// `POST /api/agents/{agent}/spawn`: a sub-agent of this agent, for a purpose, within the limits on spawning. It has no
+/// more of anything than its parent, which asks for it unless the body names another actor.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `rule-broken`, `agent-not-active`,
+/// `already-exists`.
+pub async fn spawn(
+    State(app): State<App>,
+    Path(parent): Path<String>,
+    Query(scope): Query<Scope>,
+    body: Body<NewAgent>,
+) -> Result<Response, Problem> {
+    let parent = app.find(|views| scope.agent(views, &parent)).await?;
+    let actor = app.actor(body.actor, Some(("agentId", &parent.to_string())), None).await?;
+    create(&app, parent, &body.value, &app.call(actor, body.keyed, IfMatch::Any)).await
+}
+
+/// Creates a sub-agent of `parent`.
+pub(super) async fn create(
+    app: &App,
+    parent: AgentId,
+    new: &NewAgent,
+    call: &Call,
+) -> Result<Response, Problem> {
+    let profile = new.profile()?;
+    let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
+    let purpose = new.purpose.clone().ok_or_else(missing)?;
+    let (active_agents, limits) = (active_agents(app).await?, SpawnLimits::default());
+    let id = AgentId::new(Uuid::now_v7());
+    app.write(call, |unit| {
+        let parent = unit.load::<Agent>(&parent)?;
+        let project = unit.load::<Project>(&parent.registered()?.project)?;
+        let name = unit.load::<Reservation>(&Key::agent(project.id, &profile.name))?;
+        let (child, known) = match name.agent() {
+            Some(known) => (unit.load::<Agent>(&known)?, true),
+            None => (unit.fresh::<Agent>(id), false),
+        };
+        let (profile, purpose) = (profile.clone(), purpose.clone());
+        let wish = SpawnAgent { profile, purpose, active_agents, limits };
+        let decision = spawn_agent(&project, &name, &child, &parent, wish, &call.moment)?;
+        let shown = Shown::Agent(child.id);
+        Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
+    })
+    .await
+}
+
+/// How many agents are active now, in all projects.
+async fn active_agents(app: &App) -> Result<u32, Problem> {
+    let query = AgentQuery { status: vec![Status::Active], ..AgentQuery::default() };
+    let count = app.read(|views| {
+        let page = views.agents.list(&query, app.now(), |_| None);
+        page.map(|page| page.items.len())
+    });
+    Ok(u32::try_from(count.await?.map_err(invalid_cursor)?).unwrap_or(u32::MAX))
+}

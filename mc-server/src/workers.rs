@@ -1,0 +1,77 @@
+//! Workers: loops that look at what is due and give the ordinary commands for it.
+//!
+//! A worker decides nothing: it names what may be due, and the aggregates judge. Every command has an idempotency key
+//! derived from what it acts on, so a worker that runs twice, late or on two machines changes nothing more. A worker that
+//! panics is restarted with growing pauses, and `/health` tells when one has been silent for too long.
+
+mod approval_sweeper;
+mod heartbeat_monitor;
+mod notification_dispatcher;
+mod office;
+mod standup;
+mod supervisor;
+#[cfg(test)]
+mod tests;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use mc_store::error::StoreError;
+use tokio_util::task::TaskTracker;
+
+use crate::state::App;
+use approval_sweeper::ApprovalSweeper;
+use heartbeat_monitor::HeartbeatMonitor;
+use notification_dispatcher::{NotificationDispatcher, Pulled};
+use office::Office;
+use standup::StandupRecorder;
+use supervisor::supervise;
+
+/// One worker: what it is called, how often it looks, and what it does then.
+trait Worker: Send + 'static {
+    /// The name it acts under, and `/health` knows it by.
+    const NAME: &'static str;
+    /// What it says in the log when it looks.
+    const SAYS: &'static str;
+    /// Whether it says so in the log of everyday, or only in that of the curious.
+    const TELLS_EVERY_TICK: bool;
+    /// How often it looks.
+    const EVERY: Duration;
+
+    /// Looks once, at `now`, and does what is due: how many commands that were.
+    ///
+    /// A rule that stands against one of them is logged and passed over; what the store says ends the tick.
+    fn tick(&mut self, now: DateTime<Utc>) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// Completes when there is reason to look before the time; never, unless a worker knows better.
+    fn woken(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+}
+
+/// The workers of a running server. They end when the server shuts down; [`Workers::ended`] waits for that.
+#[derive(Debug, Default)]
+pub struct Workers(TaskTracker);
+
+impl Workers {
+    /// Starts all of them.
+    pub fn start(app: &App) -> Self {
+        let workers = TaskTracker::new();
+        let office = Arc::new(Office::new(app.clone()));
+        let desk = || Arc::clone(&office);
+        let (monitor, sweeper, recorder) = (desk(), desk(), desk());
+        workers.spawn(supervise(app.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
+        workers.spawn(supervise(app.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));
+        workers.spawn(supervise(app.clone(), move || StandupRecorder::new(Arc::clone(&recorder))));
+        let dispatcher = app.clone();
+        workers
+            .spawn(supervise(app.clone(), move || NotificationDispatcher::new(dispatcher.clone(), Pulled)));
+        workers.close();
+        Self(workers)
+    }
+
+    /// Waits until every one of them has finished what it was doing.
+    pub async fn ended(&self) {
+        self.0.wait().await;
+    }
+}

@@ -1,0 +1,81 @@
+//! Draws attention to approvals that wait long, and ends those that nobody decided in time.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    approval::Approval,
+    ids::ApprovalId,
+    operation::{ApprovalScope, Decision, Entity, Outcome, escalate_approval, expire_approval},
+    process::{ApprovalDue, approvals_due},
+    reservation::Reservation,
+    task::Task,
+};
+use mc_store::error::StoreError;
+
+use super::{Worker, office::Office};
+use crate::decide::ask;
+
+/// The approval sweeper.
+pub(super) struct ApprovalSweeper(Arc<Office>);
+
+impl ApprovalSweeper {
+    pub(super) fn new(office: Arc<Office>) -> Self {
+        Self(office)
+    }
+}
+
+impl Worker for ApprovalSweeper {
+    const NAME: &'static str = "approval-sweeper";
+    const SAYS: &'static str = "[ApprovalSweeper] Sweeping approvals...";
+    const TELLS_EVERY_TICK: bool = false;
+    const EVERY: Duration = Duration::from_secs(60);
+
+    async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let watch = self.0.watch().await?;
+        let mut approvals = Vec::new();
+        for id in watch.approvals.keys() {
+            approvals.push(self.0.app().repository().load::<Approval>(id).await?);
+        }
+        let mut done = 0;
+        for (id, due) in approvals_due(&approvals, now) {
+            done += match due {
+                ApprovalDue::Escalation => self.escalate(id, &approvals, now).await?,
+                ApprovalDue::Expiry => self.expire(id, now).await?,
+            };
+        }
+        Ok(done)
+    }
+}
+
+impl ApprovalSweeper {
+    /// Once for each time that it was asked for: asked anew, it waits anew.
+    async fn escalate(
+        &self,
+        id: ApprovalId,
+        approvals: &[Entity<Approval>],
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let version = approvals.iter().find(|approval| approval.id == id).map_or(0, |known| known.version);
+        let command = self.0.command(Self::NAME, now, format!("escalate/{id}/{version}"), |unit, moment| {
+            let approval = unit.load::<Approval>(&id)?;
+            Ok::<Decision, _>(escalate_approval(&approval, moment)?)
+        });
+        command.await
+    }
+
+    async fn expire(&self, id: ApprovalId, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let command = self.0.command(Self::NAME, now, format!("expire/{id}"), |unit, moment| {
+            let approval = unit.load::<Approval>(&id)?;
+            let subject = &approval.requested()?.subject;
+            let key = unit.load::<Reservation>(&subject.key(&approval.requested()?.ask.content))?;
+            let task = subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+            let concluded = ask(unit, |cast| {
+                let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+                expire_approval(scope, moment)
+            })?;
+            Ok::<Outcome, _>(concluded.outcome)
+        });
+        command.await
+    }
+}

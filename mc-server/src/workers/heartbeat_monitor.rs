@@ -1,0 +1,178 @@
+//! Looks after agents that fall silent, runs that do not end, leases that nobody uses, drains that are over, and
+//! sub-agents whose time is up.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use mc_domain::{
+    agent::{self, Agent, PauseReason, Registered, STALE_AFTER, Status},
+    aggregate::Aggregate,
+    alert::{self, Alert},
+    ids::{AgentId, LeaseId, ProjectId, RunId},
+    operation::{
+        Decision, Entity, end_lease, lease_ends_at, mark_heard, mark_stale, retire_agent, time_out_run,
+    },
+    process::{Retirement, Watch, retirements},
+    run::Run,
+    task::Task,
+};
+use mc_store::error::StoreError;
+
+use super::{Worker, office::Office};
+use crate::decide::ask;
+
+/// The heartbeat monitor.
+pub(super) struct HeartbeatMonitor(Arc<Office>);
+
+impl HeartbeatMonitor {
+    pub(super) fn new(office: Arc<Office>) -> Self {
+        Self(office)
+    }
+}
+
+impl Worker for HeartbeatMonitor {
+    const NAME: &'static str = "heartbeat-monitor";
+    const SAYS: &'static str = "[HeartbeatMonitor] Checking agent liveness...";
+    const TELLS_EVERY_TICK: bool = true;
+    const EVERY: Duration = Duration::from_secs(30);
+
+    async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let watch = self.0.watch().await?;
+        let mut done = 0;
+        for (run, _) in watch.runs.iter().filter(|(_, deadline)| now >= **deadline) {
+            done += self.time_out(*run, now).await?;
+        }
+        let mut agents = Vec::new();
+        for id in watch.agents.keys() {
+            agents.push(self.0.app().repository().load::<Agent>(id).await?);
+        }
+        for agent in &agents {
+            done += self.look_after(agent, &watch, now).await?;
+        }
+        for retirement in retirements(&agents, &watch.closed(), now) {
+            done += self.retire(retirement, &agents, now).await?;
+        }
+        Ok(done)
+    }
+}
+
+impl HeartbeatMonitor {
+    async fn look_after(
+        &self,
+        agent: &Entity<Agent>,
+        watch: &Watch,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let Ok(known) = agent.registered() else { return Ok(0) };
+        let silent = known.is_stale(now) && !self.heard_lately(agent.id, known, now);
+        let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
+        let mut done = match (silent, watch.alerts.contains_key(&key)) {
+            (true, false) => self.tell_of_silence(agent.id, known, now).await?,
+            (false, true) => self.take_back(agent.id, key, now).await?,
+            (true, true) | (false, false) => 0,
+        };
+        if known.status() == Status::Draining && known.work.is_none() {
+            done += self.end_drain(agent, known.project, now).await?;
+        }
+        let signed = watch.signs.get(&agent.id).copied();
+        let heard = signed.into_iter().chain(self.0.app().last_heard(agent.id)).max();
+        if let Some((lease, end)) =
+            lease_ends_at(agent, heard.unwrap_or_default()).filter(|(_, end)| now >= *end)
+        {
+            done += self.end_lease(agent.id, lease, end, heard.unwrap_or_default(), now).await?;
+        }
+        Ok(done)
+    }
+
+    /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
+    fn heard_lately(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
+        let interval = TimeDelta::seconds(agent.profile.heartbeat_interval_secs.into());
+        self.0.app().last_heard(id).is_some_and(|heard| now - heard <= interval + STALE_AFTER)
+    }
+
+    /// Once for each silence: the last heartbeat names it, so an alert that was resolved meanwhile stays resolved.
+    async fn tell_of_silence(
+        &self,
+        id: AgentId,
+        agent: &Registered,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let since = agent.last_heartbeat.unwrap_or_default().timestamp_micros();
+        let command = self.0.command(Self::NAME, now, format!("stale/{id}/{since}"), |unit, moment| {
+            let agent = unit.load::<Agent>(&id)?;
+            ask(unit, |cast| mark_stale(&agent, cast, moment))
+        });
+        command.await
+    }
+
+    async fn take_back(&self, id: AgentId, key: alert::Key, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let alert = self.0.app().repository().load::<Alert>(&key).await?;
+        let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
+        let command = self.0.command(Self::NAME, now, format!("heard/{episode}/{now}"), |unit, moment| {
+            let agent = unit.load::<Agent>(&id)?;
+            ask(unit, |cast| mark_heard(&agent, cast, moment))
+        });
+        command.await
+    }
+
+    async fn end_drain(
+        &self,
+        agent: &Entity<Agent>,
+        project: ProjectId,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let (id, version) = (agent.id, agent.version);
+        let command = self.0.command(Self::NAME, now, format!("drained/{id}/{version}"), |unit, moment| {
+            let agent = unit.load::<Agent>(&id)?;
+            let known = agent.registered()?;
+            if known.status() != Status::Draining || known.work.is_some() {
+                return Ok(Decision::default());
+            }
+            let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
+            Ok(Decision::of(&agent, Some(project), agent.decide(pause, moment)?))
+        });
+        command.await
+    }
+
+    async fn end_lease(
+        &self,
+        id: AgentId,
+        lease: LeaseId,
+        end: DateTime<Utc>,
+        heard: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let key = format!("lease/{lease}/{}", end.timestamp_micros());
+        let command = self.0.command(Self::NAME, now, key, |unit, moment| {
+            let agent = unit.load::<Agent>(&id)?;
+            ask(unit, |cast| end_lease(&agent, lease, heard, cast, moment))
+        });
+        command.await
+    }
+
+    async fn time_out(&self, run: RunId, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let command = self.0.command(Self::NAME, now, format!("timeout/{run}"), |unit, moment| {
+            let run = unit.load::<Run>(&run)?;
+            ask(unit, |cast| time_out_run(&run, cast, moment))
+        });
+        command.await
+    }
+
+    async fn retire(
+        &self,
+        retirement: Retirement,
+        agents: &[Entity<Agent>],
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let Retirement { child, parent, cause } = retirement;
+        let version = agents.iter().find(|agent| agent.id == child).map_or(0, |agent| agent.version);
+        let command = self.0.command(Self::NAME, now, format!("retire/{child}/{version}"), |unit, moment| {
+            let child = unit.load::<Agent>(&child)?;
+            let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
+            let work = child.registered()?.work;
+            let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
+            ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, moment))
+        });
+        command.await
+    }
+}

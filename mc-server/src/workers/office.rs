@@ -1,0 +1,144 @@
+//! What all workers work with: what there is to look at, kept current, and the way in which they give commands.
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    actor::Actor,
+    aggregate::Moment,
+    operation::Outcome,
+    process::{Outbox, Watch},
+    recorded::{AnyEvent, Recorded},
+    values::Name,
+};
+use mc_store::{
+    codec,
+    error::StoreError,
+    log::{EventLog, MAX_PAGE_EVENTS},
+    repository::{Order, Unit},
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
+
+use crate::state::{App, Refused};
+
+/// A fold over the log.
+pub(super) trait Fold {
+    /// Takes in one more event.
+    fn apply(&mut self, event: &Recorded<AnyEvent>);
+}
+
+impl Fold for Watch {
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        Self::apply(self, event);
+    }
+}
+
+impl Fold for Outbox {
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        Self::apply(self, event);
+    }
+}
+
+/// A fold and how far it has come.
+pub(super) struct Follower<F> {
+    /// What is known.
+    pub(super) fold: F,
+    position: u64,
+}
+
+impl<F: Fold> Follower<F> {
+    /// From the beginning of the log.
+    pub(super) fn new(fold: F) -> Self {
+        Self { fold, position: 0 }
+    }
+
+    /// Takes in everything that is in the log now.
+    pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), StoreError> {
+        loop {
+            let page = log.read_all(self.position, MAX_PAGE_EVENTS).await?;
+            for stored in &page {
+                if let Some(event) = codec::decode_any(stored)? {
+                    self.fold.apply(&event);
+                }
+                self.position = stored.position;
+            }
+            if page.len() < MAX_PAGE_EVENTS {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What several workers share: one watch over the log for all of them.
+pub(super) struct Office {
+    app: App,
+    watch: Mutex<Follower<Watch>>,
+}
+
+impl Office {
+    pub(super) fn new(app: App) -> Self {
+        Self { app, watch: Mutex::new(Follower::new(Watch::default())) }
+    }
+
+    /// The server.
+    pub(super) fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// What there is to look at now. Other workers wait meanwhile, which costs them nothing but time.
+    pub(super) async fn watch(&self) -> Result<MappedMutexGuard<'_, Watch>, StoreError> {
+        let mut watch = self.watch.lock().await;
+        watch.catch_up(self.app.log().as_ref()).await?;
+        Ok(MutexGuard::map(watch, |watch| &mut watch.fold))
+    }
+
+    /// Gives a command as a worker called `worker`; see [`command`].
+    pub(super) async fn command<D: Into<Outcome>>(
+        &self,
+        worker: &'static str,
+        now: DateTime<Utc>,
+        key: String,
+        decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
+    ) -> Result<usize, StoreError> {
+        command(&self.app, worker, now, key, decide).await
+    }
+}
+
+/// Gives a command under `key`, which names what it acts on: whether anything came of it, as a number to add up.
+///
+/// A rule against it is no failure of the worker: somebody was faster, or it is for an operator to see in the log.
+///
+/// # Errors
+/// What the log says.
+pub(super) async fn command<D: Into<Outcome>>(
+    app: &App,
+    worker: &'static str,
+    now: DateTime<Utc>,
+    key: String,
+    mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
+) -> Result<usize, StoreError> {
+    let moment = Moment::new(now, Actor::System(Name::new(worker).expect("a worker's name is one")));
+    let key = format!("{worker}/{key}");
+    let fingerprint = Sha256::digest(&key).into();
+    let order = Order { moment: moment.clone(), key: Some((key.clone(), fingerprint)) };
+    let executed = app.repository().execute(&order, |unit| {
+        let Outcome { decision, refusal } = decide(unit, &moment)?.into();
+        if let Some(refusal) = refusal {
+            tracing::warn!(worker, key, %refusal, "a command had other consequences than expected");
+        }
+        let streams = decision.changes().len();
+        Ok::<_, Refused>((decision, streams))
+    });
+    match executed.await {
+        Ok(executed) if executed.replayed => Ok(0),
+        Ok(executed) => Ok(usize::from(executed.value > 0)),
+        Err(Refused::Store(error)) => Err(error),
+        Err(Refused::Rule(refusal)) => {
+            tracing::warn!(worker, key, %refusal, "a command was refused");
+            Ok(0)
+        }
+        Err(Refused::Request(problem)) => {
+            tracing::warn!(worker, key, detail = problem.detail(), "a command was refused");
+            Ok(0)
+        }
+    }
+}

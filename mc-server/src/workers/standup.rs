@@ -1,0 +1,113 @@
+//! Records the standup of every project, once a day.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use mc_domain::{
+    agent::{Agent, Status},
+    aggregate::Aggregate,
+    budget::{self, Budget},
+    ids::ProjectId,
+    operation::Decision,
+    process::Watch,
+    standup::{Command, Key, MAX_NAMED, Report, Standup},
+    task,
+};
+use mc_store::error::StoreError;
+
+use super::{Worker, office::Office};
+
+/// When a day's standup is recorded, UTC. A server that was down then records it as soon as it is up, the same day.
+const RECORDED_AT: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).expect("nine o'clock exists");
+
+/// The recorder of standups.
+pub(super) struct StandupRecorder(Arc<Office>);
+
+impl StandupRecorder {
+    pub(super) fn new(office: Arc<Office>) -> Self {
+        Self(office)
+    }
+}
+
+impl Worker for StandupRecorder {
+    const NAME: &'static str = "standup";
+    const SAYS: &'static str = "[Standup] Looking for standups to record...";
+    const TELLS_EVERY_TICK: bool = false;
+    const EVERY: Duration = Duration::from_secs(60);
+
+    async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let due_since = now.date_naive().and_time(RECORDED_AT).and_utc();
+        if now < due_since {
+            return Ok(0);
+        }
+        let watch = self.0.watch().await?;
+        let mut done = 0;
+        // A project that came later has its first standup tomorrow.
+        for (project, _) in watch.projects.iter().filter(|(_, created)| **created < due_since) {
+            done += self.record(Key { project: *project, day: now.date_naive() }, &watch, now).await?;
+        }
+        Ok(done)
+    }
+}
+
+impl StandupRecorder {
+    async fn record(&self, key: Key, watch: &Watch, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        if *self.0.app().repository().load::<Standup>(&key).await? == Standup::Recorded {
+            return Ok(0);
+        }
+        let report = self.report(key.project, watch, now).await?;
+        let command = self.0.command(Self::NAME, now, key.to_string(), |unit, moment| {
+            let standup = unit.load::<Standup>(&key)?;
+            let record = Command::Record { report: report.clone() };
+            let events = standup.decide(record, moment).unwrap_or_default();
+            Ok(Decision::of(&standup, Some(key.project), events))
+        });
+        command.await
+    }
+
+    async fn report(
+        &self,
+        project: ProjectId,
+        watch: &Watch,
+        now: DateTime<Utc>,
+    ) -> Result<Report, StoreError> {
+        let mut report = Report {
+            completed: watch.just_completed(project, now).take(MAX_NAMED).collect(),
+            blocked: watch.in_status(project, task::Status::Blocked).take(MAX_NAMED).collect(),
+            waiting_approvals: of(project, &watch.approvals).take(MAX_NAMED).collect(),
+            open_alerts: u32::try_from(of(project, &watch.alerts).count()).unwrap_or(u32::MAX),
+            ..Report::default()
+        };
+        for (_, task) in watch.tasks_of(project) {
+            *report.tasks.entry(task.status).or_default() += 1;
+        }
+        self.count_agents(&mut report, project, watch, now.date_naive()).await?;
+        Ok(report)
+    }
+
+    async fn count_agents(
+        &self,
+        report: &mut Report,
+        project: ProjectId,
+        watch: &Watch,
+        day: NaiveDate,
+    ) -> Result<(), StoreError> {
+        let repository = self.0.app().repository();
+        for id in of(project, &watch.agents) {
+            let agent = repository.load::<Agent>(&id).await?;
+            let Ok(agent) = agent.registered() else { continue };
+            *report.agents.entry(agent.status()).or_default() += 1;
+            let spent = repository.load::<Budget>(&budget::Key::AgentDay(id, day)).await?.spent;
+            report.spent = report.spent.plus(spent);
+            if agent.status() != Status::Offline {
+                report.cap = report.cap.plus(agent.profile.caps.daily);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What of a project is in a map from anything to its project.
+fn of<K: Copy>(project: ProjectId, map: &BTreeMap<K, ProjectId>) -> impl Iterator<Item = K> {
+    map.iter().filter(move |(_, of)| **of == project).map(|(key, _)| *key)
+}

@@ -1,0 +1,81 @@
+//! Keeps a worker working.
+
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    time::{Duration, Instant},
+};
+
+use futures_util::FutureExt;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Worker;
+use crate::{health::Heartbeat, state::App};
+
+/// The pause after a first panic; each further one doubles it.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest pause after a panic.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// How many turns a worker may miss until it counts as late; it has this long for one turn too.
+const PATIENCE_TURNS: u32 = 3;
+/// What is added to that: a busy machine is no reason for an alarm.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Lets a worker work until the server ends. A panic costs it what it had in memory, never its place.
+pub(super) async fn supervise<W: Worker>(app: App, make: impl Fn() -> W) {
+    let heartbeat = app.health().expect(W::NAME, W::EVERY * PATIENCE_TURNS + PATIENCE);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let begun = Instant::now();
+        let worked = AssertUnwindSafe(work(&app, make(), &heartbeat)).catch_unwind().await;
+        let Err(panic) = worked else { return };
+        if begun.elapsed() > LONGEST_PAUSE {
+            pause = FIRST_PAUSE;
+        }
+        tracing::error!(
+            worker = W::NAME,
+            reason = said(&*panic),
+            ?pause,
+            "a worker panicked and is restarted"
+        );
+        tokio::select! {
+            () = app.shutdown().cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Turn after turn, until the server ends. A turn that has begun is finished.
+async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
+    let mut turns = interval(W::EVERY);
+    turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        let on_time = tokio::select! {
+            biased;
+            () = app.shutdown().cancelled() => return,
+            _ = turns.tick() => true,
+            () = worker.woken() => false,
+        };
+        match (on_time, W::TELLS_EVERY_TICK) {
+            (true, true) => tracing::info!("{}", W::SAYS),
+            (true, false) => tracing::debug!("{}", W::SAYS),
+            (false, _) => {}
+        }
+        match worker.tick(app.now()).await {
+            Ok(done) => {
+                heartbeat.beat();
+                if done > 0 {
+                    tracing::info!(worker = W::NAME, done, "done what was due");
+                }
+            }
+            // Without a heartbeat it is late before long, and `/health` says so.
+            Err(error) => tracing::error!(worker = W::NAME, %error, "a worker could not do its work"),
+        }
+    }
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
+}

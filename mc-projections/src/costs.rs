@@ -236,7 +236,10 @@ impl Projection for Costs {
             | AnyEvent::Task(_)
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
-            | AnyEvent::Alert(_) => return,
+            | AnyEvent::Alert(_)
+            | AnyEvent::Policy(_)
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => return,
         };
         let Ok(id) = id else { return };
         match fact {

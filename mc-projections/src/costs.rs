@@ -238,8 +238,8 @@ impl Projection for Costs {
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
             | AnyEvent::Policy(_)
-            | AnyEvent::Standup(_)
-            | AnyEvent::Notification(_) => return,
+            | AnyEvent::Notification(_)
+            | AnyEvent::Standup(_) => return,
         };
         let Ok(id) = id else { return };
         match fact {

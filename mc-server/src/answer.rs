@@ -10,13 +10,24 @@ use axum::{
 };
 use mc_domain::{
     agent::{Agent, Directive},
-    ids::{AgentId, MessageId, ProjectId, TaskId},
+    alert::Alert,
+    approval::Approval,
+    ids::{AgentId, AlertId, ApprovalId, MessageId, ProjectId, RunId, TaskId},
     project::Project,
     recorded::StreamId,
+    run::Run,
     task::Task,
 };
 use mc_projections::{
-    agents::Agents, history, messages, projection::Projection, projects::Projects, tasks::Tasks, views::Views,
+    agents::Agents,
+    alerts::Alerts,
+    approvals::Approvals,
+    history, messages,
+    projection::Projection,
+    projects::Projects,
+    runs::{self, Runs},
+    tasks::Tasks,
+    views::Views,
 };
 use mc_store::{codec, log::MAX_PAGE_EVENTS};
 use serde::{Deserialize, Serialize};
@@ -25,7 +36,7 @@ use crate::{
     extract::etag,
     problem::Problem,
     refusal,
-    routes::{agents::heartbeat_answer, emergency::SquadAnswer},
+    routes::{agents::heartbeat_answer, emergency::SquadAnswer, policy},
     state::{App, created},
 };
 
@@ -42,6 +53,12 @@ pub enum Shown {
     Agent(AgentId),
     /// A task.
     Task(TaskId),
+    /// A run.
+    Run(RunId),
+    /// An approval.
+    Approval(ApprovalId),
+    /// An alert.
+    Alert(AlertId),
 }
 
 /// What a write answers.
@@ -56,8 +73,12 @@ pub enum Reply {
     Posted(TaskId, MessageId),
     /// `200`: the answer to a heartbeat.
     Heartbeat(AgentId, Vec<Directive>),
+    /// `201`: the use of a tool in a run, by its number.
+    ToolCalled(RunId, u32),
     /// `200`: what became of a squad.
     Squad(SquadAnswer),
+    /// `200`: the policy of a project, or the one for all, as it was published.
+    Policy(Option<ProjectId>),
     /// A refusal that had consequences.
     Refused(Problem),
 }
@@ -73,7 +94,9 @@ impl Reply {
             Self::Changed(shown) => shown.render(app, position, replayed).await,
             Self::Posted(task, message) => posted(app, *task, *message, position).await,
             Self::Heartbeat(agent, directives) => heartbeat_answer(app, *agent, directives).await,
+            Self::ToolCalled(run, number) => tool_called(app, *run, *number).await,
             Self::Squad(answer) => Ok(Json(answer).into_response()),
+            Self::Policy(project) => policy::published(app, *project).await,
             Self::Refused(problem) => Ok(problem.clone().into_response()),
         }
     }
@@ -85,6 +108,9 @@ impl Shown {
             Self::Project(id) => format!("/api/projects/{id}"),
             Self::Agent(id) => format!("/api/agents/{id}"),
             Self::Task(id) => format!("/api/tasks/{id}"),
+            Self::Run(id) => format!("/api/runs/{id}"),
+            Self::Approval(id) => format!("/api/approvals/{id}"),
+            Self::Alert(id) => format!("/api/alerts/{id}"),
         }
     }
 
@@ -118,6 +144,23 @@ impl Shown {
                 let view = tasks.view(id, &views.agents).ok_or_else(|| Problem::not_found("task", id))?;
                 Ok(tagged(view.version, Json(view)))
             }
+            Self::Run(id) => {
+                let runs = then.map_or(&views.runs, |then| &then.runs);
+                let view = runs.view(id).ok_or_else(|| Problem::not_found("run", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
+            Self::Approval(id) => {
+                let approvals = then.map_or(&views.approvals, |then| &then.approvals);
+                let view = approvals.view(id, &views.agents);
+                let view = view.ok_or_else(|| Problem::not_found("approval", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
+            Self::Alert(id) => {
+                let alerts = then.map_or(&views.alerts, |then| &then.alerts);
+                let view = alerts.view(id, &views.agents);
+                let view = view.ok_or_else(|| Problem::not_found("alert", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
         }
     }
 }
@@ -128,6 +171,9 @@ pub(crate) struct Then {
     projects: Projects,
     agents: Agents,
     tasks: Tasks,
+    runs: Runs,
+    approvals: Approvals,
+    alerts: Alerts,
 }
 
 impl Then {
@@ -136,6 +182,12 @@ impl Then {
             Shown::Project(id) => StreamId::of::<Project>(&id),
             Shown::Agent(id) => StreamId::of::<Agent>(&id),
             Shown::Task(id) => StreamId::of::<Task>(&id),
+            Shown::Run(id) => StreamId::of::<Run>(&id),
+            Shown::Approval(id) => StreamId::of::<Approval>(&id),
+            Shown::Alert(id) => {
+                let key = app.projected().read(|views| views.alerts.key(id));
+                StreamId::of::<Alert>(&key.ok_or_else(|| Problem::not_found("alert", id))?)
+            }
         };
         let mut then = Self::default();
         let mut version = 0;
@@ -146,6 +198,9 @@ impl Then {
                     then.projects.apply(&event);
                     then.agents.apply(&event);
                     then.tasks.apply(&event);
+                    then.runs.apply(&event);
+                    then.approvals.apply(&event);
+                    then.alerts.apply(&event);
                 }
             }
             match page.last() {
@@ -173,6 +228,15 @@ async fn posted(app: &App, task: TaskId, message: MessageId, position: u64) -> R
     });
     let view = view.ok_or_else(|| Problem::not_found("message", message))?;
     Ok(created(Json(view).into_response(), &format!("/api/tasks/{task}/messages")))
+}
+
+async fn tool_called(app: &App, run: RunId, number: u32) -> Result<Response, Problem> {
+    let nth = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+    let position = app.projected().read(|views| views.runs.tool_calls(run).get(nth).copied());
+    let events = history::recall(app.log().as_ref(), position.as_slice()).await?;
+    let view = events.iter().find_map(runs::tool_call);
+    let view = view.ok_or_else(|| Problem::not_found("tool call", number))?;
+    Ok(created(Json(view).into_response(), &format!("/api/runs/{run}/tool-calls")))
 }
 
 /// A response with the entity tag of the version it shows.

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use axum::{
@@ -40,6 +41,7 @@ use crate::{
     events::EventStreams,
     extract::{ActorClaim, IfMatch, Keyed},
     health::Health,
+    latency::Latencies,
     lookup::{self, DEFAULT_PROJECT},
     problem::{Kind, Problem},
     refusal,
@@ -66,6 +68,7 @@ struct Parts {
     projected: Projected,
     operator: Name,
     clock: Clock,
+    commits: Latencies,
     heartbeats: Mutex<HashMap<AgentId, DateTime<Utc>>>,
     streams: EventStreams,
     health: Health,
@@ -147,6 +150,7 @@ impl App {
             projected,
             operator,
             clock,
+            commits: Latencies::default(),
             heartbeats: Mutex::default(),
             streams: EventStreams::new(log, shutdown.clone()),
             health,
@@ -212,6 +216,11 @@ impl App {
     /// The operator on whose behalf unattributed writes are made.
     pub fn operator(&self) -> &Name {
         &self.0.operator
+    }
+
+    /// How long commits took.
+    pub(crate) fn commits(&self) -> &Latencies {
+        &self.0.commits
     }
 
     /// The time, to the microsecond, as the log keeps it.
@@ -355,6 +364,7 @@ impl App {
     ) -> Result<Response, Problem> {
         let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
         let order = Order { moment: call.moment.clone(), key };
+        let begun = Instant::now();
         let executed = self
             .0
             .repository
@@ -365,6 +375,7 @@ impl App {
             })
             .await
             .map_err(|refused| self.problem(refused))?;
+        self.0.commits.record(begun.elapsed());
         let mut response = executed.value.render(self, executed.position, executed.replayed).await?;
         if executed.replayed {
             response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));

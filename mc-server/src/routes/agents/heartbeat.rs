@@ -7,6 +7,7 @@ use axum::{
 };
 use mc_domain::{
     agent::{Agent, Directive, Heartbeat, Status},
+    approval,
     budget::{Budget, Key},
     ids::{AgentId, TaskId},
     operation::{directives, heartbeat, sign_off_agent},
@@ -15,6 +16,7 @@ use mc_domain::{
 };
 use mc_projections::{
     agents::AgentView,
+    approvals::{ApprovalQuery, ApprovalView},
     dollars::Dollars,
     tasks::{TaskQuery, TaskSort, TaskView},
     views::Views,
@@ -87,6 +89,7 @@ struct HeartbeatAnswer<'a> {
     agent: AgentView<'a>,
     assigned_tasks: Vec<TaskView<'a>>,
     claimable_tasks: Vec<TaskView<'a>>,
+    pending_approvals: Vec<ApprovalView<'a>>,
     budget: BudgetLeft,
     directives: &'a [Directive],
 }
@@ -117,6 +120,7 @@ pub(crate) async fn answer(app: &App, id: AgentId, directives: &[Directive]) -> 
                 Status::Active => offered(views, &claimable_by(&agent), app)?,
                 _ => vec![],
             },
+            pending_approvals: pending(views, id)?,
             budget: BudgetLeft {
                 daily_cap: Dollars(cap),
                 today_spend: Dollars(budget.spent),
@@ -127,6 +131,14 @@ pub(crate) async fn answer(app: &App, id: AgentId, directives: &[Directive]) -> 
         };
         Ok(Json(answer).into_response())
     })
+}
+
+/// What the agent waits for a decision on, newest first.
+fn pending(views: &Views, agent: AgentId) -> Result<Vec<ApprovalView<'_>>, Problem> {
+    let status = approval::Status::ALL.iter().copied().filter(|status| status.is_open()).collect();
+    let query =
+        ApprovalQuery { status, agent: vec![agent], limit: Some(OFFERED_TASKS), ..ApprovalQuery::default() };
+    views.approvals.list(&query, &views.agents).map(|page| page.items).map_err(invalid_cursor)
 }
 
 /// Everything the agent has, most urgent first.

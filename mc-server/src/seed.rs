@@ -2,6 +2,11 @@
 //!
 //! Every step has an idempotency key of its own, so seeding twice, or a store that has lived on since, changes nothing.
 
+mod demo;
+
+pub use demo::{STEPS, demo};
+
+use chrono::{DateTime, SubsecRound, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Profile, Role},
@@ -366,9 +371,19 @@ async fn execute<T: Serialize + DeserializeOwned + Send>(
     app: &App,
     actor: Actor,
     key: &str,
+    decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
+) -> Result<T, Refused> {
+    execute_at(app, app.now(), actor, key, decide).await
+}
+
+async fn execute_at<T: Serialize + DeserializeOwned + Send>(
+    app: &App,
+    at: DateTime<Utc>,
+    actor: Actor,
+    key: &str,
     mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
 ) -> Result<T, Refused> {
-    let moment = Moment::new(app.now(), actor);
+    let moment = Moment::new(at.trunc_subsecs(6), actor);
     let key = format!("seed/{key}");
     let fingerprint = Sha256::digest(&key).into();
     let order = Order { moment: moment.clone(), key: Some((key, fingerprint)) };

@@ -13,18 +13,19 @@ use axum::{
 use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Agent, Directive},
-    ids::{AgentId, MessageId, ProjectId, TaskId},
+    alert::Alert,
+    approval::Approval,
+    ids::{AgentId, AlertId, ApprovalId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
+    run::Run,
     task::Task,
 };
 use mc_projections::{
     agents::{ActorId, ActorView, Agents},
-    history, messages,
-    projection::Projection,
-    projects::Projects,
-    tasks::Tasks,
+    history, messages, runs,
+    views::Views,
 };
 use mc_store::{codec, log::MAX_PAGE_EVENTS};
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ use crate::{
     extract::etag,
     problem::Problem,
     refusal,
-    routes::{agents::heartbeat_answer, emergency::SquadAnswer},
+    routes::{agents::heartbeat_answer, emergency::SquadAnswer, policy},
     state::{App, created},
 };
 
@@ -50,6 +51,12 @@ pub enum Shown {
     Agent(AgentId),
     /// A task.
     Task(TaskId),
+    /// A run.
+    Run(RunId),
+    /// An approval.
+    Approval(ApprovalId),
+    /// An alert.
+    Alert(AlertId),
 }
 
 /// What a write answers.
@@ -64,8 +71,12 @@ pub enum Reply {
     Posted(TaskId, MessageId),
     /// `200`: the answer to a heartbeat.
     Heartbeat(AgentId, Vec<Directive>, Offer),
+    /// `201`: the use of a tool in a run, by its number.
+    ToolCalled(RunId, u32),
     /// `200`: what became of a squad.
     Squad(SquadAnswer),
+    /// `200`: the policy of a project, or the one for all, as it was published.
+    Policy(Option<ProjectId>),
     /// A refusal that had consequences.
     Refused(Problem),
 }
@@ -77,6 +88,8 @@ pub struct Offer {
     pub assigned: Vec<TaskId>,
     /// The tasks it may take.
     pub claimable: Vec<TaskId>,
+    /// What it waits for a decision on.
+    pub pending: Vec<ApprovalId>,
     /// What it has spent today.
     pub spent: Usd,
     /// What is left of its day, what is set aside for open runs left out.
@@ -97,9 +110,7 @@ pub struct Kept {
 /// What an answer is rendered from: views of one position of the log, and the time.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
-    pub(crate) projects: &'a Projects,
-    pub(crate) agents: &'a Agents,
-    pub(crate) tasks: &'a Tasks,
+    pub(crate) views: &'a Views,
     pub(crate) now: DateTime<Utc>,
     pub(crate) heard: Option<DateTime<Utc>>,
 }
@@ -111,24 +122,26 @@ impl Kept {
         app.projected().wait_for(position).await.map_err(|stopped| refusal::stopped(&stopped))?;
         let message = match self.reply {
             Reply::Posted(task, message) => Some(self.message(app, task, message, position).await?),
+            Reply::ToolCalled(run, number) => return tool_called(app, run, number).await,
+            Reply::Policy(project) => return policy::published(app, project).await,
             _ => None,
         };
         let message = message.as_ref();
         let at_once = app.projected().read(|views| {
             let is_then = !exact || views.position() == position;
-            is_then.then(|| self.shown(self.scene(&views.projects, &views.agents, &views.tasks), message))
+            is_then.then(|| self.shown(self.scene(views), message))
         });
         match at_once {
             Some(response) => response,
             None => {
                 let then = Then::fold(&self.reply, message, app, position).await?;
-                self.shown(self.scene(&then.projects, &then.agents, &then.tasks), message)
+                self.shown(self.scene(&then.0), message)
             }
         }
     }
 
-    fn scene<'a>(&self, projects: &'a Projects, agents: &'a Agents, tasks: &'a Tasks) -> Scene<'a> {
-        Scene { projects, agents, tasks, now: self.at, heard: self.heard }
+    fn scene<'a>(&self, views: &'a Views) -> Scene<'a> {
+        Scene { views, now: self.at, heard: self.heard }
     }
 
     fn shown(&self, scene: Scene<'_>, message: Option<&Posted>) -> Result<Response, Problem> {
@@ -136,13 +149,14 @@ impl Kept {
             Reply::Created(shown) => Ok(created(shown.entity(scene)?.1, &shown.address())),
             Reply::Changed(shown) => Ok(shown.entity(scene)?.1),
             Reply::Posted(task, id) => {
-                let view = message.and_then(|event| messages::message(event, scene.agents));
+                let view = message.and_then(|event| messages::message(event, &scene.views.agents));
                 let view = view.ok_or_else(|| Problem::not_found("message", id))?;
                 Ok(created(Json(view).into_response(), &format!("/api/tasks/{task}/messages")))
             }
             Reply::Heartbeat(agent, directives, offer) => heartbeat_answer(scene, *agent, directives, offer),
             Reply::Squad(answer) => Ok(Json(answer).into_response()),
             Reply::Refused(problem) => Ok(problem.clone().into_response()),
+            Reply::ToolCalled(..) | Reply::Policy(_) => Err(Problem::internal()),
         }
     }
 
@@ -175,7 +189,7 @@ impl Reply {
         match self {
             Self::Created(shown) | Self::Changed(shown) => shown.agent(),
             Self::Heartbeat(agent, ..) => Some(*agent),
-            Self::Posted(..) | Self::Squad(_) | Self::Refused(_) => None,
+            Self::Posted(..) | Self::ToolCalled(..) | Self::Squad(_) | Self::Policy(_) | Self::Refused(_) => None,
         }
     }
 }
@@ -186,6 +200,9 @@ impl Shown {
             Self::Project(id) => format!("/api/projects/{id}"),
             Self::Agent(id) => format!("/api/agents/{id}"),
             Self::Task(id) => format!("/api/tasks/{id}"),
+            Self::Run(id) => format!("/api/runs/{id}"),
+            Self::Approval(id) => format!("/api/approvals/{id}"),
+            Self::Alert(id) => format!("/api/alerts/{id}"),
         }
     }
 
@@ -193,46 +210,60 @@ impl Shown {
     pub(crate) fn agent(self) -> Option<AgentId> {
         match self {
             Self::Agent(agent) => Some(agent),
-            Self::Project(_) | Self::Task(_) => None,
+            Self::Project(_) | Self::Task(_) | Self::Run(_) | Self::Approval(_) | Self::Alert(_) => None,
         }
     }
 
-    fn stream(self) -> StreamId {
-        match self {
+    fn stream(self, app: &App) -> Result<StreamId, Problem> {
+        Ok(match self {
             Self::Project(id) => StreamId::of::<Project>(&id),
             Self::Agent(id) => StreamId::of::<Agent>(&id),
             Self::Task(id) => StreamId::of::<Task>(&id),
-        }
+            Self::Run(id) => StreamId::of::<Run>(&id),
+            Self::Approval(id) => StreamId::of::<Approval>(&id),
+            Self::Alert(id) => {
+                let key = app.projected().read(|views| views.alerts.key(id));
+                StreamId::of::<Alert>(&key.ok_or_else(|| Problem::not_found("alert", id))?)
+            }
+        })
     }
 
     /// The entity with its version.
     pub(crate) fn entity(self, scene: Scene<'_>) -> Result<(u64, Response), Problem> {
+        let Views { projects, agents, tasks, runs, approvals, alerts, .. } = scene.views;
         match self {
             Self::Project(id) => {
-                let view = scene.projects.view(id).ok_or_else(|| Problem::not_found("project", id))?;
+                let view = projects.view(id).ok_or_else(|| Problem::not_found("project", id))?;
                 Ok(tagged(view.version, Json(view)))
             }
             Self::Agent(id) => {
-                let view = scene.agents.view(id, scene.now, scene.heard);
+                let view = agents.view(id, scene.now, scene.heard);
                 let view = view.ok_or_else(|| Problem::not_found("agent", id))?;
                 Ok(tagged(view.version, Json(view)))
             }
             Self::Task(id) => {
-                let view =
-                    scene.tasks.view(id, scene.agents).ok_or_else(|| Problem::not_found("task", id))?;
+                let view = tasks.view(id, agents).ok_or_else(|| Problem::not_found("task", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
+            Self::Run(id) => {
+                let view = runs.view(id).ok_or_else(|| Problem::not_found("run", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
+            Self::Approval(id) => {
+                let view = approvals.view(id, agents).ok_or_else(|| Problem::not_found("approval", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
+            Self::Alert(id) => {
+                let view = alerts.view(id, agents).ok_or_else(|| Problem::not_found("alert", id))?;
                 Ok(tagged(view.version, Json(view)))
             }
         }
     }
 }
 
-/// What an answer shows, as it was at a position of the log.
+/// What an answer shows, as it was at a position of the log: views of nothing else.
 #[derive(Default)]
-struct Then {
-    projects: Projects,
-    agents: Agents,
-    tasks: Tasks,
-}
+struct Then(Views);
 
 impl Then {
     async fn fold(
@@ -244,17 +275,22 @@ impl Then {
         let mut then = Self::default();
         let shown: Vec<_> = match reply {
             Reply::Created(shown) | Reply::Changed(shown) => vec![*shown],
-            Reply::Posted(..) | Reply::Squad(_) | Reply::Refused(_) => vec![],
             Reply::Heartbeat(agent, _, offer) => {
                 let offered = offer.assigned.iter().chain(&offer.claimable).map(|task| Shown::Task(*task));
-                [Shown::Agent(*agent)].into_iter().chain(offered).collect()
+                let pending = offer.pending.iter().map(|approval| Shown::Approval(*approval));
+                [Shown::Agent(*agent)].into_iter().chain(offered).chain(pending).collect()
             }
+            Reply::Posted(..)
+            | Reply::ToolCalled(..)
+            | Reply::Squad(_)
+            | Reply::Policy(_)
+            | Reply::Refused(_) => vec![],
         };
         for shown in &shown {
-            then.take_in(&shown.stream(), app, position).await?;
+            then.take_in(&shown.stream(app)?, app, position).await?;
         }
         for agent in then.named(&shown, message) {
-            then.take_in(&Shown::Agent(agent).stream(), app, position).await?;
+            then.take_in(&StreamId::of::<Agent>(&agent), app, position).await?;
         }
         Ok(then)
     }
@@ -262,14 +298,14 @@ impl Then {
     /// The agents whose names the answer gives, beside those it shows.
     fn named(&self, shown: &[Shown], message: Option<&Posted>) -> BTreeSet<AgentId> {
         let tasks = shown.iter().filter_map(|shown| match shown {
-            Shown::Task(task) => self.tasks.view(*task, &self.agents),
-            Shown::Project(_) | Shown::Agent(_) => None,
+            Shown::Task(task) => self.0.tasks.view(*task, &self.0.agents),
+            _ => None,
         });
         let of_tasks = tasks.flat_map(|task| {
             let approved_by = task.approval.map(|approval| approval.approved_by);
             [Some(task.created_by), approved_by].into_iter().flatten()
         });
-        let message = message.and_then(|event| messages::message(event, &self.agents));
+        let message = message.and_then(|event| messages::message(event, &self.0.agents));
         let of_message =
             message.into_iter().flat_map(|message| message.mentions.into_iter().chain([message.author]));
         let of_tasks = of_tasks.map(ActorView::into_owned);
@@ -283,9 +319,7 @@ impl Then {
             let page = app.log().read_stream(stream, version, MAX_PAGE_EVENTS).await?;
             for stored in page.iter().take_while(|stored| stored.position <= position) {
                 if let Some(event) = codec::decode_any(stored)? {
-                    self.projects.apply(&event);
-                    self.agents.apply(&event);
-                    self.tasks.apply(&event);
+                    self.0.apply(&event);
                 }
             }
             match page.last() {
@@ -303,6 +337,15 @@ fn agent_of(actor: ActorView<'_>) -> Option<AgentId> {
         ActorId::Agent(agent) => Some(agent),
         ActorId::Named(_) => None,
     }
+}
+
+async fn tool_called(app: &App, run: RunId, number: u32) -> Result<Response, Problem> {
+    let nth = usize::try_from(number).unwrap_or(usize::MAX).saturating_sub(1);
+    let position = app.projected().read(|views| views.runs.tool_calls(run).get(nth).copied());
+    let events = history::recall(app.log().as_ref(), position.as_slice()).await?;
+    let view = events.iter().find_map(runs::tool_call);
+    let view = view.ok_or_else(|| Problem::not_found("tool call", number))?;
+    Ok(created(Json(view).into_response(), &format!("/api/runs/{run}/tool-calls")))
 }
 
 /// A response with the entity tag of the version it shows.

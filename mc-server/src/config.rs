@@ -73,6 +73,10 @@ pub struct OperatorOptions {
 /// The options of `seed`.
 #[derive(Debug, Clone, Args)]
 pub struct SeedOptions {
+    /// Go on with a simulated day of the squad's work, which ends now: runs, costs, reviews, an alert.
+    #[arg(long)]
+    pub demo: bool,
+
     /// Where the log is kept.
     #[command(flatten)]
     pub store: StoreOptions,

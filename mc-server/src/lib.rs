@@ -8,6 +8,7 @@ mod decide;
 pub mod events;
 pub mod extract;
 pub mod health;
+mod latency;
 pub mod layers;
 mod lookup;
 pub mod problem;

@@ -1,14 +1,22 @@
 //! Every route, a line each.
 
 pub(crate) mod agents;
+mod alerts;
+mod approvals;
 mod audit;
 mod board;
+mod costs;
 pub(crate) mod emergency;
 mod events;
 mod handed_in;
+mod lifetime;
 mod maintenance;
 mod messages;
+pub(crate) mod policy;
 mod projects;
+mod prometheus;
+mod runs;
+mod said;
 mod tasks;
 
 use std::sync::{Arc, OnceLock};
@@ -80,6 +88,31 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/tasks/{task}/messages", messages::list),
         post("/api/tasks/{task}/messages", messages::post),
         post("/api/maintenance/archive", maintenance::archive_old),
+        get("/api/runs", runs::list),
+        post("/api/runs", runs::start),
+        get("/api/runs/{run}", runs::show),
+        post("/api/runs/{run}/complete", runs::complete),
+        get("/api/runs/{run}/tool-calls", runs::list_tool_calls),
+        post("/api/runs/{run}/tool-calls", runs::call_tool),
+        get("/api/costs/daily", costs::daily),
+        get("/api/costs/agent/{agent}", costs::of_agent),
+        get("/api/approvals", approvals::list),
+        post("/api/approvals", approvals::create),
+        get("/api/approvals/{approval}", approvals::show),
+        post("/api/approvals/{approval}/approve", approvals::approve),
+        post("/api/approvals/{approval}/deny", approvals::deny),
+        post("/api/approvals/{approval}/request-revision", approvals::request_revision),
+        post("/api/approvals/{approval}/resubmit", approvals::resubmit),
+        post("/api/approvals/{approval}/withdraw", approvals::withdraw),
+        get("/api/alerts", alerts::list),
+        get("/api/alerts/{alert}", alerts::show),
+        post("/api/alerts/{alert}/acknowledge", alerts::acknowledge),
+        post("/api/alerts/{alert}/resolve", alerts::resolve),
+        post("/api/alerts/{alert}/ignore", alerts::ignore),
+        get("/api/policy", policy::show),
+        put("/api/policy", policy::publish),
+        post("/api/policy/evaluate", policy::evaluate),
+        get("/metrics", prometheus::metrics),
         post("/api/emergency/pause-squad", emergency::pause),
         post("/api/emergency/resume-squad", emergency::resume),
         post("/api/emergency/stop", emergency::stop),

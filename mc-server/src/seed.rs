@@ -2,12 +2,21 @@
 //!
 //! Every step has an idempotency key of its own, so seeding twice, or a store that has lived on since, changes nothing.
 
+mod demo;
+
+pub use demo::{STEPS, demo};
+
+use chrono::{DateTime, SubsecRound, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Profile, Role},
     aggregate::Moment,
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
-    operation::{CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent},
+    approval::{ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject},
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
+    operation::{
+        CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent,
+        request_approval,
+    },
     project::Project,
     reservation::{Key, Reservation},
     task::{
@@ -22,9 +31,9 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    decide::ask,
+    decide::{ask, content_hash},
     lookup::DEFAULT_PROJECT,
-    state::{App, Refused, SERVER},
+    state::{App, Refused},
 };
 
 use Role::{Cao, Intern, Lead, Specialist};
@@ -62,7 +71,7 @@ struct SeedTask {
 enum Step {
     Start([&'static str; 3]),
     Submit(&'static str),
-    Hold(&'static str),
+    Ask(&'static str),
     Block(&'static str),
     Accept(&'static str),
     Cancel(&'static str),
@@ -126,7 +135,7 @@ const TASKS: [SeedTask; 8] = [
         reviewer: None,
         steps: &[
             Step::Start(["Write three e-mails", "Set up the sequence", "Send it to a test list"]),
-            Step::Hold("Sending to customers needs an operator's approval"),
+            Step::Ask("Send the welcome e-mail to 1,200 customers"),
         ],
     },
     SeedTask {
@@ -268,7 +277,10 @@ async fn take(
     step: Step,
     assignee: Option<AgentId>,
 ) -> Result<(), Refused> {
-    let (actor, to) = step.to_move(app, assignee)?;
+    if let (Step::Ask(what), Some(agent)) = (step, assignee) {
+        return ask_for_approval(app, id, key, what, agent).await;
+    }
+    let Some((actor, to)) = step.to_move(app, assignee)? else { return Ok(()) };
     let lease = LeaseId::new(Uuid::now_v7());
     execute(app, actor, &format!("move/{key}"), |unit, moment| {
         let task = unit.load::<Task>(&id)?;
@@ -278,12 +290,59 @@ async fn take(
     .await
 }
 
+/// The agent asks for what it may not do by itself, and the task waits for the answer.
+async fn ask_for_approval(
+    app: &App,
+    id: TaskId,
+    key: &str,
+    what: &str,
+    agent: AgentId,
+) -> Result<(), Refused> {
+    let fresh = ApprovalId::new(Uuid::now_v7());
+    let wish = Ask {
+        summary: Reason::new(what)?,
+        risk: Risk::Red,
+        justification: Text::new(
+            "The sequence is tested with the internal list, and nothing can be unsent.",
+        )?,
+        rollback_plan: Some(Text::new("Stop the sequence, and send an apology to who got it.")?),
+        estimated_cost: None,
+        payload: None,
+        content: content_hash(ActionType::ToolCall, None),
+    };
+    execute(app, Actor::Agent(agent), &format!("move/{key}"), |unit, moment| {
+        let task = unit.load::<Task>(&id)?;
+        let home = unit.load::<Project>(&task.present()?.project)?;
+        let subject = Subject {
+            project: home.id,
+            task: Some(id),
+            agent: Some(agent),
+            action_type: ActionType::ToolCall,
+        };
+        let key = unit.load::<Reservation>(&subject.key(&wish.content))?;
+        let approval = unit.fresh::<Approval>(fresh);
+        let request = Request {
+            requestor: Actor::Agent(agent),
+            subject,
+            ask: wish.clone(),
+            lifetime: Lifetime::DEFAULT,
+            required: Quorum::One,
+        };
+        let asked = ask(unit, |cast| {
+            request_approval(&home, &approval, &key, Some(&task), request.clone(), cast, moment)
+        })?;
+        Ok((asked.decision, ()))
+    })
+    .await
+}
+
 impl Step {
-    fn to_move(self, app: &App, assignee: Option<AgentId>) -> Result<(Actor, Move), InvalidText> {
+    fn to_move(self, app: &App, assignee: Option<AgentId>) -> Result<Option<(Actor, Move)>, InvalidText> {
         let operator = Actor::Human(app.operator().clone());
         let agent = assignee.map_or(operator.clone(), Actor::Agent);
         let because = |text| Reason::new(text).map(Some);
-        Ok(match self {
+        Ok(Some(match self {
+            Self::Ask(_) => return Ok(None),
             Self::Start(bullets) => {
                 let bullets = bullets.into_iter().map(Reason::new).collect::<Result<Vec<_>, _>>()?;
                 let plan = WorkPlan::try_from(bullets).ok();
@@ -301,14 +360,10 @@ impl Step {
                 let checklist = Checklist::try_from(vec![item]).ok();
                 (agent, Move { deliverable: Some(deliverable), checklist, ..Move::to(Status::Review) })
             }
-            Self::Hold(why) => {
-                let server = Actor::System(Name::new(SERVER)?);
-                (server, Move { reason: because(why)?, ..Move::to(Status::NeedsApproval) })
-            }
             Self::Block(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Blocked) }),
             Self::Accept(note) => (operator, Move { reason: because(note)?, ..Move::to(Status::Done) }),
             Self::Cancel(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Canceled) }),
-        })
+        }))
     }
 }
 
@@ -316,9 +371,19 @@ async fn execute<T: Serialize + DeserializeOwned + Send>(
     app: &App,
     actor: Actor,
     key: &str,
+    decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
+) -> Result<T, Refused> {
+    execute_at(app, app.now(), actor, key, decide).await
+}
+
+async fn execute_at<T: Serialize + DeserializeOwned + Send>(
+    app: &App,
+    at: DateTime<Utc>,
+    actor: Actor,
+    key: &str,
     mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
 ) -> Result<T, Refused> {
-    let moment = Moment::new(app.now(), actor);
+    let moment = Moment::new(at.trunc_subsecs(6), actor);
     let key = format!("seed/{key}");
     let fingerprint = Sha256::digest(&key).into();
     let order = Order { moment: moment.clone(), key: Some((key, fingerprint)) };

@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use axum::{
@@ -40,6 +41,7 @@ use crate::{
     events::EventStreams,
     extract::{ActorClaim, IfMatch, Keyed, Remembers},
     health::Health,
+    latency::Latencies,
     lookup::{self, DEFAULT_PROJECT},
     problem::{Kind, Problem},
     refusal,
@@ -66,6 +68,7 @@ struct Parts {
     projected: Projected,
     operator: Name,
     clock: Clock,
+    commits: Latencies,
     heartbeats: Mutex<HashMap<AgentId, DateTime<Utc>>>,
     streams: EventStreams,
     health: Health,
@@ -147,6 +150,7 @@ impl App {
             projected,
             operator,
             clock,
+            commits: Latencies::default(),
             heartbeats: Mutex::default(),
             streams: EventStreams::new(log, shutdown.clone()),
             health,
@@ -212,6 +216,11 @@ impl App {
     /// The operator on whose behalf unattributed writes are made.
     pub fn operator(&self) -> &Name {
         &self.0.operator
+    }
+
+    /// How long commits took.
+    pub(crate) fn commits(&self) -> &Latencies {
+        &self.0.commits
     }
 
     /// The time, to the microsecond, as the log keeps it.
@@ -356,6 +365,7 @@ impl App {
         let at = call.moment.now;
         let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
         let order = Order { moment: call.moment.clone(), key };
+        let begun = Instant::now();
         let executed = self
             .0
             .repository
@@ -368,6 +378,7 @@ impl App {
             })
             .await
             .map_err(|refused| self.problem(refused))?;
+        self.0.commits.record(begun.elapsed());
         let response = executed.value.render(self, executed.position, order.key.is_some()).await?;
         let response = if executed.replayed { replayed(response) } else { response };
         Ok(at_position(response, executed.position))
@@ -380,14 +391,7 @@ impl App {
 
     /// What views show now.
     pub(crate) fn scene<'a>(&self, views: &'a Views, agent: Option<AgentId>) -> Scene<'a> {
-        let Views { projects, agents, tasks, .. } = views;
-        Scene {
-            projects,
-            agents,
-            tasks,
-            now: self.now(),
-            heard: agent.and_then(|agent| self.last_heard(agent)),
-        }
+        Scene { views, now: self.now(), heard: agent.and_then(|agent| self.last_heard(agent)) }
     }
 }
 

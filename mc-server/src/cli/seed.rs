@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use indicatif::ProgressBar;
 use mc_store::{Store, error::StoreError};
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ use super::Failure;
 use crate::{
     config::SeedOptions,
     health::Health,
-    seed::{Seeded, seed},
+    seed::{STEPS, Seeded, demo, seed},
     serve::store_advice,
     state::{App, Refused, system_clock},
 };
@@ -42,9 +43,20 @@ async fn record(options: &SeedOptions) -> Result<Seeded, Refused> {
         CancellationToken::new(),
     )
     .await?;
-    let seeded = seed(&app).await;
+    let seeded = record_into(&app, options.demo).await;
     log.close().await;
     seeded
+}
+
+async fn record_into(app: &App, with_demo: bool) -> Result<Seeded, Refused> {
+    let before = app.log().head();
+    let seeded = seed(app).await?;
+    if with_demo {
+        let bar = ProgressBar::new(STEPS).with_message("a day of work");
+        demo(app, &mut || bar.inc(1)).await?;
+        bar.finish_and_clear();
+    }
+    Ok(Seeded { events: app.log().head() - before, ..seeded })
 }
 
 fn failure(options: &SeedOptions, refused: Refused) -> Failure {

@@ -31,6 +31,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub(crate) use self::heartbeat::answer as heartbeat_answer;
+pub(crate) use self::spawn::active_agents;
 pub use self::{edit::edit, heartbeat::beat, spawn::spawn};
 use super::{listed, shown};
 use crate::{
@@ -144,7 +145,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    fn agent(&self, views: &Views, written: &str) -> Result<AgentId, Problem> {
+    pub(super) fn agent(&self, views: &Views, written: &str) -> Result<AgentId, Problem> {
         let project = lookup::scope(views, self.project.as_deref())?;
         lookup::agent(views, written, project).map_err(lookup::NotFound::in_path)
     }

@@ -1,3 +1,8 @@
+mod approvals;
+mod client;
+mod operations;
+mod runs;
+
 use axum::{
     body::Body,
     http::{Request, header, request::Builder},

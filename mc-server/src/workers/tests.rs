@@ -1,1 +1,451 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use chrono::TimeDelta;
+use mc_domain::{
+    actor::Actor,
+    agent::{self, Agent, Heartbeat, Profile, Role},
+    aggregate::{Aggregate, Moment},
+    alert::{self, Alert, Kind, Subject},
+    ids::{AgentId, ProjectId, RunId, TaskId},
+    notification::{self, Recipient},
+    operation::{Decision, StartRun, heartbeat, spawn_agent, start_run},
+    project::Project,
+    recorded::AnyEvent,
+    reservation::{Key, Reservation},
+    run::{self, Run},
+    standup::{self, Standup},
+    task::{self, Task},
+    values::{Label, Name, Reason, Slug},
+};
+use mc_store::{
+    codec,
+    log::EventLog,
+    memory::MemoryLog,
+    repository::{Order, Unit},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{notification_dispatcher::Channel, *};
+use crate::{
+    decide::ask,
+    health::Health,
+    seed::seed,
+    state::{Clock, Refused},
+};
+
+/// A seeded server whose clock stands still until it is set.
+struct World {
+    app: App,
+    office: Arc<Office>,
+    now: Arc<Mutex<DateTime<Utc>>>,
+    log: Arc<dyn EventLog>,
+}
+
+/// 2026-02-01, 08:00 UTC.
+fn morning() -> DateTime<Utc> {
+    DateTime::from_timestamp(1_769_932_800, 0).unwrap()
+}
+
+impl World {
+    async fn new() -> Self {
+        let now = Arc::new(Mutex::new(morning()));
+        let clock: Clock = {
+            let now = Arc::clone(&now);
+            Arc::new(move || *now.lock().unwrap())
+        };
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+        let (operator, shutdown) = (Name::new("Sofie").unwrap(), CancellationToken::new());
+        let app =
+            App::recover(Arc::clone(&log), operator, clock, Health::starting(), shutdown).await.unwrap();
+        seed(&app).await.unwrap();
+        Self { office: Arc::new(Office::new(app.clone())), app, now, log }
+    }
+
+    fn now(&self) -> DateTime<Utc> {
+        *self.now.lock().unwrap()
+    }
+
+    fn pass(&self, time: TimeDelta) {
+        *self.now.lock().unwrap() += time;
+    }
+
+    async fn agent(&self, name: &str) -> AgentId {
+        let key = Key::agent(self.project().await, &Name::new(name).unwrap());
+        self.app.repository().load::<Reservation>(&key).await.unwrap().agent().unwrap()
+    }
+
+    async fn project(&self) -> ProjectId {
+        let key = Key::project(&Slug::new("openclaw").unwrap());
+        self.app.repository().load::<Reservation>(&key).await.unwrap().project().unwrap()
+    }
+
+    async fn act(
+        &self,
+        actor: Actor,
+        mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<Decision, Refused> + Send,
+    ) {
+        let moment = Moment::new(self.now(), actor);
+        let order = Order::new(moment.clone());
+        let executed = self.app.repository().execute(&order, |unit| Ok((decide(unit, &moment)?, ())));
+        executed.await.map_err(|refused: Refused| refused.to_string()).unwrap();
+    }
+
+    async fn beat(&self, id: AgentId) {
+        self.act(Actor::Agent(id), |unit, moment| {
+            let agent = unit.load::<Agent>(&id)?;
+            let task = agent.registered()?.work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
+            ask(unit, |cast| heartbeat(&agent, task.as_ref(), Heartbeat::default(), cast, moment))
+        })
+        .await;
+    }
+
+    async fn order(&self, id: AgentId, command: agent::Command) {
+        self.act(Actor::Human(Name::new("Sofie").unwrap()), |unit, moment| {
+            let agent = unit.load::<Agent>(&id)?;
+            let project = agent.registered()?.project;
+            Ok(Decision::of(&agent, Some(project), agent.decide(command.clone(), moment)?))
+        })
+        .await;
+    }
+
+    async fn load_agent(&self, id: AgentId) -> agent::Registered {
+        self.app.repository().load::<Agent>(&id).await.unwrap().registered().unwrap().clone()
+    }
+
+    async fn status_of_task(&self, id: TaskId) -> Option<task::Status> {
+        self.app.repository().load::<Task>(&id).await.unwrap().status()
+    }
+
+    async fn is_open(&self, kind: Kind, subject: Subject) -> bool {
+        let alert = self.app.repository().load::<Alert>(&alert::Key::new(kind, subject)).await.unwrap();
+        alert.open().is_some()
+    }
+
+    async fn monitor(&self) -> usize {
+        HeartbeatMonitor::new(Arc::clone(&self.office)).tick(self.now()).await.unwrap()
+    }
+
+    async fn sweep(&self) -> usize {
+        ApprovalSweeper::new(Arc::clone(&self.office)).tick(self.now()).await.unwrap()
+    }
+
+    async fn record(&self) -> usize {
+        StandupRecorder::new(Arc::clone(&self.office)).tick(self.now()).await.unwrap()
+    }
+
+    /// Running a worker again, also by another server with another memory, records nothing.
+    async fn nothing_more(&self) {
+        let head = self.log.head();
+        let other = Arc::new(Office::new(self.app.clone()));
+        for office in [&self.office, &other] {
+            assert_eq!(HeartbeatMonitor::new(Arc::clone(office)).tick(self.now()).await.unwrap(), 0);
+            assert_eq!(ApprovalSweeper::new(Arc::clone(office)).tick(self.now()).await.unwrap(), 0);
+        }
+        assert_eq!(self.log.head(), head);
+    }
+
+    async fn events(&self) -> Vec<AnyEvent> {
+        let stored = self.log.read_all(0, 1000).await.unwrap();
+        stored.iter().filter_map(|event| Some(codec::decode_any(event).unwrap()?.event)).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
+    let world = World::new().await;
+    let fetch = world.agent("Fetch").await;
+    world.beat(fetch).await;
+    assert_eq!(world.monitor().await, 0);
+
+    world.pass(TimeDelta::minutes(6));
+    assert_eq!(world.monitor().await, 1);
+    assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
+    world.nothing_more().await;
+
+    world.beat(fetch).await;
+    assert!(!world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
+    world.pass(TimeDelta::minutes(6));
+    assert_eq!(world.monitor().await, 1);
+}
+
+#[tokio::test]
+async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
+    let world = World::new().await;
+    let fetch = world.agent("Fetch").await;
+    world.beat(fetch).await;
+    world.pass(TimeDelta::seconds(59));
+    world.app.hear(fetch, world.now());
+    world.pass(TimeDelta::seconds(280));
+    assert_eq!(world.monitor().await, 0);
+}
+
+#[tokio::test]
+async fn the_alert_of_an_agent_that_was_stopped_meanwhile_is_taken_back() {
+    let world = World::new().await;
+    let fetch = world.agent("Fetch").await;
+    world.beat(fetch).await;
+    world.pass(TimeDelta::minutes(6));
+    world.monitor().await;
+    world.order(fetch, agent::Command::Quarantine { note: None }).await;
+    assert_eq!(world.monitor().await, 1);
+    assert!(!world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
+    world.nothing_more().await;
+}
+
+#[tokio::test]
+async fn an_idle_agent_that_drains_is_paused_and_a_busy_one_is_not() {
+    let world = World::new().await;
+    let (fetch, scribe) = (world.agent("Fetch").await, world.agent("Scribe").await);
+    for agent in [fetch, scribe] {
+        world.order(agent, agent::Command::Drain { note: None }).await;
+    }
+    assert_eq!(world.monitor().await, 1);
+    assert_eq!(world.load_agent(fetch).await.status(), agent::Status::Paused);
+    assert_eq!(world.load_agent(scribe).await.status(), agent::Status::Draining);
+    world.nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
+    let world = World::new().await;
+    let scribe = world.agent("Scribe").await;
+    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let id = RunId::new(Uuid::now_v7());
+    world
+        .act(Actor::Agent(scribe), |unit, moment| {
+            let run = unit.load::<Run>(&id)?;
+            let wish = StartRun {
+                task: Some(task),
+                model: Label::new("a-model")?,
+                session_key: None,
+                estimate: None,
+                sha256: crate::decide::sha256,
+            };
+            Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, moment))?.decision)
+        })
+        .await;
+    world.pass(run::RUN_LASTS - TimeDelta::seconds(1));
+    assert_eq!(world.monitor().await, 0);
+    world.pass(TimeDelta::seconds(1));
+    assert_eq!(world.monitor().await, 1);
+    let run = world.app.repository().load::<Run>(&id).await.unwrap();
+    assert_eq!(run.status(), Some(run::Status::TimedOut));
+    assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
+    assert!(world.is_open(Kind::RunTimeout, Subject::Run(id)).await);
+    world.sweep().await;
+    world.nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
+    let world = World::new().await;
+    let scribe = world.agent("Scribe").await;
+    let task = world.load_agent(scribe).await.work.unwrap().task;
+    world.pass(TimeDelta::hours(3));
+    assert_eq!(world.monitor().await, 0, "nobody waits for an agent that never sent a heartbeat");
+    world.beat(scribe).await;
+    world.pass(agent::LEASE_LASTS);
+    assert_eq!(world.monitor().await, 2, "the silence and the lease");
+    assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
+    assert_eq!(world.load_agent(scribe).await.work, None);
+    world.sweep().await;
+    world.nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_sub_agent_is_retired_when_its_time_is_up() {
+    let world = World::new().await;
+    let (atlas, project) = (world.agent("Atlas").await, world.project().await);
+    let child = AgentId::new(Uuid::now_v7());
+    world
+        .act(Actor::Agent(atlas), |unit, moment| {
+            let home = unit.load::<Project>(&project)?;
+            let profile = Profile::new(Name::new("Helper")?, Role::Intern);
+            let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
+            let (child, parent) = (unit.load::<Agent>(&child)?, unit.load::<Agent>(&atlas)?);
+            let types = parent.registered()?.profile.allowed_task_types.clone();
+            let wish = mc_domain::operation::SpawnAgent {
+                profile: Profile { allowed_task_types: types, ..profile },
+                purpose: Reason::new("Read along")?,
+                active_agents: 11,
+                limits: agent::SpawnLimits::default(),
+            };
+            Ok(spawn_agent(&home, &name, &child, &parent, wish, moment)?)
+        })
+        .await;
+    assert_eq!(world.monitor().await, 0);
+    world.pass(TimeDelta::hours(6));
+    assert_eq!(world.monitor().await, 1);
+    assert_eq!(world.load_agent(child).await.status(), agent::Status::Offline);
+    assert!(world.load_agent(atlas).await.children.is_empty());
+    world.sweep().await;
+    world.nothing_more().await;
+}
+
+#[tokio::test]
+async fn an_approval_is_escalated_after_half_an_hour_and_expires_after_a_day() {
+    let world = World::new().await;
+    let count = |events: &[AnyEvent], name: &str| events.iter().filter(|event| event.name() == name).count();
+    assert_eq!(world.sweep().await, 0);
+    world.pass(TimeDelta::minutes(30));
+    assert_eq!(world.sweep().await, 1);
+    assert_eq!(count(&world.events().await, "approval.escalated"), 1);
+    world.nothing_more().await;
+
+    world.pass(TimeDelta::hours(24));
+    assert_eq!(world.sweep().await, 1);
+    let events = world.events().await;
+    assert_eq!(count(&events, "approval.expired"), 1);
+    let raised = |event: &AnyEvent| {
+        matches!(event, AnyEvent::Alert(alert::Event::Raised { kind: Kind::ApprovalExpired, .. }))
+    };
+    assert!(events.iter().any(raised));
+    world.nothing_more().await;
+}
+
+#[tokio::test]
+async fn a_standup_is_recorded_once_a_day_from_nine_on() {
+    let world = World::new().await;
+    assert_eq!(world.record().await, 0);
+    world.pass(TimeDelta::minutes(61));
+    assert_eq!(world.record().await, 1);
+    assert_eq!(world.record().await, 0);
+    let key = standup::Key { project: world.project().await, day: world.now().date_naive() };
+    assert_eq!(*world.app.repository().load::<Standup>(&key).await.unwrap(), Standup::Recorded);
+    let report = world.events().await.into_iter().find_map(|event| match event {
+        AnyEvent::Standup(standup::Event::Recorded { report, .. }) => Some(report),
+        _ => None,
+    });
+    let report = report.unwrap();
+    assert_eq!((report.agents[&agent::Status::Active], report.tasks.len()), (11, 8));
+    assert_eq!((report.completed.len(), report.blocked.len(), report.waiting_approvals.len()), (1, 1, 1));
+    world.pass(TimeDelta::days(1));
+    assert_eq!(world.record().await, 1);
+}
+
+/// A way on which so many are lost first.
+struct Broken(AtomicUsize);
+
+impl Channel for Broken {
+    async fn send(&self, _: mc_domain::ids::NotificationId) -> Result<(), Reason> {
+        let lost = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if lost.is_ok() { Err(Reason::new("connection refused").unwrap()) } else { Ok(()) }
+    }
+}
+
+#[tokio::test]
+async fn what_concerns_somebody_is_told_once() {
+    let world = World::new().await;
+    let dispatcher = || NotificationDispatcher::new(world.app.clone(), Pulled);
+    let mut first = dispatcher();
+    assert!(first.tick(world.now()).await.unwrap() > 0);
+    let head = world.log.head();
+    assert_eq!(first.tick(world.now()).await.unwrap(), 0);
+    assert_eq!(dispatcher().tick(world.now()).await.unwrap(), 0, "with another memory");
+    assert_eq!(world.log.head(), head);
+    let scribe = Recipient::Agent(world.agent("Scribe").await);
+    let told = world.events().await.into_iter().filter_map(|event| match event {
+        AnyEvent::Notification(notification::Event::Queued { recipient, .. }) => Some(recipient),
+        _ => None,
+    });
+    assert!(told.collect::<BTreeSet<_>>().contains(&scribe));
+}
+
+#[tokio::test]
+async fn what_does_not_arrive_is_tried_again_and_in_the_end_given_up() {
+    let world = World::new().await;
+    let mut dispatcher = NotificationDispatcher::new(world.app.clone(), Broken(AtomicUsize::new(usize::MAX)));
+    dispatcher.tick(world.now()).await.unwrap();
+    let failed = |events: &[AnyEvent], name: &str| events.iter().filter(|event| event.name() == name).count();
+    let queued = failed(&world.events().await, "notification.queued");
+    for wait in notification::RETRY_AFTER_SECS {
+        world.pass(TimeDelta::seconds(wait - 1));
+        assert_eq!(failed(&world.events().await, "notification.failed"), 0);
+        dispatcher.tick(world.now()).await.unwrap();
+        world.pass(TimeDelta::seconds(1));
+        dispatcher.tick(world.now()).await.unwrap();
+    }
+    let events = world.events().await;
+    assert!(failed(&events, "notification.failed") >= queued);
+    let given_up = |event: &AnyEvent| {
+        matches!(event, AnyEvent::Alert(alert::Event::Raised { kind: Kind::NotificationFailed, .. }))
+    };
+    assert!(events.iter().any(given_up));
+}
+
+#[tokio::test]
+async fn what_could_not_be_delivered_for_a_day_expires() {
+    let world = World::new().await;
+    let mut dispatcher = NotificationDispatcher::new(world.app.clone(), Broken(AtomicUsize::new(usize::MAX)));
+    dispatcher.tick(world.now()).await.unwrap();
+    world.pass(notification::LASTS);
+    dispatcher.tick(world.now()).await.unwrap();
+    assert!(world.events().await.iter().any(|event| event.name() == "notification.expired"));
+}
+
+/// Panics in its first turn, and tells of every other.
+struct Clumsy {
+    made: usize,
+    told: mpsc::UnboundedSender<usize>,
+}
+
+impl Worker for Clumsy {
+    const NAME: &'static str = "clumsy";
+    const SAYS: &'static str = "[Clumsy] Working...";
+    const TELLS_EVERY_TICK: bool = true;
+    const EVERY: Duration = Duration::from_secs(30);
+
+    async fn tick(&mut self, _: DateTime<Utc>) -> Result<usize, StoreError> {
+        assert!(self.made > 1, "the first one stumbles");
+        self.told.send(self.made).unwrap();
+        Ok(0)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_panics_is_restarted_and_ends_with_the_server() {
+    let world = World::new().await;
+    let (told, mut turns) = mpsc::unbounded_channel();
+    let made = AtomicUsize::new(0);
+    let make = move || Clumsy { made: made.fetch_add(1, Ordering::SeqCst) + 1, told: told.clone() };
+    let supervised = tokio::spawn(supervise(world.app.clone(), make));
+    assert_eq!(turns.recv().await, Some(2));
+    assert_eq!(world.app.health().late_worker(), None);
+    world.app.shutdown().cancel();
+    supervised.await.unwrap();
+}
+
+/// Never gets anything done.
+struct Stuck;
+
+impl Worker for Stuck {
+    const NAME: &'static str = "stuck";
+    const SAYS: &'static str = "[Stuck] Working...";
+    const TELLS_EVERY_TICK: bool = false;
+    const EVERY: Duration = Duration::from_secs(30);
+
+    async fn tick(&mut self, _: DateTime<Utc>) -> Result<usize, StoreError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_does_not_come_back_makes_the_health_late() {
+    let world = World::new().await;
+    let supervised = tokio::spawn(supervise(world.app.clone(), || Stuck));
+    tokio::task::yield_now().await;
+    assert_eq!(world.app.health().late_worker(), None);
+    tokio::time::advance(Duration::from_secs(101)).await;
+    assert_eq!(world.app.health().late_worker(), Some("stuck"));
+    supervised.abort();
+}

@@ -7,6 +7,7 @@ use axum::{
 };
 use mc_domain::{
     agent::{Agent, Directive, Heartbeat, Status},
+    approval,
     budget::{Budget, Key},
     ids::{AgentId, TaskId},
     operation::{Entity, directives, heartbeat, sign_off_agent},
@@ -15,6 +16,7 @@ use mc_domain::{
 };
 use mc_projections::{
     agents::AgentView,
+    approvals::{ApprovalQuery, ApprovalView},
     dollars::Dollars,
     tasks::{TaskQuery, TaskSort, TaskView},
 };
@@ -93,6 +95,7 @@ struct HeartbeatAnswer<'a> {
     agent: AgentView<'a>,
     assigned_tasks: Vec<TaskView<'a>>,
     claimable_tasks: Vec<TaskView<'a>>,
+    pending_approvals: Vec<ApprovalView<'a>>,
     budget: BudgetLeft,
     directives: &'a [Directive],
 }
@@ -116,15 +119,20 @@ pub(crate) fn answer(
     directives: &[Directive],
     offer: &Offer,
 ) -> Result<Response, Problem> {
-    let agent = scene.agents.view(id, scene.now, scene.heard);
+    let agent = scene.views.agents.view(id, scene.now, scene.heard);
     let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
     let tasks = |offered: &[TaskId], statuses: &[task::Status]| {
-        let tasks = offered.iter().filter_map(|task| scene.tasks.view(*task, scene.agents));
+        let tasks = offered.iter().filter_map(|task| scene.views.tasks.view(*task, &scene.views.agents));
         tasks.filter(|task| statuses.contains(&task.status)).collect::<Vec<_>>()
     };
     let answer = HeartbeatAnswer {
         assigned_tasks: tasks(&offer.assigned, &TO_DO),
         claimable_tasks: tasks(&offer.claimable, &TO_CLAIM),
+        pending_approvals: offer
+            .pending
+            .iter()
+            .filter_map(|approval| scene.views.approvals.view(*approval, &scene.views.agents))
+            .collect(),
         budget: BudgetLeft {
             daily_cap: agent.budgets.daily_cap,
             today_spend: Dollars(offer.spent),
@@ -150,7 +158,11 @@ fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer,
     let assigned = TaskQuery { assignee: vec![agent.id], ..urgent(&TO_DO) };
     let kind = registered.profile.allowed_task_types.iter().copied().collect();
     let claimable = TaskQuery { kind, ..urgent(&TO_CLAIM) };
+    let status = approval::Status::ALL.iter().copied().filter(|status| status.is_open()).collect();
+    let waiting =
+        ApprovalQuery { status, agent: vec![agent.id], limit: Some(OFFERED_TASKS), ..ApprovalQuery::default() };
     app.projected().read(|views| {
+        let pending = views.approvals.list(&waiting, &views.agents).map_err(invalid_cursor)?;
         let offered = |query| {
             let page = views.tasks.list(query, app.now(), &views.agents).map_err(invalid_cursor)?;
             Ok::<_, Problem>(page.items.iter().map(|task| task.id).collect())
@@ -158,6 +170,7 @@ fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer,
         Ok(Offer {
             assigned: offered(&assigned)?,
             claimable: if registered.status() == Status::Active { offered(&claimable)? } else { vec![] },
+            pending: pending.items.iter().map(|approval| approval.id).collect(),
             spent: budget.spent,
             remaining: budget.remaining(registered.profile.caps.daily),
         })

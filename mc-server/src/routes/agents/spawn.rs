@@ -66,7 +66,7 @@ pub(super) async fn create(
 }
 
 /// How many agents are active now, in all projects.
-async fn active_agents(app: &App) -> Result<u32, Problem> {
+pub(crate) async fn active_agents(app: &App) -> Result<u32, Problem> {
     let query = AgentQuery { status: vec![Status::Active], ..AgentQuery::default() };
     let count = app.read(|views| {
         let page = views.agents.list(&query, app.now(), |_| None);

@@ -1,0 +1,155 @@
+//! `/api/alerts`: what operators should know of.
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::{
+    aggregate::Aggregate,
+    alert::{Alert, Command, Kind, Severity, Status},
+    ids::{AlertId, TaskId},
+    operation::Decision,
+    values::Reason,
+};
+use mc_projections::{
+    alerts::{AlertQuery, AlertSort},
+    page::Order,
+    views::Views,
+};
+use serde::Deserialize;
+
+use super::{listed, shown};
+use crate::{
+    answer::{Reply, Shown},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// Which alerts are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListAlerts {
+    project: Option<String>,
+    resolved: Option<bool>,
+    #[serde(default)]
+    status: List<Status>,
+    #[serde(default)]
+    severity: List<Severity>,
+    #[serde(default, rename = "type")]
+    kind: List<Kind>,
+    #[serde(default)]
+    agent_id: List<String>,
+    #[serde(default)]
+    task_id: List<TaskId>,
+    sort_by: Option<AlertSort>,
+    order: Option<Order>,
+    limit: Option<Limit>,
+    cursor: Option<String>,
+}
+
+/// What is noted with it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Noted {
+    #[serde(alias = "reason")]
+    note: Option<Reason>,
+}
+
+/// `GET /api/alerts`: alerts, newest first unless sorted. `resolved=false` for those that are still to be dealt with.
+///
+/// Problems: `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListAlerts>,
+) -> Result<Response, Problem> {
+    app.answer(|views| listed(&uri, views.alerts.list(&query.resolved(views)?, &views.agents))).await
+}
+
+/// `GET /api/alerts/{alert}`: one alert.
+///
+/// Problems: `not-found`.
+pub async fn show(
+    State(app): State<App>,
+    Path(alert): Path<AlertId>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    shown(&app, condition, |_| Ok(Shown::Alert(alert))).await
+}
+
+/// `POST /api/alerts/{alert}/acknowledge`: an operator looks after it.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
+pub async fn acknowledge(
+    app: State<App>,
+    alert: Path<AlertId>,
+    condition: IfMatch,
+    body: Body<Noted>,
+) -> Result<Response, Problem> {
+    command(app, alert, condition, body, |id, note| Command::Acknowledge { id, note }).await
+}
+
+/// `POST /api/alerts/{alert}/resolve`: its cause is gone.
+///
+/// Problems: as for acknowledging.
+pub async fn resolve(
+    app: State<App>,
+    alert: Path<AlertId>,
+    condition: IfMatch,
+    body: Body<Noted>,
+) -> Result<Response, Problem> {
+    command(app, alert, condition, body, |id, note| Command::Resolve { id, note }).await
+}
+
+/// `POST /api/alerts/{alert}/ignore`: nobody will do anything about it.
+///
+/// Problems: as for acknowledging.
+pub async fn ignore(
+    app: State<App>,
+    alert: Path<AlertId>,
+    condition: IfMatch,
+    body: Body<Noted>,
+) -> Result<Response, Problem> {
+    command(app, alert, condition, body, |id, note| Command::Ignore { id, note }).await
+}
+
+async fn command(
+    State(app): State<App>,
+    Path(id): Path<AlertId>,
+    condition: IfMatch,
+    body: Body<Noted>,
+    to: impl Fn(AlertId, Option<Reason>) -> Command + Send + Sync,
+) -> Result<Response, Problem> {
+    let known = |views: &Views| views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id));
+    let key = app.find(known).await?;
+    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let note = body.value.note;
+    app.write(&call, |unit| {
+        let alert = unit.load::<Alert>(&key)?;
+        call.condition.check(alert.version)?;
+        let events = alert.decide(to(id, note.clone()), &call.moment)?;
+        let project = alert.episode()?.project;
+        Ok((Decision::of(&alert, Some(project), events), Reply::Changed(Shown::Alert(id))))
+    })
+    .await
+}
+
+impl ListAlerts {
+    fn resolved(&self, views: &Views) -> Result<AlertQuery, Problem> {
+        let project = lookup::scope(views, self.project.as_deref())?;
+        let agent = self.agent_id.0.iter().map(|agent| lookup::agent(views, agent, project));
+        let agent = agent.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query("agentId"))?;
+        Ok(AlertQuery {
+            project,
+            resolved: self.resolved,
+            status: self.status.0.clone(),
+            severity: self.severity.0.clone(),
+            kind: self.kind.0.clone(),
+            agent,
+            task: self.task_id.0.clone(),
+            sort: self.sort_by,
+            order: self.order,
+            limit: self.limit.map(Limit::rows),
+            cursor: self.cursor.clone(),
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! Deciding an approval: approve, deny, ask for a revision.
+
+use axum::{extract::State, response::Response};
+use mc_domain::{
+    actor::Actor,
+    approval::ContentHash,
+    ids::{ApprovalId, LeaseId},
+    operation::{Answer, DecideApproval, decide_approval},
+    values::{Name, Reason},
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::Case;
+use crate::{
+    answer::{Reply, Shown},
+    decide::ask,
+    extract::{ActorClaim, Body, IfMatch, Path},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// Who decides, and what is noted with it. `contentHash` is that of what was read before deciding.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Ruling {
+    approver: Option<Approver>,
+    #[serde(alias = "note", alias = "reason")]
+    decision: Option<Reason>,
+    content_hash: Option<ContentHash>,
+}
+
+/// Who decides: `operator`, a name, or an actor as everywhere else.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "must be a name, or an object with type and id")]
+enum Approver {
+    Called(Name),
+    Actor {
+        r#type: Kind,
+        #[serde(default)]
+        id: Option<String>,
+    },
+}
+
+mc_domain::words! {
+    /// A kind of actor.
+    Kind {
+        /// An operator.
+        Human = "human",
+        /// An agent.
+        Agent = "agent",
+        /// A rule.
+        System = "system",
+    }
+}
+
+/// `POST /api/approvals/{approval}/approve`: yes. The task goes back to where it came from; a budget override lets the
+/// agent go on. The same answer again changes nothing.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `conflict`,
+/// `precondition-failed`.
+pub async fn approve(
+    app: State<App>,
+    approval: Path<ApprovalId>,
+    condition: IfMatch,
+    body: Body<Ruling>,
+) -> Result<Response, Problem> {
+    decide(app, approval, condition, body, |note| Ok(Answer::Approve { note })).await
+}
+
+/// `POST /api/approvals/{approval}/deny`: no, with the reason in `decision`. The task is blocked with it.
+///
+/// Problems: as for approving.
+pub async fn deny(
+    app: State<App>,
+    approval: Path<ApprovalId>,
+    condition: IfMatch,
+    body: Body<Ruling>,
+) -> Result<Response, Problem> {
+    let why = |note: Option<Reason>| note.ok_or_else(|| missing("a denial says why"));
+    decide(app, approval, condition, body, |note| Ok(Answer::Deny { reason: why(note)? })).await
+}
+
+/// `POST /api/approvals/{approval}/request-revision`: not like this; `decision` says what to change. The approval stays
+/// open.
+///
+/// Problems: as for approving.
+pub async fn request_revision(
+    app: State<App>,
+    approval: Path<ApprovalId>,
+    condition: IfMatch,
+    body: Body<Ruling>,
+) -> Result<Response, Problem> {
+    let what = |note: Option<Reason>| note.ok_or_else(|| missing("a revision says what to change"));
+    decide(app, approval, condition, body, |note| Ok(Answer::RequestRevision { note: what(note)? })).await
+}
+
+fn missing(message: &str) -> Problem {
+    Problem::invalid_field("decision", message)
+}
+
+async fn decide(
+    State(app): State<App>,
+    Path(id): Path<ApprovalId>,
+    condition: IfMatch,
+    body: Body<Ruling>,
+    answer: impl FnOnce(Option<Reason>) -> Result<Answer, Problem>,
+) -> Result<Response, Problem> {
+    let Ruling { approver, decision, content_hash } = body.value;
+    let decider = decider(&app, approver, body.actor).await?;
+    let call = app.call(decider, body.keyed, condition);
+    let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
+    let wish = DecideApproval { answer, content: content_hash, lease };
+    app.write(&call, |unit| {
+        let case = Case::load(unit, id)?;
+        call.condition.check(case.approval.version)?;
+        let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), &call.moment))?;
+        Ok((concluded.outcome, Reply::Changed(Shown::Approval(id))))
+    })
+    .await
+}
+
+/// Who decides. A name is an agent's where one is called so: it may not hide behind it.
+async fn decider(app: &App, approver: Option<Approver>, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
+    let claimed = match approver {
+        None => return app.actor(claim, None, None).await,
+        Some(Approver::Actor { r#type: Kind::Human, id }) => ActorClaim::Human(id),
+        Some(Approver::Actor { r#type: Kind::Agent, id }) => ActorClaim::Agent(id),
+        Some(Approver::Actor { r#type: Kind::System, id }) => ActorClaim::System(id),
+        Some(Approver::Called(name)) => called(app, name).await?,
+    };
+    let approver = app.actor(Some(claimed), None, None).await?;
+    match claim {
+        Some(claim) if app.actor(Some(claim.clone()), None, None).await? != approver => {
+            Err(Problem::invalid_field("approver", "is somebody else than actor; name one of them"))
+        }
+        Some(_) | None => Ok(approver),
+    }
+}
+
+async fn called(app: &App, name: Name) -> Result<ActorClaim, Problem> {
+    let operator = ["operator", "human"].into_iter().any(|word| name.as_str().eq_ignore_ascii_case(word));
+    if operator || name == *app.operator() {
+        return Ok(ActorClaim::Human(None));
+    }
+    let agent = app.read(|views| lookup::agent(views, name.as_str(), None)).await?;
+    Ok(match agent {
+        Ok(agent) => ActorClaim::Agent(Some(agent.to_string())),
+        Err(_) => ActorClaim::Human(Some(name.into())),
+    })
+}

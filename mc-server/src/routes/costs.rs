@@ -1,0 +1,55 @@
+//! `/api/costs`: what was spent, and on what.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono::NaiveDate;
+use mc_projections::costs::{agent_costs, daily_costs};
+use serde::Deserialize;
+
+use super::agents::Scope;
+use crate::{
+    extract::{Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// Which day's costs are asked for, today's when none is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichDay {
+    date: Option<NaiveDate>,
+    project: Option<String>,
+}
+
+/// `GET /api/costs/daily`: what the runs of a UTC day cost, by agent, task, task type, project and model.
+///
+/// Problems: `malformed-query`.
+pub async fn daily(State(app): State<App>, Query(query): Query<WhichDay>) -> Result<Response, Problem> {
+    let date = query.date.unwrap_or_else(|| app.now().date_naive());
+    app.answer(|views| {
+        let project = lookup::scope(views, query.project.as_deref())?;
+        Ok(Json(daily_costs(views, date, project)).into_response())
+    })
+    .await
+}
+
+/// `GET /api/costs/agent/{agent}`: what an agent spent today and ever, by day and by task, and what is left of its day.
+///
+/// Problems: `not-found`, `malformed-query`, `conflict`.
+pub async fn of_agent(
+    State(app): State<App>,
+    Path(agent): Path<String>,
+    Query(scope): Query<Scope>,
+) -> Result<Response, Problem> {
+    let now = app.now();
+    app.answer(|views| {
+        let id = scope.agent(views, &agent)?;
+        let costs = agent_costs(views, id, now).ok_or_else(|| Problem::not_found("agent", id))?;
+        Ok(Json(costs).into_response())
+    })
+    .await
+}

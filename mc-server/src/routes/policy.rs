@@ -1,0 +1,228 @@
+//! `/api/policy`: what agents may do, and the figures everything is measured against.
+
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use mc_domain::{
+    agent::{Agent, Status},
+    aggregate::Aggregate,
+    budget::{Budget, Key},
+    ids::{AgentId, ProjectId, TaskId},
+    operation::Decision,
+    policy::{
+        Command, Policy, Scope,
+        document::{Document, DocumentError},
+        evaluate::{self, Request, Risk, Room, Spawned, Subject},
+        reason::Reason,
+    },
+    project::{Project, Squad},
+    task::Task,
+};
+use mc_projections::{dollars::Dollars, views::Views};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::agents::active_agents;
+use crate::{
+    answer::Reply,
+    extract::{Body, IfMatch, Query, etag},
+    lookup,
+    problem::{FieldError, Problem},
+    state::{App, Refused},
+};
+
+/// The policy of which project is asked for; the one that holds for all of them when none is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichPolicy {
+    project: Option<String>,
+}
+
+/// What an agent would do.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Intention {
+    agent_id: String,
+    #[serde(alias = "action")]
+    tool: String,
+    #[serde(default)]
+    params: Value,
+    estimated_cost: Option<Dollars>,
+    task_id: Option<TaskId>,
+}
+
+/// How the policy judges it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Judgement {
+    decision: evaluate::Decision,
+    risk: Risk,
+    reasons: Vec<Reason>,
+    approval_required: bool,
+}
+
+/// `GET /api/policy`: the active policy, money in dollars. Version 0 is what holds before one was published.
+///
+/// Problems: `malformed-query`.
+pub async fn show(State(app): State<App>, Query(query): Query<WhichPolicy>) -> Result<Response, Problem> {
+    let project = app.read(|views| lookup::scope(views, query.project.as_deref())).await??;
+    let own = match project {
+        Some(project) => app.repository().load::<Policy>(&Scope::Project(project)).await?,
+        None => app.repository().load::<Policy>(&Scope::Global).await?,
+    };
+    match own.document() {
+        Some(_) => Ok(shown(own.id, &own)),
+        None => {
+            let global = app.repository().load::<Policy>(&Scope::Global).await?;
+            Ok(shown(Scope::Global, &global))
+        }
+    }
+}
+
+/// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
+/// with it is told at once.
+///
+/// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
+pub async fn publish(
+    State(app): State<App>,
+    Query(query): Query<WhichPolicy>,
+    condition: IfMatch,
+    body: Body<Map<String, Value>>,
+) -> Result<Response, Problem> {
+    let mut written = body.value;
+    let in_body = ["project", "projectId"].into_iter().filter_map(|name| written.remove(name)).next();
+    written.remove("version");
+    let named = in_body.as_ref().and_then(Value::as_str).or(query.project.as_deref());
+    let project = app.find(|views| lookup::scope(views, named)).await?;
+    let scope = project.map_or(Scope::Global, Scope::Project);
+    let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
+    let call = app.call(app.actor(body.actor, None, project).await?, body.keyed, condition);
+    app.write(&call, |unit| {
+        let policy = unit.load::<Policy>(&scope)?;
+        call.condition.check(policy.version)?;
+        let events = policy.decide(Command::Publish { document: Box::new(document.clone()) }, &call.moment);
+        let events = events.map_err(refused)?;
+        Ok((Decision::of(&policy, project, events), Reply::Policy(project)))
+    })
+    .await
+}
+
+/// `POST /api/policy/evaluate`: how the policy judges what an agent would do. Nothing is recorded.
+///
+/// Problems: `malformed-body`, `invalid-fields`.
+pub async fn evaluate(State(app): State<App>, body: Body<Intention>) -> Result<Response, Problem> {
+    let Intention { agent_id, tool, params, estimated_cost, task_id } = body.value;
+    let named = |views: &Views| lookup::agent(views, &agent_id, None);
+    let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
+    let (subject, project) = subject(&app, agent, task_id).await?;
+    let room = room(&app, agent, project, task_id).await?;
+    let document = active(&app, project).await?;
+    let estimated_cost = estimated_cost.map(|cost| cost.0);
+    let judged = evaluate::evaluate(&document, &subject, &Request { tool, params, estimated_cost, room });
+    let approval_required = judged.approval_required();
+    let evaluate::Evaluation { decision, risk, reasons } = judged;
+    Ok(Json(Judgement { decision, risk, reasons, approval_required }).into_response())
+}
+
+/// The policy that holds in a project: its own, else the one for all, else the defaults.
+///
+/// # Errors
+/// What the log says.
+pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Problem> {
+    for scope in [Scope::Project(project), Scope::Global] {
+        if let Some(document) = app.repository().load::<Policy>(&scope).await?.document() {
+            return Ok(document.clone());
+        }
+    }
+    Ok(Document::default())
+}
+
+/// The answer to a publication.
+///
+/// # Errors
+/// What the log says.
+pub(crate) async fn published(app: &App, project: Option<ProjectId>) -> Result<Response, Problem> {
+    let scope = project.map_or(Scope::Global, Scope::Project);
+    Ok(shown(scope, &*app.repository().load::<Policy>(&scope).await?))
+}
+
+fn shown(scope: Scope, policy: &Policy) -> Response {
+    let default = Document::default();
+    let mut body = policy.document().unwrap_or(&default).to_rest();
+    if let Value::Object(fields) = &mut body {
+        fields.insert("version".to_owned(), json!(policy.version()));
+        fields.insert("projectId".to_owned(), json!(scope.project()));
+    }
+    ([(header::ETAG, etag(policy.version().into()))], Json(body)).into_response()
+}
+
+fn refused(rejection: mc_domain::policy::Rejection) -> Refused {
+    match rejection {
+        mc_domain::policy::Rejection::Malformed(errors) => malformed(errors).into(),
+        mc_domain::policy::Rejection::OperatorOnly => Problem::new(
+            crate::problem::Kind::Forbidden,
+            "Only an operator may publish a policy. Ask an operator.",
+        )
+        .into(),
+    }
+}
+
+fn malformed(errors: Vec<DocumentError>) -> Problem {
+    let field = |error: DocumentError| FieldError {
+        field: error.pointer.trim_start_matches('/').replace('/', "."),
+        message: error.message.trim_end_matches('.').to_owned(),
+        pointer: Some(error.pointer),
+    };
+    Problem::invalid_fields(errors.into_iter().map(field).collect())
+}
+
+async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subject, ProjectId), Problem> {
+    let agent = app.repository().load::<Agent>(&id).await?;
+    let agent = agent.registered().map_err(|_| Problem::not_found("agent", id))?;
+    let project = app.repository().load::<Project>(&agent.project).await?;
+    let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+    let spawned = Spawned {
+        children: count(agent.children.len()),
+        depth: agent.depth(),
+        active_agents: active_agents(app).await?,
+    };
+    let subject = Subject {
+        role: agent.profile.role,
+        status: agent.status(),
+        on_current_task: task.is_none_or(|task| agent.works_on(task)) && agent.status() != Status::Offline,
+        squad_stopped: project.squad() != Squad::Working,
+        allowed_tools: agent.profile.allowed_tools.clone(),
+        spawned,
+    };
+    Ok((subject, agent.project))
+}
+
+async fn room(app: &App, id: AgentId, project: ProjectId, task: Option<TaskId>) -> Result<Room, Problem> {
+    let (repository, today) = (app.repository(), app.now().date_naive());
+    let agent = repository.load::<Agent>(&id).await?;
+    let caps = agent.registered().map_err(|_| Problem::not_found("agent", id))?.profile.caps;
+    let day = repository.load::<Budget>(&Key::AgentDay(id, today)).await?;
+    let of_project = match &*repository.load::<Project>(&project).await?.state {
+        Project::Present { profile, .. } => profile.daily_cap,
+        Project::Absent => None,
+    };
+    let project_day = repository.load::<Budget>(&Key::ProjectDay(project, today)).await?;
+    let of_task = match task {
+        None => None,
+        Some(task) => {
+            let budget = repository.load::<Budget>(&Key::Task(task)).await?;
+            let unknown = || Problem::invalid_field("taskId", "there is no such task");
+            let task = repository.load::<Task>(&task).await?;
+            Some(budget.remaining(task.present().map_err(|_| unknown())?.details.budget))
+        }
+    };
+    Ok(Room {
+        per_run: Some(caps.per_run.max(day.run_allowance)),
+        task: of_task,
+        day: Some(day.remaining(caps.daily)),
+        project: of_project.map(|cap| project_day.remaining(cap)),
+    })
+}

@@ -1,0 +1,182 @@
+//! `/api/runs`: what agents execute, and what it costs.
+
+mod tool_calls;
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::{
+    actor::Actor,
+    ids::{AgentId, RunId, TaskId},
+    operation::{CompleteRun, StartRun, complete_run, start_run},
+    run::{Bill, Outcome, Run, Status, Tokens, Usage},
+    values::Label,
+};
+use mc_projections::{
+    dollars::Dollars,
+    page::Order,
+    runs::{RunQuery, RunSort},
+    views::Views,
+};
+use serde::Deserialize;
+use uuid::Uuid;
+
+pub use self::tool_calls::{call_tool, list_tool_calls};
+use super::{listed, said, shown};
+use crate::{
+    answer::{Reply, Shown},
+    decide::{ask, sha256},
+    extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// Which runs are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListRuns {
+    project: Option<String>,
+    #[serde(default)]
+    agent_id: List<String>,
+    #[serde(default)]
+    task_id: List<TaskId>,
+    #[serde(default)]
+    status: List<Status>,
+    sort_by: Option<RunSort>,
+    order: Option<Order>,
+    limit: Option<Limit>,
+    cursor: Option<String>,
+}
+
+/// A run that is to begin.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewRun {
+    agent_id: String,
+    task_id: Option<TaskId>,
+    model: Label,
+    session_key: Option<Label>,
+    estimated_cost: Option<Dollars>,
+}
+
+/// How a run ended, what it used, and what it cost: nobody knows when that is `null` or absent.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunEnd {
+    status: Outcome,
+    #[serde(default)]
+    input_tokens: Tokens,
+    #[serde(default)]
+    output_tokens: Tokens,
+    #[serde(default)]
+    cache_read_tokens: Tokens,
+    #[serde(default)]
+    cache_write_tokens: Tokens,
+    cost: Option<Dollars>,
+    error: Option<String>,
+}
+
+/// `GET /api/runs`: runs, newest first unless sorted.
+///
+/// Problems: `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListRuns>,
+) -> Result<Response, Problem> {
+    app.answer(|views| listed(&uri, views.runs.list(&query.resolved(views)?))).await
+}
+
+/// `GET /api/runs/{run}`: one run.
+///
+/// Problems: `not-found`.
+pub async fn show(
+    State(app): State<App>,
+    Path(run): Path<RunId>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    shown(&app, condition, |_| Ok(Shown::Run(run))).await
+}
+
+/// `POST /api/runs`: an agent begins a run. What it is expected to cost is set aside; when that is more than there is
+/// left, it is refused, the agent is paused, and `approvalId` names the way on.
+///
+/// Problems: `malformed-body`, `invalid-fields`, `agent-not-active`, `squad-stopped`, `budget-exceeded`, `conflict`,
+/// `forbidden`, `not-found`.
+pub async fn start(State(app): State<App>, body: Body<NewRun>) -> Result<Response, Problem> {
+    let NewRun { agent_id, task_id: task, model, session_key, estimated_cost } = body.value;
+    let named = |views: &_| lookup::agent(views, &agent_id, None);
+    let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
+    let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
+    let call = app.call(actor, body.keyed, IfMatch::Any);
+    let estimate = estimated_cost.map(|cost| cost.0);
+    let wish = StartRun { task, model, session_key, estimate, sha256 };
+    let id = RunId::new(Uuid::now_v7());
+    app.write(&call, |unit| {
+        let run = unit.fresh::<Run>(id);
+        let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, &call.moment))?;
+        Ok((started, Reply::Created(Shown::Run(id))))
+    })
+    .await
+}
+
+/// `POST /api/runs/{run}/complete`: the end of a run, which is final. It is by the run's agent unless the body names
+/// another actor.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
+pub async fn complete(
+    State(app): State<App>,
+    Path(id): Path<RunId>,
+    condition: IfMatch,
+    body: Body<RunEnd>,
+) -> Result<Response, Problem> {
+    let actor = actor_in(&app, id, body.actor).await?;
+    let call = app.call(actor, body.keyed, condition);
+    let wish = body.value.told();
+    app.write(&call, |unit| {
+        let run = unit.load::<Run>(&id)?;
+        call.condition.check(run.version)?;
+        let completed = ask(unit, |cast| complete_run(&run, wish.clone(), cast, &call.moment))?;
+        Ok((completed, Reply::Changed(Shown::Run(id))))
+    })
+    .await
+}
+
+/// Who acts in a run: its agent, unless somebody else is named.
+async fn actor_in(app: &App, run: RunId, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
+    let run = app.repository().load::<Run>(&run).await?;
+    let own: Option<AgentId> = run.running().ok().map(|run| run.terms.agent);
+    let own = own.map(|agent| agent.to_string());
+    app.actor(claim, own.as_deref().map(|agent| ("agentId", agent)), None).await
+}
+
+impl ListRuns {
+    fn resolved(&self, views: &Views) -> Result<RunQuery, Problem> {
+        let project = lookup::scope(views, self.project.as_deref())?;
+        let agent = self.agent_id.0.iter().map(|agent| lookup::agent(views, agent, project));
+        let agent = agent.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query("agentId"))?;
+        Ok(RunQuery {
+            project,
+            agent,
+            task: self.task_id.0.clone(),
+            status: self.status.0.clone(),
+            sort: self.sort_by,
+            order: self.order,
+            limit: self.limit.map(Limit::rows),
+            cursor: self.cursor.clone(),
+        })
+    }
+}
+
+impl RunEnd {
+    fn told(self) -> CompleteRun {
+        let usage = Usage {
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: self.cache_read_tokens,
+            cache_write_tokens: self.cache_write_tokens,
+        };
+        let bill =
+            Bill { usage, cost: self.cost.map(|cost| cost.0), error: said::error(self.error.as_deref()) };
+        CompleteRun { outcome: self.status, bill, sha256 }
+    }
+}

@@ -1,0 +1,101 @@
+//! `/api/runs/{run}/tool-calls`: what a run used its tools for.
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::{
+    ids::RunId,
+    operation::record_tool_call,
+    run::{Run, ToolCall, ToolRisk, ToolStatus},
+    values::Label,
+};
+use mc_projections::{history::HistoryQuery, page::Order};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::actor_in;
+use crate::{
+    answer::Reply,
+    decide::ask,
+    extract::{Body, IfMatch, Limit, Path, Query},
+    problem::Problem,
+    routes::{history_problem, listed, said},
+    state::App,
+};
+
+/// The use of a tool. What went in and came out is cut to what is kept.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewToolCall {
+    tool: Label,
+    risk: Option<ToolRisk>,
+    status: ToolStatus,
+    input_preview: Option<Value>,
+    output_preview: Option<Value>,
+    error: Option<String>,
+}
+
+/// How a list is cut.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListToolCalls {
+    order: Option<Order>,
+    limit: Option<Limit>,
+    cursor: Option<String>,
+}
+
+/// `POST /api/runs/{run}/tool-calls`: a run used a tool. Where tools fail with one error again and again, the run is
+/// broken off, its task blocked and its agent quarantined. It is by the run's agent unless the body names another actor.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `rule-broken`,
+/// `precondition-failed`.
+pub async fn call_tool(
+    State(app): State<App>,
+    Path(id): Path<RunId>,
+    condition: IfMatch,
+    body: Body<NewToolCall>,
+) -> Result<Response, Problem> {
+    let actor = actor_in(&app, id, body.actor).await?;
+    let call = app.call(actor, body.keyed, condition);
+    let used = body.value.told();
+    app.write(&call, |unit| {
+        let run = unit.load::<Run>(&id)?;
+        call.condition.check(run.version)?;
+        let number = run.running()?.tool_calls.saturating_add(1);
+        let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.moment))?;
+        Ok((recorded, Reply::ToolCalled(id, number)))
+    })
+    .await
+}
+
+/// `GET /api/runs/{run}/tool-calls`: what the run used its tools for, oldest first.
+///
+/// Problems: `not-found`, `malformed-query`.
+pub async fn list_tool_calls(
+    State(app): State<App>,
+    uri: Uri,
+    Path(run): Path<RunId>,
+    Query(query): Query<ListToolCalls>,
+) -> Result<Response, Problem> {
+    let known = app.read(|views| views.runs.project_of(run)).await?;
+    known.ok_or_else(|| Problem::not_found("run", run))?;
+    let page = app.projected().tool_calls(run, &query.into()).await.map_err(history_problem)?;
+    app.answer(|_| listed(&uri, Ok(page))).await
+}
+
+impl From<ListToolCalls> for HistoryQuery {
+    fn from(query: ListToolCalls) -> Self {
+        Self { order: query.order, limit: query.limit.map(Limit::rows), cursor: query.cursor }
+    }
+}
+
+impl NewToolCall {
+    fn told(self) -> ToolCall {
+        ToolCall {
+            tool: self.tool,
+            risk: self.risk,
+            status: self.status,
+            input_preview: said::preview(self.input_preview.as_ref()),
+            output_preview: said::preview(self.output_preview.as_ref()),
+            error: said::error(self.error.as_deref()),
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! What agents say of their work: as long as it is, cut to what is kept, and never with a secret in it.
+
+use std::str::FromStr;
+
+use mc_domain::{
+    approval::Payload,
+    policy::secrets::{redact, redact_json},
+    values::{InvalidText, Preview, Reason},
+};
+use serde_json::Value;
+
+use crate::problem::Problem;
+
+/// What went wrong, as much of it as is kept; nothing when it says nothing.
+pub(super) fn error(text: Option<&str>) -> Option<Reason> {
+    text.and_then(|text| Reason::truncated(&recordable(text)))
+}
+
+/// What an agent says in its own words, without credentials.
+///
+/// # Errors
+/// `invalid-fields`, should nothing of it be left.
+pub(super) fn told<T: FromStr<Err = InvalidText>>(field: &str, text: &impl AsRef<str>) -> Result<T, Problem> {
+    let told = redact(text.as_ref()).parse();
+    told.map_err(|error: InvalidText| Problem::invalid_field(field, error.to_string()))
+}
+
+/// The beginning of what went into a tool or came out of it: a text as it is, anything else as JSON.
+pub(super) fn preview(said: Option<&Value>) -> Option<Preview> {
+    match said {
+        None | Some(Value::Null) => None,
+        Some(Value::String(text)) => Preview::truncated(&recordable(text)),
+        Some(other) => Preview::truncated(&recordable(&other.to_string())),
+    }
+}
+
+/// Without credentials, and without control characters, which no text of ours has.
+fn recordable(text: &str) -> String {
+    let kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
+    redact(text).chars().filter(kept).collect()
+}
+
+/// The parameters of what an approval is asked for, without credentials.
+///
+/// # Errors
+/// `invalid-fields` when they are too large or too deep.
+pub(super) fn payload(said: Option<Value>) -> Result<Option<Payload>, Problem> {
+    let said = said.filter(|value| !value.is_null()).map(|mut value| {
+        redact_json(&mut value);
+        value
+    });
+    let read = said.map(Payload::try_from).transpose();
+    read.map_err(|error| Problem::invalid_field("payload", error.to_string()))
+}

@@ -1,0 +1,189 @@
+//! The commands beside the server: an agent, the archive, cleaning up, and the security check.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use tempfile::TempDir;
+
+fn mission_control(directory: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
+    for (name, _) in
+        std::env::vars().filter(|(name, _)| name.starts_with("MC_") || name.starts_with("AGENT_"))
+    {
+        command.env_remove(name);
+    }
+    command.args(arguments).current_dir(directory);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn done(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = mission_control(directory, arguments).output().unwrap();
+    (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+/// A server with the seed that runs until it is dropped.
+struct Server {
+    child: Child,
+    directory: TempDir,
+    url: String,
+}
+
+impl Server {
+    fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let arguments = ["serve", "--seed", "--listen", "127.0.0.1:0", "--log", "warn"];
+        let mut child = mission_control(directory.path(), &arguments).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).unwrap();
+        let url = format!("http://{address}");
+        Self { child, directory, url }
+    }
+
+    fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_agent_claims_a_task_and_hands_it_in_a_round_later() {
+    let server = Server::start();
+    let round = |arguments: &[&str]| {
+        let all = [&["agent", "run", "--once", "--server", &server.url], arguments].concat();
+        done(server.path(), &all)
+    };
+    let scout = ["--name", "Scout", "--role", "INTERN", "--types", "customer_research,SEO_RESEARCH"];
+    let (code, said, complaint) = round(&scout);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "Scout: claimed “Research competitor pricing”\n"),
+        "{complaint}"
+    );
+    let (code, said, complaint) = round(&scout);
+    let handed_in = "Scout: worked on “Research competitor pricing” and handed it in for review\n";
+    assert_eq!((code, said.as_str()), (Some(0), handed_in), "{complaint}");
+    let (code, said, _) = round(&scout);
+    assert_eq!((code, said.as_str()), (Some(0), "Scout: nothing to do\n"));
+}
+
+#[test]
+fn an_agent_without_a_server_says_what_to_do() {
+    let directory = tempfile::tempdir().unwrap();
+    let (code, said, complaint) =
+        done(directory.path(), &["agent", "run", "--once", "--server", "http://127.0.0.1:9"]);
+    assert_eq!((code, said.as_str()), (Some(1), ""));
+    assert!(complaint.contains("there is no answer from a server at http://127.0.0.1:9"), "{complaint}");
+    assert!(complaint.contains("mission-control serve") && complaint.lines().count() == 1, "{complaint}");
+}
+
+#[test]
+fn wrong_roles_types_and_spans_are_wrong_usage() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [
+        &["agent", "run", "--role", "boss"][..],
+        &["agent", "run", "--types", "cooking"],
+        &["agent", "run", "--interval", "soon"],
+        &["archive", "--older-than", "1w"],
+        &["cleanup", "--older-than", "30"],
+    ] {
+        assert_eq!(done(directory.path(), arguments).0, Some(2), "{arguments:?}");
+    }
+}
+
+#[test]
+fn old_tasks_are_archived_by_the_server_and_at_rest() {
+    let server = Server::start();
+    let archive = ["archive", "--older-than=0s", "--json", "--server", &server.url];
+    let (code, said, complaint) = done(server.path(), &archive);
+    assert_eq!((code, said.trim()), (Some(0), r#"{"archived":2,"olderThan":"0s"}"#), "{complaint}");
+
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(done(directory.path(), &["seed"]).0, Some(0));
+    let (code, said, complaint) = done(directory.path(), &["archive", "--older-than=0s"]);
+    assert_eq!(
+        (code, said.as_str()),
+        (Some(0), "2 tasks archived that had been closed for 0s or longer\n"),
+        "{complaint}"
+    );
+    let (_, said, _) = done(directory.path(), &["archive", "--older-than=0s"]);
+    assert!(said.starts_with("0 tasks"), "{said}");
+}
+
+#[test]
+fn old_backups_go_and_the_newest_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let backups = directory.path().join("backups");
+    fs::create_dir(&backups).unwrap();
+    for day in 1..=4 {
+        fs::write(backups.join(format!("2026-02-0{day}-09-00.json")), "{}").unwrap();
+    }
+    fs::write(backups.join("notes.json"), "mine").unwrap();
+    let cleanup = ["cleanup", "--older-than=0s", "--keep", "2"];
+    let (code, said, complaint) = done(directory.path(), &[&cleanup[..], &["--dry-run"]].concat());
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.contains("2 backups would be removed"), "{said}");
+    let (_, said, _) = done(directory.path(), &cleanup);
+    assert!(said.contains("2 backups removed: 4 bytes freed"), "{said}");
+    let mut left: Vec<_> = fs::read_dir(&backups).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["2026-02-03-09-00.json", "2026-02-04-09-00.json", "notes.json"]);
+}
+
+#[test]
+fn a_database_is_rebuilt_at_rest_and_left_alone_in_use() {
+    let server = Server::start();
+    let (code, said, complaint) = done(server.path(), &["cleanup"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.contains("a server has it"), "{said}");
+
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(done(directory.path(), &["seed"]).0, Some(0));
+    let (code, said, complaint) = done(directory.path(), &["cleanup"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.contains("The database was rebuilt"), "{said}");
+    assert_eq!(done(directory.path(), &["verify-db"]).0, Some(0));
+}
+
+#[test]
+fn the_security_check_finds_an_open_address_and_open_files() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    assert_eq!(done(directory.path(), &["seed"]).0, Some(0));
+    for entry in fs::read_dir(directory.path().join("data")).unwrap() {
+        fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let (code, said, complaint) = done(directory.path(), &["security-check"]);
+    assert_eq!(code, Some(0), "{said}{complaint}");
+    assert!(said.contains("Nothing found."), "{said}");
+
+    let database = directory.path().join("data/mission-control.db");
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o666)).unwrap();
+    let (code, said, _) = done(directory.path(), &["security-check", "--listen", "0.0.0.0:3000", "--json"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("0.0.0.0:3000") && said.contains("mission-control.db"), "{said}");
+}
+
+#[test]
+fn the_new_commands_teach_in_their_help() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [&["agent", "run"][..], &["cleanup"], &["archive"], &["security-check"]] {
+        let (code, said, _) = done(directory.path(), &[arguments, &["--help"]].concat());
+        assert_eq!(code, Some(0));
+        assert!(said.contains("Examples:") && said.contains("Exit status:"), "{said}");
+    }
+}

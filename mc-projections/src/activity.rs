@@ -36,6 +36,8 @@ pub const TYPES: &[&str] = &[
     "budget",
     "approval",
     "alert",
+    "policy",
+    "standup",
     "project.created",
     "project.edited",
     "project.squad_paused",
@@ -67,6 +69,8 @@ pub const TYPES: &[&str] = &[
     "task.failed",
     "task.completed",
     "task.canceled",
+    "task.archived",
+    "task.restored",
     "task.loop_detected",
     "task.message_posted",
     "run.started",
@@ -91,6 +95,8 @@ pub const TYPES: &[&str] = &[
     "alert.acknowledged",
     "alert.resolved",
     "alert.ignored",
+    "policy.published",
+    "standup.recorded",
 ];
 
 /// The latest news.

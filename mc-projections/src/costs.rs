@@ -47,7 +47,8 @@ use crate::{projection::Projection, runs::is_unpriced};
 ///     agent, task: None, project, usage: Usage::default(), cost, charged, error: None, started_at: at, at,
 /// }));
 ///
-/// let costs = daily_costs(&script.views(), today, None);
+/// let views = script.views();
+/// let costs = daily_costs(&views, today, None);
 /// assert_eq!((costs.total.0, costs.runs), (Usd::cents(12), 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

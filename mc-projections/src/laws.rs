@@ -22,7 +22,9 @@ use crate::{
     costs::{Costs, Spend, agent_costs, daily_costs},
     messages::Threads,
     metrics::Tallies,
+    notifications::Notifications,
     page::{MAX_LIMIT, Order},
+    policy::Policies,
     projection::Projection,
     projects::Projects,
     runs::{RunQuery, Runs},
@@ -80,6 +82,8 @@ proptest! {
         laws_hold::<Alerts>(script.events());
         laws_hold::<Costs>(script.events());
         laws_hold::<Tallies>(script.events());
+        laws_hold::<Notifications>(script.events());
+        laws_hold::<Policies>(script.events());
         laws_hold::<Threads>(script.events());
         laws_hold::<Timelines>(script.events());
         laws_hold::<Activity>(script.events());

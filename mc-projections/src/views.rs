@@ -4,8 +4,8 @@ use mc_domain::recorded::{AnyEvent, Recorded};
 
 use crate::{
     activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs,
-    messages::Threads, metrics::Tallies, projection::Projection, projects::Projects, runs::Runs,
-    tasks::Tasks, timeline::Timelines,
+    messages::Threads, metrics::Tallies, notifications::Notifications, policy::Policies,
+    projection::Projection, projects::Projects, runs::Runs, tasks::Tasks, timeline::Timelines,
 };
 
 /// Every projection, folded up to the same event.
@@ -28,6 +28,10 @@ pub struct Views {
     pub costs: Costs,
     /// What happened, in numbers by day.
     pub tallies: Tallies,
+    /// Who was told what.
+    pub notifications: Notifications,
+    /// Which policy holds where.
+    pub policy: Policies,
     /// What was said in the threads of tasks.
     pub threads: Threads,
     /// What happened to tasks.
@@ -52,6 +56,8 @@ impl Views {
         self.alerts.apply(event);
         self.costs.apply(event);
         self.tallies.apply(event);
+        self.notifications.apply(event);
+        self.policy.apply(event);
         self.threads.apply(event);
         self.timelines.apply(event);
         self.activity.apply(event);

@@ -8,11 +8,14 @@ use mc_domain::{
     alert::{self, Alert},
     approval::{self, ActionType, Approval, Ask, ContentHash, Quorum, Risk},
     budget::{self, Budget, Level},
-    ids::{AgentId, AlertId, ApprovalId, LeaseId, MessageId, ProjectId, RunId, TaskId},
+    ids::{AgentId, AlertId, ApprovalId, LeaseId, MessageId, NotificationId, ProjectId, RunId, TaskId},
     money::Usd,
+    notification::{self, Notification, Recipient},
+    policy::{self, Policy, Scope, document::Document},
     project::{self, Halt},
     reservation::{self, Holder, Key, Reservation},
     run::{self, Ended, Outcome, Run, Terms, Tokens, ToolRisk, ToolStatus, Usage},
+    standup::{self, Standup},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, LoopKind, MessageKind,
         Priority, Status, TaskType, WorkPlan,
@@ -28,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 83;
+pub(super) const KINDS: u8 = 93;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -50,7 +53,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
-            16..36 | 46..51 => {
+            16..36 | 46..51 | 83 | 84 => {
                 let Some(kind) = once(*kind, BEGIN_TASK, tasks.insert(which)) else { continue };
                 script.task(number, |at| task_event(kind, *more, at));
             }
@@ -66,6 +69,27 @@ pub(super) fn written(choices: &[Choice]) -> Script {
             60..69 => {
                 let key = budget_key(*which, *more, script.now());
                 script.record::<Budget>(&key, |at| budget_event(*kind, *more, at));
+            }
+            85..91 => {
+                let id = NotificationId::new(Uuid::from_u128(u128::from(*which)));
+                script.record::<Notification>(&id, |at| notification_event(*kind, *which, *more, at));
+            }
+            91 => {
+                let scope = match more % 2 {
+                    0 => Scope::Global,
+                    _ => Scope::Project(project_id(*which)),
+                };
+                let document = Box::new(Document::default());
+                script.record::<Policy>(&scope, |at| policy::Event::Published {
+                    version: u32::from(*more),
+                    document,
+                    at,
+                });
+            }
+            92 => {
+                let key = standup::Key { project: project_id(*which), day: script.now().date_naive() };
+                let report = standup::Report::default();
+                script.record::<Standup>(&key, |at| standup::Event::Recorded { report, at });
             }
             69..78 => {
                 let Some(kind) = once(*kind, BEGIN_APPROVAL, approvals.insert(which)) else { continue };
@@ -207,6 +231,8 @@ fn task_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> task::Ev
             at,
         },
         49 => Event::RunBegan { run: run_id(more), open_run: terms(more, at).open_run(), at },
+        83 => Event::Archived { at },
+        84 => Event::Restored { at },
         _ => Event::RunEnded {
             run: run_id(more),
             outcome: Outcome::ALL[usize::from(more % 4)],
@@ -395,6 +421,37 @@ fn alert_event(
         80 => Event::Acknowledged { id, note, at },
         81 => Event::Resolved { id, note, at },
         _ => Event::Ignored { id, note, at },
+    }
+}
+
+fn notification_event(
+    kind: u8,
+    which: u8,
+    more: u8,
+    at: chrono::DateTime<chrono::Utc>,
+) -> notification::Event {
+    use notification::Event;
+    let (attempt, error) = (u32::from(more), reason("connection refused"));
+    match kind {
+        85 => Event::Queued {
+            cause: Uuid::nil().into(),
+            project: Some(project_id(which)),
+            recipient: match which % 2 {
+                0 => Recipient::Operator(name("Sofie")),
+                _ => Recipient::Agent(agent_id(which)),
+            },
+            kind: notification::Kind::ALL[usize::from(more % 7)],
+            subject: Title::new("Scout mentioned you").unwrap(),
+            text: None,
+            task: None,
+            expires_at: at,
+            at,
+        },
+        86 => Event::Delivered { at },
+        87 => Event::Read { at },
+        88 => Event::AttemptFailed { attempt, error, retry_at: at, at },
+        89 => Event::Failed { attempt, error, at },
+        _ => Event::Expired { at },
     }
 }
 

@@ -8,7 +8,9 @@ use futures_util::future::BoxFuture;
 use mc_domain::{
     actor::Actor,
     agent::{self, Role},
-    ids::ProjectId,
+    budget::{self, Budget, Key},
+    ids::{AgentId, ProjectId},
+    money::Usd,
     recorded::StreamId,
     task::{self, Details, MessageKind, Status, TaskType},
     values::{Name, Reason, Text},
@@ -25,6 +27,7 @@ use crate::{
     history::HistoryQuery,
     page::Order,
     script::Script,
+    then::{Subject, then},
 };
 
 fn log() -> Arc<dyn EventLog> {
@@ -246,6 +249,27 @@ async fn the_runner_ends_with_the_last_handle() {
     assert!(progress.has_changed().is_ok());
     drop(views);
     assert!(progress.changed().await.is_err());
+}
+
+#[tokio::test]
+async fn an_agent_is_told_as_it_was_with_what_its_budgets_said_then() {
+    let (log, mut script) = (log(), with_scout());
+    let scout = AgentId::new(Uuid::from_u128(1));
+    let key = Key::AgentDay(scout, script.now().date_naive());
+    let adjust = |script: &mut Script, before, after| {
+        let (spent_before, spent_after) = (Usd::cents(before), Usd::cents(after));
+        script.record::<Budget>(&key, |at| budget::Event::Adjusted { spent_before, spent_after, at });
+    };
+    adjust(&mut script, 0, 150);
+    create(&mut script, 1, "Elsewhere");
+    adjust(&mut script, 150, 0);
+    record(&log, &script).await;
+    let streams = Subject::Agent(scout).streams(&script.views());
+    let spent = |views: &Views| views.agents.view(scout, script.now(), None).unwrap().today_spend.0;
+    let before = then(log.as_ref(), &streams, 3).await.unwrap();
+    assert_eq!((spent(&before), before.position()), (Usd::cents(150), 2));
+    let after = then(log.as_ref(), &streams, 4).await.unwrap();
+    assert_eq!(spent(&after), Usd::ZERO);
 }
 
 #[tokio::test]

@@ -77,6 +77,7 @@ fn a_task_is_answered_as_the_contract_says() {
             "statusSince": "2026-02-01T09:00:00.000Z",
             "startedAt": null,
             "completedAt": null,
+            "archivedAt": null,
             "version": 1,
         })
     );

@@ -2,6 +2,7 @@
 
 use std::hash::Hash;
 
+use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::{RunId, TaskId},
     recorded::{AnyEvent, Recorded},
@@ -16,6 +17,7 @@ use crate::{
     activity::{self, ActivityEntry, ActivityQuery},
     messages::{self, MessageView},
     page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    report,
     runner::Projected,
     runs::{self, ToolCallView},
     timeline::{self, TimelineEntry},
@@ -78,6 +80,20 @@ impl Projected {
         let cut = query.cut("tool calls", run)?;
         let page = self.read(|views| pick(&cut, views.runs.tool_calls(run)));
         self.render(page, |event, _| runs::tool_call(event)).await
+    }
+
+    /// The incident report on a task, at `now`; nothing when the task is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the log cannot be read.
+    pub async fn report(&self, task: TaskId, now: DateTime<Utc>) -> Result<Option<String>, StoreError> {
+        let (positions, left_out) = self.read(|views| {
+            let all = views.timelines.positions(task);
+            let left_out = all.len().saturating_sub(report::MAX_EVENTS);
+            (all[left_out..].to_vec(), left_out)
+        });
+        let events = recall(self.log(), &positions).await?;
+        Ok(self.read(|views| report::report(views, task, &events, left_out, now)))
     }
 
     /// Everything that happened to a task, oldest first unless asked otherwise.

@@ -21,6 +21,7 @@ use crate::{
     board::{BoardQuery, board},
     costs::{Costs, Spend, agent_costs, daily_costs},
     messages::Threads,
+    metrics::Tallies,
     page::{MAX_LIMIT, Order},
     projection::Projection,
     projects::Projects,
@@ -78,6 +79,7 @@ proptest! {
         laws_hold::<Approvals>(script.events());
         laws_hold::<Alerts>(script.events());
         laws_hold::<Costs>(script.events());
+        laws_hold::<Tallies>(script.events());
         laws_hold::<Threads>(script.events());
         laws_hold::<Timelines>(script.events());
         laws_hold::<Activity>(script.events());

@@ -131,6 +131,13 @@ impl Tasks {
         self.rows.get(&id).map(|row| row.project)
     }
 
+    /// The tasks that have been done or canceled since before `then`, and are not archived.
+    pub fn closed_before(&self, then: DateTime<Utc>) -> Vec<TaskId> {
+        let closed =
+            [Status::Done, Status::Canceled].into_iter().flat_map(|status| self.in_status(None, status));
+        closed.filter(|row| row.status_since < then).map(|row| row.id).collect()
+    }
+
     /// How many tasks of a project, or of all, are in a status; archived ones are not counted.
     pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
         self.sets(project, false).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()

@@ -4,8 +4,8 @@ use mc_domain::recorded::{AnyEvent, Recorded};
 
 use crate::{
     activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs,
-    messages::Threads, projection::Projection, projects::Projects, runs::Runs, tasks::Tasks,
-    timeline::Timelines,
+    messages::Threads, metrics::Tallies, projection::Projection, projects::Projects, runs::Runs,
+    tasks::Tasks, timeline::Timelines,
 };
 
 /// Every projection, folded up to the same event.
@@ -26,6 +26,8 @@ pub struct Views {
     pub alerts: Alerts,
     /// What runs cost, by day and by agent.
     pub costs: Costs,
+    /// What happened, in numbers by day.
+    pub tallies: Tallies,
     /// What was said in the threads of tasks.
     pub threads: Threads,
     /// What happened to tasks.
@@ -49,6 +51,7 @@ impl Views {
         self.approvals.apply(event);
         self.alerts.apply(event);
         self.costs.apply(event);
+        self.tallies.apply(event);
         self.threads.apply(event);
         self.timelines.apply(event);
         self.activity.apply(event);

@@ -1,6 +1,7 @@
 //! The edge of Mission Control: REST, command line and workers. Thin: it parses, asks the rules, and renders.
 
 mod answer;
+pub mod archive;
 pub mod cli;
 pub mod config;
 mod decide;
@@ -15,6 +16,7 @@ mod refusal;
 pub mod routes;
 pub mod seed;
 pub mod serve;
+pub mod span;
 pub mod state;
 pub mod workers;
 

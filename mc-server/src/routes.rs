@@ -9,6 +9,7 @@ pub(crate) mod emergency;
 mod events;
 mod handed_in;
 mod lifetime;
+mod maintenance;
 mod messages;
 pub(crate) mod policy;
 mod projects;
@@ -80,6 +81,8 @@ fn recovered() -> Vec<Route<App>> {
         patch("/api/tasks/{task}", tasks::edit),
         post("/api/tasks/{task}/claim", tasks::claim),
         post("/api/tasks/{task}/transition", tasks::transition),
+        post("/api/tasks/{task}/archive", maintenance::archive),
+        post("/api/tasks/{task}/restore", maintenance::restore),
         get("/api/tasks/{task}/timeline", messages::timeline),
         get("/api/tasks/{task}/messages", messages::list),
         post("/api/tasks/{task}/messages", messages::post),
@@ -108,6 +111,7 @@ fn recovered() -> Vec<Route<App>> {
         put("/api/policy", policy::publish),
         post("/api/policy/evaluate", policy::evaluate),
         get("/metrics", prometheus::metrics),
+        post("/api/maintenance/archive", maintenance::archive_old),
         post("/api/emergency/pause-squad", emergency::pause),
         post("/api/emergency/resume-squad", emergency::resume),
         post("/api/emergency/stop", emergency::stop),

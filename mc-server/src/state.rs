@@ -383,7 +383,8 @@ impl App {
         Ok(at_position(response, executed.position))
     }
 
-    fn problem(&self, refused: Refused) -> Problem {
+    /// What a refusal says over HTTP, with the names the views know.
+    pub(crate) fn problem(&self, refused: Refused) -> Problem {
         self.0.projected.read(|views| refusal::problem(refused, views))
     }
 }

@@ -4,6 +4,7 @@
 //! follows the log closely is served from memory.
 
 mod checkpoint;
+mod compact;
 mod heads;
 mod import;
 mod inspect;
@@ -25,6 +26,7 @@ use mc_domain::recorded::StreamId;
 use tokio::sync::{mpsc, watch};
 
 pub use self::{
+    compact::{Compacted, compact},
     import::{Existing, SqliteImport},
     inspect::SqliteInspection,
 };

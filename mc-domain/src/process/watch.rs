@@ -69,7 +69,8 @@ impl Watch {
             | AnyEvent::Policy(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Standup(_)
-            | AnyEvent::Notification(_) => {}
+            | AnyEvent::Notification(_)
+            | AnyEvent::Policy(_) => {}
         }
     }
 

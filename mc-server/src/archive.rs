@@ -1,0 +1,44 @@
+//! Archiving: what is closed for long leaves the board and the lists. Nothing is lost by it.
+
+use mc_domain::{
+    actor::Actor,
+    aggregate::{Aggregate, Moment},
+    ids::TaskId,
+    operation::Decision,
+    task::{self, Command, Task},
+};
+use mc_store::repository::Order;
+
+use crate::{
+    span::Span,
+    state::{App, Refused},
+};
+
+/// Archives every task that has been done or canceled for longer than `older_than`, a commit each, and names them.
+///
+/// # Errors
+/// What the log says.
+pub async fn archive_closed(app: &App, older_than: Span, actor: Actor) -> Result<Vec<TaskId>, Refused> {
+    let moment = Moment::new(app.now(), actor);
+    let then = moment.now - older_than.delta();
+    let closed = app.read(|views| views.tasks.closed_before(then)).await?;
+    let order = Order::new(moment.clone());
+    let mut archived = Vec::new();
+    for id in closed {
+        let executed = app.repository().execute(&order, |unit| {
+            let task = unit.load::<Task>(&id)?;
+            let project = task.present()?.project;
+            let events = task.decide(Command::Archive, &moment)?;
+            Ok::<_, Refused>((Decision::of(&task, Some(project), events), ()))
+        });
+        match executed.await {
+            Ok(_) => archived.push(id),
+            // It was opened again a moment ago, so it stays.
+            Err(Refused::Rule(mc_domain::operation::Rejection::Task(task::Rejection::NotClosed {
+                ..
+            }))) => {}
+            Err(refused) => return Err(refused),
+        }
+    }
+    Ok(archived)
+}

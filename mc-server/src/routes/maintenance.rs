@@ -1,0 +1,93 @@
+//! `/api/maintenance` and the archive of tasks: what keeps the views small.
+
+use axum::{
+    Json,
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use mc_domain::{
+    aggregate::Aggregate,
+    ids::TaskId,
+    operation::Decision,
+    task::{Command, Task},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    answer::{Reply, Shown},
+    archive::archive_closed,
+    extract::{Body, IfMatch, Nothing, Path},
+    lookup,
+    problem::{Kind, Problem},
+    refusal,
+    span::Span,
+    state::{App, at_position},
+};
+
+/// What is old.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OldTasks {
+    older_than: Span,
+}
+
+/// `POST /api/tasks/{task}/archive`: a task that is done or canceled leaves the board and the lists; it is still there
+/// by its id, in `GET /api/tasks?archived=true` and in every export.
+///
+/// Problems: `not-found`, `malformed-body`, `conflict`, `forbidden`, `precondition-failed`.
+pub async fn archive(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Nothing>,
+) -> Result<Response, Problem> {
+    command(app, id, condition, body, Command::Archive).await
+}
+
+/// `POST /api/tasks/{task}/restore`: an archived task comes back into the board and the lists.
+///
+/// Problems: `not-found`, `malformed-body`, `forbidden`, `precondition-failed`.
+pub async fn restore(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Nothing>,
+) -> Result<Response, Problem> {
+    command(app, id, condition, body, Command::Restore).await
+}
+
+async fn command(
+    app: App,
+    id: TaskId,
+    condition: IfMatch,
+    body: Body<Nothing>,
+    command: Command,
+) -> Result<Response, Problem> {
+    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let project = task.present()?.project;
+        let events = task.decide(command.clone(), &call.moment)?;
+        Ok((Decision::of(&task, Some(project), events), Reply::Changed(Shown::Task(id))))
+    })
+    .await
+}
+
+/// `POST /api/maintenance/archive`: every task that has been done or canceled for longer than `olderThan` (such as `90d`)
+/// is archived: `{archived, taskIds}`. A repeat finds nothing left, so it needs no idempotency key.
+///
+/// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
+pub async fn archive_old(State(app): State<App>, body: Body<OldTasks>) -> Result<Response, Problem> {
+    let actor = app.actor(body.actor, None, None).await?;
+    if actor.agent().is_some() {
+        return Err(Problem::new(Kind::Forbidden, "Agents do not archive tasks. Ask an operator."));
+    }
+    let archived = archive_closed(&app, body.value.older_than, actor).await;
+    let archived = archived.map_err(|refused| app.problem(refused))?;
+    let position = app.log().head();
+    app.projected().wait_for(position).await.map_err(|stopped| refusal::stopped(&stopped))?;
+    let answer = json!({ "archived": archived.len(), "taskIds": archived });
+    Ok(at_position(Json(answer).into_response(), position))
+}

@@ -1,0 +1,63 @@
+//! Gives the space back that a database no longer uses. No event is touched.
+
+use std::{fs, path::Path};
+
+use super::{lock::FileLock, schema};
+use crate::error::StoreError;
+
+/// How many bytes a database and the files beside it took before and after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compacted {
+    /// Before.
+    pub bytes_before: u64,
+    /// After.
+    pub bytes_after: u64,
+}
+
+/// Writes the write-ahead log back into the database at `path` and rebuilds that without its gaps. It must be at rest.
+///
+/// # Errors
+/// - [`StoreError::Locked`] while another process uses it.
+/// - [`StoreError::NotALog`] when it is something else.
+/// - [`StoreError::Unavailable`] when it cannot be written; rebuilding takes as much room again as it has.
+pub fn compact(path: impl AsRef<Path>) -> Result<Compacted, StoreError> {
+    let path = path.as_ref();
+    let _lock = FileLock::acquire(path)?;
+    drop(schema::open_reader(path)?);
+    let bytes_before = bytes(path);
+    let connection = schema::open_checkpointer(path)?;
+    let unavailable = |error: rusqlite::Error| StoreError::Unavailable(error.into());
+    connection
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+        .map_err(unavailable)?;
+    connection.close().map_err(|(_, error)| unavailable(error))?;
+    Ok(Compacted { bytes_before, bytes_after: bytes(path) })
+}
+
+fn bytes(path: &Path) -> u64 {
+    let beside = |suffix: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        fs::metadata(name).map_or(0, |file| file.len())
+    };
+    beside("") + beside("-wal") + beside("-shm")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+mod tests {
+    use super::*;
+    use crate::sqlite::SqliteLog;
+
+    #[test]
+    fn a_log_is_compacted_at_rest_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.db");
+        let log = SqliteLog::open(&path).unwrap();
+        assert!(matches!(compact(&path), Err(StoreError::Locked { .. })));
+        drop(log);
+        let compacted = compact(&path).unwrap();
+        assert!(compacted.bytes_after <= compacted.bytes_before && compacted.bytes_after > 0);
+        drop(SqliteLog::open(&path).unwrap());
+    }
+}

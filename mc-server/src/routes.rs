@@ -14,6 +14,7 @@ mod messages;
 pub(crate) mod policy;
 mod projects;
 mod prometheus;
+mod reports;
 mod runs;
 mod said;
 mod tasks;
@@ -110,6 +111,9 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/policy", policy::show),
         put("/api/policy", policy::publish),
         post("/api/policy/evaluate", policy::evaluate),
+        get("/api/standup", reports::daily),
+        get("/api/metrics", reports::key_metrics),
+        get("/api/tasks/{task}/report", reports::incident),
         get("/metrics", prometheus::metrics),
         post("/api/maintenance/archive", maintenance::archive_old),
         post("/api/emergency/pause-squad", emergency::pause),

@@ -66,7 +66,6 @@ impl Watch {
             AnyEvent::Alert(event) => self.note_alert(id.parse().ok(), event),
             AnyEvent::Project(_)
             | AnyEvent::Budget(_)
-            | AnyEvent::Policy(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Standup(_)
             | AnyEvent::Notification(_)

@@ -18,7 +18,6 @@ use crate::{
     answer::{Reply, Shown},
     archive::archive_closed,
     extract::{Body, IfMatch, Nothing, Path},
-    lookup,
     problem::{Kind, Problem},
     refusal,
     span::Span,

@@ -74,7 +74,8 @@ async fn an_agent_that_raises_its_own_budget_gets_an_approval_instead() {
     let path = format!("/api/agents/{agent}");
     let refused = client.send(Method::PATCH, &path, body.clone(), None).await;
     let refused = refused.refused(403, "approval_required");
-    let approval = client.get(&format!("/api/approvals/{}", refused.body["approvalId"].as_str().unwrap())).await;
+    let approval =
+        client.get(&format!("/api/approvals/{}", refused.body["approvalId"].as_str().unwrap())).await;
     assert_eq!(approval.expect(200).body["actionType"], "autonomy");
     let again = client.send(Method::PATCH, &path, body, None).await.refused(403, "approval_required");
     assert_eq!(again.body["approvalId"], refused.body["approvalId"]);

@@ -71,11 +71,17 @@ async fn the_policy_is_shown_published_and_judges_without_recording() {
     let client = Client::new().await;
     client.agent("Scout", 1.0).await;
     let policy = client.get("/api/policy").await.expect(200);
-    assert_eq!((&policy.body["version"], &policy.body["roles"]["intern"]["dailyCap"]), (&json!(0), &json!(2)));
+    assert_eq!(
+        (&policy.body["version"], &policy.body["roles"]["intern"]["dailyCap"]),
+        (&json!(0), &json!(2))
+    );
     let mut changed = policy.body.clone();
     changed["roles"]["intern"]["dailyCap"] = json!(2.5);
     let published = client.send(Method::PUT, "/api/policy", changed, None).await.expect(200);
-    assert_eq!((&published.body["version"], &published.body["roles"]["intern"]["dailyCap"]), (&json!(1), &json!(2.5)));
+    assert_eq!(
+        (&published.body["version"], &published.body["roles"]["intern"]["dailyCap"]),
+        (&json!(1), &json!(2.5))
+    );
     let wrong = json!({ "sell": {}, "network": { "allow": "all" } });
     let wrong = client.send(Method::PUT, "/api/policy", wrong, None).await.refused(422, "invalid_fields");
     assert_eq!(wrong.body["errors"].as_array().unwrap().len(), 2);
@@ -87,7 +93,10 @@ async fn the_policy_is_shown_published_and_judges_without_recording() {
     let hostile = ask(json!({ "command": "$(((((`\u{0}\u{202e}'\"\\" }));
     client.post("/api/policy/evaluate", hostile).await.expect(200);
     assert_eq!(client.get("/api/policy").await.headers["etag"], before);
-    client.post("/api/policy/evaluate", json!({ "agentId": "x", "tool": "y" })).await.refused(422, "invalid_fields");
+    client
+        .post("/api/policy/evaluate", json!({ "agentId": "x", "tool": "y" }))
+        .await
+        .refused(422, "invalid_fields");
 }
 
 #[tokio::test]
@@ -96,7 +105,25 @@ async fn the_figures_have_their_names_and_types() {
     client.agent("Scout", 1.0).await;
     let metrics = client.get("/metrics").await.expect(200);
     assert_eq!(metrics.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-    for line in ["mc_agents_active 1", "mc_tasks_total{status=\"inbox\"} 0", "# TYPE mc_approvals_pending gauge"] {
+    for line in
+        ["mc_agents_active 1", "mc_tasks_total{status=\"inbox\"} 0", "# TYPE mc_approvals_pending gauge"]
+    {
         assert!(metrics.text.lines().any(|written| written == line), "{line} is not in {}", metrics.text);
     }
+}
+
+#[tokio::test]
+async fn operators_read_the_standup_the_figures_and_an_incident() {
+    let client = Client::new().await;
+    let agent = client.agent("Scout", 1.0).await;
+    let task = client.task(&agent).await;
+    client.get("/api/standup").await.expect(200);
+    let written = client.get("/api/standup?date=2026-02-01&format=markdown").await.expect(200);
+    assert_eq!(written.headers["content-type"], "text/markdown; charset=utf-8");
+    client.get("/api/standup?format=pdf").await.refused(400, "malformed_query");
+    client.get("/api/metrics?project=openclaw").await.expect(200);
+    client.get("/api/metrics?project=x").await.refused(400, "malformed_query");
+    let report = client.get(&format!("/api/tasks/{task}/report")).await.expect(200);
+    assert!(report.text.contains("Write it"), "{}", report.text);
+    client.get(&format!("/api/tasks/{agent}/report")).await.refused(404, "not_found");
 }

@@ -108,7 +108,8 @@ async fn tools_are_recorded_without_credentials() {
     let run = client.run("Scout", 0.1).await.expect(201).id();
     let path = format!("/api/runs/{run}/tool-calls");
     let secret = "sk-abcdefghijklmnopqrstuvwxyz0123456789ABCD";
-    let call = json!({ "tool": "shell_exec", "status": "success", "inputPreview": format!("KEY={secret} ls") });
+    let call =
+        json!({ "tool": "shell_exec", "status": "success", "inputPreview": format!("KEY={secret} ls") });
     let called = client.post(&path, call).await.expect(201);
     assert_eq!((&called.body["number"], &called.body["tool"]), (&json!(1), &json!("shell_exec")));
     let list = client.get(&path).await.expect(200);

@@ -189,7 +189,9 @@ impl Reply {
         match self {
             Self::Created(shown) | Self::Changed(shown) => shown.agent(),
             Self::Heartbeat(agent, ..) => Some(*agent),
-            Self::Posted(..) | Self::ToolCalled(..) | Self::Squad(_) | Self::Policy(_) | Self::Refused(_) => None,
+            Self::Posted(..) | Self::ToolCalled(..) | Self::Squad(_) | Self::Policy(_) | Self::Refused(_) => {
+                None
+            }
         }
     }
 }

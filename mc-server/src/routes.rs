@@ -15,6 +15,7 @@ mod messages;
 pub(crate) mod policy;
 mod projects;
 mod prometheus;
+mod reports;
 mod runs;
 mod said;
 mod tasks;
@@ -112,7 +113,11 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/policy", policy::show),
         put("/api/policy", policy::publish),
         post("/api/policy/evaluate", policy::evaluate),
+        get("/api/standup", reports::daily),
+        get("/api/metrics", reports::key_metrics),
+        get("/api/tasks/{task}/report", reports::incident),
         get("/metrics", prometheus::metrics),
+        post("/api/maintenance/archive", maintenance::archive_old),
         post("/api/emergency/pause-squad", emergency::pause),
         post("/api/emergency/resume-squad", emergency::resume),
         post("/api/emergency/stop", emergency::stop),

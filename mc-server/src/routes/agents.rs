@@ -15,6 +15,7 @@ use mc_domain::{
     operation::{
         Cast, Decision, Entity, RegisterAgent, Rejection, quarantine_agent, register_agent, restart_agent,
     },
+    policy::document::Document,
     project::Project,
     reservation::{Key, Reservation},
     task::{Task, TaskType},
@@ -33,7 +34,7 @@ use uuid::Uuid;
 pub(crate) use self::heartbeat::answer as heartbeat_answer;
 pub(crate) use self::spawn::active_agents;
 pub use self::{edit::edit, heartbeat::beat, spawn::spawn};
-use super::{listed, shown};
+use super::{listed, policy, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
@@ -169,7 +170,7 @@ pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Re
         let actor = app.actor(body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
         return spawn::create(&app, found, &new, &app.call(actor, body.keyed, IfMatch::Any)).await;
     }
-    let profile = new.profile()?;
+    let profile = new.profile(&policy::active(&app, project).await?)?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = AgentId::new(Uuid::now_v7());
     app.write(&call, |unit| {
@@ -315,14 +316,16 @@ fn work_of(unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<T
 }
 
 impl NewAgent {
-    pub(super) fn profile(&self) -> Result<Profile, Problem> {
+    pub(super) fn profile(&self, policy: &Document) -> Result<Profile, Problem> {
         check_limits(Some(&self.allowed_tools), Some(self.heartbeat_interval_secs))?;
         let role = self.role.unwrap_or(Role::Intern);
+        let rules = policy.roles.of(role);
+        let caps = Caps { daily: rules.daily_cap, per_run: rules.per_run_cap };
         Ok(Profile {
             emoji: self.emoji.clone(),
             allowed_task_types: self.allowed_task_types.clone(),
             allowed_tools: self.allowed_tools.clone(),
-            caps: self.budgets.applied_to(role.default_caps())?,
+            caps: self.budgets.applied_to(caps)?,
             heartbeat_interval_secs: self.heartbeat_interval_secs,
             ..Profile::new(self.name.clone(), role)
         })

@@ -7,15 +7,9 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use mc_domain::{agent, alert, task};
-use mc_projections::{
-    agents::AgentQuery,
-    alerts::AlertQuery,
-    page::{MAX_LIMIT, Page},
-    views::Views,
-};
+use mc_domain::agent;
+use mc_projections::{metrics::counts, views::Views};
 
-use super::invalid_cursor;
 use crate::{problem::Problem, state::App};
 
 /// The text format of Prometheus, version 0.0.4.
@@ -26,69 +20,34 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Problems: `store-damaged`.
 pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let lag = app.projected().lag();
-    let text = app.read(|views| text(&app, views, lag)).await??;
+    let text = app.read(|views| text(&app, views, lag)).await?;
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
-fn text(app: &App, views: &Views, lag: u64) -> Result<String, Problem> {
-    let (mut text, agents) = (Exposition::default(), agents(app, views)?);
-    text.gauge("mc_agents_active", "Agents that work.", agents.active);
-    text.gauge("mc_agents_stale", "Agents that should have shown that they live.", agents.stale);
-    text.gauge("mc_agent_error_streak", "The most errors in a row of any agent.", agents.error_streak);
+fn text(app: &App, views: &Views, lag: u64) -> String {
+    let now = counts(views, None, app.now(), |id| app.last_heard(id));
+    let active = now.agents.get(&agent::Status::Active).copied().unwrap_or_default();
+    let mut text = Exposition::default();
+    text.gauge("mc_agents_active", "Agents that work.", active);
+    text.gauge("mc_agents_stale", "Agents that should have shown that they live.", now.agents_stale);
+    text.gauge("mc_agent_error_streak", "The most errors in a row of any agent.", now.max_error_streak);
     text.head("mc_tasks_total", "Tasks by status.", "gauge");
-    for status in task::Status::ALL {
-        text.sample("mc_tasks_total", &format!("{{status=\"{status}\"}}"), views.tasks.count(None, *status));
+    for (status, count) in &now.tasks {
+        text.sample("mc_tasks_total", &format!("{{status=\"{status}\"}}"), count);
     }
-    let breaches = raised(views, alert::Kind::BudgetExceeded)?;
+    let breaches = now.budget_breaches_total;
     text.counter("mc_budget_breaches_total", "How often a budget was exceeded.", breaches);
-    let loops = raised(views, alert::Kind::LoopDetected)?;
+    let loops = now.loops_detected_total;
     text.counter("mc_loops_detected_total", "How often work went round in circles.", loops);
-    let pending = views.approvals.open_count(None);
+    let pending = now.approvals_pending;
     text.gauge("mc_approvals_pending", "Approvals that wait for a decision.", pending);
-    let cost = views.costs.total().micros();
+    text.gauge("mc_runs_open", "Runs under way.", now.runs_open);
+    let cost = now.cost_micro_usd_total;
     text.counter("mc_cost_micro_usd_total", "What all runs were charged, in micro-dollars.", cost);
     text.gauge("mc_log_position", "The position of the last event the views reflect.", views.position());
-    text.gauge("mc_projection_lag_events", "Events that the views do not reflect yet.", lag);
+    text.gauge("mc_projection_lag_events", "Events that the views did not reflect yet.", lag);
     app.commits().write_to(&mut text.0);
-    Ok(text.0)
-}
-
-/// What there is to know of all agents.
-struct AgentFigures {
-    active: usize,
-    stale: usize,
-    error_streak: u32,
-}
-
-fn agents(app: &App, views: &Views) -> Result<AgentFigures, Problem> {
-    let (now, mut query) = (app.now(), AgentQuery { limit: Some(MAX_LIMIT), ..AgentQuery::default() });
-    let mut figures = AgentFigures { active: 0, stale: 0, error_streak: 0 };
-    loop {
-        let page = views.agents.list(&query, now, |id| app.last_heard(id)).map_err(invalid_cursor)?;
-        for agent in &page.items {
-            figures.active += usize::from(agent.status == agent::Status::Active);
-            figures.stale += usize::from(agent.stale);
-            figures.error_streak = figures.error_streak.max(agent.error_streak);
-        }
-        match page.next {
-            Some(cursor) => query.cursor = Some(cursor),
-            None => return Ok(figures),
-        }
-    }
-}
-
-/// How often alerts of a type were raised.
-fn raised(views: &Views, kind: alert::Kind) -> Result<u64, Problem> {
-    let (mut query, mut count) =
-        (AlertQuery { kind: vec![kind], limit: Some(MAX_LIMIT), ..AlertQuery::default() }, 0);
-    loop {
-        let Page { items, next } = views.alerts.list(&query, &views.agents).map_err(invalid_cursor)?;
-        count += items.iter().map(|alert| u64::from(alert.count)).sum::<u64>();
-        match next {
-            Some(cursor) => query.cursor = Some(cursor),
-            None => return Ok(count),
-        }
-    }
+    text.0
 }
 
 /// The text as it grows.

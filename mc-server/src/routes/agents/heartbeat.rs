@@ -159,8 +159,12 @@ fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer,
     let kind = registered.profile.allowed_task_types.iter().copied().collect();
     let claimable = TaskQuery { kind, ..urgent(&TO_CLAIM) };
     let status = approval::Status::ALL.iter().copied().filter(|status| status.is_open()).collect();
-    let waiting =
-        ApprovalQuery { status, agent: vec![agent.id], limit: Some(OFFERED_TASKS), ..ApprovalQuery::default() };
+    let waiting = ApprovalQuery {
+        status,
+        agent: vec![agent.id],
+        limit: Some(OFFERED_TASKS),
+        ..ApprovalQuery::default()
+    };
     app.projected().read(|views| {
         let pending = views.approvals.list(&waiting, &views.agents).map_err(invalid_cursor)?;
         let offered = |query| {

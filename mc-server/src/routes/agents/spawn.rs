@@ -5,6 +5,7 @@ use mc_domain::{
     agent::{Agent, SpawnLimits, Status},
     ids::AgentId,
     operation::{SpawnAgent, spawn_agent},
+    policy::document::{self, Document},
     project::Project,
     reservation::{Key, Reservation},
 };
@@ -16,7 +17,7 @@ use crate::{
     answer::{Reply, Shown},
     extract::{Body, IfMatch, Path, Query},
     problem::Problem,
-    routes::invalid_cursor,
+    routes::{invalid_cursor, policy},
     state::{App, Call},
 };
 
@@ -43,10 +44,13 @@ pub(super) async fn create(
     new: &NewAgent,
     call: &Call,
 ) -> Result<Response, Problem> {
-    let profile = new.profile()?;
+    let unknown = || Problem::not_found("agent", parent);
+    let project = app.find(|views| views.agents.project_of(parent).ok_or_else(unknown)).await?;
+    let policy = policy::active(app, project).await?;
+    let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
-    let (active_agents, limits) = (active_agents(app).await?, SpawnLimits::default());
+    let (active_agents, limits) = (active_agents(app).await?, limits(&policy));
     let id = AgentId::new(Uuid::now_v7());
     app.write(call, |unit| {
         let parent = unit.load::<Agent>(&parent)?;
@@ -63,6 +67,13 @@ pub(super) async fn create(
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })
     .await
+}
+
+/// The limits of the active policy.
+fn limits(policy: &Document) -> SpawnLimits {
+    let document::SpawnLimits { max_children, max_depth, max_active_agents, retire_after_secs } =
+        policy.spawn;
+    SpawnLimits { max_children, max_depth, max_active_agents, retire_after_secs }
 }
 
 /// How many agents are active now, in all projects.

@@ -5,6 +5,7 @@ use mc_domain::{
     approval::{ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
+    policy::document::Document,
     project::Project,
     reservation::Reservation,
     task::Task,
@@ -22,7 +23,7 @@ use crate::{
     extract::{Body, IfMatch, Path},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, said, tasks::project_of},
+    routes::{lifetime::ExpiresIn, policy, said, tasks::project_of},
     state::App,
 };
 
@@ -83,7 +84,7 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
         requestor: call.moment.actor.clone(),
         subject: Subject { project, task: new.task_id, agent, action_type: new.action_type },
         lifetime: new.expires_in.0,
-        required: Quorum::One,
+        required: quorum(&policy::active(&app, project).await?, new.risk),
         ask: new.ask()?,
     };
     let id = ApprovalId::new(Uuid::now_v7());
@@ -149,6 +150,14 @@ pub async fn withdraw(
         Ok((concluded.outcome, Reply::Changed(Shown::Approval(id))))
     })
     .await
+}
+
+/// How many must say yes, by the policy.
+fn quorum(policy: &Document, risk: Risk) -> Quorum {
+    match risk {
+        Risk::Red => Quorum::try_from(policy.approvals.red_decisions).unwrap_or_default(),
+        Risk::Yellow => Quorum::One,
+    }
 }
 
 impl NewApproval {

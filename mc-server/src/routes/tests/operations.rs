@@ -111,3 +111,19 @@ async fn the_figures_have_their_names_and_types() {
         assert!(metrics.text.lines().any(|written| written == line), "{line} is not in {}", metrics.text);
     }
 }
+
+#[tokio::test]
+async fn operators_read_the_standup_the_figures_and_an_incident() {
+    let client = Client::new().await;
+    let agent = client.agent("Scout", 1.0).await;
+    let task = client.task(&agent).await;
+    client.get("/api/standup").await.expect(200);
+    let written = client.get("/api/standup?date=2026-02-01&format=markdown").await.expect(200);
+    assert_eq!(written.headers["content-type"], "text/markdown; charset=utf-8");
+    client.get("/api/standup?format=pdf").await.refused(400, "malformed_query");
+    client.get("/api/metrics?project=openclaw").await.expect(200);
+    client.get("/api/metrics?project=x").await.refused(400, "malformed_query");
+    let report = client.get(&format!("/api/tasks/{task}/report")).await.expect(200);
+    assert!(report.text.contains("Write it"), "{}", report.text);
+    client.get(&format!("/api/tasks/{agent}/report")).await.refused(404, "not_found");
+}

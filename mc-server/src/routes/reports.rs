@@ -1,0 +1,93 @@
+//! `/api/standup`, `/api/metrics` and `/api/tasks/{task}/report`: what operators read.
+
+use axum::{
+    Json,
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use chrono::NaiveDate;
+use mc_domain::{ids::TaskId, words};
+use mc_projections::{
+    metrics,
+    standup::{StandupQuery, standup},
+};
+use serde::Deserialize;
+
+use crate::{
+    extract::{Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+const MARKDOWN: &str = "text/markdown; charset=utf-8";
+
+/// Which standup is asked for, today's when no day is named.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichStandup {
+    date: Option<NaiveDate>,
+    project: Option<String>,
+    format: Option<Format>,
+}
+
+words! {
+    /// The form of a report.
+    Format {
+        /// For programs.
+        Json = "json",
+        /// For people.
+        Markdown = "markdown",
+    }
+}
+
+/// Which figures are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhichMetrics {
+    project: Option<String>,
+}
+
+/// `GET /api/standup`: how the day of a project, or of all, went. `format=markdown` for people.
+///
+/// Problems: `malformed-query`.
+pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) -> Result<Response, Problem> {
+    let now = app.now();
+    let date = query.date.unwrap_or_else(|| now.date_naive());
+    app.answer(|views| {
+        let project = lookup::scope(views, query.project.as_deref())?;
+        let report = standup(views, StandupQuery { project, date }, now, |id| app.last_heard(id));
+        Ok(match query.format {
+            Some(Format::Markdown) => ([(header::CONTENT_TYPE, MARKDOWN)], report.markdown()).into_response(),
+            Some(Format::Json) | None => Json(report).into_response(),
+        })
+    })
+    .await
+}
+
+/// `GET /api/metrics`: the key figures of a project, or of all: agents, tasks, costs, incidents.
+///
+/// Problems: `malformed-query`.
+pub async fn key_metrics(
+    State(app): State<App>,
+    Query(query): Query<WhichMetrics>,
+) -> Result<Response, Problem> {
+    let now = app.now();
+    app.answer(|views| {
+        let project = lookup::scope(views, query.project.as_deref())?;
+        let figures = metrics::metrics(views, project, now, |id| app.last_heard(id));
+        Ok(Json(figures).into_response())
+    })
+    .await
+}
+
+/// `GET /api/tasks/{task}/report`: the incident report on a task, as Markdown.
+///
+/// Problems: `not-found`.
+pub async fn incident(State(app): State<App>, Path(task): Path<TaskId>) -> Result<Response, Problem> {
+    app.read(|_| ()).await?;
+    let report = app.projected().report(task, app.now()).await?;
+    let report = report.ok_or_else(|| Problem::not_found("task", task))?;
+    app.answer(|_| Ok(([(header::CONTENT_TYPE, MARKDOWN)], report).into_response())).await
+}

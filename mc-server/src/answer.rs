@@ -13,21 +13,16 @@ use axum::{
 use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Agent, Directive},
-    alert::Alert,
-    approval::Approval,
     ids::{AgentId, AlertId, ApprovalId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
-    project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
-    run::Run,
-    task::Task,
 };
 use mc_projections::{
     agents::{ActorId, ActorView, Agents},
     history, messages, runs,
+    then::{self, Subject},
     views::Views,
 };
-use mc_store::{codec, log::MAX_PAGE_EVENTS};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -216,16 +211,15 @@ impl Shown {
         }
     }
 
-    fn stream(self, app: &App) -> Result<StreamId, Problem> {
+    fn subject(self, views: &Views) -> Result<Subject, Problem> {
         Ok(match self {
-            Self::Project(id) => StreamId::of::<Project>(&id),
-            Self::Agent(id) => StreamId::of::<Agent>(&id),
-            Self::Task(id) => StreamId::of::<Task>(&id),
-            Self::Run(id) => StreamId::of::<Run>(&id),
-            Self::Approval(id) => StreamId::of::<Approval>(&id),
+            Self::Project(id) => Subject::Project(id),
+            Self::Agent(id) => Subject::Agent(id),
+            Self::Task(id) => Subject::Task(id),
+            Self::Run(id) => Subject::Run(id),
+            Self::Approval(id) => Subject::Approval(id),
             Self::Alert(id) => {
-                let key = app.projected().read(|views| views.alerts.key(id));
-                StreamId::of::<Alert>(&key.ok_or_else(|| Problem::not_found("alert", id))?)
+                Subject::Alert(views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id))?)
             }
         })
     }
@@ -274,7 +268,6 @@ impl Then {
         app: &App,
         position: u64,
     ) -> Result<Self, Problem> {
-        let mut then = Self::default();
         let shown: Vec<_> = match reply {
             Reply::Created(shown) | Reply::Changed(shown) => vec![*shown],
             Reply::Heartbeat(agent, _, offer) => {
@@ -288,13 +281,17 @@ impl Then {
             | Reply::Policy(_)
             | Reply::Refused(_) => vec![],
         };
-        for shown in &shown {
-            then.take_in(&shown.stream(app)?, app, position).await?;
+        let mut streams = app.projected().read(|views| {
+            let subjects = shown.iter().map(|shown| shown.subject(views)).collect::<Result<Vec<_>, _>>()?;
+            Ok::<_, Problem>(subjects.iter().flat_map(|subject| subject.streams(views)).collect::<Vec<_>>())
+        })?;
+        let then = Self(then::then(app.log().as_ref(), &streams, position).await?);
+        let named = then.named(&shown, message);
+        if named.is_empty() {
+            return Ok(then);
         }
-        for agent in then.named(&shown, message) {
-            then.take_in(&StreamId::of::<Agent>(&agent), app, position).await?;
-        }
-        Ok(then)
+        streams.extend(named.iter().map(StreamId::of::<Agent>));
+        Ok(Self(then::then(app.log().as_ref(), &streams, position).await?))
     }
 
     /// The agents whose names the answer gives, beside those it shows.
@@ -313,24 +310,6 @@ impl Then {
         let of_tasks = of_tasks.map(ActorView::into_owned);
         let is_shown = |agent: &AgentId| shown.contains(&Shown::Agent(*agent));
         of_tasks.chain(of_message).filter_map(agent_of).filter(|agent| !is_shown(agent)).collect()
-    }
-
-    async fn take_in(&mut self, stream: &StreamId, app: &App, position: u64) -> Result<(), Problem> {
-        let mut version = 0;
-        loop {
-            let page = app.log().read_stream(stream, version, MAX_PAGE_EVENTS).await?;
-            for stored in page.iter().take_while(|stored| stored.position <= position) {
-                if let Some(event) = codec::decode_any(stored)? {
-                    self.0.apply(&event);
-                }
-            }
-            match page.last() {
-                Some(last) if last.position < position && page.len() == MAX_PAGE_EVENTS => {
-                    version = last.version;
-                }
-                _ => return Ok(()),
-            }
-        }
     }
 }
 

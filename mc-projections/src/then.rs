@@ -8,7 +8,8 @@ use mc_domain::{
     alert::{self, Alert},
     approval::Approval,
     budget::{self, Budget},
-    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    ids::{AgentId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
+    notification::Notification,
     project::Project,
     recorded::StreamId,
     run::Run,
@@ -35,6 +36,8 @@ pub enum Subject {
     Run(RunId),
     /// An approval.
     Approval(ApprovalId),
+    /// A notification.
+    Notification(NotificationId),
     /// The alerts of one type about one subject; [`crate::alerts::Alerts::key`] finds it for an episode.
     Alert(alert::Key),
 }
@@ -62,6 +65,7 @@ impl Subject {
             }
             Self::Run(id) => vec![StreamId::of::<Run>(id)],
             Self::Approval(id) => vec![StreamId::of::<Approval>(id)],
+            Self::Notification(id) => vec![StreamId::of::<Notification>(id)],
             Self::Alert(key) => vec![StreamId::of::<Alert>(key)],
         }
     }

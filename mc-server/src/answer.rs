@@ -13,7 +13,7 @@ use axum::{
 use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Agent, Directive},
-    ids::{AgentId, AlertId, ApprovalId, MessageId, ProjectId, RunId, TaskId},
+    ids::{AgentId, AlertId, ApprovalId, MessageId, NotificationId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded, StreamId},
 };
@@ -52,6 +52,8 @@ pub enum Shown {
     Approval(ApprovalId),
     /// An alert.
     Alert(AlertId),
+    /// A notification.
+    Notification(NotificationId),
 }
 
 /// What a write answers.
@@ -85,6 +87,8 @@ pub struct Offer {
     pub claimable: Vec<TaskId>,
     /// What it waits for a decision on.
     pub pending: Vec<ApprovalId>,
+    /// What it was told and has not read.
+    pub unread: Vec<NotificationId>,
     /// What it has spent today.
     pub spent: Usd,
     /// What is left of its day, what is set aside for open runs left out.
@@ -200,6 +204,7 @@ impl Shown {
             Self::Run(id) => format!("/api/runs/{id}"),
             Self::Approval(id) => format!("/api/approvals/{id}"),
             Self::Alert(id) => format!("/api/alerts/{id}"),
+            Self::Notification(id) => format!("/api/notifications/{id}"),
         }
     }
 
@@ -207,7 +212,12 @@ impl Shown {
     pub(crate) fn agent(self) -> Option<AgentId> {
         match self {
             Self::Agent(agent) => Some(agent),
-            Self::Project(_) | Self::Task(_) | Self::Run(_) | Self::Approval(_) | Self::Alert(_) => None,
+            Self::Project(_)
+            | Self::Task(_)
+            | Self::Run(_)
+            | Self::Approval(_)
+            | Self::Alert(_)
+            | Self::Notification(_) => None,
         }
     }
 
@@ -218,6 +228,7 @@ impl Shown {
             Self::Task(id) => Subject::Task(id),
             Self::Run(id) => Subject::Run(id),
             Self::Approval(id) => Subject::Approval(id),
+            Self::Notification(id) => Subject::Notification(id),
             Self::Alert(id) => {
                 Subject::Alert(views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id))?)
             }
@@ -226,7 +237,7 @@ impl Shown {
 
     /// The entity with its version.
     pub(crate) fn entity(self, scene: Scene<'_>) -> Result<(u64, Response), Problem> {
-        let Views { projects, agents, tasks, runs, approvals, alerts, .. } = scene.views;
+        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = scene.views;
         match self {
             Self::Project(id) => {
                 let view = projects.view(id).ok_or_else(|| Problem::not_found("project", id))?;
@@ -253,6 +264,11 @@ impl Shown {
                 let view = alerts.view(id, agents).ok_or_else(|| Problem::not_found("alert", id))?;
                 Ok(tagged(view.version, Json(view)))
             }
+            Self::Notification(id) => {
+                let view = notifications.view(id, agents);
+                let view = view.ok_or_else(|| Problem::not_found("notification", id))?;
+                Ok(tagged(view.version, Json(view)))
+            }
         }
     }
 }
@@ -273,7 +289,8 @@ impl Then {
             Reply::Heartbeat(agent, _, offer) => {
                 let offered = offer.assigned.iter().chain(&offer.claimable).map(|task| Shown::Task(*task));
                 let pending = offer.pending.iter().map(|approval| Shown::Approval(*approval));
-                [Shown::Agent(*agent)].into_iter().chain(offered).chain(pending).collect()
+                let unread = offer.unread.iter().map(|notification| Shown::Notification(*notification));
+                [Shown::Agent(*agent)].into_iter().chain(offered).chain(pending).chain(unread).collect()
             }
             Reply::Posted(..)
             | Reply::ToolCalled(..)

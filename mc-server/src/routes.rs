@@ -12,6 +12,7 @@ mod handed_in;
 mod lifetime;
 mod maintenance;
 mod messages;
+mod notifications;
 pub(crate) mod policy;
 mod projects;
 mod prometheus;
@@ -113,6 +114,9 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/policy", policy::show),
         put("/api/policy", policy::publish),
         post("/api/policy/evaluate", policy::evaluate),
+        get("/api/notifications", notifications::list),
+        get("/api/notifications/{notification}", notifications::show),
+        post("/api/notifications/{notification}/read", notifications::read),
         get("/api/standup", reports::daily),
         get("/api/metrics", reports::key_metrics),
         get("/api/tasks/{task}/report", reports::incident),

@@ -115,7 +115,7 @@ macro_rules! refused_by {
         })+
     };
 }
-refused_by!(agent, alert, approval, project, run, task);
+refused_by!(agent, alert, approval, notification, project, run, task);
 
 /// A write as it came in: who, when, under which key.
 #[derive(Debug, Clone)]

@@ -10,6 +10,7 @@ use mc_domain::{
     approval,
     budget::{Budget, Key},
     ids::{AgentId, TaskId},
+    notification::Recipient,
     operation::{Entity, directives, heartbeat, sign_off_agent},
     task,
     values::{Label, Reason},
@@ -18,6 +19,7 @@ use mc_projections::{
     agents::AgentView,
     approvals::{ApprovalQuery, ApprovalView},
     dollars::Dollars,
+    notifications::{NotificationQuery, NotificationView},
     tasks::{TaskQuery, TaskSort, TaskView},
 };
 use mc_store::repository::Unit;
@@ -96,6 +98,7 @@ struct HeartbeatAnswer<'a> {
     assigned_tasks: Vec<TaskView<'a>>,
     claimable_tasks: Vec<TaskView<'a>>,
     pending_approvals: Vec<ApprovalView<'a>>,
+    notifications: Vec<NotificationView<'a>>,
     budget: BudgetLeft,
     directives: &'a [Directive],
 }
@@ -133,6 +136,11 @@ pub(crate) fn answer(
             .iter()
             .filter_map(|approval| scene.views.approvals.view(*approval, &scene.views.agents))
             .collect(),
+        notifications: offer
+            .unread
+            .iter()
+            .filter_map(|unread| scene.views.notifications.view(*unread, &scene.views.agents))
+            .collect(),
         budget: BudgetLeft {
             daily_cap: agent.budgets.daily_cap,
             today_spend: Dollars(offer.spent),
@@ -165,7 +173,14 @@ fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer,
         limit: Some(OFFERED_TASKS),
         ..ApprovalQuery::default()
     };
+    let told = NotificationQuery {
+        recipient: vec![Recipient::Agent(agent.id)],
+        unread: Some(true),
+        limit: Some(OFFERED_TASKS),
+        ..NotificationQuery::default()
+    };
     app.projected().read(|views| {
+        let unread = views.notifications.list(&told, &views.agents).map_err(invalid_cursor)?;
         let pending = views.approvals.list(&waiting, &views.agents).map_err(invalid_cursor)?;
         let offered = |query| {
             let page = views.tasks.list(query, app.now(), &views.agents).map_err(invalid_cursor)?;
@@ -175,6 +190,7 @@ fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer,
             assigned: offered(&assigned)?,
             claimable: if registered.status() == Status::Active { offered(&claimable)? } else { vec![] },
             pending: pending.items.iter().map(|approval| approval.id).collect(),
+            unread: unread.items.iter().map(|notification| notification.id).collect(),
             spent: budget.spent,
             remaining: budget.remaining(registered.profile.caps.daily),
         })

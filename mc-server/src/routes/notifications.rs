@@ -1,0 +1,99 @@
+//! `/api/notifications`: what agents and operators were told.
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::{
+    aggregate::Aggregate,
+    ids::NotificationId,
+    notification::{Command, Kind, Notification, Recipient, Status},
+    operation::Decision,
+};
+use mc_projections::{notifications::NotificationQuery, page::Order, views::Views};
+use serde::Deserialize;
+
+use super::{listed, shown};
+use crate::{
+    answer::{Reply, Shown},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Nothing, Path, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
+
+/// Which notifications are asked for.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListNotifications {
+    project: Option<String>,
+    #[serde(default)]
+    agent_id: List<String>,
+    unread: Option<bool>,
+    #[serde(default)]
+    status: List<Status>,
+    #[serde(default, rename = "type")]
+    kind: List<Kind>,
+    order: Option<Order>,
+    limit: Option<Limit>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/notifications`: what everybody was told, or the agents of `agentId`, newest first.
+///
+/// Problems: `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListNotifications>,
+) -> Result<Response, Problem> {
+    app.answer(|views| listed(&uri, views.notifications.list(&query.resolved(views)?, &views.agents))).await
+}
+
+/// `GET /api/notifications/{notification}`: one notification.
+///
+/// Problems: `not-found`.
+pub async fn show(
+    State(app): State<App>,
+    Path(notification): Path<NotificationId>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    shown(&app, condition, |_| Ok(Shown::Notification(notification))).await
+}
+
+/// `POST /api/notifications/{notification}/read`: whom it was for has read it.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
+pub async fn read(
+    State(app): State<App>,
+    Path(id): Path<NotificationId>,
+    condition: IfMatch,
+    body: Body<Nothing>,
+) -> Result<Response, Problem> {
+    let known = |views: &Views| views.notifications.view(id, &views.agents).map(|known| known.project_id);
+    let project =
+        app.find(|views| known(views).ok_or_else(|| Problem::not_found("notification", id))).await?;
+    let call = app.call(app.actor(body.actor, None, project).await?, body.keyed, condition);
+    app.write(&call, |unit| {
+        let notification = unit.load::<Notification>(&id)?;
+        call.condition.check(notification.version)?;
+        let events = notification.decide(Command::Read, &call.moment)?;
+        Ok((Decision::of(&notification, project, events), Reply::Changed(Shown::Notification(id))))
+    })
+    .await
+}
+
+impl ListNotifications {
+    fn resolved(&self, views: &Views) -> Result<NotificationQuery, Problem> {
+        let project = lookup::scope(views, self.project.as_deref())?;
+        let agents = self.agent_id.0.iter().map(|agent| lookup::agent(views, agent, project));
+        let agents = agents.map(|agent| agent.map(Recipient::Agent)).collect::<Result<_, _>>();
+        Ok(NotificationQuery {
+            project,
+            recipient: agents.map_err(|unknown| unknown.in_query("agentId"))?,
+            unread: self.unread,
+            status: self.status.0.clone(),
+            kind: self.kind.0.clone(),
+            order: self.order,
+            limit: self.limit.map(Limit::rows),
+            cursor: self.cursor.clone(),
+        })
+    }
+}

@@ -138,6 +138,43 @@ macro_rules! any_event {
             }
         }
 
+        /// The state of any aggregate.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum AnyState {
+            $($(#[$doc])* $aggregate($aggregate),)+
+        }
+
+        impl AnyState {
+            /// An aggregate of that type before its first event; nothing for a type this domain does not know.
+            pub fn new(aggregate_type: &str) -> Option<Self> {
+                match aggregate_type {
+                    $($aggregate::TYPE => Some(Self::$aggregate($aggregate::default())),)+
+                    _ => None,
+                }
+            }
+
+            /// The state after one more recorded event; one of another aggregate changes nothing.
+            #[must_use]
+            pub fn evolve(self, event: &AnyEvent) -> Self {
+                match (self, event) {
+                    $((Self::$aggregate(state), AnyEvent::$aggregate(event)) => {
+                        Self::$aggregate(state.evolve(event))
+                    })+
+                    (state, _) => state,
+                }
+            }
+
+            /// The state, through `serializer`.
+            ///
+            /// # Errors
+            /// What the serializer says.
+            pub fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$aggregate(state) => serde::Serialize::serialize(state, serializer),)+
+                }
+            }
+        }
+
         $(
             impl Streamed for $aggregate {
                 fn event(any: &AnyEvent) -> Option<&Self::Event> {

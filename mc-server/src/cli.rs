@@ -1,9 +1,13 @@
 //! The command line.
 
+mod backup;
 mod logging;
+mod restore;
 mod seed;
+mod store;
 #[cfg(test)]
 mod tests;
+mod verify_db;
 
 use std::{
     ffi::OsString,
@@ -14,6 +18,7 @@ use std::{
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::{backup::BackupOptions, restore::RestoreOptions, verify_db::VerifyOptions};
 use crate::{
     config::{self, LogOptions, SeedOptions, ServeOptions},
     problem::Chain,
@@ -55,6 +60,15 @@ enum Command {
     /// What is there already stays as it is, so seeding twice changes nothing. The server must not be running on the
     /// same store; start it with --seed instead.
     Seed(SeedOptions),
+    /// Write the whole log to a file, also while a server runs.
+    #[command(after_long_help = backup::HELP)]
+    Backup(BackupOptions),
+    /// Make a store from a backup.
+    #[command(after_long_help = restore::HELP)]
+    Restore(RestoreOptions),
+    /// Check that the store is as it has to be.
+    #[command(name = "verify-db", after_long_help = verify_db::HELP)]
+    VerifyDb(VerifyOptions),
 }
 
 const AFTER_HELP: &str = "\
@@ -64,6 +78,7 @@ Examples:
   mission-control serve --store memory:             Try things out; nothing is kept
   mission-control serve --seed                      Begin with an example squad and its tasks
   mission-control serve --operator Ada --log debug  Record as Ada, and say more
+  mission-control backup                            Write ./backups/latest.json, also while it serves
   curl http://127.0.0.1:3000/health                 Ask whether it is well
 
 Environment:
@@ -132,6 +147,9 @@ impl Command {
         match self {
             Self::Serve(options) => Ok(serve(&options)?),
             Self::Seed(options) => seed::run(&options),
+            Self::Backup(options) => backup::run(&options),
+            Self::Restore(options) => restore::run(&options),
+            Self::VerifyDb(options) => verify_db::run(&options),
         }
     }
 
@@ -139,6 +157,9 @@ impl Command {
         match self {
             Self::Serve(options) => &options.log,
             Self::Seed(options) => &options.log,
+            Self::Backup(options) => &options.log,
+            Self::Restore(options) => &options.log,
+            Self::VerifyDb(options) => &options.log,
         }
     }
 }

@@ -15,13 +15,15 @@ mod idempotency;
 mod json;
 mod path;
 mod query;
+mod time;
 
 pub use body::{Body, MAX_BODY_BYTES, Nothing};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use path::Path;
-pub use query::{List, Query};
+pub use query::{Limit, List, Query};
+pub use time::Time;
 
 #[cfg(doc)]
 use crate::problem::Problem;

@@ -7,9 +7,9 @@ use std::{panic::AssertUnwindSafe, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use futures_util::FutureExt;
@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 pub use guard::{Host, HostPolicy, InvalidHost};
 pub use request_id::RequestId;
+use request_id::identified;
 
 use crate::{
     extract::MAX_BODY_BYTES,
@@ -32,35 +33,43 @@ pub const MAX_ADDRESS_BYTES: usize = 8 * 1024;
 /// What monitors ask every few seconds; not worth a line of the log while all is well.
 const PROBES: [&str; 3] = ["/health", "/livez", "/readyz"];
 
-/// Puts the layers around all routes and fallbacks of `router`.
+/// Puts all that around the routes and fallbacks of `router`.
 ///
 /// From the outside in: the request id, the request's line in the log, panics, the time limit, the length of the
 /// address, the host and the origin. Whatever is inside may answer with a [`Problem`], or panic, and the client still
 /// gets `application/problem+json` with the request id in it.
 pub fn around(router: Router, hosts: HostPolicy) -> Router {
-    router
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn_with_state(hosts.clone(), guard::origin))
-        .layer(from_fn_with_state(hosts, guard::host))
-        .layer(from_fn(limit_address))
-        .layer(from_fn(limit_time))
-        .layer(from_fn(catch_panic))
-        .layer(from_fn(log))
-        .layer(from_fn(request_id::identify))
+    router.layer((from_fn_with_state(hosts, pass), DefaultBodyLimit::max(MAX_BODY_BYTES)))
 }
 
-async fn limit_address(request: Request, next: Next) -> Response {
+/// One layer, not one for each concern: for every request a layer clones all the layers inside it and boxes a future.
+async fn pass(State(hosts): State<HostPolicy>, request: Request, next: Next) -> Response {
+    let answer = |request| async move {
+        match check(&request, &hosts) {
+            Ok(()) => next.run(request).await,
+            Err(problem) => problem.into_response(),
+        }
+    };
+    identified(request, |request| logged(request, |request| unharmed(in_time(answer(request))))).await
+}
+
+fn check(request: &Request, hosts: &HostPolicy) -> Result<(), Problem> {
+    check_address(request)?;
+    guard::check_host(request, hosts)?;
+    guard::check_origin(request, hosts)
+}
+
+fn check_address(request: &Request) -> Result<(), Problem> {
     let bytes = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
-    if bytes > MAX_ADDRESS_BYTES {
-        let detail =
-            format!("Path and query have {bytes} bytes together, at most {MAX_ADDRESS_BYTES} are read.");
-        return Problem::new(Kind::AddressTooLong, detail).into_response();
+    if bytes <= MAX_ADDRESS_BYTES {
+        return Ok(());
     }
-    next.run(request).await
+    let detail = format!("Path and query have {bytes} bytes together, at most {MAX_ADDRESS_BYTES} are read.");
+    Err(Problem::new(Kind::AddressTooLong, detail))
 }
 
-async fn limit_time(request: Request, next: Next) -> Response {
-    match tokio::time::timeout(TIME_TO_ANSWER, next.run(request)).await {
+async fn in_time(answer: impl Future<Output = Response>) -> Response {
+    match tokio::time::timeout(TIME_TO_ANSWER, answer).await {
         Ok(response) => response,
         Err(_) => Problem::new(
             Kind::TimedOut,
@@ -72,8 +81,8 @@ async fn limit_time(request: Request, next: Next) -> Response {
 }
 
 /// A handler holds no lock over an await and shares no half-written state, so others can go on after its panic.
-async fn catch_panic(request: Request, next: Next) -> Response {
-    AssertUnwindSafe(next.run(request)).catch_unwind().await.unwrap_or_else(|panic| {
+async fn unharmed(answer: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<&str>().copied();
         let message = message.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
         tracing::error!(panic = message.unwrap_or("not a text"), "a handler panicked");
@@ -82,10 +91,13 @@ async fn catch_panic(request: Request, next: Next) -> Response {
 }
 
 /// One line per request once its answer begins. Never the query: it may hold what does not belong into a log.
-async fn log(request: Request, next: Next) -> Response {
+async fn logged<A: Future<Output = Response>>(
+    request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let begin = Instant::now();
-    let mut response = next.run(request).await;
+    let mut response = answer(request).await;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, latency) = (response.status(), begin.elapsed());
     let problem = response.extensions().get::<Problem>().map(|problem| problem.kind().slug());

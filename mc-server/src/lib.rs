@@ -14,3 +14,8 @@ pub mod routes;
 pub mod seed;
 pub mod serve;
 pub mod state;
+
+/// A write allocates on one thread and is freed on another, the writer of the log, and the C library's allocators make
+/// the threads wait for each other over that.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

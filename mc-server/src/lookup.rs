@@ -3,7 +3,7 @@
 use mc_domain::ids::{AgentId, ProjectId};
 use mc_projections::views::Views;
 
-use crate::problem::{FieldError, Kind, Problem};
+use crate::problem::{Excerpt, FieldError, Kind, Problem};
 
 /// The slug of the project that is meant when none is named.
 pub const DEFAULT_PROJECT: &str = "openclaw";
@@ -25,7 +25,7 @@ impl NotFound {
     pub fn in_path(self) -> Problem {
         match self.ambiguous_in.is_empty() {
             true => Problem::not_found(self.what, self.written),
-            false => Problem::new(Kind::Conflict, self.ambiguity()),
+            false => Problem::new(Kind::Conflict, format!("Several {}.", self.ambiguity())),
         }
     }
 
@@ -43,16 +43,17 @@ impl NotFound {
 
     fn message(&self) -> String {
         match self.ambiguous_in.is_empty() {
-            true => format!("there is no {} {:?}", self.what, self.written),
-            false => self.ambiguity(),
+            true => format!("there is no {} {}", self.what, Excerpt(&self.written)),
+            false => format!("several {}", self.ambiguity()),
         }
     }
 
     fn ambiguity(&self) -> String {
         let projects = self.ambiguous_in.join(", ");
         format!(
-            "several projects have an {} {:?}: {projects}. Use its id, or name one with project=",
-            self.what, self.written
+            "projects have an {} {}: {projects}. Use its id, or name one of them with project=<slug>",
+            self.what,
+            Excerpt(&self.written)
         )
     }
 }

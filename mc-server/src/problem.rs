@@ -298,6 +298,7 @@ impl From<StoreError> for Problem {
             StoreError::Locked { .. }
             | StoreError::NewerVersion { .. }
             | StoreError::NotALog { .. }
+            | StoreError::Occupied { .. }
             | StoreError::ReadOnly
             | StoreError::UnknownStore { .. }
             | StoreError::Unavailable(_) => {

@@ -2,10 +2,11 @@
 
 use mc_domain::{
     agent,
+    aggregate::Moment,
     ids::AgentId,
     operation::Rejection,
     project, reservation,
-    task::{self, Requirement},
+    task::{self, Requirement, Task, allowed_transitions},
 };
 use mc_projections::{runner::Stopped, views::Views};
 use serde_json::json;
@@ -31,6 +32,20 @@ pub fn problem(refused: Refused, views: &Views) -> Problem {
         Refused::Rule(Rejection::UnknownParent) => {
             Problem::invalid_field("parentTaskId", "there is no such task in the project")
         }
+    }
+}
+
+/// What refuses a move. One that lacks something is answered with every move that is open to the actor, as one that the
+/// table does not have.
+pub fn of_move(rejection: Rejection, task: &Task, moment: &Moment) -> Refused {
+    match (&rejection, task.status()) {
+        (Rejection::Task(lacking @ task::Rejection::Missing { what, .. }), Some(from)) => {
+            let errors = what.iter().map(|requirement| missing(*requirement)).collect();
+            let allowed = allowed_transitions(from, moment.actor.kind());
+            let problem = Problem::new(Kind::IllegalTransition, sentence(lacking));
+            problem.errors(errors).allowed_transitions(allowed).into()
+        }
+        _ => rejection.into(),
     }
 }
 
@@ -124,8 +139,7 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
         .holder(json!({ "leaseId": current })),
         task::Rejection::Missing { to, what } => {
             let errors = what.iter().map(|requirement| missing(*requirement)).collect();
-            let allowed = [*to];
-            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions(allowed)
+            Problem::new(Kind::IllegalTransition, detail).errors(errors).allowed_transitions([to])
         }
         task::Rejection::NoAssignee => {
             Problem::new(Kind::RuleBroken, format!("{detail} Name one in assigneeIds."))

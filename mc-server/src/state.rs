@@ -242,6 +242,18 @@ impl App {
         Ok(self.0.projected.read(ask))
     }
 
+    /// Looks up what a write names. Whatever was answered is in the views already, so they are asked as they are, and
+    /// once more only when they do not know it: it may have been learned from the event stream a moment ago.
+    ///
+    /// # Errors
+    /// As [`App::read`], or what `ask` says.
+    pub async fn find<T>(&self, ask: impl Fn(&Views) -> Result<T, Problem>) -> Result<T, Problem> {
+        match self.0.projected.read(&ask) {
+            Ok(found) => Ok(found),
+            Err(_) => self.read(ask).await?,
+        }
+    }
+
     /// The answer to a read, with the position it reflects. It is rendered while the views hold still, so that what
     /// borrows from them need not be copied first.
     ///
@@ -305,9 +317,7 @@ impl App {
         scope: Option<ProjectId>,
         field: &str,
     ) -> Result<AgentId, Problem> {
-        self.read(|views| lookup::agent(views, agent, scope))
-            .await?
-            .map_err(|unknown| unknown.in_field(field))
+        self.find(|views| lookup::agent(views, agent, scope).map_err(|unknown| unknown.in_field(field))).await
     }
 
     /// Checks that a message which is answered is in the task's thread.

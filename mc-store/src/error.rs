@@ -57,6 +57,12 @@ pub enum StoreError {
         /// What it is.
         reason: &'static str,
     },
+    /// Something is where an empty store is wanted; it was left as it is.
+    #[error("there is something at {store} already")]
+    Occupied {
+        /// What is there.
+        store: String,
+    },
     /// The log was opened to be read only.
     #[error("the log was opened to be read only")]
     ReadOnly,

@@ -54,6 +54,7 @@ use std::sync::Arc;
 
 use crate::{error::StoreError, log::EventLog, memory::MemoryLog, sqlite::SqliteLog};
 
+pub mod backup;
 pub mod codec;
 pub mod error;
 pub mod log;
@@ -63,6 +64,7 @@ pub mod sourced;
 pub mod sqlite;
 pub mod subscription;
 pub mod upcast;
+pub mod verify;
 
 /// Opens a log by its address.
 #[derive(Debug)]

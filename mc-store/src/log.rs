@@ -195,6 +195,17 @@ pub struct Answered {
     pub answer: String,
 }
 
+/// An idempotency key as the log holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordedKey {
+    /// Its place among the keys, from 1, in the order they were recorded; there may be holes.
+    pub number: u64,
+    /// The key.
+    pub key: String,
+    /// What was asked and answered under it.
+    pub answered: Answered,
+}
+
 /// What became of a commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
@@ -240,6 +251,13 @@ pub trait EventLog: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`].
     fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>>;
+
+    /// The idempotency keys with a number above `after`, in the order they were recorded, at most `limit` and
+    /// [`MAX_PAGE_EVENTS`].
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn keys(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedKey>, StoreError>>;
 
     /// The events of one stream with a version above `after`, in order, at most `limit` and [`MAX_PAGE_EVENTS`].
     ///

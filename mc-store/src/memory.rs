@@ -1,7 +1,7 @@
 //! The log in memory: for tests, and for trying things out.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     sync::{Mutex, MutexGuard},
 };
 
@@ -11,8 +11,9 @@ use mc_domain::recorded::StreamId;
 use tokio::sync::watch;
 
 use crate::{
+    backup::{self, Import},
     error::StoreError,
-    log::{Answered, Append, Appended, Commit, EventLog, MAX_PAGE_EVENTS, StoredEvent},
+    log::{Answered, Append, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
 /// A log that is gone when the process ends.
@@ -29,12 +30,14 @@ pub struct MemoryLog {
     head: watch::Receiver<u64>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Contents {
     events: Vec<StoredEvent>,
     /// Where in `events` the events of each stream are.
     streams: HashMap<StreamId, Vec<usize>>,
     keys: HashMap<String, Answered>,
+    /// The keys in the order they were recorded.
+    recorded_keys: Vec<String>,
     head: watch::Sender<u64>,
 }
 
@@ -42,8 +45,7 @@ impl MemoryLog {
     /// An empty log.
     pub fn new() -> Self {
         let (sender, head) = watch::channel(0);
-        let contents =
-            Contents { events: Vec::new(), streams: HashMap::new(), keys: HashMap::new(), head: sender };
+        let contents = Contents { head: sender, ..Contents::default() };
         Self { contents: Mutex::new(Some(contents)), head }
     }
 
@@ -69,6 +71,10 @@ impl EventLog for MemoryLog {
 
     fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
         async move { self.with(|contents| Ok(contents.keys.get(key).cloned())) }.boxed()
+    }
+
+    fn keys(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedKey>, StoreError>> {
+        async move { self.with(|contents| Ok(contents.recorded_keys(after, limit))) }.boxed()
     }
 
     fn read_stream<'a>(
@@ -114,7 +120,7 @@ impl Contents {
         let position = self.events.len() as u64;
         if let Some(idempotency) = commit.idempotency {
             let (fingerprint, answer) = (idempotency.fingerprint, idempotency.answer);
-            self.keys.insert(idempotency.key, Answered { fingerprint, position, answer });
+            self.remember(idempotency.key, Answered { fingerprint, position, answer });
         }
         self.head.send_replace(position);
         Ok(Appended::Committed { position })
@@ -146,6 +152,28 @@ impl Contents {
         }
     }
 
+    /// Whether the key is new.
+    fn remember(&mut self, key: String, answered: Answered) -> bool {
+        match self.keys.entry(key) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(place) => {
+                self.recorded_keys.push(place.key().clone());
+                place.insert(answered);
+                true
+            }
+        }
+    }
+
+    fn recorded_keys(&self, after: u64, limit: usize) -> Vec<RecordedKey> {
+        let numbered = (1..).zip(&self.recorded_keys);
+        let wanted = numbered.skip_while(|(number, _)| *number <= after).take(limit.min(MAX_PAGE_EVENTS));
+        let recorded = wanted.filter_map(|(number, key)| {
+            let answered = self.keys.get(key)?.clone();
+            Some(RecordedKey { number, key: key.clone(), answered })
+        });
+        recorded.collect()
+    }
+
     fn read_stream(&self, stream: &StreamId, after: u64, limit: usize) -> Vec<StoredEvent> {
         let places = self.streams.get(stream).map_or(&[][..], Vec::as_slice);
         page(places.iter(), after, limit).map(|place| self.events[*place].clone()).collect()
@@ -154,6 +182,68 @@ impl Contents {
     fn first_since(&self, at: DateTime<Utc>) -> Option<u64> {
         let first = self.events.iter().find(|event| event.metadata.recorded_at >= at);
         first.map(|event| event.position)
+    }
+}
+
+/// Fills an empty log in memory from a backup; what it has taken in shows once everything is there.
+#[derive(Debug)]
+pub struct MemoryImport<'a> {
+    log: &'a MemoryLog,
+    contents: Contents,
+}
+
+impl MemoryLog {
+    /// Fills this log, which must be empty, from a backup.
+    ///
+    /// # Errors
+    /// - [`StoreError::Occupied`] when it is not empty.
+    /// - [`StoreError::Unavailable`] when it is closed.
+    pub fn import(&self) -> Result<MemoryImport<'_>, StoreError> {
+        self.with(Contents::check_empty)?;
+        Ok(MemoryImport { log: self, contents: Contents::default() })
+    }
+}
+
+impl Import for MemoryImport<'_> {
+    type Done = ();
+
+    fn event(&mut self, event: StoredEvent) -> Result<(), StoreError> {
+        let places = self.contents.streams.entry(event.stream.clone()).or_default();
+        let next = places.len() as u64 + 1;
+        if event.version != next {
+            return Err(backup::wrong_version(&event, next));
+        }
+        places.push(self.contents.events.len());
+        self.contents.events.push(event);
+        Ok(())
+    }
+
+    fn key(&mut self, key: String, answered: Answered) -> Result<(), StoreError> {
+        let position = answered.position;
+        match self.contents.remember(key, answered) {
+            true => Ok(()),
+            false => Err(backup::key_twice(position)),
+        }
+    }
+
+    fn finish(self) -> Result<(), StoreError> {
+        let Self { log, contents: imported } = self;
+        log.with(|contents| {
+            contents.check_empty()?;
+            let head = contents.head.clone();
+            *contents = Contents { head, ..imported };
+            contents.head.send_replace(contents.events.len() as u64);
+            Ok(())
+        })
+    }
+}
+
+impl Contents {
+    fn check_empty(&mut self) -> Result<(), StoreError> {
+        match self.events.is_empty() && self.recorded_keys.is_empty() {
+            true => Ok(()),
+            false => Err(StoreError::Occupied { store: "memory:".to_owned() }),
+        }
     }
 }
 

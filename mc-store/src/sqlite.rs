@@ -5,6 +5,8 @@
 
 mod checkpoint;
 mod heads;
+mod import;
+mod inspect;
 mod lock;
 mod reader;
 mod recent;
@@ -22,6 +24,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use mc_domain::recorded::StreamId;
 use tokio::sync::{mpsc, watch};
 
+pub use self::{
+    import::{Existing, SqliteImport},
+    inspect::SqliteInspection,
+};
 use self::{
     lock::FileLock,
     reader::Readers,
@@ -30,7 +36,7 @@ use self::{
 };
 use crate::{
     error::StoreError,
-    log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, StoredEvent},
+    log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
 /// The most commits that wait for the writer; the next caller waits for a place.
@@ -157,6 +163,13 @@ impl EventLog for SqliteLog {
     fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
         let key = key.to_owned();
         self.readers.ask(move |connection| reader::answered(connection, &key).map_err(unavailable)).boxed()
+    }
+
+    fn keys(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedKey>, StoreError>> {
+        let head = self.head();
+        self.readers
+            .ask(move |connection| reader::keys(connection, after, limit, head).map_err(unavailable))
+            .boxed()
     }
 
     fn read_stream<'a>(

@@ -9,10 +9,11 @@ use mc_domain::{
     values::Name,
 };
 use mc_store::{
+    backup::{self, BackupError},
     error::StoreError,
     log::{Append, Appended, Commit, EventLog, Idempotency, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
     memory::MemoryLog,
-    sqlite::SqliteLog,
+    sqlite::{Existing, SqliteImport, SqliteLog},
 };
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -20,17 +21,56 @@ use uuid::Uuid;
 /// An empty log, and what must live as long.
 pub struct Fixture {
     pub log: Arc<dyn EventLog>,
+    restore: fn(&[u8]) -> Result<Fixture, BackupError>,
     _directory: Option<TempDir>,
 }
 
+impl Fixture {
+    /// A new log of the same kind, made from a backup.
+    pub fn restored(&self, document: &[u8]) -> Result<Self, BackupError> {
+        (self.restore)(document)
+    }
+}
+
+impl<'a> From<&'a Fixture> for &'a Arc<dyn EventLog> {
+    fn from(fixture: &'a Fixture) -> Self {
+        &fixture.log
+    }
+}
+
 pub fn memory() -> Fixture {
-    Fixture { log: Arc::new(MemoryLog::new()), _directory: None }
+    in_memory(MemoryLog::new())
+}
+
+fn in_memory(log: MemoryLog) -> Fixture {
+    let restore = |document: &[u8]| {
+        let log = MemoryLog::new();
+        backup::read(document, log.import()?, &mut |_, _| {})?;
+        Ok(in_memory(log))
+    };
+    Fixture { log: Arc::new(log), restore, _directory: None }
 }
 
 pub fn sqlite() -> Fixture {
-    let directory = tempfile::tempdir().unwrap();
+    in_directory(tempfile::tempdir().unwrap())
+}
+
+fn in_directory(directory: TempDir) -> Fixture {
+    let restore = |document: &[u8]| {
+        let directory = tempfile::tempdir().unwrap();
+        let import = SqliteImport::create(directory.path().join("log.db"), Existing::Refuse)?;
+        backup::read(document, import, &mut |_, _| {})?;
+        Ok(in_directory(directory))
+    };
     let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
-    Fixture { log, _directory: Some(directory) }
+    Fixture { log, restore, _directory: Some(directory) }
+}
+
+/// The log as a document that says it was written at the beginning of the tests' world.
+pub async fn backed_up(log: &dyn EventLog) -> Vec<u8> {
+    let mut document = Vec::new();
+    backup::write(log, at(0), &mut document, &mut |_, _| {}).await.unwrap();
+    document
 }
 
 /// A time of which `seconds` have passed since the beginning of the tests' world, and some microseconds.

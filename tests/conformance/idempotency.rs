@@ -58,3 +58,23 @@ pub async fn an_unused_key_has_no_answer(log: &Arc<dyn EventLog>) {
     committed(log.append(keyed(one("a", 0, 1), "used", 1, "")).await);
     assert_eq!(log.answered("unused").await.unwrap(), None);
 }
+
+pub async fn keys_are_listed_in_the_order_they_were_recorded(log: &Arc<dyn EventLog>) {
+    assert_eq!(log.keys(0, 10).await.unwrap(), []);
+    for (version, key) in (0..).zip(["m", "a", "z", "b"]) {
+        committed(log.append(keyed(one("s", version, version), key, 1, key)).await);
+    }
+    let nothing = keyed(Commit::default(), "empty", 1, "nothing to do");
+    committed(log.append(nothing).await);
+    let names = async |after, limit| {
+        let keys = log.keys(after, limit).await.unwrap();
+        keys.into_iter().map(|recorded| (recorded.key, recorded.answered.position)).collect::<Vec<_>>()
+    };
+    let expected = [("m", 1), ("a", 2), ("z", 3), ("b", 4), ("empty", 4)]
+        .map(|(key, position)| (key.to_owned(), position));
+    assert_eq!(names(0, 10).await, expected);
+    assert_eq!(names(0, 2).await, expected[..2]);
+    let second = log.keys(0, 2).await.unwrap()[1].number;
+    assert_eq!(names(second, usize::MAX).await, expected[2..]);
+    assert_eq!(names(u64::MAX, 10).await, []);
+}

@@ -5,7 +5,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod append;
+mod backup;
 mod concurrency;
+mod damage;
 mod fixture;
 mod idempotency;
 mod lifetime;
@@ -20,7 +22,7 @@ macro_rules! clauses {
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $clause() {
                 let fixture = $fixture();
-                crate::$module::$clause(&fixture.log).await;
+                crate::$module::$clause((&fixture).into()).await;
             }
         )+)+
     };
@@ -56,7 +58,8 @@ macro_rules! conforms {
                     another_request_under_a_used_key_is_refused,
                     a_failed_commit_does_not_use_up_its_key,
                     a_commit_without_events_records_its_key,
-                    an_unused_key_has_no_answer,;
+                    an_unused_key_has_no_answer,
+                    keys_are_listed_in_the_order_they_were_recorded,;
                 concurrency:
                     of_64_writers_with_one_expectation_exactly_one_wins,
                     writers_of_64_streams_all_succeed_at_dense_positions,
@@ -77,6 +80,12 @@ macro_rules! conforms {
                     a_late_commit_is_never_skipped,
                     a_subscriber_that_stops_waiting_loses_nothing,
                     whoever_has_an_answer_can_read_its_events,;
+                backup:
+                    an_empty_log_is_restored_empty,
+                    a_restored_log_is_equal_in_everything_that_can_be_asked,
+                    a_restored_log_goes_on_where_the_backup_ends,
+                    what_is_appended_during_a_backup_is_not_part_of_it,
+                    a_log_that_is_not_empty_is_not_restored_into,;
                 lifetime:
                     a_closed_log_is_unavailable,
                     closing_ends_subscriptions,

@@ -14,7 +14,7 @@ use mc_domain::{
     values::{Name, Reason, Text},
 };
 use mc_store::{
-    log::{Answered, Append, Appended, Commit, NewEvent},
+    log::{Answered, Append, Appended, Commit, NewEvent, RecordedKey},
     memory::MemoryLog,
 };
 use uuid::Uuid;
@@ -184,6 +184,10 @@ impl EventLog for Flaky {
 
     fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
         self.log.answered(key)
+    }
+
+    fn keys(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedKey>, StoreError>> {
+        self.log.keys(after, limit)
     }
 
     fn read_stream<'a>(

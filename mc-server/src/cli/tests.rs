@@ -7,10 +7,10 @@ use super::*;
 fn parse(arguments: &[&str]) -> Result<ServeOptions, clap::Error> {
     let arguments = std::iter::once("mission-control").chain(arguments.iter().copied());
     let cli = Cli::try_parse_from(arguments)?;
-    let Command::Serve(options) = cli.command.unwrap_or(Command::Serve(cli.serve)) else {
-        panic!("another command")
-    };
-    Ok(options)
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(options) => Ok(options),
+        other => panic!("it does not serve: {other:?}"),
+    }
 }
 
 #[test]

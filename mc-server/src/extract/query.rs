@@ -3,6 +3,7 @@
 use std::{fmt, marker::PhantomData, str::FromStr};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use mc_projections::page::MAX_LIMIT;
 use serde::{
     Deserialize, Deserializer,
     de::{
@@ -29,6 +30,26 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         parse(parts.uri.query().unwrap_or_default()).map(Self)
+    }
+}
+
+/// How many rows a page may have: 1 to 1000.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limit(usize);
+
+impl Limit {
+    /// The number of rows.
+    pub fn rows(self) -> usize {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let rows = text.parse().ok().filter(|rows| (1..=MAX_LIMIT).contains(rows));
+        let refused = || format!("must be a whole number from 1 to {MAX_LIMIT}, was {}", Excerpt(&text));
+        rows.map(Self).ok_or_else(|| D::Error::custom(refused()))
     }
 }
 

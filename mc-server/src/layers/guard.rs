@@ -3,10 +3,8 @@
 use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{HeaderMap, HeaderName, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
 };
 
 use crate::problem::{Excerpt, Kind, Problem};
@@ -83,33 +81,38 @@ impl HostPolicy {
 }
 
 /// Refuses a request for a host that the server does not answer for. A request without a host is not a browser's.
-pub(super) async fn host(State(policy): State<HostPolicy>, request: Request, next: Next) -> Response {
+///
+/// # Errors
+/// `host-not-allowed`
+pub(super) fn check_host(request: &Request, policy: &HostPolicy) -> Result<(), Problem> {
     let in_address = request.uri().authority().map(|authority| authority.as_str());
     let in_header =
         request.headers().get_all(header::HOST).iter().map(|host| host.to_str().unwrap_or_default());
     match in_address.into_iter().chain(in_header).find(|host| !policy.admits(host)) {
-        None => next.run(request).await,
+        None => Ok(()),
         Some(host) => {
             let host = Excerpt(host);
             let detail = format!(
                 "The server does not answer for the host {host}. Use localhost or 127.0.0.1, or start it with --allowed-host <name>."
             );
-            Problem::new(Kind::HostNotAllowed, detail).into_response()
+            Err(Problem::new(Kind::HostNotAllowed, detail))
         }
     }
 }
 
 /// Refuses a write that a page of another origin sent. Programs send neither of the two headers.
-pub(super) async fn origin(State(policy): State<HostPolicy>, request: Request, next: Next) -> Response {
-    if request.method().is_safe() || is_own(request.headers(), &policy) {
-        return next.run(request).await;
+///
+/// # Errors
+/// `cross-origin`
+pub(super) fn check_origin(request: &Request, policy: &HostPolicy) -> Result<(), Problem> {
+    if request.method().is_safe() || is_own(request.headers(), policy) {
+        return Ok(());
     }
-    Problem::new(
+    Err(Problem::new(
         Kind::CrossOrigin,
         "A web page of another origin may not change anything here. Use the server's own page, or allow the page's \
          host with --allowed-host <name>.",
-    )
-    .into_response()
+    ))
 }
 
 fn is_own(headers: &HeaderMap, policy: &HostPolicy) -> bool {

@@ -6,7 +6,6 @@ use axum::{
     body::Body,
     extract::{FromRequestParts, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Method, header, request::Parts},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use tracing::Instrument;
@@ -52,12 +51,15 @@ impl<S: Send + Sync> FromRequestParts<S> for RequestId {
 }
 
 /// Names the request, and writes the name into the answer.
-pub(super) async fn identify(mut request: Request, next: Next) -> Response {
+pub(super) async fn identified<A: Future<Output = Response>>(
+    mut request: Request,
+    answer: impl FnOnce(Request) -> A,
+) -> Response {
     let id = RequestId::of(request.headers());
     let span = tracing::info_span!("request", id = id.as_str());
     let method = request.method().clone();
     request.extensions_mut().insert(id.clone());
-    let response = next.run(request).instrument(span).await;
+    let response = answer(request).instrument(span).await;
     let mut response = completed(response, &method, &id);
     response.headers_mut().insert(X_REQUEST_ID, id.0);
     response

@@ -36,7 +36,7 @@ use uuid::Uuid;
 use super::{given, invalid_cursor, listed, shown};
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
     state::{App, Call, Refused},
@@ -61,7 +61,7 @@ pub struct ListAgents {
     stale: Option<bool>,
     sort_by: Option<AgentSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -149,7 +149,7 @@ pub async fn list(
             stale: query.stale,
             sort: query.sort_by,
             order: query.order,
-            limit: query.limit,
+            limit: query.limit.map(Limit::rows),
             cursor: query.cursor,
         };
         listed(&uri, views.agents.list(&query, now, |id| app.last_heard(id)))
@@ -189,8 +189,9 @@ impl Scope {
 pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Response, Problem> {
     let new = body.value;
     let project = new.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
-    let project = app.read(|views| lookup::project(views, project)).await?;
-    let project = project.map_err(|unknown| unknown.in_field("projectId"))?;
+    let project = app
+        .find(|views| lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId")))
+        .await?;
     let profile = new.profile()?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = AgentId::new(Uuid::now_v7());
@@ -250,7 +251,7 @@ pub async fn beat(
     condition: IfMatch,
     body: Body<SignOfLife>,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let own = id.to_string();
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
     let call = app.call(actor, body.keyed, condition);
@@ -368,7 +369,7 @@ async fn command(
     body: Body<Because>,
     decide: impl Decide,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| scope.agent(views, &agent)).await??;
+    let id = app.find(|views| scope.agent(views, &agent)).await?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
     let note = body.value.reason;
     app.write(&call, |unit| {

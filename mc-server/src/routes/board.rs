@@ -1,5 +1,7 @@
 //! `/api/board` and `/api/activity`: what operators look at first.
 
+use std::str::FromStr;
+
 use axum::{
     Json,
     extract::State,
@@ -8,14 +10,14 @@ use axum::{
 };
 use mc_domain::{actor::Actor, values::Name};
 use mc_projections::{
-    activity::ActivityQuery,
+    activity::{self, ActivityQuery},
     board::{BoardQuery, board},
 };
 use serde::Deserialize;
 
 use super::{history_problem, listed};
 use crate::{
-    extract::{List, Query},
+    extract::{Limit, List, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -28,7 +30,7 @@ pub struct WhichBoard {
     project: Option<String>,
     #[serde(default)]
     all: bool,
-    limit: Option<usize>,
+    limit: Option<Limit>,
 }
 
 /// Which news are asked for.
@@ -37,11 +39,24 @@ pub struct WhichBoard {
 pub struct WhichNews {
     project: Option<String>,
     #[serde(default, rename = "type")]
-    kind: List<String>,
+    kind: List<NewsType>,
     #[serde(default)]
     actor: List<String>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
+}
+
+/// A type that news can be filtered by, in any case.
+#[derive(Debug)]
+struct NewsType(&'static str);
+
+impl FromStr for NewsType {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = activity::TYPES.iter().find(|known| known.eq_ignore_ascii_case(text));
+        known.map(|known| Self(known)).ok_or_else(|| format!("must be one of {}", activity::TYPES.join(", ")))
+    }
 }
 
 /// `GET /api/board`: the Kanban board of a project, or of all. `all=true` shows failed and canceled tasks too,
@@ -55,7 +70,7 @@ pub async fn show(State(app): State<App>, Query(query): Query<WhichBoard>) -> Re
         let query = BoardQuery {
             project: lookup::scope(views, query.project.as_deref())?,
             all_columns: query.all,
-            cards_per_column: query.limit.unwrap_or(default.cards_per_column),
+            cards_per_column: query.limit.map_or(default.cards_per_column, Limit::rows),
         };
         Ok(Json(board(views, &query, now)).into_response())
     })
@@ -85,9 +100,9 @@ pub async fn activity(
             let actor = actors.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
             Ok::<_, Problem>(ActivityQuery {
                 project,
-                kind: query.kind.0,
+                kind: query.kind.0.iter().map(|kind| kind.0.to_owned()).collect(),
                 actor,
-                limit: query.limit,
+                limit: query.limit.map(Limit::rows),
                 cursor: query.cursor,
             })
         })

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     answer::Reply,
-    extract::{Body, IfMatch, Path, Query},
+    extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -35,7 +35,7 @@ const MAX_MENTIONS: usize = 50;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct History {
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -132,7 +132,7 @@ pub async fn post(
 
 impl From<History> for HistoryQuery {
     fn from(query: History) -> Self {
-        Self { order: query.order, limit: query.limit, cursor: query.cursor }
+        Self { order: query.order, limit: query.limit.map(Limit::rows), cursor: query.cursor }
     }
 }
 

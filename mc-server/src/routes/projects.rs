@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::{given, listed, shown};
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -27,7 +27,7 @@ use crate::{
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListProjects {
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -69,8 +69,10 @@ pub async fn list(
     uri: Uri,
     Query(query): Query<ListProjects>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| listed(&uri, views.projects.list(query.order, query.limit, query.cursor.as_deref())))
-        .await
+    app.answer(|views| {
+        listed(&uri, views.projects.list(query.order, query.limit.map(Limit::rows), query.cursor.as_deref()))
+    })
+    .await
 }
 
 /// `GET /api/projects/{project}`: one project, by id or slug.
@@ -112,7 +114,8 @@ pub async fn edit(
     condition: IfMatch,
     body: Body<ProjectChanges>,
 ) -> Result<Response, Problem> {
-    let id = app.read(|views| lookup::project(views, &project)).await?.map_err(lookup::NotFound::in_path)?;
+    let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
+    let id = app.find(find).await?;
     let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
     let changes = body.value;
     app.write(&call, |unit| {

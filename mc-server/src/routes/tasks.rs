@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
-use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
     agent::Agent,
@@ -34,9 +33,10 @@ use super::{
 };
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, IfNoneMatch, List, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
     lookup,
     problem::Problem,
+    refusal,
     state::App,
 };
 
@@ -64,7 +64,7 @@ pub struct ListTasks {
     overdue: Option<bool>,
     sort_by: Option<TaskSort>,
     order: Option<Order>,
-    limit: Option<usize>,
+    limit: Option<Limit>,
     cursor: Option<String>,
 }
 
@@ -88,7 +88,7 @@ pub struct NewTask {
     labels: BTreeSet<Label>,
     estimated_cost: Option<Dollars>,
     budget: Option<Dollars>,
-    due_at: Option<DateTime<Utc>>,
+    due_at: Option<Time>,
     parent_task_id: Option<TaskId>,
 }
 
@@ -109,7 +109,7 @@ pub struct TaskChanges {
     estimated_cost: Option<Option<Dollars>>,
     budget: Option<Dollars>,
     #[serde(default, deserialize_with = "given")]
-    due_at: Option<Option<DateTime<Utc>>>,
+    due_at: Option<Option<Time>>,
     reason: Option<Reason>,
 }
 
@@ -167,7 +167,7 @@ pub async fn show(
 /// Problems: `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
 pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, wish) = app.read(|views| new.resolved(views)).await??;
+    let (project, wish) = app.find(|views| new.resolved(views)).await?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
     app.write(&call, |unit| {
@@ -193,13 +193,13 @@ pub async fn edit(
 ) -> Result<Response, Problem> {
     let changes = body.value;
     let (project, assignees, reviewers) = app
-        .read(|views| {
+        .find(|views| {
             let project = project_of(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
             let reviewers = agents(views, changes.reviewer_ids.as_deref(), project, "reviewerIds")?;
-            Ok::<_, Problem>((project, assignees, reviewers))
+            Ok((project, assignees, reviewers))
         })
-        .await??;
+        .await?;
     check_labels(changes.labels.as_ref())?;
     let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, condition);
     app.write(&call, |unit| {
@@ -229,7 +229,7 @@ pub async fn claim(
     condition: IfMatch,
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
-    let project = app.read(|views| project_of(views, id)).await??;
+    let project = app.find(|views| project_of(views, id)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(actor, body.keyed, condition);
@@ -254,11 +254,11 @@ pub async fn transition(
 ) -> Result<Response, Problem> {
     let Transition { assignee_ids, agent_id, .. } = &body.value;
     let (project, assignees) = app
-        .read(|views| {
+        .find(|views| {
             let project = project_of(views, id)?;
-            Ok::<_, Problem>((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
+            Ok((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
         })
-        .await??;
+        .await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(actor, body.keyed, condition);
@@ -268,7 +268,9 @@ pub async fn transition(
         call.condition.check(task.version)?;
         let named = wish.assignees.iter().flatten();
         let cast = cast(unit, named.chain(&concerned(&task)), &call.moment.actor)?;
-        Ok((move_task(&task, wish.clone(), &cast, &call.moment)?, Reply::Changed(Shown::Task(id))))
+        let moved = move_task(&task, wish.clone(), &cast, &call.moment);
+        let moved = moved.map_err(|rejection| refusal::of_move(rejection, &task, &call.moment))?;
+        Ok((moved, Reply::Changed(Shown::Task(id))))
     })
     .await
 }
@@ -289,7 +291,7 @@ impl ListTasks {
             overdue: self.overdue,
             sort: self.sort_by,
             order: self.order,
-            limit: self.limit,
+            limit: self.limit.map(Limit::rows),
             cursor: self.cursor,
         })
     }
@@ -309,7 +311,7 @@ impl NewTask {
             reviewers: reviewers.unwrap_or_default(),
             estimated_cost: self.estimated_cost.map(|cost| cost.0),
             budget: self.budget.map_or(self.kind.default_budget(), |budget| budget.0),
-            due_at: self.due_at,
+            due_at: self.due_at.map(|due| due.0),
             ..Details::new(self.title.clone(), self.kind)
         };
         Ok((project, CreateTask { details, assignees: assignees.unwrap_or_default() }))
@@ -328,7 +330,7 @@ impl TaskChanges {
             reviewers: reviewers.unwrap_or_else(|| details.reviewers.clone()),
             estimated_cost: estimated_cost.unwrap_or(details.estimated_cost),
             budget: self.budget.map_or(details.budget, |budget| budget.0),
-            due_at: self.due_at.unwrap_or(details.due_at),
+            due_at: self.due_at.map_or(details.due_at, |due| due.map(|due| due.0)),
         }
     }
 }
@@ -353,8 +355,7 @@ impl Transition {
 
 /// The project a task belongs to.
 pub(super) fn project_of(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
-    let view = views.tasks.view(task, &views.agents);
-    view.map(|task| task.project_id).ok_or_else(|| Problem::not_found("task", task))
+    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 fn agents(

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use super::{schema, unavailable};
 use crate::{
     error::StoreError,
-    log::{Answered, Fingerprint, MAX_PAGE_EVENTS, StoredEvent},
+    log::{Answered, Fingerprint, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
 /// The most reads at once; the next one waits for its turn.
@@ -30,6 +30,10 @@ const READ_STREAM: &str = "\
     WHERE aggregate_type = ?1 AND aggregate_id = ?2 AND sequence > ?3 AND position <= ?4 \
     ORDER BY sequence LIMIT ?5";
 const ANSWERED: &str = "SELECT fingerprint, position, answer FROM idempotency_keys WHERE key = ?1";
+/// Keys get row numbers as they are recorded. Those of commits that the head does not show yet are left out.
+const KEYS: &str = "\
+    SELECT rowid, key, fingerprint, position, answer FROM idempotency_keys \
+    WHERE rowid > ?1 AND position <= ?2 ORDER BY rowid LIMIT ?3";
 const LAST_POSITION: &str = "SELECT coalesce(max(position), 0) FROM events";
 const LAST_INSTANT_BEFORE: &str = "\
     SELECT position FROM instants WHERE latest_recorded_at_micros < ?1 \
@@ -130,6 +134,21 @@ pub(super) fn answered(connection: &Connection, key: &str) -> rusqlite::Result<O
     connection.prepare_cached(ANSWERED)?.query_one([key], answer).optional()
 }
 
+pub(super) fn keys(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+    head: u64,
+) -> rusqlite::Result<Vec<RecordedKey>> {
+    let mut statement = connection.prepare_cached(KEYS)?;
+    let parameters = (bounded(after), head, limit.min(MAX_PAGE_EVENTS));
+    let keys = statement.query_map(parameters, |row| {
+        let answered = Answered { fingerprint: row.get(2)?, position: row.get(3)?, answer: row.get(4)? };
+        Ok(RecordedKey { number: row.get(0)?, key: row.get(1)?, answered })
+    })?;
+    keys.collect()
+}
+
 pub(super) fn last_position(connection: &Connection) -> rusqlite::Result<u64> {
     connection.prepare_cached(LAST_POSITION)?.query_one([], |row| row.get(0))
 }
@@ -172,7 +191,7 @@ fn query(
     Ok(events)
 }
 
-fn event(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
+pub(super) fn event(row: &Row<'_>) -> Result<StoredEvent, StoreError> {
     let position = row.get(0).map_err(unavailable)?;
     columns(row, position).map_err(|error| StoreError::Corrupt { position, reason: error.to_string() })
 }

@@ -18,6 +18,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WRITER_CACHE_KIB: i32 = 32 * 1024;
 /// The most memory each reading connection keeps pages in, in KiB.
 const READER_CACHE_KIB: i32 = 2 * 1024;
+/// The most memory the connection that fills a new database keeps pages in, in KiB: the index by stream is filled in
+/// no order, so it has to stay there.
+const IMPORT_CACHE_KIB: i32 = 128 * 1024;
 /// The statements each connection keeps prepared: all it has.
 const PREPARED_STATEMENTS: usize = 32;
 
@@ -31,6 +34,23 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     set_up_writer(&connection).map_err(unavailable)?;
     migrate(&mut connection, version).map_err(unavailable)?;
     Ok(connection)
+}
+
+/// A connection that fills a new database at one go: whatever goes wrong, the file is thrown away, so nothing is kept
+/// to undo it with, and nothing is synced before the end.
+pub(super) fn open_import(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    set_up_import(&connection).map_err(unavailable)?;
+    migrate(&mut connection, 0).map_err(unavailable)?;
+    Ok(connection)
+}
+
+fn set_up_import(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    connection.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
+    connection.pragma_update(None, "cache_size", -IMPORT_CACHE_KIB)?;
+    connection.pragma_update(None, "foreign_keys", false)
 }
 
 /// A connection that checkpoints for the writer.

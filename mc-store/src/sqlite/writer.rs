@@ -34,19 +34,21 @@ const MAX_GROUP_EVENTS: usize = 4_096;
 /// The most commits taken from the queue at once.
 const MAX_GROUP_COMMITS: usize = 1_024;
 /// An instant is noted at every position that this divides.
-const INSTANT_EVERY_POSITIONS: u64 = 1_024;
+pub(super) const INSTANT_EVERY_POSITIONS: u64 = 1_024;
 
-const FIND_STREAM: &str = "SELECT stream_key FROM streams WHERE aggregate_type = ?1 AND aggregate_id = ?2";
-const FIND_VERSION: &str = "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_key = ?1";
-const INSERT_STREAM: &str = "\
+pub(super) const FIND_STREAM: &str =
+    "SELECT stream_key FROM streams WHERE aggregate_type = ?1 AND aggregate_id = ?2";
+pub(super) const FIND_VERSION: &str = "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_key = ?1";
+pub(super) const INSERT_STREAM: &str = "\
     INSERT INTO streams (stream_key, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3) \
     ON CONFLICT (aggregate_type, aggregate_id) DO NOTHING";
-const INSERT_EVENT: &str = "\
+pub(super) const INSERT_EVENT: &str = "\
     INSERT INTO events (position, stream_key, sequence, event_type, event_version, payload, metadata) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-const INSERT_KEY: &str =
+pub(super) const INSERT_KEY: &str =
     "INSERT INTO idempotency_keys (key, fingerprint, position, answer) VALUES (?1, ?2, ?3, ?4)";
-const INSERT_INSTANT: &str = "INSERT INTO instants (latest_recorded_at_micros, position) VALUES (?1, ?2)";
+pub(super) const INSERT_INSTANT: &str =
+    "INSERT INTO instants (latest_recorded_at_micros, position) VALUES (?1, ?2)";
 const LAST_STREAM_KEY: &str = "SELECT coalesce(max(stream_key), 0) FROM streams";
 const LAST_INSTANT: &str = "\
     SELECT latest_recorded_at_micros, position FROM instants \

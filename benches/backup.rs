@@ -1,0 +1,152 @@
+//! How many events per second are backed up, restored and verified?
+//!
+//! `cargo bench --bench backup`, with `-- --quick` for a tenth of the events, `-- --events 5000000` for more. The log
+//! is a million facts about tasks, ten each, on disk; a backup of it is written, read into a new database, and that is
+//! verified. Beside each number is how long it took to copy the same bytes of the document, in the same run.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta};
+use mc_domain::{
+    actor::Actor,
+    recorded::{Metadata, StreamId},
+    task::{Details, Event, Status, Task, TaskType},
+    values::{Name, Reason},
+};
+use mc_store::{
+    backup, codec,
+    log::{Append, Commit, EventLog, Idempotency},
+    sqlite::{Existing, SqliteImport, SqliteInspection, SqliteLog},
+    verify::verify,
+};
+use uuid::Uuid;
+
+const EVENTS: u64 = 1_000_000;
+const EVENTS_PER_TASK: u64 = 10;
+/// Tasks whose histories are told at the same time.
+const TASKS_AT_ONCE: u64 = 64;
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().collect();
+    let quick = arguments.iter().any(|argument| argument == "--quick");
+    let wanted = arguments.iter().skip_while(|argument| *argument != "--events").nth(1);
+    let events = wanted.map_or(if quick { EVENTS / 10 } else { EVENTS }, |count| count.parse().unwrap());
+    let directory = tempfile::tempdir().unwrap();
+    let (log, document, copy, restored) = (
+        directory.path().join("log.db"),
+        directory.path().join("backup.json"),
+        directory.path().join("copy.json"),
+        directory.path().join("restored.db"),
+    );
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let events = runtime.block_on(fill(&log, events));
+    let bytes = |path: &Path| path.metadata().unwrap().len() / 1024 / 1024;
+    println!("{events} events, {} MiB in the database", bytes(&log));
+
+    let report = |what: &str, took: Duration| {
+        println!(
+            "{what:<10} {:>9.2} s {:>12.0} events/s",
+            took.as_secs_f64(),
+            events as f64 / took.as_secs_f64()
+        );
+    };
+    let source = SqliteLog::open_read_only(&log).unwrap();
+    report(
+        "backup",
+        took(|| {
+            let mut out = BufWriter::with_capacity(1 << 20, File::create(&document).unwrap());
+            let now = DateTime::UNIX_EPOCH;
+            runtime.block_on(backup::write(&source, now, &mut out, &mut |_, _| {})).unwrap();
+            out.into_inner().unwrap().sync_all().unwrap();
+        }),
+    );
+    println!("{} MiB in the backup", bytes(&document));
+    report(
+        "copy",
+        took(|| {
+            let mut out = File::create(&copy).unwrap();
+            out.write_all(&std::fs::read(&document).unwrap()).unwrap();
+            out.sync_all().unwrap();
+        }),
+    );
+    report(
+        "restore",
+        took(|| {
+            let input = BufReader::with_capacity(1 << 20, File::open(&document).unwrap());
+            let import = SqliteImport::create(&restored, Existing::Refuse).unwrap();
+            backup::read(input, import, &mut |_, _| {}).unwrap();
+        }),
+    );
+    report(
+        "verify-db",
+        took(|| {
+            let inspection = SqliteInspection::open(&restored).unwrap();
+            let report = verify(&inspection, &mut |_, _| {});
+            assert!(report.is_sound() && report.events == events, "{report:?}");
+        }),
+    );
+}
+
+fn took(work: impl FnOnce()) -> Duration {
+    let start = Instant::now();
+    work();
+    start.elapsed()
+}
+
+/// Histories of tasks, some of which go on at the same time, a commit a step, every second one under a key.
+async fn fill(path: &Path, events: u64) -> u64 {
+    let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(path).unwrap());
+    for group in 0..events / (EVENTS_PER_TASK * TASKS_AT_ONCE) {
+        for version in 0..EVENTS_PER_TASK {
+            let commits = (0..TASKS_AT_ONCE).map(|task| {
+                let number = group * TASKS_AT_ONCE + task;
+                log.append(step(number, version))
+            });
+            futures_util::future::try_join_all(commits).await.unwrap();
+        }
+    }
+    let head = log.head();
+    log.close().await;
+    head
+}
+
+fn step(task: u64, version: u64) -> Commit {
+    let at = DateTime::from_timestamp_secs(1_790_000_000).unwrap()
+        + TimeDelta::milliseconds((task * 10 + version) as i64);
+    let sofie = Actor::Human(Name::new("Sofie").unwrap());
+    let reason = Reason::new("the brief says nothing about the audience of the guide").unwrap();
+    let event = match version {
+        0 => Event::Created {
+            project: Uuid::from_u128(1).into(),
+            details: Details::titled(&format!("Write guide number {task}"), TaskType::Docs).unwrap(),
+            parent: None,
+            creator: sofie.clone(),
+            at,
+        },
+        odd if odd % 2 == 1 => Event::Blocked { from: Status::Inbox, reason, at },
+        _ => Event::ReturnedToInbox { from: Status::Blocked, reason: Some(reason), at },
+    };
+    let metadata = Metadata {
+        event_id: Uuid::now_v7().into(),
+        recorded_at: at,
+        actor: sofie,
+        project: Some(Uuid::from_u128(1).into()),
+        command_id: Uuid::now_v7().into(),
+        idempotency_key: None,
+    };
+    let stream = StreamId::of::<Task>(&Uuid::from_u128((u128::from(task) << 64) | 0x1234_5678).into());
+    let append = Append { stream, expected: version, events: vec![codec::encode(&event, metadata)] };
+    let idempotency = version.is_multiple_of(2).then(|| Idempotency {
+        key: format!("{task}/{version}"),
+        fingerprint: [7; 32],
+        answer: r#"{"changed":{"task":"00000000-0000-0000-0000-000000000000"}}"#.to_owned(),
+    });
+    Commit { appends: vec![append], idempotency, ..Commit::default() }
+}

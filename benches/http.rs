@@ -1,0 +1,271 @@
+//! How many tasks per second are created, moved and listed over HTTP, each write synced before its answer, next to a route that only echoes JSON?
+//!
+//! `cargo bench --bench http`, with `-- --quick` for a look of a few seconds. The server is the real one, as started
+//! from the command line: SQLite, every layer, a line in the log for each request. Every connection waits for its
+//! answer before it asks again. The echo is an axum route that parses the body of a creation and sends it back. All
+//! clients share one thread, and the machine's cores with the servers; a number here means little on another machine,
+//! the ratio does.
+#![allow(clippy::unwrap_used)]
+
+use std::{
+    future::IntoFuture,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use axum::{Json, Router, routing::post, serve::ListenerExt};
+use clap::Parser;
+use mc_server::{config::ServeOptions, serve::serve_until};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::{self, Runtime},
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
+};
+
+const CONNECTIONS: [usize; 2] = [1, 64];
+/// Of each measurement, the first part is not counted.
+const WARM_UP: Duration = Duration::from_millis(200);
+/// How many tasks there are where they are listed.
+const LISTED_TASKS: usize = 1_000;
+
+const NEW_TASK: &str = r#"{"title":"Research competitor pricing","description":"The five largest, by plan and seat.","type":"CUSTOMER_RESEARCH","priority":2,"labels":["pricing","q3"]}"#;
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let (length, rounds) = if quick { (Duration::from_millis(400), 3) } else { (Duration::from_secs(3), 5) };
+    let directory = tempfile::tempdir().unwrap();
+    log_to(&directory.path().join("server.log"));
+    let bench = Bench::new(length);
+    println!(
+        "{:>11}  {:<22} {:>10} {:>9} {:>9} {:>9}  of the echo",
+        "connections", "", "per s", "p50 ms", "p99 ms", "max ms"
+    );
+    for connections in CONNECTIONS {
+        // The cases take turns, so that what else the machine does hits all of them.
+        let rounds: Vec<_> = (0..rounds).map(|_| bench.round(connections)).collect();
+        print(connections, "echo", &rounds, 0);
+        print(connections, "create a task", &rounds, 1);
+        print(connections, "move a task", &rounds, 2);
+        print(connections, "list 50 of 1,000 tasks", &rounds, 3);
+    }
+}
+
+/// As the command line does by default, but to a file.
+fn log_to(path: &Path) {
+    let file = std::fs::File::create(path).unwrap();
+    tracing_subscriber::fmt().with_env_filter("info").with_writer(file).with_ansi(false).init();
+}
+
+/// The medians over the rounds, each value for itself; the ratio is that of one round.
+fn print(connections: usize, name: &str, rounds: &[[Measured; 4]], case: usize) {
+    let median = |value: &dyn Fn(&[Measured; 4]) -> f64| {
+        let mut values: Vec<_> = rounds.iter().map(value).collect();
+        values.sort_by(f64::total_cmp);
+        values[values.len() / 2]
+    };
+    let per_second = median(&|round| round[case].per_second);
+    let [p50, p99, max] = [0, 1, 2].map(|at| median(&|round| round[case].latencies_ms[at]));
+    let ratio = median(&|round| 100.0 * round[case].per_second / round[0].per_second);
+    println!(
+        "{connections:>11}  {name:<22} {per_second:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.3}  {ratio:>5.1} %"
+    );
+}
+
+struct Measured {
+    per_second: f64,
+    /// Half of the answers came within the first, 99 of 100 within the second, all within the third.
+    latencies_ms: [f64; 3],
+}
+
+struct Bench {
+    servers: Runtime,
+    clients: Runtime,
+    length: Duration,
+}
+
+impl Bench {
+    fn new(length: Duration) -> Self {
+        let servers = Runtime::new().unwrap();
+        let clients = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { servers, clients, length }
+    }
+
+    fn round(&self, connections: usize) -> [Measured; 4] {
+        let echo = self.servers.block_on(echo());
+        let request = request("POST", "/echo", NEW_TASK);
+        [
+            self.measure(&echo, vec![vec![request]; connections]),
+            self.with_server(|server| self.measure(&server.address, vec![vec![creation()]; connections])),
+            self.with_server(|server| {
+                let moves = self.clients.block_on(prepare_moves(&server.address, connections));
+                self.measure(&server.address, moves)
+            }),
+            self.with_server(|server| {
+                self.clients.block_on(create_tasks(&server.address, LISTED_TASKS));
+                let list = request_list();
+                self.measure(&server.address, vec![vec![list]; connections])
+            }),
+        ]
+    }
+
+    fn with_server<T>(&self, measure: impl FnOnce(&Server) -> T) -> T {
+        let server = self.servers.block_on(Server::start());
+        let measured = measure(&server);
+        self.servers.block_on(server.stop());
+        measured
+    }
+
+    /// Sends the requests of each connection one after the other, over and over.
+    fn measure(&self, address: &str, requests: Vec<Vec<Vec<u8>>>) -> Measured {
+        let mut latencies: Vec<Duration> = self.clients.block_on(async {
+            let mut clients = JoinSet::new();
+            let counted_from = Instant::now() + WARM_UP;
+            for requests in requests {
+                let client = Client::connect(address).await;
+                clients.spawn(client.cycle(requests, counted_from, counted_from + self.length));
+            }
+            clients.join_all().await.concat()
+        });
+        latencies.sort_unstable();
+        let quantile = |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
+        let per_second = latencies.len() as f64 / self.length.as_secs_f64();
+        Measured { per_second, latencies_ms: [0.5, 0.99, 1.0].map(quantile) }
+    }
+}
+
+/// The reference: parse, and send back.
+async fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
+    let router = Router::new().route("/echo", post(async |Json(body): Json<Value>| Json(body)));
+    tokio::spawn(axum::serve(listener, router).into_future());
+    address
+}
+
+#[derive(Parser)]
+struct Line {
+    #[command(flatten)]
+    serve: ServeOptions,
+}
+
+/// A server on a store of its own.
+struct Server {
+    address: String,
+    end: oneshot::Sender<()>,
+    served: JoinHandle<()>,
+    _directory: TempDir,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", directory.path().join("log.db").display());
+        let options = Line::parse_from(["mission-control", "--listen", "127.0.0.1:0", "--store", &store]);
+        let ((end, ended), (ready, line)) = (oneshot::channel(), oneshot::channel::<String>());
+        let served = tokio::spawn(async move {
+            let end = async { drop(ended.await) };
+            serve_until(&options.serve, end, |line| ready.send(line.to_owned()).unwrap()).await.unwrap();
+        });
+        let line = line.await.unwrap();
+        let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
+        Self { address, end, served, _directory: directory }
+    }
+
+    async fn stop(self) {
+        self.end.send(()).unwrap();
+        self.served.await.unwrap();
+    }
+}
+
+fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
+    let bytes = body.len();
+    format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n{body}")
+        .into_bytes()
+}
+
+fn creation() -> Vec<u8> {
+    request("POST", "/api/tasks", NEW_TASK)
+}
+
+fn request_list() -> Vec<u8> {
+    request("GET", "/api/tasks?limit=50", "")
+}
+
+async fn create_tasks(address: &str, tasks: usize) -> Vec<String> {
+    let mut client = Client::connect(address).await;
+    let mut created = Vec::new();
+    for _ in 0..tasks {
+        let answer: Value = serde_json::from_slice(client.ask(&creation()).await).unwrap();
+        created.push(answer["id"].as_str().unwrap().to_owned());
+    }
+    created
+}
+
+/// A task for each connection, which an operator assigns and takes back.
+async fn prepare_moves(address: &str, connections: usize) -> Vec<Vec<Vec<u8>>> {
+    let agent = r#"{"name":"Scout","role":"specialist"}"#;
+    Client::connect(address).await.ask(&request("POST", "/api/agents", agent)).await;
+    let tasks = create_tasks(address, connections).await;
+    let moves = [r#"{"toStatus":"assigned","assigneeIds":["Scout"]}"#, r#"{"toStatus":"inbox"}"#];
+    let of = |task| moves.map(|to| request("POST", &format!("/api/tasks/{task}/transition"), to)).to_vec();
+    tasks.iter().map(of).collect()
+}
+
+/// One connection, kept open.
+struct Client {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Client {
+    async fn connect(address: &str) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream, buffer: Vec::with_capacity(64 * 1024) }
+    }
+
+    /// How long each answer took that was asked for between the two instants.
+    async fn cycle(mut self, requests: Vec<Vec<u8>>, from: Instant, to: Instant) -> Vec<Duration> {
+        let mut latencies = Vec::with_capacity(1 << 17);
+        for request in requests.iter().cycle() {
+            let start = Instant::now();
+            if start >= to {
+                break;
+            }
+            self.ask(request).await;
+            if start >= from {
+                latencies.push(start.elapsed());
+            }
+        }
+        latencies
+    }
+
+    /// The body of the answer, which must be one of success.
+    async fn ask(&mut self, request: &[u8]) -> &[u8] {
+        self.stream.write_all(request).await.unwrap();
+        self.buffer.clear();
+        let (body, end) = loop {
+            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
+            if let Some(head) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+                break (head + 4, head + 4 + content_length(&self.buffer[..head]));
+            }
+        };
+        while self.buffer.len() < end {
+            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
+        }
+        let answer = || String::from_utf8_lossy(&self.buffer);
+        assert!(self.buffer.starts_with(b"HTTP/1.1 2"), "{}", answer());
+        &self.buffer[body..end]
+    }
+}
+
+fn content_length(head: &[u8]) -> usize {
+    let head = std::str::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.unwrap().parse().unwrap()
+}

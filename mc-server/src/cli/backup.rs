@@ -1,0 +1,198 @@
+//! `mission-control backup`: the log written out as one file.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use mc_store::{
+    backup::{self, BackupError},
+    sqlite::SqliteLog,
+};
+use serde::Serialize;
+
+use super::{
+    Failure,
+    store::{self, Meter, Output, count},
+};
+use crate::config::{LogOptions, StoreOptions};
+
+/// The bytes written at once.
+const BUFFER_BYTES: usize = 1024 * 1024;
+/// The most backups that one minute may have.
+const MAX_BACKUPS_A_MINUTE: u32 = 1_000;
+/// Always the latest backup.
+const LATEST: &str = "latest.json";
+
+pub(super) const HELP: &str = "\
+Examples:
+  mission-control backup                            Write ./backups/2026-02-01-09-00.json
+  mission-control backup --dir /mnt/backups --json  Elsewhere, and tell a program about it
+  mission-control restore --backup=./backups/latest.json   The way back
+
+A server may go on working meanwhile: the backup is the log as it was when the command began. A backup is one JSON
+document with an event a line; its last line has a SHA-256 of all others. The file appears once it is complete, and
+latest.json then points at it.
+
+Exit status: 0 success, 1 nothing was written.";
+
+/// What to back up, and where to.
+#[derive(Debug, Clone, Args)]
+pub(super) struct BackupOptions {
+    /// The directory the backup is written to; created if there is none.
+    #[arg(long, env = "MC_BACKUP_DIR", value_name = "DIRECTORY", default_value = "./backups")]
+    dir: PathBuf,
+
+    #[command(flatten)]
+    store: StoreOptions,
+
+    #[command(flatten)]
+    output: Output,
+
+    #[command(flatten)]
+    pub(super) log: LogOptions,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Outcome {
+    file: PathBuf,
+    events: u64,
+    idempotency_keys: u64,
+    bytes: u64,
+    created_at: DateTime<Utc>,
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (file, events) = (self.file.display(), count(self.events, "event"));
+        write!(f, "{file}: {events}, {}", count(self.bytes, "byte"))
+    }
+}
+
+/// Writes the backup and prints where it is.
+pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
+    let path = store::file(&options.store)?;
+    let log = SqliteLog::open_read_only(path).map_err(|error| store::failed(&options.store, error))?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|error| Failure::new(error, None))?;
+    let created_at = Utc::now();
+    let unwritten = |error: io::Error| {
+        let advice = format!("Check that {} can be written and has room", options.dir.display());
+        Failure::new(BackupError::from(error), Some(advice))
+    };
+    fs::create_dir_all(&options.dir).map_err(unwritten)?;
+    let mut partial = Partial::create(&options.dir).map_err(unwritten)?;
+    let mut meter = Meter::new("backup");
+    let written = runtime.block_on(backup::write(&log, created_at, &mut partial.out, &mut |done, of| {
+        meter.tell(done, of);
+    }));
+    drop(meter);
+    let summary = written.map_err(|error| match error {
+        BackupError::Document(error) => unwritten(error),
+        BackupError::Store(error) => store::failed(&options.store, error),
+        other => Failure::new(other, None),
+    })?;
+    let file = partial.publish(&options.dir, created_at).map_err(unwritten)?;
+    options.output.print(&Outcome {
+        file,
+        events: summary.events,
+        idempotency_keys: summary.idempotency_keys,
+        bytes: summary.bytes,
+        created_at,
+    })
+}
+
+/// A backup that is not complete yet; gone when it never is.
+struct Partial {
+    out: BufWriter<File>,
+    path: PathBuf,
+}
+
+impl Partial {
+    fn create(directory: &Path) -> io::Result<Self> {
+        let path = directory.join(format!(".backup-{}.partial", std::process::id()));
+        let out = BufWriter::with_capacity(BUFFER_BYTES, File::create(&path)?);
+        Ok(Self { out, path })
+    }
+
+    /// Gives the complete file its name, once it is on disk.
+    fn publish(mut self, directory: &Path, created_at: DateTime<Utc>) -> io::Result<PathBuf> {
+        self.out.flush()?;
+        self.out.get_ref().sync_all()?;
+        let file = self.name(directory, &created_at.format("%Y-%m-%d-%H-%M").to_string())?;
+        point_at(directory, &file)?;
+        sync_directory(directory)?;
+        Ok(file)
+    }
+
+    /// The minute is the name, with a number when another backup of that minute has it.
+    fn name(&self, directory: &Path, minute: &str) -> io::Result<PathBuf> {
+        for number in 1..=MAX_BACKUPS_A_MINUTE {
+            let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+            let file = directory.join(format!("{minute}{suffix}.json"));
+            match self.place(&file) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                placed => return placed.map(|()| file),
+            }
+        }
+        Err(io::ErrorKind::AlreadyExists.into())
+    }
+
+    /// A link, unlike a renaming, never takes the place of another file.
+    fn place(&self, file: &Path) -> io::Result<()> {
+        match fs::hard_link(&self.path, file) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !file.exists() => {
+                // A file system without links.
+                fs::rename(&self.path, file)
+            }
+            placed => placed,
+        }
+    }
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            tracing::warn!(%error, file = %self.path.display(), "an incomplete backup could not be removed");
+        }
+    }
+}
+
+/// Makes `latest.json` lead to the file: by its name alone, so that the directory can be moved.
+fn point_at(directory: &Path, file: &Path) -> io::Result<()> {
+    let (latest, new) = (directory.join(LATEST), directory.join(format!(".{LATEST}-{}", std::process::id())));
+    let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let _ = fs::remove_file(&new);
+    if link(Path::new(name), &new).is_err() {
+        fs::copy(file, &new)?;
+        File::open(&new)?.sync_all()?;
+    }
+    fs::rename(&new, &latest)
+}
+
+#[cfg(unix)]
+fn link(target: &Path, link: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link)
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(unix)]
+fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_: &Path) -> io::Result<()> {
+    Ok(())
+}

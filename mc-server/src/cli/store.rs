@@ -1,0 +1,99 @@
+//! What the commands that work on a store at rest have in common.
+
+use std::{
+    fmt, io,
+    io::Write,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use mc_store::error::StoreError;
+use serde::Serialize;
+
+use super::Failure;
+use crate::{config::StoreOptions, serve::ServeError};
+
+/// How often a line tells how far it is, where no bar can be drawn.
+const PLAIN_EVERY: Duration = Duration::from_secs(5);
+const BAR: &str = "{msg} [{wide_bar}] {human_pos} of {human_len} events, {eta} left";
+
+/// How the outcome is printed.
+#[derive(Debug, Clone, Args)]
+pub(super) struct Output {
+    /// Print the outcome as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Output {
+    /// Prints the outcome, to standard output.
+    pub(super) fn print(&self, outcome: &(impl Serialize + fmt::Display)) -> Result<(), Failure> {
+        let text = match self.json {
+            true => serde_json::to_string(outcome).map_err(|error| Failure::new(error, None))?,
+            false => outcome.to_string(),
+        };
+        match writeln!(io::stdout(), "{text}") {
+            // Whoever wanted to read it has gone.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            printed => printed.map_err(|error| Failure::new(error, None)),
+        }
+    }
+}
+
+/// The database file of the store.
+pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
+    match options.store.split_once(':') {
+        Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => Ok(Path::new(path)),
+        Some(("memory", "")) => {
+            let advice = "Give --store sqlite:<path>, as the server has it".to_owned();
+            Err(Failure::new("a store in memory ends with its server", Some(advice)))
+        }
+        _ => Err(failed(options, StoreError::UnknownStore { url: options.store.clone() })),
+    }
+}
+
+/// The store cannot be opened or read.
+pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
+    ServeError::Store { url: options.store.clone(), source }.into()
+}
+
+/// How far the work is: a bar on a terminal, a line now and then elsewhere.
+pub(super) struct Meter {
+    bar: ProgressBar,
+    what: &'static str,
+    told: Instant,
+}
+
+impl Meter {
+    pub(super) fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template(BAR) {
+            bar.set_style(style);
+        }
+        bar.set_message(what);
+        Self { bar, what, told: Instant::now() }
+    }
+
+    pub(super) fn tell(&mut self, done: u64, of: u64) {
+        if !self.bar.is_hidden() {
+            self.bar.set_length(of);
+            self.bar.set_position(done);
+        } else if self.told.elapsed() >= PLAIN_EVERY {
+            self.told = Instant::now();
+            let _ = writeln!(io::stderr(), "{}: {done} of {of} events", self.what);
+        }
+    }
+}
+
+impl Drop for Meter {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A count with its noun.
+pub(super) fn count(number: u64, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

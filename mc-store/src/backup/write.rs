@@ -1,0 +1,124 @@
+//! Writing: pages of the log in, lines out, and never more than two pages in memory.
+
+use std::io::{self, Write};
+
+use chrono::{DateTime, Utc};
+use sha2::{Digest, Sha256};
+
+use super::{BackupError, Progress, Summary, line};
+use crate::log::{EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent};
+
+/// Writes the log as it is now to `out`, to be called the backup of `created_at`. What is appended meanwhile is not
+/// part of it, and does not wait for it.
+///
+/// It writes between two reads of the log, so it belongs where blocking hurts nobody.
+///
+/// # Errors
+/// - [`BackupError::Store`] when the log cannot be read.
+/// - [`BackupError::Document`] when the document cannot be written.
+pub async fn write(
+    log: &dyn EventLog,
+    created_at: DateTime<Utc>,
+    out: &mut (dyn Write + Send),
+    progress: &mut Progress<'_>,
+) -> Result<Summary, BackupError> {
+    let head = log.head();
+    let mut document = Document { out, hash: Sha256::new(), bytes: 0, buffer: Vec::new() };
+    document.begin(created_at, head)?;
+    write_events(log, head, &mut document, progress).await?;
+    document.line(line::CLOSE)?;
+    document.line(line::KEYS)?;
+    let idempotency_keys = write_keys(log, head, &mut document).await?;
+    document.line(line::CLOSE)?;
+    let bytes = document.end(head, idempotency_keys)?;
+    Ok(Summary { created_at, events: head, idempotency_keys, bytes })
+}
+
+/// While one page is written, the next is read.
+async fn write_events(
+    log: &dyn EventLog,
+    head: u64,
+    document: &mut Document<'_>,
+    progress: &mut Progress<'_>,
+) -> Result<(), BackupError> {
+    let mut page = read(log, 0, head).await?;
+    while let Some(last) = page.last() {
+        let done = last.position;
+        let (next, written) = tokio::join!(read(log, done, head), async {
+            document.items(&page, done < head, line::write_event)
+        });
+        written?;
+        progress(done, head);
+        page = next?;
+    }
+    Ok(())
+}
+
+async fn read(log: &dyn EventLog, after: u64, head: u64) -> Result<Vec<StoredEvent>, BackupError> {
+    let left = usize::try_from(head - after).unwrap_or(usize::MAX);
+    Ok(if left == 0 { Vec::new() } else { log.read_all(after, left.min(MAX_PAGE_EVENTS)).await? })
+}
+
+async fn write_keys(log: &dyn EventLog, head: u64, document: &mut Document<'_>) -> Result<u64, BackupError> {
+    let (mut count, mut page) = (0, keys(log, 0, head).await?);
+    while let Some(last) = page.last() {
+        let next = keys(log, last.number, head).await?;
+        count += page.len() as u64;
+        document.items(&page, !next.is_empty(), line::write_key)?;
+        page = next;
+    }
+    Ok(count)
+}
+
+/// Keys come in the order they were recorded, so the first one of a later event ends them.
+async fn keys(log: &dyn EventLog, after: u64, head: u64) -> Result<Vec<RecordedKey>, BackupError> {
+    let mut page = log.keys(after, MAX_PAGE_EVENTS).await?;
+    page.truncate(page.iter().take_while(|recorded| recorded.answered.position <= head).count());
+    Ok(page)
+}
+
+struct Document<'a> {
+    out: &'a mut (dyn Write + Send),
+    hash: Sha256,
+    bytes: u64,
+    buffer: Vec<u8>,
+}
+
+impl Document<'_> {
+    fn begin(&mut self, created_at: DateTime<Utc>, head: u64) -> io::Result<()> {
+        let header = serde_json::to_string(&line::Header::new(created_at, head))?;
+        self.line(&format!("{}{header},", line::BEGIN))?;
+        self.line(line::EVENTS)
+    }
+
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        self.buffer.clear();
+        self.buffer.extend([text.as_bytes(), b"\n"].concat());
+        self.flush()
+    }
+
+    /// A page of items, a line each; `more` of them follow.
+    fn items<T>(&mut self, page: &[T], more: bool, write: impl Fn(&mut Vec<u8>, &T)) -> io::Result<()> {
+        self.buffer.clear();
+        for (number, item) in (1..).zip(page) {
+            write(&mut self.buffer, item);
+            let last = number == page.len() && !more;
+            self.buffer.extend_from_slice(if last { b"\n" } else { b",\n" });
+        }
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.hash.update(&self.buffer);
+        self.bytes += self.buffer.len() as u64;
+        self.out.write_all(&self.buffer)
+    }
+
+    /// The last line, which is not part of its own hash.
+    fn end(self, events: u64, keys: u64) -> io::Result<u64> {
+        let end = line::end(events, keys, self.hash);
+        self.out.write_all(end.as_bytes())?;
+        self.out.flush()?;
+        Ok(self.bytes + end.len() as u64)
+    }
+}

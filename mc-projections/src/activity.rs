@@ -7,9 +7,11 @@ use std::{borrow::Cow, collections::VecDeque};
 
 use mc_domain::{
     actor::Actor,
-    agent,
+    agent, budget,
     ids::ProjectId,
     recorded::{AnyEvent, Recorded},
+    run::{self, ToolStatus},
+    task,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,8 +32,14 @@ pub const TYPES: &[&str] = &[
     "project",
     "agent",
     "task",
+    "run",
+    "budget",
+    "approval",
+    "alert",
     "project.created",
     "project.edited",
+    "project.squad_paused",
+    "project.squad_resumed",
     "agent.registered",
     "agent.profile_changed",
     "agent.heartbeat_recorded",
@@ -59,7 +67,30 @@ pub const TYPES: &[&str] = &[
     "task.failed",
     "task.completed",
     "task.canceled",
+    "task.loop_detected",
     "task.message_posted",
+    "run.started",
+    "run.tool_called",
+    "run.completed",
+    "run.failed",
+    "run.timed_out",
+    "run.aborted",
+    "budget.granted",
+    "budget.run_allowed",
+    "approval.requested",
+    "approval.endorsed",
+    "approval.approved",
+    "approval.denied",
+    "approval.revision_requested",
+    "approval.resubmitted",
+    "approval.withdrawn",
+    "approval.escalated",
+    "approval.expired",
+    "alert.raised",
+    "alert.repeated",
+    "alert.acknowledged",
+    "alert.resolved",
+    "alert.ignored",
 ];
 
 /// The latest news.
@@ -144,11 +175,21 @@ impl Projection for Activity {
 /// from the task's side are not.
 fn is_news(event: &AnyEvent) -> bool {
     match event {
-        AnyEvent::Project(_) | AnyEvent::Task(_) => true,
+        AnyEvent::Project(_) | AnyEvent::Approval(_) | AnyEvent::Alert(_) => true,
         AnyEvent::Reservation(_) => false,
+        AnyEvent::Task(fact) => is_news_of_task(fact),
+        AnyEvent::Run(fact) => is_news_of_run(fact),
+        AnyEvent::Budget(fact) => is_news_of_budget(fact),
         AnyEvent::Agent(fact) => match fact {
             agent::Event::HeartbeatRecorded { error, .. } => error.is_some(),
-            agent::Event::Engaged { .. } | agent::Event::Released { .. } => false,
+            agent::Event::Engaged { .. }
+            | agent::Event::Released { .. }
+            | agent::Event::Overspent { .. }
+            | agent::Event::RunBegan { .. }
+            | agent::Event::RunEnded { .. }
+            | agent::Event::Spawned { .. }
+            | agent::Event::Commissioned { .. }
+            | agent::Event::ChildRetired { .. } => false,
             agent::Event::Registered { .. }
             | agent::Event::ProfileChanged { .. }
             | agent::Event::Paused { .. }
@@ -161,6 +202,59 @@ fn is_news(event: &AnyEvent) -> bool {
             | agent::Event::RestartDelivered {}
             | agent::Event::Corrected { .. } => true,
         },
+    }
+}
+
+/// That a run began or is over, the run tells; what a task waits for, the approval.
+fn is_news_of_task(fact: &task::Event) -> bool {
+    match fact {
+        task::Event::ApprovalAwaited { .. }
+        | task::Event::ApprovalSettled { .. }
+        | task::Event::RunBegan { .. }
+        | task::Event::RunEnded { .. } => false,
+        task::Event::Created { .. }
+        | task::Event::Edited { .. }
+        | task::Event::Claimed { .. }
+        | task::Event::Assigned { .. }
+        | task::Event::AssigneesChanged { .. }
+        | task::Event::ReturnedToInbox { .. }
+        | task::Event::Started { .. }
+        | task::Event::Submitted { .. }
+        | task::Event::SentBack { .. }
+        | task::Event::ReturnedToReview { .. }
+        | task::Event::HeldForApproval { .. }
+        | task::Event::Blocked { .. }
+        | task::Event::Failed { .. }
+        | task::Event::Completed { .. }
+        | task::Event::Canceled { .. }
+        | task::Event::LoopDetected { .. }
+        | task::Event::MessagePosted { .. } => true,
+    }
+}
+
+/// Tools are used all the time; that one did not work, or was not allowed, is news.
+fn is_news_of_run(fact: &run::Event) -> bool {
+    match fact {
+        run::Event::ToolCalled { status, .. } => *status != ToolStatus::Success,
+        run::Event::Started(_)
+        | run::Event::Completed(_)
+        | run::Event::Failed(_)
+        | run::Event::TimedOut(_)
+        | run::Event::Aborted(_) => true,
+    }
+}
+
+/// What is set aside and charged, the runs tell; thresholds, the alerts; corrections, the agent.
+fn is_news_of_budget(fact: &budget::Event) -> bool {
+    match fact {
+        budget::Event::Granted { .. } | budget::Event::RunAllowed { .. } => true,
+        budget::Event::Reserved { .. }
+        | budget::Event::Settled { .. }
+        | budget::Event::Released { .. }
+        | budget::Event::Adjusted { .. }
+        | budget::Event::CapChanged { .. }
+        | budget::Event::ThresholdCrossed { .. }
+        | budget::Event::Exceeded { .. } => false,
     }
 }
 

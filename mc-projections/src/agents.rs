@@ -5,12 +5,13 @@ mod query;
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use mc_domain::{
     agent::{Event, PauseReason, Profile, Status, Work},
-    ids::{AgentId, ProjectId},
+    budget,
+    ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
     values::{Label, Name, Reason},
@@ -59,21 +60,41 @@ struct Row {
     error_streak: u32,
     last_error: Option<Reason>,
     work: Option<Work>,
+    /// The runs it has under way, in the order they began.
+    open_runs: Vec<RunId>,
+    /// Its sub-agents in service.
+    children: BTreeSet<AgentId>,
+    commission: Option<Commission>,
     session_key: Option<Label>,
     registered_at: DateTime<Utc>,
     signed_on_at: DateTime<Utc>,
     last_heartbeat: Option<DateTime<Utc>>,
-    spent: Option<DaySpend>,
+    day: Option<DayBudget>,
     total_spend: Usd,
     updated_at: DateTime<Utc>,
     version: u64,
 }
 
-/// What was spent on the latest day that anything is known of.
+/// The budget of the latest day that anything is known of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct DaySpend {
+struct DayBudget {
     day: NaiveDate,
-    amount: Usd,
+    spent: Usd,
+    reserved: Usd,
+    granted: Usd,
+}
+
+impl DayBudget {
+    fn new(day: NaiveDate) -> Self {
+        Self { day, spent: Usd::ZERO, reserved: Usd::ZERO, granted: Usd::ZERO }
+    }
+}
+
+/// What a sub-agent was created for, and until when it serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Commission {
+    task: Option<TaskId>,
+    until: DateTime<Utc>,
 }
 
 impl Agents {
@@ -114,6 +135,14 @@ impl Agents {
         self.rows.get(&id)?.profile.emoji.as_ref()
     }
 
+    /// What an agent spends is what its budgets of days say.
+    fn account(&mut self, budget: &str, fact: &budget::Event) {
+        let Ok(budget::Key::AgentDay(id, day)) = budget.parse() else { return };
+        if let Some(row) = self.rows.get_mut(&id) {
+            row.account(day, fact);
+        }
+    }
+
     fn register(&mut self, row: Row) {
         self.by_name.entry(row.project).or_default().insert(key(&row.profile.name), row.id);
         self.rows.insert(row.id, row);
@@ -137,7 +166,16 @@ impl Projection for Agents {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        let AnyEvent::Agent(fact) = &event.event else { return };
+        let fact = match &event.event {
+            AnyEvent::Agent(fact) => fact,
+            AnyEvent::Budget(fact) => return self.account(&event.stream.aggregate_id, fact),
+            AnyEvent::Project(_)
+            | AnyEvent::Task(_)
+            | AnyEvent::Approval(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Alert(_)
+            | AnyEvent::Run(_) => return,
+        };
         let Ok(id) = event.stream.aggregate_id.parse::<AgentId>() else { return };
         if let Some(row) = Row::registered(id, fact) {
             self.register(row);
@@ -167,11 +205,14 @@ impl Row {
             error_streak: 0,
             last_error: None,
             work: None,
+            open_runs: Vec::new(),
+            children: BTreeSet::new(),
+            commission: None,
             session_key: None,
             registered_at: *at,
             signed_on_at: *at,
             last_heartbeat: None,
-            spent: None,
+            day: None,
             total_spend: Usd::ZERO,
             updated_at: *at,
             version: 0,
@@ -180,7 +221,7 @@ impl Row {
 
     fn apply(&mut self, fact: &Event) {
         match fact {
-            Event::Registered { .. } | Event::RestartDelivered {} => {}
+            Event::Registered { .. } | Event::RestartDelivered {} | Event::Overspent { .. } => {}
             Event::ProfileChanged { profile } => self.profile = profile.clone(),
             Event::HeartbeatRecorded { at, session_key, error, error_streak } => {
                 self.last_heartbeat = self.last_heartbeat.max(Some(*at));
@@ -201,7 +242,8 @@ impl Row {
                 self.become_unpaused(Status::Active);
                 self.count_errors(0);
             }
-            Event::Corrected { status, error_streak, today_spend, at } => {
+            // What it is to have spent, its budget says too.
+            Event::Corrected { status, error_streak, today_spend: _, at: _ } => {
                 match status.map(|status| status.after) {
                     Some(Status::Paused) => self.become_paused(PauseReason::Operator),
                     Some(status) => self.become_unpaused(status),
@@ -210,12 +252,27 @@ impl Row {
                 if let Some(streak) = error_streak {
                     self.count_errors(streak.after);
                 }
-                if let Some(amount) = today_spend {
-                    self.adjust_spend(*amount, at.date_naive());
-                }
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { lease, .. } => self.work = self.work.filter(|work| work.lease != *lease),
+            Event::RunBegan { run, .. } => self.open_runs.push(*run),
+            Event::RunEnded { run, error, error_streak, .. } => {
+                self.open_runs.retain(|open| open != run);
+                // What was broken off from outside leaves the streak as it is, and is no error of the agent.
+                if *error_streak > self.error_streak {
+                    self.last_error = error.clone().or(self.last_error.take());
+                }
+                self.count_errors(*error_streak);
+            }
+            Event::Spawned { child, .. } => {
+                self.children.insert(*child);
+            }
+            Event::ChildRetired { child, .. } => {
+                self.children.remove(child);
+            }
+            Event::Commissioned { task, until, .. } => {
+                self.commission = Some(Commission { task: *task, until: *until });
+            }
         }
     }
 
@@ -237,14 +294,38 @@ impl Row {
         }
     }
 
-    fn adjust_spend(&mut self, amount: Usd, day: NaiveDate) {
-        let before = self.spent_on(day);
-        self.total_spend = self.total_spend.minus(before).plus(amount);
-        self.spent = Some(DaySpend { day, amount });
+    /// A run is charged on the day it began, so an earlier day may still change: then only the total does.
+    fn account(&mut self, day: NaiveDate, fact: &budget::Event) {
+        let known = self.day.unwrap_or(DayBudget::new(day));
+        let mut budget = if known.day < day { DayBudget::new(day) } else { known };
+        let mut of_day = if budget.day == day { budget } else { DayBudget::new(day) };
+        match fact {
+            budget::Event::Reserved { reserved_after, .. }
+            | budget::Event::Released { reserved_after, .. } => {
+                of_day.reserved = *reserved_after;
+            }
+            budget::Event::Settled { cost, reserved_after, spent_after, .. } => {
+                self.total_spend = self.total_spend.plus(*cost);
+                (of_day.reserved, of_day.spent) = (*reserved_after, *spent_after);
+            }
+            budget::Event::Adjusted { spent_before, spent_after, .. } => {
+                self.total_spend = self.total_spend.minus(*spent_before).plus(*spent_after);
+                of_day.spent = *spent_after;
+            }
+            budget::Event::Granted { granted_after, .. } => of_day.granted = *granted_after,
+            budget::Event::RunAllowed { .. }
+            | budget::Event::CapChanged { .. }
+            | budget::Event::ThresholdCrossed { .. }
+            | budget::Event::Exceeded { .. } => {}
+        }
+        if budget.day == day {
+            budget = of_day;
+        }
+        self.day = Some(budget);
     }
 
-    /// What was spent on a day, by the time of the facts: nothing resets at midnight.
-    fn spent_on(&self, day: NaiveDate) -> Usd {
-        self.spent.filter(|spent| spent.day == day).map_or(Usd::ZERO, |spent| spent.amount)
+    /// The budget of a day, by the time of the facts: nothing resets at midnight.
+    fn budget_of(&self, day: NaiveDate) -> DayBudget {
+        self.day.filter(|budget| budget.day == day).unwrap_or(DayBudget::new(day))
     }
 }

@@ -117,10 +117,15 @@ pub(crate) fn is_message(fact: &Event) -> bool {
         | Event::ReturnedToInbox { .. }
         | Event::ReturnedToReview { .. }
         | Event::HeldForApproval { .. }
+        | Event::ApprovalAwaited { .. }
+        | Event::ApprovalSettled { .. }
         | Event::Blocked { .. }
         | Event::Failed { .. }
         | Event::Completed { .. }
-        | Event::Canceled { .. } => false,
+        | Event::Canceled { .. }
+        | Event::LoopDetected { .. }
+        | Event::RunBegan { .. }
+        | Event::RunEnded { .. } => false,
     }
 }
 
@@ -174,10 +179,15 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
         | Event::ReturnedToInbox { .. }
         | Event::ReturnedToReview { .. }
         | Event::HeldForApproval { .. }
+        | Event::ApprovalAwaited { .. }
+        | Event::ApprovalSettled { .. }
         | Event::Blocked { .. }
         | Event::Failed { .. }
         | Event::Completed { .. }
-        | Event::Canceled { .. } => {}
+        | Event::Canceled { .. }
+        | Event::LoopDetected { .. }
+        | Event::RunBegan { .. }
+        | Event::RunEnded { .. } => {}
     }
     Some(view)
 }
@@ -196,10 +206,15 @@ fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
         | Event::SentBack { .. }
         | Event::ReturnedToReview { .. }
         | Event::HeldForApproval { .. }
+        | Event::ApprovalAwaited { .. }
+        | Event::ApprovalSettled { .. }
         | Event::Blocked { .. }
         | Event::Failed { .. }
         | Event::Completed { .. }
-        | Event::Canceled { .. } => (&[], None, None),
+        | Event::Canceled { .. }
+        | Event::LoopDetected { .. }
+        | Event::RunBegan { .. }
+        | Event::RunEnded { .. } => (&[], None, None),
     };
     posted.iter().chain(deliverable).map(ArtifactView::from).chain(checklist.map(ArtifactView::from))
 }

@@ -6,9 +6,10 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::ProjectId,
     money::Usd,
-    project::{Event, Profile},
+    project::{Event, Halt, Profile},
     recorded::{AnyEvent, Recorded},
-    values::{Name, Slug, Text},
+    values::{Name, Reason, Slug, Text},
+    words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,9 +46,18 @@ pub struct Projects {
 struct Row {
     slug: Slug,
     profile: Profile,
+    stop: Option<Stop>,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
     version: u64,
+}
+
+/// How and why a squad was stopped.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Stop {
+    halt: Halt,
+    reason: Option<Reason>,
+    at: DateTime<Utc>,
 }
 
 /// A project, as it is answered.
@@ -64,6 +74,8 @@ pub struct ProjectView<'a> {
     pub description: Option<&'a Text>,
     /// What it may spend.
     pub budgets: ProjectBudgets,
+    /// Whether its agents may start runs.
+    pub squad: SquadView<'a>,
     /// When it was created.
     pub created_at: Millis,
     /// When it last changed.
@@ -78,6 +90,29 @@ pub struct ProjectView<'a> {
 pub struct ProjectBudgets {
     /// All its runs together in one UTC day; unlimited when absent.
     pub daily_cap: Option<Dollars>,
+}
+
+words! {
+    /// Whether the agents of a project may start runs.
+    SquadStatus {
+        /// They may.
+        Working = "working",
+        /// The squad is paused.
+        Paused = "paused",
+        /// The squad is paused, and the tasks in progress were blocked.
+        Stopped = "stopped",
+    }
+}
+
+/// The agents of a project together, as they are answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SquadView<'a> {
+    /// Whether they may start runs.
+    pub status: SquadStatus,
+    /// Why not, when someone said so.
+    pub reason: Option<&'a Reason>,
+    /// Since when not.
+    pub since: Option<Millis>,
 }
 
 impl Projects {
@@ -127,9 +162,35 @@ impl Row {
             name: &self.profile.name,
             description: self.profile.description.as_ref(),
             budgets: ProjectBudgets { daily_cap: self.profile.daily_cap.map(Dollars) },
+            squad: self.squad(),
             created_at: Millis(self.created_at),
             updated_at: Millis(self.updated_at),
             version: self.version,
+        }
+    }
+
+    fn squad(&self) -> SquadView<'_> {
+        let status = match self.stop.as_ref().map(|stop| stop.halt) {
+            None => SquadStatus::Working,
+            Some(Halt::Pause) => SquadStatus::Paused,
+            Some(Halt::Emergency) => SquadStatus::Stopped,
+        };
+        let stop = self.stop.as_ref();
+        SquadView {
+            status,
+            reason: stop.and_then(|stop| stop.reason.as_ref()),
+            since: stop.map(|stop| Millis(stop.at)),
+        }
+    }
+
+    fn take_in(&mut self, fact: &Event) {
+        match fact {
+            Event::Created { .. } => {}
+            Event::Edited { profile } => self.profile = profile.clone(),
+            Event::SquadPaused { halt, reason, at } => {
+                self.stop = Some(Stop { halt: *halt, reason: reason.clone(), at: *at });
+            }
+            Event::SquadResumed { .. } => self.stop = None,
         }
     }
 }
@@ -141,25 +202,22 @@ impl Projection for Projects {
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Project(fact) = &event.event else { return };
         let Ok(id) = event.stream.aggregate_id.parse::<ProjectId>() else { return };
-        match fact {
-            Event::Created { slug, profile, at } => {
-                self.by_slug.insert(slug.clone(), id);
-                let row = Row {
-                    slug: slug.clone(),
-                    profile: profile.clone(),
-                    created_at: *at,
-                    updated_at: *at,
-                    version: event.version,
-                };
-                self.rows.insert(id, row);
-            }
-            Event::Edited { profile } => {
-                let Some(row) = self.rows.get_mut(&id) else { return };
-                row.profile = profile.clone();
-                row.updated_at = event.metadata.recorded_at;
-                row.version = event.version;
-            }
+        if let Event::Created { slug, profile, at } = fact {
+            self.by_slug.insert(slug.clone(), id);
+            let row = Row {
+                slug: slug.clone(),
+                profile: profile.clone(),
+                stop: None,
+                created_at: *at,
+                updated_at: *at,
+                version: 0,
+            };
+            self.rows.insert(id, row);
         }
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        row.take_in(fact);
+        row.updated_at = event.metadata.recorded_at;
+        row.version = event.version;
     }
 }
 
@@ -192,11 +250,27 @@ mod tests {
                 "name": "OpenClaw",
                 "description": null,
                 "budgets": { "dailyCap": 12.5 },
+                "squad": { "status": "working", "reason": null, "since": null },
                 "createdAt": "2026-02-01T09:00:00.000Z",
                 "updatedAt": "2026-02-01T09:00:01.000Z",
                 "version": 2,
             })
         );
+    }
+
+    #[test]
+    fn a_stopped_squad_is_shown_until_it_is_resumed() {
+        let mut script = Script::new();
+        let id = create(&mut script, 1, "openclaw");
+        let reason = Some(Reason::new("runaway costs").unwrap());
+        let at = script.now();
+        script.project(1, |at| Event::SquadPaused { halt: Halt::Emergency, reason: reason.clone(), at });
+        let views = script.views();
+        let squad = views.projects.view(id).unwrap().squad;
+        let since = Some(Millis(at));
+        assert_eq!(squad, SquadView { status: SquadStatus::Stopped, reason: reason.as_ref(), since });
+        script.project(1, |at| Event::SquadResumed { reason: None, at });
+        assert_eq!(script.views().projects.view(id).unwrap().squad.status, SquadStatus::Working);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! What happened, in one English sentence.
 
 mod agent;
+mod alert;
+mod approval;
+mod budget;
+mod run;
 mod task;
 
 use std::borrow::Cow;
@@ -8,7 +12,7 @@ use std::borrow::Cow;
 use mc_domain::{
     actor::Actor,
     ids::{AgentId, TaskId},
-    project,
+    project::{self, Halt},
     recorded::{AnyEvent, Recorded},
     reservation,
 };
@@ -50,6 +54,10 @@ pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> St
     match &event.event {
         AnyEvent::Task(fact) => task::sentence(fact, actor, &names.task_of(id), &names),
         AnyEvent::Agent(fact) => agent::sentence(fact, actor, id.parse().ok(), &names),
+        AnyEvent::Run(fact) => run::sentence(fact, actor, &names),
+        AnyEvent::Budget(fact) => budget::sentence(fact, id.parse().ok(), actor, &names),
+        AnyEvent::Approval(fact) => approval::sentence(fact, actor, &names),
+        AnyEvent::Alert(fact) => alert::sentence(fact, actor, &names),
         AnyEvent::Project(fact) => project(fact, &names.actor(actor)),
         AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
     }
@@ -59,6 +67,15 @@ fn project(fact: &project::Event, who: &str) -> String {
     match fact {
         project::Event::Created { profile, .. } => format!("{who} created the project {}", profile.name),
         project::Event::Edited { profile } => format!("{who} edited the project {}", profile.name),
+        project::Event::SquadPaused { halt: Halt::Pause, reason, .. } => {
+            format!("{who} paused the squad{}", because(reason.as_ref()))
+        }
+        project::Event::SquadPaused { halt: Halt::Emergency, reason, .. } => {
+            format!("{who} stopped the squad at once{}", because(reason.as_ref()))
+        }
+        project::Event::SquadResumed { reason, .. } => {
+            format!("{who} resumed the squad{}", because(reason.as_ref()))
+        }
     }
 }
 
@@ -99,6 +116,19 @@ impl Names<'_> {
         match (self.naming, id.parse()) {
             (Naming::Titled, Ok(id)) => self.titled(id),
             (Naming::Plain, _) | (_, Err(_)) => "the task".to_owned(),
+        }
+    }
+
+    /// ` on <task>` where there is one.
+    fn on(&self, task: Option<TaskId>) -> String {
+        task.map_or_else(String::new, |task| format!(" on {}", self.task(task)))
+    }
+
+    /// A task named by an event of something else.
+    fn task(&self, id: TaskId) -> String {
+        match self.naming {
+            Naming::Titled => self.titled(id),
+            Naming::Plain => "the task".to_owned(),
         }
     }
 

@@ -10,15 +10,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    budget,
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
+    money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Details, Event, Status, WorkPlan},
+    task::{Details, Event, LoopKind, Status, WorkPlan},
     values::{Reason, Title},
 };
 use serde::{Deserialize, Serialize};
 
 pub use query::{TaskQuery, TaskSort};
-pub use view::{ApprovalView, TaskView};
+pub use view::{AcceptanceView, LoopView, TaskView};
 
 use crate::{
     messages::{artifacts_in, is_message},
@@ -68,7 +70,14 @@ pub(crate) struct Row {
     pub(crate) assignees: BTreeSet<AgentId>,
     work_plan: Option<WorkPlan>,
     hold: Option<Hold>,
-    approval: Option<Approval>,
+    approval: Option<Acceptance>,
+    awaited_approvals: BTreeSet<ApprovalId>,
+    found_loop: Option<FoundLoop>,
+    open_runs: BTreeSet<RunId>,
+    /// What its own runs were charged.
+    own_cost: Usd,
+    /// What the runs of sub-agents were charged, which work on other tasks or on none.
+    sub_agents_cost: Usd,
     review_cycles: u32,
     message_count: u32,
     artifact_count: u32,
@@ -85,9 +94,19 @@ struct Hold {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Approval {
+struct Acceptance {
     by: Actor,
     note: Option<Reason>,
+    at: DateTime<Utc>,
+}
+
+/// A loop that blocked a task, until it is unblocked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct FoundLoop {
+    kind: LoopKind,
+    count: u32,
+    limit: u32,
+    within_secs: Option<u32>,
     at: DateTime<Utc>,
 }
 
@@ -129,6 +148,17 @@ impl Tasks {
         sets.entry(row.status).or_default().insert(row.birth());
     }
 
+    /// What is charged to the budget of a task for a run that is not its own is a sub-agent's.
+    fn charge(&mut self, budget: &str, fact: &budget::Event) {
+        let Ok(budget::Key::Task(id)) = budget.parse() else { return };
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        if let budget::Event::Settled { run, cost, .. } = fact
+            && !row.open_runs.contains(run)
+        {
+            row.sub_agents_cost = row.sub_agents_cost.plus(*cost);
+        }
+    }
+
     fn set(&mut self, row: &Row) -> &mut BTreeSet<Birth> {
         self.by_status.entry(row.project).or_default().entry(row.status).or_default()
     }
@@ -139,7 +169,16 @@ impl Projection for Tasks {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        let AnyEvent::Task(fact) = &event.event else { return };
+        let fact = match &event.event {
+            AnyEvent::Task(fact) => fact,
+            AnyEvent::Budget(fact) => return self.charge(&event.stream.aggregate_id, fact),
+            AnyEvent::Project(_)
+            | AnyEvent::Agent(_)
+            | AnyEvent::Approval(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Alert(_)
+            | AnyEvent::Run(_) => return,
+        };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {
             self.index(&row);
@@ -170,6 +209,11 @@ impl Row {
             work_plan: None,
             hold: None,
             approval: None,
+            awaited_approvals: BTreeSet::new(),
+            found_loop: None,
+            open_runs: BTreeSet::new(),
+            own_cost: Usd::ZERO,
+            sub_agents_cost: Usd::ZERO,
             review_cycles: 0,
             message_count: 0,
             artifact_count: 0,
@@ -200,10 +244,14 @@ impl Row {
         self.take_in(fact);
     }
 
-    /// What belongs to a status goes with it: the hold, the reason, the approval.
+    /// What belongs to a status goes with it: the hold, the reason, the approval. A loop is found just before it blocks.
     fn leave_status(&mut self) {
+        if self.status == Status::Blocked {
+            self.found_loop = None;
+        }
         self.status_reason = None;
         self.held_from = None;
+        self.awaited_approvals.clear();
         self.hold = None;
         self.approval = None;
     }
@@ -240,9 +288,26 @@ impl Row {
                 self.held_from = Some(*from);
                 self.status_reason = reason.clone();
             }
+            Event::ApprovalAwaited { approval, .. } => {
+                self.awaited_approvals.insert(*approval);
+            }
+            Event::ApprovalSettled { approval, .. } => {
+                self.awaited_approvals.remove(approval);
+            }
+            Event::LoopDetected { kind, count, limit, within_secs, at, .. } => {
+                let (kind, count, limit, within_secs, at) = (*kind, *count, *limit, *within_secs, *at);
+                self.found_loop = Some(FoundLoop { kind, count, limit, within_secs, at });
+            }
+            Event::RunBegan { run, .. } => {
+                self.open_runs.insert(*run);
+            }
+            Event::RunEnded { run, cost_after, .. } => {
+                self.open_runs.remove(run);
+                self.own_cost = *cost_after;
+            }
             Event::Blocked { reason, .. } => self.status_reason = Some(reason.clone()),
             Event::Completed { approved_by, note, at, .. } => {
-                self.approval = Some(Approval { by: approved_by.clone(), note: note.clone(), at: *at });
+                self.approval = Some(Acceptance { by: approved_by.clone(), note: note.clone(), at: *at });
             }
         }
     }

@@ -65,7 +65,13 @@ impl Projection for Timelines {
 fn concerned(event: &Recorded<AnyEvent>) -> Option<TaskId> {
     match &event.event {
         AnyEvent::Task(_) => event.stream.aggregate_id.parse().ok(),
-        AnyEvent::Agent(_) | AnyEvent::Project(_) | AnyEvent::Reservation(_) => None,
+        AnyEvent::Agent(_)
+        | AnyEvent::Project(_)
+        | AnyEvent::Reservation(_)
+        | AnyEvent::Approval(_)
+        | AnyEvent::Alert(_)
+        | AnyEvent::Budget(_)
+        | AnyEvent::Run(_) => None,
     }
 }
 

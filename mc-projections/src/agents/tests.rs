@@ -25,8 +25,12 @@ fn register(script: &mut Script, number: u128, name: &str) -> AgentId {
 }
 
 fn spend(script: &mut Script, number: u128, cents: u32) {
-    let today_spend = Some(Usd::cents(cents));
-    script.agent(number, |at| Event::Corrected { status: None, error_streak: None, today_spend, at });
+    let key = budget::Key::AgentDay(AgentId::new(Uuid::from_u128(number)), script.now().date_naive());
+    let agents: Agents = script.fold();
+    let spent_before =
+        agents.rows[&AgentId::new(Uuid::from_u128(number))].budget_of(script.now().date_naive()).spent;
+    let spent_after = Usd::cents(cents);
+    script.record::<budget::Budget>(&key, |at| budget::Event::Adjusted { spent_before, spent_after, at });
 }
 
 #[test]
@@ -49,16 +53,23 @@ fn an_agent_is_answered_as_the_contract_says() {
             "allowedTools": [],
             "budgets": { "dailyCap": 2, "perRunCap": 0.25 },
             "todaySpend": 0,
+            "reserved": 0,
+            "remaining": 2,
             "totalSpend": 0,
             "errorStreak": 0,
             "lastError": null,
             "currentTaskId": null,
             "leaseId": null,
+            "currentRunId": null,
+            "openRunIds": [],
             "lastHeartbeat": null,
             "heartbeatIntervalSecs": 0,
             "stale": false,
             "parentAgentId": null,
             "purpose": null,
+            "parentTaskId": null,
+            "servesUntil": null,
+            "childAgentIds": [],
             "sessionKey": null,
             "registeredAt": "2026-02-01T09:00:00.000Z",
             "updatedAt": "2026-02-01T09:00:00.000Z",

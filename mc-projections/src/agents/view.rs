@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::{Actor, ActorKind},
     agent::{PauseReason, Role, STALE_AFTER, Status},
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     task::TaskType,
     values::{Label, Name, Reason},
 };
@@ -56,6 +56,10 @@ pub struct AgentView<'a> {
     pub budgets: AgentBudgets,
     /// What it spent in the UTC day of the question.
     pub today_spend: Dollars,
+    /// What is set aside in that day for runs under way.
+    pub reserved: Dollars,
+    /// What it may still spend in that day, grants included.
+    pub remaining: Dollars,
     /// What it spent since it was registered.
     pub total_spend: Dollars,
     /// How many errors in a row there were last.
@@ -66,6 +70,10 @@ pub struct AgentView<'a> {
     pub current_task_id: Option<TaskId>,
     /// The lease it holds that task under.
     pub lease_id: Option<LeaseId>,
+    /// The run it began last, of those under way.
+    pub current_run_id: Option<RunId>,
+    /// All its runs under way, in the order they began.
+    pub open_run_ids: &'a [RunId],
     /// When it last showed that it lives.
     pub last_heartbeat: Option<Millis>,
     /// How many seconds it lets pass between two heartbeats, as it declared.
@@ -76,6 +84,12 @@ pub struct AgentView<'a> {
     pub parent_agent_id: Option<AgentId>,
     /// What it was spawned for.
     pub purpose: Option<&'a Reason>,
+    /// The task that its parent created it for.
+    pub parent_task_id: Option<TaskId>,
+    /// When it is retired at the latest, as a sub-agent.
+    pub serves_until: Option<Millis>,
+    /// Its sub-agents in service.
+    pub child_agent_ids: &'a BTreeSet<AgentId>,
     /// Its session, as it named it.
     pub session_key: Option<&'a Label>,
     /// When it joined its project.
@@ -163,6 +177,8 @@ impl Row {
         let last_heartbeat = self.last_heartbeat.max(fresher);
         let last_sign = last_heartbeat.map_or(self.signed_on_at, |time| time.max(self.signed_on_at));
         let profile = &self.profile;
+        let today = self.budget_of(now.date_naive());
+        let limit = profile.caps.daily.plus(today.granted);
         AgentView {
             id: self.id,
             name: &profile.name,
@@ -177,17 +193,24 @@ impl Row {
                 daily_cap: Dollars(profile.caps.daily),
                 per_run_cap: Dollars(profile.caps.per_run),
             },
-            today_spend: Dollars(self.spent_on(now.date_naive())),
+            today_spend: Dollars(today.spent),
+            reserved: Dollars(today.reserved),
+            remaining: Dollars(limit.minus(today.spent).minus(today.reserved)),
             total_spend: Dollars(self.total_spend),
             error_streak: self.error_streak,
             last_error: self.last_error.as_ref(),
             current_task_id: self.work.map(|work| work.task),
             lease_id: self.work.map(|work| work.lease),
+            current_run_id: self.open_runs.last().copied(),
+            open_run_ids: &self.open_runs,
             last_heartbeat: last_heartbeat.map(Millis),
             heartbeat_interval_secs: profile.heartbeat_interval_secs,
             stale: is_stale(self.status, last_sign, profile.heartbeat_interval_secs, now),
             parent_agent_id: self.parent,
             purpose: self.purpose.as_ref(),
+            parent_task_id: self.commission.and_then(|commission| commission.task),
+            serves_until: self.commission.map(|commission| Millis(commission.until)),
+            child_agent_ids: &self.children,
             session_key: self.session_key.as_ref(),
             registered_at: Millis(self.registered_at),
             updated_at: Millis(self.updated_at),

@@ -5,15 +5,19 @@ use std::collections::BTreeSet;
 use mc_domain::{
     actor::Actor,
     agent::{self, Correction, Ending, PauseReason},
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
+    alert::{self, Alert},
+    approval::{self, ActionType, Approval, Ask, ContentHash, Quorum, Risk},
+    budget::{self, Budget, Level},
+    ids::{AgentId, AlertId, ApprovalId, LeaseId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
-    project,
+    project::{self, Halt},
     reservation::{self, Holder, Key, Reservation},
+    run::{self, Ended, Outcome, Run, Terms, Tokens, ToolRisk, ToolStatus, Usage},
     task::{
-        self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, MessageKind, Priority,
-        Status, TaskType, WorkPlan,
+        self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, LoopKind, MessageKind,
+        Priority, Status, TaskType, WorkPlan,
     },
-    values::{Label, Location, Name, Reason, Slug, Text},
+    values::{Label, Location, Name, Reason, Slug, Text, Title},
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -24,9 +28,9 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 40;
+pub(super) const KINDS: u8 = 83;
 /// How many of them are other forms of an event that another choice makes.
-pub(super) const VARIATIONS: usize = 6;
+pub(super) const VARIATIONS: usize = 7;
 
 pub(super) fn histories() -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec((0..KINDS, 0..4u8, any::<u8>()), 0..120)
@@ -36,24 +40,42 @@ pub(super) fn histories() -> impl Strategy<Value = Vec<Choice>> {
 pub(super) fn written(choices: &[Choice]) -> Script {
     let mut script = Script::new();
     let (mut agents, mut tasks, mut projects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut runs, mut approvals) = (BTreeSet::new(), BTreeSet::new());
     for (kind, which, more) in choices {
         let actor = if more % 2 == 0 { Actor::Agent(agent_id(*which)) } else { Actor::Human(name("Sofie")) };
         script.by(actor);
         let number = u128::from(*which);
         match kind {
-            0..16 => {
+            0..16 | 40..46 => {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
-            16..36 => {
+            16..36 | 46..51 => {
                 let Some(kind) = once(*kind, BEGIN_TASK, tasks.insert(which)) else { continue };
                 script.task(number, |at| task_event(kind, *more, at));
             }
-            36 | 37 => {
+            36 | 37 | 51 | 52 => {
                 let Some(kind) = once(*kind, BEGIN_PROJECT, projects.insert(which)) else { continue };
                 script.project(number, |at| project_event(kind, *which, at));
             }
-            _ => reservation_event(&mut script, *kind, *which),
+            38 | 39 => reservation_event(&mut script, *kind, *which),
+            53..60 => {
+                let Some(kind) = once(*kind, BEGIN_RUN, runs.insert(*more % RUNS)) else { continue };
+                script.record::<Run>(&run_id(*more), |at| run_event(kind, *more, at));
+            }
+            60..69 => {
+                let key = budget_key(*which, *more, script.now());
+                script.record::<Budget>(&key, |at| budget_event(*kind, *more, at));
+            }
+            69..78 => {
+                let Some(kind) = once(*kind, BEGIN_APPROVAL, approvals.insert(which)) else { continue };
+                script.record::<Approval>(&approval_id(*which), |at| approval_event(kind, *more, at));
+            }
+            _ => {
+                let about = alert::Kind::ALL[usize::from(*which)];
+                let key = alert::Key::new(about, alert::Subject::Agent(agent_id(*which)));
+                script.record::<Alert>(&key, |at| alert_event(*kind, about, *which, *more, at));
+            }
         }
     }
     script
@@ -62,6 +84,10 @@ pub(super) fn written(choices: &[Choice]) -> Script {
 const BEGIN_AGENT: u8 = 0;
 const BEGIN_TASK: u8 = 16;
 const BEGIN_PROJECT: u8 = 36;
+const BEGIN_RUN: u8 = 53;
+const BEGIN_APPROVAL: u8 = 69;
+/// How many runs there are.
+const RUNS: u8 = 16;
 
 fn once(kind: u8, beginning: u8, is_new: bool) -> Option<u8> {
     match (is_new, kind == beginning) {
@@ -115,7 +141,19 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
         },
         13 => Event::Corrected { status: None, error_streak: None, today_spend: None, at },
         14 => Event::Engaged { task, lease },
-        _ => Event::Released { task, lease, ending: Ending::ALL[usize::from(more % 10)] },
+        15 => Event::Released { task, lease, ending: Ending::ALL[usize::from(more % 10)] },
+        40 => Event::Overspent { approval: approval_id(more), day: at.date_naive(), at },
+        41 => Event::RunBegan { run: run_id(more), open_run: terms(more, at).open_run(), at },
+        42 => Event::RunEnded {
+            run: run_id(more),
+            outcome: Outcome::ALL[usize::from(more % 4)],
+            error: note,
+            error_streak: u32::from(more % 3),
+            at,
+        },
+        43 => Event::Spawned { child: agent_id(more % 4), purpose: reason("collect prices"), at },
+        44 => Event::Commissioned { depth: 1, task: Some(task), until: at, at },
+        _ => Event::ChildRetired { child: agent_id(more % 4), at },
     }
 }
 
@@ -157,7 +195,25 @@ fn task_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> task::Ev
         32 => Event::Completed { from, approved_by: Actor::Human(name("Sofie")), note: reason, at },
         33 => Event::Canceled { from, reason, at },
         34 => posted(Some("see\nattached"), more, at),
-        _ => posted(None, more, at),
+        35 => posted(None, more, at),
+        46 => Event::ApprovalAwaited { approval: approval_id(more % 4), at },
+        47 => Event::ApprovalSettled { approval: approval_id(more % 4), at },
+        48 => Event::LoopDetected {
+            kind: LoopKind::ALL[usize::from(more % 6)],
+            count: 21,
+            limit: 20,
+            within_secs: more.is_multiple_of(2).then_some(1_800),
+            participants: BTreeSet::from([Actor::Agent(holder)]),
+            at,
+        },
+        49 => Event::RunBegan { run: run_id(more), open_run: terms(more, at).open_run(), at },
+        _ => Event::RunEnded {
+            run: run_id(more),
+            outcome: Outcome::ALL[usize::from(more % 4)],
+            charged: Usd::cents(u32::from(more)),
+            cost_after: Usd::cents(u32::from(more)),
+            at,
+        },
     }
 }
 
@@ -179,7 +235,166 @@ fn project_event(kind: u8, which: u8, at: chrono::DateTime<chrono::Utc>) -> proj
         project::Profile { daily_cap: Some(Usd::cents(which.into())), ..project::Profile::new(name("P")) };
     match kind {
         36 => project::Event::Created { slug: Slug::new("openclaw").unwrap(), profile, at },
-        _ => project::Event::Edited { profile },
+        37 => project::Event::Edited { profile },
+        51 => project::Event::SquadPaused {
+            halt: Halt::ALL[usize::from(which % 2)],
+            reason: Some(reason("runaway costs")),
+            at,
+        },
+        _ => project::Event::SquadResumed { reason: None, at },
+    }
+}
+
+fn run_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> run::Event {
+    use run::Event;
+    match kind {
+        53 => Event::Started(terms(more, at)),
+        54 => tool_called(ToolStatus::Success, None, at),
+        55 => Event::Completed(ended(more, at)),
+        56 => Event::Failed(ended(more, at)),
+        57 => Event::TimedOut(ended(more, at)),
+        58 => Event::Aborted(ended(more, at)),
+        _ => tool_called(ToolStatus::Failed, Some(reason("no such host")), at),
+    }
+}
+
+fn tool_called(status: ToolStatus, error: Option<Reason>, at: chrono::DateTime<chrono::Utc>) -> run::Event {
+    let (tool, failures) = (label("web_search"), u32::from(error.is_some()));
+    let (risk, number) = (Some(ToolRisk::Green), 1);
+    let (input_preview, output_preview) = (None, None);
+    run::Event::ToolCalled { number, tool, risk, status, input_preview, output_preview, error, failures, at }
+}
+
+/// Who runs, and what for, goes with the run.
+fn terms(more: u8, at: chrono::DateTime<chrono::Utc>) -> Terms {
+    let run = more % RUNS;
+    Terms {
+        project: project_id(run),
+        agent: agent_id(run % 4),
+        task: (!run.is_multiple_of(5)).then(|| task_id(run % 3)),
+        parent_task: run.is_multiple_of(5).then(|| task_id(run % 3)),
+        lease: None,
+        model: label(["claude-sonnet", "claude-opus"][usize::from(run % 2)]),
+        session_key: None,
+        reserved: Usd::cents(25),
+        on_project: run.is_multiple_of(2),
+        day: at.date_naive(),
+        deadline: at + chrono::TimeDelta::hours(2),
+        at,
+    }
+}
+
+fn ended(more: u8, at: chrono::DateTime<chrono::Utc>) -> Ended {
+    let Terms { agent, task, project, .. } = terms(more, at);
+    let cost = more.is_multiple_of(3).then(|| Usd::cents(u32::from(more)));
+    let tokens = |count: u8| Tokens::try_from(u64::from(count)).unwrap();
+    let usage = Usage { input_tokens: tokens(more), output_tokens: tokens(more / 2), ..Usage::default() };
+    let charged = cost.unwrap_or(Usd::cents(25));
+    let error = more.is_multiple_of(7).then(|| reason("out of context"));
+    Ended { agent, task, project, usage, cost, charged, error, started_at: at, at }
+}
+
+fn budget_key(which: u8, more: u8, now: chrono::DateTime<chrono::Utc>) -> budget::Key {
+    match more % 3 {
+        0 => budget::Key::AgentDay(agent_id(which), now.date_naive()),
+        1 => budget::Key::Task(task_id(which)),
+        _ => budget::Key::ProjectDay(project_id(which), now.date_naive()),
+    }
+}
+
+fn budget_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> budget::Event {
+    use budget::Event;
+    let (run, approval, amount) = (run_id(more), approval_id(more), Usd::cents(u32::from(more)));
+    let (spent, limit, day) = (amount, amount, at.date_naive());
+    match kind {
+        60 => Event::Reserved { run, amount, cap: amount, reserved_after: amount, at },
+        61 => Event::Settled {
+            run,
+            cost: amount,
+            priced: more.is_multiple_of(2),
+            released: amount,
+            reserved_after: Usd::ZERO,
+            spent_after: amount,
+            overrun: None,
+            at,
+        },
+        62 => Event::Released { run, amount, reserved_after: Usd::ZERO, at },
+        63 => Event::Granted { approval, amount, granted_after: amount, at },
+        64 => Event::RunAllowed { approval, up_to: amount, at },
+        65 => Event::Adjusted { spent_before: amount, spent_after: Usd::ZERO, at },
+        66 => Event::CapChanged { cap: amount, at },
+        67 => Event::ThresholdCrossed { level: Level::Warning, percent: 80, spent, limit, day, at },
+        _ => Event::Exceeded { spent, limit, day, at },
+    }
+}
+
+fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> approval::Event {
+    use approval::Event;
+    let (by, note, content) = (Actor::Human(name("Sofie")), Some(reason("go on")), ask(more).content);
+    match kind {
+        69 => Event::Requested {
+            requestor: Actor::Agent(agent_id(more % 4)),
+            subject: approval::Subject {
+                project: project_id(more),
+                task: more.is_multiple_of(2).then(|| task_id(more % 4)),
+                agent: Some(agent_id(more % 4)),
+                action_type: ActionType::ALL[usize::from(more % 5)],
+            },
+            ask: ask(more),
+            required_decisions: Quorum::Two,
+            expires_at: at + chrono::TimeDelta::hours(24),
+            at,
+        },
+        70 => Event::Endorsed { by, note, content, at },
+        71 => Event::Approved { by, note, content, at },
+        72 => Event::Denied { by, reason: reason("too risky"), at },
+        73 => Event::RevisionRequested { by, note: reason("fewer recipients"), at },
+        74 => Event::Resubmitted { ask: ask(more), at },
+        75 => Event::Withdrawn { by, reason: note, at },
+        76 => Event::Escalated { at },
+        _ => Event::Expired { at },
+    }
+}
+
+fn ask(more: u8) -> Ask {
+    Ask {
+        summary: reason("Send the newsletter"),
+        risk: Risk::ALL[usize::from(more % 2)],
+        justification: Text::new("The campaign starts today").unwrap(),
+        rollback_plan: None,
+        estimated_cost: Some(Usd::cents(u32::from(more))),
+        payload: None,
+        content: ContentHash::new([more; 32]),
+    }
+}
+
+fn alert_event(
+    event: u8,
+    kind: alert::Kind,
+    which: u8,
+    more: u8,
+    at: chrono::DateTime<chrono::Utc>,
+) -> alert::Event {
+    use alert::Event;
+    let id = AlertId::new(Uuid::from_u128(u128::from(more % 3) * 4 + u128::from(which)));
+    let note = more.is_multiple_of(2).then(|| reason("seen"));
+    match event {
+        78 => Event::Raised {
+            id,
+            kind,
+            severity: kind.severity(),
+            title: Title::new("Scout is silent").unwrap(),
+            description: None,
+            agent: Some(agent_id(which)),
+            task: more.is_multiple_of(2).then(|| task_id(more % 4)),
+            run: None,
+            project: project_id(more),
+            at,
+        },
+        79 => Event::Repeated { id, count: u32::from(more), description: None, at },
+        80 => Event::Acknowledged { id, note, at },
+        81 => Event::Resolved { id, note, at },
+        _ => Event::Ignored { id, note, at },
     }
 }
 
@@ -229,6 +444,14 @@ fn agent_id(number: u8) -> AgentId {
 
 fn task_id(number: u8) -> TaskId {
     TaskId::new(Uuid::from_u128(number.into()))
+}
+
+fn run_id(number: u8) -> RunId {
+    RunId::new(Uuid::from_u128(u128::from(number % RUNS)))
+}
+
+fn approval_id(number: u8) -> ApprovalId {
+    ApprovalId::new(Uuid::from_u128(u128::from(number % 4)))
 }
 
 fn project_id(number: u8) -> ProjectId {

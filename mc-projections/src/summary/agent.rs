@@ -8,7 +8,7 @@ use mc_domain::{
     values::Reason,
 };
 
-use super::{Names, because};
+use super::{Names, because, run::ended};
 
 pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<AgentId>, names: &Names<'_>) -> String {
     let agent = id.map_or_else(|| "an agent".into(), |id| names.agent(id));
@@ -51,6 +51,21 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<AgentId>, names: 
         Event::Engaged { task, .. } => format!("{agent} took up {}", names.titled(*task)),
         Event::Released { task, ending, .. } => {
             format!("{agent} let go of {}: {}", names.titled(*task), why(*ending))
+        }
+        Event::Overspent { day, .. } => format!("{agent} reached its limit of spending on {day}"),
+        Event::RunBegan { open_run, .. } => format!("{agent} began a run{}", names.on(open_run.task)),
+        Event::RunEnded { outcome, error, .. } => {
+            format!("a run of {agent} {}{}", ended(*outcome), because(error.as_ref()))
+        }
+        Event::Spawned { child, purpose, .. } => {
+            format!("{agent} spawned {}{}", names.agent(*child), because(Some(purpose)))
+        }
+        Event::Commissioned { task, until, .. } => {
+            let until = until.format("%Y-%m-%d %H:%M UTC");
+            format!("{agent} serves as a sub-agent until {until}{}", names.on(*task))
+        }
+        Event::ChildRetired { child, .. } => {
+            format!("{}, a sub-agent of {agent}, is no longer in service", names.agent(*child))
         }
     }
 }

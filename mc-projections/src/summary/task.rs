@@ -2,11 +2,11 @@
 
 use mc_domain::{
     actor::Actor,
-    task::{Artifact, Event, MessageKind, Status},
+    task::{Artifact, Event, LoopKind, MessageKind, Status},
     values::{Label, Text},
 };
 
-use super::{Names, because, quoted};
+use super::{Names, because, quoted, run::ended};
 
 pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_>) -> String {
     let who = names.actor(actor);
@@ -45,6 +45,15 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_
         Event::HeldForApproval { reason, .. } => {
             format!("{who} held {task} for approval{}", because(reason.as_ref()))
         }
+        Event::ApprovalAwaited { .. } => format!("{task} waits for an approval"),
+        Event::ApprovalSettled { .. } => format!("{task} waits for one approval less"),
+        Event::LoopDetected { kind, count, limit, within_secs, .. } => {
+            format!("a loop was found in {task}: {}", repeated(*kind, *count, *limit, *within_secs))
+        }
+        Event::RunBegan { open_run, .. } => format!("{} began a run on {task}", names.agent(open_run.agent)),
+        Event::RunEnded { outcome, charged, .. } => {
+            format!("a run on {task} {} and was charged ${charged}", ended(*outcome))
+        }
         Event::Blocked { reason, .. } => format!("{who} blocked {task}{}", because(Some(reason))),
         Event::Failed { reason, .. } => format!("{who} gave {task} up as failed{}", because(reason.as_ref())),
         Event::Completed { approved_by, note, .. } => {
@@ -56,6 +65,20 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_
             format!("{} {said}", names.actor(author))
         }
     }
+}
+
+/// "21 messages in 30 minutes, at most 20 are allowed".
+fn repeated(kind: LoopKind, count: u32, limit: u32, within_secs: Option<u32>) -> String {
+    let what = match kind {
+        LoopKind::Messages => "messages",
+        LoopKind::ReviewCycles => "review cycles",
+        LoopKind::Alternation => "turns of two agents",
+        LoopKind::StatusFlips => "moves back and forth between two statuses",
+        LoopKind::ToolFailures => "failures of a tool with the same error",
+        LoopKind::FailedRuns => "failed runs",
+    };
+    let within = within_secs.map_or_else(String::new, |secs| format!(" in {} minutes", secs.div_ceil(60)));
+    format!("{count} {what}{within}, where the limit is {limit}")
 }
 
 fn by_another(actor: &Actor, holder: mc_domain::ids::AgentId, names: &Names<'_>) -> String {

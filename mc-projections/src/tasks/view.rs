@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use mc_domain::{
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
-    task::{Priority, Status, TaskType, WorkPlan},
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
+    task::{LoopKind, Priority, Status, TaskType, WorkPlan},
     values::{Label, Reason, Text, Title},
 };
 use serde::Serialize;
@@ -41,6 +41,11 @@ pub struct TaskView<'a> {
     pub blocked_reason: Option<&'a Reason>,
     /// Where an approval sends it back to, when it waits for one.
     pub held_from: Option<Status>,
+    /// The approvals it waits for.
+    pub awaited_approval_ids: &'a BTreeSet<ApprovalId>,
+    /// The loop that blocked it, until it is unblocked.
+    #[serde(rename = "loop")]
+    pub found_loop: Option<LoopView>,
     /// Everyone it is assigned to.
     pub assignee_ids: &'a BTreeSet<AgentId>,
     /// Agents that may send it back from review; nobody named means any of the project that is not assigned.
@@ -51,7 +56,7 @@ pub struct TaskView<'a> {
     pub estimated_cost: Option<Dollars>,
     /// What it may cost.
     pub budget: Dollars,
-    /// What it has cost.
+    /// What it has cost, with what sub-agents spent for it.
     pub cost: Dollars,
     /// When it is due.
     pub due_at: Option<Millis>,
@@ -71,8 +76,10 @@ pub struct TaskView<'a> {
     pub holder_id: Option<AgentId>,
     /// The lease that agent holds it under.
     pub lease_id: Option<LeaseId>,
+    /// The runs for it that are under way.
+    pub open_run_ids: &'a BTreeSet<RunId>,
     /// How its result was accepted, when it is done.
-    pub approval: Option<ApprovalView<'a>>,
+    pub approval: Option<AcceptanceView<'a>>,
     /// When it was created.
     pub created_at: Millis,
     /// When it last changed.
@@ -90,12 +97,28 @@ pub struct TaskView<'a> {
 /// How the result of a task was accepted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ApprovalView<'a> {
+pub struct AcceptanceView<'a> {
     /// Who accepted it.
     pub approved_by: ActorView<'a>,
     /// What was noted with it.
     pub note: Option<&'a Reason>,
     /// When.
+    pub at: Millis,
+}
+
+/// A loop that blocked a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoopView {
+    /// What repeated.
+    pub kind: LoopKind,
+    /// How often.
+    pub count: u32,
+    /// The most that is allowed.
+    pub limit: u32,
+    /// The span in which it was counted, in seconds, where there is one.
+    pub within_secs: Option<u32>,
+    /// When it was found.
     pub at: Millis,
 }
 
@@ -120,6 +143,14 @@ impl Row {
             status_reason: self.status_reason.as_ref(),
             blocked_reason: self.blocked_reason(),
             held_from: self.held_from,
+            awaited_approval_ids: &self.awaited_approvals,
+            found_loop: self.found_loop.map(|found| LoopView {
+                kind: found.kind,
+                count: found.count,
+                limit: found.limit,
+                within_secs: found.within_secs,
+                at: Millis(found.at),
+            }),
             assignee_ids: &self.assignees,
             reviewer_ids: &details.reviewers,
             labels: &details.labels,
@@ -135,7 +166,8 @@ impl Row {
             review_cycles: self.review_cycles,
             holder_id: self.hold.map(|hold| hold.holder),
             lease_id: self.hold.map(|hold| hold.lease),
-            approval: self.approval.as_ref().map(|approval| ApprovalView {
+            open_run_ids: &self.open_runs,
+            approval: self.approval.as_ref().map(|approval| AcceptanceView {
                 approved_by: agents.actor(&approval.by),
                 note: approval.note.as_ref(),
                 at: Millis(approval.at),
@@ -149,8 +181,8 @@ impl Row {
         }
     }
 
-    /// What it has cost: no fact charges a task yet.
+    /// What it has cost, sub-agents included.
     pub(crate) fn cost(&self) -> Dollars {
-        Dollars::default()
+        Dollars(self.own_cost.plus(self.sub_agents_cost))
     }
 }

@@ -1,0 +1,23 @@
+//! What happened to an alert, in one sentence.
+
+use mc_domain::{actor::Actor, alert::Event};
+
+use super::{Names, because, quoted};
+
+pub(super) fn sentence(fact: &Event, actor: &Actor, names: &Names<'_>) -> String {
+    let who = names.actor(actor);
+    match fact {
+        Event::Raised { severity, title, .. } => {
+            format!("an alert was raised ({severity}): {}", quoted(title.as_str()))
+        }
+        Event::Repeated { count, description, .. } => {
+            format!(
+                "what an alert is about happened again, {count} times now{}",
+                because(description.as_ref())
+            )
+        }
+        Event::Acknowledged { note, .. } => format!("{who} looks after an alert{}", because(note.as_ref())),
+        Event::Resolved { note, .. } => format!("{who} resolved an alert{}", because(note.as_ref())),
+        Event::Ignored { note, .. } => format!("{who} ignored an alert{}", because(note.as_ref())),
+    }
+}

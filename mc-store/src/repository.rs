@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use mc_domain::{
     aggregate::{Aggregate, Moment},
     ids::{CommandId, EventId},
-    operation::{Change, Decision, Entity},
+    operation::{Change, Decision, Entity, Load},
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -323,6 +323,14 @@ impl Unit<'_> {
         let nothing = Cached { version: 0, state: Arc::new(A::default()), advance: advance::<A> };
         self.pins.insert(StreamId::of::<A>(&id), nothing);
         Entity::new(id)
+    }
+}
+
+impl Load for Unit<'_> {
+    type Error = StoreError;
+
+    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
+        Unit::load(self, id)
     }
 }
 

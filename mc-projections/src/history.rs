@@ -1,7 +1,10 @@
 //! What the views keep only the place of, read from the log: threads, timelines and the activity.
 
+use std::hash::Hash;
+
+use chrono::{DateTime, Utc};
 use mc_domain::{
-    ids::TaskId,
+    ids::{RunId, TaskId},
     recorded::{AnyEvent, Recorded},
 };
 use mc_store::{
@@ -14,7 +17,9 @@ use crate::{
     activity::{self, ActivityEntry, ActivityQuery},
     messages::{self, MessageView},
     page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    report,
     runner::Projected,
+    runs::{self, ToolCallView},
     timeline::{self, TimelineEntry},
     views::Views,
 };
@@ -35,7 +40,7 @@ pub enum HistoryError {
     Store(#[from] StoreError),
 }
 
-/// Which part of a task's history is asked for.
+/// Which part of a history is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
     /// Which end comes first; oldest first when absent.
@@ -60,6 +65,35 @@ impl Projected {
         let cut = query.cut("thread", task)?;
         let page = self.read(|views| pick(&cut, views.threads.positions(task)));
         self.render(page, |event, views| messages::message(event, &views.agents)).await
+    }
+
+    /// The uses of tools of a run, oldest first unless asked otherwise.
+    ///
+    /// # Errors
+    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
+    /// - [`HistoryError::Store`] when the log cannot be read.
+    pub async fn tool_calls(
+        &self,
+        run: RunId,
+        query: &HistoryQuery,
+    ) -> Result<Page<ToolCallView>, HistoryError> {
+        let cut = query.cut("tool calls", run)?;
+        let page = self.read(|views| pick(&cut, views.runs.tool_calls(run)));
+        self.render(page, |event, _| runs::tool_call(event)).await
+    }
+
+    /// The incident report on a task, at `now`; nothing when the task is not known.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the log cannot be read.
+    pub async fn report(&self, task: TaskId, now: DateTime<Utc>) -> Result<Option<String>, StoreError> {
+        let (positions, left_out) = self.read(|views| {
+            let all = views.timelines.positions(task);
+            let left_out = all.len().saturating_sub(report::MAX_EVENTS);
+            (all[left_out..].to_vec(), left_out)
+        });
+        let events = recall(self.log(), &positions).await?;
+        Ok(self.read(|views| report::report(views, task, &events, left_out, now)))
     }
 
     /// Everything that happened to a task, oldest first unless asked otherwise.
@@ -124,8 +158,8 @@ impl Projected {
 }
 
 impl HistoryQuery {
-    fn cut(&self, what: &str, task: TaskId) -> Result<Cut, InvalidCursor> {
-        Cut::new((what, task), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
+    fn cut(&self, what: &str, of: impl Hash) -> Result<Cut, InvalidCursor> {
+        Cut::new((what, of), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
     }
 }
 

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, fmt::Debug};
 use chrono::DateTime;
 use mc_domain::{
     ids::TaskId,
+    money::Usd,
     recorded::{AnyEvent, Recorded},
     task::Status,
 };
@@ -15,11 +16,16 @@ use proptest::prelude::*;
 use crate::{
     activity::{Activity, ActivityQuery, TYPES},
     agents::Agents,
+    alerts::Alerts,
+    approvals::Approvals,
     board::{BoardQuery, board},
+    costs::{Costs, Spend, agent_costs, daily_costs},
     messages::Threads,
+    metrics::Tallies,
     page::{MAX_LIMIT, Order},
     projection::Projection,
     projects::Projects,
+    runs::{RunQuery, Runs},
     script::Script,
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
@@ -69,6 +75,11 @@ proptest! {
         laws_hold::<Projects>(script.events());
         laws_hold::<Agents>(script.events());
         laws_hold::<Tasks>(script.events());
+        laws_hold::<Runs>(script.events());
+        laws_hold::<Approvals>(script.events());
+        laws_hold::<Alerts>(script.events());
+        laws_hold::<Costs>(script.events());
+        laws_hold::<Tallies>(script.events());
         laws_hold::<Threads>(script.events());
         laws_hold::<Timelines>(script.events());
         laws_hold::<Activity>(script.events());
@@ -117,6 +128,29 @@ proptest! {
         let shown: usize = board.columns.iter().map(|column| column.count).sum();
         let every = views.tasks.list(&TaskQuery::default(), script.now(), &views.agents).unwrap();
         prop_assert_eq!(shown, every.items.len());
+    }
+
+    #[test]
+    fn money_is_conserved_however_it_is_looked_at(choices in histories()) {
+        let script = written(&choices);
+        let views = script.views();
+        let page = views.runs.list(&RunQuery { limit: Some(MAX_LIMIT), ..RunQuery::default() }).unwrap();
+        let charged: Usd = page.items.iter().filter_map(|run| run.charged).map(|charged| charged.0).sum();
+        prop_assert_eq!(views.costs.total(), charged);
+        let costs = daily_costs(&views, script.now().date_naive(), None);
+        let sum = |spends: Vec<Spend>| spends.iter().map(|spend| spend.cost.0).sum::<Usd>();
+        prop_assert_eq!(costs.total.0, charged);
+        prop_assert_eq!(sum(costs.by_agent.iter().map(|share| share.spend).collect()), charged);
+        prop_assert_eq!(sum(costs.by_task.iter().map(|share| share.spend).collect()), charged);
+        prop_assert_eq!(sum(costs.by_task_type.iter().map(|share| share.spend).collect()), charged);
+        prop_assert_eq!(sum(costs.by_project.iter().map(|share| share.spend).collect()), charged);
+        prop_assert_eq!(sum(costs.by_model.iter().map(|share| share.spend).collect()), charged);
+        prop_assert_eq!(costs.runs as usize, page.items.len());
+        for share in &costs.by_agent {
+            let Some(own) = agent_costs(&views, share.agent_id, script.now()) else { continue };
+            prop_assert_eq!(own.by_day[0].spend, share.spend);
+            prop_assert_eq!(sum(own.by_task.iter().map(|share| share.spend).collect()), share.spend.cost.0);
+        }
     }
 
     #[test]

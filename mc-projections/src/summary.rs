@@ -56,7 +56,7 @@ pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> St
         AnyEvent::Agent(fact) => agent::sentence(fact, actor, id.parse().ok(), &names),
         AnyEvent::Run(fact) => run::sentence(fact, actor, &names),
         AnyEvent::Budget(fact) => budget::sentence(fact, id.parse().ok(), actor, &names),
-        AnyEvent::Approval(fact) => approval::sentence(fact, actor, &names),
+        AnyEvent::Approval(fact) => approval::sentence(fact, actor, id.parse().ok(), &names),
         AnyEvent::Alert(fact) => alert::sentence(fact, actor, &names),
         AnyEvent::Project(fact) => project(fact, &names.actor(actor)),
         AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
@@ -122,6 +122,11 @@ impl Names<'_> {
     /// ` on <task>` where there is one.
     fn on(&self, task: Option<TaskId>) -> String {
         task.map_or_else(String::new, |task| format!(" on {}", self.task(task)))
+    }
+
+    /// What an approval or an alert is about, quoted.
+    fn about(text: Option<&impl AsRef<str>>, or: &str) -> String {
+        text.map_or_else(|| or.to_owned(), |text| format!("“{}”", quoted(text.as_ref())))
     }
 
     /// A task named by an event of something else.

@@ -14,7 +14,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Details, Event, LoopKind, Status, WorkPlan},
+    task::{Details, Event, LoopKind, Status, TaskType, WorkPlan},
     values::{Reason, Title},
 };
 use serde::{Deserialize, Serialize};
@@ -114,6 +114,11 @@ impl Tasks {
     /// The title of a task.
     pub fn title(&self, id: TaskId) -> Option<&Title> {
         self.rows.get(&id).map(|row| &row.details.title)
+    }
+
+    /// The type of a task.
+    pub fn kind(&self, id: TaskId) -> Option<TaskType> {
+        self.rows.get(&id).map(|row| row.details.kind)
     }
 
     /// The project a task belongs to.

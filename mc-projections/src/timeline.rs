@@ -1,15 +1,19 @@
 //! What happened to a task, from its creation to now?
 //!
-//! The projection keeps only where in the log the events are; [`entry`] renders one of them. That an agent took up
-//! or let go of a task is left out: the task's own event of the same commit says it.
+//! Its own events, its runs with their uses of tools, its approvals, its alerts and what was granted to its budget. The
+//! projection keeps only where in the log the events are; [`entry`] renders one of them. What two events of one commit
+//! tell from two sides is shown once: that an agent took up a task is the task's to tell, that a run began is the run's,
+//! that an approval is waited for is the approval's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
-    ids::TaskId,
+    alert, approval, budget,
+    ids::{AlertId, ApprovalId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
+    run, task,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -42,6 +46,12 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timelines {
     positions: BTreeMap<TaskId, Vec<u64>>,
+    /// The tasks of the runs under way.
+    runs: BTreeMap<RunId, BTreeSet<TaskId>>,
+    /// The tasks of the approvals that are open.
+    approvals: BTreeMap<ApprovalId, TaskId>,
+    /// The tasks of the alerts that are open.
+    alerts: BTreeMap<AlertId, TaskId>,
 }
 
 impl Timelines {
@@ -56,22 +66,118 @@ impl Projection for Timelines {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        if let Some(task) = concerned(event) {
+        for task in self.concerned(event) {
             self.positions.entry(task).or_default().push(event.position);
         }
     }
 }
 
-fn concerned(event: &Recorded<AnyEvent>) -> Option<TaskId> {
-    match &event.event {
-        AnyEvent::Task(_) => event.stream.aggregate_id.parse().ok(),
-        AnyEvent::Agent(_)
-        | AnyEvent::Project(_)
-        | AnyEvent::Reservation(_)
-        | AnyEvent::Approval(_)
-        | AnyEvent::Alert(_)
-        | AnyEvent::Budget(_)
-        | AnyEvent::Run(_) => None,
+impl Timelines {
+    /// The tasks that an event tells something about.
+    fn concerned(&mut self, event: &Recorded<AnyEvent>) -> BTreeSet<TaskId> {
+        let id = &event.stream.aggregate_id;
+        match &event.event {
+            AnyEvent::Task(fact) if is_told_elsewhere(fact) => BTreeSet::new(),
+            AnyEvent::Task(_) => id.parse().ok().into_iter().collect(),
+            AnyEvent::Run(fact) => id.parse().ok().map(|run| self.of_run(run, fact)).unwrap_or_default(),
+            AnyEvent::Approval(fact) => {
+                id.parse().ok().and_then(|approval| self.of_approval(approval, fact)).into_iter().collect()
+            }
+            AnyEvent::Alert(fact) => self.of_alert(fact).into_iter().collect(),
+            AnyEvent::Budget(fact) => of_budget(id, fact).into_iter().collect(),
+            AnyEvent::Agent(_) | AnyEvent::Project(_) | AnyEvent::Reservation(_) => BTreeSet::new(),
+        }
+    }
+
+    /// The run of a sub-agent concerns the task it works on, and the one it was created for.
+    fn of_run(&mut self, run: RunId, fact: &run::Event) -> BTreeSet<TaskId> {
+        match fact {
+            run::Event::Started(terms) => {
+                let tasks: BTreeSet<_> = terms.task.into_iter().chain(terms.parent_task).collect();
+                self.runs.insert(run, tasks.clone());
+                tasks
+            }
+            run::Event::ToolCalled { .. } => self.runs.get(&run).cloned().unwrap_or_default(),
+            run::Event::Completed(_)
+            | run::Event::Failed(_)
+            | run::Event::TimedOut(_)
+            | run::Event::Aborted(_) => self.runs.remove(&run).unwrap_or_default(),
+        }
+    }
+
+    fn of_approval(&mut self, approval: ApprovalId, fact: &approval::Event) -> Option<TaskId> {
+        match fact {
+            approval::Event::Requested { subject, .. } => {
+                let task = subject.task?;
+                self.approvals.insert(approval, task);
+                Some(task)
+            }
+            approval::Event::Endorsed { .. }
+            | approval::Event::RevisionRequested { .. }
+            | approval::Event::Resubmitted { .. }
+            | approval::Event::Escalated { .. } => self.approvals.get(&approval).copied(),
+            approval::Event::Approved { .. }
+            | approval::Event::Denied { .. }
+            | approval::Event::Withdrawn { .. }
+            | approval::Event::Expired { .. } => self.approvals.remove(&approval),
+        }
+    }
+
+    fn of_alert(&mut self, fact: &alert::Event) -> Option<TaskId> {
+        match fact {
+            alert::Event::Raised { id, task, .. } => {
+                let task = (*task)?;
+                self.alerts.insert(*id, task);
+                Some(task)
+            }
+            alert::Event::Repeated { id, .. } | alert::Event::Acknowledged { id, .. } => {
+                self.alerts.get(id).copied()
+            }
+            alert::Event::Resolved { id, .. } | alert::Event::Ignored { id, .. } => self.alerts.remove(id),
+        }
+    }
+}
+
+/// What is set aside and charged, the runs tell.
+fn of_budget(key: &str, fact: &budget::Event) -> Option<TaskId> {
+    let Ok(budget::Key::Task(task)) = key.parse() else { return None };
+    match fact {
+        budget::Event::Granted { .. }
+        | budget::Event::Adjusted { .. }
+        | budget::Event::ThresholdCrossed { .. }
+        | budget::Event::Exceeded { .. } => Some(task),
+        budget::Event::Reserved { .. }
+        | budget::Event::Settled { .. }
+        | budget::Event::Released { .. }
+        | budget::Event::RunAllowed { .. }
+        | budget::Event::CapChanged { .. } => None,
+    }
+}
+
+/// Whether a run or an approval tells the same in the same commit, and more of it.
+fn is_told_elsewhere(fact: &task::Event) -> bool {
+    match fact {
+        task::Event::RunBegan { .. }
+        | task::Event::RunEnded { .. }
+        | task::Event::ApprovalAwaited { .. }
+        | task::Event::ApprovalSettled { .. } => true,
+        task::Event::Created { .. }
+        | task::Event::Edited { .. }
+        | task::Event::Claimed { .. }
+        | task::Event::Assigned { .. }
+        | task::Event::AssigneesChanged { .. }
+        | task::Event::ReturnedToInbox { .. }
+        | task::Event::Started { .. }
+        | task::Event::Submitted { .. }
+        | task::Event::SentBack { .. }
+        | task::Event::ReturnedToReview { .. }
+        | task::Event::HeldForApproval { .. }
+        | task::Event::Blocked { .. }
+        | task::Event::Failed { .. }
+        | task::Event::Completed { .. }
+        | task::Event::Canceled { .. }
+        | task::Event::LoopDetected { .. }
+        | task::Event::MessagePosted { .. } => false,
     }
 }
 
@@ -128,12 +234,15 @@ fn presented(value: Value) -> Value {
     }
 }
 
+/// Fields that hold a time though their names do not say so.
+const TIMES: [&str; 2] = ["deadline", "until"];
+
 fn field((name, value): (String, Value)) -> (String, Value) {
     let amount = name.strip_suffix("MicroUsd").zip(value.as_i64());
     if let Some((name, Ok(amount))) = amount.map(|(name, micros)| (name, Usd::from_micros(micros))) {
         return (name.to_owned(), serde_json::json!(Dollars(amount)));
     }
-    let time = value.as_str().filter(|_| name.ends_with("At"));
+    let time = value.as_str().filter(|_| name.ends_with("At") || TIMES.contains(&name.as_str()));
     if let Some(Ok(time)) = time.map(str::parse::<DateTime<Utc>>) {
         return (name, serde_json::json!(Millis(time)));
     }
@@ -144,12 +253,99 @@ fn field((name, value): (String, Value)) -> (String, Value) {
 mod tests {
     use mc_domain::{
         actor::Actor,
+        alert::{Alert, Kind},
+        run::Run,
         task::{Details, Event, TaskType},
-        values::Name,
+        values::{Label, Name, Title},
     };
     use serde_json::json;
+    use uuid::Uuid;
 
     use super::*;
+    use crate::script::Script;
+
+    fn raise(script: &mut Script, number: u128, task: Option<u128>) {
+        let (kind, id) = (Kind::LoopDetected, Uuid::from_u128(number).into());
+        let key = alert::Key::new(kind, alert::Subject::Task(Uuid::from_u128(number).into()));
+        script.record::<Alert>(&key, |at| alert::Event::Raised {
+            id,
+            kind,
+            severity: kind.severity(),
+            title: Title::new("A loop was found").unwrap(),
+            description: None,
+            agent: None,
+            task: task.map(|task| Uuid::from_u128(task).into()),
+            run: None,
+            project: Uuid::nil().into(),
+            at,
+        });
+    }
+
+    #[test]
+    fn alerts_that_name_the_task_are_on_its_timeline_until_they_are_closed() {
+        let mut script = Script::new();
+        raise(&mut script, 1, Some(3));
+        raise(&mut script, 2, None);
+        let key = alert::Key::new(Kind::LoopDetected, alert::Subject::Task(Uuid::from_u128(1).into()));
+        let id = Uuid::from_u128(1).into();
+        script.record::<Alert>(&key, |at| alert::Event::Resolved { id, note: None, at });
+        let timelines: Timelines = script.fold();
+        assert_eq!(timelines.positions(Uuid::from_u128(3).into()), [1, 3]);
+        assert!(timelines.alerts.is_empty());
+    }
+
+    #[test]
+    fn a_run_is_on_the_timeline_of_its_task_and_of_the_one_it_was_spawned_for() {
+        let mut script = Script::new();
+        let (run, agent) = (Uuid::from_u128(9).into(), Uuid::from_u128(2).into());
+        let (task, parent) = (Uuid::from_u128(3).into(), Uuid::from_u128(4).into());
+        let project = Uuid::nil().into();
+        script.record::<Run>(&run, |at| {
+            run::Event::Started(run::Terms {
+                project,
+                agent,
+                task: Some(task),
+                parent_task: Some(parent),
+                lease: None,
+                model: Label::new("claude-sonnet").unwrap(),
+                session_key: None,
+                reserved: Usd::ZERO,
+                on_project: false,
+                day: at.date_naive(),
+                deadline: at,
+                at,
+            })
+        });
+        script.task(3, |at| Event::RunBegan {
+            run,
+            open_run: run::OpenRun {
+                agent,
+                task: Some(task),
+                parent_task: Some(parent),
+                day: at.date_naive(),
+                on_project: false,
+            },
+            at,
+        });
+        let (cost, charged, error) = (None, Usd::ZERO, None);
+        script.record::<Run>(&run, |at| {
+            let (task, usage) = (Some(task), run::Usage::default());
+            run::Event::Aborted(run::Ended {
+                agent,
+                task,
+                project,
+                usage,
+                cost,
+                charged,
+                error,
+                started_at: at,
+                at,
+            })
+        });
+        let timelines: Timelines = script.fold();
+        assert_eq!(timelines.positions(task), [1, 3]);
+        assert_eq!(timelines.positions(parent), [1, 3]);
+    }
 
     #[test]
     fn data_is_written_in_dollars_and_milliseconds() {

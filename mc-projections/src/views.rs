@@ -3,7 +3,8 @@
 use mc_domain::recorded::{AnyEvent, Recorded};
 
 use crate::{
-    activity::Activity, agents::Agents, messages::Threads, projection::Projection, projects::Projects,
+    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs,
+    messages::Threads, metrics::Tallies, projection::Projection, projects::Projects, runs::Runs,
     tasks::Tasks, timeline::Timelines,
 };
 
@@ -17,6 +18,16 @@ pub struct Views {
     pub agents: Agents,
     /// What tasks there are and where they stand.
     pub tasks: Tasks,
+    /// What runs there are and what they cost.
+    pub runs: Runs,
+    /// What approvals were asked for and decided.
+    pub approvals: Approvals,
+    /// What alerts were raised.
+    pub alerts: Alerts,
+    /// What runs cost, by day and by agent.
+    pub costs: Costs,
+    /// What happened, in numbers by day.
+    pub tallies: Tallies,
     /// What was said in the threads of tasks.
     pub threads: Threads,
     /// What happened to tasks.
@@ -36,6 +47,11 @@ impl Views {
         self.projects.apply(event);
         self.agents.apply(event);
         self.tasks.apply(event);
+        self.runs.apply(event);
+        self.approvals.apply(event);
+        self.alerts.apply(event);
+        self.costs.apply(event);
+        self.tallies.apply(event);
         self.threads.apply(event);
         self.timelines.apply(event);
         self.activity.apply(event);

@@ -154,6 +154,17 @@ impl Agents {
         self.rows.get(&id).map(|row| row.view(now, fresher_heartbeat))
     }
 
+    /// All agents of a project, or of all, at `now`. `fresher` knows of heartbeats that are not in the log.
+    pub(crate) fn all(
+        &self,
+        project: Option<ProjectId>,
+        now: DateTime<Utc>,
+        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+    ) -> impl Iterator<Item = AgentView<'_>> {
+        let rows = self.rows.values().filter(move |row| project.is_none_or(|project| project == row.project));
+        rows.map(move |row| row.view(now, fresher(row.id)))
+    }
+
     /// An actor with its name; an agent that nothing is known of goes by its identity.
     pub fn actor<'a>(&'a self, actor: &'a Actor) -> ActorView<'a> {
         let kind = actor.kind();

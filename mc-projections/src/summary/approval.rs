@@ -3,11 +3,14 @@
 use mc_domain::{
     actor::Actor,
     approval::{ActionType, Event},
+    ids::ApprovalId,
 };
 
 use super::{Names, because, quoted};
 
-pub(super) fn sentence(fact: &Event, actor: &Actor, names: &Names<'_>) -> String {
+pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<ApprovalId>, names: &Names<'_>) -> String {
+    let about = id.and_then(|id| names.views.approvals.summary(id));
+    let request = Names::about(about, "a request");
     let who = names.actor(actor);
     match fact {
         Event::Requested { requestor, subject, ask, .. } => {
@@ -16,25 +19,25 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, names: &Names<'_>) -> String
             format!("{asked_by} asked for approval of {what}{on}: {}", quoted(ask.summary.as_str()))
         }
         Event::Endorsed { by, note, .. } => {
-            format!("{} endorsed a request{}", names.actor(by), because(note.as_ref()))
+            format!("{} endorsed {request}{}", names.actor(by), because(note.as_ref()))
         }
         Event::Approved { by, note, .. } => {
-            format!("{} approved a request{}", names.actor(by), because(note.as_ref()))
+            format!("{} approved {request}{}", names.actor(by), because(note.as_ref()))
         }
         Event::Denied { by, reason, .. } => {
-            format!("{} denied a request{}", names.actor(by), because(Some(reason)))
+            format!("{} denied {request}{}", names.actor(by), because(Some(reason)))
         }
         Event::RevisionRequested { by, note, .. } => {
-            format!("{} asked for a revision of a request{}", names.actor(by), because(Some(note)))
+            format!("{} asked for a revision of {request}{}", names.actor(by), because(Some(note)))
         }
         Event::Resubmitted { ask, .. } => {
             format!("{who} asked for approval again: {}", quoted(ask.summary.as_str()))
         }
         Event::Withdrawn { by, reason, .. } => {
-            format!("{} withdrew a request{}", names.actor(by), because(reason.as_ref()))
+            format!("{} withdrew {request}{}", names.actor(by), because(reason.as_ref()))
         }
-        Event::Escalated { .. } => "a request has waited long for a decision".to_owned(),
-        Event::Expired { .. } => "a request expired without a decision".to_owned(),
+        Event::Escalated { .. } => format!("{request} has waited long for a decision"),
+        Event::Expired { .. } => format!("{request} expired without a decision"),
     }
 }
 

@@ -123,6 +123,16 @@ pub struct LoopView {
 }
 
 impl Tasks {
+    /// The tasks of a project, or of all, that are in a status, in the order of their creation.
+    pub fn all_in<'a>(
+        &'a self,
+        project: Option<ProjectId>,
+        status: Status,
+        agents: &'a Agents,
+    ) -> impl Iterator<Item = TaskView<'a>> {
+        self.in_status(project, status).map(|row| row.view(agents))
+    }
+
     /// One task; the agents give names to those who acted.
     pub fn view<'a>(&'a self, id: TaskId, agents: &'a Agents) -> Option<TaskView<'a>> {
         self.rows.get(&id).map(|row| row.view(agents))

@@ -1,0 +1,217 @@
+//! Which alerts were raised, and who looks after them?
+
+mod query;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    actor::Actor,
+    alert::{Event, Key, Kind, Severity, Status},
+    ids::{AgentId, AlertId, ProjectId, RunId, TaskId},
+    recorded::{AnyEvent, Recorded},
+    values::{Reason, Text, Title},
+};
+use serde::{Deserialize, Serialize};
+
+pub use query::{AlertQuery, AlertSort};
+pub use view::AlertView;
+
+use crate::{births::Births, projection::Projection};
+
+/// All episodes of alerts, by identity, in the order in which they were raised by project, and those that are open.
+///
+/// ```
+/// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, values::Title};
+/// use mc_projections::{alerts::AlertQuery, script::Script};
+///
+/// let mut script = Script::new();
+/// let (kind, project) = (Kind::VerificationFailed, uuid::Uuid::nil().into());
+/// let (id, severity, title) = (uuid::Uuid::from_u128(7).into(), kind.severity(), Title::new("The log is damaged")?);
+/// let (description, agent, task, run) = (None, None, None, None);
+/// script.record::<Alert>(&Key::new(kind, Subject::Log), |at| {
+///     Event::Raised { id, kind, severity, title, description, agent, task, run, project, at }
+/// });
+///
+/// let views = script.views();
+/// assert_eq!(views.alerts.key(id), Some(Key::new(kind, Subject::Log)));
+/// let unresolved = AlertQuery { resolved: Some(false), ..AlertQuery::default() };
+/// assert_eq!(views.alerts.list(&unresolved, &views.agents)?.items.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Alerts {
+    rows: BTreeMap<AlertId, Row>,
+    by_project: Births<ProjectId, AlertId>,
+    open: Births<ProjectId, AlertId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Row {
+    id: AlertId,
+    /// The key of the stream that the episode belongs to.
+    key: String,
+    kind: Kind,
+    severity: Severity,
+    title: Title,
+    description: Option<Text>,
+    agent: Option<AgentId>,
+    task: Option<TaskId>,
+    run: Option<RunId>,
+    project: ProjectId,
+    status: Status,
+    count: u32,
+    created_at: DateTime<Utc>,
+    last_at: DateTime<Utc>,
+    acknowledged: Option<Mark>,
+    /// Resolved, or ignored.
+    closed: Option<Mark>,
+    note: Option<Reason>,
+    version: u64,
+}
+
+/// Who did something about it, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Mark {
+    by: Actor,
+    at: DateTime<Utc>,
+}
+
+impl Alerts {
+    /// The type and the subject of an episode: what its stream goes by.
+    pub fn key(&self, id: AlertId) -> Option<Key> {
+        self.rows.get(&id)?.key.parse().ok()
+    }
+
+    /// The project an alert belongs to.
+    pub fn project_of(&self, id: AlertId) -> Option<ProjectId> {
+        self.rows.get(&id).map(|row| row.project)
+    }
+
+    /// What an alert is about, in a line.
+    pub fn title(&self, id: AlertId) -> Option<&Title> {
+        self.rows.get(&id).map(|row| &row.title)
+    }
+
+    /// How many alerts of a project, or of all, are open or acknowledged, by severity.
+    pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
+        let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
+        for row in self.open(project) {
+            *counts.entry(row.severity).or_default() += 1;
+        }
+        counts
+    }
+
+    fn open(&self, project: Option<ProjectId>) -> impl Iterator<Item = &Row> {
+        let births = self.open.of(project.as_ref()).into_iter().flatten();
+        births.filter_map(|(_, id)| self.rows.get(id))
+    }
+
+    fn raise(&mut self, row: Row) {
+        if let Some(before) = self.rows.get(&row.id) {
+            self.by_project.remove(before.project, before.created_at, row.id);
+            self.open.remove(before.project, before.created_at, row.id);
+        }
+        self.by_project.insert(row.project, row.created_at, row.id);
+        self.open.insert(row.project, row.created_at, row.id);
+        self.rows.insert(row.id, row);
+    }
+}
+
+impl Projection for Alerts {
+    const NAME: &'static str = "alerts";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let AnyEvent::Alert(fact) = &event.event else { return };
+        if let Some(row) = Row::raised(&event.stream.aggregate_id, fact) {
+            self.raise(row);
+        }
+        let Some(row) = self.rows.get_mut(&episode(fact)) else { return };
+        row.apply(fact, &event.metadata.actor);
+        row.version = event.version;
+        if !is_open(row.status) {
+            self.open.remove(row.project, row.created_at, row.id);
+        }
+    }
+}
+
+/// The episode that an event is about.
+pub(crate) fn episode(fact: &Event) -> AlertId {
+    match fact {
+        Event::Raised { id, .. }
+        | Event::Repeated { id, .. }
+        | Event::Acknowledged { id, .. }
+        | Event::Resolved { id, .. }
+        | Event::Ignored { id, .. } => *id,
+    }
+}
+
+/// Whether somebody is still to deal with it.
+const fn is_open(status: Status) -> bool {
+    match status {
+        Status::Open | Status::Acknowledged => true,
+        Status::Resolved | Status::Ignored => false,
+    }
+}
+
+impl Row {
+    fn raised(key: &str, fact: &Event) -> Option<Self> {
+        let Event::Raised { id, kind, severity, title, description, agent, task, run, project, at } = fact
+        else {
+            return None;
+        };
+        Some(Self {
+            id: *id,
+            key: key.to_owned(),
+            kind: *kind,
+            severity: *severity,
+            title: title.clone(),
+            description: description.clone(),
+            agent: *agent,
+            task: *task,
+            run: *run,
+            project: *project,
+            status: Status::Open,
+            count: 1,
+            created_at: *at,
+            last_at: *at,
+            acknowledged: None,
+            closed: None,
+            note: None,
+            version: 0,
+        })
+    }
+
+    fn apply(&mut self, fact: &Event, by: &Actor) {
+        let mark = |at: &DateTime<Utc>| Some(Mark { by: by.clone(), at: *at });
+        match fact {
+            Event::Raised { .. } => {}
+            Event::Repeated { count, description, at, .. } => {
+                self.count = *count;
+                self.last_at = *at;
+                self.description = description.clone().or(self.description.take());
+            }
+            Event::Acknowledged { note, at, .. } => {
+                self.acknowledged = mark(at);
+                self.turns(Status::Acknowledged, note.as_ref());
+            }
+            Event::Resolved { note, at, .. } => {
+                self.closed = mark(at);
+                self.turns(Status::Resolved, note.as_ref());
+            }
+            Event::Ignored { note, at, .. } => {
+                self.closed = mark(at);
+                self.turns(Status::Ignored, note.as_ref());
+            }
+        }
+    }
+
+    fn turns(&mut self, status: Status, note: Option<&Reason>) {
+        self.status = status;
+        self.note = note.cloned().or(self.note.take());
+    }
+}

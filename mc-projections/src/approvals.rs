@@ -1,0 +1,255 @@
+//! Which approvals were asked for, who decided them, and which still wait?
+
+mod query;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    actor::Actor,
+    approval::{Ask, ESCALATED_AFTER, Event, Quorum, Status, Subject},
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
+    process::ApprovalDue,
+    recorded::{AnyEvent, Recorded},
+    values::Reason,
+    words,
+};
+use serde::{Deserialize, Serialize};
+
+pub use query::{ApprovalQuery, ApprovalSort};
+pub use view::{ApprovalView, DecisionView};
+
+use crate::{births::Births, projection::Projection};
+
+/// All approvals, by identity, in the order in which they were asked for by project, and those that wait.
+///
+/// ```
+/// use mc_domain::{approval::{ActionType, Approval, Ask, ContentHash, Event, Quorum, Risk, Subject}, values::{Reason, Text}};
+/// use mc_projections::{approvals::ApprovalQuery, script::Script};
+///
+/// let mut script = Script::new();
+/// let subject = Subject { project: uuid::Uuid::nil().into(), task: None, agent: None, action_type: ActionType::Spawn };
+/// let (summary, justification) = (Reason::new("A second pair of hands")?, Text::new("Too much to read")?);
+/// let content = ContentHash::new([0; 32]);
+/// let (rollback_plan, estimated_cost, payload) = (None, None, None);
+/// let ask = Ask { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload, content };
+/// let requestor = mc_domain::actor::Actor::Human(mc_domain::values::Name::new("Sofie")?);
+/// let required_decisions = Quorum::One;
+/// script.record::<Approval>(&uuid::Uuid::nil().into(), |at| {
+///     Event::Requested { requestor, subject, ask, required_decisions, expires_at: at, at }
+/// });
+///
+/// let views = script.views();
+/// assert_eq!(views.approvals.list(&ApprovalQuery::default(), &views.agents)?.items.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Approvals {
+    rows: BTreeMap<ApprovalId, Row>,
+    by_project: Births<ProjectId, ApprovalId>,
+    open: Births<ProjectId, ApprovalId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Row {
+    id: ApprovalId,
+    requestor: Actor,
+    subject: Subject,
+    ask: Ask,
+    required: Quorum,
+    status: Status,
+    /// What the requestor was asked to change, while it is the requestor's turn.
+    revision_note: Option<Reason>,
+    decisions: Vec<Decision>,
+    created_at: DateTime<Utc>,
+    asked_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    escalated_at: Option<DateTime<Utc>>,
+    end: Option<End>,
+    version: u64,
+}
+
+/// What somebody answered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Decision {
+    by: Actor,
+    answer: Answer,
+    note: Option<Reason>,
+    /// Whether something else was asked for afterwards.
+    superseded: bool,
+    at: DateTime<Utc>,
+}
+
+words! {
+    /// What a decider answered.
+    Answer {
+        /// Yes.
+        Approved = "approved",
+        /// No.
+        Denied = "denied",
+        /// Not like this.
+        RevisionRequested = "revision_requested",
+    }
+}
+
+/// How it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct End {
+    by: Option<Actor>,
+    note: Option<Reason>,
+    at: DateTime<Utc>,
+}
+
+impl Approvals {
+    /// For which approvals something is due at `now`: those that have run out, and those that wait too long.
+    pub fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = (ApprovalId, ApprovalDue)> {
+        self.waiting(None).filter_map(move |row| Some((row.id, row.due(now)?)))
+    }
+
+    /// The approvals that a task waits for, longest waiting first.
+    pub fn open_of_task(&self, task: TaskId) -> impl Iterator<Item = ApprovalId> {
+        self.waiting(None).filter(move |row| row.subject.task == Some(task)).map(|row| row.id)
+    }
+
+    /// How many approvals of a project, or of all, wait for a decision.
+    pub fn open_count(&self, project: Option<ProjectId>) -> usize {
+        self.open.of(project.as_ref()).into_iter().map(std::collections::BTreeSet::len).sum()
+    }
+
+    /// The project an approval belongs to.
+    pub fn project_of(&self, id: ApprovalId) -> Option<ProjectId> {
+        self.rows.get(&id).map(|row| row.subject.project)
+    }
+
+    /// The task that an approval is about.
+    pub fn task_of(&self, id: ApprovalId) -> Option<TaskId> {
+        self.rows.get(&id)?.subject.task
+    }
+
+    /// The agent that would act.
+    pub fn agent_of(&self, id: ApprovalId) -> Option<AgentId> {
+        self.rows.get(&id)?.subject.agent
+    }
+
+    /// What an approval is about, in a sentence.
+    pub fn summary(&self, id: ApprovalId) -> Option<&Reason> {
+        self.rows.get(&id).map(|row| &row.ask.summary)
+    }
+
+    fn waiting(&self, project: Option<&ProjectId>) -> impl Iterator<Item = &Row> {
+        self.open.of(project).into_iter().flatten().filter_map(|(_, id)| self.rows.get(id))
+    }
+}
+
+impl Projection for Approvals {
+    const NAME: &'static str = "approvals";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let AnyEvent::Approval(fact) = &event.event else { return };
+        let Ok(id) = event.stream.aggregate_id.parse::<ApprovalId>() else { return };
+        if let Some(row) = Row::requested(id, fact) {
+            self.by_project.insert(row.subject.project, row.created_at, id);
+            self.open.insert(row.subject.project, row.created_at, id);
+            self.rows.insert(id, row);
+        }
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        row.apply(fact);
+        row.version = event.version;
+        if !row.status.is_open() {
+            self.open.remove(row.subject.project, row.created_at, id);
+        }
+    }
+}
+
+impl Row {
+    fn requested(id: ApprovalId, fact: &Event) -> Option<Self> {
+        let Event::Requested { requestor, subject, ask, required_decisions, expires_at, at } = fact else {
+            return None;
+        };
+        Some(Self {
+            id,
+            requestor: requestor.clone(),
+            subject: subject.clone(),
+            ask: ask.clone(),
+            required: *required_decisions,
+            status: Status::Pending,
+            revision_note: None,
+            decisions: Vec::new(),
+            created_at: *at,
+            asked_at: *at,
+            expires_at: *expires_at,
+            escalated_at: None,
+            end: None,
+            version: 0,
+        })
+    }
+
+    /// What has ended stays as it ended.
+    fn apply(&mut self, fact: &Event) {
+        if !self.status.is_open() {
+            return;
+        }
+        match fact {
+            Event::Requested { .. } => {}
+            Event::Endorsed { by, note, at, .. } => self.answered(by, Answer::Approved, note.as_ref(), *at),
+            Event::Approved { by, note, at, .. } => {
+                self.answered(by, Answer::Approved, note.as_ref(), *at);
+                self.end(Status::Approved, Some(by), note.as_ref(), *at);
+            }
+            Event::Denied { by, reason, at } => {
+                self.answered(by, Answer::Denied, Some(reason), *at);
+                self.end(Status::Denied, Some(by), Some(reason), *at);
+            }
+            Event::RevisionRequested { by, note, at } => {
+                self.answered(by, Answer::RevisionRequested, Some(note), *at);
+                self.revision_note = Some(note.clone());
+                self.status = Status::Pending;
+            }
+            Event::Resubmitted { ask, at } => self.asked_again(ask, *at),
+            Event::Withdrawn { by, reason, at } => {
+                self.end(Status::Canceled, Some(by), reason.as_ref(), *at);
+            }
+            Event::Escalated { at } => {
+                self.status = Status::Escalated;
+                self.escalated_at = Some(*at);
+            }
+            Event::Expired { at } => self.end(Status::Expired, None, None, *at),
+        }
+    }
+
+    fn answered(&mut self, by: &Actor, answer: Answer, note: Option<&Reason>, at: DateTime<Utc>) {
+        self.decisions.push(Decision { by: by.clone(), answer, note: note.cloned(), superseded: false, at });
+    }
+
+    fn asked_again(&mut self, ask: &Ask, at: DateTime<Utc>) {
+        self.ask = ask.clone();
+        self.asked_at = at;
+        self.status = Status::Pending;
+        self.revision_note = None;
+        self.escalated_at = None;
+        self.decisions.iter_mut().for_each(|decision| decision.superseded = true);
+    }
+
+    fn end(&mut self, status: Status, by: Option<&Actor>, note: Option<&Reason>, at: DateTime<Utc>) {
+        self.status = status;
+        self.revision_note = None;
+        self.end = Some(End { by: by.cloned(), note: note.cloned(), at });
+    }
+
+    /// What has run out is not escalated first, and what waits for its requestor not at all.
+    fn due(&self, now: DateTime<Utc>) -> Option<ApprovalDue> {
+        let waits_for_decider = self.status == Status::Pending && self.revision_note.is_none();
+        match () {
+            () if !self.status.is_open() => None,
+            () if now >= self.expires_at => Some(ApprovalDue::Expiry),
+            () if waits_for_decider && now >= self.asked_at + ESCALATED_AFTER => {
+                Some(ApprovalDue::Escalation)
+            }
+            () => None,
+        }
+    }
+}

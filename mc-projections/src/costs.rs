@@ -1,0 +1,251 @@
+//! What was spent, on which day, by whom, on what?
+//!
+//! A run counts on the UTC day it began, which is the day whose budget it is charged to. What operators correct in the
+//! record of an agent's budget is not spent by anybody: it shows in the agent's account, not in the costs of the day.
+
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use mc_domain::{
+    budget,
+    ids::{AgentId, ProjectId, RunId, TaskId},
+    money::Usd,
+    recorded::{AnyEvent, Recorded},
+    run::{Ended, Event, Outcome, Terms, Usage},
+    values::Label,
+};
+use serde::{Deserialize, Serialize};
+
+pub use view::{
+    AgentCosts, AgentShare, DailyCosts, DayCosts, MAX_DAYS, MAX_TASKS, ModelShare, ProjectShare, Spend,
+    TaskShare, Trend, TrendDay, TypeShare, agent_costs, daily_costs,
+};
+
+use crate::{projection::Projection, runs::is_unpriced};
+
+/// What all runs cost, by day and by agent.
+///
+/// ```
+/// use mc_domain::{money::Usd, run::{Ended, Event, Run, Terms, Usage}, values::Label};
+/// use mc_projections::{costs::daily_costs, script::Script};
+///
+/// let mut script = Script::new();
+/// let today = script.now().date_naive();
+/// let run = uuid::Uuid::from_u128(9).into();
+/// let (project, agent) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
+/// let model = Label::new("claude-sonnet")?;
+/// script.record::<Run>(&run, |at| Event::Started(Terms {
+///     project, agent, task: None, parent_task: None, lease: None, model, session_key: None,
+///     reserved: Usd::cents(25), on_project: false, day: at.date_naive(), deadline: at, at,
+/// }));
+/// let (cost, charged) = (Some(Usd::cents(12)), Usd::cents(12));
+/// script.record::<Run>(&run, |at| Event::Completed(Ended {
+///     agent, task: None, project, usage: Usage::default(), cost, charged, error: None, started_at: at, at,
+/// }));
+///
+/// let costs = daily_costs(&script.views(), today, None);
+/// assert_eq!((costs.total.0, costs.runs), (Usd::cents(12), 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Costs {
+    days: BTreeMap<NaiveDate, BTreeMap<ProjectId, Day>>,
+    accounts: BTreeMap<AgentId, Account>,
+    /// The runs under way.
+    open: BTreeMap<RunId, Open>,
+    total: Tally,
+}
+
+/// The runs of one project that began on one day.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Day {
+    agents: BTreeMap<AgentId, Tally>,
+    tasks: BTreeMap<TaskId, Tally>,
+    without_task: Tally,
+    models: BTreeMap<Label, Tally>,
+}
+
+/// What one agent spent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Account {
+    days: BTreeMap<NaiveDate, AccountDay>,
+    tasks: BTreeMap<TaskId, Tally>,
+    without_task: Tally,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct AccountDay {
+    runs: Tally,
+    /// What its budget of the day says, corrections included.
+    spent: Usd,
+}
+
+/// Where the end of a run will count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Open {
+    agent: AgentId,
+    task: Option<TaskId>,
+    project: ProjectId,
+    model: Label,
+    day: NaiveDate,
+}
+
+/// What some runs cost together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Tally {
+    cost: Usd,
+    runs: u64,
+    unpriced: u64,
+    input_tokens: u64,
+    output_tokens: u64,
+    cache_read_tokens: u64,
+    cache_write_tokens: u64,
+}
+
+impl Tally {
+    const BEGUN: Self = Self {
+        cost: Usd::ZERO,
+        runs: 1,
+        unpriced: 0,
+        input_tokens: 0,
+        output_tokens: 0,
+        cache_read_tokens: 0,
+        cache_write_tokens: 0,
+    };
+
+    fn ended(outcome: Outcome, ended: &Ended) -> Self {
+        let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = ended.usage;
+        Self {
+            cost: ended.charged,
+            runs: 0,
+            unpriced: is_unpriced(outcome, ended).into(),
+            input_tokens: input_tokens.count(),
+            output_tokens: output_tokens.count(),
+            cache_read_tokens: cache_read_tokens.count(),
+            cache_write_tokens: cache_write_tokens.count(),
+        }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.cost = self.cost.plus(other.cost);
+        self.runs = self.runs.saturating_add(other.runs);
+        self.unpriced = self.unpriced.saturating_add(other.unpriced);
+        self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.saturating_add(other.cache_read_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
+    }
+
+    fn sum<'a>(tallies: impl Iterator<Item = &'a Self>) -> Self {
+        tallies.fold(Self::default(), |mut sum, tally| {
+            sum.add(tally);
+            sum
+        })
+    }
+}
+
+impl Costs {
+    /// What all runs of a project, or of all, that began on a day were charged.
+    pub fn spent_on(&self, day: NaiveDate, project: Option<ProjectId>) -> Usd {
+        self.of_day(day, project).flat_map(|(_, day)| day.agents.values()).map(|tally| tally.cost).sum()
+    }
+
+    /// What all runs were ever charged.
+    pub fn total(&self) -> Usd {
+        self.total.cost
+    }
+
+    /// How many runs are under way.
+    pub fn open_runs(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The days on which an agent has a budget: it ran, was granted more or was corrected.
+    pub fn budget_days(&self, agent: AgentId) -> impl Iterator<Item = NaiveDate> {
+        self.accounts.get(&agent).into_iter().flat_map(|account| account.days.keys().copied())
+    }
+
+    fn of_day(&self, day: NaiveDate, project: Option<ProjectId>) -> impl Iterator<Item = (ProjectId, &Day)> {
+        let projects = self.days.get(&day).into_iter().flatten();
+        let wanted = move |id: &ProjectId| project.is_none_or(|project| project == *id);
+        projects.filter(move |(id, _)| wanted(id)).map(|(id, day)| (*id, day))
+    }
+
+    fn start(&mut self, id: RunId, terms: &Terms) {
+        let Terms { agent, task, project, day, .. } = *terms;
+        let open = Open { agent, task, project, model: terms.model.clone(), day };
+        self.count(&open, &Tally::BEGUN);
+        self.open.insert(id, open);
+    }
+
+    fn end(&mut self, id: RunId, outcome: Outcome, ended: &Ended) {
+        if let Some(open) = self.open.remove(&id) {
+            self.count(&open, &Tally::ended(outcome, ended));
+        }
+    }
+
+    /// Every amount counts once in each way of looking at it, so that each adds up to the same.
+    fn count(&mut self, open: &Open, tally: &Tally) {
+        let day = self.days.entry(open.day).or_default().entry(open.project).or_default();
+        day.agents.entry(open.agent).or_default().add(tally);
+        day.models.entry(open.model.clone()).or_default().add(tally);
+        let account = self.accounts.entry(open.agent).or_default();
+        account.days.entry(open.day).or_default().runs.add(tally);
+        let (of_day, of_account) = match open.task {
+            Some(task) => (day.tasks.entry(task).or_default(), account.tasks.entry(task).or_default()),
+            None => (&mut day.without_task, &mut account.without_task),
+        };
+        of_day.add(tally);
+        of_account.add(tally);
+        self.total.add(tally);
+    }
+
+    fn account(&mut self, key: &str, fact: &budget::Event) {
+        let Ok(budget::Key::AgentDay(agent, day)) = key.parse() else { return };
+        let of_day = self.accounts.entry(agent).or_default().days.entry(day).or_default();
+        match fact {
+            budget::Event::Settled { spent_after, .. } | budget::Event::Adjusted { spent_after, .. } => {
+                of_day.spent = *spent_after;
+            }
+            budget::Event::Reserved { .. }
+            | budget::Event::Released { .. }
+            | budget::Event::Granted { .. }
+            | budget::Event::RunAllowed { .. }
+            | budget::Event::CapChanged { .. }
+            | budget::Event::ThresholdCrossed { .. }
+            | budget::Event::Exceeded { .. } => {}
+        }
+    }
+}
+
+impl Projection for Costs {
+    const NAME: &'static str = "costs";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let key = &event.stream.aggregate_id;
+        let (id, fact) = match &event.event {
+            AnyEvent::Run(fact) => (key.parse::<RunId>(), fact),
+            AnyEvent::Budget(fact) => return self.account(key, fact),
+            AnyEvent::Project(_)
+            | AnyEvent::Agent(_)
+            | AnyEvent::Task(_)
+            | AnyEvent::Approval(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Alert(_) => return,
+        };
+        let Ok(id) = id else { return };
+        match fact {
+            Event::Started(terms) => self.start(id, terms),
+            Event::ToolCalled { .. } => {}
+            Event::Completed(ended) => self.end(id, Outcome::Completed, ended),
+            Event::Failed(ended) => self.end(id, Outcome::Failed, ended),
+            Event::TimedOut(ended) => self.end(id, Outcome::TimedOut, ended),
+            Event::Aborted(ended) => self.end(id, Outcome::Aborted, ended),
+        }
+    }
+}

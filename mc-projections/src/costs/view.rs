@@ -1,0 +1,340 @@
+//! Costs as they are answered.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use mc_domain::{
+    ids::{AgentId, ProjectId, TaskId},
+    task::TaskType,
+    values::{Label, Title},
+};
+use serde::Serialize;
+
+use super::{Account, Costs, Tally};
+use crate::{dollars::Dollars, views::Views};
+
+/// How many tasks an answer names, the dearest first.
+pub const MAX_TASKS: usize = 20;
+/// How many days of an agent an answer names, the latest first.
+pub const MAX_DAYS: usize = 90;
+/// How many days the trend shows.
+const TREND_DAYS: usize = 30;
+/// How many of them its first sum covers.
+const WEEK_DAYS: usize = 7;
+
+/// What the runs that began on a day cost, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DailyCosts<'a> {
+    /// The UTC day.
+    pub date: NaiveDate,
+    /// The project it is about, or all of them.
+    pub project_id: Option<ProjectId>,
+    /// All together.
+    pub total: Dollars,
+    /// How many runs began.
+    pub runs: u64,
+    /// How many of them were charged without anybody knowing their cost.
+    pub unpriced_runs: u64,
+    /// The tokens that went in.
+    pub input_tokens: u64,
+    /// The tokens that came out.
+    pub output_tokens: u64,
+    /// The tokens read from the cache.
+    pub cache_read_tokens: u64,
+    /// The tokens written to the cache.
+    pub cache_write_tokens: u64,
+    /// By agent, the dearest first.
+    pub by_agent: Vec<AgentShare>,
+    /// By type of task, the dearest first.
+    pub by_task_type: Vec<TypeShare>,
+    /// By project, the dearest first.
+    pub by_project: Vec<ProjectShare>,
+    /// By model, the dearest first.
+    pub by_model: Vec<ModelShare<'a>>,
+    /// By task, the [`MAX_TASKS`] dearest; one of them may be no task.
+    pub by_task: Vec<TaskShare<'a>>,
+    /// The days before, with this one.
+    pub trend: Trend,
+}
+
+/// What some runs cost, as it is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spend {
+    /// What they were charged.
+    pub cost: Dollars,
+    /// How many began.
+    pub runs: u64,
+    /// How many of them were charged without anybody knowing their cost.
+    pub unpriced_runs: u64,
+    /// The tokens that went in.
+    pub input_tokens: u64,
+    /// The tokens that came out.
+    pub output_tokens: u64,
+    /// The tokens read from the cache.
+    pub cache_read_tokens: u64,
+    /// The tokens written to the cache.
+    pub cache_write_tokens: u64,
+}
+
+/// What an agent spent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentShare {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// What it spent.
+    #[serde(flatten)]
+    pub spend: Spend,
+}
+
+/// What was spent on tasks of one type.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TypeShare {
+    /// The type; nothing for runs without a task.
+    #[serde(rename = "type")]
+    pub kind: Option<TaskType>,
+    /// What was spent.
+    #[serde(flatten)]
+    pub spend: Spend,
+}
+
+/// What was spent in a project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProjectShare {
+    /// The project.
+    pub project_id: ProjectId,
+    /// Its name.
+    pub name: String,
+    /// What was spent.
+    #[serde(flatten)]
+    pub spend: Spend,
+}
+
+/// What was spent on a model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ModelShare<'a> {
+    /// The model.
+    pub model: &'a Label,
+    /// What was spent.
+    #[serde(flatten)]
+    pub spend: Spend,
+}
+
+/// What was spent on a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TaskShare<'a> {
+    /// The task; nothing for runs without one.
+    pub task_id: Option<TaskId>,
+    /// Its title.
+    pub title: Option<&'a Title>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: Option<TaskType>,
+    /// What was spent.
+    #[serde(flatten)]
+    pub spend: Spend,
+}
+
+/// What was spent lately.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Trend {
+    /// In 7 days.
+    #[serde(rename = "last7Days")]
+    pub last_7_days: Dollars,
+    /// In 30 days.
+    #[serde(rename = "last30Days")]
+    pub last_30_days: Dollars,
+    /// Day by day, the earliest first.
+    pub days: Vec<TrendDay>,
+}
+
+/// What was spent on one day of a trend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct TrendDay {
+    /// The UTC day.
+    pub date: NaiveDate,
+    /// All together.
+    pub total: Dollars,
+}
+
+/// What an agent spent, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentCosts<'a> {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// Its name.
+    pub name: String,
+    /// What it spent today, as its budget says, corrections included.
+    pub today: Dollars,
+    /// What it spent since it was registered, corrections included.
+    pub total: Dollars,
+    /// What it may spend in a day.
+    pub daily_cap: Dollars,
+    /// What it may spend in one run.
+    pub per_run_cap: Dollars,
+    /// What is set aside today for runs under way.
+    pub reserved: Dollars,
+    /// What it may still spend today, grants included.
+    pub remaining: Dollars,
+    /// By day, the latest [`MAX_DAYS`] first.
+    pub by_day: Vec<DayCosts>,
+    /// By task, the [`MAX_TASKS`] dearest; one of them may be no task.
+    pub by_task: Vec<TaskShare<'a>>,
+}
+
+/// What an agent spent on a day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct DayCosts {
+    /// The UTC day.
+    pub date: NaiveDate,
+    /// What its budget of the day says, corrections included.
+    pub spent: Dollars,
+    /// What its runs cost.
+    #[serde(flatten)]
+    pub spend: Spend,
+}
+
+impl Tally {
+    fn view(&self) -> Spend {
+        Spend {
+            cost: Dollars(self.cost),
+            runs: self.runs,
+            unpriced_runs: self.unpriced,
+            input_tokens: self.input_tokens,
+            output_tokens: self.output_tokens,
+            cache_read_tokens: self.cache_read_tokens,
+            cache_write_tokens: self.cache_write_tokens,
+        }
+    }
+}
+
+/// What the runs of a project, or of all, that began on a day cost.
+pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -> DailyCosts<'_> {
+    let costs = &views.costs;
+    let days = || costs.of_day(date, project).map(|(_, day)| day);
+    let agents = dearest(gathered(days().flat_map(|day| &day.agents)));
+    let tasks = gathered(days().flat_map(|day| &day.tasks));
+    let without_task = Tally::sum(days().map(|day| &day.without_task));
+    let total = Tally::sum(agents.iter().map(|(_, tally)| tally)).view();
+    let projects = costs.of_day(date, project).map(|(id, day)| (id, Tally::sum(day.agents.values())));
+    let models = days().flat_map(|day| &day.models);
+    DailyCosts {
+        date,
+        project_id: project,
+        total: total.cost,
+        runs: total.runs,
+        unpriced_runs: total.unpriced_runs,
+        input_tokens: total.input_tokens,
+        output_tokens: total.output_tokens,
+        cache_read_tokens: total.cache_read_tokens,
+        cache_write_tokens: total.cache_write_tokens,
+        by_agent: agents.into_iter().map(|(id, tally)| agent_share(views, *id, &tally)).collect(),
+        by_task_type: by_type(views, &tasks, &without_task),
+        by_project: dearest(projects)
+            .into_iter()
+            .map(|(id, tally)| project_share(views, id, &tally))
+            .collect(),
+        by_model: dearest(gathered(models))
+            .into_iter()
+            .map(|(model, tally)| ModelShare { model, spend: tally.view() })
+            .collect(),
+        by_task: by_task(views, tasks, &without_task),
+        trend: trend(costs, date, project),
+    }
+}
+
+/// What an agent spent, at `now`; nothing when it is not known.
+pub fn agent_costs(views: &Views, id: AgentId, now: DateTime<Utc>) -> Option<AgentCosts<'_>> {
+    let agent = views.agents.view(id, now, None)?;
+    let account = views.costs.accounts.get(&id);
+    let tasks = account.map(|account| gathered(account.tasks.iter())).unwrap_or_default();
+    let without_task = account.map(|account| account.without_task).unwrap_or_default();
+    Some(AgentCosts {
+        agent_id: id,
+        name: agent.name.to_string(),
+        today: agent.today_spend,
+        total: agent.total_spend,
+        daily_cap: agent.budgets.daily_cap,
+        per_run_cap: agent.budgets.per_run_cap,
+        reserved: agent.reserved,
+        remaining: agent.remaining,
+        by_day: account.map(Account::by_day).unwrap_or_default(),
+        by_task: by_task(views, tasks, &without_task),
+    })
+}
+
+impl Account {
+    fn by_day(&self) -> Vec<DayCosts> {
+        let days = self.days.iter().rev().take(MAX_DAYS);
+        days.map(|(date, day)| DayCosts { date: *date, spent: Dollars(day.spent), spend: day.runs.view() })
+            .collect()
+    }
+}
+
+fn gathered<'a, K: Ord + 'a>(tallies: impl Iterator<Item = (&'a K, &'a Tally)>) -> BTreeMap<&'a K, Tally> {
+    let mut sums: BTreeMap<&K, Tally> = BTreeMap::new();
+    tallies.for_each(|(key, tally)| sums.entry(key).or_default().add(tally));
+    sums
+}
+
+fn dearest<K: Ord>(tallies: impl IntoIterator<Item = (K, Tally)>) -> Vec<(K, Tally)> {
+    let mut sorted: Vec<_> = tallies.into_iter().collect();
+    sorted.sort_by(|(a, of_a), (b, of_b)| Reverse(of_a.cost).cmp(&Reverse(of_b.cost)).then(a.cmp(b)));
+    sorted
+}
+
+fn agent_share(views: &Views, agent_id: AgentId, tally: &Tally) -> AgentShare {
+    AgentShare { agent_id, name: views.agents.name_or_id(agent_id).into_owned(), spend: tally.view() }
+}
+
+fn project_share(views: &Views, project_id: ProjectId, tally: &Tally) -> ProjectShare {
+    let project = views.projects.view(project_id);
+    let name = project.map_or_else(|| project_id.to_string(), |project| project.name.to_string());
+    ProjectShare { project_id, name, spend: tally.view() }
+}
+
+fn by_type(views: &Views, tasks: &BTreeMap<&TaskId, Tally>, without_task: &Tally) -> Vec<TypeShare> {
+    let mut types: BTreeMap<Option<TaskType>, Tally> = BTreeMap::new();
+    for (task, tally) in tasks {
+        types.entry(views.tasks.kind(**task)).or_default().add(tally);
+    }
+    if *without_task != Tally::default() {
+        types.entry(None).or_default().add(without_task);
+    }
+    dearest(types).into_iter().map(|(kind, tally)| TypeShare { kind, spend: tally.view() }).collect()
+}
+
+fn by_task<'a>(
+    views: &'a Views,
+    tasks: BTreeMap<&TaskId, Tally>,
+    without_task: &Tally,
+) -> Vec<TaskShare<'a>> {
+    let mut all: Vec<_> = tasks.into_iter().map(|(task, tally)| (Some(*task), tally)).collect();
+    if *without_task != Tally::default() {
+        all.push((None, *without_task));
+    }
+    let top = dearest(all).into_iter().take(MAX_TASKS);
+    top.map(|(task_id, tally)| TaskShare {
+        task_id,
+        title: task_id.and_then(|task| views.tasks.title(task)),
+        kind: task_id.and_then(|task| views.tasks.kind(task)),
+        spend: tally.view(),
+    })
+    .collect()
+}
+
+fn trend(costs: &Costs, date: NaiveDate, project: Option<ProjectId>) -> Trend {
+    let days = (0..TREND_DAYS as i64).rev().filter_map(|ago| date.checked_sub_signed(TimeDelta::days(ago)));
+    let days: Vec<_> =
+        days.map(|date| TrendDay { date, total: Dollars(costs.spent_on(date, project)) }).collect();
+    let sum = |latest: usize| Dollars(days.iter().rev().take(latest).map(|day| day.total.0).sum());
+    Trend { last_7_days: sum(WEEK_DAYS), last_30_days: sum(TREND_DAYS), days }
+}

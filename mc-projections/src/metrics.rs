@@ -1,0 +1,233 @@
+//! How healthy are the agents, how much gets done, what does it cost, and how often does it go wrong?
+//!
+//! The fold counts what happens, by day; [`metrics`] and [`counts`] put it together with what the other views know.
+
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use mc_domain::{
+    alert::{self, Kind},
+    approval,
+    ids::{ProjectId, TaskId},
+    recorded::{AnyEvent, Recorded},
+    task,
+};
+use serde::{Deserialize, Serialize};
+
+pub use view::{
+    AgentHealth, CompletedOn, CostMetrics, Counts, IncidentMetrics, IncidentsOn, Metrics, TaskThroughput,
+    counts, metrics,
+};
+
+use crate::projection::Projection;
+
+/// How many days the metrics look back, this one included.
+const DAYS: i64 = 7;
+
+/// What happened on each day in each project, in numbers.
+///
+/// ```
+/// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, values::Title};
+/// use mc_projections::{metrics::metrics, script::Script};
+///
+/// let mut script = Script::new();
+/// let (kind, project, subject) = (Kind::LoopDetected, uuid::Uuid::nil().into(), uuid::Uuid::nil().into());
+/// let (id, severity, title) = (uuid::Uuid::from_u128(7).into(), kind.severity(), Title::new("A loop was found")?);
+/// let (description, agent, task, run) = (None, None, None, None);
+/// script.record::<Alert>(&Key::new(kind, Subject::Task(subject)), |at| {
+///     Event::Raised { id, kind, severity, title, description, agent, task, run, project, at }
+/// });
+///
+/// let metrics = metrics(&script.views(), None, script.now(), |_| None);
+/// assert_eq!(metrics.incidents.loops_today, 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tallies {
+    projects: BTreeMap<ProjectId, BTreeMap<NaiveDate, Day>>,
+    /// All tasks.
+    tasks: BTreeMap<TaskId, Course>,
+}
+
+/// What happened in one project on one day.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Day {
+    completed: u64,
+    /// From the creation to the completion of all of them together.
+    completion_secs: u64,
+    /// Tasks that reached review for the first time without anybody stepping in.
+    unaided: u64,
+    /// Tasks that somebody had to step in for before they reached review.
+    aided: u64,
+    budget_breaches: u64,
+    loops: u64,
+    approval_requests: u64,
+}
+
+/// How a task got on so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Course {
+    project: ProjectId,
+    created_at: DateTime<Utc>,
+    /// Whether it is known how it reached review, or that it did not by itself.
+    judged: bool,
+}
+
+impl Day {
+    fn add(&mut self, other: &Self) {
+        self.completed += other.completed;
+        self.completion_secs += other.completion_secs;
+        self.unaided += other.unaided;
+        self.aided += other.aided;
+        self.budget_breaches += other.budget_breaches;
+        self.loops += other.loops;
+        self.approval_requests += other.approval_requests;
+    }
+}
+
+impl Tallies {
+    /// What happened on a day in a project, or in all.
+    fn on(&self, day: NaiveDate, project: Option<ProjectId>) -> Day {
+        self.sum(project, |date| *date == day)
+    }
+
+    /// What ever happened in a project, or in all.
+    fn ever(&self, project: Option<ProjectId>) -> Day {
+        self.sum(project, |_| true)
+    }
+
+    fn sum(&self, project: Option<ProjectId>, wanted: impl Fn(&NaiveDate) -> bool) -> Day {
+        let projects = self.projects.iter().filter(|(id, _)| project.is_none_or(|project| project == **id));
+        let days = projects.flat_map(|(_, days)| days).filter(|(day, _)| wanted(day));
+        days.fold(Day::default(), |mut sum, (_, day)| {
+            sum.add(day);
+            sum
+        })
+    }
+
+    fn day(&mut self, project: ProjectId, at: DateTime<Utc>) -> &mut Day {
+        self.projects.entry(project).or_default().entry(at.date_naive()).or_default()
+    }
+
+    fn of_task(&mut self, id: TaskId, fact: &task::Event, at: DateTime<Utc>) {
+        if let task::Event::Created { project, at, .. } = fact {
+            let course = Course { project: *project, created_at: *at, judged: false };
+            self.tasks.entry(id).or_insert(course);
+        }
+        let Some(course) = self.tasks.get_mut(&id) else { return };
+        let (project, created_at) = (course.project, course.created_at);
+        let verdict = (!course.judged).then(|| judged(fact)).flatten();
+        course.judged |= verdict.is_some();
+        match verdict {
+            Some(Verdict::Unaided) => self.day(project, at).unaided += 1,
+            Some(Verdict::Aided) => self.day(project, at).aided += 1,
+            None => {}
+        }
+        if matches!(fact, task::Event::Completed { .. }) {
+            let day = self.day(project, at);
+            day.completed += 1;
+            day.completion_secs += secs(at - created_at);
+        }
+    }
+
+    fn of_alert(&mut self, fact: &alert::Event, event: &Recorded<AnyEvent>) {
+        let at = event.metadata.recorded_at;
+        let (project, kind) = match fact {
+            alert::Event::Raised { kind, project, .. } => (Some(*project), Some(*kind)),
+            alert::Event::Repeated { .. } => {
+                let key = event.stream.aggregate_id.parse::<alert::Key>();
+                (event.metadata.project, key.ok().map(|key| key.kind))
+            }
+            alert::Event::Acknowledged { .. }
+            | alert::Event::Resolved { .. }
+            | alert::Event::Ignored { .. } => return,
+        };
+        let Some(project) = project else { return };
+        match kind {
+            Some(Kind::BudgetExceeded) => self.day(project, at).budget_breaches += 1,
+            Some(Kind::LoopDetected) => self.day(project, at).loops += 1,
+            Some(
+                Kind::BudgetWarning
+                | Kind::BudgetCritical
+                | Kind::AgentStale
+                | Kind::ErrorStreak
+                | Kind::AgentQuarantined
+                | Kind::PolicyViolation
+                | Kind::ApprovalExpired
+                | Kind::RunTimeout
+                | Kind::NotificationFailed
+                | Kind::VerificationFailed,
+            )
+            | None => {}
+        }
+    }
+}
+
+fn secs(time: TimeDelta) -> u64 {
+    u64::try_from(time.num_seconds()).unwrap_or(0)
+}
+
+/// Whether a task got to review by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Unaided,
+    Aided,
+}
+
+/// Handing work in is what is hoped for. A task that is held, blocked, failed or given to somebody else first needed
+/// somebody to step in. Calling a task off says nothing about how it got on.
+fn judged(fact: &task::Event) -> Option<Verdict> {
+    match fact {
+        task::Event::Submitted { .. } => Some(Verdict::Unaided),
+        task::Event::HeldForApproval { .. }
+        | task::Event::Blocked { .. }
+        | task::Event::Failed { .. }
+        | task::Event::LoopDetected { .. } => Some(Verdict::Aided),
+        task::Event::Assigned { from, .. } | task::Event::ReturnedToInbox { from, .. } => {
+            (*from == task::Status::InProgress).then_some(Verdict::Aided)
+        }
+        task::Event::Created { .. }
+        | task::Event::Edited { .. }
+        | task::Event::Claimed { .. }
+        | task::Event::AssigneesChanged { .. }
+        | task::Event::Started { .. }
+        | task::Event::SentBack { .. }
+        | task::Event::ReturnedToReview { .. }
+        | task::Event::ApprovalAwaited { .. }
+        | task::Event::ApprovalSettled { .. }
+        | task::Event::Completed { .. }
+        | task::Event::Canceled { .. }
+        | task::Event::RunBegan { .. }
+        | task::Event::RunEnded { .. }
+        | task::Event::MessagePosted { .. } => None,
+    }
+}
+
+impl Projection for Tallies {
+    const NAME: &'static str = "metrics";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        match &event.event {
+            AnyEvent::Task(fact) => {
+                if let Ok(id) = event.stream.aggregate_id.parse() {
+                    self.of_task(id, fact, event.metadata.recorded_at);
+                }
+            }
+            AnyEvent::Alert(fact) => self.of_alert(fact, event),
+            AnyEvent::Approval(approval::Event::Requested { subject, at, .. }) => {
+                self.day(subject.project, *at).approval_requests += 1;
+            }
+            AnyEvent::Approval(_)
+            | AnyEvent::Project(_)
+            | AnyEvent::Agent(_)
+            | AnyEvent::Reservation(_)
+            | AnyEvent::Budget(_)
+            | AnyEvent::Run(_) => {}
+        }
+    }
+}

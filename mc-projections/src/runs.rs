@@ -1,0 +1,144 @@
+//! Which runs were there, what did they use, and what did they cost?
+
+mod query;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use mc_domain::{
+    ids::{AgentId, ProjectId, RunId, TaskId},
+    recorded::{AnyEvent, Recorded},
+    run::{Ended, Event, Outcome, Status, Terms},
+    values::Label,
+};
+use serde::{Deserialize, Serialize};
+
+pub use query::{RunQuery, RunSort};
+pub(crate) use view::is_unpriced;
+pub use view::{RunView, ToolCallView, tool_call};
+
+use crate::{births::Births, projection::Projection};
+
+/// All runs, by identity and in the order in which they began by project, agent and task.
+///
+/// ```
+/// use mc_domain::{money::Usd, run::{Event, Run, Status, Terms}, values::Label};
+/// use mc_projections::{runs::{RunQuery, Runs}, script::Script};
+///
+/// let mut script = Script::new();
+/// let run = uuid::Uuid::from_u128(9).into();
+/// let (project, agent) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
+/// let model = Label::new("claude-sonnet")?;
+/// script.record::<Run>(&run, |at| Event::Started(Terms {
+///     project, agent, task: None, parent_task: None, lease: None, model, session_key: None,
+///     reserved: Usd::cents(25), on_project: false, day: at.date_naive(), deadline: at, at,
+/// }));
+///
+/// let runs: Runs = script.fold();
+/// assert_eq!(runs.view(run).unwrap().status, Status::Running);
+/// let of_another = RunQuery { agent: vec![uuid::Uuid::nil().into()], ..RunQuery::default() };
+/// assert!(runs.list(&of_another)?.items.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Runs {
+    rows: BTreeMap<RunId, Row>,
+    by_project: Births<ProjectId, RunId>,
+    by_agent: Births<AgentId, RunId>,
+    by_task: Births<TaskId, RunId>,
+    /// Those under way, by deadline.
+    deadlines: BTreeSet<(DateTime<Utc>, RunId)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Row {
+    id: RunId,
+    terms: Terms,
+    /// Where in the log its uses of tools are.
+    tool_calls: Vec<u64>,
+    last_tool: Option<Label>,
+    end: Option<End>,
+    version: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct End {
+    outcome: Outcome,
+    ended: Ended,
+}
+
+impl Runs {
+    /// The runs that are still under way at `now` though their time is up, the longest overdue first.
+    pub fn overdue(&self, now: DateTime<Utc>) -> impl Iterator<Item = RunId> {
+        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, run)| *run)
+    }
+
+    /// Where in the log the uses of tools of a run are, oldest first.
+    pub fn tool_calls(&self, run: RunId) -> &[u64] {
+        self.rows.get(&run).map_or(&[], |row| &row.tool_calls)
+    }
+
+    /// The runs for a task, in the order in which they began.
+    pub fn of_task(&self, task: TaskId) -> impl Iterator<Item = RunView<'_>> {
+        let births = self.by_task.of(Some(&task)).into_iter().flatten();
+        births.filter_map(|(_, run)| self.view(*run))
+    }
+
+    /// The project a run belongs to.
+    pub fn project_of(&self, run: RunId) -> Option<ProjectId> {
+        self.rows.get(&run).map(|row| row.terms.project)
+    }
+
+    /// The agent of a run.
+    pub fn agent_of(&self, run: RunId) -> Option<AgentId> {
+        self.rows.get(&run).map(|row| row.terms.agent)
+    }
+
+    fn start(&mut self, id: RunId, terms: &Terms) {
+        self.by_project.insert(terms.project, terms.at, id);
+        self.by_agent.insert(terms.agent, terms.at, id);
+        if let Some(task) = terms.task {
+            self.by_task.insert(task, terms.at, id);
+        }
+        self.deadlines.insert((terms.deadline, id));
+        let terms = terms.clone();
+        let row = Row { id, terms, tool_calls: Vec::new(), last_tool: None, end: None, version: 0 };
+        self.rows.insert(id, row);
+    }
+}
+
+impl Projection for Runs {
+    const NAME: &'static str = "runs";
+    const VERSION: u32 = 1;
+
+    fn apply(&mut self, event: &Recorded<AnyEvent>) {
+        let AnyEvent::Run(fact) = &event.event else { return };
+        let Ok(id) = event.stream.aggregate_id.parse::<RunId>() else { return };
+        if let Event::Started(terms) = fact {
+            self.start(id, terms);
+        }
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        row.version = event.version;
+        match fact {
+            Event::Started(_) => {}
+            Event::ToolCalled { tool, .. } => {
+                row.tool_calls.push(event.position);
+                row.last_tool = Some(tool.clone());
+            }
+            Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
+                let end = fact.end().map(|(outcome, ended)| End { outcome, ended: ended.clone() });
+                row.end = row.end.take().or(end);
+                self.deadlines.remove(&(row.terms.deadline, id));
+            }
+        }
+    }
+}
+
+impl Row {
+    fn status(&self) -> Status {
+        self.end.as_ref().map_or(Status::Running, |end| end.outcome.status())
+    }
+}

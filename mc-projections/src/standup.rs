@@ -1,0 +1,450 @@
+//! How did the day of a project go: who worked, what is done, what is stuck, what waits, and what did it cost?
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use mc_domain::{
+    agent,
+    alert::Severity,
+    ids::{AgentId, ProjectId, TaskId},
+    money::Usd,
+    task::{Status, TaskType},
+    values::{Reason, Title},
+};
+use serde::Serialize;
+
+use crate::{
+    alerts::AlertView,
+    approvals::{ApprovalQuery, ApprovalSort, ApprovalView},
+    dollars::Dollars,
+    instant::Millis,
+    page::{MAX_LIMIT, Order},
+    views::Views,
+};
+
+/// How many tasks, approvals or alerts each part of the report names.
+pub const MAX_NAMED: usize = 100;
+
+/// Which report is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StandupQuery {
+    /// Of this project, or of all.
+    pub project: Option<ProjectId>,
+    /// Of this UTC day.
+    pub date: NaiveDate,
+}
+
+/// The report, as it is answered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Standup<'a> {
+    /// The UTC day.
+    pub date: NaiveDate,
+    /// The project, or all of them.
+    pub project_id: Option<ProjectId>,
+    /// What the project is called.
+    pub project: Option<String>,
+    /// When it was written.
+    pub generated_at: Millis,
+    /// How the agents are.
+    pub agents: AgentsOfDay,
+    /// Where the tasks stand.
+    pub tasks: TasksOfDay,
+    /// What was accepted as done in the last 24 hours, the latest first.
+    #[serde(rename = "completedLast24h")]
+    pub completed_last_24h: Vec<CompletedTask<'a>>,
+    /// What work cannot go on, and why, the longest stuck first.
+    pub blocked: Vec<BlockedTask<'a>>,
+    /// What waits for a decision, the next to expire first.
+    pub waiting_approvals: Vec<ApprovalView<'a>>,
+    /// What is still to be dealt with, the worst first.
+    pub open_alerts: Vec<AlertView<'a>>,
+    /// What the runs that began that day cost.
+    pub spend: Dollars,
+    /// What that is in an hour of the day so far.
+    pub burn_rate: Dollars,
+    /// All that in two sentences.
+    pub summary: String,
+}
+
+/// How the agents are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentsOfDay {
+    /// How many there are.
+    pub total: usize,
+    /// How many there are in each status.
+    pub by_status: BTreeMap<agent::Status, usize>,
+    /// How many have been silent for too long.
+    pub stale: usize,
+    /// What they spent, as their budgets say.
+    pub spend_today: Dollars,
+    /// What those that are not offline may spend in a day.
+    pub cap: Dollars,
+}
+
+/// Where the tasks stand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TasksOfDay {
+    /// How many there are.
+    pub total: usize,
+    /// How many there are in each status.
+    pub by_status: BTreeMap<Status, usize>,
+}
+
+/// A task that was accepted as done.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompletedTask<'a> {
+    /// The task.
+    pub id: TaskId,
+    /// Its title.
+    pub title: &'a Title,
+    /// What kind of work it was.
+    #[serde(rename = "type")]
+    pub kind: TaskType,
+    /// Who did it.
+    pub assignees: Vec<String>,
+    /// What it cost.
+    pub cost: Dollars,
+    /// When it was accepted.
+    pub completed_at: Millis,
+}
+
+/// A task on which work cannot go on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockedTask<'a> {
+    /// The task.
+    pub id: TaskId,
+    /// Its title.
+    pub title: &'a Title,
+    /// Who has it.
+    pub assignees: Vec<String>,
+    /// Why.
+    pub reason: Option<&'a Reason>,
+    /// Since when.
+    pub since: Millis,
+}
+
+/// The report asked for, at `now`. How agents, tasks, approvals and alerts stand is told as `views` know it: for a day
+/// in the past, they are to be folded up to its end. `fresher` knows of heartbeats that are not in the log.
+///
+/// ```
+/// use mc_projections::{script::Script, standup::{StandupQuery, standup}};
+///
+/// let script = Script::new();
+/// let query = StandupQuery { project: None, date: script.now().date_naive() };
+/// let views = script.views();
+/// let report = standup(&views, query, script.now(), |_| None);
+/// assert!(report.markdown().starts_with("# Standup 2026-02-01"));
+/// ```
+pub fn standup<'a>(
+    views: &'a Views,
+    query: StandupQuery,
+    now: DateTime<Utc>,
+    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+) -> Standup<'a> {
+    let StandupQuery { project, date } = query;
+    let until = now.min(end_of(date));
+    let spend = views.costs.spent_on(date, project);
+    let mut report = Standup {
+        date,
+        project_id: project,
+        project: project.and_then(|id| views.projects.view(id)).map(|project| project.name.to_string()),
+        generated_at: Millis(now),
+        agents: agents(views, project, until, fresher),
+        tasks: tasks(views, project),
+        completed_last_24h: completed(views, project, until),
+        blocked: blocked(views, project),
+        waiting_approvals: waiting(views, project),
+        open_alerts: views.alerts.unresolved(project, &views.agents).take(MAX_NAMED).collect(),
+        spend: Dollars(spend),
+        burn_rate: Dollars(per_hour(spend, until - start_of(date))),
+        summary: String::new(),
+    };
+    report.summary = report.sentences();
+    report
+}
+
+fn start_of(date: NaiveDate) -> DateTime<Utc> {
+    date.and_time(NaiveTime::MIN).and_utc()
+}
+
+/// The last moment that still belongs to a day.
+fn end_of(date: NaiveDate) -> DateTime<Utc> {
+    start_of(date) + (TimeDelta::days(1) - TimeDelta::microseconds(1))
+}
+
+/// In the first hour of a day, what was spent is the best guess there is.
+fn per_hour(spend: Usd, elapsed: TimeDelta) -> Usd {
+    let hour = TimeDelta::hours(1).num_seconds();
+    let micros = i128::from(spend.micros()) * i128::from(hour) / i128::from(elapsed.num_seconds().max(hour));
+    i64::try_from(micros).ok().and_then(|micros| Usd::from_micros(micros).ok()).unwrap_or(spend)
+}
+
+fn agents(
+    views: &Views,
+    project: Option<ProjectId>,
+    at: DateTime<Utc>,
+    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+) -> AgentsOfDay {
+    let all: Vec<_> = views.agents.all(project, at, fresher).collect();
+    let mut by_status: BTreeMap<_, _> = agent::Status::ALL.iter().map(|status| (*status, 0)).collect();
+    for agent in &all {
+        *by_status.entry(agent.status).or_default() += 1;
+    }
+    let in_service = all.iter().filter(|agent| agent.status != agent::Status::Offline);
+    AgentsOfDay {
+        total: all.len(),
+        by_status,
+        stale: all.iter().filter(|agent| agent.stale).count(),
+        spend_today: Dollars(all.iter().map(|agent| agent.today_spend.0).sum()),
+        cap: Dollars(in_service.map(|agent| agent.budgets.daily_cap.0).sum()),
+    }
+}
+
+fn tasks(views: &Views, project: Option<ProjectId>) -> TasksOfDay {
+    let counts = Status::ALL.iter().map(|status| (*status, views.tasks.count(project, *status)));
+    let by_status: BTreeMap<_, _> = counts.collect();
+    TasksOfDay { total: by_status.values().sum(), by_status }
+}
+
+fn completed<'a>(
+    views: &'a Views,
+    project: Option<ProjectId>,
+    until: DateTime<Utc>,
+) -> Vec<CompletedTask<'a>> {
+    let since = until - TimeDelta::hours(24);
+    let done = views.tasks.all_in(project, Status::Done, &views.agents).filter_map(|task| {
+        let completed_at = task.completed_at.filter(|at| at.0 > since && at.0 <= until)?;
+        Some(CompletedTask {
+            id: task.id,
+            title: task.title,
+            kind: task.kind,
+            assignees: names(views, task.assignee_ids),
+            cost: task.cost,
+            completed_at,
+        })
+    });
+    let mut done: Vec<_> = done.collect();
+    done.sort_by_key(|task| std::cmp::Reverse((task.completed_at, task.id)));
+    done.truncate(MAX_NAMED);
+    done
+}
+
+fn blocked<'a>(views: &'a Views, project: Option<ProjectId>) -> Vec<BlockedTask<'a>> {
+    let stuck = views.tasks.all_in(project, Status::Blocked, &views.agents).map(|task| BlockedTask {
+        id: task.id,
+        title: task.title,
+        assignees: names(views, task.assignee_ids),
+        reason: task.blocked_reason,
+        since: task.status_since,
+    });
+    let mut stuck: Vec<_> = stuck.collect();
+    stuck.sort_by_key(|task| (task.since, task.id));
+    stuck.truncate(MAX_NAMED);
+    stuck
+}
+
+fn waiting(views: &Views, project: Option<ProjectId>) -> Vec<ApprovalView<'_>> {
+    let query = ApprovalQuery {
+        project,
+        sort: Some(ApprovalSort::ExpiresAt),
+        order: Some(Order::Asc),
+        limit: Some(MAX_NAMED.min(MAX_LIMIT)),
+        ..ApprovalQuery::default()
+    };
+    // Without a cursor there is none that could be wrong.
+    views.approvals.list(&query, &views.agents).map(|page| page.items).unwrap_or_default()
+}
+
+fn names<'i>(views: &Views, ids: impl IntoIterator<Item = &'i AgentId>) -> Vec<String> {
+    ids.into_iter().map(|id| views.agents.name_or_id(*id).into_owned()).collect()
+}
+
+impl Standup<'_> {
+    fn sentences(&self) -> String {
+        let active = self.agents.by_status[&agent::Status::Active];
+        let critical = self.open_alerts.iter().filter(|alert| alert.severity == Severity::Critical).count();
+        format!(
+            "{active} of {} agents are active; {} done in the last 24 hours, {} in progress, {} in review, {} blocked. \
+             {} waiting for approval, {} open ({critical} critical), ${} spent of ${} (${} an hour).",
+            self.agents.total,
+            counted(self.completed_last_24h.len(), "task was", "tasks were"),
+            self.tasks.by_status[&Status::InProgress],
+            self.tasks.by_status[&Status::Review],
+            self.tasks.by_status[&Status::Blocked],
+            counted(self.waiting_approvals.len(), "request is", "requests are"),
+            counted(self.open_alerts.len(), "alert is", "alerts are"),
+            self.spend,
+            self.agents.cap,
+            self.burn_rate,
+        )
+    }
+
+    /// The report as a document.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("# Standup {}", self.date);
+        if let Some(project) = &self.project {
+            let _ = write!(text, ": {project}");
+        }
+        let _ = write!(text, "\n\n{}\n", self.summary);
+        let agents = self.agents.by_status.iter().map(|(status, count)| format!("{status}: {count}"));
+        section(&mut text, "Agents", agents);
+        let tasks = self.tasks.by_status.iter().map(|(status, count)| format!("{status}: {count}"));
+        section(&mut text, "Tasks", tasks);
+        let done = self.completed_last_24h.iter().map(|task| {
+            format!("{} ({}, ${}, {})", task.title, task.kind, task.cost, or_nobody(&task.assignees))
+        });
+        section(&mut text, "Completed in the last 24 hours", done);
+        let stuck = self.blocked.iter().map(|task| {
+            let reason = task.reason.map_or("no reason was given", |reason| reason.as_str());
+            format!("{} ({}): {reason}, since {}", task.title, or_nobody(&task.assignees), task.since)
+        });
+        section(&mut text, "Blocked", stuck);
+        let waiting = self.waiting_approvals.iter().map(|approval| {
+            let (by, until) = (&approval.requested_by.name, approval.expires_at);
+            format!(
+                "{} ({}, {}), asked by {by}, until {until}",
+                approval.summary, approval.risk, approval.status
+            )
+        });
+        section(&mut text, "Waiting for approval", waiting);
+        let alerts = self.open_alerts.iter().map(|alert| {
+            format!("{} ({}, {}, {} times)", alert.title, alert.kind, alert.severity, alert.count)
+        });
+        section(&mut text, "Open alerts", alerts);
+        let _ = write!(text, "\n## Spend\n\n- Runs of the day: ${}\n- Budgets of the agents: ", self.spend);
+        let _ = writeln!(text, "${} of ${}", self.agents.spend_today, self.agents.cap);
+        let _ = writeln!(text, "- Burn rate: ${} an hour", self.burn_rate);
+        text
+    }
+}
+
+fn counted(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    let _ = write!(text, "\n## {title}\n\n");
+    let before = text.len();
+    lines.for_each(|line| {
+        let _ = writeln!(text, "- {line}");
+    });
+    if text.len() == before {
+        text.push_str("None.\n");
+    }
+}
+
+fn or_nobody(names: &[String]) -> String {
+    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::{
+        actor::Actor,
+        agent::{Profile, Role},
+        task::{Details, Event},
+        values::Name,
+    };
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::script::Script;
+
+    fn sofie() -> Actor {
+        Actor::Human(Name::new("Sofie").unwrap())
+    }
+
+    fn script() -> Script {
+        let mut script = Script::new();
+        let project = Uuid::from_u128(1).into();
+        let profile = Profile::new(Name::new("Scout").unwrap(), Role::Intern);
+        let scout = script.agent(2, |at| agent::Event::Registered {
+            project,
+            profile,
+            parent: None,
+            purpose: None,
+            at,
+        });
+        for (number, title) in [(1, "Pricing"), (2, "Guide"), (3, "Newsletter")] {
+            let details = Details::titled(title, TaskType::Docs).unwrap();
+            script.task(number, |at| Event::Created { project, details, parent: None, creator: sofie(), at });
+            script.task(number, |at| Event::Claimed { agent: scout, at });
+        }
+        script
+    }
+
+    fn complete(script: &mut Script, number: u128) {
+        let (from, approved_by) = (Status::Review, sofie());
+        script.task(number, |at| Event::Completed { from, approved_by, note: None, at });
+    }
+
+    #[test]
+    fn the_report_names_what_is_done_and_what_is_stuck() {
+        let mut script = script();
+        complete(&mut script, 1);
+        script.wait(TimeDelta::hours(24));
+        complete(&mut script, 2);
+        let reason = Reason::new("the brief is missing").unwrap();
+        script.task(3, |at| Event::Blocked { from: Status::Assigned, reason, at });
+        let views = script.views();
+        let query = StandupQuery { project: None, date: script.now().date_naive() };
+        let report = standup(&views, query, script.now(), |_| None);
+        let shown = serde_json::to_value(&report).unwrap();
+        assert_eq!(
+            shown["completedLast24h"],
+            json!([{
+                "id": "00000000-0000-0000-0000-000000000002",
+                "title": "Guide",
+                "type": "docs",
+                "assignees": ["Scout"],
+                "cost": 0,
+                "completedAt": "2026-02-02T09:00:08.000Z",
+            }])
+        );
+        assert_eq!(
+            shown["blocked"],
+            json!([{
+                "id": "00000000-0000-0000-0000-000000000003",
+                "title": "Newsletter",
+                "assignees": ["Scout"],
+                "reason": "the brief is missing",
+                "since": "2026-02-02T09:00:09.000Z",
+            }])
+        );
+        assert_eq!(shown["agents"]["cap"], json!(2));
+        assert_eq!(shown["tasks"]["byStatus"]["done"], json!(2));
+        let text = report.markdown();
+        assert!(text.contains("- Newsletter (Scout): the brief is missing"), "{text}");
+        assert!(text.contains("## Open alerts\n\nNone.\n"), "{text}");
+        assert!(
+            report.summary.starts_with("1 of 1 agents are active; 1 task was done"),
+            "{}",
+            report.summary
+        );
+    }
+
+    #[test]
+    fn money_burns_by_the_hours_of_the_day() {
+        let spent = Usd::cents(900);
+        assert_eq!(per_hour(spent, TimeDelta::hours(9)), Usd::cents(100));
+        assert_eq!(per_hour(spent, TimeDelta::minutes(5)), spent);
+        assert_eq!(per_hour(Usd::ZERO, TimeDelta::hours(9)), Usd::ZERO);
+    }
+
+    #[test]
+    fn a_day_in_the_past_is_told_up_to_its_end() {
+        let mut script = script();
+        let date = script.now().date_naive();
+        script.wait(TimeDelta::days(2));
+        complete(&mut script, 1);
+        let views = script.views();
+        let report = standup(&views, StandupQuery { project: None, date }, script.now(), |_| None);
+        assert_eq!(report.completed_last_24h, []);
+    }
+}

@@ -6,18 +6,20 @@ use mc_domain::{
     agent::{self, Agent, Heartbeat, PauseReason, Profile, SpawnLimits},
     aggregate::{Aggregate, Moment},
     alert::{self, Alert},
-    approval::{self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical},
+    approval::{
+        self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
+    },
     ids::{AgentId, AlertId, ApprovalId, LeaseId, NotificationId, ProjectId, RunId, TaskId},
     money::Usd,
     notification::{self, Notice, Notification},
     operation::{
         Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
         MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, change_profile,
-        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval, emergency_stop,
-        escalate_approval, expire_approval, fail_notification, heartbeat, mark_stale, move_task, pause_squad,
-        post_message, quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval,
-        restart_agent, resubmit_approval, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
-        time_out_run, with_cast, withdraw_approval,
+        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval,
+        emergency_stop, escalate_approval, expire_approval, fail_notification, heartbeat, mark_stale,
+        move_task, pause_squad, post_message, quarantine_agent, reassign_task, record_tool_call,
+        register_agent, request_approval, restart_agent, resubmit_approval, resume_squad, retire_agent,
+        sign_off_agent, spawn_agent, start_run, time_out_run, with_cast, withdraw_approval,
     },
     policy::{self, Policy, Scope},
     process::RetirementCause,
@@ -206,7 +208,9 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::DeliverNotification { .. }
         | Action::ReadNotification { .. }
         | Action::FailNotification { .. }
-        | Action::ExpireNotification { .. } => on_notification(action.clone(), unit, moment).map(Outcome::from),
+        | Action::ExpireNotification { .. } => {
+            on_notification(action.clone(), unit, moment).map(Outcome::from)
+        }
     }
 }
 
@@ -261,7 +265,9 @@ fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Deci
         }
         Action::Retire { child, parent, cause } => {
             let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
-            at_work(child, unit, |agent, task, cast| retire_agent(agent, parent.as_ref(), task, cause, cast, moment))
+            at_work(child, unit, |agent, task, cast| {
+                retire_agent(agent, parent.as_ref(), task, cause, cast, moment)
+            })
         }
         Action::Heartbeat { agent, session, error } => {
             let session_key = session.map(|session| Label::new(&format!("session-{session}")).unwrap());
@@ -308,7 +314,12 @@ fn register(
     Ok(register_agent(&project, &name, &agent, wish, moment)?)
 }
 
-fn rename(agent: AgentId, profile: Profile, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+fn rename(
+    agent: AgentId,
+    profile: Profile,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
     let (project, current) = (agent.registered()?.project, agent.registered()?.profile.name.clone());
     let old = unit.load::<Reservation>(&Key::agent(project, &current))?;
@@ -416,7 +427,9 @@ fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
             }
             Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, moment),
             Action::ResubmitApproval { .. } => resubmit_approval(scope, &next_key, next.clone(), moment),
-            Action::EscalateApproval { .. } => return escalate_approval(&approval, moment).map(Outcome::from),
+            Action::EscalateApproval { .. } => {
+                return escalate_approval(&approval, moment).map(Outcome::from);
+            }
             Action::ExpireApproval { .. } => expire_approval(scope, moment),
             other => unreachable!("{other:?} is not about an approval"),
         };
@@ -428,7 +441,12 @@ fn tool_of(action: &Action) -> &'static str {
     if let Action::ResubmitApproval { tool, .. } = action { tool } else { "deploy_prod" }
 }
 
-fn request(fresh: ApprovalId, asked: &Asked, unit: &mut Unit<'_>, moment: &Moment) -> Result<Outcome, Failure> {
+fn request(
+    fresh: ApprovalId,
+    asked: &Asked,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Outcome, Failure> {
     let subject = approval::Subject {
         project: asked.project,
         task: asked.task,
@@ -479,19 +497,23 @@ fn attend(
 
 fn on_notification(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
     let (id, command, project) = match action {
-        Action::Notify { notice } => (notice.id(), notification::Command::Queue(notice.clone()), notice.project),
+        Action::Notify { notice } => {
+            (notice.id(), notification::Command::Queue(notice.clone()), notice.project)
+        }
         Action::DeliverNotification { notification, project } => {
             (notification, notification::Command::Deliver, project)
-        },
+        }
         Action::ReadNotification { notification, project } => {
             (notification, notification::Command::Read, project)
-        },
+        }
         Action::ExpireNotification { notification, project } => {
             (notification, notification::Command::Expire, project)
-        },
+        }
         Action::FailNotification { notification, project } => {
             let notification = unit.load::<Notification>(&notification)?;
-            return asking(unit, |cast| fail_notification(&notification, project, reason("no answer"), cast, moment));
+            return asking(unit, |cast| {
+                fail_notification(&notification, project, reason("no answer"), cast, moment)
+            });
         }
         other => unreachable!("{other:?} is not about a notification"),
     };
@@ -499,14 +521,14 @@ fn on_notification(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Resu
     Ok(Decision::of(&notification, project, notification.decide(command, moment)?))
 }
 
-fn asking<T>(
-    unit: &mut Unit<'_>,
-    ask: impl FnMut(&Cast) -> Result<T, Rejection>,
-) -> Result<T, Failure> {
+fn asking<T>(unit: &mut Unit<'_>, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Failure> {
     with_cast(unit, Cast::default(), ask)
 }
 
-fn all<A: mc_domain::recorded::Streamed>(unit: &mut Unit<'_>, ids: &[A::Id]) -> Result<Vec<Entity<A>>, Failure> {
+fn all<A: mc_domain::recorded::Streamed>(
+    unit: &mut Unit<'_>,
+    ids: &[A::Id],
+) -> Result<Vec<Entity<A>>, Failure> {
     ids.iter().map(|id| Ok(unit.load::<A>(id)?)).collect()
 }
 

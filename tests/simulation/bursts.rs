@@ -37,8 +37,12 @@ fn said(world: &mut World, who: Actor, task: TaskId) -> Command {
 fn quarrel(world: &mut World, task: TaskId, holder: AgentId) -> Vec<Command> {
     let project = world.states.task(task).unwrap().project;
     let other = |agent: &mc_domain::agent::Registered| agent.project == project && agent.may_speak().is_ok();
-    let others: Vec<_> =
-        world.states.registered().filter(|(id, agent)| *id != holder && other(agent)).map(|(id, _)| id).collect();
+    let others: Vec<_> = world
+        .states
+        .registered()
+        .filter(|(id, agent)| *id != holder && other(agent))
+        .map(|(id, _)| id)
+        .collect();
     let Some(other) = world.random.pick(&others) else { return vec![] };
     (0..12).map(|turn| said(world, Actor::Agent([holder, other][turn % 2]), task)).collect()
 }

@@ -15,8 +15,8 @@ use mc_domain::{
     project::Squad,
     run::{Outcome, ToolCall, ToolStatus},
     task::{
-        Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind, Move, Present,
-        Status, TaskType, WorkPlan,
+        Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind, Move,
+        Present, Status, TaskType, WorkPlan,
     },
     values::{Label, Name, Text},
 };
@@ -100,7 +100,8 @@ fn some_colleague(world: &mut World, task: TaskId) -> AgentId {
 
 /// One that works for itself: registered, and not crashed.
 fn living_agent(world: &mut World) -> AgentId {
-    let working = |agent: &agent::Registered| matches!(agent.status(), agent::Status::Active | agent::Status::Draining);
+    let working =
+        |agent: &agent::Registered| matches!(agent.status(), agent::Status::Active | agent::Status::Draining);
     let living: Vec<_> = world
         .states
         .registered()
@@ -129,9 +130,10 @@ fn some_run(world: &mut World) -> RunId {
 }
 
 fn some_approval(world: &mut World, open: bool) -> Option<ApprovalId> {
-    let wanted = world.states.approvals.iter().filter(|(_, approval)| {
-        !open || approval.status().is_some_and(mc_domain::approval::Status::is_open)
-    });
+    let wanted =
+        world.states.approvals.iter().filter(|(_, approval)| {
+            !open || approval.status().is_some_and(mc_domain::approval::Status::is_open)
+        });
     let ids: Vec<_> = wanted.map(|(id, _)| *id).collect();
     world.random.pick(&ids)
 }
@@ -173,7 +175,8 @@ fn on_run(world: &mut World, run: RunId) -> Action {
 fn tool_call(world: &mut World) -> ToolCall {
     let status = [ToolStatus::Success, ToolStatus::Success, ToolStatus::Failed, ToolStatus::Denied];
     let status = world.random.one_of(&status);
-    let error = (status == ToolStatus::Failed).then(|| reason(["timeout", "not found"][world.random.below(2)]));
+    let error =
+        (status == ToolStatus::Failed).then(|| reason(["timeout", "not found"][world.random.below(2)]));
     let tool = Label::new(["web_search", "shell_exec"][world.random.below(2)]).unwrap();
     ToolCall { tool, risk: None, status, input_preview: None, output_preview: None, error }
 }
@@ -232,7 +235,8 @@ fn a_heartbeat(world: &mut World, agent: AgentId, errors: usize) -> Action {
 
 fn a_spawn(world: &mut World, parent: AgentId) -> Action {
     let name = Name::new(&format!("Helper {}", world.random.below(12))).unwrap();
-    let active = world.states.registered().filter(|(_, agent)| agent.status() == agent::Status::Active).count();
+    let active =
+        world.states.registered().filter(|(_, agent)| agent.status() == agent::Status::Active).count();
     // Of an emergency squad that is full, every tenth.
     let role = if world.random.chance(80) { Role::Intern } else { world.random.one_of(Role::ALL) };
     let profile = Profile::new(name, role);
@@ -268,8 +272,10 @@ fn an_artifact(kind: ArtifactKind) -> Artifact {
 }
 
 pub fn a_message(world: &mut World, kind: MessageKind) -> Message {
-    let mentioned = if world.random.chance(30) { vec![Actor::Agent(some_agent(world)), operator(0)] } else { vec![] };
-    let handed_in = if world.random.chance(20) { vec![an_artifact(ArtifactKind::Deliverable)] } else { vec![] };
+    let mentioned =
+        if world.random.chance(30) { vec![Actor::Agent(some_agent(world)), operator(0)] } else { vec![] };
+    let handed_in =
+        if world.random.chance(20) { vec![an_artifact(ArtifactKind::Deliverable)] } else { vec![] };
     let content = world.random.chance(95).then(|| Text::new("Half way.").unwrap());
     Message {
         id: world.random.id(),
@@ -303,7 +309,8 @@ fn ask_for_approval(world: &mut World, by: Actor, task: Option<TaskId>, agent: O
 /// What an operator does to keep things going.
 fn looking_after(world: &mut World) -> Command {
     let who = an_operator(world);
-    let halted = world.states.projects.iter().find(|(_, project)| matches!(project.squad(), Squad::Stopped(_)));
+    let halted =
+        world.states.projects.iter().find(|(_, project)| matches!(project.squad(), Squad::Stopped(_)));
     let halted = halted.map(|(id, _)| *id);
     let action = match world.random.below(20) {
         0..=3 => care_for_inbox(world),
@@ -354,7 +361,13 @@ fn new_task(world: &mut World) -> Action {
 
 fn close_a_review(world: &mut World) -> Option<Action> {
     let task = task_where(world, |task| task.status() == Status::Review)?;
-    let to = world.random.one_of(&[Status::Done, Status::Done, Status::Done, Status::InProgress, Status::Assigned]);
+    let to = world.random.one_of(&[
+        Status::Done,
+        Status::Done,
+        Status::Done,
+        Status::InProgress,
+        Status::Assigned,
+    ]);
     Some(a_move(world, task, to, true))
 }
 
@@ -464,7 +477,8 @@ fn on_any_project(world: &mut World) -> Action {
     match world.random.below(16) {
         0 => Action::CreateProject { project, slug: PROJECTS[world.random.below(2)].to_owned() },
         1 | 2 => {
-            let daily_cap = world.random.chance(60).then(|| Usd::cents(3000 + world.random.below(3000) as u32));
+            let daily_cap =
+                world.random.chance(60).then(|| Usd::cents(3000 + world.random.below(3000) as u32));
             Action::EditProject { project, daily_cap }
         }
         3 => Action::PauseSquad { project, agents },
@@ -492,7 +506,10 @@ fn a_profile(world: &mut World) -> Profile {
 fn on_any_agent(world: &mut World) -> Action {
     let agent = some_agent(world);
     match world.random.below(20) {
-        0 => Action::Pause { agent, reason: world.random.one_of(&[PauseReason::Operator, PauseReason::ErrorStreak]) },
+        0 => Action::Pause {
+            agent,
+            reason: world.random.one_of(&[PauseReason::Operator, PauseReason::ErrorStreak]),
+        },
         1 => Action::Resume { agent },
         2 | 3 => Action::Drain { agent },
         4 => Action::Quarantine { agent },
@@ -535,7 +552,8 @@ fn on_any_task(world: &mut World) -> Action {
         3 | 4 => {
             let held = |task: &Present| matches!(task.status(), Status::InProgress | Status::Review);
             let task = task_where(world, held).filter(|_| world.random.chance(50)).unwrap_or(task);
-            let mut assignees: BTreeSet<_> = (0..world.random.below(3)).map(|_| some_colleague(world, task)).collect();
+            let mut assignees: BTreeSet<_> =
+                (0..world.random.below(3)).map(|_| some_colleague(world, task)).collect();
             if let (Some(present), true) = (world.states.task(task), world.random.chance(30)) {
                 assignees.extend(present.assignees.clone());
             }

@@ -1,7 +1,12 @@
 //! What holds after every command, whoever asked for what.
 
-use std::{collections::BTreeMap, fmt::Debug, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    ops::Range,
+};
 
+use chrono::NaiveDate;
 use mc_domain::{
     actor::{Actor, ActorKind},
     agent::{self, PauseReason, Standing},
@@ -10,12 +15,15 @@ use mc_domain::{
     approval::{self, ActionType, Quorum},
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    operation::Rejection,
+    project::{Project, Squad},
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
     run::{self, Terms},
     task,
 };
 use mc_store::repository::Repository;
+use uuid::Uuid;
 
 use crate::world::{States, World};
 
@@ -91,6 +99,10 @@ pub struct Ledger {
     tasks: BTreeMap<TaskId, i64>,
     /// What all runs were charged.
     total: i64,
+    /// The thresholds told, by budget and day.
+    told: BTreeSet<(budget::Key, NaiveDate, budget::Level)>,
+    /// The identities of episodes of alerts, and of messages.
+    drawn: BTreeSet<Uuid>,
 }
 
 impl Ledger {
@@ -108,8 +120,24 @@ impl Ledger {
                 let spent = before.budgets.get(&key).map_or(0, |budget| budget.spent.micros());
                 *self.adjusted.entry(key).or_default() += spent_after.micros() - spent;
             }
+            AnyEvent::Budget(budget::Event::ThresholdCrossed { level, day, .. }) => {
+                self.told_once(key_of(&recorded.stream), *day, *level);
+            }
+            AnyEvent::Budget(budget::Event::Exceeded { day, .. }) => {
+                self.told_once(key_of(&recorded.stream), *day, budget::Level::Exceeded);
+            }
+            AnyEvent::Alert(alert::Event::Raised { id, .. }) => self.new_identity(id.uuid()),
+            AnyEvent::Task(task::Event::MessagePosted { id, .. }) => self.new_identity(id.uuid()),
             _ => {}
         }
+    }
+
+    fn told_once(&mut self, key: budget::Key, day: NaiveDate, level: budget::Level) {
+        assert!(self.told.insert((key, day, level)), "{key} is told to be at {level} twice on {day}");
+    }
+
+    fn new_identity(&mut self, id: Uuid) {
+        assert!(self.drawn.insert(id), "{id} is the identity of two things");
     }
 
     fn end(&mut self, stream: &StreamId, event: &run::Event) {
@@ -150,24 +178,72 @@ pub fn on_event(world: &World, commit: &[Recorded<AnyEvent>], recorded: &Recorde
         AnyEvent::Agent(event) => {
             let agent = world.states.agent(id.parse().unwrap());
             agent_moves_along_the_table(agent, event, &recorded.metadata.actor);
+            agent_does_not_raise_itself(agent, event, &recorded.metadata.actor);
         }
         AnyEvent::Budget(event) => {
             let budget = world.states.budgets.get(&id.parse().unwrap()).cloned().unwrap_or_default();
             budget_is_kept(&budget, event);
+            cap_is_the_current_one(&world.states, id.parse().unwrap(), event);
         }
         AnyEvent::Approval(event) => {
             let approval = world.states.approvals.get(&id.parse().unwrap());
             let requested = approval.and_then(|approval| approval.requested().ok());
             approval_is_decided_rightly(requested, event, &recorded.metadata.actor);
         }
-        AnyEvent::Alert(event) => alert_is_closed_rightly(id.parse().unwrap(), event, &recorded.metadata.actor),
+        AnyEvent::Alert(event) => {
+            alert_is_closed_rightly(id.parse().unwrap(), event, &recorded.metadata.actor)
+        }
         AnyEvent::Run(event) => {
             let run = world.states.runs.get(&id.parse().unwrap());
             let starts = matches!(event, run::Event::Started(_));
             assert!(starts == run.is_none() && (starts || run.unwrap().running().is_ok()), "a run ends once");
+            if let run::Event::Started(terms) = event {
+                run_may_start(&world.states, terms);
+            }
         }
-        AnyEvent::Reservation(_) | AnyEvent::Project(_) | AnyEvent::Policy(_) | AnyEvent::Notification(_) => {}
+        AnyEvent::Reservation(_) | AnyEvent::Project(_) | AnyEvent::Policy(_) | AnyEvent::Notification(_) => {
+        }
     }
+}
+
+/// Whoever starts a run is at work, in a squad that works, on a task of its own, and within its caps.
+fn run_may_start(states: &States, terms: &Terms) {
+    let agent = states.agent(terms.agent).unwrap();
+    assert_eq!(states.projects[&agent.project].squad(), Squad::Working, "a run of a squad that is stopped");
+    let drains = agent.standing == Standing::Draining && agent.work.map(|work| work.task) == terms.task;
+    let paused_yesterday = agent.is_paused_since_yesterday(terms.day);
+    assert!(agent.standing == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");
+    let allowance = states.budgets.get(&budget::Key::AgentDay(terms.agent, terms.day));
+    let allowance = allowance.map(|budget| budget.run_allowance).unwrap_or_default();
+    assert!(terms.reserved <= agent.profile.caps.per_run.max(allowance), "{terms:?}");
+    let Some(task) = terms.task.and_then(|task| states.task(task)) else { return };
+    let own = match task.hold() {
+        Some(hold) => hold.holder == terms.agent,
+        None => task.status() == task::Status::Assigned && task.assignees.contains(&terms.agent),
+    };
+    assert!(own && task.project == agent.project, "a run for somebody else's task: {terms:?}");
+}
+
+fn cap_is_the_current_one(states: &States, key: budget::Key, event: &budget::Event) {
+    let budget::Event::Reserved { cap, .. } = event else { return };
+    let current = match key {
+        budget::Key::AgentDay(agent, _) => Some(states.agent(agent).unwrap().profile.caps.daily),
+        budget::Key::Task(task) => Some(states.task(task).unwrap().details.budget),
+        budget::Key::ProjectDay(project, _) => match &states.projects[&project] {
+            Project::Present { profile, .. } => profile.daily_cap,
+            Project::Absent => None,
+        },
+    };
+    assert_eq!(Some(*cap), current, "{key} is reserved on under another cap");
+}
+
+fn agent_does_not_raise_itself(before: Option<&agent::Registered>, event: &agent::Event, actor: &Actor) {
+    let (Some(before), agent::Event::ProfileChanged { profile }) = (before, event) else { return };
+    let caps = before.profile.caps;
+    let raised = profile.role > before.profile.role
+        || profile.caps.daily > caps.daily
+        || profile.caps.per_run > caps.per_run;
+    assert!(!raised || actor.kind() != ActorKind::Agent, "{actor} raises {}", before.profile.name);
 }
 
 fn letter(actor: &Actor) -> char {
@@ -235,7 +311,11 @@ fn agent_moves_along_the_table(agent: Option<&agent::Registered>, event: &agent:
     assert!(legal, "{} went from {from} to {to} by {actor}: {event:?}", agent.profile.name);
     let imposed = !matches!(agent.standing, Standing::Offline | Standing::Paused(PauseReason::Budget));
     let freed = to == agent::Status::Active && imposed;
-    assert!(!freed || actor.kind() == ActorKind::Human, "{actor} freed {}, who was {from}", agent.profile.name);
+    assert!(
+        !freed || actor.kind() == ActorKind::Human,
+        "{actor} freed {}, who was {from}",
+        agent.profile.name
+    );
     let signs_on = matches!(event, agent::Event::SignedOn { .. });
     assert_eq!(from == agent::Status::Offline, signs_on, "only who signs on comes back");
 }
@@ -289,8 +369,12 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         approval::Event::Approved { by, at, content, .. } => {
             in_time(by, at);
             assert_eq!(*content, before.ask.content, "something else is approved");
-            if let (Quorum::Two, approval::Stage::Open { endorsed_by, .. }) = (before.required, &before.stage) {
-                assert!(!endorsed_by.is_empty() && !endorsed_by.contains(by), "two have to approve: {event:?}");
+            if let (Quorum::Two, approval::Stage::Open { endorsed_by, .. }) = (before.required, &before.stage)
+            {
+                assert!(
+                    !endorsed_by.is_empty() && !endorsed_by.contains(by),
+                    "two have to approve: {event:?}"
+                );
             }
         }
         approval::Event::Endorsed { by, at, .. }
@@ -323,34 +407,127 @@ pub fn after_step(world: &World, changed: Range<usize>) {
     tasks_agree_with_their_holders(&world.states);
     agents_agree_with_their_tasks(&world.states);
     waiting_tasks_wait_for_something_open(&world.states);
+    assignees_fit_the_status(&world.states);
+    sub_agents_stay_within_the_limits(&world.states);
     for recorded in commit {
         match &recorded.event {
             AnyEvent::Budget(event) => {
                 let key = key_of(&recorded.stream);
                 world.ledger.balances(key, &world.states.budgets[&key]);
                 grant_rests_on_an_approval(&world.states, event, commit);
+                threshold_is_told_of(event, commit);
             }
-            AnyEvent::Run(_) => run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap()),
+            AnyEvent::Run(_) => {
+                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap())
+            }
             AnyEvent::Agent(event) => {
                 let id = recorded.stream.aggregate_id.parse().unwrap();
                 runs_of_agent_are_running(&world.states, id);
                 stop_is_told_of(world, id, event, commit);
+                too_many_errors_stop(&world.states, id, event);
             }
             AnyEvent::Task(event) => {
                 let id = recorded.stream.aggregate_id.parse().unwrap();
                 task_costs_what_its_runs_were_charged(world, id);
                 loop_is_contained(&world.states, id, event, commit);
             }
+            AnyEvent::Approval(event) => {
+                let id = recorded.stream.aggregate_id.parse().unwrap();
+                override_lets_the_spender_go_on(&world.states, id, event);
+            }
             _ => {}
         }
     }
+}
+
+/// What is committed with the refusal of a run that is too dear.
+pub fn after_refusal(states: &States, rejection: &Rejection) {
+    let Rejection::TooDear { approval, .. } = rejection else {
+        assert!(!matches!(rejection, Rejection::NotLoaded(_)), "something cannot be loaded: {rejection:?}");
+        return;
+    };
+    let requested = states.approvals[approval].requested().unwrap();
+    assert!(requested.status().is_open() && requested.subject.action_type == ActionType::BudgetOverride);
+    let agent = states.agent(requested.subject.agent.unwrap()).unwrap();
+    let stopped = matches!(agent.standing, Standing::Paused(_));
+    assert!(stopped, "{rejection:?} and goes on: {agent:?} {requested:?}");
+    if let Some(task) = requested.subject.task {
+        assert_eq!(
+            states.task(task).unwrap().status(),
+            task::Status::NeedsApproval,
+            "task {task} is too dear"
+        );
+    }
+}
+
+/// Assigned means that somebody of the project has it; the inbox is nobody's; what is closed has nothing under way.
+fn assignees_fit_the_status(states: &States) {
+    for (id, task) in states.present() {
+        match task.status() {
+            task::Status::Inbox => assert!(task.assignees.is_empty(), "{id} is in the inbox"),
+            task::Status::Assigned | task::Status::InProgress => assert!(!task.assignees.is_empty(), "{id}"),
+            task::Status::Done | task::Status::Canceled => {
+                assert!(task.open_runs.is_empty(), "{id} is closed")
+            }
+            _ => {}
+        }
+        let of_project =
+            |agent: &AgentId| states.agent(*agent).is_some_and(|agent| agent.project == task.project);
+        assert!(task.assignees.iter().all(of_project), "{id} has assignees of another project");
+    }
+}
+
+fn sub_agents_stay_within_the_limits(states: &States) {
+    for (id, agent) in states.registered() {
+        assert!(agent.children.len() <= 3 && agent.depth() <= 2, "{} has too many below", agent.profile.name);
+        let own = |child: &AgentId| states.agent(*child).is_some_and(|child| child.parent == Some(id));
+        assert!(agent.children.iter().all(own), "the children of {}", agent.profile.name);
+    }
+}
+
+fn threshold_is_told_of(event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
+    let budget::Event::ThresholdCrossed { level, .. } = event else { return };
+    let kind = match level {
+        budget::Level::Warning => alert::Kind::BudgetWarning,
+        budget::Level::Critical => alert::Kind::BudgetCritical,
+        budget::Level::Exceeded => alert::Kind::BudgetExceeded,
+    };
+    assert!(alerts_in(commit).any(|told| told.kind == kind), "nobody was told of {event:?}");
+}
+
+fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event) {
+    let errors = match event {
+        agent::Event::HeartbeatRecorded { error: Some(_), error_streak, .. } => *error_streak,
+        agent::Event::RunEnded { outcome: run::Outcome::Failed, error_streak, .. } => *error_streak,
+        _ => return,
+    };
+    let agent = states.agent(id).unwrap();
+    let stopped = matches!(agent.standing, Standing::Quarantined | Standing::Offline);
+    assert!(errors < 5 || stopped, "{} goes on after {errors} errors in a row", agent.profile.name);
+}
+
+fn override_lets_the_spender_go_on(states: &States, id: ApprovalId, event: &approval::Event) {
+    let approval::Event::Approved { .. } = event else { return };
+    let subject = &states.approvals[&id].requested().unwrap().subject;
+    let (ActionType::BudgetOverride, Some(agent)) = (subject.action_type, subject.agent) else { return };
+    let agent = states.agent(agent).unwrap();
+    assert_ne!(
+        agent.standing,
+        Standing::Paused(PauseReason::Budget),
+        "{} was granted more",
+        agent.profile.name
+    );
 }
 
 fn tasks_agree_with_their_holders(states: &States) {
     for (id, task) in states.present() {
         let Some(hold) = task.hold() else { continue };
         let holder = states.agent(hold.holder).expect("a task is held by somebody who is registered");
-        assert_eq!(holder.work, Some(agent::Work { task: id, lease: hold.lease }), "task {id} and its holder");
+        assert_eq!(
+            holder.work,
+            Some(agent::Work { task: id, lease: hold.lease }),
+            "task {id} and its holder"
+        );
         let over = matches!(holder.status(), agent::Status::Quarantined | agent::Status::Offline);
         assert!(!over, "{} holds task {id} and is {}", holder.profile.name, holder.status());
         assert_eq!(holder.project, task.project);
@@ -363,7 +540,12 @@ fn agents_agree_with_their_tasks(states: &States) {
     for (id, agent) in states.registered() {
         let Some(work) = agent.work else { continue };
         let hold = states.task(work.task).and_then(task::Present::hold);
-        assert_eq!(hold, Some(task::Hold { holder: id, lease: work.lease }), "{} and its task", agent.profile.name);
+        assert_eq!(
+            hold,
+            Some(task::Hold { holder: id, lease: work.lease }),
+            "{} and its task",
+            agent.profile.name
+        );
     }
 }
 
@@ -381,7 +563,11 @@ fn runs_of_agent_are_running(states: &States, id: AgentId) {
     let over = matches!(agent.status(), agent::Status::Quarantined | agent::Status::Offline);
     assert!(agent.open_runs.is_empty() || !over, "{} is {} and runs", agent.profile.name, agent.status());
     for run in agent.open_runs.keys() {
-        assert!(states.runs[run].running().is_ok(), "{} has run {run} under way, which is over", agent.profile.name);
+        assert!(
+            states.runs[run].running().is_ok(),
+            "{} has run {run} under way, which is over",
+            agent.profile.name
+        );
     }
 }
 
@@ -392,7 +578,11 @@ fn run_is_known_to_all_or_none(world: &World, id: RunId) {
     let agent = states.agent(terms.agent).unwrap();
     assert_eq!(agent.open_runs.contains_key(&id), running, "run {id} of {}", agent.profile.name);
     if let Some(task) = terms.task {
-        assert_eq!(states.task(task).unwrap().open_runs.contains_key(&id), running, "run {id} of task {task}");
+        assert_eq!(
+            states.task(task).unwrap().open_runs.contains_key(&id),
+            running,
+            "run {id} of task {task}"
+        );
     }
     for key in terms.open_run().budgets(terms.project) {
         let set_aside = states.budgets[&key].reserved.get(&id).copied();
@@ -488,7 +678,11 @@ fn paused_for_budget_is_told_of(states: &States) {
     };
     for (id, agent) in states.registered() {
         if agent.standing == Standing::Paused(PauseReason::Budget) {
-            assert!(states.alerts.iter().any(|alert| told(id, agent.project, alert)), "{}", agent.profile.name);
+            assert!(
+                states.alerts.iter().any(|alert| told(id, agent.project, alert)),
+                "{}",
+                agent.profile.name
+            );
             assert!(agent.overspent_on.is_some());
         }
     }
@@ -514,7 +708,11 @@ async fn repository_knows_what_is_recorded(world: &World, repository: &Repositor
     equal(world, repository, notifications).await;
 }
 
-async fn equal<A: Streamed<Id: Ord + Debug>>(world: &World, repository: &Repository, folded: &BTreeMap<A::Id, A>) {
+async fn equal<A: Streamed<Id: Ord + Debug>>(
+    world: &World,
+    repository: &Repository,
+    folded: &BTreeMap<A::Id, A>,
+) {
     for (id, state) in folded {
         let known = repository.load::<A>(id).await.unwrap();
         assert!(*known.state == *state, "{} {id:?} is not what is recorded", A::TYPE);
@@ -532,7 +730,8 @@ async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Rep
     }
     for (id, approval) in &world.states.approvals {
         let requested = approval.requested().unwrap();
-        let key = repository.load::<Reservation>(&requested.subject.key(&requested.ask.content)).await.unwrap();
+        let key =
+            repository.load::<Reservation>(&requested.subject.key(&requested.ask.content)).await.unwrap();
         assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");
     }
     held_by_the_living(&world.states);

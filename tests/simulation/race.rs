@@ -5,19 +5,17 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    agent::{Agent, Caps, Profile, Role},
+    agent::{Caps, Profile, Role},
     aggregate::{Aggregate, Moment},
     budget::{Budget, Command, Key},
-    ids::{AgentId, ProjectId},
+    ids::AgentId,
     money::Usd,
-    project::{self, Project},
     recorded::{StreamId, Streamed},
     run::Outcome,
     values::Name,
 };
 use mc_store::{
     codec,
-    error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS},
     memory::MemoryLog,
     repository::{Order, Repository},
@@ -72,7 +70,9 @@ async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<boo
 
 async fn founded(repository: &Repository, whose: Whose, random: &mut Random) -> Vec<AgentId> {
     let id = project(0);
-    ask(repository, operator(0), &Action::CreateProject { project: id, slug: "openclaw".to_owned() }).await.unwrap();
+    ask(repository, operator(0), &Action::CreateProject { project: id, slug: "openclaw".to_owned() })
+        .await
+        .unwrap();
     let (count, daily) = match whose {
         Whose::Agents => (1, DOLLAR),
         Whose::Projects => {
@@ -85,8 +85,11 @@ async fn founded(repository: &Repository, whose: Whose, random: &mut Random) -> 
     for number in 0..count {
         let fresh = random.id();
         let caps = Caps { daily, per_run: Usd::cents(50) };
-        let profile = Profile { caps, ..Profile::new(Name::new(&format!("Agent {number}")).unwrap(), Role::Lead) };
-        assert!(ask(repository, operator(0), &Action::Register { project: id, fresh, profile }).await.unwrap());
+        let profile =
+            Profile { caps, ..Profile::new(Name::new(&format!("Agent {number}")).unwrap(), Role::Lead) };
+        assert!(
+            ask(repository, operator(0), &Action::Register { project: id, fresh, profile }).await.unwrap()
+        );
         agents.push(fresh);
     }
     agents
@@ -104,7 +107,9 @@ async fn caller(repository: Arc<Repository>, agent: AgentId, mut random: Random)
         through += 1;
         if random.chance(50) {
             let cost = Some(Usd::cents(random.below(cents as usize + 1) as u32));
-            ask(&repository, operator(0), &Action::EndRun { run, outcome: Outcome::Completed, cost }).await.unwrap();
+            ask(&repository, operator(0), &Action::EndRun { run, outcome: Outcome::Completed, cost })
+                .await
+                .unwrap();
         }
     }
     through
@@ -143,7 +148,9 @@ async fn race(log: Arc<dyn EventLog>, whose: Whose, seed: u64) {
     }
     assert!(through > 0 && budget.reserved().plus(budget.spent) > Usd::ZERO);
     let (reserved, spent) = (budget.reserved(), budget.spent);
-    println!("{whose:?} dollar: {through} runs got through, {reserved} set aside and {spent} spent in the end");
+    println!(
+        "{whose:?} dollar: {through} runs got through, {reserved} set aside and {spent} spent in the end"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -98,7 +98,11 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events: usize = self.events.values().sum();
         writeln!(f, "{} commands, {events} events", self.commands())?;
-        writeln!(f, "\n{:<24} {:>8} {:>8} {:>8} {:>13}", "command", "changed", "idle", "refused", "consequences")?;
+        writeln!(
+            f,
+            "\n{:<24} {:>8} {:>8} {:>8} {:>13}",
+            "command", "changed", "idle", "refused", "consequences"
+        )?;
         for (kind, tally) in &self.commands {
             let Tally { changed, idle, refused, refused_with_consequences } = tally;
             writeln!(f, "{kind:<24} {changed:>8} {idle:>8} {refused:>8} {refused_with_consequences:>13}")?;

@@ -41,9 +41,11 @@ fn stale(world: &World) -> Vec<Command> {
 }
 
 fn run_timeouts(world: &World) -> Vec<Command> {
-    let due = world.states.runs.iter().filter(|(_, run)| {
-        run.running().is_ok_and(|running| running.terms.deadline <= world.now)
-    });
+    let due = world
+        .states
+        .runs
+        .iter()
+        .filter(|(_, run)| run.running().is_ok_and(|running| running.terms.deadline <= world.now));
     due.map(|(run, _)| (world.system("monitor"), Action::TimeOutRun { run: *run })).collect()
 }
 
@@ -87,12 +89,15 @@ fn queue(world: &mut World) -> Vec<Command> {
 fn deliver(world: &mut World) -> Vec<Command> {
     let World { states, underway, .. } = world;
     underway.retain(|id| states.notifications[id].status() == Some(Status::Queued));
-    let due: Vec<_> = world.underway.iter().copied().filter(|id| is_due(world, *id)).take(NOTIFIED_AT_ONCE).collect();
+    let due: Vec<_> =
+        world.underway.iter().copied().filter(|id| is_due(world, *id)).take(NOTIFIED_AT_ONCE).collect();
     due.into_iter().map(|notification| (world.system("dispatcher"), attempt(world, notification))).collect()
 }
 
 fn is_due(world: &World, id: NotificationId) -> bool {
-    world.states.notifications[&id].queued().is_ok_and(|queued| queued.retry_at.is_none_or(|at| at <= world.now))
+    world.states.notifications[&id]
+        .queued()
+        .is_ok_and(|queued| queued.retry_at.is_none_or(|at| at <= world.now))
 }
 
 fn attempt(world: &World, notification: NotificationId) -> Action {

@@ -167,13 +167,20 @@ impl States {
     ) -> Vec<Entity<A>> {
         let wanted = states.iter().filter(|(_, state)| wanted(state));
         let version = |id: &A::Id| self.versions[&StreamId::of::<A>(id)];
-        let entity =
-            |(id, state): (&A::Id, &A)| Entity { id: id.clone(), version: version(id), state: Arc::new(state.clone()) };
+        let entity = |(id, state): (&A::Id, &A)| Entity {
+            id: id.clone(),
+            version: version(id),
+            state: Arc::new(state.clone()),
+        };
         wanted.map(entity).collect()
     }
 }
 
-fn grow<A: Aggregate<Id: Ord + FromStr<Err: Debug>>>(all: &mut BTreeMap<A::Id, A>, id: &str, event: &A::Event) {
+fn grow<A: Aggregate<Id: Ord + FromStr<Err: Debug>>>(
+    all: &mut BTreeMap<A::Id, A>,
+    id: &str,
+    event: &A::Event,
+) {
     let id = id.parse::<A::Id>().unwrap();
     let state = all.remove(&id).unwrap_or_default();
     all.insert(id, state.evolve(event));
@@ -192,7 +199,10 @@ impl Drop for Trail {
             let (seed, step) = (self.seed, self.step);
             eprintln!("\nseed {seed} fails at step {step}; the last commands were:");
             self.commands.iter().for_each(|command| eprintln!("  {command}"));
-            eprintln!("run it alone: SIMULATION_SEED={seed} SIMULATION_STEPS={} cargo test --test simulation", step + 1);
+            eprintln!(
+                "run it alone: SIMULATION_SEED={seed} SIMULATION_STEPS={} cargo test --test simulation",
+                step + 1
+            );
         }
     }
 }
@@ -277,6 +287,9 @@ impl World {
             self.repeat(&order, &action).await;
         }
         invariants::after_step(self, changed);
+        if let Answer::Refused { rejection, .. } = &answer {
+            invariants::after_refusal(&self.states, rejection);
+        }
     }
 
     fn remember(&mut self, who: &Actor, action: &Action) {
@@ -302,7 +315,9 @@ impl World {
                 let committed = self.repository.log().head() > before;
                 assert_eq!(executed.position, self.repository.log().head());
                 match refusal {
-                    Some(rejection) => Answer::Refused { rejection, committed: committed || order.key.is_some() },
+                    Some(rejection) => {
+                        Answer::Refused { rejection, committed: committed || order.key.is_some() }
+                    }
                     None => Answer::Accepted { committed },
                 }
             }
@@ -362,7 +377,10 @@ impl World {
         let mut recorded = codec::decode_any(stored).unwrap().expect("it is of this domain");
         let written = codec::encode_any(&recorded.event, recorded.metadata.clone());
         assert_eq!(written.payload, stored.payload, "an event changes by being read");
-        assert_eq!((written.event_type, written.event_version), (stored.event_type.clone(), stored.event_version));
+        assert_eq!(
+            (written.event_type, written.event_version),
+            (stored.event_type.clone(), stored.event_version)
+        );
         assert!(recorded.metadata.project.is_some() || matches!(recorded.event, AnyEvent::Policy(_)));
         recorded.metadata.event_id = EventId::new(Uuid::from_u128(u128::from(stored.position)));
         recorded

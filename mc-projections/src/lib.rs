@@ -11,6 +11,7 @@ pub mod activity;
 pub mod agents;
 pub mod alerts;
 pub mod approvals;
+pub mod audit;
 mod births;
 pub mod board;
 pub mod costs;

@@ -226,7 +226,7 @@ pub fn data(event: &AnyEvent) -> Value {
     presented(fields)
 }
 
-fn presented(value: Value) -> Value {
+pub(crate) fn presented(value: Value) -> Value {
     match value {
         Value::Object(fields) => fields.into_iter().map(field).collect::<Map<_, _>>().into(),
         Value::Array(items) => items.into_iter().map(presented).collect(),

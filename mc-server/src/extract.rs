@@ -17,7 +17,7 @@ mod path;
 mod query;
 mod time;
 
-pub use body::{Body, MAX_BODY_BYTES, Nothing};
+pub use body::{Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::{IdempotencyKey, Keyed};

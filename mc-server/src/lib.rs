@@ -16,6 +16,6 @@ pub mod serve;
 pub mod state;
 
 /// A write allocates on one thread and is freed on another, the writer of the log, and the C library's allocators make
-/// the threads wait for each other over that.
+/// the threads wait for each other over that. Without huge pages (`no_thp`), which make a small server a large one.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,6 +1,7 @@
 //! Every route, a line each.
 
 pub(crate) mod agents;
+mod audit;
 mod board;
 mod events;
 mod handed_in;
@@ -75,6 +76,7 @@ fn recovered() -> Vec<Route<App>> {
         post("/api/tasks/{task}/messages", messages::post),
         get("/api/board", board::show),
         get("/api/activity", board::activity),
+        get("/api/audit/export", audit::export),
     ]
 }
 
@@ -98,7 +100,9 @@ async fn shown(
     find: impl FnOnce(&Views) -> Result<Shown, Problem>,
 ) -> Result<Response, Problem> {
     app.answer(|views| {
-        let (version, response) = find(views)?.entity(app, views, None)?;
+        let shown = find(views)?;
+        let scene = app.scene(views, shown.agent());
+        let (version, response) = shown.entity(scene)?;
         if condition.has(version) {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response());
         }

@@ -29,16 +29,16 @@ use mc_projections::{
 };
 use mc_store::{
     error::StoreError,
-    log::EventLog,
+    log::{Answered, EventLog},
     repository::{Order, Repository, Unit},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    answer::Reply,
+    answer::{Kept, Reply, Scene},
     events::EventStreams,
-    extract::{ActorClaim, IfMatch, Keyed},
+    extract::{ActorClaim, IfMatch, Keyed, Remembers},
     health::Health,
     lookup::{self, DEFAULT_PROJECT},
     problem::{Kind, Problem},
@@ -352,19 +352,51 @@ impl App {
         call: &Call,
         mut decide: impl FnMut(&mut Unit<'_>) -> Result<(Decision, Reply), Refused> + Send,
     ) -> Result<Response, Problem> {
+        let at = call.moment.now;
         let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
         let order = Order { moment: call.moment.clone(), key };
         let executed = self
             .0
             .repository
-            .execute(&order, |unit| decide(unit))
+            .execute(&order, |unit| {
+                let (decision, reply) = decide(unit)?;
+                let heard = reply.agent().and_then(|agent| self.last_heard(agent));
+                Ok::<_, Refused>((decision, Kept { reply, at, heard }))
+            })
             .await
             .map_err(|refused| self.0.projected.read(|views| refusal::problem(refused, views)))?;
-        let mut response = executed.value.render(self, executed.position, executed.replayed).await?;
-        if executed.replayed {
-            response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
-        }
+        let response = executed.value.render(self, executed.position, order.key.is_some()).await?;
+        let response = if executed.replayed { replayed(response) } else { response };
         Ok(at_position(response, executed.position))
+    }
+
+    /// What views show now.
+    pub(crate) fn scene<'a>(&self, views: &'a Views, agent: Option<AgentId>) -> Scene<'a> {
+        let Views { projects, agents, tasks, .. } = views;
+        Scene {
+            projects,
+            agents,
+            tasks,
+            now: self.now(),
+            heard: agent.and_then(|agent| self.last_heard(agent)),
+        }
+    }
+}
+
+impl Remembers for App {
+    /// The first answer comes before anything else is looked at: what the request names may have another name by now.
+    async fn first_answer(&self, keyed: &Keyed) -> Result<Option<Response>, Problem> {
+        let key = keyed.key.as_str();
+        let Some(first) = self.log().answered(key).await? else { return Ok(None) };
+        if first.fingerprint != keyed.fingerprint {
+            return Err(StoreError::KeyReused { key: key.to_owned() }.into());
+        }
+        let Answered { position, answer, .. } = first;
+        let kept: Kept = serde_json::from_str(&answer).map_err(|error| StoreError::Corrupt {
+            position,
+            reason: format!("answer of a command: {error}"),
+        })?;
+        Ok(Some(at_position(replayed(kept.render(self, position, true).await?), position)))
     }
 }
 
@@ -378,6 +410,11 @@ impl FromRef<App> for Health {
     fn from_ref(app: &App) -> Self {
         app.0.health.clone()
     }
+}
+
+fn replayed(mut response: Response) -> Response {
+    response.headers_mut().insert(IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"));
+    response
 }
 
 /// The same answer with the log position it reflects.

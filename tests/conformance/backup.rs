@@ -1,6 +1,6 @@
 //! A log that is written out and read back is the same log.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::TimeDelta;
 use mc_store::{
@@ -39,13 +39,14 @@ async fn assert_same(restored: &Arc<dyn EventLog>, log: &Arc<dyn EventLog>) {
     assert_eq!((restored.head(), *restored.watch_head().borrow()), (log.head(), log.head()));
     let events = everything(log).await;
     assert_eq!(everything(restored).await, events);
-    for name in events.iter().map(|event| &event.stream) {
+    for name in events.iter().map(|event| &event.stream).collect::<BTreeSet<_>>() {
         assert_eq!(
             restored.read_stream(name, 0, 100).await.unwrap(),
             log.read_stream(name, 0, 100).await.unwrap()
         );
     }
-    for time in events.iter().map(|event| event.metadata.recorded_at) {
+    // A few of the thousands: each is searched for by scanning.
+    for time in events.iter().step_by(events.len() / 20 + 1).map(|event| event.metadata.recorded_at) {
         assert_eq!(restored.first_since(time).await.unwrap(), log.first_since(time).await.unwrap());
     }
     let keys = log.keys(0, 100).await.unwrap();

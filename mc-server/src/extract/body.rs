@@ -4,6 +4,7 @@ use axum::{
     body::Body as Stream,
     extract::{FromRequest, Request},
     http::{HeaderMap, header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{Deserialize, de::DeserializeOwned};
@@ -35,19 +36,57 @@ pub struct Body<T> {
     pub keyed: Option<Keyed>,
 }
 
+/// A state that remembers the answers it gave under idempotency keys.
+pub trait Remembers: Send + Sync {
+    /// The first answer to the same request under its key, if it was asked before.
+    ///
+    /// # Errors
+    /// `idempotency-key-reused` when it was another request, and what the log says.
+    fn first_answer(&self, keyed: &Keyed) -> impl Future<Output = Result<Option<Response>, Problem>> + Send;
+}
+
+/// Why a handler gets no body.
+#[derive(Debug)]
+pub enum BodyRejection {
+    /// The request is refused.
+    Refused(Problem),
+    /// The request was answered before, and gets the first answer again.
+    Answered(Box<Response>),
+}
+
+impl From<Problem> for BodyRejection {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(problem)
+    }
+}
+
+impl IntoResponse for BodyRejection {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Refused(problem) => problem.into_response(),
+            Self::Answered(first) => *first,
+        }
+    }
+}
+
 /// The body of a request that needs none.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
-    type Rejection = Problem;
+impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
+    type Rejection = BodyRejection;
 
-    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, BodyRejection> {
         let (parts, stream) = request.into_parts();
         let bytes = read(&parts.headers, stream).await?;
         let mut json = json::parse_object(&bytes)?;
         let keyed = keyed(&parts, &mut json)?;
+        if let Some(keyed) = &keyed
+            && let Some(first) = state.first_answer(keyed).await?
+        {
+            return Err(BodyRejection::Answered(Box::new(first)));
+        }
         let actor = claim::take(&mut json)?;
         let value = fields::read(&json)?;
         Ok(Self { value, actor, keyed })
@@ -93,8 +132,19 @@ mod tests {
 
     use super::*;
 
+    struct Forgetful;
+
+    impl Remembers for Forgetful {
+        async fn first_answer(&self, _: &Keyed) -> Result<Option<Response>, Problem> {
+            Ok(None)
+        }
+    }
+
     async fn extract<T: DeserializeOwned>(request: Request) -> Result<Body<T>, Problem> {
-        Body::from_request(request, &()).await
+        Body::from_request(request, &Forgetful).await.map_err(|rejection| match rejection {
+            BodyRejection::Refused(problem) => problem,
+            BodyRejection::Answered(_) => panic!("nothing was answered before"),
+        })
     }
 
     fn post(body: impl Into<Stream>) -> Request {

@@ -35,7 +35,7 @@ use uuid::Uuid;
 
 use super::{given, invalid_cursor, listed, shown};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{Offer, Reply, Scene, Shown},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
@@ -48,6 +48,10 @@ const MAX_HEARTBEAT_INTERVAL_SECS: u32 = 86_400;
 const MAX_TOOLS: usize = 200;
 /// How many tasks of each kind are offered with the answer to a heartbeat.
 const OFFERED_TASKS: usize = 20;
+/// Where the tasks stand that an agent has to see to.
+const TO_DO: [task::Status; 2] = [task::Status::InProgress, task::Status::Assigned];
+/// Where the tasks stand that an agent may take.
+const TO_CLAIM: [task::Status; 1] = [task::Status::Inbox];
 
 /// Which agents are asked for.
 #[derive(Debug, Deserialize)]
@@ -263,12 +267,14 @@ pub async fn beat(
         let task = work_of(unit, &agent)?;
         if status == Some(Status::Offline) {
             let decision = sign_off_agent(&agent, task.as_ref(), sign.error.clone(), &call.moment)?;
-            return Ok((decision, Reply::Heartbeat(id, vec![])));
+            let offer = offer(&app, &agent.after_decision(&decision))?;
+            return Ok((decision, Reply::Heartbeat(id, vec![], offer)));
         }
         let decision = heartbeat(&agent, task.as_ref(), sign.clone(), &call.moment)?;
         app.hear(id, call.moment.now);
         let told = directives(&agent, &decision);
-        Ok((decision, Reply::Heartbeat(id, told)))
+        let offer = offer(&app, &agent.after_decision(&decision))?;
+        Ok((decision, Reply::Heartbeat(id, told, offer)))
     })
     .await
 }
@@ -543,55 +549,53 @@ struct BudgetLeft {
 }
 
 pub(crate) fn heartbeat_answer(
-    app: &App,
+    scene: Scene<'_>,
     id: AgentId,
     directives: &[Directive],
+    offer: &Offer,
 ) -> Result<Response, Problem> {
-    let now = app.now();
-    app.projected().read(|views| {
-        let agent = views.agents.view(id, now, app.last_heard(id));
-        let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
-        let (cap, spent) = (agent.budgets.daily_cap.0, agent.today_spend.0);
-        let answer = HeartbeatAnswer {
-            assigned_tasks: offered(views, &assigned_to(&agent), app)?,
-            claimable_tasks: match agent.status {
-                Status::Active => offered(views, &claimable_by(&agent), app)?,
-                _ => vec![],
-            },
-            budget: BudgetLeft {
-                daily_cap: Dollars(cap),
-                today_spend: Dollars(spent),
-                remaining: Dollars(cap.minus(spent)),
-            },
-            agent,
-            directives,
-        };
-        Ok(Json(answer).into_response())
-    })
+    let agent = scene.agents.view(id, scene.now, scene.heard);
+    let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
+    let tasks = |offered: &[TaskId], statuses: &[task::Status]| {
+        let tasks = offered.iter().filter_map(|task| scene.tasks.view(*task, scene.agents));
+        tasks.filter(|task| statuses.contains(&task.status)).collect::<Vec<_>>()
+    };
+    let (cap, spent) = (agent.budgets.daily_cap.0, agent.today_spend.0);
+    let answer = HeartbeatAnswer {
+        assigned_tasks: tasks(&offer.assigned, &TO_DO),
+        claimable_tasks: tasks(&offer.claimable, &TO_CLAIM),
+        budget: BudgetLeft {
+            daily_cap: Dollars(cap),
+            today_spend: Dollars(spent),
+            remaining: Dollars(cap.minus(spent)),
+        },
+        agent,
+        directives,
+    };
+    Ok(Json(answer).into_response())
 }
 
-/// Everything the agent has, most urgent first.
-fn assigned_to(agent: &AgentView<'_>) -> TaskQuery {
-    let status = vec![task::Status::InProgress, task::Status::Assigned];
-    TaskQuery { status, assignee: vec![agent.id], ..urgent(agent) }
-}
-
-/// What the agent may take, most urgent first.
-fn claimable_by(agent: &AgentView<'_>) -> TaskQuery {
-    let kind = agent.allowed_task_types.iter().copied().collect();
-    TaskQuery { status: vec![task::Status::Inbox], kind, ..urgent(agent) }
-}
-
-fn urgent(agent: &AgentView<'_>) -> TaskQuery {
-    TaskQuery {
-        project: Some(agent.project_id),
+/// What there is to do for an agent, most urgent first.
+fn offer(app: &App, agent: &Entity<Agent>) -> Result<Offer, Refused> {
+    let registered = agent.registered()?;
+    let urgent = |status: &[task::Status]| TaskQuery {
+        project: Some(registered.project),
+        status: status.to_vec(),
         sort: Some(TaskSort::Priority),
         limit: Some(OFFERED_TASKS),
         ..TaskQuery::default()
-    }
-}
-
-fn offered<'a>(views: &'a Views, query: &TaskQuery, app: &App) -> Result<Vec<TaskView<'a>>, Problem> {
-    let page = views.tasks.list(query, app.now(), &views.agents);
-    page.map(|page| page.items).map_err(invalid_cursor)
+    };
+    let assigned = TaskQuery { assignee: vec![agent.id], ..urgent(&TO_DO) };
+    let kind = registered.profile.allowed_task_types.iter().copied().collect();
+    let claimable = TaskQuery { kind, ..urgent(&TO_CLAIM) };
+    app.projected().read(|views| {
+        let offered = |query| {
+            let page = views.tasks.list(query, app.now(), &views.agents).map_err(invalid_cursor)?;
+            Ok::<_, Problem>(page.items.iter().map(|task| task.id).collect())
+        };
+        Ok(Offer {
+            assigned: offered(&assigned)?,
+            claimable: if registered.status() == Status::Active { offered(&claimable)? } else { vec![] },
+        })
+    })
 }

@@ -13,7 +13,17 @@ use crate::error::StoreError;
 
 /// The held lock; dropping it frees it.
 #[derive(Debug)]
-pub(super) struct FileLock(#[expect(dead_code, reason = "it is held, not used")] File);
+pub(super) struct FileLock(File);
+
+impl Drop for FileLock {
+    /// Freed by hand: a process that is being started just now has a copy of the open file until it runs its own
+    /// program, and the lock would last as long.
+    fn drop(&mut self) {
+        if let Err(error) = self.0.unlock() {
+            tracing::warn!(%error, "the lock on the store is freed only when the process ends");
+        }
+    }
+}
 
 impl FileLock {
     pub(super) fn acquire(database: &Path) -> Result<Self, StoreError> {

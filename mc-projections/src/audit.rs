@@ -1,0 +1,142 @@
+//! What was done, when, by whom, to what, and what changed by it?
+//!
+//! Nothing here is kept between two questions: [`Auditor`] goes through the log event by event and folds the streams it
+//! meets, as many as it may remember, so a day with a million events takes no more memory than one with a thousand.
+
+mod export;
+mod states;
+
+use std::borrow::Cow;
+
+use mc_domain::{
+    ids::{EventId, ProjectId},
+    recorded::{AnyEvent, Recorded},
+};
+use mc_store::{
+    codec,
+    error::StoreError,
+    log::{EventLog, StoredEvent},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+pub use export::{CSV_HEADER, cloud_event, csv_line};
+
+use crate::{
+    activity::Entity,
+    agents::ActorView,
+    instant::Millis,
+    summary::{Naming, sentence},
+    views::Views,
+};
+use states::States;
+
+/// The most events prepared at once: their streams have to be remembered together.
+pub const MAX_STRETCH_EVENTS: usize = states::STREAMS_PER_GENERATION;
+
+/// One recorded event, as auditors read it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuditEntry {
+    /// Where in the log.
+    pub position: u64,
+    /// When.
+    pub at: Millis,
+    /// Who did it.
+    pub actor: ActorView<'static>,
+    /// What was done, by the name of the event.
+    pub action: Cow<'static, str>,
+    /// What it was done to.
+    pub entity: Entity,
+    /// The project it belongs to.
+    pub project_id: Option<ProjectId>,
+    /// What was done, in one sentence.
+    pub summary: String,
+    /// What changed, as it was before.
+    pub before: Map<String, Value>,
+    /// What changed, as it was after.
+    pub after: Map<String, Value>,
+    /// The identity of the event.
+    pub event_id: EventId,
+}
+
+/// An event that was read and decoded; nothing is decoded of another service's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Audited {
+    /// As it is stored.
+    pub stored: StoredEvent,
+    /// What it means.
+    pub recorded: Option<Recorded<AnyEvent>>,
+}
+
+/// Goes through the log in order, and knows what each event changed.
+#[derive(Debug, Default)]
+pub struct Auditor {
+    states: States,
+}
+
+impl Auditor {
+    /// Decodes a stretch of the log, at most [`MAX_STRETCH_EVENTS`], and reads up on the streams it is
+    /// about, so that [`Auditor::entry`] can be asked about each of its events in turn.
+    ///
+    /// # Errors
+    /// - [`StoreError::Unavailable`] when the log does not answer.
+    /// - [`StoreError::Corrupt`] when an event cannot be read.
+    pub async fn prepare(
+        &mut self,
+        log: &dyn EventLog,
+        stretch: Vec<StoredEvent>,
+    ) -> Result<Vec<Audited>, StoreError> {
+        let mut audited = Vec::with_capacity(stretch.len());
+        for stored in stretch {
+            let recorded = codec::decode_any(&stored)?;
+            if recorded.is_some() {
+                self.states.prepare(log, &stored, &audited).await?;
+            }
+            audited.push(Audited { stored, recorded });
+        }
+        Ok(audited)
+    }
+
+    /// The entry for an event that was prepared; the views give names.
+    pub fn entry(&mut self, event: &Audited, views: &Views) -> AuditEntry {
+        let Audited { stored, recorded } = event;
+        let (before, after) = match recorded {
+            Some(recorded) => changed(self.states.evolve(recorded, views)),
+            None => Default::default(),
+        };
+        let summary = match recorded {
+            Some(recorded) => sentence(recorded, views, Naming::Titled),
+            None => stored.event_type.clone().into_owned(),
+        };
+        AuditEntry {
+            position: stored.position,
+            at: Millis(stored.metadata.recorded_at),
+            actor: views.agents.actor(&stored.metadata.actor).into_owned(),
+            action: stored.event_type.clone(),
+            entity: Entity {
+                kind: stored.stream.aggregate_type.to_string(),
+                id: stored.stream.aggregate_id.clone(),
+            },
+            project_id: stored.metadata.project,
+            summary,
+            before,
+            after,
+            event_id: stored.metadata.event_id,
+        }
+    }
+}
+
+/// The fields that differ, as they were and as they are; an absent one is not listed.
+fn changed(
+    (before, after): (Map<String, Value>, &Map<String, Value>),
+) -> (Map<String, Value>, Map<String, Value>) {
+    let differs = |other: &Map<String, Value>, name: &String, value: &Value| other.get(name) != Some(value);
+    let new = after.iter().filter(|(name, value)| differs(&before, name, value));
+    let new: Map<_, _> = new.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let old = before.into_iter().filter(|(name, value)| differs(after, name, value));
+    (
+        old.filter(|(_, value)| !value.is_null()).collect(),
+        new.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+    )
+}

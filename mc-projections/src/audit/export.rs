@@ -1,0 +1,137 @@
+//! Entries for other programs: comma-separated values (RFC 4180) and CloudEvents 1.0.2.
+
+use std::fmt::Write;
+
+use mc_domain::actor::Actor;
+use mc_store::log::StoredEvent;
+use serde_json::{Map, Value, json};
+
+use super::AuditEntry;
+use crate::{agents::ActorId, instant::Millis, views::Views};
+
+/// The first line of comma-separated values, with its end.
+pub const CSV_HEADER: &str = "position,at,actorType,actorId,actorName,action,entityKind,entityId,projectId,summary,\
+     before,after,eventId\r\n";
+
+/// What a spreadsheet takes for a formula when a cell begins with it.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// The entry as a line of comma-separated values, with its end.
+pub fn csv_line(entry: &AuditEntry) -> String {
+    let actor_id = match &entry.actor.id {
+        ActorId::Agent(id) => id.to_string(),
+        ActorId::Named(name) => name.to_string(),
+    };
+    let object = |fields: &Map<String, Value>| match fields.is_empty() {
+        true => String::new(),
+        false => Value::from(fields.clone()).to_string(),
+    };
+    let cells = [
+        entry.position.to_string(),
+        entry.at.to_string(),
+        entry.actor.kind.to_string(),
+        actor_id,
+        entry.actor.name.to_string(),
+        entry.action.to_string(),
+        entry.entity.kind.clone(),
+        entry.entity.id.clone(),
+        entry.project_id.map(|id| id.to_string()).unwrap_or_default(),
+        entry.summary.clone(),
+        object(&entry.before),
+        object(&entry.after),
+        entry.event_id.to_string(),
+    ];
+    cells.map(|text| cell(&text)).join(",") + "\r\n"
+}
+
+/// A cell that a spreadsheet shows as it is: what could be a formula gets an apostrophe in front.
+fn cell(text: &str) -> String {
+    let guard = if text.starts_with(FORMULA) { "'" } else { "" };
+    if guard.is_empty() && !text.contains([',', '"', '\r', '\n']) {
+        return text.to_owned();
+    }
+    format!("\"{guard}{}\"", text.replace('"', "\"\""))
+}
+
+/// The event as a CloudEvent, with its payload as it was recorded.
+pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Value {
+    let metadata = &stored.metadata;
+    // What another service recorded may be no JSON: then it is text.
+    let data = serde_json::from_str(&stored.payload).unwrap_or_else(|_| Value::from(stored.payload.as_str()));
+    json!({
+        "specversion": "1.0",
+        "id": metadata.event_id,
+        "source": source(stored, views),
+        "type": format!("mc.{}.v{}", stored.event_type, stored.event_version),
+        "subject": stored.stream.aggregate_id,
+        "time": Millis(metadata.recorded_at),
+        "datacontenttype": "application/json",
+        "data": data,
+        "sequence": stored.position.to_string(),
+        "partitionkey": stored.stream.to_string(),
+        "streamversion": stored.version.to_string(),
+        "actor": actor(&metadata.actor),
+        "correlationid": metadata.command_id,
+    })
+}
+
+/// `/projects/<slug>`, and what it is within: `/projects/<slug>/tasks/<id>`.
+fn source(stored: &StoredEvent, views: &Views) -> String {
+    let (kind, id) = (&stored.stream.aggregate_type, encoded(&stored.stream.aggregate_id));
+    let project = stored.metadata.project.map(|id| match views.projects.view(id) {
+        Some(project) => project.slug.to_string(),
+        None => id.to_string(),
+    });
+    match project {
+        Some(project) if kind == "project" => format!("/projects/{project}"),
+        Some(project) => format!("/projects/{project}/{}s/{id}", encoded(kind)),
+        None => format!("/{}s/{id}", encoded(kind)),
+    }
+}
+
+fn actor(actor: &Actor) -> String {
+    match actor {
+        Actor::Human(name) => format!("human:{name}"),
+        Actor::Agent(id) => format!("agent:{id}"),
+        Actor::System(name) => format!("system:{name}"),
+    }
+}
+
+/// Percent-encoded, but for what is plain in a path.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte.into()),
+            _ => write!(encoded, "%{byte:02X}").expect("writing to a string never fails"),
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_are_quoted_where_they_must_and_never_formulas() {
+        for (text, written) in [
+            ("plain", "plain"),
+            ("a,b", "\"a,b\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("two\nlines", "\"two\nlines\""),
+            ("=1+1", "\"'=1+1\""),
+            ("+1", "\"'+1\""),
+            ("-1", "\"'-1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("\t=1", "\"'\t=1\""),
+            ("", ""),
+        ] {
+            assert_eq!(cell(text), written);
+        }
+    }
+
+    #[test]
+    fn identities_are_encoded_in_addresses() {
+        assert_eq!(encoded("agent/1/dr. ä"), "agent%2F1%2Fdr.%20%C3%A4");
+    }
+}

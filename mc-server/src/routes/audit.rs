@@ -1,0 +1,351 @@
+//! `/api/audit/export`: the log for auditors, streamed.
+
+use std::{collections::VecDeque, io, str::FromStr};
+
+use axum::{
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderValue, header},
+    response::{IntoResponse, Response},
+};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use futures_util::{Stream, stream};
+use mc_domain::ids::ProjectId;
+use mc_projections::audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line};
+use mc_store::{
+    error::StoreError,
+    log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+use crate::{
+    extract::Query,
+    lookup,
+    problem::{Chain, FieldError, Kind, Problem},
+    state::{App, at_position},
+};
+
+/// The most exports at a time in this process: each remembers the streams it met last.
+pub const MAX_EXPORTS: usize = 8;
+/// The events rendered at once, while the views hold still.
+const STRETCH_EVENTS: usize = 128;
+const _: () = assert!(STRETCH_EVENTS <= MAX_STRETCH_EVENTS);
+/// How far clocks may have stepped back: after the end of the range the log is searched on for this long.
+const CLOCK_STEP: TimeDelta = TimeDelta::hours(1);
+
+static FREE: Semaphore = Semaphore::const_new(MAX_EXPORTS);
+
+/// What is exported, and how.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Export {
+    start_date: Option<String>,
+    end_date: Option<String>,
+    project: Option<String>,
+    format: Option<Format>,
+}
+
+/// How it is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Format {
+    #[default]
+    Json,
+    Ndjson,
+    Csv,
+    Cloudevents,
+}
+
+/// `GET /api/audit/export`: every recorded event of those UTC days, both included, or between two instants, the second
+/// one excluded, oldest first. `format` is json (the default), ndjson, csv or cloudevents; `project` leaves the others
+/// out. What goes wrong after the answer has begun breaks the connection off: a complete export ends properly.
+///
+/// Problems: `malformed-query`, `too-many-streams`.
+pub async fn export(State(app): State<App>, Query(export): Query<Export>) -> Result<Response, Problem> {
+    let range = Range::of(&export)?;
+    let project = app.read(|views| lookup::scope(views, export.project.as_deref())).await??;
+    let permit = FREE.try_acquire().map_err(|_| {
+        let detail = format!("The server writes {MAX_EXPORTS} exports already. Come back later.");
+        Problem::new(Kind::TooManyStreams, detail)
+    })?;
+    let format = export.format.unwrap_or_default();
+    let log = app.log();
+    let head = log.head();
+    let (after, last) = range.positions(log.as_ref(), head).await?;
+    let writer = Writer {
+        app: app.clone(),
+        auditor: Auditor::default(),
+        format,
+        range,
+        project,
+        page: VecDeque::new(),
+        after,
+        last,
+        stage: Stage::Begin,
+        _permit: permit,
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(format.media_type())),
+        (header::CONTENT_DISPOSITION, range.disposition(format)),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    ];
+    Ok(at_position((headers, Body::from_stream(chunks(writer))).into_response(), head))
+}
+
+impl Format {
+    fn media_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Csv => "text/csv; charset=utf-8; header=present",
+            Self::Cloudevents => "application/cloudevents-batch+json",
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Ndjson => "ndjson",
+            Self::Csv => "csv",
+            Self::Cloudevents => "cloudevents.json",
+        }
+    }
+
+    fn is_array(self) -> bool {
+        matches!(self, Self::Json | Self::Cloudevents)
+    }
+}
+
+/// From the first instant on, up to the second; open where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Range {
+    start: Option<Bound>,
+    end: Option<Bound>,
+}
+
+/// A UTC day, or an instant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bound {
+    Day(NaiveDate),
+    Instant(DateTime<Utc>),
+}
+
+impl FromStr for Bound {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let day = || text.parse().ok().filter(|_| text.len() == "2026-02-01".len()).map(Self::Day);
+        // An unencoded plus sign of an offset arrives as a space.
+        let instant = || DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
+        day()
+            .or_else(|| instant().map(|instant| Self::Instant(instant.to_utc())))
+            .ok_or("must be a day such as 2026-02-01, or an instant such as 2026-02-01T09:00:00Z")
+    }
+}
+
+impl Bound {
+    fn start(self) -> DateTime<Utc> {
+        match self {
+            Self::Day(day) => day.and_time(NaiveTime::MIN).and_utc(),
+            Self::Instant(instant) => instant,
+        }
+    }
+
+    /// A day ends with the beginning of the next one.
+    fn end(self) -> DateTime<Utc> {
+        match self {
+            Self::Day(day) => day.succ_opt().map_or(DateTime::<Utc>::MAX_UTC, |next| Self::Day(next).start()),
+            Self::Instant(instant) => instant,
+        }
+    }
+
+    fn name(self) -> String {
+        match self {
+            Self::Day(day) => day.to_string(),
+            Self::Instant(instant) => instant.format("%Y%m%dT%H%M%SZ").to_string(),
+        }
+    }
+}
+
+impl Range {
+    fn of(export: &Export) -> Result<Self, Problem> {
+        let bound = |name: &str, text: &Option<String>| {
+            let parsed = text.as_deref().map(str::parse::<Bound>).transpose();
+            parsed.map_err(|reason| refused(name, reason))
+        };
+        let range =
+            Self { start: bound("startDate", &export.start_date)?, end: bound("endDate", &export.end_date)? };
+        let Some((start, end)) = range.start.zip(range.end) else { return Ok(range) };
+        let ends_first = match end {
+            Bound::Day(_) => end.end() <= start.start(),
+            Bound::Instant(_) => end.end() < start.start(),
+        };
+        if ends_first { Err(refused("endDate", "must not be before startDate")) } else { Ok(range) }
+    }
+
+    fn contains(&self, time: DateTime<Utc>) -> bool {
+        self.start.is_none_or(|start| start.start() <= time) && self.end.is_none_or(|end| time < end.end())
+    }
+
+    /// After which position it begins, and at which it ends.
+    async fn positions(&self, log: &dyn EventLog, head: u64) -> Result<(u64, u64), StoreError> {
+        let after = match self.start {
+            Some(start) => log.first_since(start.start()).await?.map_or(head, |first| first - 1),
+            None => 0,
+        };
+        let last = match self.end.and_then(|end| end.end().checked_add_signed(CLOCK_STEP)) {
+            Some(end) => log.first_since(end).await?.map_or(head, |first| first - 1),
+            None => head,
+        };
+        Ok((after, last.min(head)))
+    }
+
+    fn disposition(&self, format: Format) -> HeaderValue {
+        let part = |bound: Option<Bound>| bound.map(|bound| format!("-{}", bound.name())).unwrap_or_default();
+        let name = format!("audit{}{}.{}", part(self.start), part(self.end), format.extension());
+        let value = HeaderValue::try_from(format!("attachment; filename=\"{name}\""));
+        value.unwrap_or(HeaderValue::from_static("attachment"))
+    }
+}
+
+fn refused(name: &str, reason: &str) -> Problem {
+    Problem::new(Kind::MalformedQuery, format!("The parameter {name} {reason}."))
+        .errors(vec![FieldError::of_parameter(name, reason)])
+}
+
+/// An export on its way: at most one page of the log, and what it renders of that.
+struct Writer {
+    app: App,
+    auditor: Auditor,
+    format: Format,
+    range: Range,
+    project: Option<ProjectId>,
+    page: VecDeque<StoredEvent>,
+    /// The position up to which the log was read.
+    after: u64,
+    /// The position to stop at.
+    last: u64,
+    stage: Stage,
+    _permit: SemaphorePermit<'static>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Begin,
+    /// Whether an item was written already.
+    Items(bool),
+    End,
+}
+
+/// The parts of the body, made as the client takes them. An error breaks the connection off, so nobody takes a part for
+/// the whole.
+fn chunks(writer: Writer) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold(Some(writer), |writer| async {
+        let mut writer = writer?;
+        let shutdown = writer.app.shutdown().clone();
+        let next = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Err(io::Error::other("the server shuts down")),
+            next = writer.next() => next.map_err(broken_off),
+        };
+        match next {
+            Ok(chunk) => chunk.map(|chunk| (Ok(chunk.into()), Some(writer))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+}
+
+fn broken_off(error: StoreError) -> io::Error {
+    tracing::error!(error = %Chain(&error), "an export is broken off");
+    io::Error::other(error)
+}
+
+impl Writer {
+    /// The next part of the body; nothing at its end.
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        let mut chunk = Vec::new();
+        if self.stage == Stage::Begin {
+            chunk.extend_from_slice(self.opening().as_bytes());
+            self.stage = Stage::Items(false);
+        }
+        while let Stage::Items(_) = self.stage {
+            match self.stretch().await? {
+                Some(stretch) => self.render(stretch, &mut chunk).await?,
+                None => {
+                    chunk.extend_from_slice(if self.format.is_array() { b"\n]\n" } else { b"" });
+                    self.stage = Stage::End;
+                }
+            }
+            if !chunk.is_empty() {
+                break;
+            }
+        }
+        Ok(Some(chunk).filter(|chunk| !chunk.is_empty()))
+    }
+
+    fn opening(&self) -> &'static str {
+        match self.format {
+            Format::Json | Format::Cloudevents => "[",
+            Format::Csv => CSV_HEADER,
+            Format::Ndjson => "",
+        }
+    }
+
+    /// The next events of the project, some of which clocks that stepped back may have put outside the range: they
+    /// count for what entities were like. Nothing at the end.
+    async fn stretch(&mut self) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+        if self.page.is_empty() {
+            let left = usize::try_from(self.last.saturating_sub(self.after)).unwrap_or(usize::MAX);
+            if left == 0 {
+                return Ok(None);
+            }
+            let page = self.app.log().read_all(self.after, left.min(MAX_PAGE_EVENTS)).await?;
+            let Some(last) = page.last() else { return Ok(None) };
+            self.after = last.position;
+            let project = self.project;
+            let wanted = |event: &StoredEvent| project.is_none() || event.metadata.project == project;
+            self.page = page.into_iter().filter(wanted).collect();
+        }
+        let events = self.page.len().min(STRETCH_EVENTS);
+        Ok(Some(self.page.drain(..events).collect()))
+    }
+
+    async fn render(&mut self, stretch: Vec<StoredEvent>, chunk: &mut Vec<u8>) -> Result<(), StoreError> {
+        let (app, range) = (self.app.clone(), self.range);
+        if self.format == Format::Cloudevents {
+            let wanted = stretch.iter().filter(|event| range.contains(event.metadata.recorded_at));
+            let documents: Vec<_> =
+                app.projected().read(|views| wanted.map(|event| cloud_event(event, views)).collect());
+            return self.items(&documents, chunk);
+        }
+        let audited = self.auditor.prepare(app.log().as_ref(), stretch).await?;
+        let auditor = &mut self.auditor;
+        let mut entries: Vec<_> = app.projected().read(|views| {
+            let entry = |event: &Audited| auditor.entry(event, views);
+            audited.iter().map(entry).collect()
+        });
+        entries.retain(|entry| range.contains(entry.at.0));
+        if self.format == Format::Csv {
+            entries.iter().for_each(|entry| chunk.extend_from_slice(csv_line(entry).as_bytes()));
+            return Ok(());
+        }
+        self.items(&entries, chunk)
+    }
+
+    /// An item a line; in an array, commas between them.
+    fn items(&mut self, items: &[impl Serialize], chunk: &mut Vec<u8>) -> Result<(), StoreError> {
+        for item in items {
+            if self.format.is_array() {
+                chunk.extend_from_slice(if self.stage == Stage::Items(true) { b",\n" } else { b"\n" });
+            }
+            serde_json::to_writer(&mut *chunk, item)
+                .map_err(|error| StoreError::Unavailable(error.into()))?;
+            if !self.format.is_array() {
+                chunk.push(b'\n');
+            }
+            self.stage = Stage::Items(true);
+        }
+        Ok(())
+    }
+}

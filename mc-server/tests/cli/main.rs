@@ -1,0 +1,9 @@
+//! The program as a whole: what it prints, where, how it ends, and what it never loses.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+mod crash;
+mod life;
+mod program;
+mod store;
+mod usage;

@@ -1,0 +1,318 @@
+//! The server in this process, on a log of its own and with a clock that stands still, and a client for it.
+
+use std::{
+    future::IntoFuture,
+    ops::Index,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request as HttpRequest, StatusCode, header},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::BoxFuture;
+use http_body_util::BodyExt;
+use mc_domain::values::Name;
+use mc_server::{
+    health::{Health, Phase},
+    routes,
+    state::App as State,
+};
+use mc_store::{
+    log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
+    memory::MemoryLog,
+    sqlite::SqliteLog,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// An id that nothing has.
+pub const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
+
+/// When the clock of every app begins: noon, so that a few hours more are still the same day.
+pub fn beginning() -> DateTime<Utc> {
+    DateTime::from_timestamp_millis(1_790_078_400_000).unwrap()
+}
+
+/// A work plan that is one.
+pub fn plan() -> Value {
+    json!(["Collect", "Compare", "Conclude"])
+}
+
+/// A server that answers.
+pub struct App {
+    router: Router,
+    state: State,
+    now: Arc<Mutex<DateTime<Utc>>>,
+    directory: Option<TempDir>,
+}
+
+impl App {
+    /// On a log in memory.
+    pub async fn new() -> Self {
+        Self::on(Arc::new(MemoryLog::new()), beginning(), None).await
+    }
+
+    /// On a log in a file, so that it can be restarted.
+    pub async fn on_disk() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
+        Self::on(log, beginning(), Some(directory)).await
+    }
+
+    async fn on(log: Arc<dyn EventLog>, now: DateTime<Utc>, directory: Option<TempDir>) -> Self {
+        let now = Arc::new(Mutex::new(now));
+        let clock = Arc::clone(&now);
+        let clock = Arc::new(move || *clock.lock().unwrap());
+        let operator = Name::new("Sofie").unwrap();
+        let state =
+            State::recover(log, operator, clock, Health::starting(), Default::default()).await.unwrap();
+        state.health().reach(Phase::Ready);
+        Self { router: routes::recovered_service(state.clone()), state, now, directory }
+    }
+
+    /// The same file under a new server.
+    pub async fn restarted(self) -> Self {
+        let (now, directory) = (self.now(), self.directory.unwrap());
+        self.state.log().close().await;
+        drop(self.state);
+        let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
+        Self::on(log, now, Some(directory)).await
+    }
+
+    /// What the handlers work with.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// What the clock shows.
+    pub fn now(&self) -> DateTime<Utc> {
+        *self.now.lock().unwrap()
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: TimeDelta) {
+        *self.now.lock().unwrap() += time;
+    }
+
+    /// The position of the last recorded event.
+    pub fn head(&self) -> u64 {
+        self.state.log().head()
+    }
+
+    pub fn get(&self, path: impl Into<String>) -> Request<'_> {
+        self.send(Method::GET, path, Body::empty())
+    }
+
+    pub fn post(&self, path: impl Into<String>, body: Value) -> Request<'_> {
+        self.send(Method::POST, path, body.to_string())
+    }
+
+    pub fn patch(&self, path: impl Into<String>, body: Value) -> Request<'_> {
+        self.send(Method::PATCH, path, body.to_string())
+    }
+
+    /// Any request at all; it has no content type, which is what nobody needs.
+    pub fn send(&self, method: Method, path: impl Into<String>, body: impl Into<Body>) -> Request<'_> {
+        let mut request = HttpRequest::new(body.into());
+        *request.method_mut() = method;
+        *request.uri_mut() = path.into().parse().unwrap();
+        Request { app: self, request }
+    }
+
+    /// An agent of the default project that takes every type of task.
+    pub async fn agent(&self, name: &str) -> String {
+        self.post("/api/agents", json!({ "name": name })).await.expect(201).id()
+    }
+
+    /// An agent of another project.
+    pub async fn foreign_agent(&self, name: &str) -> String {
+        self.post("/api/projects", json!({ "name": "Elsewhere", "slug": "elsewhere" })).await.expect(201);
+        let body = json!({ "name": name, "projectId": "elsewhere" });
+        self.post("/api/agents", body).await.expect(201).id()
+    }
+
+    /// A task in the inbox.
+    pub async fn task(&self, title: &str) -> String {
+        self.post("/api/tasks", json!({ "title": title, "type": "docs" })).await.expect(201).id()
+    }
+
+    /// A task that `agent` is assigned to.
+    pub async fn assigned(&self, agent: &str) -> String {
+        let body = json!({ "title": "Write the guide", "type": "docs", "assigneeIds": [agent] });
+        self.post("/api/tasks", body).await.expect(201).id()
+    }
+
+    /// A task that `agent` works on.
+    pub async fn in_progress(&self, agent: &str) -> String {
+        let task = self.assigned(agent).await;
+        self.moved(&task, json!({ "toStatus": "in_progress", "workPlan": plan() })).await;
+        task
+    }
+
+    /// Moves a task, which must be possible.
+    pub async fn moved(&self, task: &str, to: Value) -> Answer {
+        self.post(format!("/api/tasks/{task}/transition"), to).await.expect(200)
+    }
+}
+
+/// A request that is sent by awaiting it.
+#[must_use = "a request is sent by awaiting it"]
+pub struct Request<'a> {
+    app: &'a App,
+    request: HttpRequest<Body>,
+}
+
+impl Request<'_> {
+    /// With one more header.
+    pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
+        self.request.headers_mut().append(name, value.as_ref().try_into().unwrap());
+        self
+    }
+
+    /// Under an idempotency key.
+    pub fn key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// Provided that the entity has this tag.
+    pub fn if_match(self, tag: impl AsRef<str>) -> Self {
+        self.header("if-match", tag.as_ref())
+    }
+
+    /// The response as it comes, for a stream that does not end.
+    pub async fn response(self) -> axum::response::Response {
+        self.app.router.clone().oneshot(self.request).await.unwrap()
+    }
+}
+
+impl<'a> IntoFuture for Request<'a> {
+    type Output = Answer;
+    type IntoFuture = BoxFuture<'a, Answer>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (app, before) = (self.app, self.app.head());
+            let asked = format!("{} {}", self.request.method(), self.request.uri());
+            let (parts, body) = self.response().await.into_parts();
+            let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+            let facts = facts_since(app, before).await;
+            let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+            Answer { asked, status: parts.status, headers: parts.headers, body, text, facts }
+        })
+    }
+}
+
+/// What is recorded above `position`.
+pub async fn facts_since(app: &App, position: u64) -> Vec<StoredEvent> {
+    if app.head() == position {
+        return vec![];
+    }
+    app.state.log().read_all(position, MAX_PAGE_EVENTS).await.unwrap()
+}
+
+/// What came back, and what was recorded meanwhile.
+#[derive(Debug)]
+pub struct Answer {
+    asked: String,
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    /// The body as JSON; null when it is none.
+    pub body: Value,
+    pub text: String,
+    pub facts: Vec<StoredEvent>,
+}
+
+impl Answer {
+    /// It must have this status.
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}: {}", self.asked, self.text);
+        self
+    }
+
+    /// These facts must be new, by their names and in this order.
+    #[track_caller]
+    pub fn recorded(self, types: &[&str]) -> Self {
+        let recorded: Vec<_> = self.facts.iter().map(|fact| &*fact.event_type).collect();
+        assert_eq!(recorded, types, "{}", self.asked);
+        self
+    }
+
+    /// It must be a refusal of this status and kind, in the form that every refusal has, and have recorded nothing.
+    #[track_caller]
+    pub fn refused(self, status: u16, kind: &str) -> Self {
+        let asked = &self.asked;
+        assert_eq!(
+            (self.status.as_u16(), self["code"].as_str()),
+            (status, Some(kind)),
+            "{asked}: {}",
+            self.text
+        );
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{asked}");
+        assert_eq!(self["type"], format!("/problems/{}", kind.replace('_', "-")), "{asked}");
+        assert_eq!(self["status"], status, "{asked}");
+        assert_eq!(self["instance"], self.header("x-request-id"), "{asked}");
+        assert!(self["title"].as_str().is_some_and(|title| !title.is_empty()), "{asked}");
+        assert!(
+            self["detail"].as_str().is_some_and(|detail| detail.ends_with('.')),
+            "{asked}: {}",
+            self.text
+        );
+        self.recorded(&[])
+    }
+
+    /// A refusal of these fields, and no others.
+    #[track_caller]
+    pub fn refused_fields(self, fields: &[&str]) -> Self {
+        let refused = self.refused(422, "invalid_fields");
+        assert_eq!(refused.error_fields(), fields, "{}: {}", refused.asked, refused.text);
+        refused
+    }
+
+    /// The fields that `errors` names.
+    pub fn error_fields(&self) -> Vec<&str> {
+        let errors = self["errors"].as_array().map_or(&[][..], Vec::as_slice);
+        errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
+    }
+
+    pub fn id(&self) -> String {
+        self["id"].as_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("{} has no {name}", self.asked)).to_str().unwrap()
+    }
+
+    pub fn etag(&self) -> &str {
+        self.header("etag")
+    }
+
+    pub fn is_replayed(&self) -> bool {
+        self.headers.contains_key("idempotency-replayed")
+    }
+
+    /// The member `name` of every row of a list.
+    #[track_caller]
+    pub fn column(&self, name: &str) -> Vec<&str> {
+        self.body.as_array().unwrap().iter().map(|row| row[name].as_str().unwrap()).collect()
+    }
+
+    /// The address of the next page.
+    pub fn next(&self) -> Option<&str> {
+        let link = self.headers.get(header::LINK)?.to_str().unwrap();
+        Some(link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap())
+    }
+}
+
+impl Index<&str> for Answer {
+    type Output = Value;
+
+    fn index(&self, member: &str) -> &Value {
+        &self.body[member]
+    }
+}

@@ -237,7 +237,6 @@ fn a_spawn(world: &mut World, parent: AgentId) -> Action {
     let name = Name::new(&format!("Helper {}", world.random.below(12))).unwrap();
     let active =
         world.states.registered().filter(|(_, agent)| agent.status() == agent::Status::Active).count();
-    // Of an emergency squad that is full, every tenth.
     let role = if world.random.chance(80) { Role::Intern } else { world.random.one_of(Role::ALL) };
     let profile = Profile::new(name, role);
     Action::Spawn { parent, fresh: world.random.id(), profile, active_agents: active as u32 }

@@ -201,8 +201,8 @@ pub fn on_event(world: &World, commit: &[Recorded<AnyEvent>], recorded: &Recorde
                 run_may_start(&world.states, terms);
             }
         }
-        AnyEvent::Reservation(_) | AnyEvent::Project(_) | AnyEvent::Policy(_) | AnyEvent::Notification(_) => {
-        }
+        // Names and notifications are looked at in a sweep.
+        _ => {}
     }
 }
 

@@ -165,7 +165,7 @@ async fn of_64_callers_nobody_gets_more_than_the_dollar_in_memory() {
 async fn of_64_callers_nobody_gets_more_than_the_dollar_on_disk() {
     for (seed, whose) in [(5, Whose::Agents), (6, Whose::Projects)] {
         let folder = tempfile::tempdir().unwrap();
-        let log = SqliteLog::open(&folder.path().join("log.db")).unwrap();
+        let log = SqliteLog::open(folder.path().join("log.db")).unwrap();
         race(Arc::new(log), whose, seed).await;
     }
 }

@@ -103,7 +103,7 @@ fn is_due(world: &World, id: NotificationId) -> bool {
 fn attempt(world: &World, notification: NotificationId) -> Action {
     let queued = world.states.notifications[&notification].queued().unwrap();
     let project = world.states.told_in.get(&notification).copied();
-    let unreachable = notification.uuid().as_u128() % 4 == 0;
+    let unreachable = notification.uuid().as_u128().is_multiple_of(4);
     match queued.recipient {
         _ if queued.expires_at <= world.now => Action::ExpireNotification { notification, project },
         _ if unreachable => Action::FailNotification { notification, project },

@@ -129,11 +129,15 @@ impl States {
                 let project = recorded.metadata.project.map(|project| (id.parse().unwrap(), project));
                 self.told_in.extend(project);
             }
-            AnyEvent::Reservation(event) => {
-                let state = self.reservations.remove(id).unwrap_or_default();
-                self.reservations.insert(id.to_owned(), state.evolve(event));
-            }
+            // What else there is, is folded by the repository alone.
+            other => self.reserve(id, other),
         }
+    }
+
+    fn reserve(&mut self, id: &str, event: &AnyEvent) {
+        let AnyEvent::Reservation(event) = event else { return };
+        let state = self.reservations.remove(id).unwrap_or_default();
+        self.reservations.insert(id.to_owned(), state.evolve(event));
     }
 
     fn follow(&mut self, task: TaskId, event: &task::Event, actor: &Actor) {

@@ -485,15 +485,15 @@ impl Registered {
         [released].into_iter().chain(drained).collect()
     }
 
-    /// Who is stopped for another reason stays stopped for that one.
+    /// Who is stopped for another reason stays stopped for that one; who drains was on the way to a stop that no new day
+    /// and no higher cap undoes.
     fn overspend(&self, approval: ApprovalId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         self.operator_only(moment)?;
         let (day, at) = (moment.now.date_naive(), moment.now);
         let overspent = Event::Overspent { approval, day, at };
         Ok(match self.standing {
-            Standing::Active | Standing::Draining => {
-                vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }]
-            }
+            Standing::Active => vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }],
+            Standing::Draining => vec![overspent, DRAINED],
             Standing::Paused(PauseReason::Budget) if self.overspent_on == Some(day) => vec![],
             Standing::Paused(_) => vec![overspent],
             Standing::Quarantined | Standing::Offline => vec![],

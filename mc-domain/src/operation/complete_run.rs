@@ -13,7 +13,7 @@ use crate::{
     aggregate::Moment,
     alert::{Kind, Subject},
     budget::{self, Budget, Key, Level},
-    ids::{AgentId, ProjectId},
+    ids::{AgentId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Streamed},
     run::{Bill, Outcome, Run, Terms},
     task::Task,
@@ -49,7 +49,8 @@ pub fn complete_run(
     let mut decision = Decision::default();
     let error = bill.error.clone();
     end(&mut decision, run, &terms, End { outcome, bill }, cast, moment)?;
-    tell_of_budgets(&mut decision, run, &terms, cast, moment)?;
+    let spender = Spender { project: terms.project, agent: terms.agent, task: terms.task, run: Some(run.id) };
+    tell_of_budgets(&mut decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
     let quarantined = count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
     if !quarantined {
         contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
@@ -109,28 +110,34 @@ pub(super) fn held_task(
     Ok(Some(cast.find::<Task>(&work.task)?.after_decision(decision)))
 }
 
+/// Whose spending an alert about a budget is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spender {
+    pub(super) project: ProjectId,
+    pub(super) agent: AgentId,
+    pub(super) task: Option<TaskId>,
+    pub(super) run: Option<RunId>,
+}
+
 /// The thresholds that budgets have told of by this decision, as alerts. What is used up is told of with what follows.
-fn tell_of_budgets(
+pub(super) fn tell_of_budgets(
     decision: &mut Decision,
-    run: &Entity<Run>,
-    terms: &Terms,
+    keys: Vec<Key>,
+    spender: Spender,
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    let told = terms.open_run().budgets(terms.project).into_iter().map(|key| {
-        let level = cast.find::<Budget>(&key).map(|budget| crossed(&budget, decision));
-        level.map(|level| (key, level))
-    });
-    for (key, level) in told.collect::<Result<Vec<_>, _>>()? {
-        let Some((level, percent)) = level else { continue };
+    let Spender { project, agent, task, run } = spender;
+    for key in keys {
+        let Some((level, percent)) = crossed(&cast.find::<Budget>(&key)?, decision) else { continue };
         let kind = match level {
             Level::Warning => Kind::BudgetWarning,
             Level::Critical => Kind::BudgetCritical,
             Level::Exceeded => continue,
         };
         let title = format!("{percent} % of {} are spent", Cause::Budget(key));
-        let warning = Warning::new(kind, subject(key), terms.project, title);
-        raise(decision, warning.concerning(terms.agent, terms.task, Some(run.id)), cast, moment)?;
+        let warning = Warning::new(kind, subject(key), project, title);
+        raise(decision, warning.concerning(agent, task, run), cast, moment)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Cast, Decision, Entity, Rejection,
+    complete_run::{Spender, tell_of_budgets},
     end_run::abort_agent_runs,
     quarantine_agent::{Stop, block_work, seated, stop_at_once},
     restart_agent::give_back,
@@ -76,8 +77,11 @@ fn adjust_spend(
 ) -> Result<(), Rejection> {
     let budget = cast.find::<Budget>(&Key::AgentDay(agent.id, moment.now.date_naive()))?;
     let events = budget.decide(budget::Command::Adjust { spent }, moment)?;
-    decision.add(&budget, Some(agent.registered()?.project), events);
-    Ok(())
+    let registered = agent.registered()?;
+    let (project, task) = (registered.project, registered.work.map(|work| work.task));
+    decision.add(&budget, Some(project), events);
+    let spender = Spender { project, agent: agent.id, task, run: None };
+    tell_of_budgets(decision, vec![budget.id], spender, cast, moment)
 }
 
 fn take_work(

@@ -1,6 +1,9 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
-use super::{Cast, Decision, Entity, Rejection, acts_for_itself, by_system};
+use super::{
+    Cast, Decision, Entity, Rejection, acts_for_itself, by_system,
+    complete_run::{Spender, tell_of_budgets},
+};
 use crate::{
     agent::{self, Agent, PauseReason, Profile, Standing},
     aggregate::{Aggregate, Moment},
@@ -124,6 +127,9 @@ fn follow_caps(
     if budget.version > 0 {
         let events = budget.decide(budget::Command::SetCap(now.daily), &system)?;
         decision.add(&budget, Some(project), events);
+        let task = after.registered()?.work.map(|work| work.task);
+        let spender = Spender { project, agent: agent.id, task, run: None };
+        tell_of_budgets(decision, vec![budget.id], spender, cast, &system)?;
     }
     let raised = now.daily > before.daily || now.per_run > before.per_run;
     let paused = after.registered()?.standing == Standing::Paused(PauseReason::Budget);

@@ -367,6 +367,22 @@ mod too_dear {
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
     }
 
+    /// A drain is an operator's order: neither the next day nor a higher cap lets the agent take new work.
+    #[test]
+    fn ends_a_drain_as_its_end_would() {
+        let mut world = nearly_spent();
+        world.start(RUN, None, Some(15), &scout()).unwrap();
+        let agent = world.get::<Agent>(&SCOUT);
+        world.put(&agent, agent.decide(agent::Command::Drain { note: None }, &sofie()).unwrap());
+        world.complete(RUN, Ended::Completed, Some(90), &scout()).unwrap();
+        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Operator));
+        let tomorrow = later(&scout(), TimeDelta::days(1));
+        assert!(matches!(
+            world.start(NEXT_RUN, None, Some(5), &tomorrow),
+            Err(Rejection::Agent(agent::Rejection::NotActive { .. }))
+        ));
+    }
+
     /// Pitfall 2.
     #[test]
     fn is_over_with_the_day() {
@@ -753,6 +769,31 @@ mod living {
         let wish = CorrectAgent { corrections, clear_task: false };
         world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
         assert_eq!(world.agent_day().spent, Usd::ZERO);
+    }
+
+    /// Or nobody would ever be told that day: a threshold is told once.
+    #[test]
+    fn a_correction_that_crosses_a_threshold_is_told_of() {
+        let mut world = World::new();
+        world.start(RUN, None, None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        let corrections = Corrections { today_spend: Some(Usd::cents(170)), ..Corrections::default() };
+        let wish = CorrectAgent { corrections, clear_task: false };
+        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.alert(Kind::BudgetWarning, about_scout()), Some(1));
+    }
+
+    #[test]
+    fn a_lower_cap_that_crosses_a_threshold_is_told_of() {
+        let mut world = World::new();
+        world.start(RUN, None, None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
+        let agent = world.get::<Agent>(&SCOUT);
+        let caps = Caps { daily: Usd::cents(21), per_run: Usd::cents(20) };
+        let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
+        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.alert(Kind::BudgetCritical, about_scout()), Some(1));
     }
 }
 

@@ -1,0 +1,548 @@
+//! What anybody may ask for, and how it is decided on what the repository has.
+
+use std::collections::BTreeSet;
+
+use mc_domain::{
+    agent::{self, Agent, Heartbeat, PauseReason, Profile, SpawnLimits},
+    aggregate::{Aggregate, Moment},
+    alert::{self, Alert},
+    approval::{
+        self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
+    },
+    ids::{AgentId, AlertId, ApprovalId, LeaseId, NotificationId, ProjectId, RunId, TaskId},
+    money::Usd,
+    notification::{self, Notice, Notification},
+    operation::{
+        Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
+        MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, change_profile,
+        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval,
+        emergency_stop, escalate_approval, expire_approval, fail_notification, heartbeat, mark_stale,
+        move_task, pause_squad, post_message, quarantine_agent, reassign_task, record_tool_call,
+        register_agent, request_approval, restart_agent, resubmit_approval, resume_squad, retire_agent,
+        sign_off_agent, spawn_agent, start_run, time_out_run, with_cast, withdraw_approval,
+    },
+    policy::{self, Policy, Scope},
+    process::RetirementCause,
+    project::{self, Project},
+    reservation::{Key, Reservation},
+    run::{Bill, Outcome as End, Run, ToolCall},
+    task::{self, Details, Message, Task},
+    values::{Label, Name, Reason, Slug, Text},
+};
+use mc_store::repository::Unit;
+
+use crate::world::Failure;
+
+/// What is asked for. Whoever asks, and whether it can be had, is another matter.
+#[derive(Debug, Clone)]
+pub enum Action {
+    CreateProject { project: ProjectId, slug: String },
+    EditProject { project: ProjectId, daily_cap: Option<Usd> },
+    PauseSquad { project: ProjectId, agents: Vec<AgentId> },
+    ResumeSquad { project: ProjectId, agents: Vec<AgentId> },
+    EmergencyStop { project: ProjectId, agents: Vec<AgentId>, tasks: Vec<TaskId> },
+    PublishPolicy { scope: Scope, max_messages: u32 },
+    Register { project: ProjectId, fresh: AgentId, profile: Profile },
+    ChangeProfile { agent: AgentId, profile: Profile },
+    Spawn { parent: AgentId, fresh: AgentId, profile: Profile, active_agents: u32 },
+    Retire { child: AgentId, parent: Option<AgentId>, cause: RetirementCause },
+    Heartbeat { agent: AgentId, session: Option<u8>, error: bool },
+    MarkStale { agent: AgentId },
+    Pause { agent: AgentId, reason: PauseReason },
+    Resume { agent: AgentId },
+    Drain { agent: AgentId },
+    Quarantine { agent: AgentId },
+    SignOff { agent: AgentId },
+    Restart { agent: AgentId },
+    Correct { agent: AgentId, wish: CorrectAgent },
+    CreateTask { project: ProjectId, fresh: TaskId, parent: Option<TaskId>, wish: CreateTask },
+    EditTask { task: TaskId, details: Details },
+    Claim { task: TaskId, agent: AgentId },
+    Move { task: TaskId, wish: MoveTask },
+    Reassign { task: TaskId, wish: ReassignTask },
+    Post { task: TaskId, message: Message },
+    StartRun { fresh: RunId, agent: AgentId, task: Option<TaskId>, estimate: Option<Usd> },
+    EndRun { run: RunId, outcome: End, cost: Option<Usd> },
+    TimeOutRun { run: RunId },
+    CallTool { run: RunId, call: ToolCall },
+    RequestApproval { fresh: ApprovalId, asked: Asked },
+    DecideApproval { approval: ApprovalId, answer: Answer, stale: bool, lease: LeaseId },
+    WithdrawApproval { approval: ApprovalId, lease: LeaseId },
+    ResubmitApproval { approval: ApprovalId, tool: &'static str },
+    EscalateApproval { approval: ApprovalId },
+    ExpireApproval { approval: ApprovalId },
+    Attend { alert: alert::Key, id: AlertId, how: Attention },
+    Notify { notice: Notice },
+    DeliverNotification { notification: NotificationId, project: Option<ProjectId> },
+    ReadNotification { notification: NotificationId, project: Option<ProjectId> },
+    FailNotification { notification: NotificationId, project: Option<ProjectId> },
+    ExpireNotification { notification: NotificationId, project: Option<ProjectId> },
+}
+
+/// What an approval is asked for.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    pub by: mc_domain::actor::Actor,
+    pub project: ProjectId,
+    pub task: Option<TaskId>,
+    pub agent: Option<AgentId>,
+    pub action: ActionType,
+    pub tool: &'static str,
+    pub cost: Option<Usd>,
+    pub required: Quorum,
+    pub lifetime: Lifetime,
+}
+
+/// What an operator does about an alert.
+#[derive(Debug, Clone, Copy)]
+pub enum Attention {
+    Acknowledge,
+    Resolve,
+    Ignore,
+}
+
+impl Action {
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CreateProject { .. } => "create project",
+            Self::EditProject { .. } => "edit project",
+            Self::PauseSquad { .. } => "pause squad",
+            Self::ResumeSquad { .. } => "resume squad",
+            Self::EmergencyStop { .. } => "emergency stop",
+            Self::PublishPolicy { .. } => "publish policy",
+            Self::Register { .. } => "register agent",
+            Self::ChangeProfile { .. } => "change profile",
+            Self::Spawn { .. } => "spawn agent",
+            Self::Retire { .. } => "retire agent",
+            Self::Heartbeat { error: false, .. } => "heartbeat",
+            Self::Heartbeat { error: true, .. } => "heartbeat with error",
+            Self::MarkStale { .. } => "mark stale",
+            Self::Pause { .. } => "pause agent",
+            Self::Resume { .. } => "resume agent",
+            Self::Drain { .. } => "drain agent",
+            Self::Quarantine { .. } => "quarantine agent",
+            Self::SignOff { .. } => "sign off agent",
+            Self::Restart { .. } => "restart agent",
+            Self::Correct { .. } => "correct agent",
+            Self::CreateTask { .. } => "create task",
+            Self::EditTask { .. } => "edit task",
+            Self::Claim { .. } => "claim task",
+            Self::Move { .. } => "move task",
+            Self::Reassign { .. } => "reassign task",
+            Self::Post { .. } => "post message",
+            Self::StartRun { .. } => "start run",
+            Self::EndRun { .. } => "end run",
+            Self::TimeOutRun { .. } => "time out run",
+            Self::CallTool { .. } => "call tool",
+            Self::RequestApproval { .. } => "request approval",
+            Self::DecideApproval { .. } => "decide approval",
+            Self::WithdrawApproval { .. } => "withdraw approval",
+            Self::ResubmitApproval { .. } => "resubmit approval",
+            Self::EscalateApproval { .. } => "escalate approval",
+            Self::ExpireApproval { .. } => "expire approval",
+            Self::Attend { .. } => "attend to alert",
+            Self::Notify { .. } => "notify",
+            Self::DeliverNotification { .. } => "deliver notification",
+            Self::ReadNotification { .. } => "read notification",
+            Self::FailNotification { .. } => "fail notification",
+            Self::ExpireNotification { .. } => "expire notification",
+        }
+    }
+}
+
+/// Decides `action` on what `unit` has.
+pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Outcome, Failure> {
+    match action.clone() {
+        Action::CreateProject { .. }
+        | Action::EditProject { .. }
+        | Action::PauseSquad { .. }
+        | Action::ResumeSquad { .. }
+        | Action::EmergencyStop { .. }
+        | Action::PublishPolicy { .. } => on_project(action.clone(), unit, moment).map(Outcome::from),
+        Action::Register { .. }
+        | Action::ChangeProfile { .. }
+        | Action::Spawn { .. }
+        | Action::Retire { .. }
+        | Action::Heartbeat { .. }
+        | Action::MarkStale { .. }
+        | Action::Pause { .. }
+        | Action::Resume { .. }
+        | Action::Drain { .. }
+        | Action::Quarantine { .. }
+        | Action::SignOff { .. }
+        | Action::Restart { .. }
+        | Action::Correct { .. } => on_agent(action.clone(), unit, moment).map(Outcome::from),
+        Action::CreateTask { .. }
+        | Action::EditTask { .. }
+        | Action::Claim { .. }
+        | Action::Move { .. }
+        | Action::Reassign { .. }
+        | Action::Post { .. } => on_task(action.clone(), unit, moment).map(Outcome::from),
+        Action::StartRun { fresh, agent, task, estimate } => {
+            let (run, model) = (unit.load::<Run>(&fresh)?, Label::new("a-model").unwrap());
+            let wish = StartRun { task, model, session_key: None, estimate, sha256 };
+            asking(unit, |cast| start_run(&run, agent, wish.clone(), cast, moment))
+        }
+        Action::EndRun { run, outcome, cost } => {
+            let run = unit.load::<Run>(&run)?;
+            let error = (outcome == End::Failed).then(|| reason("it failed"));
+            let wish = CompleteRun { outcome, bill: Bill { cost, error, ..Bill::default() }, sha256 };
+            asking(unit, |cast| complete_run(&run, wish.clone(), cast, moment)).map(Outcome::from)
+        }
+        Action::TimeOutRun { run } => {
+            let run = unit.load::<Run>(&run)?;
+            asking(unit, |cast| time_out_run(&run, cast, moment)).map(Outcome::from)
+        }
+        Action::CallTool { run, call } => {
+            let run = unit.load::<Run>(&run)?;
+            asking(unit, |cast| record_tool_call(&run, call.clone(), cast, moment)).map(Outcome::from)
+        }
+        Action::RequestApproval { .. }
+        | Action::DecideApproval { .. }
+        | Action::WithdrawApproval { .. }
+        | Action::ResubmitApproval { .. }
+        | Action::EscalateApproval { .. }
+        | Action::ExpireApproval { .. } => on_approval(action.clone(), unit, moment),
+        Action::Attend { alert, id, how } => attend(&alert, id, how, unit, moment).map(Outcome::from),
+        Action::Notify { .. }
+        | Action::DeliverNotification { .. }
+        | Action::ReadNotification { .. }
+        | Action::FailNotification { .. }
+        | Action::ExpireNotification { .. } => {
+            on_notification(action.clone(), unit, moment).map(Outcome::from)
+        }
+    }
+}
+
+fn on_project(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+    let why = Some(reason("because"));
+    match action {
+        Action::CreateProject { project, slug } => {
+            let slug = Slug::new(&slug).unwrap();
+            let name = unit.load::<Reservation>(&Key::project(&slug))?;
+            let profile = project::Profile::new(Name::new(slug.as_str()).unwrap());
+            let project = unit.load::<Project>(&project)?;
+            Ok(create_project(&project, &name, slug, profile, moment)?)
+        }
+        Action::EditProject { project, daily_cap } => {
+            let project = unit.load::<Project>(&project)?;
+            let name = Name::new("A project").unwrap();
+            let profile = project::Profile { daily_cap, ..project::Profile::new(name) };
+            let events = project.decide(project::Command::Edit { profile }, moment)?;
+            Ok(Decision::of(&project, Some(project.id), events))
+        }
+        Action::PauseSquad { project, agents } => {
+            let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
+            Ok(pause_squad(&project, &agents, why, moment)?)
+        }
+        Action::ResumeSquad { project, agents } => {
+            let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
+            Ok(resume_squad(&project, &agents, why, moment)?)
+        }
+        Action::EmergencyStop { project, agents, tasks } => {
+            let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
+            let tasks = all::<Task>(unit, &tasks)?;
+            asking(unit, |cast| emergency_stop(&project, &agents, &tasks, why.clone(), cast, moment))
+        }
+        Action::PublishPolicy { scope, max_messages } => {
+            let policy = unit.load::<Policy>(&scope)?;
+            let mut document = policy::document::Document::default();
+            document.loops.max_messages = max_messages;
+            let publish = policy::Command::Publish { document: Box::new(document) };
+            let events = policy.decide(publish, moment).expect("an operator publishes what is well formed");
+            Ok(Decision::of(&policy, scope.project(), events))
+        }
+        other => unreachable!("{other:?} is not about a project"),
+    }
+}
+
+fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+    match action {
+        Action::Register { project, fresh, profile } => register(project, fresh, profile, unit, moment),
+        Action::ChangeProfile { agent, profile } => rename(agent, profile, unit, moment),
+        Action::Spawn { parent, fresh, profile, active_agents } => {
+            spawn(parent, fresh, profile, active_agents, unit, moment)
+        }
+        Action::Retire { child, parent, cause } => {
+            let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
+            at_work(child, unit, |agent, task, cast| {
+                retire_agent(agent, parent.as_ref(), task, cause, cast, moment)
+            })
+        }
+        Action::Heartbeat { agent, session, error } => {
+            let session_key = session.map(|session| Label::new(&format!("session-{session}")).unwrap());
+            let beat = Heartbeat { session_key, error: error.then(|| reason("timeout")) };
+            at_work(agent, unit, |agent, task, cast| heartbeat(agent, task, beat.clone(), cast, moment))
+        }
+        Action::MarkStale { agent } => {
+            let agent = unit.load::<Agent>(&agent)?;
+            asking(unit, |cast| mark_stale(&agent, cast, moment))
+        }
+        Action::Pause { agent, reason } => {
+            of_agent(agent, agent::Command::Pause { reason, note: None }, unit, moment)
+        }
+        Action::Resume { agent } => of_agent(agent, agent::Command::Resume { note: None }, unit, moment),
+        Action::Drain { agent } => of_agent(agent, agent::Command::Drain { note: None }, unit, moment),
+        Action::Quarantine { agent } => at_work(agent, unit, |agent, task, cast| {
+            quarantine_agent(agent, task, Some(reason("enough")), cast, moment)
+        }),
+        Action::SignOff { agent } => {
+            at_work(agent, unit, |agent, task, cast| sign_off_agent(agent, task, None, cast, moment))
+        }
+        Action::Restart { agent } => {
+            at_work(agent, unit, |agent, task, cast| restart_agent(agent, task, None, cast, moment))
+        }
+        Action::Correct { agent, wish } => {
+            at_work(agent, unit, |agent, task, cast| correct_agent(agent, task, wish.clone(), cast, moment))
+        }
+        other => unreachable!("{other:?} is not about an agent"),
+    }
+}
+
+/// Whoever has the name comes back; otherwise somebody new gets it.
+fn register(
+    project: ProjectId,
+    fresh: AgentId,
+    profile: Profile,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
+    let agent = unit.load::<Agent>(&name.agent().unwrap_or(fresh))?;
+    let project = unit.load::<Project>(&project)?;
+    let wish = RegisterAgent { profile, parent: None, purpose: None };
+    Ok(register_agent(&project, &name, &agent, wish, moment)?)
+}
+
+fn rename(
+    agent: AgentId,
+    profile: Profile,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let agent = unit.load::<Agent>(&agent)?;
+    let (project, current) = (agent.registered()?.project, agent.registered()?.profile.name.clone());
+    let old = unit.load::<Reservation>(&Key::agent(project, &current))?;
+    let new = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
+    asking(unit, |cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, moment))
+}
+
+fn spawn(
+    parent: AgentId,
+    fresh: AgentId,
+    profile: Profile,
+    active_agents: u32,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let parent = unit.load::<Agent>(&parent)?;
+    let project = unit.load::<Project>(&parent.registered()?.project)?;
+    let name = unit.load::<Reservation>(&Key::agent(project.id, &profile.name))?;
+    let child = unit.load::<Agent>(&name.agent().unwrap_or(fresh))?;
+    let limits = SpawnLimits::default();
+    let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents, limits };
+    Ok(spawn_agent(&project, &name, &child, &parent, wish, moment)?)
+}
+
+fn of_agent(
+    agent: AgentId,
+    command: agent::Command,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let agent = unit.load::<Agent>(&agent)?;
+    let events = agent.decide(command, moment)?;
+    let project = agent.registered()?.project;
+    Ok(Decision::of(&agent, Some(project), events))
+}
+
+/// An operation on an agent and the task it works on.
+fn at_work(
+    agent: AgentId,
+    unit: &mut Unit<'_>,
+    ask: impl Fn(&Entity<Agent>, Option<&Entity<Task>>, &Cast) -> Result<Decision, Rejection>,
+) -> Result<Decision, Failure> {
+    let agent = unit.load::<Agent>(&agent)?;
+    let work = agent.registered()?.work;
+    let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
+    asking(unit, |cast| ask(&agent, task.as_ref(), cast))
+}
+
+fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+    match action {
+        Action::CreateTask { project, fresh, parent, wish } => {
+            let (project, task) = (unit.load::<Project>(&project)?, unit.load::<Task>(&fresh)?);
+            let parent = parent.map(|parent| unit.load::<Task>(&parent)).transpose()?;
+            asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, moment))
+        }
+        Action::EditTask { task, details } => {
+            let task = unit.load::<Task>(&task)?;
+            let events = task.decide(task::Command::Edit(details), moment)?;
+            Ok(Decision::of(&task, Some(task.present()?.project), events))
+        }
+        Action::Claim { task, agent } => {
+            let (task, agent) = (unit.load::<Task>(&task)?, unit.load::<Agent>(&agent)?);
+            Ok(claim_task(&task, &agent, moment)?)
+        }
+        Action::Move { task, wish } => {
+            let task = unit.load::<Task>(&task)?;
+            asking(unit, |cast| move_task(&task, wish.clone(), cast, moment))
+        }
+        Action::Reassign { task, wish } => {
+            let task = unit.load::<Task>(&task)?;
+            asking(unit, |cast| reassign_task(&task, wish.clone(), cast, moment))
+        }
+        Action::Post { task, message } => {
+            let task = unit.load::<Task>(&task)?;
+            asking(unit, |cast| post_message(&task, message.clone(), cast, moment))
+        }
+        other => unreachable!("{other:?} is not about a task"),
+    }
+}
+
+fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Outcome, Failure> {
+    let (id, lease) = match &action {
+        Action::RequestApproval { fresh, asked } => return request(*fresh, asked, unit, moment),
+        Action::DecideApproval { approval, lease, .. } | Action::WithdrawApproval { approval, lease } => {
+            (*approval, Some(*lease))
+        }
+        Action::ResubmitApproval { approval, .. }
+        | Action::EscalateApproval { approval }
+        | Action::ExpireApproval { approval } => (*approval, None),
+        other => unreachable!("{other:?} is not about an approval"),
+    };
+    let approval = unit.load::<Approval>(&id)?;
+    let requested = approval.requested()?.clone();
+    let key = unit.load::<Reservation>(&requested.subject.key(&requested.ask.content))?;
+    let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+    let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost);
+    let next_key = unit.load::<Reservation>(&requested.subject.key(&next.content))?;
+    asking(unit, |cast| {
+        let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+        let concluded = match action.clone() {
+            Action::DecideApproval { answer, stale, .. } => {
+                let content = stale.then(|| ContentHash::new([0; 32]));
+                let wish = DecideApproval { answer, content, lease: lease.expect("a decision has one") };
+                decide_approval(scope, wish, moment)
+            }
+            Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, moment),
+            Action::ResubmitApproval { .. } => resubmit_approval(scope, &next_key, next.clone(), moment),
+            Action::EscalateApproval { .. } => {
+                return escalate_approval(&approval, moment).map(Outcome::from);
+            }
+            Action::ExpireApproval { .. } => expire_approval(scope, moment),
+            other => unreachable!("{other:?} is not about an approval"),
+        };
+        concluded.map(|concluded| concluded.outcome)
+    })
+}
+
+fn tool_of(action: &Action) -> &'static str {
+    if let Action::ResubmitApproval { tool, .. } = action { tool } else { "deploy_prod" }
+}
+
+fn request(
+    fresh: ApprovalId,
+    asked: &Asked,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Outcome, Failure> {
+    let subject = approval::Subject {
+        project: asked.project,
+        task: asked.task,
+        agent: asked.agent,
+        action_type: asked.action,
+    };
+    let ask = ask_for(asked.action, asked.tool, asked.cost);
+    let key = unit.load::<Reservation>(&subject.key(&ask.content))?;
+    let (project, approval) = (unit.load::<Project>(&asked.project)?, unit.load::<Approval>(&fresh)?);
+    let task = asked.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+    let (lifetime, required) = (asked.lifetime, asked.required);
+    let wish = Request { requestor: asked.by.clone(), subject, ask, lifetime, required };
+    asking(unit, |cast| {
+        let asked = request_approval(&project, &approval, &key, task.as_ref(), wish.clone(), cast, moment);
+        asked.map(|asked| asked.decision.into())
+    })
+}
+
+fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
+    let payload = serde_json::json!({ "tool": tool });
+    Ask {
+        summary: reason("May I?"),
+        risk: Risk::Red,
+        justification: Text::new("It has to be done.").unwrap(),
+        rollback_plan: None,
+        estimated_cost,
+        content: ContentHash::new(sha256(&canonical(action, Some(&payload)))),
+        payload: Some(Payload::try_from(payload).unwrap()),
+    }
+}
+
+fn attend(
+    alert: &alert::Key,
+    id: AlertId,
+    how: Attention,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let alert = unit.load::<Alert>(alert)?;
+    let command = match how {
+        Attention::Acknowledge => alert::Command::Acknowledge { id, note: None },
+        Attention::Resolve => alert::Command::Resolve { id, note: None },
+        Attention::Ignore => alert::Command::Ignore { id, note: None },
+    };
+    let events = alert.decide(command, moment)?;
+    Ok(Decision::of(&alert, Some(alert.episode()?.project), events))
+}
+
+fn on_notification(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+    let (id, command, project) = match action {
+        Action::Notify { notice } => {
+            (notice.id(), notification::Command::Queue(notice.clone()), notice.project)
+        }
+        Action::DeliverNotification { notification, project } => {
+            (notification, notification::Command::Deliver, project)
+        }
+        Action::ReadNotification { notification, project } => {
+            (notification, notification::Command::Read, project)
+        }
+        Action::ExpireNotification { notification, project } => {
+            (notification, notification::Command::Expire, project)
+        }
+        Action::FailNotification { notification, project } => {
+            let notification = unit.load::<Notification>(&notification)?;
+            return asking(unit, |cast| {
+                fail_notification(&notification, project, reason("no answer"), cast, moment)
+            });
+        }
+        other => unreachable!("{other:?} is not about a notification"),
+    };
+    let notification = unit.load::<Notification>(&id)?;
+    Ok(Decision::of(&notification, project, notification.decide(command, moment)?))
+}
+
+fn asking<T>(unit: &mut Unit<'_>, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Failure> {
+    with_cast(unit, Cast::default(), ask)
+}
+
+fn all<A: mc_domain::recorded::Streamed>(
+    unit: &mut Unit<'_>,
+    ids: &[A::Id],
+) -> Result<Vec<Entity<A>>, Failure> {
+    ids.iter().map(|id| Ok(unit.load::<A>(id)?)).collect()
+}
+
+pub fn reason(text: &str) -> Reason {
+    Reason::new(text).unwrap()
+}
+
+pub fn crew(agents: impl IntoIterator<Item = AgentId>) -> BTreeSet<AgentId> {
+    agents.into_iter().collect()
+}
+
+/// A hash as good as any for a test.
+pub fn sha256(text: &str) -> [u8; 32] {
+    let mut digest = [0; 32];
+    text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.rotate_left(n as u32 / 32));
+    digest
+}

@@ -1,0 +1,745 @@
+//! What holds after every command, whoever asked for what.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Debug,
+    ops::Range,
+};
+
+use chrono::NaiveDate;
+use mc_domain::{
+    actor::{Actor, ActorKind},
+    agent::{self, PauseReason, Standing},
+    aggregate::Aggregate,
+    alert::{self, Alert},
+    approval::{self, ActionType, Quorum},
+    budget::{self, Budget},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    operation::Rejection,
+    project::{Project, Squad},
+    recorded::{AnyEvent, Recorded, StreamId, Streamed},
+    reservation::{Key, Reservation},
+    run::{self, Terms},
+    task,
+};
+use mc_store::repository::Repository;
+use uuid::Uuid;
+
+use crate::world::{States, World};
+
+/// Where a task may go, written down once more: `h` by an operator, `a` by an agent, `s` by a rule.
+const MOVES: &[(&str, &str, &str)] = &[
+    ("inbox", "assigned", "ahs"),
+    ("inbox", "needs_approval", "s"),
+    ("inbox", "blocked", "hs"),
+    ("inbox", "canceled", "h"),
+    ("assigned", "in_progress", "ah"),
+    ("assigned", "inbox", "h"),
+    ("assigned", "needs_approval", "s"),
+    ("assigned", "blocked", "hs"),
+    ("assigned", "canceled", "h"),
+    ("in_progress", "review", "ah"),
+    ("in_progress", "needs_approval", "s"),
+    ("in_progress", "blocked", "ahs"),
+    ("in_progress", "failed", "as"),
+    ("in_progress", "assigned", "h"),
+    ("in_progress", "canceled", "h"),
+    ("review", "in_progress", "ah"),
+    ("review", "done", "h"),
+    ("review", "needs_approval", "hs"),
+    ("review", "blocked", "hs"),
+    ("review", "failed", "s"),
+    ("review", "assigned", "h"),
+    ("review", "canceled", "h"),
+    ("needs_approval", "inbox", "h"),
+    ("needs_approval", "assigned", "h"),
+    ("needs_approval", "in_progress", "h"),
+    ("needs_approval", "review", "h"),
+    ("needs_approval", "done", "h"),
+    ("needs_approval", "blocked", "hs"),
+    ("needs_approval", "failed", "hs"),
+    ("needs_approval", "canceled", "h"),
+    ("blocked", "assigned", "h"),
+    ("blocked", "in_progress", "h"),
+    ("blocked", "needs_approval", "hs"),
+    ("blocked", "failed", "hs"),
+    ("blocked", "canceled", "h"),
+    ("failed", "inbox", "h"),
+    ("failed", "assigned", "h"),
+    ("failed", "canceled", "h"),
+    ("done", "review", "h"),
+    ("done", "canceled", "h"),
+];
+
+/// Where an agent's status may go.
+const STANDINGS: &[(&str, &str)] = &[
+    ("active", "paused"),
+    ("active", "draining"),
+    ("active", "quarantined"),
+    ("active", "offline"),
+    ("paused", "active"),
+    ("paused", "quarantined"),
+    ("paused", "offline"),
+    ("draining", "active"),
+    ("draining", "paused"),
+    ("draining", "quarantined"),
+    ("draining", "offline"),
+    ("quarantined", "active"),
+    ("quarantined", "offline"),
+    ("offline", "active"),
+];
+
+/// The money as it is when counted from the runs alone, in micro-dollars.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    terms: BTreeMap<RunId, Terms>,
+    charged: BTreeMap<budget::Key, i64>,
+    settled: BTreeMap<budget::Key, i64>,
+    adjusted: BTreeMap<budget::Key, i64>,
+    tasks: BTreeMap<TaskId, i64>,
+    /// What all runs were charged.
+    total: i64,
+    /// The thresholds told, by budget and day.
+    told: BTreeSet<(budget::Key, NaiveDate, budget::Level)>,
+    /// The identities of episodes of alerts, and of messages.
+    drawn: BTreeSet<Uuid>,
+}
+
+impl Ledger {
+    pub fn apply(&mut self, recorded: &Recorded<AnyEvent>, before: &States) {
+        match &recorded.event {
+            AnyEvent::Run(run::Event::Started(terms)) => {
+                self.terms.insert(recorded.stream.aggregate_id.parse().unwrap(), terms.clone());
+            }
+            AnyEvent::Run(event) => self.end(&recorded.stream, event),
+            AnyEvent::Budget(budget::Event::Settled { cost, .. }) => {
+                *self.settled.entry(key_of(&recorded.stream)).or_default() += cost.micros();
+            }
+            AnyEvent::Budget(budget::Event::Adjusted { spent_after, .. }) => {
+                let key = key_of(&recorded.stream);
+                let spent = before.budgets.get(&key).map_or(0, |budget| budget.spent.micros());
+                *self.adjusted.entry(key).or_default() += spent_after.micros() - spent;
+            }
+            AnyEvent::Budget(budget::Event::ThresholdCrossed { level, day, .. }) => {
+                self.told_once(key_of(&recorded.stream), *day, *level);
+            }
+            AnyEvent::Budget(budget::Event::Exceeded { day, .. }) => {
+                self.told_once(key_of(&recorded.stream), *day, budget::Level::Exceeded);
+            }
+            AnyEvent::Alert(alert::Event::Raised { id, .. }) => self.new_identity(id.uuid()),
+            AnyEvent::Task(task::Event::MessagePosted { id, .. }) => self.new_identity(id.uuid()),
+            _ => {}
+        }
+    }
+
+    fn told_once(&mut self, key: budget::Key, day: NaiveDate, level: budget::Level) {
+        assert!(self.told.insert((key, day, level)), "{key} is told to be at {level} twice on {day}");
+    }
+
+    fn new_identity(&mut self, id: Uuid) {
+        assert!(self.drawn.insert(id), "{id} is the identity of two things");
+    }
+
+    fn end(&mut self, stream: &StreamId, event: &run::Event) {
+        let Some((_, ended)) = event.end() else { return };
+        let id: RunId = stream.aggregate_id.parse().unwrap();
+        let terms = &self.terms[&id];
+        let charged = ended.charged.micros();
+        self.total += charged;
+        for key in terms.open_run().budgets(terms.project) {
+            *self.charged.entry(key).or_default() += charged;
+        }
+        if let Some(task) = terms.task {
+            *self.tasks.entry(task).or_default() += charged;
+        }
+    }
+
+    fn balances(&self, key: budget::Key, budget: &Budget) {
+        let of = |sums: &BTreeMap<budget::Key, i64>| sums.get(&key).copied().unwrap_or_default();
+        assert_eq!(of(&self.charged), of(&self.settled), "{key}: what runs were charged is what was settled");
+        assert_eq!(budget.spent.micros(), of(&self.settled) + of(&self.adjusted), "{key}: what is spent");
+    }
+}
+
+fn key_of(stream: &StreamId) -> budget::Key {
+    stream.aggregate_id.parse().unwrap()
+}
+
+/// What holds of one event, given what was recorded before it. `commit` is all that was recorded with it.
+pub fn on_event(world: &World, commit: &[Recorded<AnyEvent>], recorded: &Recorded<AnyEvent>) {
+    let id = recorded.stream.aggregate_id.as_str();
+    let before = world.states.versions.get(&recorded.stream).copied().unwrap_or_default();
+    assert_eq!(recorded.version, before + 1, "versions of {} have a hole", recorded.stream);
+    match &recorded.event {
+        AnyEvent::Task(event) => {
+            let task = world.states.task(id.parse().unwrap());
+            task_moves_along_the_table(task, event, commit, &recorded.metadata.actor);
+        }
+        AnyEvent::Agent(event) => {
+            let agent = world.states.agent(id.parse().unwrap());
+            agent_moves_along_the_table(agent, event, &recorded.metadata.actor);
+            agent_does_not_raise_itself(agent, event, &recorded.metadata.actor);
+        }
+        AnyEvent::Budget(event) => {
+            let budget = world.states.budgets.get(&id.parse().unwrap()).cloned().unwrap_or_default();
+            budget_is_kept(&budget, event);
+            cap_is_the_current_one(&world.states, id.parse().unwrap(), event);
+        }
+        AnyEvent::Approval(event) => {
+            let approval = world.states.approvals.get(&id.parse().unwrap());
+            let requested = approval.and_then(|approval| approval.requested().ok());
+            approval_is_decided_rightly(requested, event, &recorded.metadata.actor);
+        }
+        AnyEvent::Alert(event) => {
+            alert_is_closed_rightly(id.parse().unwrap(), event, &recorded.metadata.actor)
+        }
+        AnyEvent::Run(event) => {
+            let run = world.states.runs.get(&id.parse().unwrap());
+            let starts = matches!(event, run::Event::Started(_));
+            assert!(starts == run.is_none() && (starts || run.unwrap().running().is_ok()), "a run ends once");
+            if let run::Event::Started(terms) = event {
+                run_may_start(&world.states, terms);
+            }
+        }
+        // Names and notifications are looked at in a sweep.
+        _ => {}
+    }
+}
+
+/// Whoever starts a run is at work, in a squad that works, on a task of its own, and within its caps.
+fn run_may_start(states: &States, terms: &Terms) {
+    let agent = states.agent(terms.agent).unwrap();
+    assert_eq!(states.projects[&agent.project].squad(), Squad::Working, "a run of a squad that is stopped");
+    let drains = agent.standing == Standing::Draining && agent.work.map(|work| work.task) == terms.task;
+    let paused_yesterday = agent.is_paused_since_yesterday(terms.day);
+    assert!(agent.standing == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");
+    let allowance = states.budgets.get(&budget::Key::AgentDay(terms.agent, terms.day));
+    let allowance = allowance.map(|budget| budget.run_allowance).unwrap_or_default();
+    assert!(terms.reserved <= agent.profile.caps.per_run.max(allowance), "{terms:?}");
+    let Some(task) = terms.task.and_then(|task| states.task(task)) else { return };
+    let own = match task.hold() {
+        Some(hold) => hold.holder == terms.agent,
+        None => task.status() == task::Status::Assigned && task.assignees.contains(&terms.agent),
+    };
+    assert!(own && task.project == agent.project, "a run for somebody else's task: {terms:?}");
+}
+
+fn cap_is_the_current_one(states: &States, key: budget::Key, event: &budget::Event) {
+    let budget::Event::Reserved { cap, .. } = event else { return };
+    let current = match key {
+        budget::Key::AgentDay(agent, _) => Some(states.agent(agent).unwrap().profile.caps.daily),
+        budget::Key::Task(task) => Some(states.task(task).unwrap().details.budget),
+        budget::Key::ProjectDay(project, _) => match &states.projects[&project] {
+            Project::Present { profile, .. } => profile.daily_cap,
+            Project::Absent => None,
+        },
+    };
+    assert_eq!(Some(*cap), current, "{key} is reserved on under another cap");
+}
+
+fn agent_does_not_raise_itself(before: Option<&agent::Registered>, event: &agent::Event, actor: &Actor) {
+    let (Some(before), agent::Event::ProfileChanged { profile }) = (before, event) else { return };
+    let caps = before.profile.caps;
+    let raised = profile.role > before.profile.role
+        || profile.caps.daily > caps.daily
+        || profile.caps.per_run > caps.per_run;
+    assert!(!raised || actor.kind() != ActorKind::Agent, "{actor} raises {}", before.profile.name);
+}
+
+fn letter(actor: &Actor) -> char {
+    match actor.kind() {
+        ActorKind::Human => 'h',
+        ActorKind::Agent => 'a',
+        ActorKind::System => 's',
+    }
+}
+
+fn task_moves_along_the_table(
+    task: Option<&task::Present>,
+    event: &task::Event,
+    commit: &[Recorded<AnyEvent>],
+    actor: &Actor,
+) {
+    let Some(to) = event.moves_to() else { return };
+    let Some(from) = task.map(task::Present::status) else {
+        assert!(matches!(event, task::Event::Created { .. }), "{event:?} comes first");
+        return;
+    };
+    if let task::Event::Blocked { reason, .. } = event {
+        assert!(!reason.as_str().trim().is_empty(), "a blocked task has a reason");
+    }
+    if (from, to) == (task::Status::Assigned, task::Status::Assigned) {
+        return;
+    }
+    // A rule may be what follows from anybody's command; an approval's end brings the task back for who decided it.
+    let concluded = from == task::Status::NeedsApproval && commit.iter().any(concludes);
+    let by = |who: &str| who.contains(letter(actor)) || who.contains('s') || (concluded && who.contains('h'));
+    let row = MOVES.iter().find(|row| (row.0, row.1) == (from.as_str(), to.as_str()));
+    assert!(row.is_some_and(|row| by(row.2)), "a task went from {from} to {to} by {actor}: {event:?}");
+}
+
+fn concludes(recorded: &Recorded<AnyEvent>) -> bool {
+    matches!(
+        &recorded.event,
+        AnyEvent::Approval(
+            approval::Event::Approved { .. }
+                | approval::Event::Denied { .. }
+                | approval::Event::Expired { .. }
+                | approval::Event::Withdrawn { .. }
+        )
+    )
+}
+
+fn agent_moves_along_the_table(agent: Option<&agent::Registered>, event: &agent::Event, actor: &Actor) {
+    let Some(agent) = agent else { return };
+    let to = match event {
+        agent::Event::Paused { .. } => agent::Status::Paused,
+        agent::Event::Resumed { .. } | agent::Event::SignedOn { .. } | agent::Event::Restarted { .. } => {
+            agent::Status::Active
+        }
+        agent::Event::DrainStarted { .. } => agent::Status::Draining,
+        agent::Event::Quarantined { .. } => agent::Status::Quarantined,
+        agent::Event::SignedOff { .. } => agent::Status::Offline,
+        agent::Event::Corrected { status: Some(status), .. } => status.after,
+        _ => return,
+    };
+    let from = agent.status();
+    if matches!(event, agent::Event::Restarted { .. }) && from == to {
+        return;
+    }
+    let legal = STANDINGS.contains(&(from.as_str(), to.as_str()));
+    assert!(legal, "{} went from {from} to {to} by {actor}: {event:?}", agent.profile.name);
+    let imposed = !matches!(agent.standing, Standing::Offline | Standing::Paused(PauseReason::Budget));
+    let freed = to == agent::Status::Active && imposed;
+    assert!(
+        !freed || actor.kind() == ActorKind::Human,
+        "{actor} freed {}, who was {from}",
+        agent.profile.name
+    );
+    let signs_on = matches!(event, agent::Event::SignedOn { .. });
+    assert_eq!(from == agent::Status::Offline, signs_on, "only who signs on comes back");
+}
+
+/// What is set aside and spent goes beyond what is allowed only by what a run turns out to cost beyond what was set aside
+/// for it, and by an operator's correction.
+pub fn budget_is_kept(before: &Budget, event: &budget::Event) {
+    let after = before.clone().evolve(event);
+    let (was, is) = (excess(before), excess(&after));
+    let may_add = match event {
+        budget::Event::Settled { cost, released, .. } => (cost.micros() - released.micros()).max(0),
+        budget::Event::Adjusted { spent_before, spent_after, .. } => {
+            (spent_after.micros() - spent_before.micros()).max(0)
+        }
+        budget::Event::CapChanged { cap, .. } => {
+            (before.cap.unwrap_or_default().micros() - cap.micros()).max(0)
+        }
+        budget::Event::Reserved { .. } => {
+            assert_eq!(is, 0, "more is set aside than there is: {event:?} on {before:?}");
+            0
+        }
+        _ => 0,
+    };
+    assert!(is <= was + may_add || before.cap.is_none(), "{event:?} on {before:?}");
+    if let budget::Event::Settled { overrun, .. } = event {
+        let limit = after.limit(after.cap.unwrap_or_default());
+        let beyond = after.spent.micros() - limit.micros();
+        assert_eq!(overrun.map_or(0, |overrun| overrun.micros()), beyond.max(0), "an overrun is recorded");
+    }
+}
+
+pub fn excess(budget: &Budget) -> i64 {
+    let limit = budget.limit(budget.cap.unwrap_or_default());
+    (budget.reserved().micros() + budget.spent.micros() - limit.micros()).max(0)
+}
+
+/// Only what is open is decided, in time, and never by an agent or by who asked.
+fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &approval::Event, actor: &Actor) {
+    let Some(before) = before else {
+        assert!(matches!(event, approval::Event::Requested { .. }), "{event:?} comes first");
+        return;
+    };
+    assert!(before.status().is_open(), "{event:?} comes after the end");
+    let in_time = |by: &Actor, at: &chrono::DateTime<chrono::Utc>| {
+        assert_eq!(by, actor);
+        assert_ne!(actor.kind(), ActorKind::Agent, "an agent decides: {event:?}");
+        assert_ne!(by, &before.requestor, "the requestor decides: {event:?}");
+        assert!(*at < before.expires_at, "decided after expiry: {event:?}");
+    };
+    match event {
+        approval::Event::Approved { by, at, content, .. } => {
+            in_time(by, at);
+            assert_eq!(*content, before.ask.content, "something else is approved");
+            if let (Quorum::Two, approval::Stage::Open { endorsed_by, .. }) = (before.required, &before.stage)
+            {
+                assert!(
+                    !endorsed_by.is_empty() && !endorsed_by.contains(by),
+                    "two have to approve: {event:?}"
+                );
+            }
+        }
+        approval::Event::Endorsed { by, at, .. }
+        | approval::Event::Denied { by, at, .. }
+        | approval::Event::RevisionRequested { by, at, .. } => in_time(by, at),
+        approval::Event::Withdrawn { by, .. } => {
+            assert!(*by == before.requestor || by.kind() == ActorKind::System, "{by} withdraws another's");
+        }
+        approval::Event::Expired { at } => assert!(*at >= before.expires_at, "expired too early"),
+        approval::Event::Requested { .. } => panic!("asked for twice"),
+        approval::Event::Resubmitted { .. } => assert_eq!(*actor, before.requestor),
+        approval::Event::Escalated { .. } => assert_eq!(actor.kind(), ActorKind::System),
+    }
+}
+
+/// What was found to be a loop is over when an operator says so.
+fn alert_is_closed_rightly(key: alert::Key, event: &alert::Event, actor: &Actor) {
+    let closed = matches!(event, alert::Event::Resolved { .. } | alert::Event::Ignored { .. });
+    if closed && !matches!(key.kind, alert::Kind::AgentStale | alert::Kind::ErrorStreak) {
+        assert_eq!(actor.kind(), ActorKind::Human, "{key} was closed by {actor}");
+    }
+}
+
+/// What holds after a command, and what has to be recorded together. `changed` is what it recorded.
+pub fn after_step(world: &World, changed: Range<usize>) {
+    let commit = &world.history[changed];
+    if commit.is_empty() {
+        return;
+    }
+    tasks_agree_with_their_holders(&world.states);
+    agents_agree_with_their_tasks(&world.states);
+    waiting_tasks_wait_for_something_open(&world.states);
+    assignees_fit_the_status(&world.states);
+    sub_agents_stay_within_the_limits(&world.states);
+    for recorded in commit {
+        match &recorded.event {
+            AnyEvent::Budget(event) => {
+                let key = key_of(&recorded.stream);
+                world.ledger.balances(key, &world.states.budgets[&key]);
+                grant_rests_on_an_approval(&world.states, event, commit);
+                threshold_is_told_of(event, commit);
+            }
+            AnyEvent::Run(_) => {
+                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap())
+            }
+            AnyEvent::Agent(event) => {
+                let id = recorded.stream.aggregate_id.parse().unwrap();
+                runs_of_agent_are_running(&world.states, id);
+                stop_is_told_of(world, id, event, commit);
+                too_many_errors_stop(&world.states, id, event);
+            }
+            AnyEvent::Task(event) => {
+                let id = recorded.stream.aggregate_id.parse().unwrap();
+                task_costs_what_its_runs_were_charged(world, id);
+                loop_is_contained(&world.states, id, event, commit);
+            }
+            AnyEvent::Approval(event) => {
+                let id = recorded.stream.aggregate_id.parse().unwrap();
+                override_lets_the_spender_go_on(&world.states, id, event);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What is committed with the refusal of a run that is too dear.
+pub fn after_refusal(states: &States, rejection: &Rejection) {
+    let Rejection::TooDear { approval, .. } = rejection else {
+        assert!(!matches!(rejection, Rejection::NotLoaded(_)), "something cannot be loaded: {rejection:?}");
+        return;
+    };
+    let requested = states.approvals[approval].requested().unwrap();
+    assert!(requested.status().is_open() && requested.subject.action_type == ActionType::BudgetOverride);
+    let agent = states.agent(requested.subject.agent.unwrap()).unwrap();
+    let stopped = matches!(agent.standing, Standing::Paused(_));
+    assert!(stopped, "{rejection:?} and goes on: {agent:?} {requested:?}");
+    if let Some(task) = requested.subject.task {
+        assert_eq!(
+            states.task(task).unwrap().status(),
+            task::Status::NeedsApproval,
+            "task {task} is too dear"
+        );
+    }
+}
+
+/// Assigned means that somebody of the project has it; the inbox is nobody's; what is closed has nothing under way.
+fn assignees_fit_the_status(states: &States) {
+    for (id, task) in states.present() {
+        match task.status() {
+            task::Status::Inbox => assert!(task.assignees.is_empty(), "{id} is in the inbox"),
+            task::Status::Assigned | task::Status::InProgress => assert!(!task.assignees.is_empty(), "{id}"),
+            task::Status::Done | task::Status::Canceled => {
+                assert!(task.open_runs.is_empty(), "{id} is closed")
+            }
+            _ => {}
+        }
+        let of_project =
+            |agent: &AgentId| states.agent(*agent).is_some_and(|agent| agent.project == task.project);
+        assert!(task.assignees.iter().all(of_project), "{id} has assignees of another project");
+    }
+}
+
+fn sub_agents_stay_within_the_limits(states: &States) {
+    for (id, agent) in states.registered() {
+        assert!(agent.children.len() <= 3 && agent.depth() <= 2, "{} has too many below", agent.profile.name);
+        let own = |child: &AgentId| states.agent(*child).is_some_and(|child| child.parent == Some(id));
+        assert!(agent.children.iter().all(own), "the children of {}", agent.profile.name);
+    }
+}
+
+fn threshold_is_told_of(event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
+    let budget::Event::ThresholdCrossed { level, .. } = event else { return };
+    let kind = match level {
+        budget::Level::Warning => alert::Kind::BudgetWarning,
+        budget::Level::Critical => alert::Kind::BudgetCritical,
+        budget::Level::Exceeded => alert::Kind::BudgetExceeded,
+    };
+    assert!(alerts_in(commit).any(|told| told.kind == kind), "nobody was told of {event:?}");
+}
+
+fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event) {
+    let errors = match event {
+        agent::Event::HeartbeatRecorded { error: Some(_), error_streak, .. } => *error_streak,
+        agent::Event::RunEnded { outcome: run::Outcome::Failed, error_streak, .. } => *error_streak,
+        _ => return,
+    };
+    let agent = states.agent(id).unwrap();
+    let stopped = matches!(agent.standing, Standing::Quarantined | Standing::Offline);
+    assert!(errors < 5 || stopped, "{} goes on after {errors} errors in a row", agent.profile.name);
+}
+
+fn override_lets_the_spender_go_on(states: &States, id: ApprovalId, event: &approval::Event) {
+    let approval::Event::Approved { .. } = event else { return };
+    let subject = &states.approvals[&id].requested().unwrap().subject;
+    let (ActionType::BudgetOverride, Some(agent)) = (subject.action_type, subject.agent) else { return };
+    let agent = states.agent(agent).unwrap();
+    assert_ne!(
+        agent.standing,
+        Standing::Paused(PauseReason::Budget),
+        "{} was granted more",
+        agent.profile.name
+    );
+}
+
+fn tasks_agree_with_their_holders(states: &States) {
+    for (id, task) in states.present() {
+        let Some(hold) = task.hold() else { continue };
+        let holder = states.agent(hold.holder).expect("a task is held by somebody who is registered");
+        assert_eq!(
+            holder.work,
+            Some(agent::Work { task: id, lease: hold.lease }),
+            "task {id} and its holder"
+        );
+        let over = matches!(holder.status(), agent::Status::Quarantined | agent::Status::Offline);
+        assert!(!over, "{} holds task {id} and is {}", holder.profile.name, holder.status());
+        assert_eq!(holder.project, task.project);
+        assert!(task.assignees.contains(&hold.holder));
+    }
+}
+
+/// Every agent at work has a task that it holds; so none has two, since a task has one holder and an agent one work.
+fn agents_agree_with_their_tasks(states: &States) {
+    for (id, agent) in states.registered() {
+        let Some(work) = agent.work else { continue };
+        let hold = states.task(work.task).and_then(task::Present::hold);
+        assert_eq!(
+            hold,
+            Some(task::Hold { holder: id, lease: work.lease }),
+            "{} and its task",
+            agent.profile.name
+        );
+    }
+}
+
+fn waiting_tasks_wait_for_something_open(states: &States) {
+    for (id, task) in states.present() {
+        for approval in &task.awaits {
+            let open = states.approvals[approval].status().is_some_and(approval::Status::is_open);
+            assert!(open, "task {id} waits for {approval}, which is over");
+        }
+    }
+}
+
+fn runs_of_agent_are_running(states: &States, id: AgentId) {
+    let agent = states.agent(id).unwrap();
+    let over = matches!(agent.status(), agent::Status::Quarantined | agent::Status::Offline);
+    assert!(agent.open_runs.is_empty() || !over, "{} is {} and runs", agent.profile.name, agent.status());
+    for run in agent.open_runs.keys() {
+        assert!(
+            states.runs[run].running().is_ok(),
+            "{} has run {run} under way, which is over",
+            agent.profile.name
+        );
+    }
+}
+
+/// A run is under way for its agent, its task and its budgets as long as for itself, and no longer.
+fn run_is_known_to_all_or_none(world: &World, id: RunId) {
+    let (states, terms) = (&world.states, &world.ledger.terms[&id]);
+    let running = states.runs[&id].running().is_ok();
+    let agent = states.agent(terms.agent).unwrap();
+    assert_eq!(agent.open_runs.contains_key(&id), running, "run {id} of {}", agent.profile.name);
+    if let Some(task) = terms.task {
+        assert_eq!(
+            states.task(task).unwrap().open_runs.contains_key(&id),
+            running,
+            "run {id} of task {task}"
+        );
+    }
+    for key in terms.open_run().budgets(terms.project) {
+        let set_aside = states.budgets[&key].reserved.get(&id).copied();
+        assert_eq!(set_aside, running.then_some(terms.reserved), "run {id} on {key}");
+    }
+}
+
+fn task_costs_what_its_runs_were_charged(world: &World, id: TaskId) {
+    let charged = world.ledger.tasks.get(&id).copied().unwrap_or_default();
+    assert_eq!(world.states.task(id).unwrap().cost.micros(), charged, "the cost of task {id}");
+}
+
+fn grant_rests_on_an_approval(states: &States, event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
+    let (budget::Event::Granted { approval, .. } | budget::Event::RunAllowed { approval, .. }) = event else {
+        return;
+    };
+    let requested = states.approvals[approval].requested().unwrap();
+    assert_eq!(requested.status(), approval::Status::Approved, "{event:?}");
+    assert_eq!(requested.subject.action_type, ActionType::BudgetOverride);
+    let approved = |recorded: &Recorded<AnyEvent>| {
+        recorded.stream == StreamId::of::<approval::Approval>(approval)
+            && matches!(&recorded.event, AnyEvent::Approval(approval::Event::Approved { .. }))
+    };
+    assert!(commit.iter().any(approved), "{event:?} is not what its approval's end brought");
+}
+
+/// An agent that is paused for its budget or quarantined has an alert from the same commit.
+fn stop_is_told_of(world: &World, id: AgentId, event: &agent::Event, commit: &[Recorded<AnyEvent>]) {
+    let kind = match event {
+        agent::Event::Paused { reason: PauseReason::Budget, .. } => alert::Kind::BudgetExceeded,
+        agent::Event::Quarantined { .. } => alert::Kind::AgentQuarantined,
+        _ => return,
+    };
+    let tells = |key: alert::Key| {
+        let concerns = match key.subject {
+            alert::Subject::Agent(agent) => agent == id,
+            alert::Subject::Task(_) | alert::Subject::Project(_) => kind == alert::Kind::BudgetExceeded,
+            _ => false,
+        };
+        key.kind == kind && concerns && world.states.alerts[&key].open().is_some()
+    };
+    let told = alerts_in(commit).any(tells);
+    assert!(told, "nobody was told that {id} was stopped: {event:?}");
+}
+
+fn alerts_in(commit: &[Recorded<AnyEvent>]) -> impl Iterator<Item = alert::Key> {
+    let alerts = commit.iter().filter(|recorded| matches!(recorded.event, AnyEvent::Alert(_)));
+    alerts.map(|recorded| recorded.stream.aggregate_id.parse().unwrap())
+}
+
+/// A loop blocks its task, and is told of, in the commit that completes it.
+fn loop_is_contained(states: &States, id: TaskId, event: &task::Event, commit: &[Recorded<AnyEvent>]) {
+    let task::Event::LoopDetected { .. } = event else { return };
+    let task = states.task(id).unwrap();
+    assert_eq!(task.status(), task::Status::Blocked, "a loop was found in {id}");
+    let key = alert::Key::new(alert::Kind::LoopDetected, alert::Subject::Task(id));
+    assert!(alerts_in(commit).any(|told| told == key), "nobody was told of a loop in {id}");
+    assert!(states.alerts[&key].open().is_some());
+    let blocked = |recorded: &&Recorded<AnyEvent>| {
+        matches!(&recorded.event, AnyEvent::Task(task::Event::Blocked { .. }))
+    };
+    assert_eq!(commit.iter().filter(blocked).count(), 1);
+}
+
+/// What holds of everything at once, and what the repository has in memory is what is recorded.
+pub async fn sweep(world: &World) {
+    let states = &world.states;
+    for (key, budget) in &states.budgets {
+        world.ledger.balances(*key, budget);
+        let sets_aside_for_the_living = budget.reserved.keys().all(|run| states.runs[run].running().is_ok());
+        assert!(sets_aside_for_the_living, "{key} has money set aside for runs that are over");
+    }
+    states.runs.keys().for_each(|run| run_is_known_to_all_or_none(world, *run));
+    paused_for_budget_is_told_of(states);
+    all_money_was_spent_by_somebody(world);
+    assert_eq!(states.versions.values().sum::<u64>(), world.repository.log().head());
+    let fresh = Repository::new(world.repository.log().clone());
+    for repository in [&world.repository, &fresh] {
+        repository_knows_what_is_recorded(world, repository).await;
+        reservations_are_held_by_who_needs_them(world, repository).await;
+    }
+}
+
+fn paused_for_budget_is_told_of(states: &States) {
+    let told = |agent: AgentId, project: ProjectId, (key, alert): (&alert::Key, &Alert)| {
+        let concerns = match key.subject {
+            alert::Subject::Agent(subject) => subject == agent,
+            alert::Subject::Task(task) => states.task(task).is_some_and(|task| task.project == project),
+            alert::Subject::Project(subject) => subject == project,
+            _ => false,
+        };
+        key.kind == alert::Kind::BudgetExceeded && concerns && alert.episode().is_ok()
+    };
+    for (id, agent) in states.registered() {
+        if agent.standing == Standing::Paused(PauseReason::Budget) {
+            assert!(
+                states.alerts.iter().any(|alert| told(id, agent.project, alert)),
+                "{}",
+                agent.profile.name
+            );
+            assert!(agent.overspent_on.is_some());
+        }
+    }
+}
+
+/// Every run is charged on exactly one day of one agent.
+fn all_money_was_spent_by_somebody(world: &World) {
+    let days = world.ledger.settled.iter().filter(|(key, _)| matches!(key, budget::Key::AgentDay(..)));
+    assert_eq!(days.map(|(_, settled)| settled).sum::<i64>(), world.ledger.total);
+}
+
+async fn repository_knows_what_is_recorded(world: &World, repository: &Repository) {
+    let States { projects, agents, tasks, approvals, policies, alerts, budgets, runs, notifications, .. } =
+        &world.states;
+    equal(world, repository, projects).await;
+    equal(world, repository, agents).await;
+    equal(world, repository, tasks).await;
+    equal(world, repository, approvals).await;
+    equal(world, repository, policies).await;
+    equal(world, repository, alerts).await;
+    equal(world, repository, budgets).await;
+    equal(world, repository, runs).await;
+    equal(world, repository, notifications).await;
+}
+
+async fn equal<A: Streamed<Id: Ord + Debug>>(
+    world: &World,
+    repository: &Repository,
+    folded: &BTreeMap<A::Id, A>,
+) {
+    for (id, state) in folded {
+        let known = repository.load::<A>(id).await.unwrap();
+        assert!(*known.state == *state, "{} {id:?} is not what is recorded", A::TYPE);
+        assert_eq!(known.version, world.states.versions[&StreamId::of::<A>(id)]);
+    }
+}
+
+/// An agent holds its name; an approval holds what it is for as long as it is open.
+async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Repository) {
+    for (id, agent) in world.states.registered() {
+        let key = Key::agent(agent.project, &agent.profile.name);
+        let name = repository.load::<Reservation>(&key).await.unwrap();
+        assert_eq!(name.agent(), Some(id), "the name {}", agent.profile.name);
+        assert_eq!(world.states.reservations[&key.to_string()], *name.state);
+    }
+    for (id, approval) in &world.states.approvals {
+        let requested = approval.requested().unwrap();
+        let key =
+            repository.load::<Reservation>(&requested.subject.key(&requested.ask.content)).await.unwrap();
+        assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");
+    }
+    held_by_the_living(&world.states);
+}
+
+fn held_by_the_living(states: &States) {
+    for (key, reservation) in &states.reservations {
+        let open = |id: ApprovalId| states.approvals[&id].status().is_some_and(approval::Status::is_open);
+        assert!(reservation.approval().is_none_or(open), "{key} is held by an approval that is over");
+    }
+}

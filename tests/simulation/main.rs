@@ -1,0 +1,85 @@
+//! What anybody may do to Mission Control, in any order, by the thousand, and what holds all the while.
+//!
+//! A seed decides everything: who asks for what, when, under which identities. A seed that fails is printed with its step
+//! and its last commands; run it alone with
+//!
+//! ```text
+//! SIMULATION_SEED=7 cargo test --test simulation a_squad_lives
+//! SIMULATION_STEPS=100000 cargo test --test simulation a_squad_lives -- --nocapture
+//! ```
+//!
+//! where the second one asks for more steps of each seed, and prints what was tried and what came of it.
+#![allow(clippy::unwrap_used)]
+
+mod actions;
+mod bursts;
+mod draw;
+mod invariants;
+mod race;
+mod random;
+mod report;
+mod views;
+mod workers;
+mod world;
+
+use std::{env, fs, path::Path};
+
+use report::Report;
+use world::World;
+
+/// The seeds of an ordinary run.
+const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
+/// How many steps each of them takes.
+const STEPS: usize = 4_000;
+
+/// The events that no command of the simulation leads to, each with the reason.
+const NOT_ASKED_FOR: [(&str, &str); 3] = [
+    ("task.archived", "the worker that archives does not tick here"),
+    ("task.restored", "nothing is archived"),
+    ("standup.recorded", "the worker that reports does not tick here"),
+];
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable).ok().map(|text| text.parse().expect("a seed and a count of steps are numbers"))
+}
+
+/// The names of all events there are, from their stored shapes.
+fn event_types() -> Vec<String> {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("mc-domain/tests/golden/events");
+    let files = fs::read_dir(golden).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    files.map(|file| file.rsplit_once(".v").unwrap().0.to_owned()).collect()
+}
+
+#[test]
+fn a_squad_lives_through_anything_with_all_invariants() {
+    let steps = number("SIMULATION_STEPS").map_or(STEPS, |steps| steps as usize);
+    let seeds: Vec<_> = number("SIMULATION_SEED").map_or(SEEDS.collect(), |seed| vec![seed]);
+    let mut report = Report::default();
+    for seed in &seeds {
+        report.add(alone(*seed, steps).report);
+    }
+    println!("seeds {seeds:?}, {steps} steps each: {report}");
+    if number("SIMULATION_SEED").is_none() && steps >= STEPS {
+        let types = event_types();
+        let mut missing = report.missing(&types);
+        missing.retain(|event| NOT_ASKED_FOR.iter().all(|(other, _)| other != event));
+        NOT_ASKED_FOR.iter().for_each(|(event, why)| println!("not asked for: {event}, {why}"));
+        assert_eq!(missing, Vec::<&str>::new(), "events that never happened");
+    }
+}
+
+#[test]
+fn the_same_seed_writes_the_same_log() {
+    let written = |seed| block_on(async move { World::simulated(seed, STEPS / 4).await.written().await });
+    let (first, second) = (written(100), written(100));
+    assert!(first == second, "two runs of one seed differ");
+    assert!(first != written(101), "another seed writes another log");
+}
+
+fn alone(seed: u64, steps: usize) -> World {
+    block_on(World::simulated(seed, steps))
+}
+
+fn block_on<T>(simulated: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(simulated)
+}

@@ -121,7 +121,6 @@ fn recovered() -> Vec<Route<App>> {
         get("/api/metrics", reports::key_metrics),
         get("/api/tasks/{task}/report", reports::incident),
         get("/metrics", prometheus::metrics),
-        post("/api/maintenance/archive", maintenance::archive_old),
         post("/api/emergency/pause-squad", emergency::pause),
         post("/api/emergency/resume-squad", emergency::resume),
         post("/api/emergency/stop", emergency::stop),

@@ -230,7 +230,7 @@ async fn quarantine_blocks_the_work_in_the_same_commit() {
     let body = json!({ "reason": "runaway" });
     let answer = app.post("/api/agents/scout/quarantine", body).await.expect(200);
     assert_eq!(answer["currentTaskId"], Value::Null);
-    let answer = answer.recorded(&["agent.quarantined", "agent.released", "task.blocked"]);
+    let answer = answer.recorded(&["agent.quarantined", "agent.released", "task.blocked", "alert.raised"]);
     assert!(answer.facts.iter().all(|fact| fact.metadata.command_id == answer.facts[0].metadata.command_id));
     let task = app.get(format!("/api/tasks/{task}")).await.expect(200);
     assert_eq!(task["blockedReason"], "Scout was quarantined: runaway");
@@ -255,7 +255,7 @@ async fn the_reset_of_the_runbook_sets_the_record_straight() {
     app.patch("/api/agents/scout", json!({ "todaySpend": 1.25 }))
         .await
         .expect(200)
-        .recorded(&["agent.corrected"]);
+        .recorded(&["agent.corrected", "budget.adjusted"]);
     app.post("/api/agents/scout/pause", json!({})).await.expect(200);
     let reset = json!({ "status": "active", "errorStreak": 0, "todaySpend": 0, "currentTaskId": null });
     let agent = app.patch(format!("/api/agents/{scout}"), reset.clone()).await.expect(200);
@@ -278,7 +278,10 @@ async fn an_agent_does_not_raise_its_own_autonomy() {
     ] {
         let mut body = more.clone();
         body["actor"] = json!({ "type": "agent", "id": "scout" });
-        app.patch("/api/agents/scout", body).await.refused(403, "approval_required");
+        let refused = app.patch("/api/agents/scout", body).await.expect(403);
+        assert_eq!(refused["code"], "approval_required");
+        assert!(refused["approvalId"].is_string());
+        refused.recorded(&["reservation.reserved", "approval.requested"]);
         app.patch("/api/agents/scout", more).await.expect(200);
     }
 }

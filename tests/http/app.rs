@@ -115,6 +115,10 @@ impl App {
         self.send(Method::PATCH, path, body.to_string())
     }
 
+    pub fn put(&self, path: impl Into<String>, body: Value) -> Request<'_> {
+        self.send(Method::PUT, path, body.to_string())
+    }
+
     /// Any request at all; it has no content type, which is what nobody needs.
     pub fn send(&self, method: Method, path: impl Into<String>, body: impl Into<Body>) -> Request<'_> {
         let mut request = HttpRequest::new(body.into());

@@ -1,0 +1,155 @@
+//! Runs, costs, approvals, alerts, notifications, the policy, reports and emergencies, as an operator meets them.
+
+use serde_json::{Value, json};
+
+use crate::app::App;
+
+/// Scout at work on a task.
+async fn at_work() -> (App, String, String) {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    let task = app.in_progress(&scout).await;
+    (app, scout.to_string(), task.to_string())
+}
+
+fn id(answer: &Value) -> String {
+    answer["id"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_run_is_started_used_and_charged_once() {
+    let (app, scout, task) = at_work().await;
+    let wish = json!({ "agentId": scout, "taskId": task, "model": "small", "estimatedCost": 0.2 });
+    let run = id(&app.post("/api/runs", wish).await.expect(201).body);
+    let call = json!({ "tool": "search", "status": "success", "inputPreview": "token=abcdef123456" });
+    app.post(format!("/api/runs/{run}/tool-calls"), call).await.expect(201);
+    let calls = app.get(format!("/api/runs/{run}/tool-calls")).await.expect(200);
+    assert!(!calls.text.contains("abcdef123456"), "{}", calls.text);
+
+    let end = json!({ "status": "completed", "inputTokens": 10, "outputTokens": 5, "cost": 0.125 });
+    app.post(format!("/api/runs/{run}/complete"), end.clone()).await.expect(200);
+    app.post(format!("/api/runs/{run}/complete"), end).await.refused(409, "conflict");
+    assert_eq!(app.get(format!("/api/runs/{run}")).await.expect(200)["cost"], 0.125);
+    assert_eq!(app.get("/api/runs?agentId=scout&limit=10").await.expect(200).body[0]["id"], run);
+    assert_eq!(app.get("/api/costs/daily").await.expect(200)["total"], 0.125);
+    assert_eq!(app.get("/api/costs/agent/scout").await.expect(200)["today"], 0.125);
+    assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["cost"], 0.125);
+}
+
+#[tokio::test]
+async fn a_run_that_is_too_dear_is_contained_until_it_is_approved() {
+    let (app, scout, task) = at_work().await;
+    let wish = json!({ "agentId": scout, "taskId": task, "model": "large", "estimatedCost": 9 });
+    let refused = app.post("/api/runs", wish).await.expect(409);
+    let approval = refused["approvalId"].as_str().unwrap().to_owned();
+    assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["status"], "needs_approval");
+    assert_eq!(app.get("/api/agents/scout").await.expect(200)["pauseReason"], "budget");
+    let alert = app.get("/api/alerts?resolved=false").await.expect(200).body[0].clone();
+    assert_eq!(alert["type"], "budget_exceeded");
+
+    assert_eq!(id(&app.get("/api/approvals").await.expect(200).body[0]), approval);
+    let yes = json!({ "approver": "operator", "decision": "Approved with increased budget" });
+    let answer = app.post(format!("/api/approvals/{approval}/approve"), yes.clone()).await.expect(200);
+    assert_eq!(answer["status"], "approved");
+    app.post(format!("/api/approvals/{approval}/approve"), yes).await.expect(200).recorded(&[]);
+    let no = json!({ "approver": "operator", "decision": "No" });
+    app.post(format!("/api/approvals/{approval}/deny"), no).await.refused(409, "already_decided");
+    assert_eq!(app.get(format!("/api/approvals/{approval}")).await.expect(200)["status"], "approved");
+    assert_eq!(app.get("/api/agents/scout").await.expect(200)["status"], "active");
+
+    let alert = id(&alert);
+    app.post(format!("/api/alerts/{alert}/acknowledge"), json!({ "note": "seen" })).await.expect(200);
+    app.post(format!("/api/alerts/{alert}/resolve"), json!({})).await.expect(200);
+    app.post(format!("/api/alerts/{alert}/ignore"), json!({})).await.refused(409, "conflict");
+    assert_eq!(app.get(format!("/api/alerts/{alert}")).await.expect(200)["status"], "resolved");
+    let report = app.get(format!("/api/tasks/{task}/report")).await.expect(200);
+    assert!(report.text.starts_with("# "), "{}", report.text);
+}
+
+#[tokio::test]
+async fn a_request_is_revised_and_withdrawn_by_who_asked() {
+    let (app, scout, _) = at_work().await;
+    let ask = json!({
+        "agentId": scout, "actionType": "tool_call", "summary": "Send the newsletter", "risk": "red",
+        "justification": "It is Monday", "payload": { "tool": "send_email" },
+    });
+    let approval = id(&app.post("/api/approvals", ask.clone()).await.expect(201).body);
+    let revise = json!({ "approver": "operator", "decision": "To a test list first" });
+    app.post(format!("/api/approvals/{approval}/request-revision"), revise).await.expect(200);
+    let mut again = ask;
+    again["summary"] = json!("Send it to the test list");
+    let resubmitted = app.post(format!("/api/approvals/{approval}/resubmit"), again).await;
+    assert!([200, 422].contains(&resubmitted.status.as_u16()), "{}", resubmitted.text);
+    let withdrawn = json!({ "agentId": scout });
+    let withdrawn = app.post(format!("/api/approvals/{approval}/withdraw"), withdrawn).await;
+    assert_eq!(withdrawn.expect(200)["status"], "canceled");
+}
+
+#[tokio::test]
+async fn a_mention_is_read_once() {
+    let (app, _, task) = at_work().await;
+    app.agent("Echo").await;
+    let said = json!({ "content": "@Echo, what do you think?" });
+    app.post(format!("/api/tasks/{task}/messages"), said).await.expect(201);
+    app.get("/api/notifications?agentId=echo&unread=true").await.expect(200);
+    app.get("/api/notifications/01890000-0000-7000-8000-000000000000").await.refused(404, "not_found");
+    let nothing = "/api/notifications/01890000-0000-7000-8000-000000000000/read";
+    app.post(nothing, json!({})).await.refused(404, "not_found");
+    app.post("/api/notifications/nothing/read", json!({})).await.refused(404, "not_found");
+}
+
+#[tokio::test]
+async fn the_policy_is_shown_published_and_asked() {
+    let (app, scout, _) = at_work().await;
+    let policy = app.get("/api/policy").await.expect(200);
+    assert_eq!(policy["roles"]["intern"]["dailyCap"], 2);
+    let bad = json!({ "nonsense": true, "thresholds": { "warningPercent": 900 } });
+    app.put("/api/policy", bad).await.refused(422, "invalid_fields");
+    let ask =
+        json!({ "agentId": scout, "tool": "shell_exec", "params": { "command": "ls; sudo rm  -rf /" } });
+    let answer = app.post("/api/policy/evaluate", ask).await.expect(200).recorded(&[]);
+    assert_eq!(answer["decision"], "deny");
+}
+
+#[tokio::test]
+async fn a_squad_is_paused_resumed_and_stopped() {
+    let (app, _, task) = at_work().await;
+    assert_eq!(app.post("/api/emergency/pause-squad", json!({})).await.expect(200)["paused"], 1);
+    assert_eq!(app.post("/api/emergency/pause-squad", json!({})).await.expect(200)["paused"], 0);
+    app.post("/api/emergency/resume-squad", json!({})).await.expect(200);
+    app.post("/api/emergency/stop", json!({ "reason": "Costs" })).await.expect(200);
+    assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["status"], "blocked");
+}
+
+#[tokio::test]
+async fn the_figures_of_the_day_are_told() {
+    let (app, _, _) = at_work().await;
+    assert_eq!(app.get("/api/standup").await.expect(200)["agents"]["total"], 1);
+    assert!(app.get("/api/standup?format=markdown").await.expect(200).text.contains("# "));
+    assert_eq!(app.get("/api/metrics").await.expect(200)["agentHealth"]["active"], 1);
+    assert!(app.get("/metrics").await.expect(200).text.contains("mc_agents_active"));
+}
+
+#[tokio::test]
+async fn an_agent_spawns_helpers_within_its_rights() {
+    let app = App::new().await;
+    app.post("/api/agents", json!({ "name": "Nova", "role": "lead" })).await.expect(201);
+    let child = json!({ "name": "Nova-1", "role": "intern", "purpose": "Read the archive" });
+    let child = app.post("/api/agents/nova/spawn", child).await.expect(201);
+    assert_eq!(child["parentAgentId"], app.get("/api/agents/nova").await.expect(200)["id"]);
+    app.post("/api/agents", json!({ "name": "Scout", "role": "intern" })).await.expect(201);
+    let refused = app.post("/api/agents/scout/spawn", json!({ "name": "x", "purpose": "y" })).await;
+    assert_eq!(refused.status, 403);
+}
+
+#[tokio::test]
+async fn closed_tasks_are_archived_and_restored() {
+    let app = App::new().await;
+    let task = id(&app.post("/api/tasks", json!({ "title": "Old", "type": "docs" })).await.expect(201).body);
+    let cancel = json!({ "toStatus": "canceled" });
+    app.post(format!("/api/tasks/{task}/transition"), cancel).await.expect(200);
+    app.post(format!("/api/tasks/{task}/archive"), json!({})).await.expect(200).recorded(&["task.archived"]);
+    assert_eq!(app.get("/api/tasks").await.expect(200).body, json!([]));
+    app.post(format!("/api/tasks/{task}/restore"), json!({})).await.expect(200).recorded(&["task.restored"]);
+    app.post("/api/maintenance/archive", json!({ "olderThan": "90d" })).await.expect(200).recorded(&[]);
+}

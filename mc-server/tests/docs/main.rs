@@ -13,5 +13,12 @@ fn the_tour_of_the_readme_works_as_written() {
     let readme = include_str!("../../../README.md");
     let tour = Transcript::of_section(readme, "## A two-minute tour");
     assert!(tour.commands() >= 6);
-    tour.play(&Server::start(&[]));
+    tour.play(&mut Server::start(&[]));
+}
+
+#[test]
+fn the_runbook_works_as_written() {
+    let runbook = Transcript::of(include_str!("../../../docs/runbook.md"));
+    assert!(runbook.commands() >= 30);
+    runbook.play(&mut Server::start(&["--seed"]));
 }

@@ -16,6 +16,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_mission-control");
 pub struct Server {
     child: Child,
     directory: TempDir,
+    arguments: Vec<String>,
     address: String,
 }
 
@@ -26,17 +27,20 @@ impl Server {
         let programs = directory.path().join("bin");
         fs::create_dir(&programs).unwrap();
         std::os::unix::fs::symlink(PROGRAM, programs.join("mission-control")).unwrap();
-        let mut child = Command::new(PROGRAM)
-            .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
-            .args(arguments)
-            .current_dir(directory.path())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
-        Self { child, directory, address }
+        let arguments: Vec<_> = arguments.iter().map(ToString::to_string).collect();
+        let (child, address) = run(&directory, &arguments);
+        Self { child, directory, arguments, address }
+    }
+
+    /// Ends it, and waits for its end.
+    pub fn stop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again, on the same store.
+    pub fn start_again(&mut self) {
+        (self.child, self.address) = run(&self.directory, &self.arguments);
     }
 
     /// Where documents say it listens, made where it does.
@@ -53,7 +57,8 @@ impl Server {
             .args(["-c", script])
             .current_dir(self.directory.path())
             .env("PATH", format!("{}:{path}", programs.display()))
-            .env("MC_LOG", "warn");
+            .env("MC_LOG", "warn")
+            .env("MC_SERVER", format!("http://{}", self.address));
         shell
     }
 
@@ -61,6 +66,21 @@ impl Server {
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
+}
+
+/// Starts the program, and waits for the line that says where it listens.
+fn run(directory: &TempDir, arguments: &[String]) -> (Child, String) {
+    let mut child = Command::new(PROGRAM)
+        .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
+        .args(arguments)
+        .current_dir(directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
+    (child, address)
 }
 
 impl Drop for Server {

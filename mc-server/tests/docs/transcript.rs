@@ -1,7 +1,8 @@
 //! A part of a document as a transcript: what is typed, and what is answered.
 //!
 //! A block of `sh` is run as one script; variables it sets are there for the blocks after it. A block of `json` after it
-//! says what it answers, line by line: what stands between two `…` is in the output, in this order.
+//! says what it answers, line by line: what stands between two `…` is in the output, in this order. `<!-- stop -->` and
+//! `<!-- start -->` stand where the server is ended and started.
 
 use std::fs;
 
@@ -13,7 +14,13 @@ const LIVE_SECS: &str = "2";
 const CURL_TIMED_OUT: i32 = 28;
 
 pub struct Transcript {
-    exchanges: Vec<Exchange>,
+    steps: Vec<Step>,
+}
+
+enum Step {
+    Stop,
+    Start,
+    Exchange(Exchange),
 }
 
 #[derive(Debug)]
@@ -32,32 +39,41 @@ impl Transcript {
         Self::of(&section[..end])
     }
 
-    fn of(section: &str) -> Self {
-        let mut exchanges: Vec<Exchange> = Vec::new();
+    /// All of a document.
+    pub fn of(text: &str) -> Self {
+        let mut steps: Vec<Step> = Vec::new();
         // Text and block take turns; what follows a closing fence begins with an empty line.
-        for part in section.split("\n```") {
+        for part in text.split("\n```") {
             match part.split_once('\n') {
                 Some(("sh", typed)) => {
-                    exchanges.push(Exchange { typed: typed.to_owned(), answered: String::new() });
+                    let exchange = Exchange { typed: typed.to_owned(), answered: String::new() };
+                    steps.push(Step::Exchange(exchange));
                 }
-                Some(("json", answered)) => {
-                    exchanges.last_mut().expect("an answer follows a command").answered = answered.to_owned();
-                }
+                Some(("json", answered)) => match steps.last_mut() {
+                    Some(Step::Exchange(exchange)) => exchange.answered = answered.to_owned(),
+                    _ => panic!("an answer follows no command: {answered}"),
+                },
+                Some((_, text)) if text.contains("<!-- stop -->") => steps.push(Step::Stop),
+                Some((_, text)) if text.contains("<!-- start -->") => steps.push(Step::Start),
                 _ => {}
             }
         }
-        Self { exchanges }
+        Self { steps }
     }
 
     /// How many blocks are typed.
     pub fn commands(&self) -> usize {
-        self.exchanges.len()
+        self.steps.iter().filter(|step| matches!(step, Step::Exchange(_))).count()
     }
 
     /// Types all of it, and compares the answers.
-    pub fn play(&self, server: &Server) {
-        for exchange in &self.exchanges {
-            exchange.play(server);
+    pub fn play(&self, server: &mut Server) {
+        for step in &self.steps {
+            match step {
+                Step::Stop => server.stop(),
+                Step::Start => server.start_again(),
+                Step::Exchange(exchange) => exchange.play(server),
+            }
         }
     }
 }
@@ -71,7 +87,7 @@ impl Exchange {
         let names = typed.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
         let names = names.filter(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
         let keep: String = names
-            .map(|name| format!("printf '{name}=%q\\n' \"${name}\" >> '{}'\n", variables.display()))
+            .map(|name| format!("printf '{name}=%q\\n' \"${{{name}-}}\" >> '{}'\n", variables.display()))
             .collect();
         let output = server.shell(&format!("set -eu\n{known}\n{typed}\n{keep}")).output().unwrap();
         let (said, complained) =

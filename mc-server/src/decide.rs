@@ -23,6 +23,18 @@ pub fn ask<T>(
     with_cast(unit, Cast::default(), operation)
 }
 
+/// As [`ask`], under what the active policy says of a project ([`crate::state::App::cast_in`]).
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_under<T>(
+    unit: &mut Unit<'_>,
+    cast: Cast,
+    operation: impl FnMut(&Cast) -> Result<T, Rejection>,
+) -> Result<T, Refused> {
+    with_cast(unit, cast, operation)
+}
+
 /// As [`ask`], on the state that `decided` leads to.
 ///
 /// # Errors

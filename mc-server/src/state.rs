@@ -17,7 +17,8 @@ use mc_domain::{
     actor::Actor,
     aggregate::Moment,
     ids::{AgentId, MessageId, ProjectId, TaskId},
-    operation::{Decision, Outcome, Rejection, create_project},
+    operation::{Cast, Decision, Outcome, Rejection, create_project},
+    policy::document::Document,
     project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{InvalidText, Name, Slug},
@@ -226,6 +227,13 @@ impl App {
     /// The time, to the microsecond, as the log keeps it.
     pub fn now(&self) -> DateTime<Utc> {
         (self.0.clock)().trunc_subsecs(6)
+    }
+
+    /// Nobody yet, under the loop limits of the policy that holds in a project.
+    pub fn cast_in(&self, project: Option<ProjectId>) -> Cast {
+        let limits = |policy: &Document| policy.loops.limits();
+        let limits = self.0.projected.read(|views| views.policy.active(project).map(limits));
+        Cast::default().under(limits.unwrap_or_default())
     }
 
     /// When an agent was last heard of, where that was too routine to be recorded.

@@ -153,3 +153,21 @@ async fn closed_tasks_are_archived_and_restored() {
     app.post(format!("/api/tasks/{task}/restore"), json!({})).await.expect(200).recorded(&["task.restored"]);
     app.post("/api/maintenance/archive", json!({ "olderThan": "90d" })).await.expect(200).recorded(&[]);
 }
+
+#[tokio::test]
+async fn what_a_published_policy_says_holds_at_once() {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    let policy = json!({ "taskBudgets": { "docs": 1.5 }, "loops": { "maxMessages": 2 } });
+    app.put("/api/policy", policy).await.expect(200).recorded(&["policy.published"]);
+    let task = json!({ "title": "Short", "type": "docs", "assigneeIds": [scout] });
+    let task = app.post("/api/tasks", task).await.expect(201);
+    assert_eq!(task["budget"], 1.5);
+    let task = id(&task.body);
+    for _ in 0..3 {
+        let said = json!({ "agentId": scout, "content": "Really?" });
+        app.post(format!("/api/tasks/{task}/messages"), said).await.expect(201);
+    }
+    assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["status"], "blocked");
+    assert_eq!(app.get("/api/alerts?type=loop_detected").await.expect(200).body[0]["taskId"], task);
+}

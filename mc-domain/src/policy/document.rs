@@ -15,7 +15,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
 use super::evaluate::Risk;
-use crate::{agent::Role, money::Usd, task::TaskType};
+use crate::{
+    agent::Role,
+    money::Usd,
+    task::{LoopLimits, TaskType},
+};
 
 /// The most entries of one list.
 pub const MAX_LIST_ENTRIES: usize = 200;
@@ -320,3 +324,22 @@ fn dollars(value: Value) -> Value {
 
 #[cfg(test)]
 mod tests;
+
+impl LoopThresholds {
+    /// The same as the limits that tasks are held to.
+    pub fn limits(&self) -> LoopLimits {
+        LoopLimits {
+            max_messages: self.max_messages,
+            messages_within_secs: self.messages_window_secs,
+            max_review_cycles: self.max_review_cycles,
+            max_alternations: self.max_alternations,
+            alternations_within_secs: self.alternations_window_secs,
+            min_flips: self.pair_repeats,
+            min_flip_moves: self.pair_transitions,
+            flips_within_secs: self.pair_window_secs,
+            min_failed_runs: self.failed_runs,
+            among_runs: self.failed_runs_among,
+            min_tool_failures: self.identical_tool_errors,
+        }
+    }
+}

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{handed_in::Attached, history_problem, listed, tasks::project_of};
 use crate::{
     answer::Reply,
-    decide::ask,
+    decide::ask_under,
     extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
@@ -120,7 +120,9 @@ pub async fn post(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.moment))?;
+        let decision = ask_under(unit, app.cast_in(Some(project)), |cast| {
+            post_message(&task, message.clone(), cast, &call.moment)
+        })?;
         Ok((decision, Reply::Posted(id, message.id)))
     })
     .await

@@ -23,7 +23,7 @@ pub use self::tool_calls::{call_tool, list_tool_calls};
 use super::{listed, said, shown};
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, sha256},
+    decide::{ask, ask_under, sha256},
     extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
@@ -132,10 +132,13 @@ pub async fn complete(
     let actor = actor_in(&app, id, body.actor).await?;
     let call = app.call(actor, body.keyed, condition);
     let wish = body.value.told();
+    let project = app.projected().read(|views| views.runs.project_of(id));
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
-        let completed = ask(unit, |cast| complete_run(&run, wish.clone(), cast, &call.moment))?;
+        let completed = ask_under(unit, app.cast_in(project), |cast| {
+            complete_run(&run, wish.clone(), cast, &call.moment)
+        })?;
         Ok((completed, Reply::Changed(Shown::Run(id))))
     })
     .await

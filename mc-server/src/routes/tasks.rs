@@ -7,6 +7,7 @@ use mc_domain::{
     agent::Agent,
     aggregate::Aggregate,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
+    money::Usd,
     operation::{
         CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, move_task, reassign_task,
     },
@@ -30,7 +31,7 @@ use super::{
 };
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, ask_after},
+    decide::{ask, ask_after, ask_under},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
     lookup,
     problem::Problem,
@@ -266,7 +267,9 @@ pub async fn transition(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.moment));
+        let moved = ask_under(unit, app.cast_in(Some(project)), |cast| {
+            move_task(&task, wish.clone(), cast, &call.moment)
+        });
         let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.moment))?;
         Ok((moved, Reply::Changed(Shown::Task(id))))
     })
@@ -309,7 +312,7 @@ impl NewTask {
             labels: self.labels.clone(),
             reviewers: reviewers.unwrap_or_default(),
             estimated_cost: self.estimated_cost.map(|cost| cost.0),
-            budget: self.budget.map_or(self.kind.default_budget(), |budget| budget.0),
+            budget: self.budget.map_or_else(|| default_budget(views, project, self.kind), |budget| budget.0),
             due_at: self.due_at.map(|due| due.0),
             ..Details::new(self.title.clone(), self.kind)
         };
@@ -350,6 +353,12 @@ impl Transition {
         };
         MoveTask { to, assignees, lease: LeaseId::new(Uuid::now_v7()) }
     }
+}
+
+/// What a task of this type may cost when nobody says otherwise: as the active policy has it.
+fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
+    let policy = views.policy.active(Some(project));
+    policy.and_then(|policy| policy.task_budgets.get(&kind).copied()).unwrap_or(kind.default_budget())
 }
 
 /// The project a task belongs to.

@@ -1,6 +1,9 @@
 //! `mission-control security-check`: what an attacker would look for first.
 
+mod policy;
+
 use std::{
+    collections::BTreeMap,
     fmt, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -10,7 +13,7 @@ use clap::Args;
 use mc_domain::{
     agent::{Agent, Registered, Role},
     aggregate::Aggregate,
-    policy::secrets::find_secrets,
+    policy::{Policy, secrets::find_secrets},
 };
 use mc_store::{codec, log::MAX_PAGE_EVENTS, sqlite::SqliteLog};
 use serde::Serialize;
@@ -27,8 +30,8 @@ Examples:
   mission-control security-check --listen 0.0.0.0:3000 --json
 
 It looks at: the address the server listens on, who may read the store, its lock and the backups, credentials in recorded
-texts, agents that may do more than their role has by default, and known advisories of dependencies (where cargo audit is
-there). It reads only, also beside a running server.
+texts, agents that may do more than their role has by default, policies that let more through than the default one,
+and known advisories of dependencies (where cargo audit is there). It reads only, also beside a running server.
 
 Exit status: 0 nothing found, 1 something was found or could not be read, 2 wrong usage.";
 
@@ -178,8 +181,9 @@ async fn read(path: &Path) -> Result<Vec<Finding>, mc_store::error::StoreError> 
     use mc_store::log::EventLog;
 
     let log = SqliteLog::open_read_only(path)?;
-    let (mut findings, mut agents, mut after) =
-        (Vec::new(), std::collections::BTreeMap::<String, Agent>::new(), 0);
+    let (mut findings, mut after) = (Vec::new(), 0);
+    let mut agents = BTreeMap::<String, Agent>::new();
+    let mut policies = BTreeMap::<String, Policy>::new();
     loop {
         let page = log.read_all(after, MAX_PAGE_EVENTS).await?;
         for stored in &page {
@@ -198,6 +202,10 @@ async fn read(path: &Path) -> Result<Vec<Finding>, mc_store::error::StoreError> 
                 let agent = agents.entry(stored.stream.aggregate_id.clone()).or_default();
                 *agent = std::mem::take(agent).evolve(&codec::decode(stored)?);
             }
+            if stored.stream.aggregate_type == Policy::TYPE {
+                let policy = policies.entry(stored.stream.aggregate_id.clone()).or_default();
+                *policy = std::mem::take(policy).evolve(&codec::decode(stored)?);
+            }
             after = stored.position;
         }
         if page.len() < MAX_PAGE_EVENTS {
@@ -207,6 +215,8 @@ async fn read(path: &Path) -> Result<Vec<Finding>, mc_store::error::StoreError> 
     findings.extend(
         agents.values().filter_map(|agent| over_privileged(agent.registered().ok()?)).take(MAX_LISTED),
     );
+    findings
+        .extend(policies.values().filter_map(Policy::document).flat_map(policy::weaknesses).take(MAX_LISTED));
     Ok(findings)
 }
 

@@ -1,8 +1,9 @@
 //! Asking for an approval, asking for something else under it, and taking it back.
 
 use axum::{extract::State, response::Response};
+use chrono::TimeDelta;
 use mc_domain::{
-    approval::{ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject},
+    approval::{ActionType, Approval, Ask, Lifetime, Payload, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
     policy::document::Document,
@@ -42,8 +43,7 @@ pub struct NewApproval {
     rollback_plan: Option<Text>,
     estimated_cost: Option<Dollars>,
     payload: Option<Value>,
-    #[serde(default)]
-    expires_in: ExpiresIn,
+    expires_in: Option<ExpiresIn>,
 }
 
 /// What is asked for instead; what is not named stays as it is.
@@ -80,11 +80,13 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
     let own = own.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(actor, body.keyed, IfMatch::Any);
+    let policy = policy::active(&app, project).await?;
+    let usual = TimeDelta::seconds(policy.approvals.expires_after_secs.into());
     let request = Request {
         requestor: call.moment.actor.clone(),
         subject: Subject { project, task: new.task_id, agent, action_type: new.action_type },
-        lifetime: new.expires_in.0,
-        required: quorum(&policy::active(&app, project).await?, new.risk),
+        lifetime: new.expires_in.map_or(Lifetime::new(usual).unwrap_or_default(), |wanted| wanted.0),
+        required: quorum(&policy, new.risk),
         ask: new.ask()?,
     };
     let id = ApprovalId::new(Uuid::now_v7());

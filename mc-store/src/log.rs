@@ -282,6 +282,11 @@ pub trait EventLog: Send + Sync + 'static {
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read.
     fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
+    /// How many commits wait to be written, those being written left out; 0 for a log without a queue.
+    fn queued(&self) -> usize {
+        0
+    }
+
     /// The position of the last committed event, 0 when the log is empty.
     fn head(&self) -> u64;
 

@@ -206,6 +206,10 @@ impl EventLog for SqliteLog {
         self.readers.ask(move |connection| reader::first_since(connection, at, head)).boxed()
     }
 
+    fn queued(&self) -> usize {
+        self.queue().map_or(0, |queue| queue.max_capacity() - queue.capacity())
+    }
+
     fn head(&self) -> u64 {
         *self.head.borrow()
     }

@@ -127,7 +127,10 @@ async fn the_figures_of_the_day_are_told() {
     assert_eq!(app.get("/api/standup").await.expect(200)["agents"]["total"], 1);
     assert!(app.get("/api/standup?format=markdown").await.expect(200).text.contains("# "));
     assert_eq!(app.get("/api/metrics").await.expect(200)["agentHealth"]["active"], 1);
-    assert!(app.get("/metrics").await.expect(200).text.contains("mc_agents_active"));
+    let metrics = app.get("/metrics").await.expect(200).text;
+    for name in ["mc_agents_active", "mc_projection_lag_events", "mc_log_queued_commits", "mc_tasks_total"] {
+        assert!(metrics.contains(name), "{name} is not in\n{metrics}");
+    }
 }
 
 #[tokio::test]

@@ -46,6 +46,7 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
     text.counter("mc_cost_micro_usd_total", "What all runs were charged, in micro-dollars.", cost);
     text.gauge("mc_log_position", "The position of the last event the views reflect.", views.position());
     text.gauge("mc_projection_lag_events", "Events that the views did not reflect yet.", lag);
+    text.gauge("mc_log_queued_commits", "Commits that wait to be written.", app.log().queued());
     app.commits().write_to(&mut text.0);
     text.0
 }

@@ -24,7 +24,7 @@ Each round: register or come back, send a heartbeat, obey what its answer says (
 a task that is assigned: plan it, run, report, hand it in; or else claim one. The work itself is made up: it stands for an
 agent that is still to be connected, and shows which calls that makes.
 
-Ctrl-C ends it after the call it is at. It stays registered, and counts as silent after a while; with --goodbye it goes
+Ctrl-C between two rounds ends it; during one, at once. It stays registered, and counts as silent after a while; with --goodbye it goes
 offline in order.
 
 Exit status: 0 it ended as asked, 1 there is no server or it refused, 2 wrong usage.";

@@ -5,24 +5,38 @@ use std::fmt::{Debug, Display};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::actor::Actor;
+use crate::{actor::Actor, policy::document::Figures};
 
-/// The circumstances of a decision: when it is taken and by whom.
+/// The circumstances of a decision: when it is taken, by whom, and under which figures of the policy in force.
 ///
-/// The domain reads no clock and no session; both come in with the command. `now` is cut to
-/// microseconds by whoever builds it, so every database replays the same instant.
+/// The domain reads no clock, no session and no settings; all come in with the command. `now` is cut to microseconds by
+/// whoever builds it, so every database replays the same instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moment {
     /// The time of the decision, UTC.
     pub now: DateTime<Utc>,
     /// Who gave the command.
     pub actor: Actor,
+    /// What the policy in force says in numbers.
+    pub figures: Figures,
 }
 
 impl Moment {
-    /// A decision by `actor` at `now`.
+    /// A decision by `actor` at `now`, under the default figures.
     pub fn new(now: DateTime<Utc>, actor: Actor) -> Self {
-        Self { now, actor }
+        Self { now, actor, figures: Figures::default() }
+    }
+
+    /// The same under `figures`.
+    #[must_use]
+    pub fn under(self, figures: Figures) -> Self {
+        Self { figures, ..self }
+    }
+
+    /// The same by `actor`.
+    #[must_use]
+    pub fn by(&self, actor: Actor) -> Self {
+        Self { actor, ..self.clone() }
     }
 }
 

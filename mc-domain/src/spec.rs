@@ -13,6 +13,7 @@ use crate::{
     alert::Alert,
     ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
     operation::{Cast, Change, Decision, Entity, Rejection},
+    policy::document::Figures,
     recorded::{AnyEvent, StreamId},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Crew, Details, Message,
@@ -159,7 +160,7 @@ pub(crate) fn scout() -> Moment {
 
 /// The same actor, that much later.
 pub(crate) fn later(moment: &Moment, by: TimeDelta) -> Moment {
-    Moment::new(moment.now + by, moment.actor.clone())
+    Moment { now: moment.now + by, ..moment.clone() }
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -298,4 +299,11 @@ pub(crate) fn task_in(status: Status) -> Vec<task::Event> {
         Status::Canceled => (1, Some(Event::Canceled { from: Status::Assigned, reason: None, at })),
     };
     [created].into_iter().chain([assigned, started, submitted].into_iter().take(way)).chain(last).collect()
+}
+
+/// The default figures, but for what `change` makes of them.
+pub(crate) fn figures(change: impl FnOnce(&mut Figures)) -> Figures {
+    let mut figures = Figures::default();
+    change(&mut figures);
+    figures
 }

@@ -7,12 +7,13 @@ mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use mc_domain::{
     agent::{Event, PauseReason, Profile, Status, Work},
     budget,
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
+    policy::{self, Scope, document::Figures},
     recorded::{AnyEvent, Recorded},
     values::{Label, Name, Reason},
 };
@@ -46,6 +47,30 @@ pub struct Agents {
     rows: BTreeMap<AgentId, Row>,
     /// Names in lower case: upper and lower case are the same to a reservation too.
     by_name: BTreeMap<ProjectId, BTreeMap<String, AgentId>>,
+    silence: Silence,
+}
+
+/// How long agents may be silent beyond the interval they declared, in seconds, as the policies have it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Silence {
+    anywhere: Option<u32>,
+    projects: BTreeMap<ProjectId, u32>,
+}
+
+impl Silence {
+    fn publish(&mut self, scope: Scope, stale_after_secs: u32) {
+        match scope {
+            Scope::Global => self.anywhere = Some(stale_after_secs),
+            Scope::Project(project) => {
+                self.projects.insert(project, stale_after_secs);
+            }
+        }
+    }
+
+    fn allowed(&self, project: ProjectId) -> TimeDelta {
+        let published = self.projects.get(&project).copied().or(self.anywhere);
+        published.map_or(Figures::default().stale_after(), |secs| TimeDelta::seconds(secs.into()))
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,6 +160,13 @@ impl Agents {
         self.rows.get(&id)?.profile.emoji.as_ref()
     }
 
+    fn follow(&mut self, scope: &str, fact: &policy::Event) {
+        let policy::Event::Published { document, .. } = fact;
+        if let Ok(scope) = scope.parse() {
+            self.silence.publish(scope, document.timeouts.stale_after_secs);
+        }
+    }
+
     /// What an agent spends is what its budgets of days say.
     fn account(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::AgentDay(id, day)) = budget.parse() else { return };
@@ -163,19 +195,19 @@ fn key(name: &Name) -> String {
 
 impl Projection for Agents {
     const NAME: &'static str = "agents";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
             AnyEvent::Agent(fact) => fact,
             AnyEvent::Budget(fact) => return self.account(&event.stream.aggregate_id, fact),
+            AnyEvent::Policy(fact) => return self.follow(&event.stream.aggregate_id, fact),
             AnyEvent::Project(_)
             | AnyEvent::Task(_)
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
             | AnyEvent::Run(_)
-            | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
             | AnyEvent::Standup(_) => return,
         };

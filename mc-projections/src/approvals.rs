@@ -10,9 +10,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    approval::{Ask, ESCALATED_AFTER, Event, Quorum, Status, Subject},
+    approval::{Ask, Event, Quorum, Status, Subject},
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
-    process::ApprovalDue,
     recorded::{AnyEvent, Recorded},
     values::Reason,
     words,
@@ -104,11 +103,6 @@ struct End {
 }
 
 impl Approvals {
-    /// For which approvals something is due at `now`: those that have run out, and those that wait too long.
-    pub fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = (ApprovalId, ApprovalDue)> {
-        self.waiting(None).filter_map(move |row| Some((row.id, row.due(now)?)))
-    }
-
     /// The approvals that a task waits for, longest waiting first.
     pub fn open_of_task(&self, task: TaskId) -> impl Iterator<Item = ApprovalId> {
         self.waiting(None).filter(move |row| row.subject.task == Some(task)).map(|row| row.id)
@@ -238,18 +232,5 @@ impl Row {
         self.status = status;
         self.revision_note = None;
         self.end = Some(End { by: by.cloned(), note: note.cloned(), at });
-    }
-
-    /// What has run out is not escalated first, and what waits for its requestor not at all.
-    fn due(&self, now: DateTime<Utc>) -> Option<ApprovalDue> {
-        let waits_for_decider = self.status == Status::Pending && self.revision_note.is_none();
-        match () {
-            () if !self.status.is_open() => None,
-            () if now >= self.expires_at => Some(ApprovalDue::Expiry),
-            () if waits_for_decider && now >= self.asked_at + ESCALATED_AFTER => {
-                Some(ApprovalDue::Escalation)
-            }
-            () => None,
-        }
     }
 }

@@ -12,7 +12,8 @@ use sha2::{Digest, Sha256};
 
 use crate::state::Refused;
 
-/// Asks an operation, with everything at hand that it turns out to need.
+/// Asks an operation, with everything at hand that it turns out to need. What follows from numbers follows from those of
+/// the policy in force, which come with the moment ([`crate::state::App::call`]).
 ///
 /// # Errors
 /// What the operation refuses, and what the log says.
@@ -21,18 +22,6 @@ pub fn ask<T>(
     operation: impl FnMut(&Cast) -> Result<T, Rejection>,
 ) -> Result<T, Refused> {
     with_cast(unit, Cast::default(), operation)
-}
-
-/// As [`ask`], under what the active policy says of a project ([`crate::state::App::cast_in`]).
-///
-/// # Errors
-/// As [`ask`].
-pub fn ask_under<T>(
-    unit: &mut Unit<'_>,
-    cast: Cast,
-    operation: impl FnMut(&Cast) -> Result<T, Rejection>,
-) -> Result<T, Refused> {
-    with_cast(unit, cast, operation)
 }
 
 /// As [`ask`], on the state that `decided` leads to.

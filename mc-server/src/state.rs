@@ -17,8 +17,8 @@ use mc_domain::{
     actor::Actor,
     aggregate::Moment,
     ids::{AgentId, MessageId, ProjectId, TaskId},
-    operation::{Cast, Decision, Outcome, Rejection, create_project},
-    policy::document::Document,
+    operation::{Decision, Outcome, Rejection, create_project},
+    policy::document::{Document, Figures},
     project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{InvalidText, Name, Slug},
@@ -229,11 +229,10 @@ impl App {
         (self.0.clock)().trunc_subsecs(6)
     }
 
-    /// Nobody yet, under the loop limits of the policy that holds in a project.
-    pub fn cast_in(&self, project: Option<ProjectId>) -> Cast {
-        let limits = |policy: &Document| policy.loops.limits();
-        let limits = self.0.projected.read(|views| views.policy.active(project).map(limits));
-        Cast::default().under(limits.unwrap_or_default())
+    /// What the policy that holds in a project says in numbers.
+    pub fn figures(&self, project: Option<ProjectId>) -> Figures {
+        let published = self.0.projected.read(|views| views.policy.active(project).map(Document::figures));
+        published.unwrap_or_default()
     }
 
     /// When an agent was last heard of, where that was too routine to be recorded.
@@ -355,9 +354,15 @@ impl App {
         }
     }
 
-    /// A write by `actor`, as of now.
-    pub fn call(&self, actor: Actor, keyed: Option<Keyed>, condition: IfMatch) -> Call {
-        Call { moment: Moment::new(self.now(), actor), condition, keyed }
+    /// A write by `actor`, as of now, under the policy of the project it is about.
+    pub fn call(
+        &self,
+        project: Option<ProjectId>,
+        actor: Actor,
+        keyed: Option<Keyed>,
+        condition: IfMatch,
+    ) -> Call {
+        Call { moment: Moment::new(self.now(), actor).under(self.figures(project)), condition, keyed }
     }
 
     /// Carries out a write and renders its answer. Where a refusal has consequences, those are committed, and the

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use mc_domain::{
-    agent::{self, Agent, Heartbeat, PauseReason, Profile, SpawnLimits},
+    agent::{self, Agent, Heartbeat, PauseReason, Profile},
     aggregate::{Aggregate, Moment},
     alert::{self, Alert},
     approval::{
@@ -339,8 +339,7 @@ fn spawn(
     let project = unit.load::<Project>(&parent.registered()?.project)?;
     let name = unit.load::<Reservation>(&Key::agent(project.id, &profile.name))?;
     let child = unit.load::<Agent>(&name.agent().unwrap_or(fresh))?;
-    let limits = SpawnLimits::default();
-    let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents, limits };
+    let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents };
     Ok(spawn_agent(&project, &name, &child, &parent, wish, moment)?)
 }
 

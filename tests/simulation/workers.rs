@@ -8,6 +8,7 @@ use mc_domain::{
     approval::Approval,
     ids::{AgentId, ApprovalId, NotificationId, TaskId},
     notification::{Recipient, Status},
+    policy::document::Figures,
     process::{ApprovalDue, Directory, approvals_due, notifications, retirements},
     values::{Name, Reason, Title},
 };
@@ -36,7 +37,7 @@ pub fn ticks(world: &mut World) -> Vec<Command> {
 }
 
 fn stale(world: &World) -> Vec<Command> {
-    let stale = world.states.registered().filter(|(_, agent)| agent.is_stale(world.now));
+    let stale = world.states.registered().filter(|(_, agent)| agent.is_stale(world.now, &Figures::default()));
     stale.map(|(agent, _)| (world.system("monitor"), Action::MarkStale { agent })).collect()
 }
 
@@ -51,7 +52,8 @@ fn run_timeouts(world: &World) -> Vec<Command> {
 
 fn due_approvals(world: &World) -> Vec<Command> {
     let open = |approval: &Approval| approval.status().is_some_and(mc_domain::approval::Status::is_open);
-    let due = approvals_due(&world.states.entities(&world.states.approvals, open), world.now);
+    let open = world.states.entities(&world.states.approvals, open);
+    let due = approvals_due(&open, world.now, |_| Figures::default());
     due.into_iter()
         .map(|(approval, due)| {
             let action = match due {

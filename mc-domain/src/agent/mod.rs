@@ -6,10 +6,10 @@
 //! 1. The status moves only along the table in `standing.rs`; what was imposed is undone by nobody but an operator
 //!    (a pause for a budget also by the system): not by a heartbeat, not by registering again, not by a goodbye.
 //! 2. It holds at most one task at a time, under one lease.
-//! 3. [`ERROR_STREAK_QUARANTINE`] errors in a row quarantine it, in the commit that counts the last one.
+//! 3. As many errors in a row as the policy allows quarantine it, in the commit that counts the last one.
 //! 4. No agent raises its own role, tools or budgets.
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
-//! 6. It creates sub-agents only as far as its role and [`SpawnLimits`] allow, and none that may do more than itself.
+//! 6. It creates sub-agents only as far as its role and the policy allow, and none that may do more than itself.
 //! 7. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
 
 mod command;
@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
-pub use spawning::{Commission, Spawn, SpawnBound, SpawnLimits};
+pub use spawning::{Commission, Spawn, SpawnBound};
 pub use standing::{Standing, allowed_statuses};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 
@@ -35,23 +35,16 @@ use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    policy::document::Figures,
     run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Reason},
 };
 
-/// Errors in a row that call for a warning.
-pub const ERROR_STREAK_WARNING: u32 = 3;
-/// Errors in a row that quarantine an agent.
-pub const ERROR_STREAK_QUARANTINE: u32 = 5;
 /// The most often that a heartbeat without news is recorded.
 pub const HEARTBEAT_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
-/// How long beyond its own declared interval an agent may be silent before it counts as stale.
-pub const STALE_AFTER: TimeDelta = TimeDelta::minutes(5);
 /// The most runs that one agent may have under way.
 pub const MAX_OPEN_RUNS: usize = 16;
-/// How long after its holder's last heartbeat a lease without a run lasts.
-pub const LEASE_LASTS: TimeDelta = TimeDelta::hours(2);
 
 /// An agent, folded from its events.
 ///
@@ -313,12 +306,16 @@ impl Registered {
             && self.overspent_on.is_some_and(|day| day < today)
     }
 
-    /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than its own
-    /// declared interval and [`STALE_AFTER`]. One that never sent any is not waited for.
-    pub fn is_stale(&self, now: DateTime<Utc>) -> bool {
-        let interval = TimeDelta::seconds(self.profile.heartbeat_interval_secs.into());
-        let silent = self.last_heartbeat.is_some_and(|last| now - last > interval + STALE_AFTER);
+    /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than it may be.
+    /// One that never sent any is not waited for.
+    pub fn is_stale(&self, now: DateTime<Utc>, figures: &Figures) -> bool {
+        let silent = self.last_heartbeat.is_some_and(|last| now - last > self.patience(figures));
         silent && matches!(self.standing, Standing::Active | Standing::Draining)
+    }
+
+    /// How long it may be silent: the interval it declared itself, and what the policy adds.
+    pub fn patience(&self, figures: &Figures) -> TimeDelta {
+        TimeDelta::seconds(self.profile.heartbeat_interval_secs.into()) + figures.stale_after()
     }
 
     /// Whether it may say something in a thread: not while it is quarantined or offline.
@@ -384,7 +381,9 @@ impl Registered {
         if news || due {
             events.push(Event::HeartbeatRecorded { at: moment.now, session_key, error, error_streak });
         }
-        if error_streak >= ERROR_STREAK_QUARANTINE && self.standing != Standing::Quarantined {
+        if error_streak >= moment.figures.timeouts.error_streak_quarantine
+            && self.standing != Standing::Quarantined
+        {
             events.push(Event::Quarantined { note: None });
         }
         events
@@ -522,7 +521,8 @@ impl Registered {
             Outcome::Failed => self.error_streak.saturating_add(1),
             Outcome::TimedOut | Outcome::Aborted => self.error_streak,
         };
-        let too_many = outcome == Outcome::Failed && error_streak >= ERROR_STREAK_QUARANTINE;
+        let too_many =
+            outcome == Outcome::Failed && error_streak >= moment.figures.timeouts.error_streak_quarantine;
         let at_large = !matches!(self.standing, Standing::Quarantined | Standing::Offline);
         let ended = Event::RunEnded { run, outcome, error, error_streak, at: moment.now };
         let quarantined = (too_many && at_large).then_some(Event::Quarantined { note: None });

@@ -10,28 +10,9 @@ use super::{
 use crate::{
     aggregate::Moment,
     ids::{AgentId, TaskId},
+    policy::document::Figures,
     values::{Reason, words},
 };
-
-/// How much may be spawned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct SpawnLimits {
-    /// The most sub-agents one agent may have at a time.
-    pub max_children: u32,
-    /// How many levels of sub-agents there may be below an agent that nobody spawned.
-    pub max_depth: u32,
-    /// The most active agents in all, the new one included.
-    pub max_active_agents: u32,
-    /// How long a sub-agent is in service, in seconds.
-    pub retire_after_secs: u32,
-}
-
-impl Default for SpawnLimits {
-    fn default() -> Self {
-        Self { max_children: 3, max_depth: 2, max_active_agents: 30, retire_after_secs: 6 * 60 * 60 }
-    }
-}
 
 words! {
     /// Which limit on spawning is reached.
@@ -56,8 +37,6 @@ pub struct Spawn {
     pub purpose: Reason,
     /// How many agents are active now, in all.
     pub active_agents: u32,
-    /// The limits in force.
-    pub limits: SpawnLimits,
 }
 
 /// What a sub-agent was created for, and until when.
@@ -80,22 +59,24 @@ impl Registered {
     }
 
     /// What a sub-agent that it creates now is commissioned for.
-    pub fn commission_of_child(&self, limits: &SpawnLimits, now: DateTime<Utc>) -> Commission {
+    pub fn commission_of_child(&self, moment: &Moment) -> Commission {
+        let lasts = TimeDelta::seconds(moment.figures.spawn.retire_after_secs.into());
         Commission {
             depth: self.depth().saturating_add(1),
             task: self.work.map(|work| work.task),
-            until: now + TimeDelta::seconds(limits.retire_after_secs.into()),
+            until: moment.now + lasts,
         }
     }
 
     /// Invariant 6.
     pub(super) fn spawn(&self, spawn: Spawn, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        let Spawn { child, profile, purpose, active_agents, limits } = spawn;
+        let Spawn { child, profile, purpose, active_agents } = spawn;
+        let Figures { roles, spawn: limits, .. } = moment.figures;
         let name = || self.profile.name.clone();
         if self.status() != Status::Active {
             return Err(self.not_active());
         }
-        if !self.profile.role.may_spawn() {
+        if !roles.of(self.profile.role).may_spawn {
             return Err(Rejection::MayNotSpawn { name: name(), role: self.profile.role });
         }
         let above = self.profile.exceeded_by(&profile);

@@ -18,7 +18,7 @@ mod values;
 
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Rejection, Request};
@@ -32,11 +32,9 @@ use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
     ids::ApprovalId,
+    policy::document::Figures,
     values::Reason,
 };
-
-/// How long an approval waits for a decision before attention is drawn to it.
-pub const ESCALATED_AFTER: TimeDelta = TimeDelta::minutes(30);
 
 /// An approval, folded from its events.
 ///
@@ -280,10 +278,10 @@ impl Requested {
         self.status().is_open() && now >= self.expires_at
     }
 
-    /// When attention is to be drawn to it; nothing when it is not a decider's turn.
-    pub fn escalates_at(&self) -> Option<DateTime<Utc>> {
+    /// When attention is to be drawn to it, as `figures` have it; nothing when it is not a decider's turn.
+    pub fn escalates_at(&self, figures: &Figures) -> Option<DateTime<Utc>> {
         match self.stage {
-            Stage::Open { turn: Turn::Decider, .. } => Some(self.asked_at + ESCALATED_AFTER),
+            Stage::Open { turn: Turn::Decider, .. } => Some(self.asked_at + figures.escalates_after()),
             Stage::Open { turn: Turn::DeciderEscalated | Turn::Requestor, .. }
             | Stage::Approved { .. }
             | Stage::Denied { .. }
@@ -376,7 +374,7 @@ impl Requested {
     /// Does nothing where it is not a decider's turn, so that a worker may come twice or late.
     fn escalate(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         system_only(moment)?;
-        match self.escalates_at() {
+        match self.escalates_at(&moment.figures) {
             Some(at) if moment.now < at => Err(Rejection::NotDue { at }),
             Some(_) => Ok(vec![Event::Escalated { at: moment.now }]),
             None => Ok(vec![]),

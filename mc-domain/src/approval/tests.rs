@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 
+use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
@@ -392,8 +393,8 @@ mod workers {
 
     #[test]
     fn escalate_after_half_an_hour_and_once() {
-        let due = later(&system(), ESCALATED_AFTER);
-        let early = later(&system(), ESCALATED_AFTER - TimeDelta::seconds(1));
+        let due = later(&system(), Figures::default().escalates_after());
+        let early = later(&system(), Figures::default().escalates_after() - TimeDelta::seconds(1));
         let pending = given::<Approval>([requested()]);
         pending.when(&early, Command::Escalate).then_rejected(Rejection::NotDue { at: due.now });
         pending.when(&due, Command::Escalate).then([Event::Escalated { at: due.now }]);
@@ -404,12 +405,15 @@ mod workers {
     #[test]
     fn escalate_only_what_waits_for_a_decider() {
         let wanted = Event::RevisionRequested { by: sofie().actor, note: reason("Fewer people"), at: now() };
-        let resubmitted = Event::Resubmitted { ask: other_ask(), at: later(&scout(), ESCALATED_AFTER).now };
-        let due = later(&system(), ESCALATED_AFTER);
+        let resubmitted = Event::Resubmitted {
+            ask: other_ask(),
+            at: later(&scout(), Figures::default().escalates_after()).now,
+        };
+        let due = later(&system(), Figures::default().escalates_after());
         given::<Approval>([requested(), wanted.clone()]).when(&due, Command::Escalate).then_nothing();
         given::<Approval>([requested(), wanted, resubmitted])
             .when(&due, Command::Escalate)
-            .then_rejected(Rejection::NotDue { at: later(&due, ESCALATED_AFTER).now });
+            .then_rejected(Rejection::NotDue { at: later(&due, Figures::default().escalates_after()).now });
     }
 
     #[test]

@@ -29,12 +29,9 @@ use crate::{
     aggregate::{Aggregate, Moment},
     ids::{ApprovalId, RunId},
     money::Usd,
+    policy::document::Thresholds,
 };
 
-/// The share of a budget that calls for a warning, in per cent.
-pub const WARNING_PERCENT: u32 = 80;
-/// The share of a budget that calls for an error alert, in per cent.
-pub const CRITICAL_PERCENT: u32 = 95;
 /// The most runs that may be open on one budget at a time.
 pub const MAX_RESERVATIONS: usize = 1_000;
 
@@ -145,14 +142,14 @@ impl Budget {
     }
 
     /// How far it is used up by what is spent, where the cap is `cap`.
-    pub fn level(&self, cap: Usd) -> Option<Level> {
+    pub fn level(&self, cap: Usd, thresholds: Thresholds) -> Option<Level> {
         let (spent, limit) = (i128::from(self.spent.micros()), i128::from(self.limit(cap).micros()));
         let at_least = |percent: u32| spent * 100 >= limit * i128::from(percent);
         match () {
             () if spent == 0 => None,
             () if spent >= limit => Some(Level::Exceeded),
-            () if at_least(CRITICAL_PERCENT) => Some(Level::Critical),
-            () if at_least(WARNING_PERCENT) => Some(Level::Warning),
+            () if at_least(thresholds.error_percent) => Some(Level::Critical),
+            () if at_least(thresholds.warning_percent) => Some(Level::Warning),
             () => None,
         }
     }
@@ -246,14 +243,15 @@ impl Budget {
 
     fn crossed(&self, moment: &Moment) -> Option<Event> {
         let (at, day, cap) = (moment.now, moment.now.date_naive(), self.cap?);
-        let level = self.level(cap)?;
+        let thresholds = moment.figures.thresholds;
+        let level = self.level(cap, thresholds)?;
         if self.told.is_some_and(|(on, told)| on == day && told >= level) {
             return None;
         }
         let (spent, limit) = (self.spent, self.limit(cap));
         let percent = match level {
-            Level::Warning => WARNING_PERCENT,
-            Level::Critical => CRITICAL_PERCENT,
+            Level::Warning => thresholds.warning_percent,
+            Level::Critical => thresholds.error_percent,
             Level::Exceeded => return Some(Event::Exceeded { spent, limit, day, at }),
         };
         Some(Event::ThresholdCrossed { level, percent, spent, limit, day, at })

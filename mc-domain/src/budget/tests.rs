@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{actor::Actor, values::Name};
+use crate::{actor::Actor, spec::figures, values::Name};
 
 const CAP: Usd = Usd::cents(100);
 
@@ -140,6 +140,15 @@ fn each_threshold_is_told_once_a_day() {
 
     let tomorrow = Moment { now: agent().now + TimeDelta::days(1), ..agent() };
     assert_eq!(warned.decide(settle(2, 10), &tomorrow).unwrap().len(), 2);
+}
+
+#[test]
+fn the_thresholds_are_the_policys() {
+    let strict = figures(|figures| figures.thresholds.warning_percent = 10);
+    let spent = after([reserve(1, 20)]);
+    assert_eq!(spent.decide(settle(1, 10), &agent()).unwrap().len(), 1);
+    let told = spent.decide(settle(1, 10), &agent().under(strict)).unwrap();
+    assert!(matches!(told[..], [_, Event::ThresholdCrossed { level: Level::Warning, percent: 10, .. }]));
 }
 
 #[test]

@@ -13,12 +13,12 @@ use crate::{
     recorded::{StreamId, Streamed},
     reservation::{self, Reservation},
     run::Run,
-    task::{LoopLimits, Task},
+    task::Task,
     values::Name,
 };
 
 /// What an operation may have to ask besides what it changes: the agents concerned (who acts, who holds the task, who is
-/// to get it), the runs that end with the work, the budgets they are charged on, and the limits in force.
+/// to get it), the runs that end with the work, and the budgets they are charged on.
 ///
 /// An operation that misses something answers [`Rejection::NotLoaded`]; [`with_cast`] loads it and asks again.
 #[derive(Debug, Clone, Default)]
@@ -27,7 +27,6 @@ pub struct Cast {
     others: BTreeMap<StreamId, Arc<dyn Any + Send + Sync>>,
     decided: Decision,
     complete: bool,
-    pub(super) loop_limits: LoopLimits,
 }
 
 /// What an operation misses.
@@ -165,12 +164,6 @@ impl Cast {
     #[must_use]
     pub fn complete(self) -> Self {
         Self { complete: true, ..self }
-    }
-
-    /// The same, under the limits of the active policy instead of the default ones.
-    #[must_use]
-    pub fn under(self, loop_limits: LoopLimits) -> Self {
-        Self { loop_limits, ..self }
     }
 
     pub(super) fn names(&self) -> BTreeMap<AgentId, Name> {

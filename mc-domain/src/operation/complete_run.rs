@@ -9,7 +9,7 @@ use super::{
     raise_alert::{Warning, raise},
 };
 use crate::{
-    agent::{Agent, ERROR_STREAK_WARNING, Ending, Status},
+    agent::{Agent, Ending, Status},
     aggregate::Moment,
     alert::{Kind, Subject},
     budget::{self, Budget, Key, Level},
@@ -187,7 +187,7 @@ pub(super) fn tell_of_errors(
     moment: &Moment,
 ) -> Result<(), Rejection> {
     let registered = agent.registered()?;
-    if registered.error_streak < ERROR_STREAK_WARNING {
+    if registered.error_streak < moment.figures.timeouts.error_streak_warning {
         return Ok(());
     }
     let says = format!("has made {} errors in a row", registered.error_streak);
@@ -235,7 +235,7 @@ fn used_up(
             Key::Task(_) => false,
         };
         let budget = cast.find::<Budget>(&key)?.after_decision(decision);
-        let level = budget.cap.and_then(|cap| budget.level(cap));
+        let level = budget.cap.and_then(|cap| budget.level(cap, moment.figures.thresholds));
         if !over && level == Some(Level::Exceeded) {
             return Ok(Some(key));
         }

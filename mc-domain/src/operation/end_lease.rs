@@ -7,20 +7,25 @@ use super::{
     quarantine_agent::{Stop, block_work},
 };
 use crate::{
-    agent::{Agent, Ending, LEASE_LASTS, Work},
+    agent::{Agent, Ending, Work},
     aggregate::Moment,
     ids::LeaseId,
+    policy::document::Figures,
 };
 
-/// When the lease that `agent` works under ends, and which one that is: [`LEASE_LASTS`] after `heard`, the last sign of
-/// life. Nothing while a run of it is under way, which has a deadline of its own, and nothing for an agent that never
+/// When the lease that `agent` works under ends, and which one that is: a while after `heard`, the last sign of life, that
+/// `figures` have. Nothing while a run of it is under way, which has a deadline of its own, and nothing for an agent that never
 /// sent a heartbeat, which is not waited for.
-pub fn lease_ends_at(agent: &Agent, heard: DateTime<Utc>) -> Option<(LeaseId, DateTime<Utc>)> {
+pub fn lease_ends_at(
+    agent: &Agent,
+    heard: DateTime<Utc>,
+    figures: &Figures,
+) -> Option<(LeaseId, DateTime<Utc>)> {
     let agent = agent.registered().ok()?;
     let Work { task, lease } = agent.work?;
     let runs = agent.open_runs.values().any(|run| run.task == Some(task));
     let heard = heard.max(agent.last_heartbeat?);
-    (!runs).then_some((lease, heard + LEASE_LASTS))
+    (!runs).then_some((lease, heard + figures.lease_lasts()))
 }
 
 /// Ends the lease that `agent` works under once nothing was heard of it for too long: the task is blocked, for an
@@ -38,10 +43,16 @@ pub fn end_lease(
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
     let work = agent.registered()?.work;
-    let (Some(work), Some((current, end))) = (work, lease_ends_at(agent, heard)) else { return Ok(decision) };
+    let (Some(work), Some((current, end))) = (work, lease_ends_at(agent, heard, &moment.figures)) else {
+        return Ok(decision);
+    };
     if current == lease && moment.now >= end {
         let task = cast.find(&work.task)?;
-        let stop = Stop { what: "gave no sign of life for two hours", note: None, ending: Ending::Blocked };
+        let stop = Stop {
+            what: "gave no sign of life until its lease was over",
+            note: None,
+            ending: Ending::Blocked,
+        };
         block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), moment)?;
     }
     Ok(decision)

@@ -8,15 +8,15 @@ use super::{
     start_run::lift_pause_of_yesterday,
 };
 use crate::{
-    agent::{self, Agent, Directive, ERROR_STREAK_QUARANTINE, ERROR_STREAK_WARNING, Heartbeat, Status},
+    agent::{self, Agent, Directive, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
     alert::{Key, Kind, Subject},
     task::Task,
     values::Reason,
 };
 
-/// Records a heartbeat of `agent`, which works on `task`. Errors in a row raise alerts and in the end quarantine it; a sign of life after a silence, and an end of the errors, resolve theirs. `cast`
-/// has what ends with its runs.
+/// Records a heartbeat of `agent`, which works on `task`. Errors in a row raise alerts and in the end quarantine it; a
+/// sign of life after a silence, and an end of the errors, resolve theirs. `cast` has what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::NotFound`] when it is not registered.
@@ -42,7 +42,7 @@ pub fn heartbeat(
         None => give_the_all_clear(&mut decision, agent, cast, moment)?,
     }
     if was.status() != Status::Quarantined && now.status() == Some(Status::Quarantined) {
-        let note = Reason::truncated(&format!("{ERROR_STREAK_QUARANTINE} errors in a row"));
+        let note = Reason::truncated(&format!("{} errors in a row", now.registered()?.error_streak));
         stop_at_once(&mut decision, agent, task, note, cast, &by_system(moment))?;
     }
     Ok(decision)
@@ -66,8 +66,8 @@ fn give_the_all_clear(
 ) -> Result<(), Rejection> {
     let was = agent.registered()?;
     let gone = [
-        (Kind::AgentStale, was.is_stale(moment.now)),
-        (Kind::ErrorStreak, was.error_streak >= ERROR_STREAK_WARNING),
+        (Kind::AgentStale, was.is_stale(moment.now, &moment.figures)),
+        (Kind::ErrorStreak, was.error_streak >= moment.figures.timeouts.error_streak_warning),
     ];
     for (kind, _) in gone.into_iter().filter(|(_, was)| *was) {
         resolve(decision, Key::new(kind, Subject::Agent(agent.id)), cast, moment)?;

@@ -83,7 +83,7 @@ fn contain_loop(
         return Ok((events, false));
     }
     let after = task.after(&events);
-    let Some(found) = after.present()?.loop_found(&cast.loop_limits, moment.now) else {
+    let Some(found) = after.present()?.loop_found(moment) else {
         return Ok((events, false));
     };
     let containment = Containment { found, message: summary_id(&after), names: cast.names() };

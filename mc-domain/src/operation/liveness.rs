@@ -18,7 +18,7 @@ use crate::{
 pub fn mark_stale(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
     let registered = agent.registered()?;
     let mut decision = Decision::default();
-    if registered.is_stale(moment.now) {
+    if registered.is_stale(moment.now, &moment.figures) {
         let warning = Warning::of_agent(Kind::AgentStale, agent.id, registered, "is silent");
         let warning = warning.concerning(agent.id, registered.work.map(|work| work.task), None);
         raise_once(&mut decision, warning, cast, moment)?;
@@ -33,7 +33,7 @@ pub fn mark_stale(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result
 /// [`crate::agent::Rejection::NotFound`] when it is not registered.
 pub fn mark_heard(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
-    if !agent.registered()?.is_stale(moment.now) {
+    if !agent.registered()?.is_stale(moment.now, &moment.figures) {
         resolve(&mut decision, Key::new(Kind::AgentStale, Subject::Agent(agent.id)), cast, moment)?;
     }
     Ok(decision)

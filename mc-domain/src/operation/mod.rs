@@ -322,7 +322,7 @@ impl Decision {
 /// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
 fn by_system(moment: &Moment) -> Moment {
     let rules = Name::new("rules").expect("it is a constant that is a name");
-    Moment::new(moment.now, Actor::System(rules))
+    moment.by(Actor::System(rules))
 }
 
 /// An agent acts for itself only; operators and workers act for any.

@@ -37,18 +37,19 @@ pub fn record_tool_call(
     let events = run.decide(run::Command::CallTool(call), moment)?;
     let failures = events.iter().map(run::Event::failures).max().unwrap_or(0);
     let mut decision = Decision::of(run, Some(terms.project), events);
-    if failures >= cast.loop_limits.min_tool_failures.max(1) {
-        let found = found(&terms, failures, cast);
+    let limit = moment.figures.loops.identical_tool_errors;
+    if failures >= limit.max(1) {
+        let found = found(&terms, failures, limit);
         stop_loop(&mut decision, run, &terms, found, error, &cast.with(run.clone()), &by_system(moment))?;
     }
     Ok(decision)
 }
 
-fn found(terms: &Terms, count: u32, cast: &Cast) -> Loop {
+fn found(terms: &Terms, count: u32, limit: u32) -> Loop {
     Loop {
         kind: LoopKind::ToolFailures,
         count,
-        limit: cast.loop_limits.min_tool_failures.saturating_sub(1),
+        limit: limit.saturating_sub(1),
         within_secs: None,
         participants: BTreeSet::from([Actor::Agent(terms.agent)]),
     }

@@ -5,7 +5,7 @@ use super::{
     sign_off_agent::sign_off_agent,
 };
 use crate::{
-    agent::{self, Agent, Profile, Spawn, SpawnLimits},
+    agent::{self, Agent, Profile, Spawn},
     aggregate::{Aggregate, Moment},
     process::RetirementCause,
     project::{self, Project},
@@ -23,8 +23,6 @@ pub struct SpawnAgent {
     pub purpose: Reason,
     /// How many agents are active now, in all.
     pub active_agents: u32,
-    /// The limits in force.
-    pub limits: SpawnLimits,
 }
 
 /// Creates `child` under `parent`, which asks for it or for which an operator does. `name` is the reservation of its
@@ -53,10 +51,9 @@ pub fn spawn_agent(
     if child.registered().is_ok_and(|known| known.parent != Some(parent.id)) {
         return Err(reservation::Rejection::Taken { by: Holder::Agent(child.id) }.into());
     }
-    let SpawnAgent { profile, purpose, active_agents, limits } = wish;
-    let commission = spawner.commission_of_child(&limits, moment.now);
-    let spawn =
-        Spawn { child: child.id, profile: profile.clone(), purpose: purpose.clone(), active_agents, limits };
+    let SpawnAgent { profile, purpose, active_agents } = wish;
+    let commission = spawner.commission_of_child(moment);
+    let spawn = Spawn { child: child.id, profile: profile.clone(), purpose: purpose.clone(), active_agents };
     let spawned = parent.decide(agent::Command::Spawn(spawn), moment)?;
     let registration = RegisterAgent { profile, parent: Some(parent.id), purpose: Some(purpose) };
     // What a known sub-agent may do is its parent's to say here, so it is not held against the parent as raising its own.

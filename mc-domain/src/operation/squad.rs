@@ -69,7 +69,8 @@ pub fn emergency_stop(
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
     halt(&mut decision, project, agents, Halt::Emergency, reason.clone(), moment)?;
-    let cast = agents.iter().fold(cast.clone(), |cast, agent| cast.with(agent.clone()));
+    let mut cast = cast.clone();
+    agents.iter().for_each(|agent| cast.seat(agent.clone()));
     let reason = Reason::truncated(&match reason {
         Some(reason) => format!("Emergency stop: {reason}"),
         None => "Emergency stop".to_owned(),

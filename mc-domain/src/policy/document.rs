@@ -7,6 +7,7 @@
 
 mod check;
 mod defaults;
+mod figures;
 mod read;
 
 use std::collections::BTreeMap;
@@ -14,12 +15,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
+pub use figures::Figures;
+
 use super::evaluate::Risk;
-use crate::{
-    agent::Role,
-    money::Usd,
-    task::{LoopLimits, TaskType},
-};
+use crate::{agent::Role, money::Usd, task::TaskType};
 
 /// The most entries of one list.
 pub const MAX_LIST_ENTRIES: usize = 200;
@@ -124,6 +123,7 @@ section!(
 
 section!(
     /// The rules of each role.
+    #[derive(Copy)]
     Roles {
         /// Of interns.
         intern: RoleRules,
@@ -152,6 +152,7 @@ pub struct RoleRules {
 
 section!(
     /// Shares of a budget that raise an alert, in percent.
+    #[derive(Copy)]
     Thresholds {
         /// A warning.
         warning_percent: u32,
@@ -162,6 +163,7 @@ section!(
 
 section!(
     /// How many sub-agents there may be, and for how long.
+    #[derive(Copy)]
     SpawnLimits {
         /// Of one agent.
         max_children: u32,
@@ -176,6 +178,7 @@ section!(
 
 section!(
     /// When a task or an agent goes round in circles.
+    #[derive(Copy)]
     LoopThresholds {
         /// More messages than this within the window.
         max_messages: u32,
@@ -218,6 +221,7 @@ section!(
 
 section!(
     /// How long things may stay silent, and how many errors an agent may make in a row.
+    #[derive(Copy)]
     Timeouts {
         /// By how much a heartbeat may be later than the agent declared.
         stale_after_secs: u32,
@@ -324,22 +328,3 @@ fn dollars(value: Value) -> Value {
 
 #[cfg(test)]
 mod tests;
-
-impl LoopThresholds {
-    /// The same as the limits that tasks are held to.
-    pub fn limits(&self) -> LoopLimits {
-        LoopLimits {
-            max_messages: self.max_messages,
-            messages_within_secs: self.messages_window_secs,
-            max_review_cycles: self.max_review_cycles,
-            max_alternations: self.max_alternations,
-            alternations_within_secs: self.alternations_window_secs,
-            min_flips: self.pair_repeats,
-            min_flip_moves: self.pair_transitions,
-            flips_within_secs: self.pair_window_secs,
-            min_failed_runs: self.failed_runs,
-            among_runs: self.failed_runs_among,
-            min_tool_failures: self.identical_tool_errors,
-        }
-    }
-}

@@ -2,7 +2,12 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{approval::Approval, ids::ApprovalId, operation::Entity};
+use crate::{
+    approval::Approval,
+    ids::{ApprovalId, ProjectId},
+    operation::Entity,
+    policy::document::Figures,
+};
 
 /// What is due for an approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,16 +18,25 @@ pub enum ApprovalDue {
     Expiry,
 }
 
-/// The approvals among `approvals` for which something is due at `now`. What has run out is not escalated first.
+/// The approvals among `approvals` for which something is due at `now`, as the figures of each one's project have it. What
+/// has run out is not escalated first.
 ///
 /// Asking again after the command names an approval no more, so a worker may run twice or late.
-pub fn approvals_due(approvals: &[Entity<Approval>], now: DateTime<Utc>) -> Vec<(ApprovalId, ApprovalDue)> {
-    approvals.iter().filter_map(|approval| Some((approval.id, due(approval, now)?))).collect()
+pub fn approvals_due(
+    approvals: &[Entity<Approval>],
+    now: DateTime<Utc>,
+    figures: impl Fn(ProjectId) -> Figures,
+) -> Vec<(ApprovalId, ApprovalDue)> {
+    approvals.iter().filter_map(|approval| Some((approval.id, due(approval, now, &figures)?))).collect()
 }
 
-fn due(approval: &Approval, now: DateTime<Utc>) -> Option<ApprovalDue> {
+fn due(
+    approval: &Approval,
+    now: DateTime<Utc>,
+    figures: impl Fn(ProjectId) -> Figures,
+) -> Option<ApprovalDue> {
     let approval = approval.requested().ok()?;
-    match approval.escalates_at() {
+    match approval.escalates_at(&figures(approval.subject.project)) {
         _ if approval.is_overdue(now) => Some(ApprovalDue::Expiry),
         Some(at) if now >= at => Some(ApprovalDue::Escalation),
         Some(_) | None => None,

@@ -7,7 +7,7 @@
 //! 2. An agent acts on its own runs only, and breaks none of them off.
 //! 3. Where nobody knows what a run has cost, it is charged what was set aside; but when it is broken off or timed out
 //!    by others than its agent, that is given back.
-//! 4. A run that does not end has a deadline, [`RUN_LASTS`] after its start.
+//! 4. A run that does not end has a deadline, set at its start by the policy in force.
 
 mod command;
 mod event;
@@ -17,7 +17,6 @@ mod values;
 
 use std::collections::VecDeque;
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Rejection};
@@ -34,8 +33,6 @@ use crate::{
     money::Usd,
 };
 
-/// How long a run may last.
-pub const RUN_LASTS: TimeDelta = TimeDelta::hours(2);
 /// The most uses of tools that one run records.
 pub const MAX_TOOL_CALLS: u32 = 10_000;
 /// The most different errors of tools that one run counts; the oldest is forgotten first.
@@ -110,7 +107,7 @@ impl Aggregate for Run {
         match (self, command) {
             (Self::Unstarted, Command::Start(start)) => {
                 is_agents_own(start.agent, moment)?;
-                Ok(vec![Event::Started(Terms::new(start, moment.now))])
+                Ok(vec![Event::Started(Terms::new(start, moment))])
             }
             (Self::Running(_) | Self::Over { .. }, Command::Start(_)) => Err(Rejection::AlreadyExists),
             (Self::Unstarted, Command::CallTool(_) | Command::End { .. }) => Err(Rejection::NotFound),

@@ -3,7 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::spec::{ECHO, OPENCLAW, SCOUT, TASK, by, given, label, later, now, reason, scout, sofie, system};
+use crate::{
+    policy::document::Figures,
+    spec::{
+        ECHO, OPENCLAW, SCOUT, TASK, by, figures, given, label, later, now, reason, scout, sofie, system,
+    },
+};
 
 fn start() -> Start {
     Start {
@@ -20,7 +25,7 @@ fn start() -> Start {
 }
 
 fn terms() -> Terms {
-    Terms::new(start(), now())
+    Terms::new(start(), &scout())
 }
 
 fn running() -> Vec<Event> {
@@ -73,7 +78,7 @@ fn called(number: u32, status: ToolStatus, error: Option<&str>, failures: u32) -
 #[test]
 fn a_run_begins_with_the_day_and_a_deadline() {
     let terms = terms();
-    assert_eq!((terms.day, terms.deadline), (now().date_naive(), now() + RUN_LASTS));
+    assert_eq!((terms.day, terms.deadline), (now().date_naive(), now() + Figures::default().run_lasts()));
     given::<Run>([]).when(&scout(), Command::Start(start())).then([Event::Started(terms)]);
 }
 
@@ -130,9 +135,9 @@ fn an_agent_breaks_no_run_off() {
 
 #[test]
 fn a_worker_times_a_run_out_when_it_is_due() {
-    let (run, deadline) = (given::<Run>(running()), now() + RUN_LASTS);
+    let (run, deadline) = (given::<Run>(running()), now() + Figures::default().run_lasts());
     run.when(&system(), end(Outcome::TimedOut, None)).then_rejected(Rejection::NotDue { deadline });
-    let due = later(&system(), RUN_LASTS);
+    let due = later(&system(), Figures::default().run_lasts());
     let at = due.now;
     run.when(&due, end(Outcome::TimedOut, None)).then([Event::TimedOut(Ended { at, ..ended(None, 0) })]);
 }
@@ -243,4 +248,11 @@ fn a_run_knows_where_money_is_set_aside_for_it() {
     assert_eq!(terms().open_run().budgets(OPENCLAW), agent_and_task);
     let on_project = OpenRun { on_project: true, ..terms().open_run() };
     assert_eq!(on_project.budgets(OPENCLAW).last(), Some(&Key::ProjectDay(OPENCLAW, day)));
+}
+
+#[test]
+fn the_deadline_is_the_policys() {
+    let figures = figures(|figures| figures.timeouts.run_timeout_secs = 60);
+    let terms = Terms::new(start(), &scout().under(figures));
+    assert_eq!(terms.deadline, now() + chrono::TimeDelta::minutes(1));
 }

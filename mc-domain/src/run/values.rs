@@ -3,9 +3,8 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::RUN_LASTS;
-
 use crate::{
+    aggregate::Moment,
     budget,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
@@ -224,7 +223,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(start: Start, now: DateTime<Utc>) -> Self {
+    pub(super) fn new(start: Start, moment: &Moment) -> Self {
         let Start { project, agent, task, parent_task, lease, model, session_key, reserved, on_project } =
             start;
         Self {
@@ -237,9 +236,9 @@ impl Terms {
             session_key,
             reserved,
             on_project,
-            day: now.date_naive(),
-            deadline: now + RUN_LASTS,
-            at: now,
+            day: moment.now.date_naive(),
+            deadline: moment.now + moment.figures.run_lasts(),
+            at: moment.now,
         }
     }
 

@@ -16,6 +16,7 @@ use super::values::{Artifact, ArtifactBody, ArtifactKind, Status};
 use crate::{
     actor::{Actor, ActorKind},
     ids::AgentId,
+    policy::document::LoopThresholds,
     run::Outcome,
     values::{Label, Name, Reason, Text, words},
 };
@@ -30,52 +31,6 @@ pub const MAX_RUNS_WATCHED: usize = 64;
 pub const LAST_EXCHANGES: usize = 5;
 /// The most characters of one exchange that a Loop Summary shows.
 pub const MAX_EXCERPT_CHARS: usize = 200;
-
-/// From where on traffic counts as a loop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub struct LoopLimits {
-    /// The most messages in [`Self::messages_within_secs`]; at most [`MAX_MESSAGES_WATCHED`] - 1 can be enforced.
-    pub max_messages: u32,
-    /// The span in which messages are counted, in seconds.
-    pub messages_within_secs: u32,
-    /// The most times that work may be sent back from review.
-    pub max_review_cycles: u32,
-    /// The most times that two agents may take turns in [`Self::alternations_within_secs`].
-    pub max_alternations: u32,
-    /// The span in which turns are counted, in seconds.
-    pub alternations_within_secs: u32,
-    /// How often a pair of statuses goes back and forth in a loop, at least.
-    pub min_flips: u32,
-    /// Among how many transitions, at least.
-    pub min_flip_moves: u32,
-    /// The span in which transitions are counted, in seconds.
-    pub flips_within_secs: u32,
-    /// How many runs fail in a loop, at least.
-    pub min_failed_runs: u32,
-    /// Among how many of the last runs; at most [`MAX_RUNS_WATCHED`] can be looked at.
-    pub among_runs: u32,
-    /// How many tool calls of one run fail with one error in a loop, at least.
-    pub min_tool_failures: u32,
-}
-
-impl Default for LoopLimits {
-    fn default() -> Self {
-        Self {
-            max_messages: 20,
-            messages_within_secs: 30 * 60,
-            max_review_cycles: 3,
-            max_alternations: 8,
-            alternations_within_secs: 10 * 60,
-            min_flips: 3,
-            min_flip_moves: 6,
-            flips_within_secs: 60 * 60,
-            min_failed_runs: 5,
-            among_runs: 10,
-            min_tool_failures: 3,
-        }
-    }
-}
 
 words! {
     /// What a loop repeats.
@@ -222,7 +177,7 @@ impl Traffic {
     /// The first limit that is crossed at `now`.
     pub(super) fn crossed(
         &self,
-        limits: &LoopLimits,
+        limits: &LoopThresholds,
         assignees: &BTreeSet<AgentId>,
         now: DateTime<Utc>,
     ) -> Option<Loop> {
@@ -233,21 +188,21 @@ impl Traffic {
             .or_else(|| self.too_many_failed_runs(limits, assignees))
     }
 
-    fn too_many_messages(&self, limits: &LoopLimits, now: DateTime<Utc>) -> Option<Loop> {
+    fn too_many_messages(&self, limits: &LoopThresholds, now: DateTime<Utc>) -> Option<Loop> {
         let limit = limits.max_messages.min(count(MAX_MESSAGES_WATCHED) - 1);
-        let since = now - secs(limits.messages_within_secs);
+        let since = now - secs(limits.messages_window_secs);
         let recent = || self.messages.iter().filter(|said| said.at > since);
         let count = count(recent().count());
         (count > limit).then(|| Loop {
             kind: LoopKind::Messages,
             count,
             limit,
-            within_secs: Some(limits.messages_within_secs),
+            within_secs: Some(limits.messages_window_secs),
             participants: recent().map(|said| said.by.clone()).collect(),
         })
     }
 
-    fn too_many_reviews(&self, limits: &LoopLimits, assignees: &BTreeSet<AgentId>) -> Option<Loop> {
+    fn too_many_reviews(&self, limits: &LoopThresholds, assignees: &BTreeSet<AgentId>) -> Option<Loop> {
         (self.review_cycles > limits.max_review_cycles).then(|| Loop {
             kind: LoopKind::ReviewCycles,
             count: self.review_cycles,
@@ -258,8 +213,8 @@ impl Traffic {
     }
 
     /// Counts the changes of speaker, from the newest message back, for as long as only two agents speak.
-    fn too_many_turns(&self, limits: &LoopLimits, now: DateTime<Utc>) -> Option<Loop> {
-        let since = now - secs(limits.alternations_within_secs);
+    fn too_many_turns(&self, limits: &LoopThresholds, now: DateTime<Utc>) -> Option<Loop> {
+        let since = now - secs(limits.alternations_window_secs);
         let (mut participants, mut turns, mut later) = (BTreeSet::new(), 0, None);
         for said in self.messages.iter().rev().take_while(|said| said.at > since) {
             participants.insert(said.by.clone());
@@ -274,42 +229,42 @@ impl Traffic {
             kind: LoopKind::Alternation,
             count: turns,
             limit: limits.max_alternations,
-            within_secs: Some(limits.alternations_within_secs),
+            within_secs: Some(limits.alternations_window_secs),
             participants,
         })
     }
 
     fn too_many_flips(
         &self,
-        limits: &LoopLimits,
+        limits: &LoopThresholds,
         assignees: &BTreeSet<AgentId>,
         now: DateTime<Utc>,
     ) -> Option<Loop> {
-        let since = now - secs(limits.flips_within_secs);
+        let since = now - secs(limits.pair_window_secs);
         let recent: Vec<_> = self.moves.iter().filter(|moved| moved.at > since).collect();
-        if count(recent.len()) < limits.min_flip_moves {
+        if count(recent.len()) < limits.pair_transitions {
             return None;
         }
         let moves = |from, to| recent.iter().filter(|moved| (moved.from, moved.to) == (from, to)).count();
         let flips = recent.iter().map(|there| moves(there.from, there.to).min(moves(there.to, there.from)));
         let count = count(flips.max().unwrap_or(0));
-        (count >= limits.min_flips).then(|| Loop {
+        (count >= limits.pair_repeats).then(|| Loop {
             kind: LoopKind::StatusFlips,
             count,
-            limit: limits.min_flips.saturating_sub(1),
-            within_secs: Some(limits.flips_within_secs),
+            limit: limits.pair_repeats.saturating_sub(1),
+            within_secs: Some(limits.pair_window_secs),
             participants: self.everyone(assignees),
         })
     }
 
     /// A run that timed out has failed too.
-    fn too_many_failed_runs(&self, limits: &LoopLimits, assignees: &BTreeSet<AgentId>) -> Option<Loop> {
-        let last = self.runs.iter().rev().take(limits.among_runs as usize);
+    fn too_many_failed_runs(&self, limits: &LoopThresholds, assignees: &BTreeSet<AgentId>) -> Option<Loop> {
+        let last = self.runs.iter().rev().take(limits.failed_runs_among as usize);
         let failed = count(last.filter(|run| matches!(run, Outcome::Failed | Outcome::TimedOut)).count());
-        (failed >= limits.min_failed_runs.max(1)).then(|| Loop {
+        (failed >= limits.failed_runs.max(1)).then(|| Loop {
             kind: LoopKind::FailedRuns,
             count: failed,
-            limit: limits.min_failed_runs.saturating_sub(1),
+            limit: limits.failed_runs.saturating_sub(1),
             within_secs: None,
             participants: self.everyone(assignees),
         })

@@ -13,7 +13,7 @@
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
 //!    withdrawal, to blocked by the first no or expiry.
-//! 7. Traffic or runs that cross a limit of [`LoopLimits`] block it in the commit that crosses it. What is blocked is not
+//! 7. Traffic or runs that cross a limit of the policy's block it in the commit that crosses it. What is blocked is not
 //!    watched, and unblocking starts the counts anew.
 //! 8. Only what is done or canceled is archived; whatever moves it again restores it.
 
@@ -27,14 +27,13 @@ mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use command::{
     Command, Containment, Crew, MAX_ARTIFACTS, Message, Move, Rejection, Requirement, Settlement,
 };
 pub use containment::{
-    LAST_EXCHANGES, Loop, LoopKind, LoopLimits, MAX_EXCERPT_CHARS, MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED,
+    LAST_EXCHANGES, Loop, LoopKind, MAX_EXCERPT_CHARS, MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED,
     MAX_RUNS_WATCHED, Traffic,
 };
 pub use event::Event;
@@ -537,10 +536,10 @@ impl Present {
         if what.is_empty() { Ok(()) } else { Err(missing(to.to, what)) }
     }
 
-    /// The loop that its traffic is in at `now`, where it stands so that it can be blocked.
-    pub fn loop_found(&self, limits: &LoopLimits, now: DateTime<Utc>) -> Option<Loop> {
+    /// The loop that its traffic is in, where it stands so that it can be blocked.
+    pub fn loop_found(&self, moment: &Moment) -> Option<Loop> {
         mover(self.status(), Status::Blocked, ActorKind::System)?;
-        self.traffic.crossed(limits, &self.assignees, now)
+        self.traffic.crossed(&moment.figures.loops, &self.assignees, moment.now)
     }
 
     /// Invariant 7. What cannot be blocked from where it stands is left alone.

@@ -64,7 +64,7 @@ impl Agents {
         let order = query.order.unwrap_or(if sort == AgentSort::Name { Order::Asc } else { Order::Desc });
         let question = (query.project, &query.status, &query.role, query.stale, sort);
         let cut = Cut::new(("agents", question), order, query.limit, query.cursor.as_deref())?;
-        let views = self.rows.values().map(|row| row.view(now, fresher(row.id)));
+        let views = self.rows.values().map(|row| self.seen(row, now, fresher(row.id)));
         Ok(cut.of_unsorted(views.filter(|view| query.wants(view)).map(|view| (sort.place(&view), view))))
     }
 }

@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 use mc_domain::{
     agent::{Correction, Role},
     ids::{LeaseId, TaskId},
+    policy::{Policy, document::Document},
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -79,16 +80,41 @@ fn an_agent_is_answered_as_the_contract_says() {
 }
 
 #[test]
-fn an_agent_is_stale_five_minutes_after_its_declared_interval() {
+fn only_an_agent_that_should_be_alive_becomes_stale() {
     let (now, minutes) = (DateTime::<Utc>::UNIX_EPOCH, TimeDelta::minutes);
-    let quarter_hour = 15 * 60;
-    assert!(!is_stale(Status::Active, now - minutes(5), 0, now));
-    assert!(is_stale(Status::Active, now - minutes(6), 0, now));
-    assert!(!is_stale(Status::Draining, now - minutes(20), quarter_hour, now));
-    assert!(is_stale(Status::Draining, now - minutes(21), quarter_hour, now));
-    for status in [Status::Paused, Status::Quarantined, Status::Offline] {
-        assert!(!is_stale(status, now - minutes(60), 0, now));
+    for status in [Status::Active, Status::Draining] {
+        assert!(!is_stale(status, now - minutes(5), minutes(5), now));
+        assert!(is_stale(status, now - minutes(6), minutes(5), now));
     }
+    for status in [Status::Paused, Status::Quarantined, Status::Offline] {
+        assert!(!is_stale(status, now - minutes(60), minutes(5), now));
+    }
+}
+
+#[test]
+fn an_agent_may_be_silent_as_long_as_it_declared_and_the_policy_adds() {
+    let mut script = Script::new();
+    let id = register(&mut script, 1, "Scout");
+    let mut profile = Profile::new(Name::new("Scout").unwrap(), Role::Intern);
+    profile.heartbeat_interval_secs = 15 * 60;
+    script.agent(1, |_| Event::ProfileChanged { profile });
+    let heard = script.fold::<Agents>().rows[&id].signed_on_at;
+    let stale = |script: &Script, minutes| {
+        let agents: Agents = script.fold();
+        agents.view(id, heard + TimeDelta::minutes(minutes), None).unwrap().stale
+    };
+    assert_eq!([20, 21].map(|minutes| stale(&script, minutes)), [false, true]);
+    publish(&mut script, Scope::Global, 60);
+    assert_eq!([16, 17].map(|minutes| stale(&script, minutes)), [false, true]);
+    publish(&mut script, Scope::Project(project()), 3600);
+    assert_eq!([75, 76].map(|minutes| stale(&script, minutes)), [false, true]);
+}
+
+fn publish(script: &mut Script, scope: Scope, stale_after_secs: u32) {
+    let mut document = Document::default();
+    document.timeouts.stale_after_secs = stale_after_secs;
+    let document = Box::new(document);
+    script.record::<Policy>(&scope, |at| policy::Event::Published { version: 1, document, at });
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::{Actor, ActorKind},
-    agent::{PauseReason, Role, STALE_AFTER, Status},
+    agent::{PauseReason, Role, Status},
     ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     task::TaskType,
     values::{Label, Name, Reason},
@@ -15,17 +15,11 @@ use serde::Serialize;
 use super::{Agents, Row};
 use crate::{dollars::Dollars, instant::Millis};
 
-/// Whether an agent that should be alive has been silent for longer than [`STALE_AFTER`] beyond the interval it
-/// declared. `last_sign` is the latest of its heartbeats, its registration and its returns from offline.
-pub fn is_stale(
-    status: Status,
-    last_sign: DateTime<Utc>,
-    heartbeat_interval_secs: u32,
-    now: DateTime<Utc>,
-) -> bool {
-    let interval = TimeDelta::seconds(heartbeat_interval_secs.into());
+/// Whether an agent that should be alive has been silent for longer than `patience`: the interval it declared, and what
+/// the policy adds. `last_sign` is the latest of its heartbeats, its registration and its returns from offline.
+pub fn is_stale(status: Status, last_sign: DateTime<Utc>, patience: TimeDelta, now: DateTime<Utc>) -> bool {
     match status {
-        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > interval + STALE_AFTER,
+        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > patience,
         Status::Paused | Status::Quarantined | Status::Offline => false,
     }
 }
@@ -151,7 +145,7 @@ impl Agents {
         now: DateTime<Utc>,
         fresher_heartbeat: Option<DateTime<Utc>>,
     ) -> Option<AgentView<'_>> {
-        self.rows.get(&id).map(|row| row.view(now, fresher_heartbeat))
+        self.rows.get(&id).map(|row| self.seen(row, now, fresher_heartbeat))
     }
 
     /// All agents of a project, or of all, at `now`. `fresher` knows of heartbeats that are not in the log.
@@ -162,7 +156,7 @@ impl Agents {
         fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> impl Iterator<Item = AgentView<'_>> {
         let rows = self.rows.values().filter(move |row| project.is_none_or(|project| project == row.project));
-        rows.map(move |row| row.view(now, fresher(row.id)))
+        rows.map(move |row| self.seen(row, now, fresher(row.id)))
     }
 
     /// An actor with its name; an agent that nothing is known of goes by its identity.
@@ -183,11 +177,23 @@ impl Agents {
     }
 }
 
+impl Agents {
+    pub(super) fn seen<'a>(
+        &self,
+        row: &'a Row,
+        now: DateTime<Utc>,
+        fresher: Option<DateTime<Utc>>,
+    ) -> AgentView<'a> {
+        row.view(now, fresher, self.silence.allowed(row.project))
+    }
+}
+
 impl Row {
-    pub(super) fn view(&self, now: DateTime<Utc>, fresher: Option<DateTime<Utc>>) -> AgentView<'_> {
+    fn view(&self, now: DateTime<Utc>, fresher: Option<DateTime<Utc>>, silence: TimeDelta) -> AgentView<'_> {
         let last_heartbeat = self.last_heartbeat.max(fresher);
         let last_sign = last_heartbeat.map_or(self.signed_on_at, |time| time.max(self.signed_on_at));
         let profile = &self.profile;
+        let interval = TimeDelta::seconds(profile.heartbeat_interval_secs.into());
         let today = self.budget_of(now.date_naive());
         let limit = profile.caps.daily.plus(today.granted);
         AgentView {
@@ -216,7 +222,7 @@ impl Row {
             open_run_ids: &self.open_runs,
             last_heartbeat: last_heartbeat.map(Millis),
             heartbeat_interval_secs: profile.heartbeat_interval_secs,
-            stale: is_stale(self.status, last_sign, profile.heartbeat_interval_secs, now),
+            stale: is_stale(self.status, last_sign, interval + silence, now),
             parent_agent_id: self.parent,
             purpose: self.purpose.as_ref(),
             parent_task_id: self.commission.and_then(|commission| commission.task),

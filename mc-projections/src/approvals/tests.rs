@@ -150,23 +150,3 @@ fn what_was_endorsed_no_longer_counts_when_something_else_is_asked_for() {
     assert_eq!((view.risk, view.revision_note), (Risk::Yellow, None));
     assert!(view.decisions.len() == 2 && view.decisions.iter().all(|decision| decision.superseded));
 }
-
-#[test]
-fn what_waits_is_escalated_and_what_ran_out_expires() {
-    let mut script = Script::new();
-    let asked = script.now();
-    let approval = request(&mut script, 1, Risk::Red, None);
-    let due = |script: &Script, at| script.views().approvals.due(at).collect::<Vec<_>>();
-    let half_an_hour = asked + ESCALATED_AFTER;
-    assert_eq!(due(&script, half_an_hour - TimeDelta::seconds(1)), []);
-    assert_eq!(due(&script, half_an_hour), [(approval, ApprovalDue::Escalation)]);
-    let day = asked + TimeDelta::hours(24);
-    assert_eq!(due(&script, day), [(approval, ApprovalDue::Expiry)]);
-    record(&mut script, 1, |at| Event::Escalated { at });
-    assert_eq!(due(&script, half_an_hour), []);
-    record(&mut script, 1, |at| Event::RevisionRequested { by: sofie(), note: reason("fewer"), at });
-    assert_eq!(due(&script, half_an_hour), []);
-    assert_eq!(due(&script, day), [(approval, ApprovalDue::Expiry)]);
-    record(&mut script, 1, |at| Event::Expired { at });
-    assert_eq!(due(&script, day), []);
-}

@@ -7,11 +7,15 @@ mod spawn;
 
 use std::collections::BTreeSet;
 
-use axum::{extract::State, http::Uri, response::Response};
+use axum::{
+    extract::{FromRequest, State},
+    http::Uri,
+    response::Response,
+};
 use mc_domain::{
     agent::{Agent, Caps, Command, PauseReason, Profile, Role, Status},
     aggregate::{Aggregate, Moment},
-    ids::AgentId,
+    ids::{AgentId, ProjectId},
     operation::{
         Cast, Decision, Entity, RegisterAgent, Rejection, quarantine_agent, register_agent, restart_agent,
     },
@@ -135,7 +139,7 @@ pub async fn show(
     Query(scope): Query<Scope>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |views| Ok(Shown::Agent(scope.agent(views, &agent)?))).await
+    shown(&app, condition, |views| Ok(Shown::Agent(scope.agent(views, &agent)?.0))).await
 }
 
 /// The project in which an agent's name is looked up.
@@ -146,9 +150,12 @@ pub struct Scope {
 }
 
 impl Scope {
-    pub(super) fn agent(&self, views: &Views, written: &str) -> Result<AgentId, Problem> {
+    /// The agent, and the project it belongs to.
+    pub(super) fn agent(&self, views: &Views, written: &str) -> Result<(AgentId, ProjectId), Problem> {
         let project = lookup::scope(views, self.project.as_deref())?;
-        lookup::agent(views, written, project).map_err(lookup::NotFound::in_path)
+        let agent = lookup::agent(views, written, project).map_err(lookup::NotFound::in_path)?;
+        let home = views.agents.project_of(agent).ok_or_else(|| Problem::not_found("agent", agent))?;
+        Ok((agent, home))
     }
 }
 
@@ -168,10 +175,12 @@ pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Re
         let found =
             app.find(|views| find(views).map_err(|unknown| unknown.in_field("parentAgentId"))).await?;
         let actor = app.actor(body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
-        return spawn::create(&app, found, &new, &app.call(actor, body.keyed, IfMatch::Any)).await;
+        let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+        return spawn::create(&app, found, &new, &call).await;
     }
     let profile = new.profile(&policy::active(&app, project).await?)?;
-    let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
+    let actor = app.actor(body.actor, None, Some(project)).await?;
+    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let id = AgentId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
@@ -191,84 +200,57 @@ pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Re
 /// `POST /api/agents/{agent}/pause`: it stops until resumed.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn pause(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
-    condition: IfMatch,
-    body: Body<Because>,
-) -> Result<Response, Problem> {
+pub async fn pause(instruction: Instruction) -> Result<Response, Problem> {
     let to = |note| Command::Pause { reason: PauseReason::Operator, note };
-    command(app, scope, agent, condition, body, |agent, _, note, _, moment| alone(agent, to(note), moment))
-        .await
+    instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
 }
 
 /// `POST /api/agents/{agent}/resume`: it works again.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn resume(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
-    condition: IfMatch,
-    body: Body<Because>,
-) -> Result<Response, Problem> {
+pub async fn resume(instruction: Instruction) -> Result<Response, Problem> {
     let to = |note| Command::Resume { note };
-    command(app, scope, agent, condition, body, |agent, _, note, _, moment| alone(agent, to(note), moment))
-        .await
+    instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
 }
 
 /// `POST /api/agents/{agent}/drain`: it finishes its current task and takes no new one.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn drain(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
-    condition: IfMatch,
-    body: Body<Because>,
-) -> Result<Response, Problem> {
+pub async fn drain(instruction: Instruction) -> Result<Response, Problem> {
     let to = |note| Command::Drain { note };
-    command(app, scope, agent, condition, body, |agent, _, note, _, moment| alone(agent, to(note), moment))
-        .await
+    instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
 }
 
 /// `POST /api/agents/{agent}/quarantine`: it stops at once, and what it worked on is blocked.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn quarantine(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
-    condition: IfMatch,
-    body: Body<Because>,
-) -> Result<Response, Problem> {
-    command(app, scope, agent, condition, body, quarantine_agent).await
+pub async fn quarantine(instruction: Instruction) -> Result<Response, Problem> {
+    instruction.carry_out(quarantine_agent).await
 }
 
 /// `POST /api/agents/{agent}/restart`: it begins anew, and its task waits for it.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn restart(
-    State(app): State<App>,
-    Path(agent): Path<String>,
-    Query(scope): Query<Scope>,
+pub async fn restart(instruction: Instruction) -> Result<Response, Problem> {
+    instruction.carry_out(restart_agent).await
+}
+
+/// What an operator orders one agent to do.
+#[derive(FromRequest)]
+#[from_request(state(App))]
+pub struct Instruction {
+    app: State<App>,
+    agent: Path<String>,
+    scope: Query<Scope>,
     condition: IfMatch,
     body: Body<Because>,
-) -> Result<Response, Problem> {
-    command(app, scope, agent, condition, body, restart_agent).await
 }
 
-/// What an operation decides about an agent, the task it works on, and why.
-trait Decide:
-    Fn(&Entity<Agent>, Option<&Entity<Task>>, Option<Reason>, &Cast, &Moment) -> Result<Decision, Rejection>
-    + Send
-    + Sync
-{
-}
-
-impl<D> Decide for D where
-    D: Fn(
+impl Instruction {
+    /// What `decide` decides about the agent, the task it works on, and why.
+    async fn carry_out(
+        self,
+        decide: impl Fn(
             &Entity<Agent>,
             Option<&Entity<Task>>,
             Option<Reason>,
@@ -276,30 +258,22 @@ impl<D> Decide for D where
             &Moment,
         ) -> Result<Decision, Rejection>
         + Send
-        + Sync
-{
-}
-
-/// What an operator does to one agent, and with it to the task it works on.
-async fn command(
-    app: App,
-    scope: Scope,
-    agent: String,
-    condition: IfMatch,
-    body: Body<Because>,
-    decide: impl Decide,
-) -> Result<Response, Problem> {
-    let id = app.find(|views| scope.agent(views, &agent)).await?;
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
-    let note = body.value.reason;
-    app.write(&call, |unit| {
-        let agent = unit.load::<Agent>(&id)?;
-        call.condition.check(agent.version)?;
-        let task = work_of(unit, &agent)?;
-        let decided = ask(unit, |cast| decide(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;
-        Ok((decided, Reply::Changed(Shown::Agent(id))))
-    })
-    .await
+        + Sync,
+    ) -> Result<Response, Problem> {
+        let Self { app: State(app), agent: Path(agent), scope: Query(scope), condition, body } = self;
+        let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
+        let actor = app.actor(body.actor, None, None).await?;
+        let call = app.call(Some(project), actor, body.keyed, condition);
+        let note = body.value.reason;
+        app.write(&call, |unit| {
+            let agent = unit.load::<Agent>(&id)?;
+            call.condition.check(agent.version)?;
+            let task = work_of(unit, &agent)?;
+            let decided = ask(unit, |cast| decide(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;
+            Ok((decided, Reply::Changed(Shown::Agent(id))))
+        })
+        .await
+    }
 }
 
 /// A command that concerns nobody but the agent.

@@ -121,7 +121,9 @@ async fn command(
 ) -> Result<Response, Problem> {
     let known = |views: &Views| views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id));
     let key = app.find(known).await?;
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let project = app.projected().read(|views| views.alerts.project_of(id));
+    let actor = app.actor(body.actor, None, None).await?;
+    let call = app.call(project, actor, body.keyed, condition);
     let note = body.value.note;
     app.write(&call, |unit| {
         let alert = unit.load::<Alert>(&key)?;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     approval::{Approval, Risk, Status},
-    ids::{ApprovalId, TaskId},
+    ids::{ApprovalId, ProjectId, TaskId},
     operation::{ApprovalScope, Cast, Entity},
     reservation::Reservation,
     task::Task,
@@ -148,4 +148,9 @@ impl ListApprovals {
             cursor: self.cursor.clone(),
         })
     }
+}
+
+/// The project that an approval is asked for in, as far as the views know it.
+fn project_of(app: &App, approval: ApprovalId) -> Option<ProjectId> {
+    app.projected().read(|views| views.approvals.project_of(approval))
 }

@@ -47,7 +47,7 @@ pub async fn of_agent(
 ) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
-        let id = scope.agent(views, &agent)?;
+        let (id, _) = scope.agent(views, &agent)?;
         let costs = agent_costs(views, id, now).ok_or_else(|| Problem::not_found("agent", id))?;
         Ok(Json(costs).into_response())
     })

@@ -4,16 +4,15 @@ use axum::{extract::State, response::Response};
 use mc_domain::{
     agent::{self, Agent},
     ids::{AgentId, ProjectId, TaskId},
-    operation::{Decision, Entity, emergency_stop, pause_squad, resume_squad},
+    operation::{Decision, emergency_stop, pause_squad, resume_squad},
     project::Project,
     recorded::{AnyEvent, StreamId},
-    task::{self, Status, Task},
+    task::{self, Task},
     values::Reason,
 };
 use mc_projections::{
     agents::AgentQuery,
     page::{InvalidCursor, MAX_LIMIT, Page},
-    tasks::TaskQuery,
     views::Views,
 };
 use mc_store::repository::Unit;
@@ -82,17 +81,17 @@ enum Order {
     Stop,
 }
 
-/// A project with everyone and everything in it that an order may concern.
+/// A project and everyone in it.
 struct Squad {
     project: ProjectId,
     agents: Vec<AgentId>,
-    tasks: Vec<TaskId>,
 }
 
 async fn command(app: App, body: Body<WhichSquad>, order: Order) -> Result<Response, Problem> {
     let WhichSquad { project, reason } = body.value;
     let squads = app.read(|views| squads(views, project.as_deref(), &app)).await??;
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, IfMatch::Any);
+    let actor = app.actor(body.actor, None, None).await?;
+    let call = app.call(None, actor, body.keyed, IfMatch::Any);
     app.write(&call, |unit| {
         let mut decision = Decision::default();
         for squad in &squads {
@@ -122,13 +121,7 @@ fn squad(views: &Views, project: ProjectId, app: &App) -> Result<Squad, Problem>
         let query = AgentQuery { cursor: cursor.map(str::to_owned), ..of_project.clone() };
         views.agents.list(&query, now, |_| None)
     };
-    let in_progress = vec![Status::InProgress];
-    let of_project = TaskQuery { project: Some(project), status: in_progress, limit, ..TaskQuery::default() };
-    let tasks = |cursor: Option<&str>| {
-        let query = TaskQuery { cursor: cursor.map(str::to_owned), ..of_project.clone() };
-        views.tasks.list(&query, now, &views.agents)
-    };
-    Ok(Squad { project, agents: all(agents, |agent| agent.id)?, tasks: all(tasks, |task| task.id)? })
+    Ok(Squad { project, agents: all(agents, |agent| agent.id)? })
 }
 
 /// The ids of all pages of a list.
@@ -164,8 +157,9 @@ impl Order {
             Self::Pause => Ok(pause_squad(&project, &agents, reason, moment)?),
             Self::Resume => Ok(resume_squad(&project, &agents, reason, moment)?),
             Self::Stop => {
-                let tasks = squad.tasks.iter().map(|id| unit.load::<Task>(id));
-                let tasks: Vec<Entity<Task>> = tasks.collect::<Result<_, _>>()?;
+                // What they hold as they are loaded: a task that is started meanwhile makes this decided again.
+                let work = agents.iter().filter_map(|agent| agent.registered().ok()?.work);
+                let tasks = work.map(|work| unit.load::<Task>(&work.task)).collect::<Result<Vec<_>, _>>()?;
                 ask_after(unit, decided, |cast| {
                     emergency_stop(&project, &agents, &tasks, reason.clone(), cast, moment)
                 })

@@ -63,7 +63,9 @@ async fn command(
     body: Body<Nothing>,
     command: Command,
 ) -> Result<Response, Problem> {
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let project = app.projected().read(|views| views.tasks.project_of(id));
+    let actor = app.actor(body.actor, None, None).await?;
+    let call = app.call(project, actor, body.keyed, condition);
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::{handed_in::Attached, history_problem, listed, tasks::project_of};
 use crate::{
     answer::Reply,
-    decide::ask_under,
+    decide::ask,
     extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
@@ -107,7 +107,7 @@ pub async fn post(
     if let Some(answered) = new.reply_to {
         app.message_exists(id, answered).await?;
     }
-    let call = app.call(actor, body.keyed, condition);
+    let call = app.call(Some(project), actor, body.keyed, condition);
     let message = Message {
         id: MessageId::new(Uuid::now_v7()),
         kind: new.kind,
@@ -120,9 +120,7 @@ pub async fn post(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let decision = ask_under(unit, app.cast_in(Some(project)), |cast| {
-            post_message(&task, message.clone(), cast, &call.moment)
-        })?;
+        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.moment))?;
         Ok((decision, Reply::Posted(id, message.id)))
     })
     .await

@@ -70,7 +70,8 @@ pub async fn read(
     let known = |views: &Views| views.notifications.view(id, &views.agents).map(|known| known.project_id);
     let project =
         app.find(|views| known(views).ok_or_else(|| Problem::not_found("notification", id))).await?;
-    let call = app.call(app.actor(body.actor, None, project).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, None, project).await?;
+    let call = app.call(project, actor, body.keyed, condition);
     app.write(&call, |unit| {
         let notification = unit.load::<Notification>(&id)?;
         call.condition.check(notification.version)?;

@@ -99,7 +99,8 @@ pub async fn publish(
     let project = app.find(|views| lookup::scope(views, named)).await?;
     let scope = project.map_or(Scope::Global, Scope::Project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
-    let call = app.call(app.actor(body.actor, None, project).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, None, project).await?;
+    let call = app.call(project, actor, body.keyed, condition);
     app.write(&call, |unit| {
         let policy = unit.load::<Policy>(&scope)?;
         call.condition.check(policy.version)?;

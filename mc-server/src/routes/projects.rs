@@ -94,7 +94,8 @@ pub async fn create(State(app): State<App>, body: Body<NewProject>) -> Result<Re
     let NewProject { name, slug, description, budgets } = body.value;
     let daily_cap = budgets.daily_cap.flatten().map(|cap| cap.0);
     let profile = Profile { name, description, daily_cap };
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, IfMatch::Any);
+    let actor = app.actor(body.actor, None, None).await?;
+    let call = app.call(None, actor, body.keyed, IfMatch::Any);
     let id = ProjectId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let name = unit.load::<Reservation>(&Key::project(&slug))?;
@@ -116,7 +117,8 @@ pub async fn edit(
 ) -> Result<Response, Problem> {
     let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
     let id = app.find(find).await?;
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, None, None).await?;
+    let call = app.call(Some(id), actor, body.keyed, condition);
     let changes = body.value;
     app.write(&call, |unit| {
         let project = unit.load::<Project>(&id)?;

@@ -23,7 +23,7 @@ pub use self::tool_calls::{call_tool, list_tool_calls};
 use super::{listed, said, shown};
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, ask_under, sha256},
+    decide::{ask, sha256},
     extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
@@ -106,8 +106,9 @@ pub async fn start(State(app): State<App>, body: Body<NewRun>) -> Result<Respons
     let NewRun { agent_id, task_id: task, model, session_key, estimated_cost } = body.value;
     let named = |views: &_| lookup::agent(views, &agent_id, None);
     let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
+    let project = app.projected().read(|views| views.agents.project_of(agent));
     let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
-    let call = app.call(actor, body.keyed, IfMatch::Any);
+    let call = app.call(project, actor, body.keyed, IfMatch::Any);
     let estimate = estimated_cost.map(|cost| cost.0);
     let wish = StartRun { task, model, session_key, estimate, sha256 };
     let id = RunId::new(Uuid::now_v7());
@@ -130,15 +131,13 @@ pub async fn complete(
     body: Body<RunEnd>,
 ) -> Result<Response, Problem> {
     let actor = actor_in(&app, id, body.actor).await?;
-    let call = app.call(actor, body.keyed, condition);
-    let wish = body.value.told();
     let project = app.projected().read(|views| views.runs.project_of(id));
+    let call = app.call(project, actor, body.keyed, condition);
+    let wish = body.value.told();
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
-        let completed = ask_under(unit, app.cast_in(project), |cast| {
-            complete_run(&run, wish.clone(), cast, &call.moment)
-        })?;
+        let completed = ask(unit, |cast| complete_run(&run, wish.clone(), cast, &call.moment))?;
         Ok((completed, Reply::Changed(Shown::Run(id))))
     })
     .await

@@ -31,7 +31,7 @@ use super::{
 };
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, ask_after, ask_under},
+    decide::{ask, ask_after},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
     lookup,
     problem::Problem,
@@ -168,7 +168,8 @@ pub async fn show(
 pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Response, Problem> {
     let new = body.value;
     let (project, wish) = app.find(|views| new.resolved(views)).await?;
-    let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, IfMatch::Any);
+    let actor = app.actor(body.actor, None, Some(project)).await?;
+    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
@@ -201,7 +202,8 @@ pub async fn edit(
         })
         .await?;
     check_labels(changes.labels.as_ref())?;
-    let call = app.call(app.actor(body.actor, None, Some(project)).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, None, Some(project)).await?;
+    let call = app.call(Some(project), actor, body.keyed, condition);
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
@@ -233,7 +235,7 @@ pub async fn claim(
     let project = app.find(|views| project_of(views, id)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
-    let call = app.call(actor, body.keyed, condition);
+    let call = app.call(Some(project), actor, body.keyed, condition);
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
@@ -262,14 +264,12 @@ pub async fn transition(
         .await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
-    let call = app.call(actor, body.keyed, condition);
+    let call = app.call(Some(project), actor, body.keyed, condition);
     let wish = body.value.wish(assignees);
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let moved = ask_under(unit, app.cast_in(Some(project)), |cast| {
-            move_task(&task, wish.clone(), cast, &call.moment)
-        });
+        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.moment));
         let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.moment))?;
         Ok((moved, Reply::Changed(Shown::Task(id))))
     })

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     approval::Approval,
-    ids::ApprovalId,
+    ids::{ApprovalId, ProjectId},
     operation::{ApprovalScope, Decision, Entity, Outcome, escalate_approval, expire_approval},
     process::{ApprovalDue, approvals_due},
     reservation::Reservation,
@@ -38,10 +38,12 @@ impl Worker for ApprovalSweeper {
             approvals.push(self.0.app().repository().load::<Approval>(id).await?);
         }
         let mut done = 0;
-        for (id, due) in approvals_due(&approvals, now) {
+        let figures = |project| self.0.app().figures(Some(project));
+        for (id, due) in approvals_due(&approvals, now, figures) {
+            let project = watch.approvals.get(&id).copied();
             done += match due {
-                ApprovalDue::Escalation => self.escalate(id, &approvals, now).await?,
-                ApprovalDue::Expiry => self.expire(id, now).await?,
+                ApprovalDue::Escalation => self.escalate(id, project, &approvals, now).await?,
+                ApprovalDue::Expiry => self.expire(id, project, now).await?,
             };
         }
         Ok(done)
@@ -53,19 +55,26 @@ impl ApprovalSweeper {
     async fn escalate(
         &self,
         id: ApprovalId,
+        project: Option<ProjectId>,
         approvals: &[Entity<Approval>],
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let version = approvals.iter().find(|approval| approval.id == id).map_or(0, |known| known.version);
-        let command = self.0.command(Self::NAME, now, format!("escalate/{id}/{version}"), |unit, moment| {
+        let key = format!("escalate/{id}/{version}");
+        let command = self.0.command(Self::NAME, project, now, key, |unit, moment| {
             let approval = unit.load::<Approval>(&id)?;
             Ok::<Decision, _>(escalate_approval(&approval, moment)?)
         });
         command.await
     }
 
-    async fn expire(&self, id: ApprovalId, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, now, format!("expire/{id}"), |unit, moment| {
+    async fn expire(
+        &self,
+        id: ApprovalId,
+        project: Option<ProjectId>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let command = self.0.command(Self::NAME, project, now, format!("expire/{id}"), |unit, moment| {
             let approval = unit.load::<Approval>(&id)?;
             let subject = &approval.requested()?.subject;
             let key = unit.load::<Reservation>(&subject.key(&approval.requested()?.ask.content))?;

@@ -3,9 +3,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use mc_domain::{
-    agent::{self, Agent, PauseReason, Registered, STALE_AFTER, Status},
+    agent::{self, Agent, PauseReason, Registered, Status},
     aggregate::Aggregate,
     alert::{self, Alert},
     ids::{AgentId, LeaseId, ProjectId, RunId},
@@ -40,7 +40,8 @@ impl Worker for HeartbeatMonitor {
         let watch = self.0.watch().await?;
         let mut done = 0;
         for (run, _) in watch.runs.iter().filter(|(_, deadline)| now >= **deadline) {
-            done += self.time_out(*run, now).await?;
+            let project = self.0.app().projected().read(|views| views.runs.project_of(*run));
+            done += self.time_out(*run, project, now).await?;
         }
         let mut agents = Vec::new();
         for id in watch.agents.keys() {
@@ -64,11 +65,12 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let Ok(known) = agent.registered() else { return Ok(0) };
-        let silent = known.is_stale(now) && !self.heard_lately(agent.id, known, now);
+        let figures = self.0.app().figures(Some(known.project));
+        let silent = known.is_stale(now, &figures) && !self.heard_lately(agent.id, known, now);
         let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
         let mut done = match (silent, watch.alerts.contains_key(&key)) {
             (true, false) => self.tell_of_silence(agent.id, known, now).await?,
-            (false, true) => self.take_back(agent.id, key, now).await?,
+            (false, true) => self.take_back(agent, known.project, key, now).await?,
             (true, true) | (false, false) => 0,
         };
         if known.status() == Status::Draining && known.work.is_none() {
@@ -77,17 +79,18 @@ impl HeartbeatMonitor {
         let signed = watch.signs.get(&agent.id).copied();
         let heard = signed.into_iter().chain(self.0.app().last_heard(agent.id)).max();
         if let Some((lease, end)) =
-            lease_ends_at(agent, heard.unwrap_or_default()).filter(|(_, end)| now >= *end)
+            lease_ends_at(agent, heard.unwrap_or_default(), &figures).filter(|(_, end)| now >= *end)
         {
-            done += self.end_lease(agent.id, lease, end, heard.unwrap_or_default(), now).await?;
+            done +=
+                self.end_lease(agent.id, known.project, lease, end, heard.unwrap_or_default(), now).await?;
         }
         Ok(done)
     }
 
     /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
     fn heard_lately(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
-        let interval = TimeDelta::seconds(agent.profile.heartbeat_interval_secs.into());
-        self.0.app().last_heard(id).is_some_and(|heard| now - heard <= interval + STALE_AFTER)
+        let patience = agent.patience(&self.0.app().figures(Some(agent.project)));
+        self.0.app().last_heard(id).is_some_and(|heard| now - heard <= patience)
     }
 
     /// Once for each silence: the last heartbeat names it, so an alert that was resolved meanwhile stays resolved.
@@ -98,17 +101,31 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let since = agent.last_heartbeat.unwrap_or_default().timestamp_micros();
-        let command = self.0.command(Self::NAME, now, format!("stale/{id}/{since}"), |unit, moment| {
-            let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| mark_stale(&agent, cast, moment))
-        });
+        let command = self.0.command(
+            Self::NAME,
+            Some(agent.project),
+            now,
+            format!("stale/{id}/{since}"),
+            |unit, moment| {
+                let agent = unit.load::<Agent>(&id)?;
+                ask(unit, |cast| mark_stale(&agent, cast, moment))
+            },
+        );
         command.await
     }
 
-    async fn take_back(&self, id: AgentId, key: alert::Key, now: DateTime<Utc>) -> Result<usize, StoreError> {
+    /// Once for each episode and each state of the agent that might end it.
+    async fn take_back(
+        &self,
+        agent: &Entity<Agent>,
+        project: ProjectId,
+        key: alert::Key,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
         let alert = self.0.app().repository().load::<Alert>(&key).await?;
         let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
-        let command = self.0.command(Self::NAME, now, format!("heard/{episode}/{now}"), |unit, moment| {
+        let (id, key) = (agent.id, format!("heard/{episode}/{}", agent.version));
+        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, moment| {
             let agent = unit.load::<Agent>(&id)?;
             ask(unit, |cast| mark_heard(&agent, cast, moment))
         });
@@ -122,36 +139,48 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let (id, version) = (agent.id, agent.version);
-        let command = self.0.command(Self::NAME, now, format!("drained/{id}/{version}"), |unit, moment| {
-            let agent = unit.load::<Agent>(&id)?;
-            let known = agent.registered()?;
-            if known.status() != Status::Draining || known.work.is_some() {
-                return Ok(Decision::default());
-            }
-            let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
-            Ok(Decision::of(&agent, Some(project), agent.decide(pause, moment)?))
-        });
+        let command = self.0.command(
+            Self::NAME,
+            Some(project),
+            now,
+            format!("drained/{id}/{version}"),
+            |unit, moment| {
+                let agent = unit.load::<Agent>(&id)?;
+                let known = agent.registered()?;
+                if known.status() != Status::Draining || known.work.is_some() {
+                    return Ok(Decision::default());
+                }
+                let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
+                Ok(Decision::of(&agent, Some(project), agent.decide(pause, moment)?))
+            },
+        );
         command.await
     }
 
     async fn end_lease(
         &self,
         id: AgentId,
+        project: ProjectId,
         lease: LeaseId,
         end: DateTime<Utc>,
         heard: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let key = format!("lease/{lease}/{}", end.timestamp_micros());
-        let command = self.0.command(Self::NAME, now, key, |unit, moment| {
+        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, moment| {
             let agent = unit.load::<Agent>(&id)?;
             ask(unit, |cast| end_lease(&agent, lease, heard, cast, moment))
         });
         command.await
     }
 
-    async fn time_out(&self, run: RunId, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, now, format!("timeout/{run}"), |unit, moment| {
+    async fn time_out(
+        &self,
+        run: RunId,
+        project: Option<ProjectId>,
+        now: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let command = self.0.command(Self::NAME, project, now, format!("timeout/{run}"), |unit, moment| {
             let run = unit.load::<Run>(&run)?;
             ask(unit, |cast| time_out_run(&run, cast, moment))
         });
@@ -165,14 +194,17 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let Retirement { child, parent, cause } = retirement;
-        let version = agents.iter().find(|agent| agent.id == child).map_or(0, |agent| agent.version);
-        let command = self.0.command(Self::NAME, now, format!("retire/{child}/{version}"), |unit, moment| {
-            let child = unit.load::<Agent>(&child)?;
-            let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
-            let work = child.registered()?.work;
-            let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-            ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, moment))
-        });
+        let known = agents.iter().find(|agent| agent.id == child);
+        let version = known.map_or(0, |agent| agent.version);
+        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project);
+        let command =
+            self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |unit, moment| {
+                let child = unit.load::<Agent>(&child)?;
+                let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
+                let work = child.registered()?.work;
+                let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
+                ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, moment))
+            });
         command.await
     }
 }

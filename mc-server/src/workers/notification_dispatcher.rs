@@ -90,7 +90,7 @@ impl<C: Channel> Worker for NotificationDispatcher<C> {
 impl<C: Channel> NotificationDispatcher<C> {
     async fn queue(&self, notice: Notice, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let (id, project) = (notice.id(), notice.project);
-        let queued = command(&self.app, Self::NAME, now, format!("queue/{id}"), |unit, moment| {
+        let queued = command(&self.app, Self::NAME, project, now, format!("queue/{id}"), |unit, moment| {
             let notification = unit.load::<Notification>(&id)?;
             let events = decide(&notification, Command::Queue(notice.clone()), moment)?;
             Ok(Decision::of(&notification, project, events))
@@ -113,7 +113,7 @@ impl<C: Channel> NotificationDispatcher<C> {
             Ok(()) => self.note(id, waiting, now, "deliver", Command::Deliver).await,
             Err(error) => {
                 let key = format!("attempt/{id}/{attempt}");
-                let failed = command(&self.app, Self::NAME, now, key, |unit, moment| {
+                let failed = command(&self.app, Self::NAME, waiting.project, now, key, |unit, moment| {
                     let notification = unit.load::<Notification>(&id)?;
                     ask(unit, |cast| {
                         fail_notification(&notification, waiting.project, error.clone(), cast, moment)
@@ -132,11 +132,12 @@ impl<C: Channel> NotificationDispatcher<C> {
         what: &str,
         then: Command,
     ) -> Result<usize, StoreError> {
-        let noted = command(&self.app, Self::NAME, now, format!("{what}/{id}"), |unit, moment| {
-            let notification = unit.load::<Notification>(&id)?;
-            let events = decide(&notification, then.clone(), moment)?;
-            Ok(Decision::of(&notification, waiting.project, events))
-        });
+        let noted =
+            command(&self.app, Self::NAME, waiting.project, now, format!("{what}/{id}"), |unit, moment| {
+                let notification = unit.load::<Notification>(&id)?;
+                let events = decide(&notification, then.clone(), moment)?;
+                Ok(Decision::of(&notification, waiting.project, events))
+            });
         noted.await
     }
 }

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
     aggregate::Moment,
+    ids::ProjectId,
     operation::Outcome,
     process::{Outbox, Watch},
     recorded::{AnyEvent, Recorded},
@@ -95,15 +96,17 @@ impl Office {
     pub(super) async fn command<D: Into<Outcome>>(
         &self,
         worker: &'static str,
+        project: Option<ProjectId>,
         now: DateTime<Utc>,
         key: String,
         decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
     ) -> Result<usize, StoreError> {
-        command(&self.app, worker, now, key, decide).await
+        command(&self.app, worker, project, now, key, decide).await
     }
 }
 
-/// Gives a command under `key`, which names what it acts on: whether anything came of it, as a number to add up.
+/// Gives a command in `project` under `key`, which names what it acts on: whether anything came of it, as a number to add
+/// up.
 ///
 /// A rule against it is no failure of the worker: somebody was faster, or it is for an operator to see in the log.
 ///
@@ -112,11 +115,13 @@ impl Office {
 pub(super) async fn command<D: Into<Outcome>>(
     app: &App,
     worker: &'static str,
+    project: Option<ProjectId>,
     now: DateTime<Utc>,
     key: String,
     mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
 ) -> Result<usize, StoreError> {
-    let moment = Moment::new(now, Actor::System(Name::new(worker).expect("a worker's name is one")));
+    let worker_itself = Actor::System(Name::new(worker).expect("a worker's name is one"));
+    let moment = Moment::new(now, worker_itself).under(app.figures(project));
     let key = format!("{worker}/{key}");
     let fingerprint = Sha256::digest(&key).into();
     let order = Order { moment: moment.clone(), key: Some((key.clone(), fingerprint)) };

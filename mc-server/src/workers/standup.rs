@@ -56,7 +56,7 @@ impl StandupRecorder {
             return Ok(0);
         }
         let report = self.report(key.project, watch, now).await?;
-        let command = self.0.command(Self::NAME, now, key.to_string(), |unit, moment| {
+        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |unit, moment| {
             let standup = unit.load::<Standup>(&key)?;
             let record = Command::Record { report: report.clone() };
             let events = standup.decide(record, moment).unwrap_or_default();

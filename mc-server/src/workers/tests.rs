@@ -17,6 +17,7 @@ use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     notification::{self, Recipient},
     operation::{Decision, StartRun, heartbeat, spawn_agent, start_run},
+    policy::document::Figures,
     project::Project,
     recorded::AnyEvent,
     reservation::{Key, Reservation},
@@ -234,7 +235,7 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
             Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, moment))?.decision)
         })
         .await;
-    world.pass(run::RUN_LASTS - TimeDelta::seconds(1));
+    world.pass(Figures::default().run_lasts() - TimeDelta::seconds(1));
     assert_eq!(world.monitor().await, 0);
     world.pass(TimeDelta::seconds(1));
     assert_eq!(world.monitor().await, 1);
@@ -254,7 +255,7 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     world.pass(TimeDelta::hours(3));
     assert_eq!(world.monitor().await, 0, "nobody waits for an agent that never sent a heartbeat");
     world.beat(scribe).await;
-    world.pass(agent::LEASE_LASTS);
+    world.pass(Figures::default().lease_lasts());
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
     assert_eq!(world.load_agent(scribe).await.work, None);
@@ -278,7 +279,6 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
                 profile: Profile { allowed_task_types: types, ..profile },
                 purpose: Reason::new("Read along")?,
                 active_agents: 11,
-                limits: agent::SpawnLimits::default(),
             };
             Ok(spawn_agent(&home, &name, &child, &parent, wish, moment)?)
         })

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     agent::{Correction, Corrections, Heartbeat},
     money::Usd,
-    spec::{OTHER_TASK, heard},
+    spec::{OTHER_TASK, figures, heard},
 };
 
 fn operator_only() -> agent::Rejection {
@@ -242,6 +242,19 @@ mod heartbeats {
             error: Some(reason("timeout")),
             error_streak,
         }
+    }
+
+    #[test]
+    fn quarantine_after_as_many_errors_as_the_policy_says() {
+        let agent = idle(SCOUT).after(&[heard(1)]);
+        let strict = figures(|figures| figures.timeouts.error_streak_quarantine = 2);
+        let quarantined = agent::Event::Quarantined { note: None };
+        let quarantines = |moment: Moment| {
+            let decision = beat(&agent, None, error(), &moment).unwrap();
+            decision.events_of(&agent).any(|event| *event == AnyEvent::Agent(quarantined.clone()))
+        };
+        assert!(!quarantines(scout()));
+        assert!(quarantines(scout().under(strict)));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     process::{ApprovalDue, approvals_due},
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
-    spec::{later, slug, text},
+    spec::{figures, later, slug, text},
 };
 
 const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
@@ -480,7 +480,7 @@ mod resubmission {
 
 #[test]
 fn escalation_is_recorded_once() {
-    let due = later(&system(), approval::ESCALATED_AFTER);
+    let due = later(&system(), Figures::default().escalates_after());
     let approval = pending();
     let escalated = approval::Event::Escalated { at: due.now };
     operation(escalate_approval(&approval, &due)).then([stream(&approval, [escalated.clone()])]);
@@ -491,7 +491,9 @@ fn escalation_is_recorded_once() {
 fn the_sweeper_escalates_and_expires_what_is_due_and_nothing_twice() {
     let due_after = |approval: &Entity<Approval>, minutes| {
         let now = later(&system(), TimeDelta::minutes(minutes)).now;
-        approvals_due(std::slice::from_ref(approval), now).first().map(|(_, due)| *due)
+        approvals_due(std::slice::from_ref(approval), now, |_| Figures::default())
+            .first()
+            .map(|(_, due)| *due)
     };
     assert_eq!(due_after(&pending(), 29), None);
     assert_eq!(due_after(&pending(), 30), Some(ApprovalDue::Escalation));
@@ -501,6 +503,15 @@ fn the_sweeper_escalates_and_expires_what_is_due_and_nothing_twice() {
     assert_eq!(due_after(&escalated, 24 * 60), Some(ApprovalDue::Expiry));
     let expired = escalated.after(&[approval::Event::Expired { at: now() }]);
     assert_eq!(due_after(&expired, 48 * 60), None);
+}
+
+#[test]
+fn escalation_is_due_when_the_policy_says_so() {
+    let hasty = figures(|figures| figures.escalates_after_secs = 60);
+    let due = later(&system(), TimeDelta::minutes(1)).under(hasty);
+    let found = approvals_due(&[pending()], due.now, |_| hasty);
+    assert_eq!(found.first().map(|(_, due)| *due), Some(ApprovalDue::Escalation));
+    assert_eq!(escalate_approval(&pending(), &due).unwrap().changes().len(), 1);
 }
 
 /// A task with everything that approvals for it touch, as a store keeps it.

@@ -4,9 +4,8 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::{
-    agent::LEASE_LASTS,
     alert::{Alert, Key, Kind, Subject},
-    spec::{heard, later},
+    spec::{figures, heard, later},
 };
 
 fn heard_working() -> Entity<Agent> {
@@ -17,11 +16,11 @@ fn heard_working() -> Entity<Agent> {
 fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
     let (agent, task) = (heard_working(), task_at(Status::InProgress));
     let cast = nobody_else().with(agent.clone()).with(task.clone());
-    let early = later(&system(), LEASE_LASTS - TimeDelta::seconds(1));
+    let early = later(&system(), Figures::default().lease_lasts() - TimeDelta::seconds(1));
     operation(end_lease(&agent, LEASE, now(), &cast, &early)).then_nothing();
 
-    let late = later(&system(), LEASE_LASTS);
-    let why = reason("Scout gave no sign of life for two hours");
+    let late = later(&system(), Figures::default().lease_lasts());
+    let why = reason("Scout gave no sign of life until its lease was over");
     operation(end_lease(&agent, LEASE, now(), &cast, &late)).then([
         stream(&task, [task::Event::Blocked { from: Status::InProgress, reason: why, at: late.now }]),
         stream(&agent, [released(Ending::Blocked)]),
@@ -33,13 +32,13 @@ fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
 #[test]
 fn a_lease_that_was_passed_on_is_left_alone() {
     let agent = heard_working();
-    let late = later(&system(), LEASE_LASTS);
+    let late = later(&system(), Figures::default().lease_lasts());
     operation(end_lease(&agent, NEXT_LEASE, now(), &nobody_else(), &late)).then_nothing();
 }
 
 #[test]
 fn who_never_sent_a_heartbeat_is_not_waited_for() {
-    assert_eq!(lease_ends_at(&working(), now()), None);
+    assert_eq!(lease_ends_at(&working(), now(), &Figures::default()), None);
 }
 
 #[test]
@@ -56,4 +55,17 @@ fn silence_is_told_of_once_and_taken_back_when_it_is_over() {
     let stopped = paused(&agent, PauseReason::Operator);
     let taken_back = mark_heard(&stopped, &cast, &late).unwrap();
     assert!(alert.after_decision(&taken_back).open().is_none());
+}
+
+#[test]
+fn silence_and_leases_last_as_long_as_the_policy_says() {
+    let agent = heard_working();
+    let patient = figures(|figures| {
+        figures.timeouts.stale_after_secs = 3 * 60 * 60;
+        figures.timeouts.lease_secs = 4 * 60 * 60;
+    });
+    let late = later(&system(), TimeDelta::hours(2)).under(patient);
+    assert!(agent.registered().unwrap().is_stale(late.now, &Figures::default()));
+    operation(mark_stale(&agent, &nobody_else(), &late)).then_nothing();
+    operation(end_lease(&agent, LEASE, now(), &nobody_else(), &late)).then_nothing();
 }

@@ -6,7 +6,7 @@ use crate::{
     actor::Actor,
     ids::MessageId,
     spec::{comment, later, text},
-    task::{ArtifactBody, ArtifactKind, LoopKind, LoopLimits, Message, MessageKind},
+    task::{ArtifactBody, ArtifactKind, LoopKind, Message, MessageKind},
 };
 
 /// A task as it goes, command by command, with Scout and Nova as they are after each.
@@ -14,12 +14,18 @@ struct Story {
     task: Entity<Task>,
     agents: Cast,
     minutes: i64,
+    figures: Figures,
 }
 
 impl Story {
     fn of(task: Entity<Task>) -> Self {
         let scout = if task.status() == Some(Status::InProgress) { working() } else { idle(SCOUT) };
-        Self { task, agents: cast([&scout, &idle(NOVA), &idle(ECHO)]), minutes: 0 }
+        Self {
+            task,
+            agents: cast([&scout, &idle(NOVA), &idle(ECHO)]),
+            minutes: 0,
+            figures: Figures::default(),
+        }
     }
 
     /// What a decision adds to the task; the story goes on from there.
@@ -43,7 +49,7 @@ impl Story {
     }
 
     fn at(&self, moment: &Moment) -> Moment {
-        later(moment, TimeDelta::minutes(self.minutes))
+        later(moment, TimeDelta::minutes(self.minutes)).under(self.figures)
     }
 
     fn say(&mut self, moment: &Moment) -> Vec<task::Event> {
@@ -232,7 +238,7 @@ fn what_an_approval_moves_is_not_counted() {
             task::Event::HeldForApproval { from: Status::Assigned, reason: None, at },
             task::Event::Assigned { from, assignees, reason: None, at },
         ]);
-        assert_eq!(task.present().unwrap().loop_found(&LoopLimits::default(), at), None);
+        assert_eq!(task.present().unwrap().loop_found(&sofie()), None);
     }
 }
 
@@ -247,7 +253,7 @@ fn a_task_that_cannot_be_blocked_is_left_alone() {
 #[test]
 fn the_limits_are_those_in_force() {
     let mut story = Story::of(task_at(Status::InProgress));
-    story.agents = story.agents.under(LoopLimits { max_messages: 2, ..LoopLimits::default() });
+    story.figures.loops.max_messages = 2;
     (0..2).for_each(|_| assert_eq!(found(&story.say(&scout())), None));
     assert_eq!(found(&story.say(&scout())), Some((LoopKind::Messages, 3)));
 }
@@ -281,8 +287,7 @@ proptest! {
             };
             story.then(decision.unwrap_or_default());
             let task = story.task.present().unwrap();
-            let now = story.at(&sofie()).now;
-            prop_assert_eq!(task.loop_found(&LoopLimits::default(), now), None);
+            prop_assert_eq!(task.loop_found(&story.at(&sofie())), None);
             let work = story.agents.agent(SCOUT).unwrap().registered().unwrap().work;
             prop_assert_eq!(work.map(|work| work.lease), task.hold().map(|hold| hold.lease));
         }

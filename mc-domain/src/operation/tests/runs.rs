@@ -15,7 +15,7 @@ use crate::{
     project::{Profile as ProjectProfile, Project},
     recorded::AnyEvent,
     reservation::Reservation,
-    run::{Bill, Outcome as Ended, RUN_LASTS, Run, ToolCall, ToolStatus},
+    run::{Bill, Outcome as Ended, Run, ToolCall, ToolStatus},
     spec::{label, later, slug},
 };
 
@@ -551,7 +551,9 @@ mod completing {
         let mut world = World::new();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
-        world.act(|cast| time_out_run(&run, cast, &later(&system(), RUN_LASTS))).unwrap();
+        world
+            .act(|cast| time_out_run(&run, cast, &later(&system(), Figures::default().run_lasts())))
+            .unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::TimedOut));
         assert_eq!(world.task().status(), Status::Blocked);
         assert_eq!(world.scout().work, None);

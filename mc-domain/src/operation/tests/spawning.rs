@@ -2,7 +2,7 @@ use chrono::TimeDelta;
 
 use super::*;
 use crate::{
-    agent::{Caps, Commission, SpawnBound, SpawnLimits},
+    agent::{Caps, Commission, SpawnBound},
     ids::AgentId,
     money::Usd,
     process::{Retirement, RetirementCause, retirements},
@@ -27,12 +27,7 @@ fn free() -> Entity<Reservation> {
 }
 
 fn wish() -> SpawnAgent {
-    SpawnAgent {
-        profile: profile(),
-        purpose: reason("Read the sources"),
-        active_agents: 11,
-        limits: SpawnLimits::default(),
-    }
+    SpawnAgent { profile: profile(), purpose: reason("Read the sources"), active_agents: 11 }
 }
 
 fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Result<Decision, Rejection> {

@@ -10,6 +10,7 @@ use crate::{
     agent::Role,
     money::Usd,
     policy::{files, network, shell},
+    task::{MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED, MAX_RUNS_WATCHED},
 };
 
 pub(super) fn errors(document: &Document) -> Vec<DocumentError> {
@@ -148,18 +149,22 @@ impl Check {
         self.range("/spawn/maxDepth", spawn.max_depth, 0, MAX_COUNT);
         self.range("/spawn/maxActiveAgents", spawn.max_active_agents, 0, MAX_COUNT);
         for (name, count) in [
-            ("/loops/maxMessages", loops.max_messages),
             ("/loops/maxReviewCycles", loops.max_review_cycles),
-            ("/loops/maxAlternations", loops.max_alternations),
             ("/loops/pairRepeats", loops.pair_repeats),
-            ("/loops/pairTransitions", loops.pair_transitions),
             ("/loops/identicalToolErrors", loops.identical_tool_errors),
             ("/loops/failedRuns", loops.failed_runs),
-            ("/loops/failedRunsAmong", loops.failed_runs_among),
             ("/timeouts/errorStreakWarning", times.error_streak_warning),
             ("/timeouts/errorStreakQuarantine", times.error_streak_quarantine),
         ] {
             self.range(name, count, 1, MAX_COUNT);
+        }
+        for (name, count, watched) in [
+            ("/loops/maxMessages", loops.max_messages, MAX_MESSAGES_WATCHED - 1),
+            ("/loops/maxAlternations", loops.max_alternations, MAX_MESSAGES_WATCHED - 2),
+            ("/loops/pairTransitions", loops.pair_transitions, MAX_MOVES_WATCHED),
+            ("/loops/failedRunsAmong", loops.failed_runs_among, MAX_RUNS_WATCHED),
+        ] {
+            self.range(name, count, 1, u32::try_from(watched).unwrap_or(MAX_COUNT));
         }
         if loops.failed_runs > loops.failed_runs_among {
             self.add("/loops/failedRuns", "must not be more than failedRunsAmong");

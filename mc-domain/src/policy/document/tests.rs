@@ -116,6 +116,7 @@ fn what_must_fit_together_is_checked() {
     assert_eq!(refused(json!({ "roles": { "lead": { "dailyCap": 1_000_001 } } })), ["/roles/lead/dailyCap"]);
     assert_eq!(refused(json!({ "thresholds": { "warningPercent": 95 } })), ["/thresholds/warningPercent"]);
     assert_eq!(refused(json!({ "loops": { "failedRuns": 11 } })), ["/loops/failedRuns"]);
+    assert_eq!(refused(json!({ "loops": { "maxMessages": 64 } })), ["/loops/maxMessages"]);
     assert_eq!(
         refused(json!({ "approvals": { "expiresAfterSecs": 60 } })),
         ["/approvals/escalatesAfterSecs"]

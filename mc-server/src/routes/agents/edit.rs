@@ -63,10 +63,11 @@ pub async fn edit(
     condition: IfMatch,
     body: Body<AgentChanges>,
 ) -> Result<Response, Problem> {
-    let id = app.find(|views| scope.agent(views, &agent)).await?;
+    let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
     let changes = body.value;
     changes.check()?;
-    let call = app.call(app.actor(body.actor, None, None).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, None, None).await?;
+    let call = app.call(Some(project), actor, body.keyed, condition);
     let approval = ApprovalId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;

@@ -64,10 +64,10 @@ pub async fn beat(
     condition: IfMatch,
     body: Body<SignOfLife>,
 ) -> Result<Response, Problem> {
-    let id = app.find(|views| scope.agent(views, &agent)).await?;
+    let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
     let own = id.to_string();
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
-    let call = app.call(actor, body.keyed, condition);
+    let call = app.call(Some(project), actor, body.keyed, condition);
     let SignOfLife { session_key, status, error_message, .. } = body.value;
     let sign = Heartbeat { session_key, error: error_message };
     app.write(&call, |unit| {

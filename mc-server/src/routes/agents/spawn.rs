@@ -2,10 +2,9 @@
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
-    agent::{Agent, SpawnLimits, Status},
+    agent::{Agent, Status},
     ids::AgentId,
     operation::{SpawnAgent, spawn_agent},
-    policy::document::{self, Document},
     project::Project,
     reservation::{Key, Reservation},
 };
@@ -32,9 +31,10 @@ pub async fn spawn(
     Query(scope): Query<Scope>,
     body: Body<NewAgent>,
 ) -> Result<Response, Problem> {
-    let parent = app.find(|views| scope.agent(views, &parent)).await?;
+    let (parent, project) = app.find(|views| scope.agent(views, &parent)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &parent.to_string())), None).await?;
-    create(&app, parent, &body.value, &app.call(actor, body.keyed, IfMatch::Any)).await
+    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+    create(&app, parent, &body.value, &call).await
 }
 
 /// Creates a sub-agent of `parent`.
@@ -50,7 +50,7 @@ pub(super) async fn create(
     let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
-    let (active_agents, limits) = (active_agents(app).await?, limits(&policy));
+    let active_agents = active_agents(app).await?;
     let id = AgentId::new(Uuid::now_v7());
     app.write(call, |unit| {
         let parent = unit.load::<Agent>(&parent)?;
@@ -61,19 +61,12 @@ pub(super) async fn create(
             None => (unit.fresh::<Agent>(id), false),
         };
         let (profile, purpose) = (profile.clone(), purpose.clone());
-        let wish = SpawnAgent { profile, purpose, active_agents, limits };
+        let wish = SpawnAgent { profile, purpose, active_agents };
         let decision = spawn_agent(&project, &name, &child, &parent, wish, &call.moment)?;
         let shown = Shown::Agent(child.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })
     .await
-}
-
-/// The limits of the active policy.
-fn limits(policy: &Document) -> SpawnLimits {
-    let document::SpawnLimits { max_children, max_depth, max_active_agents, retire_after_secs } =
-        policy.spawn;
-    SpawnLimits { max_children, max_depth, max_active_agents, retire_after_secs }
 }
 
 /// How many agents are active now, in all projects.

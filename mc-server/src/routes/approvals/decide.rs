@@ -11,7 +11,7 @@ use mc_domain::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::Case;
+use super::{Case, project_of};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
@@ -109,7 +109,7 @@ async fn decide(
 ) -> Result<Response, Problem> {
     let Ruling { approver, decision, content_hash } = body.value;
     let decider = decider(&app, approver, body.actor).await?;
-    let call = app.call(decider, body.keyed, condition);
+    let call = app.call(project_of(&app, id), decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
     let wish = DecideApproval { answer, content: content_hash, lease };
     app.write(&call, |unit| {

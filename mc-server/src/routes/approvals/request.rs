@@ -17,14 +17,14 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Case;
+use super::{Case, project_of};
 use crate::{
     answer::{Reply, Shown},
     decide::{ask, content_hash},
     extract::{Body, IfMatch, Path},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, policy, said, tasks::project_of},
+    routes::{lifetime::ExpiresIn, policy, said, tasks},
     state::App,
 };
 
@@ -79,7 +79,7 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
     let own = agent.map(|agent| agent.to_string());
     let own = own.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
-    let call = app.call(actor, body.keyed, IfMatch::Any);
+    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let policy = policy::active(&app, project).await?;
     let usual = TimeDelta::seconds(policy.approvals.expires_after_secs.into());
     let request = Request {
@@ -115,7 +115,8 @@ pub async fn resubmit(
     body: Body<Resubmission>,
 ) -> Result<Response, Problem> {
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
-    let call = app.call(app.actor(body.actor, own, None).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, own, None).await?;
+    let call = app.call(project_of(&app, id), actor, body.keyed, condition);
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
@@ -142,7 +143,8 @@ pub async fn withdraw(
 ) -> Result<Response, Problem> {
     let Withdrawal { agent_id, reason } = body.value;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
-    let call = app.call(app.actor(body.actor, own, None).await?, body.keyed, condition);
+    let actor = app.actor(body.actor, own, None).await?;
+    let call = app.call(project_of(&app, id), actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
@@ -167,7 +169,7 @@ impl NewApproval {
     fn place(&self, views: &Views) -> Result<(ProjectId, Option<AgentId>), Problem> {
         let named = self.project_id.as_deref().map(|project| lookup::project(views, project));
         let named = named.transpose().map_err(|unknown| unknown.in_field("projectId"))?;
-        let of_task = self.task_id.map(|task| project_of(views, task)).transpose();
+        let of_task = self.task_id.map(|task| tasks::project_of(views, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
         let agent = self.agent_id.as_deref().map(|agent| lookup::agent(views, agent, of_task.or(named)));
         let agent = agent.transpose().map_err(|unknown| unknown.in_field("agentId"))?;

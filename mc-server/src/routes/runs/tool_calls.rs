@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::actor_in;
 use crate::{
     answer::Reply,
-    decide::ask_under,
+    decide::ask,
     extract::{Body, IfMatch, Limit, Path, Query},
     problem::Problem,
     routes::{history_problem, listed, said},
@@ -54,16 +54,14 @@ pub async fn call_tool(
     body: Body<NewToolCall>,
 ) -> Result<Response, Problem> {
     let actor = actor_in(&app, id, body.actor).await?;
-    let call = app.call(actor, body.keyed, condition);
-    let used = body.value.told();
     let project = app.projected().read(|views| views.runs.project_of(id));
+    let call = app.call(project, actor, body.keyed, condition);
+    let used = body.value.told();
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
         let number = run.running()?.tool_calls.saturating_add(1);
-        let recorded = ask_under(unit, app.cast_in(project), |cast| {
-            record_tool_call(&run, used.clone(), cast, &call.moment)
-        })?;
+        let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.moment))?;
         Ok((recorded, Reply::ToolCalled(id, number)))
     })
     .await

@@ -1,0 +1,78 @@
+//! The figures of a document that decisions are held to, small enough to be handed to each of them.
+
+use chrono::TimeDelta;
+
+use super::{ApprovalRules, Document, LoopThresholds, Roles, SpawnLimits, Thresholds, Timeouts};
+
+/// What the policy in force says in numbers.
+///
+/// ```
+/// use mc_domain::policy::document::{Document, Figures};
+///
+/// assert_eq!(Document::default().figures(), Figures::default());
+/// assert_eq!(Figures::default().stale_after().num_minutes(), 5);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Figures {
+    /// What each role may spend and spawn.
+    pub roles: Roles,
+    /// How many sub-agents there may be, and for how long.
+    pub spawn: SpawnLimits,
+    /// When a budget is reported as used up.
+    pub thresholds: Thresholds,
+    /// When a task or an agent goes round in circles.
+    pub loops: LoopThresholds,
+    /// How long things may stay silent, and how many errors there may be in a row.
+    pub timeouts: Timeouts,
+    /// After which an undecided approval is escalated.
+    pub escalates_after_secs: u32,
+}
+
+impl Default for Figures {
+    fn default() -> Self {
+        Self {
+            roles: Roles::default(),
+            spawn: SpawnLimits::default(),
+            thresholds: Thresholds::default(),
+            loops: LoopThresholds::default(),
+            timeouts: Timeouts::default(),
+            escalates_after_secs: ApprovalRules::default().escalates_after_secs,
+        }
+    }
+}
+
+impl Document {
+    /// Its figures.
+    pub fn figures(&self) -> Figures {
+        Figures {
+            roles: self.roles,
+            spawn: self.spawn,
+            thresholds: self.thresholds,
+            loops: self.loops,
+            timeouts: self.timeouts,
+            escalates_after_secs: self.approvals.escalates_after_secs,
+        }
+    }
+}
+
+impl Figures {
+    /// How long beyond its own declared interval an agent may be silent before it counts as stale.
+    pub fn stale_after(&self) -> TimeDelta {
+        TimeDelta::seconds(self.timeouts.stale_after_secs.into())
+    }
+
+    /// How long after its holder's last sign of life a lease without a run lasts.
+    pub fn lease_lasts(&self) -> TimeDelta {
+        TimeDelta::seconds(self.timeouts.lease_secs.into())
+    }
+
+    /// How long a run may last.
+    pub fn run_lasts(&self) -> TimeDelta {
+        TimeDelta::seconds(self.timeouts.run_timeout_secs.into())
+    }
+
+    /// How long an approval waits for a decision before attention is drawn to it.
+    pub fn escalates_after(&self) -> TimeDelta {
+        TimeDelta::seconds(self.escalates_after_secs.into())
+    }
+}

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, Utc};
 use mc_domain::{
-    agent::{self, Agent, Heartbeat, PauseReason, Profile},
+    agent::{self, Agent, Directive, Heartbeat, PauseReason, Profile},
     aggregate::{Aggregate, Moment},
     alert::{self, Alert},
     approval::{
@@ -15,68 +16,223 @@ use mc_domain::{
     operation::{
         Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
         MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, change_profile,
-        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval,
-        emergency_stop, escalate_approval, expire_approval, fail_notification, heartbeat, mark_stale,
-        move_task, pause_squad, post_message, quarantine_agent, reassign_task, record_tool_call,
-        register_agent, request_approval, restart_agent, resubmit_approval, resume_squad, retire_agent,
-        sign_off_agent, spawn_agent, start_run, time_out_run, with_cast, withdraw_approval,
+        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval, directives,
+        emergency_stop, end_lease, escalate_approval, expire_approval, fail_notification, heartbeat,
+        mark_heard, mark_stale, move_task, pause_squad, post_message, quarantine_agent, reassign_task,
+        record_tool_call, register_agent, request_approval, restart_agent, resubmit_approval, resume_squad,
+        retire_agent, sign_off_agent, spawn_agent, start_run, time_out_run, with_cast, withdraw_approval,
     },
-    policy::{self, Policy, Scope},
+    policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
     project::{self, Project},
     reservation::{Key, Reservation},
-    run::{Bill, Outcome as End, Run, ToolCall},
+    run::{Bill, Outcome as End, Run, ToolCall, ToolRisk},
+    standup::{self, Report, Standup},
     task::{self, Details, Message, Task},
     values::{Label, Name, Reason, Slug, Text},
 };
 use mc_store::repository::Unit;
 
-use crate::world::Failure;
+use crate::{
+    policies::Draft,
+    world::{Failure, States},
+};
 
 /// What is asked for. Whoever asks, and whether it can be had, is another matter.
 #[derive(Debug, Clone)]
 pub enum Action {
-    CreateProject { project: ProjectId, slug: String },
-    EditProject { project: ProjectId, daily_cap: Option<Usd> },
-    PauseSquad { project: ProjectId, agents: Vec<AgentId> },
-    ResumeSquad { project: ProjectId, agents: Vec<AgentId> },
-    EmergencyStop { project: ProjectId, agents: Vec<AgentId>, tasks: Vec<TaskId> },
-    PublishPolicy { scope: Scope, max_messages: u32 },
-    Register { project: ProjectId, fresh: AgentId, profile: Profile },
-    ChangeProfile { agent: AgentId, profile: Profile },
-    Spawn { parent: AgentId, fresh: AgentId, profile: Profile, active_agents: u32 },
-    Retire { child: AgentId, parent: Option<AgentId>, cause: RetirementCause },
-    Heartbeat { agent: AgentId, session: Option<u8>, error: bool },
-    MarkStale { agent: AgentId },
-    Pause { agent: AgentId, reason: PauseReason },
-    Resume { agent: AgentId },
-    Drain { agent: AgentId },
-    Quarantine { agent: AgentId },
-    SignOff { agent: AgentId },
-    Restart { agent: AgentId },
-    Correct { agent: AgentId, wish: CorrectAgent },
-    CreateTask { project: ProjectId, fresh: TaskId, parent: Option<TaskId>, wish: CreateTask },
-    EditTask { task: TaskId, details: Details },
-    Claim { task: TaskId, agent: AgentId },
-    Move { task: TaskId, wish: MoveTask },
-    Reassign { task: TaskId, wish: ReassignTask },
-    Post { task: TaskId, message: Message },
-    StartRun { fresh: RunId, agent: AgentId, task: Option<TaskId>, estimate: Option<Usd> },
-    EndRun { run: RunId, outcome: End, cost: Option<Usd> },
-    TimeOutRun { run: RunId },
-    CallTool { run: RunId, call: ToolCall },
-    RequestApproval { fresh: ApprovalId, asked: Asked },
-    DecideApproval { approval: ApprovalId, answer: Answer, stale: bool, lease: LeaseId },
-    WithdrawApproval { approval: ApprovalId, lease: LeaseId },
-    ResubmitApproval { approval: ApprovalId, tool: &'static str },
-    EscalateApproval { approval: ApprovalId },
-    ExpireApproval { approval: ApprovalId },
-    Attend { alert: alert::Key, id: AlertId, how: Attention },
-    Notify { notice: Notice },
-    DeliverNotification { notification: NotificationId, project: Option<ProjectId> },
-    ReadNotification { notification: NotificationId, project: Option<ProjectId> },
-    FailNotification { notification: NotificationId, project: Option<ProjectId> },
-    ExpireNotification { notification: NotificationId, project: Option<ProjectId> },
+    CreateProject {
+        project: ProjectId,
+        slug: String,
+    },
+    EditProject {
+        project: ProjectId,
+        daily_cap: Option<Usd>,
+    },
+    PauseSquad {
+        project: ProjectId,
+        agents: Vec<AgentId>,
+    },
+    ResumeSquad {
+        project: ProjectId,
+        agents: Vec<AgentId>,
+    },
+    EmergencyStop {
+        project: ProjectId,
+        agents: Vec<AgentId>,
+        tasks: Vec<TaskId>,
+    },
+    PublishPolicy {
+        scope: Scope,
+        draft: Draft,
+        document: Box<Document>,
+    },
+    Register {
+        project: ProjectId,
+        fresh: AgentId,
+        profile: Profile,
+    },
+    ChangeProfile {
+        agent: AgentId,
+        profile: Profile,
+    },
+    Spawn {
+        parent: AgentId,
+        fresh: AgentId,
+        profile: Profile,
+        active_agents: u32,
+    },
+    Retire {
+        child: AgentId,
+        parent: Option<AgentId>,
+        cause: RetirementCause,
+    },
+    Heartbeat {
+        agent: AgentId,
+        session: Option<u8>,
+        error: bool,
+    },
+    MarkStale {
+        agent: AgentId,
+    },
+    MarkHeard {
+        agent: AgentId,
+    },
+    EndLease {
+        agent: AgentId,
+        lease: LeaseId,
+        heard: DateTime<Utc>,
+    },
+    EndDrain {
+        agent: AgentId,
+    },
+    Pause {
+        agent: AgentId,
+        reason: PauseReason,
+    },
+    Resume {
+        agent: AgentId,
+    },
+    Drain {
+        agent: AgentId,
+    },
+    Quarantine {
+        agent: AgentId,
+    },
+    SignOff {
+        agent: AgentId,
+    },
+    Restart {
+        agent: AgentId,
+    },
+    Correct {
+        agent: AgentId,
+        wish: CorrectAgent,
+    },
+    CreateTask {
+        project: ProjectId,
+        fresh: TaskId,
+        parent: Option<TaskId>,
+        wish: CreateTask,
+    },
+    EditTask {
+        task: TaskId,
+        details: Details,
+    },
+    Archive {
+        task: TaskId,
+    },
+    Restore {
+        task: TaskId,
+    },
+    Claim {
+        task: TaskId,
+        agent: AgentId,
+    },
+    Move {
+        task: TaskId,
+        wish: MoveTask,
+    },
+    Reassign {
+        task: TaskId,
+        wish: ReassignTask,
+    },
+    Post {
+        task: TaskId,
+        message: Message,
+    },
+    StartRun {
+        fresh: RunId,
+        agent: AgentId,
+        task: Option<TaskId>,
+        estimate: Option<Usd>,
+    },
+    EndRun {
+        run: RunId,
+        outcome: End,
+        cost: Option<Usd>,
+    },
+    TimeOutRun {
+        run: RunId,
+    },
+    /// `under` is the approval that the caller has for it.
+    CallTool {
+        run: RunId,
+        call: ToolCall,
+        under: Option<ApprovalId>,
+    },
+    RequestApproval {
+        fresh: ApprovalId,
+        asked: Asked,
+    },
+    DecideApproval {
+        approval: ApprovalId,
+        answer: Answer,
+        stale: bool,
+        lease: LeaseId,
+    },
+    WithdrawApproval {
+        approval: ApprovalId,
+        lease: LeaseId,
+    },
+    ResubmitApproval {
+        approval: ApprovalId,
+        tool: &'static str,
+    },
+    EscalateApproval {
+        approval: ApprovalId,
+    },
+    ExpireApproval {
+        approval: ApprovalId,
+    },
+    Attend {
+        alert: alert::Key,
+        id: AlertId,
+        how: Attention,
+    },
+    Notify {
+        notice: Notice,
+    },
+    DeliverNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    ReadNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    FailNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    ExpireNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    RecordStandup {
+        key: standup::Key,
+        report: Report,
+    },
 }
 
 /// What an approval is asked for.
@@ -109,7 +265,10 @@ impl Action {
             Self::PauseSquad { .. } => "pause squad",
             Self::ResumeSquad { .. } => "resume squad",
             Self::EmergencyStop { .. } => "emergency stop",
-            Self::PublishPolicy { .. } => "publish policy",
+            Self::PublishPolicy { draft: Draft::Default, .. } => "publish default policy",
+            Self::PublishPolicy { draft: Draft::Stricter, .. } => "publish stricter policy",
+            Self::PublishPolicy { draft: Draft::Looser, .. } => "publish looser policy",
+            Self::PublishPolicy { draft: Draft::Malformed, .. } => "publish malformed policy",
             Self::Register { .. } => "register agent",
             Self::ChangeProfile { .. } => "change profile",
             Self::Spawn { .. } => "spawn agent",
@@ -117,6 +276,9 @@ impl Action {
             Self::Heartbeat { error: false, .. } => "heartbeat",
             Self::Heartbeat { error: true, .. } => "heartbeat with error",
             Self::MarkStale { .. } => "mark stale",
+            Self::MarkHeard { .. } => "mark heard",
+            Self::EndLease { .. } => "end lease",
+            Self::EndDrain { .. } => "end drain",
             Self::Pause { .. } => "pause agent",
             Self::Resume { .. } => "resume agent",
             Self::Drain { .. } => "drain agent",
@@ -126,26 +288,91 @@ impl Action {
             Self::Correct { .. } => "correct agent",
             Self::CreateTask { .. } => "create task",
             Self::EditTask { .. } => "edit task",
+            Self::Archive { .. } => "archive task",
+            Self::Restore { .. } => "restore task",
             Self::Claim { .. } => "claim task",
             Self::Move { .. } => "move task",
             Self::Reassign { .. } => "reassign task",
+            Self::Post { message: Message { reply_to: Some(_), .. }, .. } => "post reply",
+            Self::Post { message: Message { lease: Some(_), .. }, .. } => "post under lease",
             Self::Post { .. } => "post message",
             Self::StartRun { .. } => "start run",
             Self::EndRun { .. } => "end run",
             Self::TimeOutRun { .. } => "time out run",
+            Self::CallTool { call: ToolCall { risk: Some(ToolRisk::Red), .. }, .. } => "call red tool",
             Self::CallTool { .. } => "call tool",
             Self::RequestApproval { .. } => "request approval",
-            Self::DecideApproval { .. } => "decide approval",
+            Self::DecideApproval { answer: Answer::Approve { .. }, .. } => "approve",
+            Self::DecideApproval { answer: Answer::Deny { .. }, .. } => "deny",
+            Self::DecideApproval { answer: Answer::RequestRevision { .. }, .. } => "request revision",
             Self::WithdrawApproval { .. } => "withdraw approval",
             Self::ResubmitApproval { .. } => "resubmit approval",
             Self::EscalateApproval { .. } => "escalate approval",
             Self::ExpireApproval { .. } => "expire approval",
-            Self::Attend { .. } => "attend to alert",
+            Self::Attend { how: Attention::Acknowledge, .. } => "acknowledge alert",
+            Self::Attend { how: Attention::Resolve, .. } => "resolve alert",
+            Self::Attend { how: Attention::Ignore, .. } => "ignore alert",
             Self::Notify { .. } => "notify",
             Self::DeliverNotification { .. } => "deliver notification",
             Self::ReadNotification { .. } => "read notification",
             Self::FailNotification { .. } => "fail notification",
             Self::ExpireNotification { .. } => "expire notification",
+            Self::RecordStandup { .. } => "record standup",
+        }
+    }
+
+    /// The project whose policy it is decided under.
+    pub fn project(&self, states: &States) -> Option<ProjectId> {
+        match self {
+            Self::CreateProject { project, .. }
+            | Self::EditProject { project, .. }
+            | Self::PauseSquad { project, .. }
+            | Self::ResumeSquad { project, .. }
+            | Self::EmergencyStop { project, .. }
+            | Self::Register { project, .. }
+            | Self::CreateTask { project, .. } => Some(*project),
+            Self::PublishPolicy { scope, .. } => scope.project(),
+            Self::Spawn { parent: agent, .. }
+            | Self::Retire { child: agent, .. }
+            | Self::ChangeProfile { agent, .. }
+            | Self::Heartbeat { agent, .. }
+            | Self::MarkStale { agent }
+            | Self::MarkHeard { agent }
+            | Self::EndLease { agent, .. }
+            | Self::EndDrain { agent }
+            | Self::Pause { agent, .. }
+            | Self::Resume { agent }
+            | Self::Drain { agent }
+            | Self::Quarantine { agent }
+            | Self::SignOff { agent }
+            | Self::Restart { agent }
+            | Self::Correct { agent, .. }
+            | Self::StartRun { agent, .. } => states.agent(*agent).map(|agent| agent.project),
+            Self::EditTask { task, .. }
+            | Self::Archive { task }
+            | Self::Restore { task }
+            | Self::Claim { task, .. }
+            | Self::Move { task, .. }
+            | Self::Reassign { task, .. }
+            | Self::Post { task, .. } => states.task(*task).map(|task| task.project),
+            Self::EndRun { run, .. } | Self::TimeOutRun { run } | Self::CallTool { run, .. } => {
+                states.runs.get(run)?.running().ok().map(|running| running.terms.project)
+            }
+            Self::RequestApproval { asked, .. } => Some(asked.project),
+            Self::DecideApproval { approval, .. }
+            | Self::WithdrawApproval { approval, .. }
+            | Self::ResubmitApproval { approval, .. }
+            | Self::EscalateApproval { approval }
+            | Self::ExpireApproval { approval } => {
+                states.approvals.get(approval)?.requested().ok().map(|requested| requested.subject.project)
+            }
+            Self::Attend { alert, .. } => states.alerts.get(alert)?.episode().ok().map(|known| known.project),
+            Self::Notify { notice } => notice.project,
+            Self::DeliverNotification { project, .. }
+            | Self::ReadNotification { project, .. }
+            | Self::FailNotification { project, .. }
+            | Self::ExpireNotification { project, .. } => *project,
+            Self::RecordStandup { key, .. } => Some(key.project),
         }
     }
 }
@@ -165,6 +392,9 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::Retire { .. }
         | Action::Heartbeat { .. }
         | Action::MarkStale { .. }
+        | Action::MarkHeard { .. }
+        | Action::EndLease { .. }
+        | Action::EndDrain { .. }
         | Action::Pause { .. }
         | Action::Resume { .. }
         | Action::Drain { .. }
@@ -174,6 +404,8 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::Correct { .. } => on_agent(action.clone(), unit, moment).map(Outcome::from),
         Action::CreateTask { .. }
         | Action::EditTask { .. }
+        | Action::Archive { .. }
+        | Action::Restore { .. }
         | Action::Claim { .. }
         | Action::Move { .. }
         | Action::Reassign { .. }
@@ -193,7 +425,7 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
             let run = unit.load::<Run>(&run)?;
             asking(unit, |cast| time_out_run(&run, cast, moment)).map(Outcome::from)
         }
-        Action::CallTool { run, call } => {
+        Action::CallTool { run, call, under: _ } => {
             let run = unit.load::<Run>(&run)?;
             asking(unit, |cast| record_tool_call(&run, call.clone(), cast, moment)).map(Outcome::from)
         }
@@ -210,6 +442,11 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::FailNotification { .. }
         | Action::ExpireNotification { .. } => {
             on_notification(action.clone(), unit, moment).map(Outcome::from)
+        }
+        Action::RecordStandup { key, report } => {
+            let standup = unit.load::<Standup>(&key)?;
+            let events = standup.decide(standup::Command::Record { report }, moment)?;
+            Ok(Decision::of(&standup, Some(key.project), events).into())
         }
     }
 }
@@ -244,12 +481,9 @@ fn on_project(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<De
             let tasks = all::<Task>(unit, &tasks)?;
             asking(unit, |cast| emergency_stop(&project, &agents, &tasks, why.clone(), cast, moment))
         }
-        Action::PublishPolicy { scope, max_messages } => {
+        Action::PublishPolicy { scope, document, .. } => {
             let policy = unit.load::<Policy>(&scope)?;
-            let mut document = policy::document::Document::default();
-            document.loops.max_messages = max_messages;
-            let publish = policy::Command::Publish { document: Box::new(document) };
-            let events = policy.decide(publish, moment).expect("an operator publishes what is well formed");
+            let events = policy.decide(policy::Command::Publish { document }, moment)?;
             Ok(Decision::of(&policy, scope.project(), events))
         }
         other => unreachable!("{other:?} is not about a project"),
@@ -272,11 +506,27 @@ fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Deci
         Action::Heartbeat { agent, session, error } => {
             let session_key = session.map(|session| Label::new(&format!("session-{session}")).unwrap());
             let beat = Heartbeat { session_key, error: error.then(|| reason("timeout")) };
-            at_work(agent, unit, |agent, task, cast| heartbeat(agent, task, beat.clone(), cast, moment))
+            at_work(agent, unit, |agent, task, cast| {
+                let decision = heartbeat(agent, task, beat.clone(), cast, moment)?;
+                is_told_what_it_is(agent, &decision);
+                Ok(decision)
+            })
         }
         Action::MarkStale { agent } => {
             let agent = unit.load::<Agent>(&agent)?;
             asking(unit, |cast| mark_stale(&agent, cast, moment))
+        }
+        Action::MarkHeard { agent } => {
+            let agent = unit.load::<Agent>(&agent)?;
+            asking(unit, |cast| mark_heard(&agent, cast, moment))
+        }
+        Action::EndLease { agent, lease, heard } => {
+            let agent = unit.load::<Agent>(&agent)?;
+            asking(unit, |cast| end_lease(&agent, lease, heard, cast, moment))
+        }
+        Action::EndDrain { agent } => {
+            let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
+            of_agent(agent, pause, unit, moment)
         }
         Action::Pause { agent, reason } => {
             of_agent(agent, agent::Command::Pause { reason, note: None }, unit, moment)
@@ -297,6 +547,22 @@ fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Deci
         }
         other => unreachable!("{other:?} is not about an agent"),
     }
+}
+
+/// The answer to a heartbeat names what the agent has become, and a restart until it was delivered.
+fn is_told_what_it_is(agent: &Entity<Agent>, decision: &Decision) {
+    let (was, now) = (agent.registered().unwrap(), agent.after_decision(decision));
+    let standing = match now.registered().unwrap().status() {
+        agent::Status::Paused => Some(Directive::Pause),
+        agent::Status::Draining => Some(Directive::Drain),
+        agent::Status::Quarantined => Some(Directive::Quarantine),
+        agent::Status::Active | agent::Status::Offline => None,
+    };
+    let told = directives(agent, decision);
+    assert!(standing.is_none_or(|standing| told.contains(&standing)), "{told:?} of {standing:?}");
+    assert_eq!(told.contains(&Directive::Restart), was.restart_pending, "a restart is told once");
+    assert_eq!(told.len(), usize::from(standing.is_some()) + usize::from(was.restart_pending));
+    assert!(!now.registered().unwrap().restart_pending, "a restart is still to be told of");
 }
 
 /// Whoever has the name comes back; otherwise somebody new gets it.
@@ -374,11 +640,9 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
             let parent = parent.map(|parent| unit.load::<Task>(&parent)).transpose()?;
             asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, moment))
         }
-        Action::EditTask { task, details } => {
-            let task = unit.load::<Task>(&task)?;
-            let events = task.decide(task::Command::Edit(details), moment)?;
-            Ok(Decision::of(&task, Some(task.present()?.project), events))
-        }
+        Action::EditTask { task, details } => of_task(task, task::Command::Edit(details), unit, moment),
+        Action::Archive { task } => of_task(task, task::Command::Archive, unit, moment),
+        Action::Restore { task } => of_task(task, task::Command::Restore, unit, moment),
         Action::Claim { task, agent } => {
             let (task, agent) = (unit.load::<Task>(&task)?, unit.load::<Agent>(&agent)?);
             Ok(claim_task(&task, &agent, moment)?)
@@ -397,6 +661,17 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
         }
         other => unreachable!("{other:?} is not about a task"),
     }
+}
+
+fn of_task(
+    task: TaskId,
+    command: task::Command,
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let task = unit.load::<Task>(&task)?;
+    let events = task.decide(command, moment)?;
+    Ok(Decision::of(&task, Some(task.present()?.project), events))
 }
 
 fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Outcome, Failure> {
@@ -465,7 +740,7 @@ fn request(
 }
 
 fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
-    let payload = serde_json::json!({ "tool": tool });
+    let payload = payload_of(tool);
     Ask {
         summary: reason("May I?"),
         risk: Risk::Red,
@@ -475,6 +750,11 @@ fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
         content: ContentHash::new(sha256(&canonical(action, Some(&payload)))),
         payload: Some(Payload::try_from(payload).unwrap()),
     }
+}
+
+/// The parameters of an action that uses a tool.
+fn payload_of(tool: &str) -> serde_json::Value {
+    serde_json::json!({ "tool": tool })
 }
 
 fn attend(

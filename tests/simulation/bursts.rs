@@ -31,7 +31,7 @@ pub fn burst(world: &mut World) -> Vec<Command> {
 }
 
 fn said(world: &mut World, who: Actor, task: TaskId) -> Command {
-    (who, Action::Post { task, message: a_message(world, MessageKind::Comment) })
+    (who, Action::Post { task, message: a_message(world, task, MessageKind::Comment) })
 }
 
 fn quarrel(world: &mut World, task: TaskId, holder: AgentId) -> Vec<Command> {
@@ -69,7 +69,7 @@ fn failing_tools(world: &mut World, task: TaskId, agent: AgentId) -> Vec<Command
         output_preview: None,
         error: Some(reason("no such host")),
     };
-    let calls = (0..4).map(|_| Action::CallTool { run, call: call.clone() });
+    let calls = (0..4).map(|_| Action::CallTool { run, call: call.clone(), under: None });
     [start].into_iter().chain(calls).map(|action| (Actor::Agent(agent), action)).collect()
 }
 

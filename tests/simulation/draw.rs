@@ -7,23 +7,27 @@ use mc_domain::{
     actor::Actor,
     agent::{self, Caps, Corrections, PauseReason, Profile, Role},
     alert,
-    approval::{ActionType, Lifetime, Quorum},
+    approval::{self, ActionType, Lifetime, Quorum},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{Answer, CorrectAgent, CreateTask, MoveTask, ReassignTask},
     policy::Scope,
+    process::RetirementCause,
     project::Squad,
-    run::{Outcome, ToolCall, ToolStatus},
+    run::{Outcome, ToolCall, ToolRisk, ToolStatus},
+    standup::{self, Report},
     task::{
         Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind, Move,
-        Present, Status, TaskType, WorkPlan,
+        Present, Priority, Status, TaskType, WorkPlan,
     },
-    values::{Label, Name, Text},
+    values::{Label, Name, Text, Title},
 };
 
 use crate::{
     actions::{Action, Asked, Attention, crew, reason},
-    bursts, workers,
+    bursts,
+    policies::{self, Draft},
+    workers,
     world::World,
 };
 
@@ -70,6 +74,10 @@ pub fn next(world: &mut World) -> Vec<Command> {
 
 pub fn project(number: usize) -> ProjectId {
     ProjectId::new(uuid::Uuid::from_u128(number as u128 + 1))
+}
+
+fn an_own_project(world: &mut World) -> ProjectId {
+    project(world.random.below(PROJECTS.len()))
 }
 
 pub fn operator(number: usize) -> Actor {
@@ -168,8 +176,29 @@ fn on_run(world: &mut World, run: RunId) -> Action {
             Action::EndRun { run, outcome: Outcome::Completed, cost }
         }
         5 => Action::EndRun { run, outcome: Outcome::Failed, cost: Some(cents(world, 20)) },
-        _ => Action::CallTool { run, call: tool_call(world) },
+        6 => a_red_tool(world, run),
+        _ => Action::CallTool { run, call: tool_call(world), under: None },
     }
+}
+
+/// Mostly one that an approval was given for, where there is one.
+fn a_red_tool(world: &mut World, run: RunId) -> Action {
+    let running = world.states.runs.get(&run).and_then(|run| run.running().ok());
+    let agent = running.map(|running| running.terms.agent);
+    let given = world.states.approvals.iter().filter_map(|(id, approval)| {
+        let known = approval.requested().ok()?;
+        let may = known.status() == approval::Status::Approved && known.subject.agent == agent;
+        let tool = known.ask.payload.as_ref()?.value().get("tool")?.as_str()?;
+        may.then(|| (*id, Label::new(tool).unwrap()))
+    });
+    let given: Vec<_> = given.collect();
+    let approved = world.random.pick(&given).filter(|_| world.random.chance(70));
+    let (under, tool) = match approved {
+        Some((approval, tool)) => (Some(approval), tool),
+        None => (None, Label::new(world.random.one_of(&TOOLS)).unwrap()),
+    };
+    let call = ToolCall { tool, risk: Some(ToolRisk::Red), ..tool_call(world) };
+    Action::CallTool { run, call, under }
 }
 
 fn tool_call(world: &mut World) -> ToolCall {
@@ -178,7 +207,8 @@ fn tool_call(world: &mut World) -> ToolCall {
     let error =
         (status == ToolStatus::Failed).then(|| reason(["timeout", "not found"][world.random.below(2)]));
     let tool = Label::new(["web_search", "shell_exec"][world.random.below(2)]).unwrap();
-    ToolCall { tool, risk: None, status, input_preview: None, output_preview: None, error }
+    let risk = world.random.one_of(&[None, Some(ToolRisk::Green), Some(ToolRisk::Yellow)]);
+    ToolCall { tool, risk, status, input_preview: None, output_preview: None, error }
 }
 
 fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {
@@ -189,7 +219,7 @@ fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {
         14 => a_move(world, task, Status::Failed, true),
         15 => ask_for_approval(world, Actor::Agent(agent), Some(task), Some(agent)),
         16 => a_spawn(world, agent),
-        17 => Action::Post { task, message: a_message(world, MessageKind::Progress) },
+        17 => Action::Post { task, message: a_message(world, task, MessageKind::Progress) },
         _ => a_heartbeat(world, agent, 8),
     }
 }
@@ -214,7 +244,10 @@ fn without_task(world: &mut World, id: AgentId, agent: &agent::Registered) -> Ac
         9 => a_run(world, id, None),
         10 => a_spawn(world, id),
         11 => ask_for_approval(world, Actor::Agent(id), None, Some(id)),
-        12 => Action::Post { task: some_task(world), message: a_message(world, MessageKind::Comment) },
+        12 => {
+            let task = some_task(world);
+            Action::Post { task, message: a_message(world, task, MessageKind::Comment) }
+        }
         _ => a_heartbeat(world, id, 10),
     }
 }
@@ -270,7 +303,16 @@ fn an_artifact(kind: ArtifactKind) -> Artifact {
     Artifact { name: Label::new("pricing.md").unwrap(), kind, body }
 }
 
-pub fn a_message(world: &mut World, kind: MessageKind) -> Message {
+/// Some of them answer another message, or are written under a lease, which may be over.
+pub fn a_message(world: &mut World, task: TaskId, kind: MessageKind) -> Message {
+    let said = world.states.messages.get(&task).cloned().unwrap_or_default();
+    let reply_to = world.random.pick(&said).filter(|_| world.random.chance(30));
+    let hold = world.states.task(task).and_then(Present::hold);
+    let lease = match world.random.below(20) {
+        0 => Some(world.random.id()),
+        1..=3 => hold.map(|hold| hold.lease),
+        _ => None,
+    };
     let mentioned =
         if world.random.chance(30) { vec![Actor::Agent(some_agent(world)), operator(0)] } else { vec![] };
     let handed_in =
@@ -282,8 +324,8 @@ pub fn a_message(world: &mut World, kind: MessageKind) -> Message {
         content,
         artifacts: handed_in,
         mentions: mentioned.into_iter().collect(),
-        reply_to: None,
-        lease: None,
+        reply_to,
+        lease,
     }
 }
 
@@ -464,10 +506,8 @@ fn anything(world: &mut World) -> Command {
         7 | 8 => return on_any_approval(world, who),
         _ => on_any_other(world),
     };
-    // No worker of ours closes alerts at will, and who may publish a policy is not asked for by an operation.
-    let by_agent = who.agent().is_some();
-    let operators_own = matches!(action, Action::PublishPolicy { .. })
-        || (matches!(action, Action::Attend { .. }) && !by_agent);
+    // No worker of ours closes alerts at will.
+    let operators_own = matches!(action, Action::Attend { .. }) && who.agent().is_none();
     (if operators_own { operator(0) } else { who }, action)
 }
 
@@ -485,9 +525,9 @@ fn on_any_project(world: &mut World) -> Action {
             let tasks = world.states.tasks.keys().copied().collect();
             Action::EmergencyStop { project, agents, tasks }
         }
-        5 => {
-            let scope = if world.random.chance(50) { Scope::Global } else { Scope::Project(project) };
-            Action::PublishPolicy { scope, max_messages: 15 + world.random.below(10) as u32 }
+        5 | 9 => {
+            let scope = if world.random.chance(40) { Scope::Global } else { Scope::Project(project) };
+            a_policy(world, scope)
         }
         6..=8 => {
             let profile = a_profile(world);
@@ -497,6 +537,13 @@ fn on_any_project(world: &mut World) -> Action {
     }
 }
 
+fn a_policy(world: &mut World, scope: Scope) -> Action {
+    let drafts = [Draft::Default, Draft::Stricter, Draft::Looser, Draft::Malformed];
+    let draft = world.random.one_of(&drafts);
+    let document = Box::new(policies::document(draft, &mut world.random));
+    Action::PublishPolicy { scope, draft, document }
+}
+
 fn a_profile(world: &mut World) -> Profile {
     let name = Name::new(&format!("Agent {}", world.random.below(AGENTS + 4))).unwrap();
     Profile::new(name, world.random.one_of(Role::ALL))
@@ -504,6 +551,9 @@ fn a_profile(world: &mut World) -> Profile {
 
 fn on_any_agent(world: &mut World) -> Action {
     let agent = some_agent(world);
+    if world.random.chance(8) {
+        return by_a_worker(world);
+    }
     match world.random.below(20) {
         0 => Action::Pause {
             agent,
@@ -529,6 +579,27 @@ fn on_any_agent(world: &mut World) -> Action {
     }
 }
 
+/// What workers do, whoever asks for it, and whether it is due or not; now and then for somebody who does not exist.
+fn by_a_worker(world: &mut World) -> Action {
+    let agent = if world.random.chance(25) { world.random.id() } else { some_agent(world) };
+    let work = world.states.agent(agent).and_then(|agent| agent.work);
+    match world.random.below(7) {
+        0 => Action::MarkStale { agent },
+        1 => Action::MarkHeard { agent },
+        2 => Action::EndDrain { agent },
+        3 => Action::Resume { agent },
+        4 => Action::Pause { agent, reason: PauseReason::Operator },
+        5 => {
+            let parent = world.states.agent(agent).and_then(|agent| agent.parent);
+            Action::Retire { child: agent, parent, cause: RetirementCause::TimeIsUp }
+        }
+        _ => {
+            let lease = work.map_or_else(|| world.random.id(), |work| work.lease);
+            Action::EndLease { agent, lease, heard: world.now - chrono::TimeDelta::hours(1) }
+        }
+    }
+}
+
 fn correction(world: &mut World, agent: AgentId) -> Action {
     let corrections = Corrections {
         status: world.random.chance(50).then(|| world.random.one_of(agent::Status::ALL)),
@@ -540,13 +611,18 @@ fn correction(world: &mut World, agent: AgentId) -> Action {
 
 fn on_any_task(world: &mut World) -> Action {
     let task = some_task(world);
-    match world.random.below(16) {
+    match world.random.below(18) {
         0 => new_task(world),
-        1 => {
-            let mut details = Details::titled("Research prices", world.random.one_of(TaskType::ALL)).unwrap();
-            details.budget = Usd::cents(100 + world.random.below(900) as u32);
-            Action::EditTask { task, details }
+        8 => {
+            let closed =
+                task_where(world, |task| task.status().is_closed()).filter(|_| world.random.chance(60));
+            Action::Archive { task: closed.unwrap_or(task) }
         }
+        9 => {
+            let archived = task_where(world, |task| task.archived).filter(|_| world.random.chance(80));
+            Action::Restore { task: archived.unwrap_or(task) }
+        }
+        1 => Action::EditTask { task, details: other_details(world, task) },
         2 => Action::Claim { task, agent: some_colleague(world, task) },
         3 | 4 => {
             let held = |task: &Present| matches!(task.status(), Status::InProgress | Status::Review);
@@ -564,13 +640,35 @@ fn on_any_task(world: &mut World) -> Action {
             let talked_of = task_where(world, |task| task.status() == Status::InProgress);
             let task = talked_of.filter(|_| world.random.chance(80)).unwrap_or(task);
             let kind = world.random.one_of(MessageKind::ALL);
-            Action::Post { task, message: a_message(world, kind) }
+            Action::Post { task, message: a_message(world, task, kind) }
         }
         _ => {
             let (to, equipped) = (world.random.one_of(Status::ALL), world.random.chance(85));
             a_move(world, task, to, equipped)
         }
     }
+}
+
+/// Some of what a task is about, edited.
+fn other_details(world: &mut World, task: TaskId) -> Details {
+    let known = world.states.task(task).map(|task| task.details.clone());
+    let mut details = known.unwrap_or_else(|| Details::titled("Research prices", TaskType::Docs).unwrap());
+    match world.random.below(7) {
+        0 => details.kind = world.random.one_of(TaskType::ALL),
+        1 => details.title = Title::new(world.random.one_of(&["Research prices", "Compare prices"])).unwrap(),
+        2 => details.description = Text::new("All three tiers.").ok(),
+        3 => details.priority = Priority::try_from(1 + world.random.below(4) as u32).unwrap(),
+        4 => details.labels = BTreeSet::from([Label::new("pricing").unwrap()]),
+        5 => details.due_at = Some(world.now + chrono::TimeDelta::days(1)),
+        _ => {
+            details.reviewers = crew([some_colleague(world, task)]);
+            details.estimated_cost = Some(cents(world, 300));
+        }
+    }
+    if world.random.chance(40) {
+        details.budget = Usd::cents(100 + world.random.below(900) as u32);
+    }
+    details
 }
 
 fn on_any_run(world: &mut World) -> Action {
@@ -585,7 +683,8 @@ fn on_any_run(world: &mut World) -> Action {
             Action::EndRun { run, outcome: world.random.one_of(Outcome::ALL), cost }
         }
         3 => Action::TimeOutRun { run },
-        _ => Action::CallTool { run, call: tool_call(world) },
+        4 => a_red_tool(world, run),
+        _ => Action::CallTool { run, call: tool_call(world), under: None },
     }
 }
 
@@ -625,7 +724,11 @@ fn on_any_other(world: &mut World) -> Action {
     let recent: Vec<_> = world.states.notifications.keys().copied().collect();
     let notification = world.random.pick(&recent).unwrap_or_else(|| world.random.id());
     let project = world.states.told_in.get(&notification).copied();
-    match world.random.below(5) {
+    match world.random.below(6) {
+        5 => {
+            let key = standup::Key { project: an_own_project(world), day: world.now.date_naive() };
+            Action::RecordStandup { key, report: Report::default() }
+        }
         0 => attend_to_an_alert(world).unwrap_or(Action::Attend {
             alert: alert::Key::new(alert::Kind::AgentStale, alert::Subject::Log),
             id: world.random.id(),

@@ -6,7 +6,6 @@ use std::{
     ops::Range,
 };
 
-use chrono::NaiveDate;
 use mc_domain::{
     actor::{Actor, ActorKind},
     agent::{self, PauseReason, Standing},
@@ -16,6 +15,7 @@ use mc_domain::{
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     operation::Rejection,
+    policy::document::Figures,
     project::{Project, Squad},
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
@@ -23,162 +23,38 @@ use mc_domain::{
     task,
 };
 use mc_store::repository::Repository;
-use uuid::Uuid;
 
-use crate::world::{States, World};
-
-/// Where a task may go, written down once more: `h` by an operator, `a` by an agent, `s` by a rule.
-const MOVES: &[(&str, &str, &str)] = &[
-    ("inbox", "assigned", "ahs"),
-    ("inbox", "needs_approval", "s"),
-    ("inbox", "blocked", "hs"),
-    ("inbox", "canceled", "h"),
-    ("assigned", "in_progress", "ah"),
-    ("assigned", "inbox", "h"),
-    ("assigned", "needs_approval", "s"),
-    ("assigned", "blocked", "hs"),
-    ("assigned", "canceled", "h"),
-    ("in_progress", "review", "ah"),
-    ("in_progress", "needs_approval", "s"),
-    ("in_progress", "blocked", "ahs"),
-    ("in_progress", "failed", "as"),
-    ("in_progress", "assigned", "h"),
-    ("in_progress", "canceled", "h"),
-    ("review", "in_progress", "ah"),
-    ("review", "done", "h"),
-    ("review", "needs_approval", "hs"),
-    ("review", "blocked", "hs"),
-    ("review", "failed", "s"),
-    ("review", "assigned", "h"),
-    ("review", "canceled", "h"),
-    ("needs_approval", "inbox", "h"),
-    ("needs_approval", "assigned", "h"),
-    ("needs_approval", "in_progress", "h"),
-    ("needs_approval", "review", "h"),
-    ("needs_approval", "done", "h"),
-    ("needs_approval", "blocked", "hs"),
-    ("needs_approval", "failed", "hs"),
-    ("needs_approval", "canceled", "h"),
-    ("blocked", "assigned", "h"),
-    ("blocked", "in_progress", "h"),
-    ("blocked", "needs_approval", "hs"),
-    ("blocked", "failed", "hs"),
-    ("blocked", "canceled", "h"),
-    ("failed", "inbox", "h"),
-    ("failed", "assigned", "h"),
-    ("failed", "canceled", "h"),
-    ("done", "review", "h"),
-    ("done", "canceled", "h"),
-];
-
-/// Where an agent's status may go.
-const STANDINGS: &[(&str, &str)] = &[
-    ("active", "paused"),
-    ("active", "draining"),
-    ("active", "quarantined"),
-    ("active", "offline"),
-    ("paused", "active"),
-    ("paused", "quarantined"),
-    ("paused", "offline"),
-    ("draining", "active"),
-    ("draining", "paused"),
-    ("draining", "quarantined"),
-    ("draining", "offline"),
-    ("quarantined", "active"),
-    ("quarantined", "offline"),
-    ("offline", "active"),
-];
-
-/// The money as it is when counted from the runs alone, in micro-dollars.
-#[derive(Debug, Default)]
-pub struct Ledger {
-    terms: BTreeMap<RunId, Terms>,
-    charged: BTreeMap<budget::Key, i64>,
-    settled: BTreeMap<budget::Key, i64>,
-    adjusted: BTreeMap<budget::Key, i64>,
-    tasks: BTreeMap<TaskId, i64>,
-    /// What all runs were charged.
-    total: i64,
-    /// The thresholds told, by budget and day.
-    told: BTreeSet<(budget::Key, NaiveDate, budget::Level)>,
-    /// The identities of episodes of alerts, and of messages.
-    drawn: BTreeSet<Uuid>,
-}
-
-impl Ledger {
-    pub fn apply(&mut self, recorded: &Recorded<AnyEvent>, before: &States) {
-        match &recorded.event {
-            AnyEvent::Run(run::Event::Started(terms)) => {
-                self.terms.insert(recorded.stream.aggregate_id.parse().unwrap(), terms.clone());
-            }
-            AnyEvent::Run(event) => self.end(&recorded.stream, event),
-            AnyEvent::Budget(budget::Event::Settled { cost, .. }) => {
-                *self.settled.entry(key_of(&recorded.stream)).or_default() += cost.micros();
-            }
-            AnyEvent::Budget(budget::Event::Adjusted { spent_after, .. }) => {
-                let key = key_of(&recorded.stream);
-                let spent = before.budgets.get(&key).map_or(0, |budget| budget.spent.micros());
-                *self.adjusted.entry(key).or_default() += spent_after.micros() - spent;
-            }
-            AnyEvent::Budget(budget::Event::ThresholdCrossed { level, day, .. }) => {
-                self.told_once(key_of(&recorded.stream), *day, *level);
-            }
-            AnyEvent::Budget(budget::Event::Exceeded { day, .. }) => {
-                self.told_once(key_of(&recorded.stream), *day, budget::Level::Exceeded);
-            }
-            AnyEvent::Alert(alert::Event::Raised { id, .. }) => self.new_identity(id.uuid()),
-            AnyEvent::Task(task::Event::MessagePosted { id, .. }) => self.new_identity(id.uuid()),
-            _ => {}
-        }
-    }
-
-    fn told_once(&mut self, key: budget::Key, day: NaiveDate, level: budget::Level) {
-        assert!(self.told.insert((key, day, level)), "{key} is told to be at {level} twice on {day}");
-    }
-
-    fn new_identity(&mut self, id: Uuid) {
-        assert!(self.drawn.insert(id), "{id} is the identity of two things");
-    }
-
-    fn end(&mut self, stream: &StreamId, event: &run::Event) {
-        let Some((_, ended)) = event.end() else { return };
-        let id: RunId = stream.aggregate_id.parse().unwrap();
-        let terms = &self.terms[&id];
-        let charged = ended.charged.micros();
-        self.total += charged;
-        for key in terms.open_run().budgets(terms.project) {
-            *self.charged.entry(key).or_default() += charged;
-        }
-        if let Some(task) = terms.task {
-            *self.tasks.entry(task).or_default() += charged;
-        }
-    }
-
-    fn balances(&self, key: budget::Key, budget: &Budget) {
-        let of = |sums: &BTreeMap<budget::Key, i64>| sums.get(&key).copied().unwrap_or_default();
-        assert_eq!(of(&self.charged), of(&self.settled), "{key}: what runs were charged is what was settled");
-        assert_eq!(budget.spent.micros(), of(&self.settled) + of(&self.adjusted), "{key}: what is spent");
-    }
-}
-
-fn key_of(stream: &StreamId) -> budget::Key {
-    stream.aggregate_id.parse().unwrap()
-}
+use crate::{
+    actions::Action,
+    ledger::key_of,
+    pending::USED_UP_BY_OPERATORS_STOPS,
+    table::{Moved, agent_moves_along_the_table, task_moves_along_the_table},
+    told::{block_is_told_of, blocks_have_reasons, red_rests_on_an_approval},
+    views::show_what_changed,
+    world::{Issued, States, World},
+};
 
 /// What holds of one event, given what was recorded before it. `commit` is all that was recorded with it.
-pub fn on_event(world: &World, commit: &[Recorded<AnyEvent>], recorded: &Recorded<AnyEvent>) {
+pub fn on_event(
+    world: &World,
+    issued: &Issued<'_>,
+    commit: &[Recorded<AnyEvent>],
+    recorded: &Recorded<AnyEvent>,
+) {
     let id = recorded.stream.aggregate_id.as_str();
     let before = world.states.versions.get(&recorded.stream).copied().unwrap_or_default();
     assert_eq!(recorded.version, before + 1, "versions of {} have a hole", recorded.stream);
     match &recorded.event {
         AnyEvent::Task(event) => {
-            let task = world.states.task(id.parse().unwrap());
-            task_moves_along_the_table(task, event, commit, &recorded.metadata.actor);
+            let id = id.parse().unwrap();
+            let moved = Moved { id, before: world.states.task(id), event, commit };
+            task_moves_along_the_table(&moved, issued, &world.handed_in);
         }
         AnyEvent::Agent(event) => {
             let agent = world.states.agent(id.parse().unwrap());
             agent_moves_along_the_table(agent, event, &recorded.metadata.actor);
             agent_does_not_raise_itself(agent, event, &recorded.metadata.actor);
+            sub_agents_stay_within_the_limits(&world.states, id.parse().unwrap(), event, issued);
         }
         AnyEvent::Budget(event) => {
             let budget = world.states.budgets.get(&id.parse().unwrap()).cloned().unwrap_or_default();
@@ -200,6 +76,7 @@ pub fn on_event(world: &World, commit: &[Recorded<AnyEvent>], recorded: &Recorde
             if let run::Event::Started(terms) = event {
                 run_may_start(&world.states, terms);
             }
+            red_rests_on_an_approval(world, recorded, commit);
         }
         // Names and notifications are looked at in a sweep.
         _ => {}
@@ -244,80 +121,6 @@ fn agent_does_not_raise_itself(before: Option<&agent::Registered>, event: &agent
         || profile.caps.daily > caps.daily
         || profile.caps.per_run > caps.per_run;
     assert!(!raised || actor.kind() != ActorKind::Agent, "{actor} raises {}", before.profile.name);
-}
-
-fn letter(actor: &Actor) -> char {
-    match actor.kind() {
-        ActorKind::Human => 'h',
-        ActorKind::Agent => 'a',
-        ActorKind::System => 's',
-    }
-}
-
-fn task_moves_along_the_table(
-    task: Option<&task::Present>,
-    event: &task::Event,
-    commit: &[Recorded<AnyEvent>],
-    actor: &Actor,
-) {
-    let Some(to) = event.moves_to() else { return };
-    let Some(from) = task.map(task::Present::status) else {
-        assert!(matches!(event, task::Event::Created { .. }), "{event:?} comes first");
-        return;
-    };
-    if let task::Event::Blocked { reason, .. } = event {
-        assert!(!reason.as_str().trim().is_empty(), "a blocked task has a reason");
-    }
-    if (from, to) == (task::Status::Assigned, task::Status::Assigned) {
-        return;
-    }
-    // A rule may be what follows from anybody's command; an approval's end brings the task back for who decided it.
-    let concluded = from == task::Status::NeedsApproval && commit.iter().any(concludes);
-    let by = |who: &str| who.contains(letter(actor)) || who.contains('s') || (concluded && who.contains('h'));
-    let row = MOVES.iter().find(|row| (row.0, row.1) == (from.as_str(), to.as_str()));
-    assert!(row.is_some_and(|row| by(row.2)), "a task went from {from} to {to} by {actor}: {event:?}");
-}
-
-fn concludes(recorded: &Recorded<AnyEvent>) -> bool {
-    matches!(
-        &recorded.event,
-        AnyEvent::Approval(
-            approval::Event::Approved { .. }
-                | approval::Event::Denied { .. }
-                | approval::Event::Expired { .. }
-                | approval::Event::Withdrawn { .. }
-        )
-    )
-}
-
-fn agent_moves_along_the_table(agent: Option<&agent::Registered>, event: &agent::Event, actor: &Actor) {
-    let Some(agent) = agent else { return };
-    let to = match event {
-        agent::Event::Paused { .. } => agent::Status::Paused,
-        agent::Event::Resumed { .. } | agent::Event::SignedOn { .. } | agent::Event::Restarted { .. } => {
-            agent::Status::Active
-        }
-        agent::Event::DrainStarted { .. } => agent::Status::Draining,
-        agent::Event::Quarantined { .. } => agent::Status::Quarantined,
-        agent::Event::SignedOff { .. } => agent::Status::Offline,
-        agent::Event::Corrected { status: Some(status), .. } => status.after,
-        _ => return,
-    };
-    let from = agent.status();
-    if matches!(event, agent::Event::Restarted { .. }) && from == to {
-        return;
-    }
-    let legal = STANDINGS.contains(&(from.as_str(), to.as_str()));
-    assert!(legal, "{} went from {from} to {to} by {actor}: {event:?}", agent.profile.name);
-    let imposed = !matches!(agent.standing, Standing::Offline | Standing::Paused(PauseReason::Budget));
-    let freed = to == agent::Status::Active && imposed;
-    assert!(
-        !freed || actor.kind() == ActorKind::Human,
-        "{actor} freed {}, who was {from}",
-        agent.profile.name
-    );
-    let signs_on = matches!(event, agent::Event::SignedOn { .. });
-    assert_eq!(from == agent::Status::Offline, signs_on, "only who signs on comes back");
 }
 
 /// What is set aside and spent goes beyond what is allowed only by what a run turns out to cost beyond what was set aside
@@ -398,45 +201,73 @@ fn alert_is_closed_rightly(key: alert::Key, event: &alert::Event, actor: &Actor)
     }
 }
 
+/// How those stood who changed by a command, before it.
+pub type Before = BTreeMap<AgentId, Standing>;
+
 /// What holds after a command, and what has to be recorded together. `changed` is what it recorded.
-pub fn after_step(world: &World, changed: Range<usize>) {
+pub fn after_step(world: &mut World, issued: &Issued<'_>, before: &Before, changed: Range<usize>) {
     let commit = &world.history[changed];
     if commit.is_empty() {
         return;
     }
+    commit.iter().flat_map(budgets_of).for_each(|key| world.ledger.is_kept(key));
     tasks_agree_with_their_holders(&world.states);
     agents_agree_with_their_tasks(&world.states);
     waiting_tasks_wait_for_something_open(&world.states);
     assignees_fit_the_status(&world.states);
-    sub_agents_stay_within_the_limits(&world.states);
+    blocks_have_reasons(world);
     for recorded in commit {
-        match &recorded.event {
-            AnyEvent::Budget(event) => {
-                let key = key_of(&recorded.stream);
-                world.ledger.balances(key, &world.states.budgets[&key]);
-                grant_rests_on_an_approval(&world.states, event, commit);
-                threshold_is_told_of(event, commit);
+        after_event(world, issued, before, commit, recorded);
+    }
+    show_what_changed(world, commit);
+}
+
+/// The budgets that an event may have touched.
+fn budgets_of(recorded: &Recorded<AnyEvent>) -> Option<budget::Key> {
+    matches!(recorded.event, AnyEvent::Budget(_)).then(|| key_of(&recorded.stream))
+}
+
+fn after_event(
+    world: &World,
+    issued: &Issued<'_>,
+    before: &Before,
+    commit: &[Recorded<AnyEvent>],
+    recorded: &Recorded<AnyEvent>,
+) {
+    let id = recorded.stream.aggregate_id.as_str();
+    match &recorded.event {
+        AnyEvent::Budget(event) => {
+            let key = key_of(&recorded.stream);
+            world.ledger.agrees(key, &world.states.budgets[&key]);
+            if let budget::Event::Settled { overrun, .. } = event {
+                world.ledger.overrun_is_recorded(key, *overrun);
             }
-            AnyEvent::Run(_) => {
-                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap())
+            grant_rests_on_an_approval(&world.states, event, commit);
+            threshold_is_told_of(event, commit);
+            if USED_UP_BY_OPERATORS_STOPS || !is_by_operators(issued.action) {
+                exceeded_stops_who_spent(world, (key, event), before, commit);
             }
-            AnyEvent::Agent(event) => {
-                let id = recorded.stream.aggregate_id.parse().unwrap();
-                runs_of_agent_are_running(&world.states, id);
-                stop_is_told_of(world, id, event, commit);
-                too_many_errors_stop(&world.states, id, event);
-            }
-            AnyEvent::Task(event) => {
-                let id = recorded.stream.aggregate_id.parse().unwrap();
-                task_costs_what_its_runs_were_charged(world, id);
-                loop_is_contained(&world.states, id, event, commit);
-            }
-            AnyEvent::Approval(event) => {
-                let id = recorded.stream.aggregate_id.parse().unwrap();
-                override_lets_the_spender_go_on(&world.states, id, event);
-            }
-            _ => {}
         }
+        AnyEvent::Run(_) => run_is_known_to_all_or_none(world, id.parse().unwrap()),
+        AnyEvent::Agent(event) => {
+            let id = id.parse().unwrap();
+            runs_of_agent_are_running(world, id);
+            stop_is_told_of(world, id, event, commit);
+            too_many_errors_stop(&world.states, id, event, &issued.figures);
+        }
+        AnyEvent::Task(event) => {
+            let id = id.parse().unwrap();
+            runs_of_task_are_running(world, id);
+            task_costs_what_its_runs_were_charged(world, id);
+            loop_is_contained(&world.states, id, event, commit);
+            if let task::Event::Blocked { .. } = event {
+                block_is_told_of(world, issued, id, commit);
+            }
+        }
+        AnyEvent::Approval(event) => {
+            override_lets_the_spender_go_on(&world.states, id.parse().unwrap(), event)
+        }
+        _ => {}
     }
 }
 
@@ -477,9 +308,24 @@ fn assignees_fit_the_status(states: &States) {
     }
 }
 
-fn sub_agents_stay_within_the_limits(states: &States) {
+/// Nobody has more sub-agents, or deeper ones, than the policy allowed when the last of them came.
+fn sub_agents_stay_within_the_limits(
+    states: &States,
+    parent: AgentId,
+    event: &agent::Event,
+    issued: &Issued<'_>,
+) {
+    let agent::Event::Spawned { child, .. } = event else { return };
+    let (agent, limits) = (states.agent(parent).unwrap(), issued.figures.spawn);
+    let (children, who) = (agent.children.len(), &agent.profile.name);
+    assert!(!agent.children.contains(child), "{who} has {child} already");
+    assert!(children < limits.max_children as usize && agent.depth() < limits.max_depth, "{who} spawns");
+    assert!(issued.figures.roles.of(agent.profile.role).may_spawn, "{who} may not spawn");
+}
+
+/// Who is above whom, on both sides.
+fn families_agree(states: &States) {
     for (id, agent) in states.registered() {
-        assert!(agent.children.len() <= 3 && agent.depth() <= 2, "{} has too many below", agent.profile.name);
         let own = |child: &AgentId| states.agent(*child).is_some_and(|child| child.parent == Some(id));
         assert!(agent.children.iter().all(own), "the children of {}", agent.profile.name);
     }
@@ -495,7 +341,56 @@ fn threshold_is_told_of(event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
     assert!(alerts_in(commit).any(|told| told.kind == kind), "nobody was told of {event:?}");
 }
 
-fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event) {
+/// Whoever uses a budget up that still counts is stopped in the same commit: an alert says so, who was active is paused,
+/// and an approval is open that would let it go on. Who is quarantined by the same run is stopped all the more.
+fn exceeded_stops_who_spent(
+    world: &World,
+    (key, event): (budget::Key, &budget::Event),
+    before: &Before,
+    commit: &[Recorded<AnyEvent>],
+) {
+    let budget::Event::Exceeded { at, .. } = event else { return };
+    let counts = match key {
+        budget::Key::AgentDay(_, day) | budget::Key::ProjectDay(_, day) => day >= at.date_naive(),
+        budget::Key::Task(_) => true,
+    };
+    let Some(spender) = spender(world, key, commit).filter(|_| counts) else { return };
+    let agent = world.states.agent(spender).unwrap();
+    let was = before.get(&spender).copied().unwrap_or(agent.standing);
+    let (now, who) = (agent.standing, &agent.profile.name);
+    assert!(was != Standing::Active || now != Standing::Active, "{who} used {key} up and goes on");
+    if was != Standing::Quarantined && now == Standing::Quarantined {
+        return;
+    }
+    assert!(
+        alerts_in(commit).any(|told| told.kind == alert::Kind::BudgetExceeded),
+        "{key} is used up in silence"
+    );
+    let open = |approval: &approval::Approval| {
+        let Ok(known) = approval.requested() else { return false };
+        let subject = &known.subject;
+        let of_spender = subject.agent == Some(spender) && subject.action_type == ActionType::BudgetOverride;
+        known.status().is_open() && of_spender
+    };
+    assert!(world.states.approvals.values().any(open), "{key} is used up, and nobody is asked");
+}
+
+/// Whether what a budget allows, or its record, is changed by a command, and nothing is spent.
+fn is_by_operators(action: &Action) -> bool {
+    matches!(action, Action::ChangeProfile { .. } | Action::Correct { .. })
+}
+
+/// Who used a budget up: whose run ended with it, or whose day it is.
+fn spender(world: &World, key: budget::Key, commit: &[Recorded<AnyEvent>]) -> Option<AgentId> {
+    let ended = commit.iter().find_map(|recorded| match &recorded.event {
+        AnyEvent::Run(event) => event.end().map(|(_, ended)| ended.agent),
+        _ => None,
+    });
+    let own = if let budget::Key::AgentDay(agent, _) = key { Some(agent) } else { None };
+    ended.or(own).filter(|agent| world.states.agent(*agent).is_some())
+}
+
+fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event, figures: &Figures) {
     let errors = match event {
         agent::Event::HeartbeatRecorded { error: Some(_), error_streak, .. } => *error_streak,
         agent::Event::RunEnded { outcome: run::Outcome::Failed, error_streak, .. } => *error_streak,
@@ -503,7 +398,8 @@ fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event) {
     };
     let agent = states.agent(id).unwrap();
     let stopped = matches!(agent.standing, Standing::Quarantined | Standing::Offline);
-    assert!(errors < 5 || stopped, "{} goes on after {errors} errors in a row", agent.profile.name);
+    let too_many = figures.timeouts.error_streak_quarantine;
+    assert!(errors < too_many || stopped, "{} goes on after {errors} errors in a row", agent.profile.name);
 }
 
 fn override_lets_the_spender_go_on(states: &States, id: ApprovalId, event: &approval::Event) {
@@ -558,22 +454,24 @@ fn waiting_tasks_wait_for_something_open(states: &States) {
     }
 }
 
-fn runs_of_agent_are_running(states: &States, id: AgentId) {
-    let agent = states.agent(id).unwrap();
+/// An agent has just those runs under way that are, and none once it is stopped for good.
+fn runs_of_agent_are_running(world: &World, id: AgentId) {
+    let agent = world.states.agent(id).unwrap();
     let over = matches!(agent.status(), agent::Status::Quarantined | agent::Status::Offline);
     assert!(agent.open_runs.is_empty() || !over, "{} is {} and runs", agent.profile.name, agent.status());
-    for run in agent.open_runs.keys() {
-        assert!(
-            states.runs[run].running().is_ok(),
-            "{} has run {run} under way, which is over",
-            agent.profile.name
-        );
-    }
+    let open: BTreeSet<RunId> = agent.open_runs.keys().copied().collect();
+    assert_eq!(open, world.ledger.running(|terms| terms.agent == id), "the runs of {}", agent.profile.name);
+}
+
+/// A task has just those runs under way that are.
+fn runs_of_task_are_running(world: &World, id: TaskId) {
+    let open: BTreeSet<RunId> = world.states.task(id).unwrap().open_runs.keys().copied().collect();
+    assert_eq!(open, world.ledger.running(|terms| terms.task == Some(id)), "the runs of task {id}");
 }
 
 /// A run is under way for its agent, its task and its budgets as long as for itself, and no longer.
 fn run_is_known_to_all_or_none(world: &World, id: RunId) {
-    let (states, terms) = (&world.states, &world.ledger.terms[&id]);
+    let (states, terms) = (&world.states, world.ledger.terms(id));
     let running = states.runs[&id].running().is_ok();
     let agent = states.agent(terms.agent).unwrap();
     assert_eq!(agent.open_runs.contains_key(&id), running, "run {id} of {}", agent.profile.name);
@@ -591,7 +489,7 @@ fn run_is_known_to_all_or_none(world: &World, id: RunId) {
 }
 
 fn task_costs_what_its_runs_were_charged(world: &World, id: TaskId) {
-    let charged = world.ledger.tasks.get(&id).copied().unwrap_or_default();
+    let charged = world.ledger.own_cost(id);
     assert_eq!(world.states.task(id).unwrap().cost.micros(), charged, "the cost of task {id}");
 }
 
@@ -651,13 +549,15 @@ fn loop_is_contained(states: &States, id: TaskId, event: &task::Event, commit: &
 pub async fn sweep(world: &World) {
     let states = &world.states;
     for (key, budget) in &states.budgets {
-        world.ledger.balances(*key, budget);
+        world.ledger.agrees(*key, budget);
         let sets_aside_for_the_living = budget.reserved.keys().all(|run| states.runs[run].running().is_ok());
         assert!(sets_aside_for_the_living, "{key} has money set aside for runs that are over");
     }
     states.runs.keys().for_each(|run| run_is_known_to_all_or_none(world, *run));
+    states.agents.keys().for_each(|agent| runs_of_agent_are_running(world, *agent));
+    states.tasks.keys().for_each(|task| runs_of_task_are_running(world, *task));
+    families_agree(states);
     paused_for_budget_is_told_of(states);
-    all_money_was_spent_by_somebody(world);
     assert_eq!(states.versions.values().sum::<u64>(), world.repository.log().head());
     let fresh = Repository::new(world.repository.log().clone());
     for repository in [&world.repository, &fresh] {
@@ -688,15 +588,20 @@ fn paused_for_budget_is_told_of(states: &States) {
     }
 }
 
-/// Every run is charged on exactly one day of one agent.
-fn all_money_was_spent_by_somebody(world: &World) {
-    let days = world.ledger.settled.iter().filter(|(key, _)| matches!(key, budget::Key::AgentDay(..)));
-    assert_eq!(days.map(|(_, settled)| settled).sum::<i64>(), world.ledger.total);
-}
-
 async fn repository_knows_what_is_recorded(world: &World, repository: &Repository) {
-    let States { projects, agents, tasks, approvals, policies, alerts, budgets, runs, notifications, .. } =
-        &world.states;
+    let States {
+        projects,
+        agents,
+        tasks,
+        approvals,
+        policies,
+        alerts,
+        budgets,
+        runs,
+        notifications,
+        standups,
+        ..
+    } = &world.states;
     equal(world, repository, projects).await;
     equal(world, repository, agents).await;
     equal(world, repository, tasks).await;
@@ -706,6 +611,7 @@ async fn repository_knows_what_is_recorded(world: &World, repository: &Repositor
     equal(world, repository, budgets).await;
     equal(world, repository, runs).await;
     equal(world, repository, notifications).await;
+    equal(world, repository, standups).await;
 }
 
 async fn equal<A: Streamed<Id: Ord + Debug>>(

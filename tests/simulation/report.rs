@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fmt};
 
 use mc_domain::operation::Rejection;
 
+use crate::world::Refusal;
+
 /// What was said to a command.
 #[derive(Debug)]
 pub enum Answer {
@@ -12,7 +14,7 @@ pub enum Answer {
         committed: bool,
     },
     Refused {
-        rejection: Rejection,
+        rejection: Refusal,
         /// Whether anything was recorded all the same, or kept under an idempotency key.
         committed: bool,
     },
@@ -32,6 +34,10 @@ pub struct Report {
     commands: BTreeMap<&'static str, Tally>,
     refusals: BTreeMap<String, usize>,
     events: BTreeMap<&'static str, usize>,
+    /// How often everything in memory was lost.
+    pub restarts: usize,
+    /// How often a command came again under its key.
+    pub repeats: usize,
 }
 
 impl Report {
@@ -53,6 +59,8 @@ impl Report {
     }
 
     pub fn add(&mut self, other: Self) {
+        self.restarts += other.restarts;
+        self.repeats += other.repeats;
         for (kind, tally) in other.commands {
             let sum = self.commands.entry(kind).or_default();
             sum.changed += tally.changed;
@@ -72,6 +80,11 @@ impl Report {
         self.commands.values().map(|tally| tally.changed + tally.idle + tally.refused).sum()
     }
 
+    /// Whether a kind of command was ever accepted, with something recorded, and whether it was ever refused.
+    pub fn tried(&self, kind: &str) -> (bool, bool) {
+        self.commands.get(kind).map_or((false, false), |tally| (tally.changed > 0, tally.refused > 0))
+    }
+
     /// Those of `wanted` that were never recorded.
     pub fn missing<'a>(&self, wanted: &'a [String]) -> Vec<&'a str> {
         wanted.iter().map(String::as_str).filter(|event| !self.events.contains_key(event)).collect()
@@ -79,7 +92,12 @@ impl Report {
 }
 
 /// The rule that a rejection stands for: `task IllegalTransition`.
-fn rule(rejection: &Rejection) -> String {
+fn rule(refusal: &Refusal) -> String {
+    let rejection = match refusal {
+        Refusal::Operation(rejection) => rejection,
+        Refusal::Policy(rejection) => return format!("policy.{}", first_word(rejection)),
+        Refusal::Standup(rejection) => return format!("standup.{}", first_word(rejection)),
+    };
     let text = format!("{rejection:?}");
     let mut words = text.split([' ', '(', '{', ')']).filter(|word| !word.is_empty());
     let first = words.next().unwrap();
@@ -94,10 +112,16 @@ fn rule(rejection: &Rejection) -> String {
     }
 }
 
+fn first_word(rejection: &impl fmt::Debug) -> String {
+    let text = format!("{rejection:?}");
+    text.split(['(', ' ']).next().unwrap_or_default().to_owned()
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let events: usize = self.events.values().sum();
-        writeln!(f, "{} commands, {events} events", self.commands())?;
+        let Self { restarts, repeats, .. } = self;
+        writeln!(f, "{} commands, {events} events, {repeats} repeats, {restarts} restarts", self.commands())?;
         writeln!(
             f,
             "\n{:<24} {:>8} {:>8} {:>8} {:>13}",

@@ -2,14 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use mc_domain::{
     actor::Actor,
-    agent::Agent,
+    agent::{self, Agent, Registered},
+    alert,
     approval::Approval,
-    ids::{AgentId, ApprovalId, NotificationId, TaskId},
+    ids::{AgentId, ApprovalId, NotificationId, ProjectId, TaskId},
     notification::{Recipient, Status},
-    policy::document::Figures,
+    operation::lease_ends_at,
     process::{ApprovalDue, Directory, approvals_due, notifications, retirements},
+    standup::{self, Report},
+    task,
     values::{Name, Reason, Title},
 };
 
@@ -19,26 +23,81 @@ use crate::{
     world::{States, World},
 };
 
+/// After which what is closed is archived.
+const ARCHIVED_AFTER: TimeDelta = TimeDelta::hours(4);
+/// The most tasks that one tick archives.
+const ARCHIVED_AT_ONCE: usize = 5;
 /// The most events that one tick looks at for notifications, and the most notifications it tries to deliver.
 const NOTIFIED_AT_ONCE: usize = 6;
 
 type Command = (Actor, Action);
 
+/// What a worker has looked after, so that nothing of it is left undone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swept {
+    Silence,
+    Runs,
+    Leases,
+    Drains,
+    Approvals,
+    Retirements,
+}
+
 /// What one of the workers does when it ticks.
 pub fn ticks(world: &mut World) -> Vec<Command> {
-    match world.random.below(6) {
-        0 => stale(world),
-        1 => run_timeouts(world),
-        2 => due_approvals(world),
-        3 => due_retirements(world),
-        4 => queue(world),
-        _ => deliver(world),
+    let (swept, commands) = match world.random.below(10) {
+        0 => (Some(Swept::Silence), silence(world)),
+        1 => (Some(Swept::Runs), run_timeouts(world)),
+        2 => (Some(Swept::Approvals), due_approvals(world)),
+        3 => (Some(Swept::Retirements), due_retirements(world)),
+        4 => (Some(Swept::Leases), leases(world)),
+        5 => (Some(Swept::Drains), drains(world)),
+        6 => (None, archive(world)),
+        7 => (None, standups(world)),
+        8 => (None, queue(world)),
+        _ => (None, deliver(world)),
+    };
+    world.swept = swept;
+    commands
+}
+
+/// Once a worker has ticked, nothing is left that was due.
+pub fn nothing_is_left(world: &World, swept: Swept) {
+    match swept {
+        Swept::Silence => silence_is_told_of(world),
+        Swept::Runs => assert_eq!(run_timeouts(world).len(), 0, "runs are late"),
+        Swept::Leases => no_lease_is_over(world),
+        Swept::Drains => assert_eq!(drains(world).len(), 0, "agents still drain"),
+        Swept::Approvals => assert_eq!(due_approvals(world).len(), 0, "approvals are late"),
+        Swept::Retirements => assert_eq!(due_retirements(world).len(), 0, "sub-agents are still in service"),
     }
 }
 
-fn stale(world: &World) -> Vec<Command> {
-    let stale = world.states.registered().filter(|(_, agent)| agent.is_stale(world.now, &Figures::default()));
-    stale.map(|(agent, _)| (world.system("monitor"), Action::MarkStale { agent })).collect()
+/// Tells of who is silent, and takes back what was told of who is not any more.
+fn silence(world: &World) -> Vec<Command> {
+    let act = |agent, stale, told: bool| match (stale, told) {
+        (true, false) => Some(Action::MarkStale { agent }),
+        (false, true) => Some(Action::MarkHeard { agent }),
+        (true, true) | (false, false) => None,
+    };
+    let agents = world.states.registered();
+    let due = agents.filter_map(|(id, agent)| act(id, is_stale(world, agent), told_silent(world, id)));
+    due.map(|action| (world.system("monitor"), action)).collect()
+}
+
+fn is_stale(world: &World, agent: &Registered) -> bool {
+    agent.is_stale(world.now, &world.watched.figures(Some(agent.project)))
+}
+
+fn told_silent(world: &World, agent: AgentId) -> bool {
+    let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent));
+    world.states.alerts.get(&key).is_some_and(|alert| alert.open().is_some())
+}
+
+fn silence_is_told_of(world: &World) {
+    for (id, agent) in world.states.registered() {
+        assert_eq!(is_stale(world, agent), told_silent(world, id), "{} is silent", agent.profile.name);
+    }
 }
 
 fn run_timeouts(world: &World) -> Vec<Command> {
@@ -50,10 +109,80 @@ fn run_timeouts(world: &World) -> Vec<Command> {
     due.map(|(run, _)| (world.system("monitor"), Action::TimeOutRun { run: *run })).collect()
 }
 
+fn leases(world: &World) -> Vec<Command> {
+    let mut due = Vec::new();
+    for (agent, known) in &world.states.agents {
+        let Ok(registered) = known.registered() else { continue };
+        let figures = world.watched.figures(Some(registered.project));
+        let signed = world.watched.watch.signs.get(agent).copied();
+        let heard = signed.into_iter().chain(world.heard.get(agent).copied()).max().unwrap_or_default();
+        if let Some((lease, _)) = lease_ends_at(known, heard, &figures).filter(|(_, end)| world.now >= *end) {
+            let action = Action::EndLease { agent: *agent, lease, heard };
+            due.push((world.system("monitor"), action));
+        }
+    }
+    due
+}
+
+/// A lease without a run is over a while after the last that was heard of its holder, who sent a heartbeat before.
+fn no_lease_is_over(world: &World) {
+    for (id, agent) in world.states.registered() {
+        let (Some(work), Some(beat)) = (agent.work, agent.last_heartbeat) else { continue };
+        let runs = world.ledger.running(|terms| terms.agent == id && terms.task == Some(work.task));
+        let signs = [world.states.signs.get(&id), world.heard.get(&id)];
+        let heard = signs.into_iter().flatten().copied().chain([beat]).max().unwrap();
+        let lasts = TimeDelta::seconds(world.states.figures(Some(agent.project)).timeouts.lease_secs.into());
+        assert!(!runs.is_empty() || world.now < heard + lasts, "the lease of {} is over", agent.profile.name);
+    }
+}
+
+fn drains(world: &World) -> Vec<Command> {
+    let drained = world
+        .states
+        .registered()
+        .filter(|(_, agent)| agent.status() == agent::Status::Draining && agent.work.is_none());
+    drained.map(|(agent, _)| (world.system("monitor"), Action::EndDrain { agent })).collect()
+}
+
+/// Takes some of what was closed a while ago out of the views.
+fn archive(world: &World) -> Vec<Command> {
+    let closed = world.watched.watch.closed_before(world.now - ARCHIVED_AFTER).take(ARCHIVED_AT_ONCE);
+    closed.map(|task| (world.system("archive"), Action::Archive { task })).collect()
+}
+
+/// Records the day's report of every project; again, when it is recorded already.
+fn standups(world: &World) -> Vec<Command> {
+    let (watch, day) = (&world.watched.watch, world.now.date_naive());
+    let projects = watch.projects.keys().map(|project| standup::Key { project: *project, day });
+    projects
+        .map(|key| {
+            let report = report(world, key.project);
+            (world.system("standup"), Action::RecordStandup { key, report })
+        })
+        .collect()
+}
+
+fn report(world: &World, project: ProjectId) -> Report {
+    let watch = &world.watched.watch;
+    let mut report = Report {
+        completed: watch.just_completed(project, world.now).take(standup::MAX_NAMED).collect(),
+        blocked: watch.in_status(project, task::Status::Blocked).take(standup::MAX_NAMED).collect(),
+        ..Report::default()
+    };
+    for (_, task) in watch.tasks_of(project) {
+        *report.tasks.entry(task.status).or_default() += 1;
+    }
+    for (status, shown) in &report.tasks {
+        let there = world.columns.get(&(project, *status)).copied().unwrap_or_default();
+        assert_eq!(*shown as usize, there, "the standup of {project}: {status}");
+    }
+    report
+}
+
 fn due_approvals(world: &World) -> Vec<Command> {
     let open = |approval: &Approval| approval.status().is_some_and(mc_domain::approval::Status::is_open);
     let open = world.states.entities(&world.states.approvals, open);
-    let due = approvals_due(&open, world.now, |_| Figures::default());
+    let due = approvals_due(&open, world.now, |project| world.watched.figures(Some(project)));
     due.into_iter()
         .map(|(approval, due)| {
             let action = match due {
@@ -68,6 +197,7 @@ fn due_approvals(world: &World) -> Vec<Command> {
 fn due_retirements(world: &World) -> Vec<Command> {
     let closed: BTreeSet<TaskId> =
         world.states.present().filter(|(_, task)| task.status().is_closed()).map(|(id, _)| id).collect();
+    assert_eq!(closed, world.watched.watch.closed(), "what is closed");
     let agents = world.states.entities(&world.states.agents, |_: &Agent| true);
     let due = retirements(&agents, &closed, world.now);
     due.into_iter()

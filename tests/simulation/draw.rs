@@ -12,7 +12,7 @@ use mc_domain::{
     money::Usd,
     operation::{Answer, CorrectAgent, CreateTask, MoveTask, ReassignTask},
     policy::Scope,
-    process::RetirementCause,
+    process::{RetirementCause, notifications},
     project::Squad,
     run::{Outcome, ToolCall, ToolRisk, ToolStatus},
     standup::{self, Report},
@@ -361,6 +361,10 @@ fn looking_after(world: &mut World) -> Command {
         12..=14 => care_for_an_agent(world),
         15 => attend_to_an_alert(world),
         16 => reopen(world),
+        17 if world.random.chance(40) => {
+            let agent = some_agent(world);
+            Some(correction(world, agent))
+        }
         17 => Some(raise_a_cap(world)),
         18 => halted.map(|project| Action::ResumeSquad { project, agents: everyone(world) }),
         _ => revive(world),
@@ -583,7 +587,7 @@ fn on_any_agent(world: &mut World) -> Action {
 fn by_a_worker(world: &mut World) -> Action {
     let agent = if world.random.chance(25) { world.random.id() } else { some_agent(world) };
     let work = world.states.agent(agent).and_then(|agent| agent.work);
-    match world.random.below(7) {
+    match world.random.below(9) {
         0 => Action::MarkStale { agent },
         1 => Action::MarkHeard { agent },
         2 => Action::EndDrain { agent },
@@ -720,11 +724,26 @@ fn any_request(world: &mut World, who: &Actor) -> Action {
     ask_for_approval(world, by, task, agent)
 }
 
+/// One that was queued before, mostly.
+fn a_notice(world: &mut World) -> Action {
+    let told: Vec<_> = world.history.iter().rev().take(200).collect();
+    let notices: Vec<_> =
+        told.into_iter().flat_map(|recorded| notifications(recorded, &world.states)).collect();
+    match world.random.pick(&notices) {
+        Some(notice) => Action::Notify { notice },
+        None => Action::RecordStandup {
+            key: standup::Key { project: an_own_project(world), day: world.now.date_naive() },
+            report: Report::default(),
+        },
+    }
+}
+
 fn on_any_other(world: &mut World) -> Action {
     let recent: Vec<_> = world.states.notifications.keys().copied().collect();
     let notification = world.random.pick(&recent).unwrap_or_else(|| world.random.id());
     let project = world.states.told_in.get(&notification).copied();
-    match world.random.below(6) {
+    match world.random.below(7) {
+        6 => a_notice(world),
         5 => {
             let key = standup::Key { project: an_own_project(world), day: world.now.date_naive() };
             Action::RecordStandup { key, report: Report::default() }

@@ -76,7 +76,7 @@ pub fn on_event(
             if let run::Event::Started(terms) = event {
                 run_may_start(&world.states, terms);
             }
-            red_rests_on_an_approval(world, recorded, commit);
+            red_rests_on_an_approval(world, issued, commit, recorded);
         }
         // Names and notifications are looked at in a sweep.
         _ => {}

@@ -29,6 +29,7 @@ mod world;
 
 use std::{env, fs, path::Path};
 
+use actions::{KINDS, ONLY_REFUSED};
 use report::Report;
 use world::World;
 
@@ -61,6 +62,10 @@ fn a_squad_lives_through_anything_with_all_invariants() {
         let types = event_types();
         let missing = report.missing(&types);
         assert_eq!(missing, Vec::<&str>::new(), "events that never happened");
+        let once = |kind: &&&str| !ONLY_REFUSED.contains(*kind) && !report.tried(kind).0;
+        assert_eq!(KINDS.iter().filter(once).collect::<Vec<_>>(), Vec::<&&str>::new(), "never accepted");
+        let never = |kind: &&&str| !report.tried(kind).1;
+        assert_eq!(KINDS.iter().filter(never).collect::<Vec<_>>(), Vec::<&&str>::new(), "never refused");
     }
 }
 

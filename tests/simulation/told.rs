@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use mc_domain::{
     actor::ActorKind,
     agent, alert,
-    approval::{self, ActionType, Payload},
+    approval::{self, ActionType, Approval, Payload},
     ids::{AgentId, TaskId},
     operation::Answer,
     recorded::{AnyEvent, Recorded, StreamId},
-    run::{self, ToolRisk, ToolStatus},
+    run::{self, Terms, ToolRisk, ToolStatus},
     task::{self, Status},
     values::Reason,
 };
@@ -121,16 +121,26 @@ fn concerns(world: &World, recorded: &Recorded<AnyEvent>, task: TaskId) -> bool 
     named || about
 }
 
-/// What uses a red tool has an approval for it from before; otherwise an alert says so in the same commit, its agent is
-/// quarantined, and its task blocked.
-pub fn red_rests_on_an_approval(world: &World, recorded: &Recorded<AnyEvent>, commit: &[Recorded<AnyEvent>]) {
+/// What uses a red tool has an approval for it from before, which is the one that it names, if any; otherwise an alert says
+/// so in the same commit, its agent is quarantined, and its task blocked.
+pub fn red_rests_on_an_approval(
+    world: &World,
+    issued: &Issued<'_>,
+    commit: &[Recorded<AnyEvent>],
+    recorded: &Recorded<AnyEvent>,
+) {
     let AnyEvent::Run(run::Event::ToolCalled { tool, risk, status, .. }) = &recorded.event else { return };
     let red = *risk == Some(ToolRisk::Red) && *status != ToolStatus::Denied;
     if !RED_TOOLS_NEED_AN_APPROVAL || !red {
         return;
     }
     let terms = world.ledger.terms(recorded.stream.aggregate_id.parse().unwrap());
-    if world.states.approves(terms.agent, terms.task, tool.as_str()) {
+    let permits = |approval: &Approval| permits(approval, terms, tool.as_str());
+    let permitted = match issued.action {
+        Action::CallTool { under: Some(named), .. } => permits(&world.states.approvals[named]),
+        _ => world.states.approvals.values().any(permits),
+    };
+    if permitted {
         return;
     }
     let stopped = commit.iter().any(|other| is_quarantine(other, terms.agent));
@@ -168,15 +178,12 @@ fn is_violation(states: &States, recorded: &Recorded<AnyEvent>, agent: AgentId) 
     key.kind == alert::Kind::PolicyViolation && about
 }
 
-impl States {
-    /// Whether an approval was given by which `agent` may use `tool` for `task`.
-    fn approves(&self, agent: AgentId, task: Option<TaskId>, tool: &str) -> bool {
-        self.approvals.values().filter_map(|approval| approval.requested().ok()).any(|known| {
-            let payload = known.ask.payload.as_ref().map(Payload::value);
-            let names = payload.and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
-            let (subject, approved) = (&known.subject, known.status() == approval::Status::Approved);
-            let acts = subject.agent == Some(agent) && subject.task == task;
-            approved && acts && names && subject.action_type == ActionType::ToolCall
-        })
-    }
+/// Whether an approval was given by which who runs may use `tool` for what the run is for.
+fn permits(approval: &Approval, terms: &Terms, tool: &str) -> bool {
+    let Ok(known) = approval.requested() else { return false };
+    let payload = known.ask.payload.as_ref().map(Payload::value);
+    let names = payload.and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
+    let (subject, approved) = (&known.subject, known.status() == approval::Status::Approved);
+    let acts = subject.agent == Some(terms.agent) && subject.task == terms.task;
+    approved && acts && names && subject.action_type == ActionType::ToolCall
 }

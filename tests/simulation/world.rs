@@ -389,10 +389,11 @@ impl World {
     }
 
     fn tick(&mut self) {
-        let secs = match self.random.below(1000) {
-            0..=949 => self.random.below(20),
-            950..=996 => self.random.below(300),
-            _ => 3600 + self.random.below(2 * 3600),
+        let secs = match self.random.below(2000) {
+            0..=1899 => self.random.below(20),
+            1900..=1993 => self.random.below(300),
+            1994..=1998 => 3600 + self.random.below(2 * 3600),
+            _ => 24 * 3600 + self.random.below(3600),
         };
         self.now += TimeDelta::seconds(secs as i64);
     }

@@ -19,13 +19,14 @@ use crate::{
 pub fn burst(world: &mut World) -> Vec<Command> {
     let Some(task) = task_where(world, |task| task.status() == Status::InProgress) else { return vec![] };
     let holder = world.states.task(task).and_then(Present::hold).unwrap().holder;
-    match world.random.below(7) {
+    match world.random.below(8) {
         0 => (0..25).map(|_| said(world, operator(0), task)).collect(),
         1 => quarrel(world, task, holder),
         2 => (0..5).flat_map(|_| review(world, task, holder)).collect(),
         3 => (0..5).flat_map(|_| to_and_fro(world, task)).collect(),
         4 => failing_tools(world, task, holder),
         5 => (0..6).flat_map(|_| a_run(world, task, holder, Outcome::Failed, 1)).collect(),
+        6 => (0..6).map(|_| left_open(world, task, holder)).collect(),
         _ => (0..12).flat_map(|_| a_run(world, task, holder, Outcome::Completed, 70)).collect(),
     }
 }
@@ -71,6 +72,13 @@ fn failing_tools(world: &mut World, task: TaskId, agent: AgentId) -> Vec<Command
     };
     let calls = (0..4).map(|_| Action::CallTool { run, call: call.clone(), under: None });
     [start].into_iter().chain(calls).map(|action| (Actor::Agent(agent), action)).collect()
+}
+
+/// A run that nobody ends.
+fn left_open(world: &mut World, task: TaskId, agent: AgentId) -> Command {
+    let (fresh, cents) = (world.random.id(), 20 + world.random.below(40) as u32);
+    let start = Action::StartRun { fresh, agent, task: Some(task), estimate: Some(Usd::cents(cents)) };
+    (Actor::Agent(agent), start)
 }
 
 fn a_run(world: &mut World, task: TaskId, agent: AgentId, outcome: Outcome, cents: u32) -> Vec<Command> {

@@ -545,7 +545,7 @@ fn loop_is_contained(states: &States, id: TaskId, event: &task::Event, commit: &
     assert_eq!(commit.iter().filter(blocked).count(), 1);
 }
 
-/// What holds of everything at once, and what the repository has in memory is what is recorded.
+/// What holds of everything at once.
 pub async fn sweep(world: &World) {
     let states = &world.states;
     for (key, budget) in &states.budgets {
@@ -559,11 +559,13 @@ pub async fn sweep(world: &World) {
     families_agree(states);
     paused_for_budget_is_told_of(states);
     assert_eq!(states.versions.values().sum::<u64>(), world.repository.log().head());
-    let fresh = Repository::new(world.repository.log().clone());
-    for repository in [&world.repository, &fresh] {
-        repository_knows_what_is_recorded(world, repository).await;
-        reservations_are_held_by_who_needs_them(world, repository).await;
-    }
+    in_memory_is_what_is_recorded(world, &world.repository).await;
+}
+
+/// What a repository has in memory, or reads, is what is recorded.
+pub async fn in_memory_is_what_is_recorded(world: &World, repository: &Repository) {
+    repository_knows_what_is_recorded(world, repository).await;
+    reservations_are_held_by_who_needs_them(world, repository).await;
 }
 
 fn paused_for_budget_is_told_of(states: &States) {

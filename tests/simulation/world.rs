@@ -574,11 +574,13 @@ impl World {
         views::show_everything(self);
     }
 
-    /// Reads the log anew: it has what was taken in, and all views are a fold of it.
+    /// Reads the log anew: it has what was taken in, and all views and all aggregates are folds of it.
     async fn fold_anew(&self) {
         let history = self.read_log().await;
         assert!(history == self.history, "the log has changed");
         self.watched.equals_a_fresh_fold(&history);
+        let fresh = Repository::new(Arc::clone(self.repository.log()));
+        invariants::in_memory_is_what_is_recorded(self, &fresh).await;
     }
 
     pub fn system(&self, name: &str) -> Actor {

@@ -214,7 +214,7 @@ fn tool_call(world: &mut World) -> ToolCall {
 fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {
     match world.random.below(20) {
         0..=8 => a_run(world, agent, Some(task)),
-        9..=12 => a_move(world, task, Status::Review, true),
+        9..=12 => well_prepared(world, task, Status::Review),
         13 => a_move(world, task, Status::Blocked, true),
         14 => a_move(world, task, Status::Failed, true),
         15 => ask_for_approval(world, Actor::Agent(agent), Some(task), Some(agent)),
@@ -227,7 +227,7 @@ fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {
 fn without_task(world: &mut World, id: AgentId, agent: &agent::Registered) -> Action {
     let mine = |task: &Present| task.status() == Status::Assigned && task.assignees.contains(&id);
     if let (Some(task), true) = (task_where(world, mine), world.random.chance(80)) {
-        return a_move(world, task, Status::InProgress, true);
+        return well_prepared(world, task, Status::InProgress);
     }
     let project = agent.project;
     let free = |task: &Present| task.status() == Status::Inbox && task.project == project;
@@ -237,7 +237,10 @@ fn without_task(world: &mut World, id: AgentId, agent: &agent::Registered) -> Ac
             None => a_heartbeat(world, id, 10),
         },
         7 | 8 => {
-            let reviewed = |task: &Present| task.status() == Status::Review && !task.assignees.contains(&id);
+            // Its own work is nobody's to send back, which some try all the same.
+            let own = world.random.chance(25);
+            let reviewed =
+                |task: &Present| task.status() == Status::Review && task.assignees.contains(&id) == own;
             let task = task_where(world, reviewed).unwrap_or_else(|| some_task(world));
             a_move(world, task, Status::InProgress, true)
         }
@@ -285,6 +288,12 @@ pub fn a_move(world: &mut World, task: TaskId, to: Status, equipped: bool) -> Ac
     let to = if equipped { the_move(to) } else { Move::to(to) };
     let wish = MoveTask { to: Move { lease, ..to }, assignees: None, lease: world.random.id() };
     Action::Move { task, wish }
+}
+
+/// A move with all that it needs, mostly.
+fn well_prepared(world: &mut World, task: TaskId, to: Status) -> Action {
+    let equipped = world.random.chance(92);
+    a_move(world, task, to, equipped)
 }
 
 fn the_move(to: Status) -> Move {
@@ -555,7 +564,7 @@ fn a_profile(world: &mut World) -> Profile {
 
 fn on_any_agent(world: &mut World) -> Action {
     let agent = some_agent(world);
-    if world.random.chance(8) {
+    if world.random.chance(15) {
         return by_a_worker(world);
     }
     match world.random.below(20) {
@@ -585,7 +594,7 @@ fn on_any_agent(world: &mut World) -> Action {
 
 /// What workers do, whoever asks for it, and whether it is due or not; now and then for somebody who does not exist.
 fn by_a_worker(world: &mut World) -> Action {
-    let agent = if world.random.chance(25) { world.random.id() } else { some_agent(world) };
+    let agent = if world.random.chance(40) { world.random.id() } else { some_agent(world) };
     let work = world.states.agent(agent).and_then(|agent| agent.work);
     match world.random.below(9) {
         0 => Action::MarkStale { agent },

@@ -27,7 +27,7 @@ use mc_store::repository::Repository;
 use crate::{
     actions::Action,
     ledger::key_of,
-    pending::USED_UP_BY_OPERATORS_STOPS,
+    pending::{TIMEOUTS_BY_AGENTS_TELL, USED_UP_BY_OPERATORS_STOPS},
     table::{Moved, agent_moves_along_the_table, task_moves_along_the_table},
     told::{block_is_told_of, blocks_have_reasons, red_rests_on_an_approval},
     views::show_what_changed,
@@ -243,8 +243,10 @@ fn after_event(
                 world.ledger.overrun_is_recorded(key, *overrun);
             }
             grant_rests_on_an_approval(&world.states, event, commit);
-            threshold_is_told_of(event, commit);
-            if USED_UP_BY_OPERATORS_STOPS || !is_by_operators(issued.action) {
+            if !is_silent(issued) {
+                threshold_is_told_of(event, commit);
+            }
+            if !is_silent(issued) && stops(issued.action) {
                 exceeded_stops_who_spent(world, (key, event), before, commit);
             }
         }
@@ -375,9 +377,15 @@ fn exceeded_stops_who_spent(
     assert!(world.states.approvals.values().any(open), "{key} is used up, and nobody is asked");
 }
 
-/// Whether what a budget allows, or its record, is changed by a command, and nothing is spent.
-fn is_by_operators(action: &Action) -> bool {
-    matches!(action, Action::ChangeProfile { .. } | Action::Correct { .. })
+/// Whether a command may cross thresholds without telling of them.
+fn is_silent(issued: &Issued<'_>) -> bool {
+    let by_agent = issued.who.kind() == ActorKind::Agent;
+    !TIMEOUTS_BY_AGENTS_TELL && by_agent && matches!(issued.action, Action::TimeOutRun { .. })
+}
+
+/// Whether a command that uses a budget up stops who spent it.
+fn stops(action: &Action) -> bool {
+    USED_UP_BY_OPERATORS_STOPS || !matches!(action, Action::ChangeProfile { .. } | Action::Correct { .. })
 }
 
 /// Who used a budget up: whose run ended with it, or whose day it is.

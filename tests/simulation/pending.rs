@@ -11,3 +11,5 @@ pub const AWAITED_APPROVALS_ARE_SHOWN: bool = false;
 /// Whether a budget that is used up because its cap was lowered or its record corrected has the consequences of one that a
 /// run used up: an alert, the pause, and an approval.
 pub const USED_UP_BY_OPERATORS_STOPS: bool = false;
+/// Whether a run that its own agent times out, which charges it, tells of the thresholds that it crosses.
+pub const TIMEOUTS_BY_AGENTS_TELL: bool = false;

@@ -80,6 +80,20 @@ async fn the_database_refuses_to_change_or_remove_what_was_recorded() {
         ("DELETE FROM idempotency_keys", "idempotency keys are never deleted"),
         ("UPDATE streams SET aggregate_id = 'b'", "streams are never updated"),
         ("DELETE FROM streams", "streams are never deleted"),
+        (
+            "INSERT OR REPLACE INTO events VALUES (1, 1, 1, 'task.created', 1, '{}', '{}')",
+            "events are never replaced: what was recorded is history",
+        ),
+        (
+            "INSERT OR REPLACE INTO events VALUES (9, 1, 1, 'task.created', 1, '{}', '{}')",
+            "events are never replaced: what was recorded is history",
+        ),
+        ("INSERT OR REPLACE INTO streams VALUES (1, 'task', 'b')", "streams are never replaced"),
+        ("INSERT OR REPLACE INTO streams VALUES (9, 'task', 'a')", "streams are never replaced"),
+        (
+            "INSERT OR REPLACE INTO idempotency_keys VALUES ('k', x'00', 1, '')",
+            "idempotency keys are never replaced",
+        ),
     ] {
         let refused = operator.execute(statement, []).unwrap_err();
         assert!(refused.to_string().contains(message), "{statement}: {refused}");

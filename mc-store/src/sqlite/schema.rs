@@ -10,7 +10,8 @@ use crate::error::StoreError;
 /// Marks the file as a log of Mission Control: "MCTL" (pragma `application_id`).
 const APPLICATION_ID: i32 = 0x4D43_544C;
 /// One step per schema version, from 1. A step that was released is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_log.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_log.sql"), include_str!("migrations/0002_no_replacement.sql")];
 
 /// How long a connection waits while an operator's shell holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

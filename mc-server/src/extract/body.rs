@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mc_domain::policy::secrets::redact_json;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -23,7 +24,9 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 
 /// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
 ///
-/// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields.
+/// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields. Credentials
+/// in any text of it are replaced before anything else looks at it: a log that never forgets must never learn them.
+/// [`Verbatim`] leaves them where they are.
 ///
 /// Problems: `malformed-body`, `body-too-large`, `invalid-fields`, `idempotency-key-invalid`.
 #[derive(Debug, Clone)]
@@ -35,6 +38,12 @@ pub struct Body<T> {
     /// The idempotency key, from header or body, with the fingerprint of the request.
     pub keyed: Option<Keyed>,
 }
+
+/// A body as it was sent, for a handler that has to see what is in it, and that records none of it as it is.
+///
+/// Problems: as for [`Body`].
+#[derive(Debug, Clone)]
+pub struct Verbatim<T>(pub Body<T>);
 
 /// A state that remembers the answers it gave under idempotency keys.
 pub trait Remembers: Send + Sync {
@@ -78,19 +87,44 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
     type Rejection = BodyRejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, BodyRejection> {
-        let (parts, stream) = request.into_parts();
-        let bytes = read(&parts.headers, stream).await?;
-        let mut json = json::parse_object(&bytes)?;
-        let keyed = keyed(&parts, &mut json)?;
-        if let Some(keyed) = &keyed
-            && let Some(first) = state.first_answer(keyed).await?
-        {
-            return Err(BodyRejection::Answered(Box::new(first)));
-        }
+        let (mut json, keyed) = asked(request, state).await?;
+        json.values_mut().for_each(|value| drop(redact_json(value)));
+        Self::read(json, keyed)
+    }
+}
+
+impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Verbatim<T> {
+    type Rejection = BodyRejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, BodyRejection> {
+        let (json, keyed) = asked(request, state).await?;
+        Body::read(json, keyed).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> Body<T> {
+    fn read(mut json: Map<String, Value>, keyed: Option<Keyed>) -> Result<Self, BodyRejection> {
         let actor = claim::take(&mut json)?;
         let value = fields::read(&json)?;
         Ok(Self { value, actor, keyed })
     }
+}
+
+/// What is asked, and under which key; unless it was answered before.
+async fn asked<S: Remembers>(
+    request: Request,
+    state: &S,
+) -> Result<(Map<String, Value>, Option<Keyed>), BodyRejection> {
+    let (parts, stream) = request.into_parts();
+    let bytes = read(&parts.headers, stream).await?;
+    let mut json = json::parse_object(&bytes)?;
+    let keyed = keyed(&parts, &mut json)?;
+    if let Some(keyed) = &keyed
+        && let Some(first) = state.first_answer(keyed).await?
+    {
+        return Err(BodyRejection::Answered(Box::new(first)));
+    }
+    Ok((json, keyed))
 }
 
 fn keyed(parts: &Parts, json: &mut Map<String, Value>) -> Result<Option<Keyed>, Problem> {
@@ -193,6 +227,26 @@ mod tests {
     async fn the_key_is_taken_out_of_the_body_before_it_is_read() {
         let body = extract::<Nothing>(post(r#"{"idempotencyKey": "move-1"}"#)).await.unwrap();
         assert_eq!(body.keyed.unwrap().key.as_str(), "move-1");
+    }
+
+    #[tokio::test]
+    async fn credentials_are_gone_before_the_body_is_read_unless_it_is_wanted_verbatim() {
+        let sent = || {
+            post(r#"{"sessionKey": "s-1", "note": "password=hunTer9x", "list": [{"url": "https://a:b@c"}]}"#)
+        };
+        let body = extract::<Value>(sent()).await.unwrap().value;
+        assert!(!body.to_string().contains("hunTer9x"), "{body}");
+        assert!(!body.to_string().contains("a:b@"), "{body}");
+        assert_eq!(body["sessionKey"], "s-1");
+        let Verbatim(body) = Verbatim::<Value>::from_request(sent(), &Forgetful).await.unwrap();
+        assert_eq!(body.value["note"], "password=hunTer9x");
+    }
+
+    #[tokio::test]
+    async fn a_secret_does_not_make_two_requests_one() {
+        let keyed = |secret: &str| post(format!(r#"{{"idempotencyKey": "k", "note": "password={secret}"}}"#));
+        let first = extract::<Value>(keyed("hunTer9x")).await.unwrap().keyed;
+        assert_ne!(extract::<Value>(keyed("hunTer9y")).await.unwrap().keyed, first);
     }
 
     #[tokio::test]

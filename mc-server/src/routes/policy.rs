@@ -28,7 +28,7 @@ use serde_json::{Map, Value, json};
 use super::agents::active_agents;
 use crate::{
     answer::Reply,
-    extract::{Body, IfMatch, Query, etag},
+    extract::{Body, IfMatch, Query, Verbatim, etag},
     lookup,
     problem::{FieldError, Problem},
     state::{App, Refused},
@@ -114,7 +114,10 @@ pub async fn publish(
 /// `POST /api/policy/evaluate`: how the policy judges what an agent would do. Nothing is recorded.
 ///
 /// Problems: `malformed-body`, `invalid-fields`.
-pub async fn evaluate(State(app): State<App>, body: Body<Intention>) -> Result<Response, Problem> {
+pub async fn evaluate(
+    State(app): State<App>,
+    Verbatim(body): Verbatim<Intention>,
+) -> Result<Response, Problem> {
     let Intention { agent_id, tool, params, estimated_cost, task_id } = body.value;
     let named = |views: &Views| lookup::agent(views, &agent_id, None);
     let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;

@@ -1,12 +1,15 @@
 //! What the server is told at its start: options of the command line, and the environment in their place.
 
-use std::{collections::BTreeSet, ffi::OsString, fmt, str::FromStr};
+use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Command, ValueEnum};
 use mc_domain::values::Name;
 use tracing_subscriber::EnvFilter;
 
-use crate::layers::{Host, InvalidHost};
+use crate::{
+    layers::{Host, InvalidHost},
+    webhook::{Address, InvalidSecret, Secret, Webhook},
+};
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "MC_";
@@ -36,12 +39,29 @@ pub struct ServeOptions {
     #[arg(long = "allowed-host", env = "MC_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
     allowed_hosts: Vec<HostOrNone>,
 
+    /// Post every notification to this address too, as Standard Webhooks; needs --webhook-secret-file.
+    #[arg(long, env = "MC_WEBHOOK", value_name = "URL", requires = "webhook_secret_file")]
+    pub webhook: Option<Address>,
+
+    /// A file with the secret that what is posted is signed with: whsec_ and the base64 of 24 to 64 random bytes.
+    #[arg(long, env = "MC_WEBHOOK_SECRET_FILE", value_name = "FILE", requires = "webhook")]
+    pub webhook_secret_file: Option<PathBuf>,
+
     /// What is logged, and how.
     #[command(flatten)]
     pub log: LogOptions,
 }
 
 impl ServeOptions {
+    /// The webhook, if there is to be one.
+    ///
+    /// # Errors
+    /// [`InvalidSecret`]
+    pub fn webhook(&self) -> Result<Option<Webhook>, InvalidSecret> {
+        let (Some(address), Some(file)) = (&self.webhook, &self.webhook_secret_file) else { return Ok(None) };
+        Ok(Some(Webhook::new(address.clone(), Secret::read(file)?)))
+    }
+
     /// The hosts the server answers for beside loopback.
     pub fn allowed_hosts(&self) -> Vec<Host> {
         self.allowed_hosts.iter().filter_map(|HostOrNone(host)| host.clone()).collect()

@@ -18,6 +18,7 @@ pub mod seed;
 pub mod serve;
 pub mod span;
 pub mod state;
+pub mod webhook;
 pub mod workers;
 
 /// A write allocates on one thread and is freed on another, the writer of the log, and the C library's allocators make

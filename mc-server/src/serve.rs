@@ -24,6 +24,7 @@ use crate::{
     routes::{self, Gate},
     seed::seed,
     state::{App, Refused, system_clock},
+    webhook::InvalidSecret,
     workers::Workers,
 };
 
@@ -64,6 +65,9 @@ pub enum ServeError {
     /// The example squad cannot be recorded.
     #[error("cannot record the seed")]
     Seed(#[source] Refused),
+    /// Notifications cannot be posted as asked.
+    #[error("cannot post notifications")]
+    Webhook(#[source] InvalidSecret),
     /// The operating system refused what a server needs.
     #[error("cannot run the server")]
     System(#[source] io::Error),
@@ -80,6 +84,9 @@ impl ServeError {
                 Some("Choose another address with --listen; ports below 1024 need privileges".to_owned())
             }
             Self::Store { url, source } => store_advice(url, source),
+            Self::Webhook(_) => {
+                Some("Make one with: (printf whsec_; head -c 32 /dev/urandom | base64 -w0) > FILE".to_owned())
+            }
             Self::Seed(_) | Self::System(_) => None,
         }
     }
@@ -186,6 +193,7 @@ async fn recover(
     gate: &Gate,
     shutdown: &CancellationToken,
 ) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
+    let webhook = options.webhook().map_err(ServeError::Webhook)?;
     let failed = |source| ServeError::Store { url: options.store.store.clone(), source };
     let url = options.store.store.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
@@ -203,7 +211,7 @@ async fn recover(
         let seeded = seed(&app).await.map_err(ServeError::Seed)?;
         tracing::info!(agents = seeded.agents, tasks = seeded.tasks, events = seeded.events, "seeded");
     }
-    let workers = Workers::start(&app);
+    let workers = Workers::start(&app, webhook);
     gate.open(app);
     Ok((log, workers))
 }

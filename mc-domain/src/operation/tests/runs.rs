@@ -820,7 +820,7 @@ fn a_notification_that_is_given_up_is_told_of() {
     };
     world.put(&entity::<Notification>(id, []), vec![queued]);
     for minutes in [0, 1, 2, 4, 8, 16] {
-        assert_eq!(world.alert(Kind::NotificationFailed, alert::Subject::Notification(id)), None);
+        assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), None);
         let notification = world.get::<Notification>(&id);
         let moment = later(&system(), TimeDelta::minutes(minutes));
         let project = Some(OPENCLAW);
@@ -828,7 +828,7 @@ fn a_notification_that_is_given_up_is_told_of() {
             .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &moment))
             .unwrap();
     }
-    assert_eq!(world.alert(Kind::NotificationFailed, alert::Subject::Notification(id)), Some(1));
+    assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), Some(1));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use path::Path;
 pub use query::{Limit, List, Query};
-pub use time::Time;
+pub use time::{Day, Time};
 
 #[cfg(doc)]
 use crate::problem::Problem;

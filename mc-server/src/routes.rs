@@ -153,7 +153,8 @@ async fn shown(
         let shown = find(views)?;
         let scene = app.scene(views, shown.agent());
         let (version, response) = shown.entity(scene)?;
-        if condition.has(version) {
+        let told = shown.is_its_stream() || condition == IfNoneMatch::Any;
+        if told && condition.has(version) {
             return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response());
         }
         Ok(response)

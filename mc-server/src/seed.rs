@@ -27,13 +27,12 @@ use mc_domain::{
 };
 use mc_store::repository::{Order, Unit};
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
     decide::{ask, content_hash},
     lookup::DEFAULT_PROJECT,
-    state::{App, Refused},
+    state::{App, Refused, own_key},
 };
 
 use Role::{Cao, Intern, Lead, Specialist};
@@ -384,8 +383,6 @@ async fn execute_at<T: Serialize + DeserializeOwned + Send>(
     mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
 ) -> Result<T, Refused> {
     let moment = Moment::new(at.trunc_subsecs(6), actor);
-    let key = format!("seed/{key}");
-    let fingerprint = Sha256::digest(&key).into();
-    let order = Order { moment: moment.clone(), key: Some((key, fingerprint)) };
+    let order = Order { moment: moment.clone(), key: Some(own_key("seed", key)) };
     Ok(app.repository().execute(&order, |unit| decide(unit, &moment)).await?.value)
 }

@@ -155,6 +155,24 @@ async fn closed_tasks_are_archived_and_restored() {
     assert_eq!(app.get("/api/tasks").await.expect(200).body, json!([]));
     app.post(format!("/api/tasks/{task}/restore"), json!({})).await.expect(200).recorded(&["task.restored"]);
     app.post("/api/maintenance/archive", json!({ "olderThan": "90d" })).await.expect(200).recorded(&[]);
+
+    app.wait(chrono::TimeDelta::minutes(1));
+    let archive =
+        |older_than| app.post("/api/maintenance/archive", json!({ "olderThan": older_than })).key("k");
+    let first = archive("0d").await.expect(200).recorded(&["task.archived"]);
+    assert_eq!(first.body, json!({ "archived": 1, "taskIds": [task] }));
+    let again = archive("0d").await.expect(200).recorded(&[]);
+    assert!(again.is_replayed() && again.body == first.body);
+    archive("90d").await.refused(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn no_client_can_take_the_key_of_a_worker() {
+    let app = App::new().await;
+    let agent = app.agent("Scout").await;
+    let beat = || app.post(format!("/api/agents/{agent}/heartbeat"), json!({}));
+    beat().key("mission-control approval-sweeper/expire/x").await.refused(400, "idempotency_key_invalid");
+    beat().key("approval-sweeper/expire/x").await.expect(200);
 }
 
 #[tokio::test]

@@ -276,7 +276,7 @@ pub enum Rejection {
     #[error("the squad is stopped")]
     SquadStopped,
     /// A run would cost more than there is left. What follows from that is committed all the same.
-    #[error("{wanted} dollars are more than the {remaining} left of {cause}")]
+    #[error("{}", too_dear(cause, *wanted, *remaining))]
     TooDear {
         /// What is not enough.
         cause: Cause,
@@ -320,6 +320,14 @@ impl Decision {
 }
 
 /// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
+fn too_dear(cause: &Cause, wanted: Usd, remaining: Usd) -> String {
+    match cause {
+        Cause::RunCap(_) => format!("{wanted} dollars are more than {cause} of {remaining}"),
+        Cause::Budget(_) if remaining == Usd::ZERO => format!("nothing is left of {cause}"),
+        Cause::Budget(_) => format!("{wanted} dollars are more than the {remaining} left of {cause}"),
+    }
+}
+
 fn by_system(moment: &Moment) -> Moment {
     let rules = Name::new("rules").expect("it is a constant that is a name");
     moment.by(Actor::System(rules))

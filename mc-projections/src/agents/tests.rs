@@ -25,13 +25,22 @@ fn register(script: &mut Script, number: u128, name: &str) -> AgentId {
     })
 }
 
+/// What a run costs that nobody expected anything of.
 fn spend(script: &mut Script, number: u128, cents: u32) {
-    let key = budget::Key::AgentDay(AgentId::new(Uuid::from_u128(number)), script.now().date_naive());
-    let agents: Agents = script.fold();
-    let spent_before =
-        agents.rows[&AgentId::new(Uuid::from_u128(number))].budget_of(script.now().date_naive()).spent;
-    let spent_after = Usd::cents(cents);
-    script.record::<budget::Budget>(&key, |at| budget::Event::Adjusted { spent_before, spent_after, at });
+    let id = AgentId::new(Uuid::from_u128(number));
+    let key = budget::Key::AgentDay(id, script.now().date_naive());
+    let spent = script.fold::<Agents>().rows[&id].budget_of(script.now().date_naive()).spent;
+    let cost = Usd::cents(cents);
+    script.record::<budget::Budget>(&key, |at| budget::Event::Settled {
+        run: RunId::new(Uuid::from_u128(1)),
+        cost,
+        priced: true,
+        released: Usd::ZERO,
+        reserved_after: Usd::ZERO,
+        spent_after: spent.plus(cost),
+        overrun: None,
+        at,
+    });
 }
 
 #[test]
@@ -149,12 +158,17 @@ fn spend_of_another_day_is_not_todays() {
     assert_eq!(first.view(id, today, None).unwrap().today_spend.0, Usd::cents(150));
     assert_eq!(first.view(id, today + TimeDelta::days(1), None).unwrap().today_spend.0, Usd::ZERO);
 
-    spend(&mut script, 1, 100);
+    let key = budget::Key::AgentDay(id, script.now().date_naive());
+    let (spent_before, spent_after) = (Usd::cents(150), Usd::cents(100));
+    script.record::<budget::Budget>(&key, |at| budget::Event::Adjusted { spent_before, spent_after, at });
+    let corrected = script.fold::<Agents>();
+    assert_eq!(corrected.view(id, script.now(), None).unwrap().today_spend.0, Usd::cents(100));
+
     script.wait(TimeDelta::days(1));
     spend(&mut script, 1, 30);
     let agents: Agents = script.fold();
     let view = agents.view(id, script.now(), None).unwrap();
-    assert_eq!((view.today_spend.0, view.total_spend.0), (Usd::cents(30), Usd::cents(130)));
+    assert_eq!((view.today_spend.0, view.total_spend.0), (Usd::cents(30), Usd::cents(180)));
 }
 
 #[test]

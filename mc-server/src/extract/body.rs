@@ -1,5 +1,7 @@
 //! The body of a request.
 
+use std::time::Duration;
+
 use axum::{
     body::Body as Stream,
     extract::{FromRequest, Request},
@@ -17,10 +19,12 @@ use super::{
     idempotency::Keyed,
     json,
 };
-use crate::problem::{Kind, Problem};
+use crate::problem::{Excerpt, Kind, Problem};
 
 /// The most bytes a body may have: 1 MiB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// How long a body may take to arrive.
+pub const TIME_TO_ARRIVE: Duration = Duration::from_secs(15);
 
 /// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
 ///
@@ -28,7 +32,8 @@ pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// in any text of it are replaced before anything else looks at it: a log that never forgets must never learn them.
 /// [`Verbatim`] leaves them where they are.
 ///
-/// Problems: `malformed-body`, `body-too-large`, `invalid-fields`, `idempotency-key-invalid`.
+/// Problems: `malformed-body`, `body-too-large`, `body-too-slow`, `unsupported-encoding`, `invalid-fields`,
+/// `idempotency-key-invalid`.
 #[derive(Debug, Clone)]
 pub struct Body<T> {
     /// What the handler asked for.
@@ -139,11 +144,22 @@ async fn read(headers: &HeaderMap, stream: Stream) -> Result<Vec<u8>, Problem> {
     if declared.is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {
         return Err(too_large());
     }
-    match Limited::new(stream, MAX_BODY_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes().into()),
-        Err(error) if is_limit(&*error) => Err(too_large()),
-        Err(_) => {
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        let coding = String::from_utf8_lossy(coding.as_bytes());
+        let detail = format!("The body is encoded as {}. Send it as it is.", Excerpt(&coding));
+        return Err(Problem::new(Kind::UnsupportedEncoding, detail));
+    }
+    match tokio::time::timeout(TIME_TO_ARRIVE, Limited::new(stream, MAX_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if is_limit(&*error) => Err(too_large()),
+        Ok(Err(_)) => {
             Err(Problem::new(Kind::MalformedBody, "The body broke off before its end. Send it again, whole."))
+        }
+        Err(_) => {
+            let secs = TIME_TO_ARRIVE.as_secs();
+            let detail =
+                format!("The body did not arrive whole within {secs} seconds. Nothing was recorded.");
+            Err(Problem::new(Kind::BodyTooSlow, detail))
         }
     }
 }
@@ -162,7 +178,7 @@ fn too_large() -> Problem {
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
-    use futures_util::stream;
+    use futures_util::{StreamExt, stream};
 
     use super::*;
 
@@ -221,6 +237,38 @@ mod tests {
         let broken = stream::iter([Ok("{"), Err(std::io::Error::other("reset"))]);
         let problem = extract::<Nothing>(post(Stream::from_stream(broken))).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::MalformedBody);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+        let stalled = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::pending());
+        let problem = extract::<Nothing>(post(Stream::from_stream(stalled))).await.unwrap_err();
+        assert_eq!((problem.kind(), problem.status().as_u16()), (Kind::BodyTooSlow, 408));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_compressed_is_refused_as_such() {
+        let mut request = post("x");
+        request.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+        let problem = extract::<Nothing>(request).await.unwrap_err();
+        assert_eq!((problem.kind(), problem.status().as_u16()), (Kind::UnsupportedEncoding, 415));
+    }
+
+    #[tokio::test]
+    async fn a_null_where_none_can_be_counts_as_nothing_given() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wish {
+            title: String,
+            #[serde(default)]
+            labels: Vec<String>,
+            due: Option<String>,
+        }
+        let wish =
+            extract::<Wish>(post(r#"{"title": "a", "labels": null, "due": null}"#)).await.unwrap().value;
+        assert_eq!((wish.title.as_str(), wish.labels.len(), wish.due), ("a", 0, None));
+        let problem = extract::<Wish>(post(r#"{"title": null, "labels": 5}"#)).await.unwrap_err();
+        assert_eq!(problem.kind(), Kind::InvalidFields);
     }
 
     #[tokio::test]

@@ -6,7 +6,6 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use chrono::{Days, NaiveDate, NaiveTime};
 use mc_domain::{ids::TaskId, words};
 use mc_projections::{
     metrics,
@@ -17,7 +16,7 @@ use mc_projections::{
 use serde::Deserialize;
 
 use crate::{
-    extract::{Path, Query},
+    extract::{Day, Path, Query},
     lookup,
     problem::{Kind, Problem},
     state::{App, at_position},
@@ -29,7 +28,7 @@ const MARKDOWN: &str = "text/markdown; charset=utf-8";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhichStandup {
-    date: Option<NaiveDate>,
+    date: Option<Day>,
     project: Option<String>,
     format: Option<Format>,
 }
@@ -58,7 +57,8 @@ pub struct WhichMetrics {
 pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) -> Result<Response, Problem> {
     let now = app.now();
     let today = now.date_naive();
-    let date = query.date.unwrap_or(today);
+    let day = query.date.unwrap_or(Day(today));
+    let Day(date) = day;
     if date > today {
         let detail = format!("The parameter \"date\" must not be after today, which is {today} (UTC).");
         return Err(Problem::new(Kind::MalformedQuery, detail));
@@ -74,8 +74,7 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
     if date == today {
         return app.answer(report).await;
     }
-    let midnight = (date + Days::new(1)).and_time(NaiveTime::MIN).and_utc();
-    let then = world_before(app.log().as_ref(), midnight).await?;
+    let then = world_before(app.log().as_ref(), day.end()).await?;
     Ok(at_position(report(&then)?, then.position()))
 }
 

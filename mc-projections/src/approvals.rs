@@ -103,11 +103,6 @@ struct End {
 }
 
 impl Approvals {
-    /// The approvals that a task waits for, longest waiting first.
-    pub fn open_of_task(&self, task: TaskId) -> impl Iterator<Item = ApprovalId> {
-        self.waiting(None).filter(move |row| row.subject.task == Some(task)).map(|row| row.id)
-    }
-
     /// How many approvals of a project, or of all, wait for a decision.
     pub fn open_count(&self, project: Option<ProjectId>) -> usize {
         self.open.of(project.as_ref()).into_iter().map(std::collections::BTreeSet::len).sum()
@@ -131,10 +126,6 @@ impl Approvals {
     /// What an approval is about, in a sentence.
     pub fn summary(&self, id: ApprovalId) -> Option<&Reason> {
         self.rows.get(&id).map(|row| &row.ask.summary)
-    }
-
-    fn waiting(&self, project: Option<&ProjectId>) -> impl Iterator<Item = &Row> {
-        self.open.of(project).into_iter().flatten().filter_map(|(_, id)| self.rows.get(id))
     }
 }
 

@@ -200,7 +200,6 @@ struct Route<S> {
 macro_rules! methods {
     ($($function:ident = $method:ident,)+) => {
         $(
-            #[allow(dead_code, reason = "the table says which methods are in use")]
             fn $function<S, H, T>(path: &'static str, handler: H) -> Route<S>
             where
                 S: Clone + Send + Sync + 'static,
@@ -218,7 +217,6 @@ methods! {
     post = POST,
     put = PUT,
     patch = PATCH,
-    delete = DELETE,
 }
 
 /// The recovered server, once it is there.

@@ -178,16 +178,3 @@ fn pages_of_runs_show_each_once() {
         assert_eq!(seen, list(&runs, whole));
     }
 }
-
-#[test]
-fn runs_are_overdue_from_their_deadline_until_they_end() {
-    let mut script = Script::new();
-    let began = script.now();
-    let run = start(&mut script, 1, 2, None);
-    let runs: Runs = script.fold();
-    let due = began + TimeDelta::hours(2);
-    assert_eq!(runs.overdue(due - TimeDelta::seconds(1)).count(), 0);
-    assert_eq!(runs.overdue(due).collect::<Vec<_>>(), [run]);
-    complete(&mut script, 1, None);
-    assert_eq!(script.fold::<Runs>().overdue(due).count(), 0);
-}

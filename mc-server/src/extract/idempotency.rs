@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use mc_domain::policy::secrets::find_secrets;
-use mc_store::log::{Fingerprint, Idempotency, MAX_KEY_BYTES};
+use mc_store::log::{Fingerprint, MAX_KEY_BYTES};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -69,11 +69,6 @@ impl Keyed {
         let fingerprint =
             asked.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into();
         Self { key, fingerprint }
-    }
-
-    /// What the log records with the commit, so that a repeat gets `answer`.
-    pub fn answered(self, answer: String) -> Idempotency {
-        Idempotency { key: self.key.0.into(), fingerprint: self.fingerprint, answer }
     }
 }
 

@@ -53,7 +53,8 @@ pub fn judge(shell: &ShellRules, files: &FileRules, command: &str) -> Verdict {
 /// ```
 pub fn judge_input(shell: &ShellRules, files: &FileRules, command: &str, input: &str) -> Verdict {
     let judge = Judge { shell, files, never: Never::new(files) };
-    let takes = |item: &Item| matches!(item, Item::Command(command) if is_fed(command) || piped::takes(command));
+    let takes =
+        |item: &Item| matches!(item, Item::Command(command) if is_fed(command) || piped::takes(command));
     if input.is_empty() || !parse(command, 0).items.iter().any(takes) {
         return Verdict::allowed();
     }
@@ -252,7 +253,8 @@ impl Judge<'_> {
             Unwrapped::Words(at) => {
                 let deeper = Surroundings { depth: surroundings.depth + 1, ..surroundings };
                 let variables = words[1..at].iter().filter(|word| name == "env" && !is_option(word));
-                let wrapped = variables.filter(|word| word.text.contains('=')).map(|word| variable(&word.text));
+                let wrapped =
+                    variables.filter(|word| word.text.contains('=')).map(|word| variable(&word.text));
                 let wrapped = self.paths_of(&words[1..at]).and(dynamic(&words[..at])).and(wrapped.collect());
                 let completed = match name == "xargs" {
                     true => self.completed(&words[at..], deeper),
@@ -263,7 +265,9 @@ impl Judge<'_> {
             Unwrapped::Scripts(scripts, unclear) => self.scripts(&name, &scripts, unclear, surroundings),
             Unwrapped::Unclear => {
                 let given = if name == "xargs" { surroundings.upstream.words() } else { Vec::new() };
-                self.hidden_denied(&[words, &given].concat()).and(self.plain(&name, words)).and(unclear(&name))
+                self.hidden_denied(&[words, &given].concat())
+                    .and(self.plain(&name, words))
+                    .and(unclear(&name))
             }
             Unwrapped::Plain => {
                 let executed = self.found(&name, words, surroundings);
@@ -273,7 +277,13 @@ impl Judge<'_> {
     }
 
     /// Scripts in the arguments of a shell: each by itself, and all as one line, as `eval` reads them.
-    fn scripts(&self, name: &str, scripts: &[&Word], unsure: bool, surroundings: Surroundings<'_>) -> Verdict {
+    fn scripts(
+        &self,
+        name: &str,
+        scripts: &[&Word],
+        unsure: bool,
+        surroundings: Surroundings<'_>,
+    ) -> Verdict {
         let apart = name != "eval" && scripts.len() > 1;
         let each: Verdict =
             scripts.iter().filter(|_| apart).map(|word| self.text(&word.text, surroundings)).collect();
@@ -296,7 +306,11 @@ impl Judge<'_> {
             .map(|start| {
                 let end = words[start..].iter().position(|word| matches!(word.text.as_str(), ";" | "+"));
                 let inner = &words[start..end.map_or(words.len(), |end| start + end)];
-                if inner.is_empty() { unclear("find") } else { self.run(inner, deeper).and(self.named(inner, words)) }
+                if inner.is_empty() {
+                    unclear("find")
+                } else {
+                    self.run(inner, deeper).and(self.named(inner, words))
+                }
             })
             .collect()
     }

@@ -41,7 +41,8 @@ pub(super) fn judge(document: &Document, params: &Value) -> Verdict {
 /// means another file.
 fn rules(document: &Document, places: &[String]) -> (ShellRules, FileRules) {
     let (mut shell, mut rules) = (document.shell.clone(), document.files.clone());
-    let root = |place: &String| files::workspace_path(&document.files, place).is_some_and(|place| place.is_empty());
+    let root =
+        |place: &String| files::workspace_path(&document.files, place).is_some_and(|place| place.is_empty());
     if !places.iter().all(root) {
         shell.allow.retain(|entry| !entry.contains('/'));
         rules.write.clear();

@@ -50,7 +50,8 @@ pub(super) fn found(tool: &str, params: &Value) -> Vec<Reason> {
         reasons.push(Reason::new("production", format!("the parameters speak of {word}")));
     }
     let push = pushes(tool);
-    let words = || all.iter().flat_map(|text| text.split(is_separator)).filter(|word| push && !word.is_empty());
+    let words =
+        || all.iter().flat_map(|text| text.split(is_separator)).filter(|word| push && !word.is_empty());
     let option = || words().find(|word| forces(word)).map(str::to_owned);
     if let Some(option) = found(&FORCE).or_else(|| flag(params, push)).or_else(option) {
         reasons.push(Reason::new("force", format!("the parameters ask for {option}")));
@@ -86,12 +87,12 @@ fn may_be_protected(word: &str) -> bool {
 fn flag(value: &Value, push: bool) -> Option<String> {
     let forces = |name: &str| matches!(name, "force" | "hard") || (push && PUSH_FLAGS.contains(&name));
     match value {
-        Value::Object(fields) => fields
-            .iter()
-            .find_map(|(name, value)| match forces(&plain(name)) && is_set(value) {
+        Value::Object(fields) => {
+            fields.iter().find_map(|(name, value)| match forces(&plain(name)) && is_set(value) {
                 true => Some(plain(name)),
                 false => flag(value, push),
-            }),
+            })
+        }
         Value::Array(items) => items.iter().find_map(|item| flag(item, push)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }

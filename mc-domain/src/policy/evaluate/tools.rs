@@ -17,7 +17,17 @@ const ADDRESSES: [&str; 9] =
     ["url", "urls", "uri", "href", "endpoint", "host", "hostname", "baseUrl", "address"];
 /// Names of paths, whatever the tool is.
 const PATHS: [&str; 11] = [
-    "path", "paths", "file", "files", "filePath", "filename", "oldPath", "newPath", "dir", "directory", "folder",
+    "path",
+    "paths",
+    "file",
+    "files",
+    "filePath",
+    "filename",
+    "oldPath",
+    "newPath",
+    "dir",
+    "directory",
+    "folder",
 ];
 /// What names a path where the tool is about files.
 const ENDS: [&str; 3] = ["source", "destination", "target"];
@@ -59,9 +69,9 @@ pub(super) fn judge(document: &Document, tool: &str, params: &Value) -> Verdict 
     let paths = || values(params, &[&PATHS[..], &ENDS[..]].concat());
     match kind(tool) {
         Kind::Shell => commands::judge(document, params),
-        Kind::Network => {
-            judged(values(params, &ADDRESSES), "address", &|text| network::judge(&document.network.allow, text))
-        }
+        Kind::Network => judged(values(params, &ADDRESSES), "address", &|text| {
+            network::judge(&document.network.allow, text)
+        }),
         Kind::File(Access::List) if paths().is_empty() => Verdict::allowed(),
         Kind::File(access) => judged(paths(), "path", &|text| files::judge(&document.files, access, text)),
         Kind::Push => judged(values(params, &BRANCHES), "branch", &|_| Verdict::allowed()),

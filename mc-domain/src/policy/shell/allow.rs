@@ -90,6 +90,8 @@ impl Judge<'_> {
         let text = |at: usize| PRINTERS.contains(&name) || arguments.is_text(at);
         let words: Vec<&Word> = (1..words.len()).filter(|at| !text(*at)).map(|at| &words[at]).collect();
         let leaving: Verdict = words.iter().map(|word| self.leaving(&word.text)).collect();
+        // What `find` looks for it does not read.
+        let words = if name == "find" { arguments.operands().collect() } else { words };
         leaving.and(self.never_read(name, &words)).and(self.option_values(name, &arguments))
     }
 
@@ -202,7 +204,9 @@ fn risky(name: &str, words: &[Word]) -> Verdict {
         false => Verdict::allowed(),
     };
     let programs = words[1..].iter().filter(|word| name == "jq" && loads(&word.text));
-    programs.map(|_| found("a filter that loads a module or reads the environment")).fold(options, Verdict::and)
+    programs
+        .map(|_| found("a filter that loads a module or reads the environment"))
+        .fold(options, Verdict::and)
 }
 
 /// Whether a filter of `jq` reads the environment or a module; `.include` is only a field.

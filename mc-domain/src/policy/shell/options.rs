@@ -13,6 +13,8 @@ pub(super) enum Means {
     Value,
     /// It has two values; the second may name a file.
     Pair,
+    /// It has two texts for values.
+    Texts,
     /// It names a file with patterns, so that the first argument is none.
     PatternFile,
     /// It is the pattern, so that the first argument is none.
@@ -34,11 +36,12 @@ pub(super) enum Means {
 }
 
 use Means::{
-    Directories, Flag, Glued, Lists, Names, Pair, Pattern, PatternFile, Recurses, Risky, Text, Value, Writes,
+    Directories, Flag, Glued, Lists, Names, Pair, Pattern, PatternFile, Recurses, Risky, Text, Texts, Value,
+    Writes,
 };
 
 /// By command, or by command and first argument; of several that a shortened option may be the first one counts.
-const MEANINGS: [(&str, Means, &[&str]); 50] = [
+const MEANINGS: [(&str, Means, &[&str]); 51] = [
     ("cargo", Risky, &["--config"]),
     ("cargo", Writes, &["--target-dir", "--out-dir", "--artifact-dir"]),
     ("cargo", Value, &["--manifest-path", "--lockfile-path"]),
@@ -49,7 +52,11 @@ const MEANINGS: [(&str, Means, &[&str]); 50] = [
     ("date", Text, &["-d", "--date"]),
     ("date", Glued, &["-I", "-v"]),
     ("find", Risky, &["-delete", "-fprint", "-fprint0", "-fprintf", "-fls", "-files0-from"]),
-    ("git", Risky, &["--output", "--ext-diff", "--textconv", "--delete", "--move", "--exec-path", "--no-index"]),
+    (
+        "git",
+        Risky,
+        &["--output", "--ext-diff", "--textconv", "--delete", "--move", "--exec-path", "--no-index"],
+    ),
     ("git", Risky, &["--force"]),
     ("git", Flag, &["--text"]),
     ("git", Text, &["--grep", "--author", "--committer", "--format", "--pretty"]),
@@ -74,11 +81,12 @@ const MEANINGS: [(&str, Means, &[&str]); 50] = [
     ("grep", Names, &["--include"]),
     ("grep", Lists, &["-l", "-L", "--files-with-matches", "--files-without-match"]),
     ("grep", Value, &["-A", "-B", "-C", "-D", "-m", "--exclude-from", "--after-context", "--before-context"]),
-    ("grep", Value, &["--context", "--max-count", "--devices", "--binary-files", "--label"]),
-    ("grep", Text, &["--exclude", "--exclude-dir"]),
+    ("grep", Value, &["--context", "--max-count", "--devices", "--binary-files"]),
+    ("grep", Text, &["--exclude", "--exclude-dir", "--label"]),
     ("head", Value, &["-n", "-c", "--lines", "--bytes"]),
     ("jq", Risky, &["-f", "--from-file", "-L", "--library-path"]),
-    ("jq", Pair, &["--arg", "--argjson", "--slurpfile", "--rawfile"]),
+    ("jq", Pair, &["--slurpfile", "--rawfile"]),
+    ("jq", Texts, &["--arg", "--argjson"]),
     ("jq", Value, &["--indent"]),
     ("npm", Risky, &["--script-shell", "--userconfig", "--globalconfig", "--node-options"]),
     ("npm", Value, &["-C", "--prefix", "--cache"]),
@@ -158,9 +166,12 @@ impl<'a> Arguments<'a> {
 
     /// Whether the word at this place is a text and no path.
     pub fn is_text(&self, at: usize) -> bool {
-        let text = |option: &Given<'_>| matches!(option.means, Text | Glued | Pattern | Names);
-        let taken = |option: &Given<'_>| option.at.last() == Some(&at);
-        self.pattern == Some(at) || self.options.iter().any(|option| text(option) && taken(option))
+        let text = |option: &Given<'_>| match option.means {
+            Text | Glued | Pattern | Names => option.at.last() == Some(&at),
+            Texts => option.at.contains(&at),
+            _ => false,
+        };
+        self.pattern == Some(at) || self.options.iter().any(text)
     }
 }
 
@@ -184,7 +195,8 @@ fn pattern(name: &str, words: &[Word], options: &[Given<'_>], operands: &[usize]
 
 /// What an option that is a whole word means; `find` has only such ones.
 fn whole<'a>(name: &str, text: &str, at: usize) -> Option<Given<'a>> {
-    let (_, means, _) = MEANINGS.iter().find(|(command, _, options)| *command == name && options.contains(&text))?;
+    let (_, means, _) =
+        MEANINGS.iter().find(|(command, _, options)| *command == name && options.contains(&text))?;
     Some(Given { means: *means, value: None, at: vec![at] })
 }
 
@@ -194,7 +206,8 @@ fn given<'a>(name: &str, words: &'a [Word], at: usize) -> Vec<Given<'a>> {
     let subcommand = words.get(1).map(|word| word.text.as_str()).filter(|_| name == "git");
     let known = |option: &str| meaning(name, subcommand, option);
     if text.starts_with("--") {
-        let (option, value) = text.split_once('=').map_or((text, None), |(option, value)| (option, Some(value)));
+        let (option, value) =
+            text.split_once('=').map_or((text, None), |(option, value)| (option, Some(value)));
         return known(option).map(|means| valued(means, value, words, at)).into_iter().collect();
     }
     let mut options = Vec::new();
@@ -211,7 +224,7 @@ fn given<'a>(name: &str, words: &'a [Word], at: usize) -> Vec<Given<'a>> {
 
 fn valued<'a>(means: Means, value: Option<&'a str>, words: &'a [Word], at: usize) -> Given<'a> {
     let more = match means {
-        Pair => 2,
+        Pair | Texts => 2,
         Glued => 0,
         means => usize::from(takes_value(means) && value.is_none()),
     };
@@ -222,7 +235,7 @@ fn valued<'a>(means: Means, value: Option<&'a str>, words: &'a [Word], at: usize
 
 fn takes_value(means: Means) -> bool {
     match means {
-        Writes | Value | Pair | PatternFile | Pattern | Directories | Names | Text | Glued => true,
+        Writes | Value | Pair | Texts | PatternFile | Pattern | Directories | Names | Text | Glued => true,
         Risky | Recurses | Lists | Flag => false,
     }
 }
@@ -230,11 +243,12 @@ fn takes_value(means: Means) -> bool {
 /// What an option means; a long one may be cut short, unless that would make less of it.
 fn meaning(name: &str, subcommand: Option<&str>, given: &str) -> Option<Means> {
     let whole = subcommand.map(|subcommand| format!("{name} {subcommand}"));
-    let rows = || MEANINGS.iter().filter(|(command, ..)| *command == name || whole.as_deref() == Some(*command));
+    let rows =
+        || MEANINGS.iter().filter(|(command, ..)| *command == name || whole.as_deref() == Some(*command));
     let exact = rows().find(|(.., options)| options.contains(&given));
     let short = |(_, means, options): &&(&str, Means, &[&str])| {
         let begins = |option: &&str| given.len() > 2 && given.starts_with("--") && option.starts_with(given);
-        !matches!(means, Text | Glued | Flag) && options.iter().any(begins)
+        !matches!(means, Text | Texts | Glued | Flag) && options.iter().any(begins)
     };
     exact.or_else(|| rows().find(short)).map(|(_, means, _)| *means)
 }

@@ -10,10 +10,23 @@ use crate::policy::reason::{Standing, Verdict};
 
 /// The most words of the commands before that are looked at; bounds the work.
 const MAX_WORDS: usize = 256;
+/// Commands that write what they are told.
+const ECHOES: [&str; 3] = ["echo", "printf", "yes"];
 /// Tests of `find` that take a value, and those that take none, none of which changes what it prints.
 const TESTS: [&str; 13] = [
-    "-name", "-iname", "-path", "-ipath", "-type", "-maxdepth", "-mindepth", "-size", "-mtime", "-mmin",
-    "-newer", "-not", "-o",
+    "-name",
+    "-iname",
+    "-path",
+    "-ipath",
+    "-type",
+    "-maxdepth",
+    "-mindepth",
+    "-size",
+    "-mtime",
+    "-mmin",
+    "-newer",
+    "-not",
+    "-o",
 ];
 const FLAGS: [&str; 9] = ["-print", "-print0", "-empty", "-a", "-and", "-or", "(", ")", "!"];
 
@@ -43,24 +56,18 @@ impl<'a> Upstream<'a> {
         Self { items: &items[start.map_or(0, |start| start + 1)..], redirected }
     }
 
-    /// Every word that the commands before may write, as words of its own.
+    /// Every word that is known to be written to what the command reads.
     pub fn words(self) -> Vec<Word> {
-        let commands = self.items.iter().filter_map(|item| match item {
-            Item::Command(command) => Some(command),
-            Item::Pipe | Item::End | Item::Open | Item::Close => None,
-        });
-        let written = commands.flat_map(|command| command.words.iter().skip(1));
-        let given = self.redirected.into_iter().flat_map(|command| &command.redirects);
-        let given = given.filter(|redirect| redirect.operator == "<<<").map(|redirect| &redirect.target);
-        let given: Vec<&Word> = given.collect();
-        let scripts = self.redirected.into_iter().flat_map(|command| &command.redirects);
-        let scripts = scripts.flat_map(|redirect| &redirect.target.scripts).flat_map(|script| &script.items);
-        let inner = scripts.filter_map(|item| match item {
-            Item::Command(command) => Some(command.words.iter().skip(1)),
-            Item::Pipe | Item::End | Item::Open | Item::Close => None,
-        });
-        let texts = written.chain(given).chain(inner.flatten()).flat_map(|word| word.text.split_whitespace());
-        texts.take(MAX_WORDS).map(|text| Word { text: text.to_owned(), ..Word::default() }).collect()
+        let redirects = self.redirected.into_iter().flat_map(|command| &command.redirects);
+        let strings = redirects.clone().filter(|redirect| redirect.operator == "<<<");
+        let strings = strings.map(|redirect| &redirect.target);
+        let scripts = redirects.flat_map(|redirect| &redirect.target.scripts);
+        let inner = scripts.flat_map(|script| &script.items);
+        let commands = self.items.iter().chain(inner).filter_map(command_of);
+        let echoes = commands.filter(|command| ECHOES.iter().any(|name| is_named(command, name)));
+        let words = echoes.flat_map(|command| command.words.iter().skip(1)).chain(strings);
+        let texts = words.flat_map(|word| word.text.split_whitespace()).take(MAX_WORDS);
+        texts.map(|text| Word { text: text.to_owned(), ..Word::default() }).collect()
     }
 
     /// The directories and files below which all the names are that come in; nothing when anything else may come.
@@ -84,17 +91,27 @@ impl Judge<'_> {
         let alone = Surroundings { upstream: Upstream::default(), ..surroundings };
         let with = |more: &[Word]| self.run(&[words, more].concat(), alone);
         let Some(names) = surroundings.upstream.names() else {
-            let unknown = Verdict::unlisted("dynamic_command", "what xargs is given is only known when it runs");
+            let unknown =
+                Verdict::unlisted("dynamic_command", "what xargs is given is only known when it runs");
             let guessed = with(&surroundings.upstream.words());
             return if guessed.standing == Standing::Denied { guessed.and(unknown) } else { unknown };
         };
-        let source = surroundings.upstream.items.iter().find_map(|item| match item {
-            Item::Command(command) => Some(command.words.as_slice()),
-            Item::Pipe | Item::End | Item::Open | Item::Close => None,
-        });
+        let source = surroundings.upstream.items.iter().find_map(command_of);
+        let source = source.map(|command| command.words.as_slice());
         // Twice, as a second argument may be what a command writes.
         with(&[names.as_slice(), &names].concat()).and(self.named(words, source.unwrap_or_default()))
     }
+}
+
+fn command_of(item: &Item) -> Option<&Command> {
+    match item {
+        Item::Command(command) => Some(command),
+        Item::Pipe | Item::End | Item::Open | Item::Close => None,
+    }
+}
+
+fn is_named(command: &Command, name: &str) -> bool {
+    command.words.first().is_some_and(|word| base_name(&word.text) == name)
 }
 
 /// Whether the command takes its arguments from what it reads.

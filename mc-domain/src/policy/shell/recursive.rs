@@ -36,7 +36,8 @@ impl Judge<'_> {
         if command.iter().any(|word| wrappers::is_shell(&base_name(&word.text))) {
             return unclear(&name);
         }
-        if LISTERS.contains(&name.as_str()) || find.first().is_none_or(|word| base_name(&word.text) != "find") {
+        if LISTERS.contains(&name.as_str()) || find.first().is_none_or(|word| base_name(&word.text) != "find")
+        {
             return Verdict::allowed();
         }
         let arguments = Arguments::of("find", find);
@@ -55,7 +56,8 @@ impl Judge<'_> {
 
     /// Whether something that is never read is below the directory, or below one that its wildcards may stand for.
     fn reaches(&self, start: &Word) -> bool {
-        let plain: Vec<&str> = start.text.split('/').take_while(|part| !part.contains(['*', '?', '['])).collect();
+        let plain: Vec<&str> =
+            start.text.split('/').take_while(|part| !part.contains(['*', '?', '['])).collect();
         let directory = if start.wildcard { plain.join("/") } else { start.text.clone() };
         let directory = files::workspace_path(self.files, &directory);
         directory.is_some_and(|directory| self.never.is_below(&directory))
@@ -76,7 +78,10 @@ impl Judge<'_> {
 
 fn reached(reaches: bool, name: &str) -> Verdict {
     match reaches {
-        true => Verdict::unlisted("reaches_never_file", format!("{name} may come by files that agents never touch")),
+        true => Verdict::unlisted(
+            "reaches_never_file",
+            format!("{name} may come by files that agents never touch"),
+        ),
         false => Verdict::allowed(),
     }
 }

@@ -112,6 +112,69 @@ async fn the_policy_is_shown_published_and_asked() {
 }
 
 #[tokio::test]
+async fn a_policy_is_published_for_the_project_that_the_body_names() {
+    let app = App::new().await;
+    let site = app.post("/api/projects", json!({ "name": "Site", "slug": "site" })).await.expect(201);
+    for (field, written) in
+        [("project", json!(5)), ("project", json!("nope")), ("projectId", json!(["site"]))]
+    {
+        app.put("/api/policy", json!({ field: written })).await.refused_fields(&[field]);
+    }
+    let two = json!({ "project": "site", "projectId": "openclaw" });
+    app.put("/api/policy", two).await.refused_fields(&["projectId"]);
+    app.put("/api/policy", json!({ "tools": { "A B": "purple" } }))
+        .await
+        .refused_fields(&["tools.A B", "tools.A B"]);
+    let same = json!({ "project": "site", "projectId": site["id"] });
+    let published = app.put("/api/policy", same).await.expect(200).recorded(&["policy.published"]);
+    assert_eq!(published["projectId"], site["id"]);
+    assert_eq!(app.get("/api/policy").await.expect(200)["version"], 0);
+}
+
+#[tokio::test]
+async fn the_tag_of_a_projects_policy_lets_its_first_one_be_published() {
+    let app = App::new().await;
+    app.post("/api/projects", json!({ "name": "Site", "slug": "site" })).await.expect(201);
+    app.put("/api/policy", json!({ "spawn": { "maxDepth": 1 } })).await.expect(200);
+    let inherited = app.get("/api/policy?project=site").await.expect(200);
+    assert_eq!((inherited.etag(), &inherited["version"]), ("\"0\"", &json!(1)));
+    assert_eq!((&inherited["projectId"], &inherited["spawn"]["maxDepth"]), (&json!(null), &json!(1)));
+    let tag = inherited.etag().to_owned();
+    let first = app.put("/api/policy?project=site", inherited.body.clone()).if_match(&tag).await.expect(200);
+    assert_eq!((first.etag(), &first["version"]), ("\"1\"", &json!(1)));
+    assert_eq!(app.get("/api/policy?project=site").await.expect(200)["projectId"], first["projectId"]);
+    let late = app.put("/api/policy?project=site", json!({})).if_match(&tag).await;
+    late.refused(412, "precondition_failed");
+}
+
+#[tokio::test]
+async fn a_draining_agent_is_asked_about_the_task_it_works_on() {
+    let (app, scout, task) = at_work().await;
+    app.post("/api/agents/scout/drain", json!({ "reason": "Upgrade" })).await.expect(200);
+    let ask = |task: Value| json!({ "agentId": scout, "tool": "search", "params": {}, "taskId": task });
+    for task in [json!(null), json!(task)] {
+        let answer = app.post("/api/policy/evaluate", ask(task)).await.expect(200);
+        assert_eq!(answer["decision"], "allow");
+    }
+    app.agent("Idle").await;
+    app.post("/api/agents/idle/drain", json!({ "reason": "Upgrade" })).await.expect(200);
+    let ask = json!({ "agentId": "idle", "tool": "search", "params": {} });
+    assert_eq!(app.post("/api/policy/evaluate", ask).await.expect(200)["decision"], "deny");
+}
+
+#[tokio::test]
+async fn a_preview_has_no_secret_of_a_nested_value() {
+    let (app, scout, task) = at_work().await;
+    let wish = json!({ "agentId": scout, "taskId": task, "model": "small" });
+    let run = id(&app.post("/api/runs", wish).await.expect(201).body);
+    let input = json!({ "argv": ["login", "--password", "hunTer2zz"], "say": "hunTer2zz" });
+    let call = json!({ "tool": "search", "status": "success", "inputPreview": input });
+    app.post(format!("/api/runs/{run}/tool-calls"), call).await.expect(201);
+    let calls = app.get(format!("/api/runs/{run}/tool-calls")).await.expect(200);
+    assert!(!calls.text.contains("hunTer2zz"), "{}", calls.text);
+}
+
+#[tokio::test]
 async fn a_squad_is_paused_resumed_and_stopped() {
     let (app, _, task) = at_work().await;
     assert_eq!(app.post("/api/emergency/pause-squad", json!({})).await.expect(200)["paused"], 1);

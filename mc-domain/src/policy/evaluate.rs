@@ -3,6 +3,8 @@
 //! Order, first that applies: squad stopped or agent not at work, deny-list, spawn limits → deny; red, yellow for an
 //! intern, over a budget → needs approval; else allow. Whatever a rule cannot read speaks against the request.
 
+mod commands;
+mod danger;
 mod spawn;
 mod tools;
 
@@ -216,7 +218,7 @@ fn raised(tool: &str, params: &Value) -> Vec<Reason> {
         .into_iter()
         .map(|kind| Reason::new("credential", format!("the parameters carry a credential ({kind})")))
         .collect();
-    reasons.extend(tools::production(tool, params));
+    reasons.extend(danger::found(tool, params));
     reasons
 }
 

@@ -64,26 +64,25 @@ struct Judgement {
     approval_required: bool,
 }
 
-/// `GET /api/policy`: the active policy, money in dollars. Version 0 is what holds before one was published.
+/// `GET /api/policy`: the active policy, money in dollars. Version 0 is what holds before one was published, and the
+/// entity tag of a project without a policy of its own, whose body says of what scope and version the one shown is.
 ///
 /// Problems: `malformed-query`.
 pub async fn show(State(app): State<App>, Query(query): Query<WhichPolicy>) -> Result<Response, Problem> {
     let project = app.read(|views| lookup::scope(views, query.project.as_deref())).await??;
-    let own = match project {
-        Some(project) => app.repository().load::<Policy>(&Scope::Project(project)).await?,
-        None => app.repository().load::<Policy>(&Scope::Global).await?,
-    };
+    let scope = project.map_or(Scope::Global, Scope::Project);
+    let own = app.repository().load::<Policy>(&scope).await?;
     match own.document() {
-        Some(_) => Ok(shown(own.id, &own)),
+        Some(_) => Ok(shown(own.id, &own, own.version())),
         None => {
             let global = app.repository().load::<Policy>(&Scope::Global).await?;
-            Ok(shown(Scope::Global, &global))
+            Ok(shown(Scope::Global, &global, own.version()))
         }
     }
 }
 
 /// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
-/// with it is told at once.
+/// with it is told at once. The project may be named in the body as well, which then counts.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
 pub async fn publish(
@@ -93,10 +92,14 @@ pub async fn publish(
     body: Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let mut written = body.value;
-    let in_body = ["project", "projectId"].into_iter().filter_map(|name| written.remove(name)).next();
+    let in_body = Named::take(&mut written)?;
     written.remove("version");
-    let named = in_body.as_ref().and_then(Value::as_str).or(query.project.as_deref());
-    let project = app.find(|views| lookup::scope(views, named)).await?;
+    let project = app
+        .find(|views| match Named::project(&in_body, views)? {
+            Some(project) => Ok(Some(project)),
+            None => lookup::scope(views, query.project.as_deref()),
+        })
+        .await?;
     let scope = project.map_or(Scope::Global, Scope::Project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
     let actor = app.actor(body.actor, None, project).await?;
@@ -150,17 +153,55 @@ pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Pr
 /// What the log says.
 pub(crate) async fn published(app: &App, project: Option<ProjectId>) -> Result<Response, Problem> {
     let scope = project.map_or(Scope::Global, Scope::Project);
-    Ok(shown(scope, &*app.repository().load::<Policy>(&scope).await?))
+    let policy = app.repository().load::<Policy>(&scope).await?;
+    Ok(shown(scope, &policy, policy.version()))
 }
 
-fn shown(scope: Scope, policy: &Policy) -> Response {
+/// A project as a field of the body names it.
+struct Named {
+    field: &'static str,
+    written: String,
+}
+
+impl Named {
+    /// Takes every name of a project out of the body.
+    fn take(body: &mut Map<String, Value>) -> Result<Vec<Self>, Problem> {
+        let mut named = Vec::new();
+        for field in ["project", "projectId"] {
+            match body.remove(field) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(written)) => named.push(Self { field, written }),
+                Some(_) => {
+                    return Err(Problem::invalid_field(field, "must be the slug or the id of a project"));
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    /// The project that all of them mean; nothing when there are none.
+    fn project(named: &[Self], views: &Views) -> Result<Option<ProjectId>, Problem> {
+        let mut meant = None;
+        for Self { field, written } in named {
+            let found = lookup::project(views, written).map_err(|unknown| unknown.in_field(field))?;
+            if meant.is_some_and(|meant| meant != found) {
+                return Err(Problem::invalid_field(*field, "is another project than that in project"));
+            }
+            meant = Some(found);
+        }
+        Ok(meant)
+    }
+}
+
+/// A policy of one scope, with the version by which a publication for the scope that was asked for is conditioned.
+fn shown(scope: Scope, policy: &Policy, asked: u32) -> Response {
     let default = Document::default();
     let mut body = policy.document().unwrap_or(&default).to_rest();
     if let Value::Object(fields) = &mut body {
         fields.insert("version".to_owned(), json!(policy.version()));
         fields.insert("projectId".to_owned(), json!(scope.project()));
     }
-    ([(header::ETAG, etag(policy.version().into()))], Json(body)).into_response()
+    ([(header::ETAG, etag(asked.into()))], Json(body)).into_response()
 }
 
 fn refused(rejection: mc_domain::policy::Rejection) -> Refused {
@@ -196,7 +237,8 @@ async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subjec
     let subject = Subject {
         role: agent.profile.role,
         status: agent.status(),
-        on_current_task: task.is_none_or(|task| agent.works_on(task)) && agent.status() != Status::Offline,
+        on_current_task: task.map_or(agent.work.is_some(), |task| agent.works_on(task))
+            && agent.status() != Status::Offline,
         squad_stopped: project.squad() != Squad::Working,
         allowed_tools: agent.profile.allowed_tools.clone(),
         spawned,

@@ -125,7 +125,7 @@ impl Kept {
         let message = match self.reply {
             Reply::Posted(task, message) => Some(self.message(app, task, message, position).await?),
             Reply::ToolCalled(run, number) => return tool_called(app, run, number).await,
-            Reply::Policy(project) => return policy::published(app, project).await,
+            Reply::Policy(project) => return policy::published(app, project, position).await,
             _ => None,
         };
         let message = message.as_ref();

@@ -155,11 +155,16 @@ async fn shown(
         let (version, response) = shown.entity(scene)?;
         let told = shown.is_its_stream() || condition == IfNoneMatch::Any;
         if told && condition.has(version) {
-            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response());
+            return Ok(not_modified(version));
         }
         Ok(response)
     })
     .await
+}
+
+/// The reader has this version already.
+fn not_modified(version: u64) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response()
 }
 
 /// A page of a list: a bare array, and where it goes on (RFC 8288).

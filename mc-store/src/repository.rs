@@ -134,6 +134,15 @@ impl Repository {
         Ok(cached.entity(id.clone()))
     }
 
+    /// One aggregate as it was at a position of the log.
+    ///
+    /// # Errors
+    /// What reading its stream says ([`EventLog::read_stream`]).
+    pub async fn load_at<A: Streamed>(&self, id: &A::Id, position: u64) -> Result<Entity<A>, StoreError> {
+        let folded = self.fold::<A>(&StreamId::of::<A>(id), position).await?;
+        Ok(folded.entity(id.clone()))
+    }
+
     /// Decides a command and commits what was decided.
     ///
     /// `decide` is pure: it asks the unit for what it needs, and may be called several times, because what is not in
@@ -253,21 +262,24 @@ impl Repository {
 
     fn fetch<'a, A: Streamed>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Cached, StoreError>> {
         Box::pin(async move {
-            let (mut version, mut state) = (0, A::default());
-            loop {
-                let page = self.log.read_stream(stream, version, MAX_PAGE_EVENTS).await?;
-                for stored in &page {
-                    state = state.evolve(&codec::decode(stored)?);
-                    version = stored.version;
-                }
-                if page.len() < MAX_PAGE_EVENTS {
-                    break;
-                }
-            }
-            let fetched = Cached { version, state: Arc::new(state), advance: advance::<A> };
+            let fetched = self.fold::<A>(stream, u64::MAX).await?;
             self.cache.remember(stream.clone(), fetched.clone());
             Ok(fetched)
         })
+    }
+
+    async fn fold<A: Streamed>(&self, stream: &StreamId, last: u64) -> Result<Cached, StoreError> {
+        let (mut version, mut state) = (0, A::default());
+        loop {
+            let page = self.log.read_stream(stream, version, MAX_PAGE_EVENTS).await?;
+            for stored in page.iter().take_while(|stored| stored.position <= last) {
+                state = state.evolve(&codec::decode(stored)?);
+                version = stored.version;
+            }
+            if page.len() < MAX_PAGE_EVENTS || page.last().is_some_and(|stored| stored.position >= last) {
+                return Ok(Cached { version, state: Arc::new(state), advance: advance::<A> });
+            }
+        }
     }
 }
 

@@ -255,3 +255,19 @@ async fn what_a_published_policy_says_holds_at_once() {
     assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["status"], "blocked");
     assert_eq!(app.get("/api/alerts?type=loop_detected").await.expect(200).body[0]["taskId"], task);
 }
+
+#[tokio::test]
+async fn a_repeated_publication_is_answered_with_what_was_published_then() {
+    let app = App::new().await;
+    let publish = |limit: u32| json!({ "loops": { "maxMessages": limit } });
+    let first = app.put("/api/policy", publish(10)).key("a").await.expect(200);
+    app.put("/api/policy", publish(11)).key("b").await.expect(200);
+    let again = app.put("/api/policy", publish(10)).key("a").await.expect(200);
+    assert!(again.is_replayed());
+    assert_eq!((&again.body, again.etag()), (&first.body, first.etag()));
+
+    let shown = app.get("/api/policy").await.expect(200);
+    assert_eq!(shown.header("mc-position"), app.head().to_string());
+    app.get("/api/policy").header("if-none-match", shown.etag()).await.expect(304);
+    app.get("/api/policy").header("if-none-match", first.etag()).await.expect(200);
+}

@@ -28,10 +28,11 @@ use serde_json::{Map, Value, json};
 use super::agents::active_agents;
 use crate::{
     answer::Reply,
-    extract::{Body, IfMatch, Query, Verbatim, etag},
+    extract::{Body, IfMatch, IfNoneMatch, Query, Verbatim, etag},
     lookup,
     problem::{FieldError, Problem},
-    state::{App, Refused},
+    routes::not_modified,
+    state::{App, Refused, at_position},
 };
 
 /// The policy of which project is asked for; the one that holds for all of them when none is named.
@@ -68,17 +69,24 @@ struct Judgement {
 /// entity tag of a project without a policy of its own, whose body says of what scope and version the one shown is.
 ///
 /// Problems: `malformed-query`.
-pub async fn show(State(app): State<App>, Query(query): Query<WhichPolicy>) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    Query(query): Query<WhichPolicy>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let position = app.log().head();
     let project = app.read(|views| lookup::scope(views, query.project.as_deref())).await??;
     let scope = project.map_or(Scope::Global, Scope::Project);
     let own = app.repository().load::<Policy>(&scope).await?;
-    match own.document() {
-        Some(_) => Ok(shown(own.id, &own, own.version())),
+    let response = match own.document() {
+        Some(_) if condition.has(own.version().into()) => not_modified(own.version().into()),
+        Some(_) => shown(own.id, &own, own.version()),
         None => {
             let global = app.repository().load::<Policy>(&Scope::Global).await?;
-            Ok(shown(Scope::Global, &global, own.version()))
+            shown(Scope::Global, &global, own.version())
         }
-    }
+    };
+    Ok(at_position(response, position))
 }
 
 /// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
@@ -147,13 +155,17 @@ pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Pr
     Ok(Document::default())
 }
 
-/// The answer to a publication.
+/// The answer to a publication, which was at `position`.
 ///
 /// # Errors
 /// What the log says.
-pub(crate) async fn published(app: &App, project: Option<ProjectId>) -> Result<Response, Problem> {
+pub(crate) async fn published(
+    app: &App,
+    project: Option<ProjectId>,
+    position: u64,
+) -> Result<Response, Problem> {
     let scope = project.map_or(Scope::Global, Scope::Project);
-    let policy = app.repository().load::<Policy>(&scope).await?;
+    let policy = app.repository().load_at::<Policy>(&scope, position).await?;
     Ok(shown(scope, &policy, policy.version()))
 }
 

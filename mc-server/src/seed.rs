@@ -10,13 +10,14 @@ use chrono::{DateTime, SubsecRound, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Profile, Role},
-    aggregate::Moment,
+    aggregate::{Aggregate, Moment},
     approval::{ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{
         CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent,
         request_approval,
     },
+    policy::{self, Policy, Scope},
     project::Project,
     reservation::{Key, Reservation},
     task::{
@@ -25,7 +26,10 @@ use mc_domain::{
     },
     values::{InvalidText, Label, Name, Reason, Slug, Text, Title},
 };
-use mc_store::repository::{Order, Unit};
+use mc_store::{
+    error::StoreError,
+    repository::{Order, Unit},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
@@ -198,6 +202,7 @@ pub struct Seeded {
 pub async fn seed(app: &App) -> Result<Seeded, Refused> {
     let before = app.log().head();
     let project = default_project(app).await?;
+    publish(app).await?;
     let mut agents = Vec::new();
     for (name, emoji, role, types) in AGENTS {
         agents.push((name, register(app, project, name, emoji, role, types).await?));
@@ -211,6 +216,20 @@ pub async fn seed(app: &App) -> Result<Seeded, Refused> {
         }
     }
     Ok(Seeded { agents: AGENTS.len(), tasks: TASKS.len(), events: app.log().head() - before })
+}
+
+/// Policy version 1: the defaults, where nothing else was published.
+async fn publish(app: &App) -> Result<(), Refused> {
+    execute(app, Actor::Human(app.operator().clone()), "policy", |unit, moment| {
+        let policy = unit.load::<Policy>(&Scope::Global)?;
+        if policy.document().is_some() {
+            return Ok((Decision::default(), ()));
+        }
+        let events = policy.decide(policy::Command::Publish { document: Box::default() }, moment);
+        let events = events.map_err(|error| StoreError::Invalid { reason: error.to_string() })?;
+        Ok((Decision::of(&policy, None, events), ()))
+    })
+    .await
 }
 
 async fn default_project(app: &App) -> Result<ProjectId, Refused> {

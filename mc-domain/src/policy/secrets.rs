@@ -550,10 +550,7 @@ fn find_values(
         if within_marker(&text.as_bytes()[..name.start()]) {
             continue;
         }
-        let mut span = value_span(text, name.end());
-        if in_query(text, name.start()) {
-            span.end = text[span.clone()].find('&').map_or(span.end, |end| span.start + end);
-        }
+        let span = value_span(text, name.end(), in_query(text, name.start()));
         let secret = kind(name.as_str(), &text[span.clone()], &text[span.end..]);
         if let Some(kind) = secret.filter(|_| !span.is_empty()) {
             from = span.end;
@@ -615,14 +612,16 @@ fn within_marker(before: &[u8]) -> bool {
     before[..before.len() - kind].ends_with(b"[redacted:")
 }
 
-/// The value that begins at `start`: what the quotes hold, or the run up to the next space or quote.
-fn value_span(text: &str, start: usize) -> Range<usize> {
+/// The value that begins at `start`: what the quotes hold, or the run up to the next space or quote, and in the query of
+/// an address up to the next parameter.
+fn value_span(text: &str, start: usize, query: bool) -> Range<usize> {
     let scheme = |at: usize| at + SCHEME.find(&text[at..]).map_or(0, |scheme| scheme.end());
     let start = scheme(start);
     let rest = &text[start..];
     let slashes = rest.len() - rest.trim_start_matches('\\').len();
     let Some(quote) = rest[slashes..].chars().next().filter(|c| is_quote(*c)) else {
-        let end = rest.char_indices().find(|(at, c)| ends_value(*c) || is_escaped_quote(rest, *at));
+        let ends = |at: usize, c: char| ends_value(c) || (query && c == '&') || is_escaped_quote(rest, at);
+        let end = rest.char_indices().find(|(at, c)| ends(*at, *c));
         return start..end.map_or(text.len(), |(at, _)| start + at);
     };
     let inner = scheme(start + slashes + quote.len_utf8());
@@ -731,8 +730,9 @@ fn is_column(name: &str) -> bool {
     COLUMNS.iter().any(|column| name.contains(column))
 }
 
+/// A path is none.
 fn looks_like_key(value: &str) -> bool {
-    let of_key = |b: u8| b.is_ascii_alphanumeric() || b"._~+/=-".contains(&b);
+    let of_key = |b: u8| b.is_ascii_alphanumeric() || b"._~+=-".contains(&b);
     let has = |wanted: fn(&u8) -> bool| value.bytes().any(|b| wanted(&b));
     let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
     let numbered = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);

@@ -106,6 +106,7 @@ fn harmless_texts_stay_as_they_are() {
         "sort_key=created_at",
         "idempotency_key=a1b2c3d4e5",
         "pass: all tests",
+        "s3_key=uploads/2024/a.png",
         "pass: 12, fail: 0",
         "--- PASS: TestLogin2 (0.00s)",
         "bypass: x",

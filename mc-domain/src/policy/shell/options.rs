@@ -44,7 +44,7 @@ use Means::{
 const MEANINGS: [(&str, Means, &[&str]); 51] = [
     ("cargo", Risky, &["--config"]),
     ("cargo", Writes, &["--target-dir", "--out-dir", "--artifact-dir"]),
-    ("cargo", Value, &["--manifest-path", "--lockfile-path"]),
+    ("cargo", Value, &["--manifest-path", "--lockfile-path", "--target"]),
     ("cut", Text, &["-d", "--delimiter", "--output-delimiter"]),
     ("cut", Value, &["-b", "-c", "-f"]),
     ("date", Risky, &["-s", "--set"]),

@@ -236,6 +236,18 @@ impl Appended {
 /// - Versions are dense in each stream; a commit whose expectation fails appends nothing.
 /// - A repeat under an idempotency key appends nothing and returns the first answer.
 /// - Nothing recorded is ever changed or removed.
+///
+/// ```
+/// use mc_store::{log::EventLog, memory::MemoryLog};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), mc_store::error::StoreError> {
+/// let log = MemoryLog::new();
+/// assert_eq!(log.head(), 0);
+/// assert!(log.read_all(0, 100).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 pub trait EventLog: Send + Sync + 'static {
     /// Appends a commit.
     ///

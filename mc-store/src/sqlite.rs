@@ -47,6 +47,16 @@ const QUEUE_COMMITS: usize = 1_024;
 /// A log in an SQLite database.
 ///
 /// Dropping it closes it, which writes what is queued and blocks until that is done.
+///
+/// ```
+/// use mc_store::{log::EventLog, sqlite::SqliteLog};
+///
+/// let directory = tempfile::tempdir()?;
+/// let log = SqliteLog::open(directory.path().join("log.db"))?;
+/// assert_eq!(log.head(), 0);
+/// assert!(SqliteLog::open(directory.path().join("log.db")).is_err(), "one process at a time");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SqliteLog {
     writing: Mutex<Writing>,

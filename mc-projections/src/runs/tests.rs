@@ -1,4 +1,4 @@
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     money::Usd,
     run::{Run, Tokens, ToolStatus, Usage},

@@ -47,7 +47,7 @@ fn in_memory() -> Repository {
 
 fn on_disk() -> (TempDir, Repository) {
     let directory = TempDir::new().unwrap();
-    let log = SqliteLog::open(&directory.path().join("log.db")).unwrap();
+    let log = SqliteLog::open(directory.path().join("log.db")).unwrap();
     (directory, Repository::new(Arc::new(log)))
 }
 

@@ -197,7 +197,7 @@ pub async fn edit(
         .find(|views| {
             let project = project_of(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
-            let reviewers = agents(views, changes.reviewer_ids.as_deref(), project, "reviewerIds")?;
+            let reviewers = reviewers(views, changes.reviewer_ids.as_deref(), project)?;
             Ok((project, assignees, reviewers))
         })
         .await?;
@@ -304,7 +304,7 @@ impl NewTask {
         let project = self.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
         let project = lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId"))?;
         let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
-        let reviewers = agents(views, Some(&self.reviewer_ids), project, "reviewerIds")?;
+        let reviewers = reviewers(views, Some(&self.reviewer_ids), project)?;
         check_labels(Some(&self.labels))?;
         let details = Details {
             description: self.description.clone(),
@@ -381,6 +381,22 @@ fn agents(
             .map_err(|unknown| unknown.in_field(&format!("{field}[{index}]")))
     });
     found.collect::<Result<_, _>>().map(Some)
+}
+
+fn reviewers(
+    views: &Views,
+    written: Option<&[String]>,
+    project: ProjectId,
+) -> Result<Option<BTreeSet<AgentId>>, Problem> {
+    let found = agents(views, written, project, "reviewerIds")?;
+    let foreign = |id: &&AgentId| views.agents.project_of(**id) != Some(project);
+    match found.iter().flatten().find(foreign) {
+        Some(id) => {
+            let message = format!("{} belongs to another project", views.agents.name_or_id(*id));
+            Err(Problem::invalid_field("reviewerIds", message))
+        }
+        None => Ok(found),
+    }
 }
 
 fn check_labels(labels: Option<&BTreeSet<Label>>) -> Result<(), Problem> {

@@ -8,7 +8,7 @@
 //!    refused.
 //! 3. Expiry is judged whenever somebody comes to act on it, not only by the sweeper: what is overdue expires first.
 //! 4. It is bound to a hash of what was asked; when the requestor asks for something else, earlier endorsements fall.
-//! 5. Where two decisions are required, they are two different deciders'.
+//! 5. Where two decisions are required, they are two different deciders', whatever the case of their names.
 
 mod command;
 mod event;
@@ -305,7 +305,7 @@ impl Requested {
         let (by, content, at) = (moment.actor.clone(), self.ask.content.clone(), moment.now);
         Ok(match self.required {
             Quorum::Two if endorsed_by.is_empty() => vec![Event::Endorsed { by, note, content, at }],
-            Quorum::Two if endorsed_by.contains(&by) => vec![],
+            Quorum::Two if endorsed_by.iter().any(|decider| decider.is(&by)) => vec![],
             Quorum::One | Quorum::Two => vec![Event::Approved { by, note, content, at }],
         })
     }
@@ -397,7 +397,7 @@ impl Requested {
     fn may_decide(&self, moment: &Moment) -> Result<(), Rejection> {
         match moment.actor.kind() {
             ActorKind::Agent => Err(Rejection::OperatorOnly),
-            ActorKind::Human | ActorKind::System if moment.actor == self.requestor => {
+            ActorKind::Human | ActorKind::System if moment.actor.is(&self.requestor) => {
                 Err(Rejection::OwnRequest)
             }
             ActorKind::Human | ActorKind::System => Ok(()),
@@ -405,7 +405,7 @@ impl Requested {
     }
 
     fn is_requestor(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor == self.requestor {
+        match moment.actor.is(&self.requestor) {
             true => Ok(()),
             false => Err(Rejection::NotRequestor { requestor: self.requestor.clone() }),
         }

@@ -295,6 +295,17 @@ mod two_deciders {
     }
 
     #[test]
+    fn are_different_by_more_than_the_case_of_a_name() {
+        for name in ["sofie", "SOFIE"] {
+            let moment = Moment::new(now(), Actor::Human(crate::spec::name(name)));
+            given::<Approval>([requested(), endorsed()]).when(&moment, approve()).then_nothing();
+            given::<Approval>([requested_by(sofie().actor, Quorum::One)])
+                .when(&moment, approve())
+                .then_rejected(Rejection::OwnRequest);
+        }
+    }
+
+    #[test]
     fn are_different() {
         given::<Approval>([requested(), endorsed()]).when(&sofie(), approve()).then_nothing();
     }

@@ -81,3 +81,21 @@ async fn an_agent_that_raises_its_own_budget_gets_an_approval_instead() {
     assert_eq!(again.body["approvalId"], refused.body["approvalId"]);
     assert_eq!(client.get(&path).await.body["budgets"]["dailyCap"], json!(1));
 }
+
+#[tokio::test]
+async fn nobody_decides_in_the_name_of_the_system() {
+    let client = Client::new().await;
+    let approval = asked(&client).await;
+    let claims = [
+        json!({ "actor": { "type": "system" }, "decision": "yes" }),
+        json!({ "actor": "system", "decision": "yes" }),
+        json!({ "approver": { "type": "system", "id": "rules" }, "decision": "yes" }),
+        json!({ "approver": "system", "decision": "yes" }),
+    ];
+    for claim in claims {
+        for verb in ["approve", "deny", "request-revision"] {
+            answer(&client, &approval, verb, claim.clone()).await.refused(403, "forbidden");
+        }
+    }
+    assert_eq!(client.get(&format!("/api/approvals/{approval}")).await.body["status"], "pending");
+}

@@ -178,7 +178,7 @@ fn tool_call(world: &mut World) -> ToolCall {
     let error =
         (status == ToolStatus::Failed).then(|| reason(["timeout", "not found"][world.random.below(2)]));
     let tool = Label::new(["web_search", "shell_exec"][world.random.below(2)]).unwrap();
-    ToolCall { tool, risk: None, status, input_preview: None, output_preview: None, error }
+    ToolCall { tool, risk: None, approval: None, status, input_preview: None, output_preview: None, error }
 }
 
 fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {

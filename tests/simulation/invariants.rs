@@ -358,6 +358,10 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         assert!(matches!(event, approval::Event::Requested { .. }), "{event:?} comes first");
         return;
     };
+    if let approval::Event::Used { .. } = event {
+        let unused = matches!(before.stage, approval::Stage::Approved { used_in: None, .. });
+        return assert!(unused, "{event:?} under an approval that permits nothing");
+    }
     assert!(before.status().is_open(), "{event:?} comes after the end");
     let in_time = |by: &Actor, at: &chrono::DateTime<chrono::Utc>| {
         assert_eq!(by, actor);
@@ -384,7 +388,9 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
             assert!(*by == before.requestor || by.kind() == ActorKind::System, "{by} withdraws another's");
         }
         approval::Event::Expired { at } => assert!(*at >= before.expires_at, "expired too early"),
-        approval::Event::Requested { .. } => panic!("asked for twice"),
+        approval::Event::Requested { .. } | approval::Event::Used { .. } => {
+            panic!("{event:?} while it is open")
+        }
         approval::Event::Resubmitted { .. } => assert_eq!(*actor, before.requestor),
         approval::Event::Escalated { .. } => assert_eq!(actor.kind(), ActorKind::System),
     }
@@ -554,6 +560,13 @@ fn waiting_tasks_wait_for_something_open(states: &States) {
         for approval in &task.awaits {
             let open = states.approvals[approval].status().is_some_and(approval::Status::is_open);
             assert!(open, "task {id} waits for {approval}, which is over");
+        }
+    }
+    for (id, approval) in &states.approvals {
+        let requested = approval.requested().unwrap();
+        if let (Some(task), true) = (requested.subject.task, requested.status().is_open()) {
+            let awaits = &states.task(task).unwrap().awaits;
+            assert!(awaits.contains(id), "approval {id} is open for task {task}, which does not wait for it");
         }
     }
 }
@@ -731,7 +744,7 @@ async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Rep
     for (id, approval) in &world.states.approvals {
         let requested = approval.requested().unwrap();
         let key =
-            repository.load::<Reservation>(&requested.subject.key(&requested.ask.content)).await.unwrap();
+            repository.load::<Reservation>(&requested.subject.key(requested.ask.matter())).await.unwrap();
         assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");
     }
     held_by_the_living(&world.states);

@@ -287,8 +287,18 @@ fn run_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> run::Even
 fn tool_called(status: ToolStatus, error: Option<Reason>, at: chrono::DateTime<chrono::Utc>) -> run::Event {
     let (tool, failures) = (label("web_search"), u32::from(error.is_some()));
     let (risk, number) = (Some(ToolRisk::Green), 1);
-    let (input_preview, output_preview) = (None, None);
-    run::Event::ToolCalled { number, tool, risk, status, input_preview, output_preview, error, failures, at }
+    run::Event::ToolCalled {
+        number,
+        tool,
+        risk,
+        approval: None,
+        status,
+        input_preview: None,
+        output_preview: None,
+        error,
+        failures,
+        at,
+    }
 }
 
 /// Who runs, and what for, goes with the run.
@@ -375,9 +385,10 @@ fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> appr
         71 => Event::Approved { by, note, content, at },
         72 => Event::Denied { by, reason: reason("too risky"), at },
         73 => Event::RevisionRequested { by, note: reason("fewer recipients"), at },
-        74 => Event::Resubmitted { ask: ask(more), at },
+        74 => Event::Resubmitted { ask: ask(more), required_decisions: None, at },
         75 => Event::Withdrawn { by, reason: note, at },
         76 => Event::Escalated { at },
+        _ if more.is_multiple_of(2) => Event::Used { by: agent_id(more % 4), run: run_id(more % RUNS), at },
         _ => Event::Expired { at },
     }
 }
@@ -390,6 +401,7 @@ fn ask(more: u8) -> Ask {
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(u32::from(more))),
         payload: None,
+        matter: None,
         content: ContentHash::new([more; 32]),
     }
 }

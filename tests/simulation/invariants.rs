@@ -19,7 +19,7 @@ use mc_domain::{
     project::{Project, Squad},
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
-    run::{self, Terms},
+    run::{self, Terms, ToolRisk, ToolStatus},
     task,
 };
 use mc_store::repository::Repository;
@@ -423,8 +423,9 @@ pub fn after_step(world: &World, changed: Range<usize>) {
                 grant_rests_on_an_approval(&world.states, event, commit);
                 threshold_is_told_of(event, commit);
             }
-            AnyEvent::Run(_) => {
-                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap())
+            AnyEvent::Run(event) => {
+                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap());
+                red_tool_is_permitted_or_contained(event, commit);
             }
             AnyEvent::Agent(event) => {
                 let id = recorded.stream.aggregate_id.parse().unwrap();
@@ -464,6 +465,26 @@ pub fn after_refusal(states: &States, rejection: &Rejection) {
             "task {task} is too dear"
         );
     }
+}
+
+/// A red tool is used under an approval, which is used up by that, or everything stops.
+fn red_tool_is_permitted_or_contained(event: &run::Event, commit: &[Recorded<AnyEvent>]) {
+    let run::Event::ToolCalled { risk: Some(ToolRisk::Red), status, approval, .. } = event else { return };
+    if *status == ToolStatus::Denied {
+        return;
+    }
+    let used = |id: &ApprovalId, recorded: &Recorded<AnyEvent>| {
+        recorded.stream == StreamId::of::<approval::Approval>(id)
+            && matches!(recorded.event, AnyEvent::Approval(approval::Event::Used { .. }))
+    };
+    let stops = |recorded: &Recorded<AnyEvent>| {
+        matches!(recorded.event, AnyEvent::Agent(agent::Event::Quarantined { .. }))
+    };
+    let well = match approval {
+        Some(id) => commit.iter().any(|recorded| used(id, recorded)),
+        None => commit.iter().any(stops),
+    };
+    assert!(well, "{event:?} was neither permitted nor contained");
 }
 
 /// Assigned means that somebody of the project has it; the inbox is nobody's; what is closed has nothing under way.

@@ -56,7 +56,11 @@ async fn used_without_an_approval_are_recorded_contained_and_refused() {
     let desk = Desk::new().await;
     let call = json!({ "tool": "publish", "risk": "green", "status": "success" });
     let refused = desk.uses(call).await.refused(403, "approval_required");
-    assert!(refused.body["detail"].as_str().unwrap().contains("publish is red and was used"), "{}", refused.text);
+    assert!(
+        refused.body["detail"].as_str().unwrap().contains("publish is red and was used"),
+        "{}",
+        refused.text
+    );
     desk.is_contained().await;
     let calls = desk.client.get(&format!("/api/runs/{}/tool-calls", desk.run)).await.expect(200);
     assert_eq!((&calls.body[0]["risk"], &calls.body[0]["approvalId"]), (&json!("red"), &Value::Null));

@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 93;
+pub(super) const KINDS: u8 = 94;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -91,7 +91,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let report = standup::Report::default();
                 script.record::<Standup>(&key, |at| standup::Event::Recorded { report, at });
             }
-            69..78 => {
+            69..78 | 93 => {
                 let Some(kind) = once(*kind, BEGIN_APPROVAL, approvals.insert(which)) else { continue };
                 script.record::<Approval>(&approval_id(*which), |at| approval_event(kind, *more, at));
             }
@@ -388,8 +388,8 @@ fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> appr
         74 => Event::Resubmitted { ask: ask(more), required_decisions: None, at },
         75 => Event::Withdrawn { by, reason: note, at },
         76 => Event::Escalated { at },
-        _ if more.is_multiple_of(2) => Event::Used { by: agent_id(more % 4), run: run_id(more % RUNS), at },
-        _ => Event::Expired { at },
+        77 => Event::Expired { at },
+        _ => Event::Used { by: agent_id(more % 4), run: run_id(more % RUNS), at },
     }
 }
 

@@ -37,6 +37,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     ids::{ApprovalId, RunId},
     policy::document::Figures,
+    reservation::Key,
     values::Reason,
 };
 
@@ -262,6 +263,11 @@ impl Requested {
     /// Where it stands.
     pub fn status(&self) -> Status {
         self.stage.status()
+    }
+
+    /// The name that it holds while it is open.
+    pub fn key(&self) -> Key {
+        self.subject.key(self.ask.matter())
     }
 
     /// Invariant 6: whether it permits this use of a tool, and has not been made use of.

@@ -35,7 +35,7 @@ impl ApprovalScope<'_> {
     /// An approval does not end behind the back of what waits for it: its key and its task must be at hand.
     fn is_complete(&self) -> Result<(), Rejection> {
         let approval = self.approval.requested()?;
-        if self.key.id != approval.subject.key(approval.ask.matter()) {
+        if self.key.id != approval.key() {
             return Err(reservation::Rejection::NotHolder.into());
         }
         if self.task.map(|task| task.id) != approval.subject.task {
@@ -227,8 +227,7 @@ pub(super) fn withdraw_orphan(
     let events = approval.decide(Command::Withdraw { reason: Some(why) }, &by_system(moment))?;
     let after = approval.after(&events);
     let subject = &after.requested()?.subject;
-    let key = subject.key(after.requested()?.ask.matter());
-    let key = cast.find::<Reservation>(&key)?.after_decision(decision);
+    let key = cast.find::<Reservation>(&after.requested()?.key())?.after_decision(decision);
     let released = key.decide(reservation::Command::Release(Holder::Approval(id)), moment)?;
     decision.add(&approval, Some(subject.project), events);
     decision.add(&key, Some(subject.project), released);

@@ -121,7 +121,7 @@ impl Case {
     fn load(unit: &mut Unit<'_>, id: ApprovalId) -> Result<Self, Refused> {
         let approval = unit.load::<Approval>(&id)?;
         let requested = approval.requested()?;
-        let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.matter()))?;
+        let key = unit.load::<Reservation>(&requested.key())?;
         let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
         Ok(Self { approval, key, task })
     }

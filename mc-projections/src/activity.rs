@@ -90,6 +90,7 @@ pub const TYPES: &[&str] = &[
     "approval.withdrawn",
     "approval.escalated",
     "approval.expired",
+    "approval.used",
     "alert.raised",
     "alert.repeated",
     "alert.acknowledged",

@@ -3,7 +3,6 @@
 //! | extractor | takes |
 //! |---|---|
 //! | [`Body`] | the JSON body, whatever its content type, without secrets, with the idempotency key and who acts |
-//! | [`Verbatim`] | the same with whatever is in it, for what is judged or hashed and not recorded |
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
 //! | [`IfMatch`], [`IfNoneMatch`] | the conditions on an entity's version |
@@ -18,7 +17,7 @@ mod path;
 mod query;
 mod time;
 
-pub use body::{Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers, Verbatim};
+pub use body::{Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::{IdempotencyKey, Keyed};

@@ -52,6 +52,19 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
             ),
         )
         .approval_id(approval),
+        Rejection::ForeignBudget { .. } => Problem::new(
+            Kind::RuleBroken,
+            format!("{} Name one of those, or let its own agent ask.", sentence(rejection)),
+        )
+        .errors(vec![FieldError::new("payload", rejection.to_string())]),
+        Rejection::Unapproved { .. } => Problem::new(
+            Kind::ApprovalRequired,
+            format!(
+                "{} That is recorded, the run is broken off, its task blocked and its agent quarantined: an operator \
+                 looks into it. The next time, ask with POST /api/approvals first, and name the approval in approvalId.",
+                sentence(rejection)
+            ),
+        ),
         Rejection::NotLoaded(missing) => {
             tracing::error!(?missing, "an operation was answered instead of asked again");
             Problem::internal()
@@ -242,6 +255,12 @@ fn of_approval(rejection: &approval::Rejection, views: &Views) -> Problem {
         approval::Rejection::ContentChanged { .. } => {
             Problem::new(Kind::Conflict, format!("{detail} Read the approval again before deciding."))
         }
+        approval::Rejection::NotApproved { .. }
+        | approval::Rejection::PermitsElse { .. }
+        | approval::Rejection::Used { .. } => Problem::new(
+            Kind::ApprovalRequired,
+            format!("{detail} Ask for another with POST /api/approvals."),
+        ),
         approval::Rejection::NotDue { .. } => Problem::new(Kind::Conflict, detail),
     }
 }

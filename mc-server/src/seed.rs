@@ -34,7 +34,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    decide::{ask, content_hash},
+    decide::{ask, content, matter},
     lookup::DEFAULT_PROJECT,
     state::{App, Refused, own_key},
 };
@@ -317,16 +317,19 @@ async fn ask_for_approval(
     agent: AgentId,
 ) -> Result<(), Refused> {
     let fresh = ApprovalId::new(Uuid::now_v7());
+    let (summary, risk) = (Reason::new(what)?, Risk::Red);
+    let matter = matter(ActionType::ToolCall, None, &summary);
     let wish = Ask {
-        summary: Reason::new(what)?,
-        risk: Risk::Red,
+        content: content(&matter, &summary, risk, None),
+        matter: Some(matter),
+        summary,
+        risk,
         justification: Text::new(
             "The sequence is tested with the internal list, and nothing can be unsent.",
         )?,
         rollback_plan: Some(Text::new("Stop the sequence, and send an apology to who got it.")?),
         estimated_cost: None,
         payload: None,
-        content: content_hash(ActionType::ToolCall, None),
     };
     execute(app, Actor::Agent(agent), &format!("move/{key}"), |unit, moment| {
         let task = unit.load::<Task>(&id)?;
@@ -337,7 +340,7 @@ async fn ask_for_approval(
             agent: Some(agent),
             action_type: ActionType::ToolCall,
         };
-        let key = unit.load::<Reservation>(&subject.key(&wish.content))?;
+        let key = unit.load::<Reservation>(&subject.key(wish.matter()))?;
         let approval = unit.fresh::<Approval>(fresh);
         let request = Request {
             requestor: Actor::Agent(agent),

@@ -14,10 +14,10 @@ use mc_domain::{
     notification::{self, Notice, Notification},
     operation::{
         Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
-        MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, change_profile,
-        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval,
-        emergency_stop, escalate_approval, expire_approval, fail_notification, heartbeat, mark_stale,
-        move_task, pause_squad, post_message, quarantine_agent, reassign_task, record_tool_call,
+        MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, UseTool,
+        change_profile, claim_task, complete_run, correct_agent, create_project, create_task,
+        decide_approval, emergency_stop, escalate_approval, expire_approval, fail_notification, heartbeat,
+        mark_stale, move_task, pause_squad, post_message, quarantine_agent, reassign_task, record_tool_call,
         register_agent, request_approval, restart_agent, resubmit_approval, resume_squad, retire_agent,
         sign_off_agent, spawn_agent, start_run, time_out_run, with_cast, withdraw_approval,
     },
@@ -25,7 +25,7 @@ use mc_domain::{
     process::RetirementCause,
     project::{self, Project},
     reservation::{Key, Reservation},
-    run::{Bill, Outcome as End, Run, ToolCall},
+    run::{Bill, Outcome as End, Run, ToolCall, ToolRisk},
     task::{self, Details, Message, Task},
     values::{Label, Name, Reason, Slug, Text},
 };
@@ -195,7 +195,8 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         }
         Action::CallTool { run, call } => {
             let run = unit.load::<Run>(&run)?;
-            asking(unit, |cast| record_tool_call(&run, call.clone(), cast, moment)).map(Outcome::from)
+            let wish = UseTool { call: call.clone(), policy: ToolRisk::Green, matters: None };
+            asking(unit, |cast| record_tool_call(&run, wish.clone(), cast, moment))
         }
         Action::RequestApproval { .. }
         | Action::DecideApproval { .. }
@@ -412,10 +413,10 @@ fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
     };
     let approval = unit.load::<Approval>(&id)?;
     let requested = approval.requested()?.clone();
-    let key = unit.load::<Reservation>(&requested.subject.key(&requested.ask.content))?;
+    let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.matter()))?;
     let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
     let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost);
-    let next_key = unit.load::<Reservation>(&requested.subject.key(&next.content))?;
+    let next_key = unit.load::<Reservation>(&requested.subject.key(next.matter()))?;
     asking(unit, |cast| {
         let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
         let concluded = match action.clone() {
@@ -425,7 +426,9 @@ fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
                 decide_approval(scope, wish, moment)
             }
             Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, moment),
-            Action::ResubmitApproval { .. } => resubmit_approval(scope, &next_key, next.clone(), moment),
+            Action::ResubmitApproval { .. } => {
+                resubmit_approval(scope, &next_key, (next.clone(), requested.required), moment)
+            }
             Action::EscalateApproval { .. } => {
                 return escalate_approval(&approval, moment).map(Outcome::from);
             }
@@ -453,7 +456,7 @@ fn request(
         action_type: asked.action,
     };
     let ask = ask_for(asked.action, asked.tool, asked.cost);
-    let key = unit.load::<Reservation>(&subject.key(&ask.content))?;
+    let key = unit.load::<Reservation>(&subject.key(ask.matter()))?;
     let (project, approval) = (unit.load::<Project>(&asked.project)?, unit.load::<Approval>(&fresh)?);
     let task = asked.task.map(|task| unit.load::<Task>(&task)).transpose()?;
     let (lifetime, required) = (asked.lifetime, asked.required);
@@ -472,6 +475,7 @@ fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
         justification: Text::new("It has to be done.").unwrap(),
         rollback_plan: None,
         estimated_cost,
+        matter: None,
         content: ContentHash::new(sha256(&canonical(action, Some(&payload)))),
         payload: Some(Payload::try_from(payload).unwrap()),
     }

@@ -64,6 +64,7 @@ fn failing_tools(world: &mut World, task: TaskId, agent: AgentId) -> Vec<Command
     let call = ToolCall {
         tool: Label::new("web_search").unwrap(),
         risk: None,
+        approval: None,
         status: ToolStatus::Failed,
         input_preview: None,
         output_preview: None,

@@ -7,13 +7,13 @@ use mc_domain::{
     actor::Actor,
     agent::{self, Caps, Corrections, PauseReason, Profile, Role},
     alert,
-    approval::{ActionType, Lifetime, Quorum},
+    approval::{self, ActionType, Lifetime, Quorum},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{Answer, CorrectAgent, CreateTask, MoveTask, ReassignTask},
     policy::Scope,
     project::Squad,
-    run::{Outcome, ToolCall, ToolStatus},
+    run::{Outcome, ToolCall, ToolRisk, ToolStatus},
     task::{
         Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind, Move,
         Present, Status, TaskType, WorkPlan,
@@ -168,7 +168,28 @@ fn on_run(world: &mut World, run: RunId) -> Action {
             Action::EndRun { run, outcome: Outcome::Completed, cost }
         }
         5 => Action::EndRun { run, outcome: Outcome::Failed, cost: Some(cents(world, 20)) },
+        6 if world.random.chance(40) => Action::CallTool { run, call: red_tool_call(world, run) },
         _ => Action::CallTool { run, call: tool_call(world) },
+    }
+}
+
+/// Under an approval that was given to who runs; hardly ever without one.
+fn red_tool_call(world: &mut World, run: RunId) -> ToolCall {
+    let runner = world.states.runs.get(&run).and_then(|run| Some(run.running().ok()?.terms.agent));
+    let given = world.states.approvals.iter().filter_map(|(id, approval)| {
+        let approval = approval.requested().ok()?;
+        let unused = matches!(approval.stage, approval::Stage::Approved { used_in: None, .. });
+        let ours = approval.subject.action_type == ActionType::ToolCall && approval.subject.agent == runner;
+        (unused && ours).then(|| Some((*id, approval.ask.tool()?.to_owned())))?
+    });
+    let given: Vec<_> = given.collect();
+    let call = tool_call(world);
+    match world.random.pick(&given) {
+        Some((id, tool)) => {
+            let tool = Label::new(&tool).unwrap();
+            ToolCall { tool, risk: Some(ToolRisk::Red), approval: Some(id), ..call }
+        }
+        None => ToolCall { risk: world.random.chance(2).then_some(ToolRisk::Red), ..call },
     }
 }
 
@@ -178,7 +199,7 @@ fn tool_call(world: &mut World) -> ToolCall {
     let error =
         (status == ToolStatus::Failed).then(|| reason(["timeout", "not found"][world.random.below(2)]));
     let tool = Label::new(["web_search", "shell_exec"][world.random.below(2)]).unwrap();
-    ToolCall { tool, risk: None, status, input_preview: None, output_preview: None, error }
+    ToolCall { tool, risk: None, approval: None, status, input_preview: None, output_preview: None, error }
 }
 
 fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {

@@ -19,7 +19,7 @@ use mc_domain::{
     project::{Project, Squad},
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
-    run::{self, Terms},
+    run::{self, Terms, ToolRisk, ToolStatus},
     task,
 };
 use mc_store::repository::Repository;
@@ -358,6 +358,10 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         assert!(matches!(event, approval::Event::Requested { .. }), "{event:?} comes first");
         return;
     };
+    if let approval::Event::Used { .. } = event {
+        let unused = matches!(before.stage, approval::Stage::Approved { used_in: None, .. });
+        return assert!(unused, "{event:?} under an approval that permits nothing");
+    }
     assert!(before.status().is_open(), "{event:?} comes after the end");
     let in_time = |by: &Actor, at: &chrono::DateTime<chrono::Utc>| {
         assert_eq!(by, actor);
@@ -384,7 +388,9 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
             assert!(*by == before.requestor || by.kind() == ActorKind::System, "{by} withdraws another's");
         }
         approval::Event::Expired { at } => assert!(*at >= before.expires_at, "expired too early"),
-        approval::Event::Requested { .. } => panic!("asked for twice"),
+        approval::Event::Requested { .. } | approval::Event::Used { .. } => {
+            panic!("{event:?} while it is open")
+        }
         approval::Event::Resubmitted { .. } => assert_eq!(*actor, before.requestor),
         approval::Event::Escalated { .. } => assert_eq!(actor.kind(), ActorKind::System),
     }
@@ -417,8 +423,9 @@ pub fn after_step(world: &World, changed: Range<usize>) {
                 grant_rests_on_an_approval(&world.states, event, commit);
                 threshold_is_told_of(event, commit);
             }
-            AnyEvent::Run(_) => {
-                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap())
+            AnyEvent::Run(event) => {
+                run_is_known_to_all_or_none(world, recorded.stream.aggregate_id.parse().unwrap());
+                red_tool_is_permitted_or_contained(event, commit);
             }
             AnyEvent::Agent(event) => {
                 let id = recorded.stream.aggregate_id.parse().unwrap();
@@ -458,6 +465,26 @@ pub fn after_refusal(states: &States, rejection: &Rejection) {
             "task {task} is too dear"
         );
     }
+}
+
+/// A red tool is used under an approval, which is used up by that, or everything stops.
+fn red_tool_is_permitted_or_contained(event: &run::Event, commit: &[Recorded<AnyEvent>]) {
+    let run::Event::ToolCalled { risk: Some(ToolRisk::Red), status, approval, .. } = event else { return };
+    if *status == ToolStatus::Denied {
+        return;
+    }
+    let used = |id: &ApprovalId, recorded: &Recorded<AnyEvent>| {
+        recorded.stream == StreamId::of::<approval::Approval>(id)
+            && matches!(recorded.event, AnyEvent::Approval(approval::Event::Used { .. }))
+    };
+    let stops = |recorded: &Recorded<AnyEvent>| {
+        matches!(recorded.event, AnyEvent::Agent(agent::Event::Quarantined { .. }))
+    };
+    let well = match approval {
+        Some(id) => commit.iter().any(|recorded| used(id, recorded)),
+        None => commit.iter().any(stops),
+    };
+    assert!(well, "{event:?} was neither permitted nor contained");
 }
 
 /// Assigned means that somebody of the project has it; the inbox is nobody's; what is closed has nothing under way.
@@ -554,6 +581,13 @@ fn waiting_tasks_wait_for_something_open(states: &States) {
         for approval in &task.awaits {
             let open = states.approvals[approval].status().is_some_and(approval::Status::is_open);
             assert!(open, "task {id} waits for {approval}, which is over");
+        }
+    }
+    for (id, approval) in &states.approvals {
+        let requested = approval.requested().unwrap();
+        if let (Some(task), true) = (requested.subject.task, requested.status().is_open()) {
+            let awaits = &states.task(task).unwrap().awaits;
+            assert!(awaits.contains(id), "approval {id} is open for task {task}, which does not wait for it");
         }
     }
 }
@@ -731,7 +765,7 @@ async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Rep
     for (id, approval) in &world.states.approvals {
         let requested = approval.requested().unwrap();
         let key =
-            repository.load::<Reservation>(&requested.subject.key(&requested.ask.content)).await.unwrap();
+            repository.load::<Reservation>(&requested.subject.key(requested.ask.matter())).await.unwrap();
         assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");
     }
     held_by_the_living(&world.states);

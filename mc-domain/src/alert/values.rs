@@ -50,10 +50,8 @@ impl Kind {
             | Self::ApprovalExpired
             | Self::RunTimeout
             | Self::NotificationFailed => Severity::Warning,
-            Self::BudgetCritical | Self::BudgetExceeded | Self::LoopDetected | Self::PolicyViolation => {
-                Severity::Error
-            }
-            Self::AgentQuarantined | Self::VerificationFailed => Severity::Critical,
+            Self::BudgetCritical | Self::BudgetExceeded | Self::LoopDetected => Severity::Error,
+            Self::AgentQuarantined | Self::PolicyViolation | Self::VerificationFailed => Severity::Critical,
         }
     }
 }

@@ -1,17 +1,17 @@
 //! Deciding an approval, taking it back, letting it run out: its end, and everything that follows from the end.
 
 use super::{
-    Cast, Decision, Entity, Outcome, Rejection,
+    Cast, Decision, Entity, Outcome, Rejection, by_system,
     hold::decide_with_holder,
-    overspend::grant_override,
+    overspend::{asks_for_own_budget, grant_override},
     raise_alert::{Warning, raise},
 };
 use crate::{
     agent::{self, Assignee, Ending, PauseReason, Standing, TypeRule},
     aggregate::{Aggregate, Moment},
     alert::{self, Kind},
-    approval::{self, ActionType, Approval, Ask, Command, ContentHash, Ruling, Status, Verdict},
-    ids::LeaseId,
+    approval::{self, ActionType, Approval, Ask, Command, ContentHash, Quorum, Ruling, Status, Verdict},
+    ids::{ApprovalId, LeaseId},
     reservation::{self, Holder, Reservation},
     task::{self, Settlement, Task},
     values::Reason,
@@ -35,7 +35,7 @@ impl ApprovalScope<'_> {
     /// An approval does not end behind the back of what waits for it: its key and its task must be at hand.
     fn is_complete(&self) -> Result<(), Rejection> {
         let approval = self.approval.requested()?;
-        if self.key.id != approval.subject.key(&approval.ask.content) {
+        if self.key.id != approval.key() {
             return Err(reservation::Rejection::NotHolder.into());
         }
         if self.task.map(|task| task.id) != approval.subject.task {
@@ -142,23 +142,27 @@ pub fn escalate_approval(approval: &Entity<Approval>, moment: &Moment) -> Result
     Ok(Decision::of(approval, Some(approval.requested()?.subject.project), events))
 }
 
-/// Asks for something else under the same approval, by its requestor. `key` is the reservation of what is asked for now.
+/// Asks for something else under the same approval, by its requestor, which takes `required` decisions. `key` is the
+/// reservation of what is asked for now.
 ///
 /// # Errors
+/// - [`Rejection::ForeignBudget`] when an override is asked for that would raise somebody else's budget.
 /// - [`approval::Rejection::NotRequestor`] for anybody else.
 /// - [`reservation::Rejection::Taken`] when another approval is open for the same.
 /// - [`reservation::Rejection::NotHolder`] when `key` is not the reservation of what is asked for now.
 pub fn resubmit_approval(
     scope: ApprovalScope<'_>,
     key: &Entity<Reservation>,
-    ask: Ask,
+    (ask, required): (Ask, Quorum),
     moment: &Moment,
 ) -> Result<Concluded, Rejection> {
     requestor_may_speak(scope, moment)?;
-    if key.id != scope.approval.requested()?.subject.key(&ask.content) {
+    let subject = &scope.approval.requested()?.subject;
+    asks_for_own_budget(subject, &ask, scope.cast)?;
+    if key.id != subject.key(ask.matter()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
-    let mut concluded = conclude(scope, Command::Resubmit(ask), None, moment)?;
+    let mut concluded = conclude(scope, Command::Resubmit { ask, required }, None, moment)?;
     if concluded.outcome.refusal.is_none() && key.id != scope.key.id {
         let (holder, project) =
             (Holder::Approval(scope.approval.id), scope.approval.requested()?.subject.project);
@@ -194,7 +198,7 @@ fn conclude(
     take_effect(&mut decision, scope, &verdict, moment)?;
     let cast = resume_spender(&mut decision, &verdict, scope.cast, moment)?;
     if let Some(task) = scope.task {
-        settle_task(&mut decision, task, verdict.clone(), lease, &cast, moment)?;
+        settle_task(&mut decision, scope.approval, task, verdict.clone(), lease, &cast, moment)?;
     }
     let outcome = match verdict.ruling() {
         Ruling::Expired if !by_sweeper => {
@@ -205,6 +209,31 @@ fn conclude(
         }
     };
     Ok(Concluded { outcome, verdict: Some(verdict) })
+}
+
+/// Takes back an approval that nobody waits for any more, in the commit that ends the waiting. What has run out by then
+/// expires; what is over stays as it is.
+pub(super) fn withdraw_orphan(
+    decision: &mut Decision,
+    id: ApprovalId,
+    why: Reason,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let approval = cast.find::<Approval>(&id)?.after_decision(decision);
+    if !approval.status().is_some_and(Status::is_open) {
+        return Ok(());
+    }
+    let events = approval.decide(Command::Withdraw { reason: Some(why) }, &by_system(moment))?;
+    let after = approval.after(&events);
+    let subject = &after.requested()?.subject;
+    let key = cast.find::<Reservation>(&after.requested()?.key())?.after_decision(decision);
+    let released = key.decide(reservation::Command::Release(Holder::Approval(id)), moment)?;
+    decision.add(&approval, Some(subject.project), events);
+    decision.add(&key, Some(subject.project), released);
+    let Some(verdict) = after.requested()?.verdict(id) else { return Ok(()) };
+    let scope = ApprovalScope { approval: &approval, key: &key, task: None, cast };
+    take_effect(decision, scope, &verdict, moment)
 }
 
 /// What an approval's end does beyond its task: money is granted, and what ran out is told of.
@@ -257,6 +286,7 @@ fn resume_spender(
 
 fn settle_task(
     decision: &mut Decision,
+    approval: &Entity<Approval>,
     task: &Entity<Task>,
     verdict: Verdict,
     lease: Option<LeaseId>,
@@ -264,6 +294,7 @@ fn settle_task(
     moment: &Moment,
 ) -> Result<(), Rejection> {
     let ready = former_holder(task, cast)?;
+    let cast = &cast.with(approval.clone());
     let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease }), moment)?;
     decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)
 }

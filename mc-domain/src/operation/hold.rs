@@ -2,6 +2,7 @@
 
 use super::{
     Cast, Decision, Entity, Rejection, by_system,
+    conclude_approval::withdraw_orphan,
     end_run::abort_task_runs,
     raise_alert::{Warning, raise},
 };
@@ -10,12 +11,13 @@ use crate::{
     aggregate::{Aggregate, Moment},
     alert::{Kind, Subject},
     ids::{MessageId, TaskId},
-    task::{self, Containment, Hold, Task},
+    task::{self, Containment, Hold, Present, Task},
+    values::Reason,
 };
 
 /// Adds the task's events, and to the agents concerned what follows from them: whoever lost the task is released,
-/// whoever got it is engaged, and the runs that are left without work are broken off. Where the events complete a loop,
-/// the task is blocked at once.
+/// whoever got it is engaged, the runs that are left without work are broken off, and the approvals that it no longer
+/// waits for are withdrawn. Where the events complete a loop, the task is blocked at once.
 pub(super) fn decide_with_holder(
     decision: &mut Decision,
     task: &Entity<Task>,
@@ -32,7 +34,24 @@ pub(super) fn decide_with_holder(
     pass_on(decision, task.id, (before.hold(), after.present()?.hold()), ending, cast, moment)?;
     let stopped_by = if contained { by_system(moment) } else { moment.clone() };
     abort_task_runs(decision, &after, before, ending, cast, &stopped_by)?;
+    withdraw_unawaited(decision, before, after.present()?, cast, moment)?;
     if contained { tell_of_loop(decision, &after, cast, moment) } else { Ok(()) }
+}
+
+/// No approval is open for a task that does not wait for it.
+fn withdraw_unawaited(
+    decision: &mut Decision,
+    before: &Present,
+    after: &Present,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    for approval in before.awaits.difference(&after.awaits) {
+        let why = format!("the task no longer waits for it: it is {}", after.status());
+        let why = Reason::truncated(&why).expect("it says something on one line");
+        withdraw_orphan(decision, *approval, why, cast, moment)?;
+    }
+    Ok(())
 }
 
 fn pass_on(

@@ -56,7 +56,7 @@ pub use overspend::{Cause, Sha256};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};
-pub use record_tool_call::record_tool_call;
+pub use record_tool_call::{UseTool, record_tool_call};
 pub use register_agent::{RegisterAgent, change_profile, register_agent};
 pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
@@ -77,7 +77,7 @@ use crate::{
     recorded::{AnyEvent, StreamId, Streamed},
     reservation, run,
     task::{self, Task},
-    values::Name,
+    values::{Label, Name},
 };
 
 /// One aggregate as it was loaded: which one, at which version, in which state.
@@ -287,6 +287,20 @@ pub enum Rejection {
         /// The approval that is open for it.
         approval: ApprovalId,
     },
+    /// An override was asked for a budget that is not its subject's.
+    #[error("a budget override raises the budget of its own agent, task or project, not {budget}")]
+    ForeignBudget {
+        /// The budget of somebody else.
+        budget: budget::Key,
+    },
+    /// A red tool was used without an approval that permits it. That it was is recorded, and what follows too.
+    #[error("the tool {tool} is red and was used without an approval that permits it{}", because(why.as_ref()))]
+    Unapproved {
+        /// The tool.
+        tool: Label,
+        /// Why the approval that was named does not permit it; nothing when none was named.
+        why: Option<approval::Rejection>,
+    },
     /// Something was not at hand: [`with_cast`] loads it and asks again.
     #[error("not everything that the decision rests on was loaded")]
     NotLoaded(Missing),
@@ -299,6 +313,10 @@ pub enum Rejection {
     /// The task it is to be part of does not exist in the project.
     #[error("there is no such parent task in the project")]
     UnknownParent,
+}
+
+fn because(why: Option<&approval::Rejection>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
 fn agent_project(agent: &Agent) -> Option<ProjectId> {

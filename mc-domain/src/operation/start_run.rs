@@ -83,7 +83,7 @@ pub fn start_run(
             Ok(Outcome::refused(decision, too_dear(approval)))
         }
         Some(refusal) if scope.is_paused_for_budget() => {
-            match approval_open_for(&over, scope.project, cast)? {
+            match approval_open_for(&over, scope.project, cast, moment)? {
                 Some(approval) => Ok(Outcome::refused(decision, too_dear(approval))),
                 None => Err(refusal),
             }

@@ -186,7 +186,9 @@ fn of_approval(id: ApprovalId, event: &approval::Event, directory: &impl Directo
         approval::Event::Denied { reason, .. } => decided("Denied", Some(reason)),
         approval::Event::RevisionRequested { note, .. } => decided("To be revised", Some(note)),
         approval::Event::Expired { .. } => decided("Expired", None),
-        approval::Event::Endorsed { .. } | approval::Event::Withdrawn { .. } => None,
+        approval::Event::Endorsed { .. }
+        | approval::Event::Withdrawn { .. }
+        | approval::Event::Used { .. } => None,
     };
     wanted.into_iter().collect()
 }

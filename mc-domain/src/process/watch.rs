@@ -150,7 +150,8 @@ impl Watch {
             approval::Event::Endorsed { .. }
             | approval::Event::Escalated { .. }
             | approval::Event::RevisionRequested { .. }
-            | approval::Event::Resubmitted { .. } => {}
+            | approval::Event::Resubmitted { .. }
+            | approval::Event::Used { .. } => {}
         }
     }
 

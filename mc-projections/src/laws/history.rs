@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 93;
+pub(super) const KINDS: u8 = 94;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -91,7 +91,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let report = standup::Report::default();
                 script.record::<Standup>(&key, |at| standup::Event::Recorded { report, at });
             }
-            69..78 => {
+            69..78 | 93 => {
                 let Some(kind) = once(*kind, BEGIN_APPROVAL, approvals.insert(which)) else { continue };
                 script.record::<Approval>(&approval_id(*which), |at| approval_event(kind, *more, at));
             }
@@ -287,8 +287,18 @@ fn run_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> run::Even
 fn tool_called(status: ToolStatus, error: Option<Reason>, at: chrono::DateTime<chrono::Utc>) -> run::Event {
     let (tool, failures) = (label("web_search"), u32::from(error.is_some()));
     let (risk, number) = (Some(ToolRisk::Green), 1);
-    let (input_preview, output_preview) = (None, None);
-    run::Event::ToolCalled { number, tool, risk, status, input_preview, output_preview, error, failures, at }
+    run::Event::ToolCalled {
+        number,
+        tool,
+        risk,
+        approval: None,
+        status,
+        input_preview: None,
+        output_preview: None,
+        error,
+        failures,
+        at,
+    }
 }
 
 /// Who runs, and what for, goes with the run.
@@ -375,10 +385,11 @@ fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> appr
         71 => Event::Approved { by, note, content, at },
         72 => Event::Denied { by, reason: reason("too risky"), at },
         73 => Event::RevisionRequested { by, note: reason("fewer recipients"), at },
-        74 => Event::Resubmitted { ask: ask(more), at },
+        74 => Event::Resubmitted { ask: ask(more), required_decisions: None, at },
         75 => Event::Withdrawn { by, reason: note, at },
         76 => Event::Escalated { at },
-        _ => Event::Expired { at },
+        77 => Event::Expired { at },
+        _ => Event::Used { by: agent_id(more % 4), run: run_id(more % RUNS), at },
     }
 }
 
@@ -390,6 +401,7 @@ fn ask(more: u8) -> Ask {
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(u32::from(more))),
         payload: None,
+        matter: None,
         content: ContentHash::new([more; 32]),
     }
 }

@@ -66,6 +66,7 @@ fn a_run_is_answered_as_the_contract_says() {
         number: 1,
         tool: Label::new("web_search").unwrap(),
         risk: None,
+        approval: None,
         status: ToolStatus::Failed,
         input_preview: None,
         output_preview: None,

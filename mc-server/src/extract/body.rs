@@ -23,14 +23,16 @@ use crate::problem::{Excerpt, Kind, Problem};
 
 /// The most bytes a body may have: 1 MiB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The fields that are judged or hashed as they were sent.
+const AS_SENT: [&str; 2] = ["payload", "params"];
 /// How long a body may take to arrive.
 pub const TIME_TO_ARRIVE: Duration = Duration::from_secs(15);
 
 /// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
 ///
 /// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields. Credentials
-/// in any text of it are replaced before anything else looks at it: a log that never forgets must never learn them.
-/// [`Verbatim`] leaves them where they are.
+/// in any text of it are replaced before anything else looks at it: a log that never forgets must never learn them. What
+/// is judged or hashed as it was sent, `payload` and `params`, is left to its handler, which redacts what it records.
 ///
 /// Problems: `malformed-body`, `body-too-large`, `body-too-slow`, `unsupported-encoding`, `invalid-fields`,
 /// `idempotency-key-invalid`.
@@ -43,12 +45,6 @@ pub struct Body<T> {
     /// The idempotency key, from header or body, with the fingerprint of the request.
     pub keyed: Option<Keyed>,
 }
-
-/// A body as it was sent, for a handler that has to see what is in it, and that records none of it as it is.
-///
-/// Problems: as for [`Body`].
-#[derive(Debug, Clone)]
-pub struct Verbatim<T>(pub Body<T>);
 
 /// A state that remembers the answers it gave under idempotency keys.
 pub trait Remembers: Send + Sync {
@@ -92,44 +88,21 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
     type Rejection = BodyRejection;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, BodyRejection> {
-        let (mut json, keyed) = asked(request, state).await?;
-        json.values_mut().for_each(|value| drop(redact_json(value)));
-        Self::read(json, keyed)
-    }
-}
-
-impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Verbatim<T> {
-    type Rejection = BodyRejection;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, BodyRejection> {
-        let (json, keyed) = asked(request, state).await?;
-        Body::read(json, keyed).map(Self)
-    }
-}
-
-impl<T: DeserializeOwned> Body<T> {
-    fn read(mut json: Map<String, Value>, keyed: Option<Keyed>) -> Result<Self, BodyRejection> {
+        let (parts, stream) = request.into_parts();
+        let bytes = read(&parts.headers, stream).await?;
+        let mut json = json::parse_object(&bytes)?;
+        let keyed = keyed(&parts, &mut json)?;
+        if let Some(keyed) = &keyed
+            && let Some(first) = state.first_answer(keyed).await?
+        {
+            return Err(BodyRejection::Answered(Box::new(first)));
+        }
+        let recorded = json.iter_mut().filter(|(name, _)| !AS_SENT.contains(&name.as_str()));
+        recorded.for_each(|(_, value)| drop(redact_json(value)));
         let actor = claim::take(&mut json)?;
         let value = fields::read(&json)?;
         Ok(Self { value, actor, keyed })
     }
-}
-
-/// What is asked, and under which key; unless it was answered before.
-async fn asked<S: Remembers>(
-    request: Request,
-    state: &S,
-) -> Result<(Map<String, Value>, Option<Keyed>), BodyRejection> {
-    let (parts, stream) = request.into_parts();
-    let bytes = read(&parts.headers, stream).await?;
-    let mut json = json::parse_object(&bytes)?;
-    let keyed = keyed(&parts, &mut json)?;
-    if let Some(keyed) = &keyed
-        && let Some(first) = state.first_answer(keyed).await?
-    {
-        return Err(BodyRejection::Answered(Box::new(first)));
-    }
-    Ok((json, keyed))
 }
 
 fn keyed(parts: &Parts, json: &mut Map<String, Value>) -> Result<Option<Keyed>, Problem> {
@@ -278,7 +251,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn credentials_are_gone_before_the_body_is_read_unless_it_is_wanted_verbatim() {
+    async fn credentials_are_gone_before_the_body_is_read_but_from_what_is_hashed_as_it_was_sent() {
         let sent = || {
             post(r#"{"sessionKey": "s-1", "note": "password=hunTer9x", "list": [{"url": "https://a:b@c"}]}"#)
         };
@@ -286,8 +259,12 @@ mod tests {
         assert!(!body.to_string().contains("hunTer9x"), "{body}");
         assert!(!body.to_string().contains("a:b@"), "{body}");
         assert_eq!(body["sessionKey"], "s-1");
-        let Verbatim(body) = Verbatim::<Value>::from_request(sent(), &Forgetful).await.unwrap();
-        assert_eq!(body.value["note"], "password=hunTer9x");
+        let hashed = post(r#"{"payload": {"note": "password=hunTer9x"}, "params": "password=hunTer9x"}"#);
+        let body = extract::<Value>(hashed).await.unwrap().value;
+        assert_eq!(
+            (&body["payload"]["note"], &body["params"]),
+            (&body["params"], &"password=hunTer9x".into())
+        );
     }
 
     #[tokio::test]

@@ -9,8 +9,9 @@ use axum::{
 use mc_domain::{
     agent::{Agent, Status},
     aggregate::Aggregate,
+    approval::{self, Approval, ToolUse},
     budget::{Budget, Key},
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
     operation::Decision,
     policy::{
         Command, Policy, Scope,
@@ -28,7 +29,8 @@ use serde_json::{Map, Value, json};
 use super::agents::active_agents;
 use crate::{
     answer::Reply,
-    extract::{Body, IfMatch, IfNoneMatch, Query, Verbatim, etag},
+    decide::tool_call_matters,
+    extract::{Body, IfMatch, IfNoneMatch, Query, etag},
     lookup,
     problem::{FieldError, Problem},
     routes::not_modified,
@@ -53,6 +55,7 @@ pub struct Intention {
     params: Value,
     estimated_cost: Option<Dollars>,
     task_id: Option<TaskId>,
+    approval_id: Option<ApprovalId>,
 }
 
 /// How the policy judges it.
@@ -122,24 +125,41 @@ pub async fn publish(
     .await
 }
 
-/// `POST /api/policy/evaluate`: how the policy judges what an agent would do. Nothing is recorded.
+/// `POST /api/policy/evaluate`: how the policy judges what an agent would do. What needs an approval is allowed where
+/// `approvalId` names one that was given to this agent for exactly this tool and these parameters, and was not made use of
+/// yet. Nothing is recorded.
 ///
 /// Problems: `malformed-body`, `invalid-fields`.
-pub async fn evaluate(
-    State(app): State<App>,
-    Verbatim(body): Verbatim<Intention>,
-) -> Result<Response, Problem> {
-    let Intention { agent_id, tool, params, estimated_cost, task_id } = body.value;
+pub async fn evaluate(State(app): State<App>, body: Body<Intention>) -> Result<Response, Problem> {
+    let Intention { agent_id, tool, params, estimated_cost, task_id, approval_id } = body.value;
     let named = |views: &Views| lookup::agent(views, &agent_id, None);
     let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
     let (subject, project) = subject(&app, agent, task_id).await?;
     let room = room(&app, agent, project, task_id).await?;
     let document = active(&app, project).await?;
     let estimated_cost = estimated_cost.map(|cost| cost.0);
-    let judged = evaluate::evaluate(&document, &subject, &Request { tool, params, estimated_cost, room });
+    let request = Request { tool, params, estimated_cost, room };
+    let mut judged = evaluate::evaluate(&document, &subject, &request);
+    if let Some(approval) = approval_id {
+        judged = judged.under(approval, permitted(&app, approval, agent, task_id, request).await?);
+    }
     let approval_required = judged.approval_required();
     let evaluate::Evaluation { decision, risk, reasons } = judged;
     Ok(Json(Judgement { decision, risk, reasons, approval_required }).into_response())
+}
+
+/// Whether an approval permits an agent what it would do.
+async fn permitted(
+    app: &App,
+    approval: ApprovalId,
+    agent: AgentId,
+    task: Option<TaskId>,
+    wanted: Request,
+) -> Result<Result<(), approval::Rejection>, Problem> {
+    let approval = app.repository().load::<Approval>(&approval).await?;
+    let unknown = |_| Problem::invalid_field("approvalId", "there is no such approval");
+    let matters = Some(tool_call_matters(&wanted.tool, &wanted.params));
+    Ok(approval.requested().map_err(unknown)?.permits(&ToolUse { agent, task, tool: wanted.tool, matters }))
 }
 
 /// The policy that holds in a project: its own, else the one for all, else the defaults.
@@ -153,6 +173,20 @@ pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Pr
         }
     }
     Ok(Document::default())
+}
+
+/// The same, where the project may not be known; what holds everywhere then.
+///
+/// # Errors
+/// What the log says.
+pub(crate) async fn active_in(app: &App, project: Option<ProjectId>) -> Result<Document, Problem> {
+    match project {
+        Some(project) => active(app, project).await,
+        None => {
+            let global = app.repository().load::<Policy>(&Scope::Global).await?;
+            Ok(global.document().cloned().unwrap_or_default())
+        }
+    }
 }
 
 /// The answer to a publication, which was at `position`.

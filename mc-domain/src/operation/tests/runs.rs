@@ -15,16 +15,16 @@ use crate::{
     project::{Profile as ProjectProfile, Project},
     recorded::AnyEvent,
     reservation::Reservation,
-    run::{Bill, Outcome as Ended, Run, ToolCall, ToolStatus},
+    run::{Bill, Outcome as Ended, Run, ToolCall, ToolRisk, ToolStatus},
     spec::{label, later, slug},
 };
 
-const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
-const NEXT_RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x701));
+pub(super) const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
+pub(super) const NEXT_RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x701));
 
 /// All that is recorded so far, by stream.
 #[derive(Default)]
-struct World(BTreeMap<StreamId, Vec<AnyEvent>>);
+pub(super) struct World(BTreeMap<StreamId, Vec<AnyEvent>>);
 
 impl Load for World {
     type Error = Rejection;
@@ -36,7 +36,7 @@ impl Load for World {
 
 impl World {
     /// Scout, an intern, at work on the task, which is customer research.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = Self::default();
         world.put(&entity::<Project>(OPENCLAW, []), vec![project()]);
         let mut scout = registered("Scout", Role::Intern);
@@ -46,36 +46,39 @@ impl World {
         world
     }
 
-    fn put<A: Streamed>(&mut self, entity: &Entity<A>, events: Vec<A::Event>)
+    pub(super) fn put<A: Streamed>(&mut self, entity: &Entity<A>, events: Vec<A::Event>)
     where
         AnyEvent: From<A::Event>,
     {
         self.record(&Decision::of(entity, Some(OPENCLAW), events));
     }
 
-    fn record(&mut self, decision: &Decision) {
+    pub(super) fn record(&mut self, decision: &Decision) {
         for change in decision.changes() {
             self.0.entry(change.stream.clone()).or_default().extend(change.events.iter().cloned());
         }
     }
 
-    fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
+    pub(super) fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
         let events = self.0.get(&StreamId::of::<A>(id)).into_iter().flatten();
         Entity::<A>::new(id.clone()).after(events.filter_map(A::event))
     }
 
-    fn ask<T>(&mut self, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Rejection> {
+    pub(super) fn ask<T>(&mut self, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Rejection> {
         with_cast(self, Cast::default(), ask)
     }
 
-    fn act(&mut self, ask: impl FnMut(&Cast) -> Result<Decision, Rejection>) -> Result<Decision, Rejection> {
+    pub(super) fn act(
+        &mut self,
+        ask: impl FnMut(&Cast) -> Result<Decision, Rejection>,
+    ) -> Result<Decision, Rejection> {
         let decision = self.ask(ask)?;
         self.record(&decision);
         Ok(decision)
     }
 
     /// Scout asks for a run of so many cents; the answer, with its consequences recorded.
-    fn start(
+    pub(super) fn start(
         &mut self,
         run: RunId,
         task: Option<TaskId>,
@@ -88,7 +91,7 @@ impl World {
         outcome.refusal.map_or(Ok(()), Err)
     }
 
-    fn complete(
+    pub(super) fn complete(
         &mut self,
         run: RunId,
         outcome: Ended,
@@ -101,41 +104,43 @@ impl World {
         self.act(|cast| complete_run(&run, wish.clone(), cast, moment))
     }
 
-    fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
+    pub(super) fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
         let run = self.get::<Run>(&run);
         let call = ToolCall {
             tool: label("web_search"),
             risk: None,
+            approval: None,
             status: if error.is_some() { ToolStatus::Failed } else { ToolStatus::Success },
             input_preview: None,
             output_preview: None,
             error: error.map(reason),
         };
-        self.act(|cast| record_tool_call(&run, call.clone(), cast, &scout()))
+        let wish = UseTool { call, policy: ToolRisk::Green, matters: None };
+        self.act(|cast| Ok(record_tool_call(&run, wish.clone(), cast, &scout())?.decision))
     }
 
-    fn scout(&self) -> agent::Registered {
+    pub(super) fn scout(&self) -> agent::Registered {
         self.get::<Agent>(&SCOUT).registered().unwrap().clone()
     }
 
-    fn task(&self) -> task::Present {
+    pub(super) fn task(&self) -> task::Present {
         self.get::<Task>(&TASK).present().unwrap().clone()
     }
 
-    fn agent_day(&self) -> Budget {
+    pub(super) fn agent_day(&self) -> Budget {
         (*self.get::<Budget>(&agent_day()).state).clone()
     }
 
-    fn run_status(&self, run: RunId) -> Option<run::Status> {
+    pub(super) fn run_status(&self, run: RunId) -> Option<run::Status> {
         self.get::<Run>(&run).status()
     }
 
-    fn alert(&self, kind: Kind, subject: alert::Subject) -> Option<u32> {
+    pub(super) fn alert(&self, kind: Kind, subject: alert::Subject) -> Option<u32> {
         self.get::<Alert>(&alert::Key::new(kind, subject)).open().map(|open| open.count)
     }
 
     /// Every way that a run may be under way: known to all, or to none.
-    fn nothing_is_under_way(&self) {
+    pub(super) fn nothing_is_under_way(&self) {
         assert!(self.scout().open_runs.is_empty());
         assert!(self.task().open_runs.is_empty());
         assert!(self.agent_day().reserved.is_empty());
@@ -148,19 +153,19 @@ fn project() -> crate::project::Event {
     crate::project::Event::Created { slug: slug("openclaw"), profile, at: now() }
 }
 
-fn agent_day() -> budget::Key {
+pub(super) fn agent_day() -> budget::Key {
     budget::Key::AgentDay(SCOUT, now().date_naive())
 }
 
-fn about_scout() -> alert::Subject {
+pub(super) fn about_scout() -> alert::Subject {
     alert::Subject::Agent(SCOUT)
 }
 
-fn about_the_task() -> alert::Subject {
+pub(super) fn about_the_task() -> alert::Subject {
     alert::Subject::Task(TASK)
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+pub(super) fn sha256(text: &str) -> [u8; 32] {
     let mut digest = [0; 32];
     text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.wrapping_add(n as u8));
     digest
@@ -171,7 +176,7 @@ fn wish(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
 }
 
 /// The approval that a refusal names.
-fn too_dear(answer: Result<(), Rejection>) -> (Cause, ApprovalId) {
+pub(super) fn too_dear(answer: Result<(), Rejection>) -> (Cause, ApprovalId) {
     match answer {
         Err(Rejection::TooDear { cause, approval, .. }) => (cause, approval),
         other => panic!("not too dear: {other:?}"),
@@ -276,11 +281,11 @@ mod starting {
     }
 }
 
-mod too_dear {
+pub(super) mod too_dear {
     use super::*;
 
     /// The day of an intern is 2 dollars: seven runs of 25 cents leave room for one.
-    fn nearly_spent() -> World {
+    pub(in super::super) fn nearly_spent() -> World {
         let mut world = World::new();
         for n in 0..7 {
             let run = RunId::new(uuid::Uuid::from_u128(n));
@@ -419,10 +424,10 @@ mod too_dear {
         assert_eq!(world.alert(Kind::BudgetExceeded, about_the_task()), Some(1));
     }
 
-    fn approve(world: &mut World, approval: ApprovalId, moment: &Moment) {
+    pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, moment: &Moment) {
         let approval = world.get::<Approval>(&approval);
         let requested = approval.requested().unwrap();
-        let key = world.get::<Reservation>(&requested.subject.key(&requested.ask.content));
+        let key = world.get::<Reservation>(&requested.subject.key(requested.ask.matter()));
         let task = requested.subject.task.map(|task| world.get::<Task>(&task));
         let concluded = world.ask(|cast| {
             let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };

@@ -90,6 +90,7 @@ struct Row {
     /// Its sub-agents in service.
     children: BTreeSet<AgentId>,
     commission: Option<Commission>,
+    retired: bool,
     session_key: Option<Label>,
     registered_at: DateTime<Utc>,
     signed_on_at: DateTime<Utc>,
@@ -195,7 +196,7 @@ fn key(name: &Name) -> String {
 
 impl Projection for Agents {
     const NAME: &'static str = "agents";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
@@ -243,6 +244,7 @@ impl Row {
             open_runs: Vec::new(),
             children: BTreeSet::new(),
             commission: None,
+            retired: false,
             session_key: None,
             registered_at: *at,
             signed_on_at: *at,
@@ -269,6 +271,7 @@ impl Row {
             Event::DrainStarted { .. } => self.become_unpaused(Status::Draining),
             Event::Quarantined { .. } => self.become_unpaused(Status::Quarantined),
             Event::SignedOff { .. } => self.become_unpaused(Status::Offline),
+            Event::Retired { .. } => self.retired = true,
             Event::SignedOn { at } => {
                 self.signed_on_at = *at;
                 self.become_unpaused(Status::Active);
@@ -307,6 +310,7 @@ impl Row {
             }
             Event::Commissioned { task, until, .. } => {
                 self.commission = Some(Commission { task: *task, until: *until });
+                self.retired = false;
             }
         }
     }

@@ -143,6 +143,10 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
         agent::Rejection::ChildAbove { .. } => {
             Problem::new(Kind::RuleBroken, format!("{detail} Ask for no more than the parent has."))
         }
+        agent::Rejection::Retired { .. } => Problem::new(
+            Kind::IllegalTransition,
+            format!("{detail} Its parent puts it back into service with POST /api/agents/{{agent}}/spawn."),
+        ),
         agent::Rejection::SpawnLimit { .. } => {
             Problem::new(Kind::RuleBroken, format!("{detail} Retire a sub-agent first."))
         }

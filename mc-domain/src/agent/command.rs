@@ -56,6 +56,11 @@ pub enum Command {
         /// What to note with it.
         note: Option<Reason>,
     },
+    /// End its time as a sub-agent.
+    Retire {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
     /// Make it begin anew.
     Restart {
         /// What to note with it.
@@ -198,6 +203,12 @@ pub enum Rejection {
         name: Name,
         /// In what it would exceed the parent, comma-separated.
         what: String,
+    },
+    /// Invariant 8: its time as a sub-agent is over.
+    #[error("{name} is retired")]
+    Retired {
+        /// Who.
+        name: Name,
     },
     /// Invariant 6: there are enough of them.
     #[error("{name} cannot spawn: the limit of {limit} for {bound} is reached")]

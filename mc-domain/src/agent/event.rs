@@ -90,6 +90,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
+    /// Its time as a sub-agent is over: nothing but its parent, by spawning it again, puts it back into service.
+    #[serde(rename = "retired")]
+    Retired {
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// It came back after a goodbye.
     #[serde(rename = "signed_on")]
     SignedOn {
@@ -227,6 +236,7 @@ impl crate::aggregate::Event for Event {
             Self::DrainStarted { .. } => "agent.drain_started",
             Self::Quarantined { .. } => "agent.quarantined",
             Self::SignedOff { .. } => "agent.signed_off",
+            Self::Retired { .. } => "agent.retired",
             Self::SignedOn { .. } => "agent.signed_on",
             Self::Restarted { .. } => "agent.restarted",
             Self::RestartDelivered {} => "agent.restart_delivered",

@@ -11,6 +11,7 @@
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
 //! 6. It creates sub-agents only as far as its role and the policy allow, and none that may do more than itself.
 //! 7. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
+//! 8. A sub-agent that is retired stays so until its parent spawns it again, and what was imposed on it stays even then.
 
 mod command;
 mod event;
@@ -109,6 +110,9 @@ pub struct Registered {
     /// Its sub-agents in service.
     #[serde(default)]
     pub children: BTreeSet<AgentId>,
+    /// Whether its time as a sub-agent is over.
+    #[serde(default)]
+    pub retired: bool,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -148,7 +152,9 @@ impl Aggregate for Agent {
             (Self::Unregistered, Command::Register { project, profile, parent, purpose }) => {
                 Ok(vec![Event::Registered { project, profile, parent, purpose, at: moment.now }])
             }
-            (Self::Registered(agent), Command::Register { profile, .. }) => agent.register(profile, moment),
+            (Self::Registered(agent), Command::Register { profile, parent, .. }) => {
+                agent.register(profile, parent.is_some(), moment)
+            }
             (Self::Unregistered, _) => Err(Rejection::NotFound),
             (Self::Registered(agent), Command::ChangeProfile(profile)) => {
                 agent.change_profile(profile, moment)
@@ -161,6 +167,7 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, moment),
             (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, moment),
             (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note, moment),
+            (Self::Registered(agent), Command::Retire { note }) => agent.retire(note, moment),
             (Self::Registered(agent), Command::Restart { note }) => agent.restart(note, moment),
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
@@ -228,6 +235,7 @@ impl Registered {
             open_runs: BTreeMap::new(),
             commission: None,
             children: BTreeSet::new(),
+            retired: false,
         }
     }
 
@@ -300,10 +308,14 @@ impl Registered {
         }
     }
 
+    /// Whether nothing but a budget keeps it from working.
+    pub fn is_paused_for_budget(&self) -> bool {
+        self.standing == Standing::Paused(PauseReason::Budget) && !self.retired
+    }
+
     /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
     pub fn is_paused_since_yesterday(&self, today: NaiveDate) -> bool {
-        self.standing == Standing::Paused(PauseReason::Budget)
-            && self.overspent_on.is_some_and(|day| day < today)
+        self.is_paused_for_budget() && self.overspent_on.is_some_and(|day| day < today)
     }
 
     /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than it may be.
@@ -334,7 +346,8 @@ impl Registered {
         self.work.is_some_and(|work| work.task == task)
     }
 
-    fn register(&self, known: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    /// Invariant 8: only as a sub-agent that is spawned anew does one that is retired come back.
+    fn register(&self, known: Profile, spawned: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
         let profile = Profile {
             emoji: emoji.or(self.profile.emoji.clone()),
@@ -344,7 +357,8 @@ impl Registered {
             ..self.profile.clone()
         };
         let changed = self.change_profile(profile, moment)?;
-        let back = (self.standing == Standing::Offline).then_some(Event::SignedOn { at: moment.now });
+        let comes_back = self.standing == Standing::Offline && (spawned || !self.retired);
+        let back = comes_back.then_some(Event::SignedOn { at: moment.now });
         Ok(back.into_iter().chain(changed).collect())
     }
 
@@ -361,12 +375,14 @@ impl Registered {
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
     }
 
-    /// Invariants 3 and 5. An idle agent that drains has drained.
+    /// Invariants 3, 5 and 8. An idle agent that drains has drained.
     fn heartbeat(&self, heartbeat: Heartbeat, moment: &Moment) -> Vec<Event> {
         let Heartbeat { session_key, error } = heartbeat;
         let error_streak = if error.is_some() { self.error_streak.saturating_add(1) } else { 0 };
         let mut events = Vec::new();
-        if self.standing == Standing::Offline {
+        let gone = self.standing == Standing::Offline;
+        let comes_back = gone && !self.retired;
+        if comes_back {
             events.push(Event::SignedOn { at: moment.now });
         }
         if self.standing == Standing::Draining && self.work.is_none() {
@@ -383,6 +399,7 @@ impl Registered {
         }
         if error_streak >= moment.figures.timeouts.error_streak_quarantine
             && self.standing != Standing::Quarantined
+            && (comes_back || !gone)
         {
             events.push(Event::Quarantined { note: None });
         }
@@ -444,6 +461,16 @@ impl Registered {
         }
         self.may_become(Status::Offline)?;
         Ok(vec![Event::SignedOff { note }])
+    }
+
+    /// Invariant 8. Only an agent that works goes offline by it: who was stopped is not let go by coming back later.
+    fn retire(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        if self.retired {
+            return Ok(vec![]);
+        }
+        let gone = (self.standing == Standing::Active).then(|| Event::SignedOff { note: note.clone() });
+        Ok(gone.into_iter().chain([Event::Retired { note, at: moment.now }]).collect())
     }
 
     fn restart(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -540,10 +567,13 @@ impl Registered {
         retired.into_iter().collect()
     }
 
-    /// Invariant 1.
+    /// Invariants 1 and 8.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
         let allowed = allowed_statuses(from);
+        if self.retired && to == Status::Active && allowed.contains(&to) {
+            return Err(Rejection::Retired { name: self.profile.name.clone() });
+        }
         if allowed.contains(&to) {
             return Ok(());
         }
@@ -588,6 +618,7 @@ impl Registered {
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
             Event::Quarantined { .. } => self.standing = Standing::Quarantined,
             Event::SignedOff { .. } => self.standing = Standing::Offline,
+            Event::Retired { .. } => self.retired = true,
             Event::Restarted { .. } => {
                 self.standing = Standing::Active;
                 self.error_streak = 0;
@@ -615,6 +646,7 @@ impl Registered {
             }
             Event::Commissioned { depth, task, until, .. } => {
                 self.commission = Some(Commission { depth: *depth, task: *task, until: *until });
+                self.retired = false;
             }
             Event::ChildRetired { child, .. } => {
                 self.children.remove(child);

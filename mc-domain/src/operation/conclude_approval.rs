@@ -7,7 +7,7 @@ use super::{
     raise_alert::{Warning, raise},
 };
 use crate::{
-    agent::{self, Assignee, Ending, PauseReason, Standing, TypeRule},
+    agent::{self, Assignee, Ending, TypeRule},
     aggregate::{Aggregate, Moment},
     alert::{self, Kind},
     approval::{self, ActionType, Approval, Ask, Command, ContentHash, Ruling, Status, Verdict},
@@ -246,7 +246,7 @@ fn resume_spender(
         return Ok(cast.clone());
     };
     let agent = cast.agent(agent)?;
-    if agent.registered()?.standing != Standing::Paused(PauseReason::Budget) {
+    if !agent.registered()?.is_paused_for_budget() {
         return Ok(cast.clone());
     }
     let events = agent.decide(agent::Command::Resume { note: note.clone() }, moment)?;

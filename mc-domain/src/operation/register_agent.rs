@@ -5,7 +5,7 @@ use super::{
     complete_run::{Spender, tell_of_budgets},
 };
 use crate::{
-    agent::{self, Agent, PauseReason, Profile, Standing},
+    agent::{self, Agent, Profile},
     aggregate::{Aggregate, Moment},
     budget::{self, Budget},
     ids::{AgentId, ProjectId},
@@ -132,7 +132,7 @@ fn follow_caps(
         tell_of_budgets(decision, vec![budget.id], spender, cast, &system)?;
     }
     let raised = now.daily > before.daily || now.per_run > before.per_run;
-    let paused = after.registered()?.standing == Standing::Paused(PauseReason::Budget);
+    let paused = after.registered()?.is_paused_for_budget();
     if raised && paused && budget.remaining(now.daily) > Usd::ZERO {
         let events = after.decide(agent::Command::Resume { note: None }, &system)?;
         decision.add_agent(&after, events);

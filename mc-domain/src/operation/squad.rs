@@ -41,10 +41,10 @@ pub fn resume_squad(
     let resumed = project.decide(project::Command::ResumeSquad { reason: reason.clone() }, moment)?;
     let mut decision = Decision::of(project, Some(project.id), resumed);
     for agent in squad(project, agents) {
-        if matches!(
-            agent.registered()?.standing,
-            Standing::Paused(PauseReason::Operator | PauseReason::Squad)
-        ) {
+        let known = agent.registered()?;
+        let by_hand = Standing::Paused(PauseReason::Operator) == known.standing
+            || Standing::Paused(PauseReason::Squad) == known.standing;
+        if by_hand && !known.retired {
             let resume = agent::Command::Resume { note: reason.clone() };
             decision.add_agent(agent, agent.decide(resume, moment)?);
         }

@@ -6,7 +6,7 @@ use super::{
     overspend::{Overspending, approval_open_for, contain_overspending},
 };
 use crate::{
-    agent::{self, Agent, PauseReason, Standing},
+    agent::{self, Agent},
     aggregate::{Aggregate, Moment},
     budget::{self, Budget, Key},
     ids::{AgentId, ProjectId, TaskId},
@@ -164,8 +164,7 @@ impl Scope {
     }
 
     fn is_paused_for_budget(&self) -> bool {
-        let standing = self.agent.registered().map(|agent| agent.standing);
-        standing == Ok(Standing::Paused(PauseReason::Budget))
+        self.agent.registered().is_ok_and(agent::Registered::is_paused_for_budget)
     }
 
     /// What is not enough for it first, and how much there is.

@@ -71,6 +71,7 @@ fn cause(
     match agent.status() {
         Status::Offline => in_service.then_some(RetirementCause::WentOffline),
         Status::Active | Status::Paused | Status::Draining | Status::Quarantined => match () {
+            () if agent.retired => None,
             () if now >= commission.until => Some(RetirementCause::TimeIsUp),
             () if commission.task.is_some_and(|task| closed.contains(&task)) => {
                 Some(RetirementCause::TaskClosed)

@@ -55,6 +55,7 @@ fn an_agent_is_answered_as_the_contract_says() {
             "budgets": { "dailyCap": 2, "perRunCap": 0.25 },
             "todaySpend": 0,
             "reserved": 0,
+            "retired": false,
             "remaining": 2,
             "totalSpend": 0,
             "errorStreak": 0,

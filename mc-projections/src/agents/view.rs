@@ -82,6 +82,8 @@ pub struct AgentView<'a> {
     pub parent_task_id: Option<TaskId>,
     /// When it is retired at the latest, as a sub-agent.
     pub serves_until: Option<Millis>,
+    /// Whether its time as a sub-agent is over: only its parent, by spawning it again, puts it back into service.
+    pub retired: bool,
     /// Its sub-agents in service.
     pub child_agent_ids: &'a BTreeSet<AgentId>,
     /// Its session, as it named it.
@@ -227,6 +229,7 @@ impl Row {
             purpose: self.purpose.as_ref(),
             parent_task_id: self.commission.and_then(|commission| commission.task),
             serves_until: self.commission.map(|commission| Millis(commission.until)),
+            retired: self.retired,
             child_agent_ids: &self.children,
             session_key: self.session_key.as_ref(),
             registered_at: Millis(self.registered_at),

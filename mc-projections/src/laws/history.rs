@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 93;
+pub(super) const KINDS: u8 = 94;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -49,7 +49,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
         script.by(actor);
         let number = u128::from(*which);
         match kind {
-            0..16 | 40..46 => {
+            0..16 | 40..46 | 93 => {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
@@ -176,6 +176,7 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
             at,
         },
         43 => Event::Spawned { child: agent_id(more % 4), purpose: reason("collect prices"), at },
+        93 => Event::Retired { note, at },
         44 => Event::Commissioned { depth: 1, task: Some(task), until: at, at },
         _ => Event::ChildRetired { child: agent_id(more % 4), at },
     }

@@ -207,14 +207,85 @@ mod retirement {
             &nobody_else(),
             &system(),
         );
-        let signed_off = agent::Event::SignedOff { note: Some(reason("its time as a sub-agent is up")) };
-        let retired = agent::Event::ChildRetired { child: CHILD, at: now() };
-        operation(decision).then([stream(&child(), [signed_off]), stream(&parent(), [retired])]);
+        let one_less = agent::Event::ChildRetired { child: CHILD, at: now() };
+        operation(decision).then([stream(&child(), retired()), stream(&parent(), [one_less])]);
+    }
+
+    fn retired() -> [agent::Event; 2] {
+        let note = Some(reason("its time as a sub-agent is up"));
+        [agent::Event::SignedOff { note: note.clone() }, agent::Event::Retired { note, at: now() }]
+    }
+
+    #[test]
+    fn blocks_what_the_sub_agent_works_on_and_says_why() {
+        let started = task::Event::Started {
+            from: Status::Assigned,
+            holder: CHILD,
+            lease: LEASE,
+            plan: None,
+            reason: None,
+            at: now(),
+        };
+        let (child, task) = (child().after(&[engaged(LEASE)]), task_at(Status::Assigned).after(&[started]));
+        let decision =
+            retire_agent(&child, None, Some(&task), RetirementCause::TaskClosed, &nobody_else(), &system())
+                .unwrap();
+        let after = task.after_decision(&decision);
+        assert_eq!(after.status(), Some(Status::Blocked));
+        assert_eq!(child.after_decision(&decision).registered().unwrap().work, None);
+    }
+
+    /// Or it would be one more than its parent may have, and be retired again and again.
+    #[test]
+    fn is_not_undone_by_a_heartbeat_or_by_registering() {
+        let gone = child().after(&retired());
+        let beat = heartbeat(&gone, None, crate::agent::Heartbeat::default(), &nobody_else(), &by(CHILD));
+        assert_eq!(gone.after_decision(&beat.unwrap()).status(), Some(agent::Status::Offline));
+        let registration = RegisterAgent { profile: profile(), parent: None, purpose: None };
+        operation(register_agent(&openclaw(), &taken(), &gone, registration, &by(CHILD))).then_nothing();
+        let tomorrow = later(&system(), TimeDelta::days(1)).now;
+        assert_eq!(retirements(&[nova(), gone], &BTreeSet::from([TASK]), tomorrow), []);
+    }
+
+    #[test]
+    fn leaves_what_was_imposed_as_it_is() {
+        let pause = paused(&child(), PauseReason::Operator);
+        for stopped in [quarantined(&child()), pause, draining(&child())] {
+            let decision = retire_agent(
+                &stopped,
+                Some(&parent()),
+                None,
+                RetirementCause::TimeIsUp,
+                &nobody_else(),
+                &system(),
+            );
+            let note = Some(reason("its time as a sub-agent is up"));
+            operation(decision).then([
+                stream(&stopped, [agent::Event::Retired { note, at: now() }]),
+                stream(&parent(), [agent::Event::ChildRetired { child: CHILD, at: now() }]),
+            ]);
+            let retired = stopped.after(&[agent::Event::Retired { note: None, at: now() }]);
+            assert_eq!(due(&retired, &[TASK], 24), None);
+            let tomorrow = later(&by(NOVA), TimeDelta::days(1));
+            let again = spawn_agent(&openclaw(), &taken(), &retired, &nova(), wish(), &tomorrow).unwrap();
+            assert_eq!(retired.after_decision(&again).status(), stopped.status());
+        }
+    }
+
+    #[test]
+    fn is_lifted_by_no_operator() {
+        let retired = quarantined(&child()).after(&[agent::Event::Retired { note: None, at: now() }]);
+        let refused = agent::Rejection::Retired { name: name("Digger") };
+        operation(restart_agent(&retired, None, None, &nobody_else(), &sofie())).then_rejected(refused);
+    }
+
+    fn taken() -> Entity<Reservation> {
+        entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }])
     }
 
     #[test]
     fn twice_changes_nothing() {
-        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
+        let gone = child().after(&retired());
         operation(retire_agent(
             &gone,
             Some(&nova()),
@@ -232,11 +303,9 @@ mod retirement {
 
     #[test]
     fn makes_room_for_the_same_sub_agent_to_come_back() {
-        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
-        let taken =
-            entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
+        let gone = child().after(&retired());
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-        let decision = spawn_agent(&openclaw(), &taken, &gone, &nova(), wish(), &tomorrow).unwrap();
+        let decision = spawn_agent(&openclaw(), &taken(), &gone, &nova(), wish(), &tomorrow).unwrap();
         let back = gone.after(&in_service_again(&decision));
         let commission = back.registered().unwrap().commission;
         let until = tomorrow.now + TimeDelta::hours(6);

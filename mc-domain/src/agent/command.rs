@@ -41,6 +41,11 @@ pub enum Command {
         /// What to note with it.
         note: Option<Reason>,
     },
+    /// Let it work again with its squad, if nothing else keeps it from that.
+    Rejoin {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
     /// Let it finish its current task, and take no new one.
     Drain {
         /// What to note with it.

@@ -98,7 +98,7 @@ pub struct Registered {
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
     pub restart_pending: bool,
-    /// The UTC day on which it last spent too much, or was about to.
+    /// The UTC day on which it spent too much, or was about to; until it is let work again.
     #[serde(default)]
     pub overspent_on: Option<NaiveDate>,
     /// The runs it has under way.
@@ -164,6 +164,7 @@ impl Aggregate for Agent {
             }
             (Self::Registered(agent), Command::Pause { reason, note }) => agent.pause(reason, note, moment),
             (Self::Registered(agent), Command::Resume { note }) => agent.resume(note, moment),
+            (Self::Registered(agent), Command::Rejoin { note }) => agent.rejoin(note, moment),
             (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, moment),
             (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, moment),
             (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note, moment),
@@ -406,6 +407,7 @@ impl Registered {
         events
     }
 
+    /// An instruction stands: a pause by an operator or of the squad takes the place of one that ends by itself.
     fn pause(
         &self,
         reason: PauseReason,
@@ -413,11 +415,14 @@ impl Registered {
         moment: &Moment,
     ) -> Result<Vec<Event>, Rejection> {
         self.operator_only(moment)?;
-        if self.status() == Status::Paused {
-            return Ok(vec![]);
+        match self.standing {
+            Standing::Paused(current) if !current.yields_to(reason) => Ok(vec![]),
+            Standing::Paused(_) => Ok(vec![Event::Paused { reason, note }]),
+            Standing::Active | Standing::Draining | Standing::Quarantined | Standing::Offline => {
+                self.may_become(Status::Paused)?;
+                Ok(vec![Event::Paused { reason, note }])
+            }
         }
-        self.may_become(Status::Paused)?;
-        Ok(vec![Event::Paused { reason, note }])
     }
 
     /// Invariant 1: of all that was imposed, a worker lifts only a pause for a budget.
@@ -432,6 +437,19 @@ impl Registered {
             self.human_only(moment)?;
         }
         Ok(vec![Event::Resumed { from, note }])
+    }
+
+    /// What an operator or the squad had paused works again, unless its budget of today still keeps it from that.
+    fn rejoin(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        let by_hand = matches!(self.standing, Standing::Paused(PauseReason::Operator | PauseReason::Squad));
+        match () {
+            () if !by_hand || self.retired => Ok(vec![]),
+            () if self.overspent_on == Some(moment.now.date_naive()) => {
+                self.human_only(moment)?;
+                Ok(vec![Event::Paused { reason: PauseReason::Budget, note }])
+            }
+            () => self.resume(note, moment),
+        }
     }
 
     fn drain(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -614,13 +632,18 @@ impl Registered {
                 self.session_key = session_key.clone().or(self.session_key.take());
             }
             Event::Paused { reason, .. } => self.standing = Standing::Paused(*reason),
-            Event::Resumed { .. } | Event::SignedOn { .. } => self.standing = Standing::Active,
+            Event::Resumed { .. } => {
+                self.standing = Standing::Active;
+                self.overspent_on = None;
+            }
+            Event::SignedOn { .. } => self.standing = Standing::Active,
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
             Event::Quarantined { .. } => self.standing = Standing::Quarantined,
             Event::SignedOff { .. } => self.standing = Standing::Offline,
             Event::Retired { .. } => self.retired = true,
             Event::Restarted { .. } => {
                 self.standing = Standing::Active;
+                self.overspent_on = None;
                 self.error_streak = 0;
                 self.restart_pending = true;
             }

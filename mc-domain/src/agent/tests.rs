@@ -155,13 +155,37 @@ mod imposed {
         }
     }
 
-    /// Pitfall 6.
+    /// Pitfall 6. An instruction stands; what would end by itself makes way for it, and not the other way round.
     #[test]
-    fn pauses_keep_their_reason() {
-        let history = registered("Scout", Role::Intern).into_iter().chain([paused(PauseReason::Budget)]);
-        given::<Agent>(history)
-            .when(&sofie(), Command::Pause { reason: PauseReason::Squad, note: None })
-            .then_nothing();
+    fn pauses_keep_their_reason_unless_an_operator_or_the_squad_pauses_what_would_end_by_itself() {
+        use PauseReason::{Budget, ErrorStreak, Operator, Squad};
+        for before in PauseReason::ALL.iter().copied() {
+            for reason in PauseReason::ALL.iter().copied() {
+                let history = registered("Scout", Role::Intern).into_iter().chain([paused(before)]);
+                let answer = given::<Agent>(history).when(&sofie(), Command::Pause { reason, note: None });
+                match (before, reason) {
+                    (Budget | ErrorStreak, Operator | Squad) => answer.then([paused(reason)]),
+                    _ => answer.then_nothing(),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_of_the_squad_leave_an_overspent_agent_to_its_budget() {
+        let overspent = Event::Overspent {
+            approval: ApprovalId::new(uuid::Uuid::from_u128(1)),
+            day: now().date_naive(),
+            at: now(),
+        };
+        let spent = [overspent, paused(PauseReason::Budget), paused(PauseReason::Squad)];
+        let agent = given::<Agent>(registered("Scout", Role::Intern).into_iter().chain(spent));
+        let rejoin = || Command::Rejoin { note: None };
+        let resumed = || [Event::Resumed { from: Status::Paused, note: None }];
+        agent.when(&sofie(), rejoin()).then([paused(PauseReason::Budget)]);
+        agent.when(&sofie(), Command::Resume { note: None }).then(resumed());
+        agent.when(&later(&sofie(), TimeDelta::days(1)), rejoin()).then(resumed());
+        given::<Agent>(scout_who(Status::Quarantined)).when(&sofie(), rejoin()).then_nothing();
     }
 
     /// Pitfall 6.

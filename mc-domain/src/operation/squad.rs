@@ -2,15 +2,15 @@
 
 use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
 use crate::{
-    agent::{self, Agent, Ending, PauseReason, Standing},
+    agent::{self, Agent, Ending, PauseReason},
     aggregate::{Aggregate, Moment},
     project::{self, Halt, Project},
     task::{self, Move, Status, Task},
     values::Reason,
 };
 
-/// Stops the squad of `project`: its active agents among `agents` are paused, all others stay as they are. What they
-/// work on waits for them.
+/// Stops the squad of `project`: those of `agents` are paused that are active, or would be by themselves, once a new day or
+/// a higher cap ends their pause. All others stay as they are. What they work on waits for them.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -27,7 +27,7 @@ pub fn pause_squad(
 }
 
 /// Lets the squad of `project` work again: those of `agents` that an operator or a squad pause had paused. Who reached a
-/// budget, made too many errors or is quarantined stays stopped.
+/// budget today, made too many errors or is quarantined stays stopped.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -41,13 +41,8 @@ pub fn resume_squad(
     let resumed = project.decide(project::Command::ResumeSquad { reason: reason.clone() }, moment)?;
     let mut decision = Decision::of(project, Some(project.id), resumed);
     for agent in squad(project, agents) {
-        let known = agent.registered()?;
-        let by_hand = Standing::Paused(PauseReason::Operator) == known.standing
-            || Standing::Paused(PauseReason::Squad) == known.standing;
-        if by_hand && !known.retired {
-            let resume = agent::Command::Resume { note: reason.clone() };
-            decision.add_agent(agent, agent.decide(resume, moment)?);
-        }
+        let rejoin = agent::Command::Rejoin { note: reason.clone() };
+        decision.add_agent(agent, agent.decide(rejoin, moment)?);
     }
     Ok(decision)
 }
@@ -87,7 +82,7 @@ pub fn emergency_stop(
     Ok(decision)
 }
 
-/// Pauses who is active.
+/// Pauses who is active, or would be without anybody's word.
 fn halt(
     decision: &mut Decision,
     project: &Entity<Project>,
@@ -99,7 +94,7 @@ fn halt(
     let paused = project.decide(project::Command::PauseSquad { halt, reason: reason.clone() }, moment)?;
     decision.add(project, Some(project.id), paused);
     for agent in squad(project, agents) {
-        if agent.status() == Some(agent::Status::Active) {
+        if matches!(agent.status(), Some(agent::Status::Active | agent::Status::Paused)) {
             let pause = agent::Command::Pause { reason: PauseReason::Squad, note: reason.clone() };
             decision.add_agent(agent, agent.decide(pause, moment)?);
         }

@@ -32,9 +32,18 @@ fn a_pause_stops_the_active_agents_of_the_project_in_one_commit() {
 /// Pitfall 6.
 #[test]
 fn a_pause_leaves_every_other_stop_as_it_is() {
-    let others = [paused(&idle(SCOUT), PauseReason::Budget), draining(&idle(ECHO)), quarantined(&idle(NOVA))];
+    let others =
+        [paused(&idle(SCOUT), PauseReason::Operator), draining(&idle(ECHO)), quarantined(&idle(NOVA))];
     operation(pause_squad(&openclaw(), &others, because(), &sofie()))
         .then([stream(&openclaw(), [halted(Halt::Pause)])]);
+}
+
+/// Or the next day, or a higher cap, would let it work in a squad that is stopped.
+#[test]
+fn a_pause_stops_who_is_paused_for_its_budget_too() {
+    let overspent = paused(&idle(SCOUT), PauseReason::Budget);
+    operation(pause_squad(&openclaw(), std::slice::from_ref(&overspent), because(), &sofie()))
+        .then([stream(&openclaw(), [halted(Halt::Pause)]), stream(&overspent, [squad_pause()])]);
 }
 
 #[test]

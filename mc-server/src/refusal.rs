@@ -136,6 +136,13 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
         agent::Rejection::TooManyRuns { .. } => {
             Problem::new(Kind::Conflict, format!("{detail} Complete one of them first."))
         }
+        agent::Rejection::RegistersAnother { .. } => Problem::new(
+            Kind::Forbidden,
+            format!(
+                "{detail} It creates sub-agents with POST /api/agents/{{agent}}/spawn; any other agent is registered by an \
+                 operator."
+            ),
+        ),
         agent::Rejection::MayNotSpawn { .. } => Problem::new(
             Kind::Forbidden,
             format!("{detail} Let an agent of a higher role do it, or let an operator register the agent."),

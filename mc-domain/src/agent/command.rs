@@ -193,6 +193,12 @@ pub enum Rejection {
         /// What it asked for, comma-separated.
         what: String,
     },
+    /// An agent asked to register another.
+    #[error("an agent does not register another, {name}")]
+    RegistersAnother {
+        /// Who was to be registered.
+        name: Name,
+    },
     /// Invariant 6: agents of this role create no sub-agents.
     #[error("{name} may not spawn: it is an agent of role {role}")]
     MayNotSpawn {

@@ -33,7 +33,8 @@ pub struct RegisterAgent {
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
 /// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of its name.
-/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known, or names a parent: sub-agents are
+/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
+/// - [`agent::Rejection::RegistersAnother`] when an agent asks for one that is not known, or names a parent: sub-agents are
 ///   created by [`super::spawn_agent`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 pub fn register_agent(
@@ -46,11 +47,12 @@ pub fn register_agent(
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
     }
-    if agent.registered().is_ok() {
+    let known = agent.registered().is_ok();
+    if known {
         acts_for_itself(agent, moment)?;
     }
-    if wish.parent.is_some() && moment.actor.agent().is_some() {
-        return Err(agent::Rejection::OperatorOnly { name: wish.profile.name }.into());
+    if moment.actor.agent().is_some() && (!known || wish.parent.is_some()) {
+        return Err(agent::Rejection::RegistersAnother { name: wish.profile.name }.into());
     }
     let (reserved, registered) = register(project.id, name, agent, wish, moment)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);

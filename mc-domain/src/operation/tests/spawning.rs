@@ -160,7 +160,7 @@ fn registering_under_a_parent_is_no_way_around_the_limits() {
     let registration =
         RegisterAgent { profile: profile(), parent: Some(NOVA), purpose: Some(reason("Read the sources")) };
     operation(register_agent(&openclaw(), &free(), &entity(CHILD, []), registration, &by(NOVA)))
-        .then_rejected(agent::Rejection::OperatorOnly { name: name("Digger") });
+        .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
 
 mod retirement {

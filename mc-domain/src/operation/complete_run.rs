@@ -4,7 +4,7 @@ use super::{
     Cast, Cause, Decision, Entity, Rejection, Sha256, by_system,
     end_run::{End, Open, end_run},
     hold::decide_with_holder,
-    overspend::{Overspending, contain_overspending, subject},
+    overspend::{Overspending, contain_overspending, current_cap, subject},
     quarantine_agent::{Stop, block_work, stop_at_once},
     raise_alert::{Warning, raise},
 };
@@ -230,12 +230,10 @@ fn used_up(
 ) -> Result<Option<Key>, Rejection> {
     let today = moment.now.date_naive();
     for key in terms.open_run().budgets(project) {
-        let over = match key {
-            Key::AgentDay(_, day) | Key::ProjectDay(_, day) => day < today,
-            Key::Task(_) => false,
-        };
+        let over = key.day().is_some_and(|day| day < today);
         let budget = cast.find::<Budget>(&key)?.after_decision(decision);
-        let level = budget.cap.and_then(|cap| budget.level(cap, moment.figures.thresholds));
+        let cap = current_cap(key, cast)?;
+        let level = cap.and_then(|cap| budget.level(cap, moment.figures.thresholds));
         if !over && level == Some(Level::Exceeded) {
             return Ok(Some(key));
         }

@@ -449,6 +449,51 @@ mod completing {
         assert!(matches!(again, Err(Rejection::Run(run::Rejection::AlreadyEnded { .. }))));
     }
 
+    fn edit_budget(world: &mut World, cents: u32) {
+        let details = task::Details { budget: Usd::cents(cents), ..world.task().details };
+        let task = world.get::<Task>(&TASK);
+        world.put(&task, vec![task::Event::Edited { details }]);
+    }
+
+    #[test]
+    fn is_judged_by_what_the_task_may_cost_by_then() {
+        for (before, after, standing) in [
+            (30, 100, Standing::Active),
+            (100, 40, Standing::Paused(PauseReason::Budget)),
+            (100, 50, Standing::Active),
+        ] {
+            let mut world = World::new();
+            edit_budget(&mut world, before);
+            world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+            edit_budget(&mut world, after);
+            world.complete(RUN, Ended::Completed, Some(41), &scout()).unwrap();
+            assert_eq!(world.scout().standing, standing, "from {before} to {after}");
+        }
+        let mut world = World::new();
+        edit_budget(&mut world, 100);
+        world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+        edit_budget(&mut world, 25);
+        world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
+        assert_eq!(world.alert(Kind::BudgetWarning, about_the_task()), Some(1));
+    }
+
+    /// There is nothing to go beyond any more.
+    #[test]
+    fn on_a_projects_day_without_a_cap_by_then_stops_nobody() {
+        let mut world = World::new();
+        let capped =
+            ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
+        for profile in [capped, ProjectProfile::new(name("OpenClaw"))] {
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            world.put(&openclaw, vec![crate::project::Event::Edited { profile }]);
+            if world.run_status(RUN).is_none() {
+                world.start(RUN, None, None, &scout()).unwrap();
+            }
+        }
+        world.complete(RUN, Ended::Completed, Some(40), &scout()).unwrap();
+        assert_eq!(world.scout().standing, Standing::Active);
+    }
+
     #[test]
     fn past_midnight_charges_the_day_it_began() {
         let mut world = World::new();

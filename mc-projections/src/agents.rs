@@ -156,6 +156,12 @@ impl Agents {
         self.rows.get(&id).map(|row| row.project)
     }
 
+    /// The agents of a project that are paused on this ground.
+    pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
+        let paused = |row: &&Row| row.project == project && row.pause_reason == Some(reason);
+        self.rows.values().filter(paused).map(|row| row.id).collect()
+    }
+
     /// The picture of an agent.
     pub(crate) fn emoji(&self, id: AgentId) -> Option<&Label> {
         self.rows.get(&id)?.profile.emoji.as_ref()

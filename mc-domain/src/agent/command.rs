@@ -4,6 +4,7 @@ use super::MAX_OPEN_RUNS;
 use super::spawning::{Commission, Spawn, SpawnBound};
 use super::values::{Ending, PauseReason, Profile, Role, Status, Work};
 use crate::{
+    budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     run::{OpenRun, Outcome},
@@ -86,6 +87,8 @@ pub enum Command {
     Overspend {
         /// The approval that was opened for it.
         approval: ApprovalId,
+        /// The budget that is not enough.
+        budget: budget::Key,
     },
     /// Begin a run.
     BeginRun {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Ending, PauseReason, Profile, Status};
 use crate::{
+    budget,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     run::{OpenRun, Outcome},
@@ -153,6 +154,9 @@ pub enum Event {
     Overspent {
         /// The approval that was opened for it.
         approval: ApprovalId,
+        /// The budget that is not enough, since version 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<budget::Key>,
         /// The UTC day.
         day: NaiveDate,
         /// When.
@@ -226,6 +230,10 @@ pub struct Correction<T> {
 }
 
 impl crate::aggregate::Event for Event {
+    fn version(&self) -> u32 {
+        if matches!(self, Self::Overspent { .. }) { 2 } else { 1 }
+    }
+
     fn name(&self) -> &'static str {
         match self {
             Self::Registered { .. } => "agent.registered",

@@ -35,6 +35,7 @@ pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Wo
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
+    budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     policy::document::Figures,
     run::{OpenRun, Outcome},
@@ -101,6 +102,9 @@ pub struct Registered {
     /// The UTC day on which it spent too much, or was about to; until it is let work again.
     #[serde(default)]
     pub overspent_on: Option<NaiveDate>,
+    /// What was not enough then, and what was opened for it.
+    #[serde(default)]
+    pub overrun: Option<Overrun>,
     /// The runs it has under way.
     #[serde(default)]
     pub open_runs: BTreeMap<RunId, OpenRun>,
@@ -113,6 +117,16 @@ pub struct Registered {
     /// Whether its time as a sub-agent is over.
     #[serde(default)]
     pub retired: bool,
+}
+
+/// What an agent spent too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overrun {
+    /// The budget.
+    pub budget: budget::Key,
+    /// The approval that was opened for it.
+    pub approval: ApprovalId,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -173,7 +187,9 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
-            (Self::Registered(agent), Command::Overspend { approval }) => agent.overspend(approval, moment),
+            (Self::Registered(agent), Command::Overspend { approval, budget }) => {
+                agent.overspend(approval, budget, moment)
+            }
             (Self::Registered(agent), Command::BeginRun { run, open_run }) => {
                 agent.begin_run(run, open_run, moment)
             }
@@ -233,6 +249,7 @@ impl Registered {
             session_key: None,
             restart_pending: false,
             overspent_on: None,
+            overrun: None,
             open_runs: BTreeMap::new(),
             commission: None,
             children: BTreeSet::new(),
@@ -312,6 +329,16 @@ impl Registered {
     /// Whether nothing but a budget keeps it from working.
     pub fn is_paused_for_budget(&self) -> bool {
         self.standing == Standing::Paused(PauseReason::Budget) && !self.retired
+    }
+
+    /// Whether nothing but the budget `key` keeps it from working. Where the record does not say which budget that is, it
+    /// is that of its day.
+    pub fn waits_for(&self, key: budget::Key) -> bool {
+        let this_one = match self.overrun {
+            Some(overrun) => overrun.budget == key,
+            None => matches!(key, budget::Key::AgentDay(..)),
+        };
+        self.is_paused_for_budget() && this_one
     }
 
     /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
@@ -531,10 +558,15 @@ impl Registered {
 
     /// Who is stopped for another reason stays stopped for that one; who drains was on the way to a stop that no new day
     /// and no higher cap undoes.
-    fn overspend(&self, approval: ApprovalId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn overspend(
+        &self,
+        approval: ApprovalId,
+        budget: budget::Key,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
         self.operator_only(moment)?;
         let (day, at) = (moment.now.date_naive(), moment.now);
-        let overspent = Event::Overspent { approval, day, at };
+        let overspent = Event::Overspent { approval, budget: Some(budget), day, at };
         Ok(match self.standing {
             Standing::Active => vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }],
             Standing::Draining => vec![overspent, DRAINED],
@@ -634,7 +666,7 @@ impl Registered {
             Event::Paused { reason, .. } => self.standing = Standing::Paused(*reason),
             Event::Resumed { .. } => {
                 self.standing = Standing::Active;
-                self.overspent_on = None;
+                (self.overspent_on, self.overrun) = (None, None);
             }
             Event::SignedOn { .. } => self.standing = Standing::Active,
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
@@ -643,7 +675,7 @@ impl Registered {
             Event::Retired { .. } => self.retired = true,
             Event::Restarted { .. } => {
                 self.standing = Standing::Active;
-                self.overspent_on = None;
+                (self.overspent_on, self.overrun) = (None, None);
                 self.error_streak = 0;
                 self.restart_pending = true;
             }
@@ -656,7 +688,10 @@ impl Registered {
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
-            Event::Overspent { day, .. } => self.overspent_on = Some(*day),
+            Event::Overspent { approval, budget, day, .. } => {
+                self.overspent_on = Some(*day);
+                self.overrun = budget.map(|budget| Overrun { budget, approval: *approval });
+            }
             Event::RunBegan { run, open_run, .. } => {
                 self.open_runs.insert(*run, *open_run);
             }

@@ -175,6 +175,7 @@ mod imposed {
     fn pauses_of_the_squad_leave_an_overspent_agent_to_its_budget() {
         let overspent = Event::Overspent {
             approval: ApprovalId::new(uuid::Uuid::from_u128(1)),
+            budget: None,
             day: now().date_naive(),
             at: now(),
         };

@@ -49,7 +49,8 @@ pub fn complete_run(
     let mut decision = Decision::default();
     let error = bill.error.clone();
     end(&mut decision, run, &terms, End { outcome, bill }, cast, moment)?;
-    let spender = Spender { project: terms.project, agent: terms.agent, task: terms.task, run: Some(run.id) };
+    let spender =
+        Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run.id) };
     tell_of_budgets(&mut decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
     let quarantined = count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
     if !quarantined {
@@ -114,7 +115,7 @@ pub(super) fn held_task(
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spender {
     pub(super) project: ProjectId,
-    pub(super) agent: AgentId,
+    pub(super) agent: Option<AgentId>,
     pub(super) task: Option<TaskId>,
     pub(super) run: Option<RunId>,
 }
@@ -137,7 +138,11 @@ pub(super) fn tell_of_budgets(
         };
         let title = format!("{percent} % of {} are spent", Cause::Budget(key));
         let warning = Warning::new(kind, subject(key), project, title);
-        raise(decision, warning.concerning(agent, task, run), cast, moment)?;
+        let warning = match agent {
+            Some(agent) => warning.concerning(agent, task, run),
+            None => warning,
+        };
+        raise(decision, warning, cast, moment)?;
     }
     Ok(())
 }

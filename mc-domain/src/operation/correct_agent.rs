@@ -80,7 +80,7 @@ fn adjust_spend(
     let registered = agent.registered()?;
     let (project, task) = (registered.project, registered.work.map(|work| work.task));
     decision.add(&budget, Some(project), events);
-    let spender = Spender { project, agent: agent.id, task, run: None };
+    let spender = Spender { project, agent: Some(agent.id), task, run: None };
     tell_of_budgets(decision, vec![budget.id], spender, cast, moment)
 }
 

@@ -114,7 +114,8 @@ pub(super) fn contain_overspending(
     let asked = request_approval(&project, &approval, &key, task.as_ref(), request, &now, &system)?;
     *decision = std::mem::take(decision).and(asked.decision);
     let agent = cast.agent(over.agent)?.after_decision(decision);
-    let events = agent.decide(agent::Command::Overspend { approval: asked.approval }, &system)?;
+    let overspend = agent::Command::Overspend { approval: asked.approval, budget: over.cause.key() };
+    let events = agent.decide(overspend, &system)?;
     decision.add_agent(&agent, events);
     raise(decision, over.warning(project.id, agent.registered()?), cast, moment)?;
     Ok(asked.approval)
@@ -240,9 +241,6 @@ pub(super) fn current_cap(key: Key, cast: &Cast) -> Result<Option<Usd>, Rejectio
     Ok(match key {
         Key::AgentDay(agent, _) => Some(cast.agent(agent)?.registered()?.profile.caps.daily),
         Key::Task(task) => Some(cast.find::<Task>(&task)?.present()?.details.budget),
-        Key::ProjectDay(project, _) => match &*cast.find::<Project>(&project)?.state {
-            Project::Present { profile, .. } => profile.daily_cap,
-            Project::Absent => None,
-        },
+        Key::ProjectDay(project, _) => cast.find::<Project>(&project)?.daily_cap(),
     })
 }

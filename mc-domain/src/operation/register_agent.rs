@@ -1,15 +1,15 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
 use super::{
-    Cast, Decision, Entity, Rejection, acts_for_itself, by_system,
-    complete_run::{Spender, tell_of_budgets},
+    Cast, Decision, Entity, Rejection, acts_for_itself,
+    complete_run::Spender,
+    follow_cap::{follow_cap, lift_pauses},
 };
 use crate::{
     agent::{self, Agent, Profile},
     aggregate::{Aggregate, Moment},
-    budget::{self, Budget},
+    budget,
     ids::{AgentId, ProjectId},
-    money::Usd,
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
     values::Reason,
@@ -112,7 +112,7 @@ pub fn change_profile(
     Ok(decision)
 }
 
-/// A new cap counts at once on the budget of the day; a higher one lifts a pause for the budget when there is room again.
+/// A new cap counts at once on the budget of the day; a higher one lifts a pause for that budget when there is room again.
 fn follow_caps(
     decision: &mut Decision,
     agent: &Entity<Agent>,
@@ -124,20 +124,12 @@ fn follow_caps(
     if before == now {
         return Ok(());
     }
-    let (project, system) = (after.registered()?.project, by_system(moment));
-    let budget = cast.find::<Budget>(&budget::Key::AgentDay(agent.id, moment.now.date_naive()))?;
-    if budget.version > 0 {
-        let events = budget.decide(budget::Command::SetCap(now.daily), &system)?;
-        decision.add(&budget, Some(project), events);
-        let task = after.registered()?.work.map(|work| work.task);
-        let spender = Spender { project, agent: agent.id, task, run: None };
-        tell_of_budgets(decision, vec![budget.id], spender, cast, &system)?;
-    }
-    let raised = now.daily > before.daily || now.per_run > before.per_run;
-    let paused = after.registered()?.is_paused_for_budget();
-    if raised && paused && budget.remaining(now.daily) > Usd::ZERO {
-        let events = after.decide(agent::Command::Resume { note: None }, &system)?;
-        decision.add_agent(&after, events);
+    let key = budget::Key::AgentDay(agent.id, moment.now.date_naive());
+    let (project, task) = (after.registered()?.project, after.registered()?.work.map(|work| work.task));
+    let spender = Spender { project, agent: Some(agent.id), task, run: None };
+    follow_cap(decision, key, now.daily, spender, cast, moment)?;
+    if now.daily > before.daily || now.per_run > before.per_run {
+        lift_pauses(decision, &[after], key, Some(now.daily), cast, moment)?;
     }
     Ok(())
 }

@@ -166,7 +166,12 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
         13 => Event::Corrected { status: None, error_streak: None, today_spend: None, at },
         14 => Event::Engaged { task, lease },
         15 => Event::Released { task, lease, ending: Ending::ALL[usize::from(more % 10)] },
-        40 => Event::Overspent { approval: approval_id(more), day: at.date_naive(), at },
+        40 => Event::Overspent {
+            approval: approval_id(more),
+            budget: note.map(|_| budget::Key::Task(task)),
+            day: at.date_naive(),
+            at,
+        },
         41 => Event::RunBegan { run: run_id(more), open_run: terms(more, at).open_run(), at },
         42 => Event::RunEnded {
             run: run_id(more),

@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    agent::Agent,
-    aggregate::Aggregate,
+    agent::{Agent, PauseReason},
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
     operation::{
-        CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, move_task, reassign_task,
+        CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, move_task, reassign_task,
     },
     project::Project,
-    task::{Command, Details, Move, Priority, Status, Task, TaskType},
+    task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
 use mc_projections::{
@@ -204,12 +203,17 @@ pub async fn edit(
     check_labels(changes.labels.as_ref())?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
+    let waiting = match changes.budget {
+        Some(_) => app.read(|views| views.agents.paused(project, PauseReason::Budget)).await?,
+        None => vec![],
+    };
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let details = changes.applied_to(&task.present()?.details, reviewers.clone());
-        let edited = task.decide(Command::Edit(details), &call.moment)?;
-        let mut decision = Decision::of(&task, Some(project), edited);
+        let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
+        let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.moment);
+        let mut decision = ask(unit, edit)?;
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
             let wish = ReassignTask { assignees, reason: changes.reason.clone() };

@@ -367,6 +367,46 @@ mod too_dear {
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
     }
 
+    fn edit_task_budget(world: &mut World, cents: u32) {
+        let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
+        let details = task::Details { budget: Usd::cents(cents), ..task.present().unwrap().details.clone() };
+        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+    }
+
+    #[test]
+    fn for_the_task_goes_on_when_the_tasks_budget_is_raised() {
+        let mut world = World::new();
+        edit_task_budget(&mut world, 30);
+        world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+        too_dear(world.start(NEXT_RUN, Some(TASK), Some(20), &scout()));
+        let agent = world.get::<Agent>(&SCOUT);
+        let caps = Caps { daily: Usd::cents(500), per_run: Usd::cents(25) };
+        let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
+        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget), "another budget");
+        edit_task_budget(&mut world, 60);
+        assert_eq!(world.scout().standing, Standing::Active);
+        assert_eq!(world.task().status(), Status::NeedsApproval, "what was asked for is still to be decided");
+    }
+
+    #[test]
+    fn for_the_project_goes_on_when_its_cap_is_raised_or_removed() {
+        for cap in [Some(Usd::cents(100)), None] {
+            let mut world = World::new();
+            let capped =
+                ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            world.put(&openclaw, vec![crate::project::Event::Edited { profile: capped.clone() }]);
+            world.start(RUN, None, None, &scout()).unwrap();
+            too_dear(world.start(NEXT_RUN, None, None, &scout()));
+            let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+            let raised = ProjectProfile { daily_cap: cap, ..capped };
+            world.act(|cast| edit_project(&openclaw, raised.clone(), &agents, cast, &sofie())).unwrap();
+            assert_eq!(world.scout().standing, Standing::Active);
+            world.start(NEXT_RUN, None, None, &scout()).unwrap();
+        }
+    }
+
     /// A drain is an operator's order: neither the next day nor a higher cap lets the agent take new work.
     #[test]
     fn ends_a_drain_as_its_end_would() {

@@ -262,7 +262,13 @@ impl Registered {
         self.standing.status()
     }
 
-    /// Vouches that this agent, known as `id`, may take a task of `kind` in `project`.
+    /// Its standing on `today`: a pause for the budget of a day that is over keeps it from nothing, whether or not that has
+    /// been recorded yet.
+    pub fn standing_on(&self, today: NaiveDate) -> Standing {
+        if self.is_paused_since_yesterday(today) { Standing::Active } else { self.standing }
+    }
+
+    /// Vouches that this agent, known as `id`, may take a task of `kind` in `project` on `today`.
     ///
     /// # Errors
     /// - [`Rejection::OtherProject`]
@@ -274,10 +280,11 @@ impl Registered {
         project: ProjectId,
         kind: TaskType,
         rule: TypeRule,
+        today: NaiveDate,
     ) -> Result<Assignee, Rejection> {
         self.belongs_to(project)?;
         let types = &self.profile.allowed_task_types;
-        match self.standing {
+        match self.standing_on(today) {
             Standing::Active if rule == TypeRule::Overridden || types.is_empty() || types.contains(&kind) => {
                 Ok(Assignee(id))
             }
@@ -301,8 +308,8 @@ impl Registered {
     ///
     /// # Errors
     /// [`Rejection::NotActive`]
-    pub fn may_move(&self, task: TaskId) -> Result<(), Rejection> {
-        match self.standing {
+    pub fn may_move(&self, task: TaskId, today: NaiveDate) -> Result<(), Rejection> {
+        match self.standing_on(today) {
             Standing::Active => Ok(()),
             Standing::Draining if self.works_on(task) => Ok(()),
             Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline => {
@@ -316,8 +323,8 @@ impl Registered {
     ///
     /// # Errors
     /// [`Rejection::NotActive`]
-    pub fn may_run(&self, task: Option<TaskId>) -> Result<(), Rejection> {
-        match (self.standing, task) {
+    pub fn may_run(&self, task: Option<TaskId>, today: NaiveDate) -> Result<(), Rejection> {
+        match (self.standing_on(today), task) {
             (Standing::Active, _) => Ok(()),
             (Standing::Draining, Some(task)) if self.works_on(task) => Ok(()),
             (Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline, _) => {
@@ -581,7 +588,7 @@ impl Registered {
         if self.open_runs.contains_key(&run) {
             return Ok(vec![]);
         }
-        self.may_run(open_run.task)?;
+        self.may_run(open_run.task, moment.now.date_naive())?;
         if self.open_runs.len() >= MAX_OPEN_RUNS {
             return Err(Rejection::TooManyRuns { name: self.profile.name.clone() });
         }

@@ -3,10 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Event, Registered, Rejection,
-    values::{Profile, Status},
-};
+use super::{Event, Registered, Rejection, standing::Standing, values::Profile};
 use crate::{
     aggregate::Moment,
     ids::{AgentId, TaskId},
@@ -73,7 +70,7 @@ impl Registered {
         let Spawn { child, profile, purpose, active_agents } = spawn;
         let Figures { roles, spawn: limits, .. } = moment.figures;
         let name = || self.profile.name.clone();
-        if self.status() != Status::Active {
+        if self.standing_on(moment.now.date_naive()) != Standing::Active {
             return Err(self.not_active());
         }
         if !roles.of(self.profile.role).may_spawn {

@@ -484,7 +484,7 @@ mod work {
         let may_move = |status, task| {
             let history = working().into_iter().chain(scout_who(status).into_iter().skip(1));
             let agent = Agent::fold(&history.collect::<Vec<_>>());
-            agent.registered().unwrap().may_move(task).is_ok()
+            agent.registered().unwrap().may_move(task, now().date_naive()).is_ok()
         };
         let of = |task| {
             [Status::Active, Status::Draining, Status::Paused, Status::Quarantined, Status::Offline]
@@ -497,7 +497,7 @@ mod work {
     #[test]
     fn is_accepted_by_active_agents_of_the_project_that_take_its_type() {
         let accept = |history: &[Event], project, kind, rule| {
-            Agent::fold(history).registered().unwrap().accept(SCOUT, project, kind, rule)
+            Agent::fold(history).registered().unwrap().accept(SCOUT, project, kind, rule, now().date_naive())
         };
         let research = Profile { allowed_task_types: BTreeSet::from([TaskType::SeoResearch]), ..profile() };
         let research = registered_as(research);
@@ -522,6 +522,30 @@ mod work {
                 Err(Rejection::NotActive { name: name("Scout"), status, reason })
             );
         }
+    }
+
+    /// Nothing has to run at midnight.
+    #[test]
+    fn is_taken_on_the_day_after_the_budget_was_used_up() {
+        let (approval, today) = (ApprovalId::new(uuid::Uuid::from_u128(1)), now().date_naive());
+        let overspent = Event::Overspent { approval, budget: None, day: today, at: now() };
+        let spent = working().into_iter().chain([overspent, paused(PauseReason::Budget)]);
+        let history = spent.collect::<Vec<_>>();
+        let tomorrow = today.succ_opt().unwrap();
+        let takes = |history: &[Event], day| {
+            let agent = Agent::fold(history);
+            let agent = agent.registered().unwrap();
+            let kind = TaskType::Docs;
+            [
+                agent.accept(SCOUT, OPENCLAW, kind, TypeRule::Enforced, day).is_ok(),
+                agent.may_move(TASK, day).is_ok(),
+                agent.may_run(None, day).is_ok(),
+            ]
+        };
+        assert_eq!(takes(&history, today), [false; 3]);
+        assert_eq!(takes(&history, tomorrow), [true; 3]);
+        let by_hand: Vec<_> = history.into_iter().chain([paused(PauseReason::Operator)]).collect();
+        assert_eq!(takes(&by_hand, tomorrow), [false; 3]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Claiming: an agent takes a task from the inbox for itself. The first one wins.
 
-use super::{Decision, Entity, Rejection};
+use super::{Decision, Entity, Rejection, start_run::lift_pause_of_yesterday};
 use crate::{
     agent::{Agent, TypeRule},
     aggregate::{Aggregate, Moment},
@@ -18,9 +18,11 @@ pub fn claim_task(
     agent: &Entity<Agent>,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
-    let present = task.present()?;
-    let claimer =
-        agent.registered()?.accept(agent.id, present.project, present.details.kind, TypeRule::Enforced)?;
+    let (present, today) = (task.present()?, moment.now.date_naive());
+    let (project, kind) = (present.project, present.details.kind);
+    let claimer = agent.registered()?.accept(agent.id, project, kind, TypeRule::Enforced, today)?;
     let events = task.decide(task::Command::Claim(claimer), moment)?;
-    Ok(Decision::of(task, Some(present.project), events))
+    let mut decision = Decision::of(task, Some(project), events);
+    lift_pause_of_yesterday(&mut decision, agent, moment)?;
+    Ok(decision)
 }

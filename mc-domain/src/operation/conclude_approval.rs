@@ -263,17 +263,18 @@ fn settle_task(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    let ready = former_holder(task, cast)?;
+    let ready = former_holder(task, cast, moment)?;
     let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease }), moment)?;
     decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)
 }
 
 /// Who held the task before, when it is active and works on nothing else.
-fn former_holder(task: &Entity<Task>, cast: &Cast) -> Result<Option<Assignee>, Rejection> {
+fn former_holder(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<Option<Assignee>, Rejection> {
     let present = task.present()?;
     let Some(holder) = present.waiting_holder() else { return Ok(None) };
     let agent = cast.agent(holder)?.registered()?;
-    let accepted = agent.accept(holder, present.project, present.details.kind, TypeRule::Overridden);
+    let (project, kind, today) = (present.project, present.details.kind, moment.now.date_naive());
+    let accepted = agent.accept(holder, project, kind, TypeRule::Overridden, today);
     Ok(accepted.ok().filter(|_| agent.work.is_none()))
 }
 

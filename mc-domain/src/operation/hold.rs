@@ -4,6 +4,7 @@ use super::{
     Cast, Decision, Entity, Rejection, by_system,
     end_run::abort_task_runs,
     raise_alert::{Warning, raise},
+    start_run::lift_pause_of_yesterday,
 };
 use crate::{
     agent::{self, Ending, Work},
@@ -52,6 +53,7 @@ fn pass_on(
         decision.add_agent(&holder, events);
     }
     if let Some(hold) = after {
+        lift_pause_of_yesterday(decision, cast.agent(hold.holder)?, moment)?;
         let holder = cast.agent(hold.holder)?.after_decision(decision);
         let engage = agent::Command::Engage(Work { task, lease: hold.lease });
         let events = holder.decide(engage, moment)?;

@@ -358,5 +358,13 @@ fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(
     let Some(actor) = moment.actor.agent() else { return Ok(()) };
     let agent = cast.agent(actor)?.registered()?;
     agent.belongs_to(task.present()?.project)?;
-    Ok(agent.may_move(task.id)?)
+    Ok(agent.may_move(task.id, moment.now.date_naive())?)
+}
+
+/// An agent that acts works: a pause for the budget of a day that is over is recorded as ended with what it does.
+fn wake_actor(decision: &mut Decision, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.agent() {
+        Some(actor) => start_run::lift_pause_of_yesterday(decision, cast.agent(actor)?, moment),
+        None => Ok(()),
+    }
 }

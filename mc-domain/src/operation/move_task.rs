@@ -6,6 +6,7 @@ use super::{
     Cast, Decision, Entity, Rejection, StartTask, actor_may_move,
     hold::decide_with_holder,
     start_task::{crew_left, crew_named, say_why, start_task, type_rule},
+    wake_actor,
 };
 use crate::{
     agent::Ending,
@@ -48,6 +49,7 @@ pub fn move_task(
     let events =
         task.decide(task::Command::Move(to), moment).map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
+    wake_actor(&mut decision, cast, moment)?;
     decide_with_holder(&mut decision, task, events, ending, cast, moment)?;
     Ok(decision)
 }
@@ -62,12 +64,12 @@ fn crew_for(
     let present = task.present()?;
     let rule = type_rule(to, moment);
     let (assignees, ready, refusal) = match named {
-        Some(named) => match crew_named(&named, present.project, present.details.kind, rule, cast) {
+        Some(named) => match crew_named(&named, present.project, present.details.kind, rule, cast, moment) {
             Ok(ready) => (named, ready, None),
             Err(refusal) => (named, vec![], Some(refusal)),
         },
         None => {
-            let (ready, refusal) = crew_left(&present.assignees, task, rule, cast)?;
+            let (ready, refusal) = crew_left(&present.assignees, task, rule, cast, moment)?;
             (present.assignees.clone(), ready, refusal)
         }
     };

@@ -5,6 +5,7 @@ use super::{
     end_run::abort_agent_runs,
     quarantine_agent::{Stop, block_work, seated},
     register_agent::register,
+    start_run::lift_pause_of_yesterday,
     work_of,
 };
 use crate::{
@@ -65,7 +66,9 @@ pub fn spawn_agent(
         let commission = agent::Command::Commission(commission);
         registered.extend(child.after(&registered).decide(commission, moment)?);
     }
-    let mut decision = Decision::of(parent, Some(project.id), spawned);
+    let mut decision = Decision::default();
+    lift_pause_of_yesterday(&mut decision, parent, moment)?;
+    decision.add(parent, Some(project.id), spawned);
     decision.add(name, Some(project.id), reserved);
     decision.add(child, Some(project.id), registered);
     Ok(decision)

@@ -60,7 +60,7 @@ pub fn start_run(
     let mut decision = Decision::default();
     lift_pause_of_yesterday(&mut decision, agent, moment)?;
     let scope = Scope::new(&agent.after_decision(&decision), &wish, cast, moment)?;
-    let stopped = scope.may_run(&wish).err();
+    let stopped = scope.may_run(&wish, moment).err();
     let Some((cause, remaining)) = scope.not_enough(run, cast, moment)? else {
         return match stopped {
             Some(refusal) => Err(refusal),
@@ -155,8 +155,8 @@ impl Scope {
         })
     }
 
-    fn may_run(&self, wish: &StartRun) -> Result<(), Rejection> {
-        self.agent.registered()?.may_run(wish.task)?;
+    fn may_run(&self, wish: &StartRun, moment: &Moment) -> Result<(), Rejection> {
+        self.agent.registered()?.may_run(wish.task, moment.now.date_naive())?;
         match &self.task {
             Some(task) => Ok(task.present()?.may_run(self.agent.id)?),
             None => Ok(()),

@@ -192,7 +192,7 @@ async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subjec
     };
     let subject = Subject {
         role: agent.profile.role,
-        status: agent.status(),
+        status: agent.standing_on(app.now().date_naive()).status(),
         on_current_task: task.is_none_or(|task| agent.works_on(task)) && agent.status() != Status::Offline,
         squad_stopped: project.squad() != Squad::Working,
         allowed_tools: agent.profile.allowed_tools.clone(),

@@ -447,6 +447,28 @@ mod too_dear {
         }
     }
 
+    /// Whatever the agent does first that day.
+    #[test]
+    fn is_over_with_the_first_claim_or_start_of_a_new_day() {
+        let tomorrow = later(&scout(), TimeDelta::days(1));
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+        let (task, agent) = (world.get::<Task>(&crate::spec::OTHER_TASK), world.get::<Agent>(&SCOUT));
+        assert!(claim_task(&task, &agent, &scout()).is_err());
+        let claimed = claim_task(&task, &agent, &tomorrow).unwrap();
+        world.record(&claimed);
+        assert_eq!(world.scout().standing, Standing::Active);
+
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
+        let tomorrow = later(&sofie(), TimeDelta::days(1));
+        world.act(|cast| move_task(&task, wish.clone(), cast, &tomorrow)).unwrap();
+        assert_eq!(world.scout().standing, Standing::Active);
+    }
+
     #[test]
     fn of_the_task_waits_for_the_tasks_override() {
         let mut world = World::new();

@@ -55,12 +55,12 @@ impl Registered {
         self.commission.map_or(u32::from(self.parent.is_some()), |commission| commission.depth)
     }
 
-    /// What a sub-agent that it creates now is commissioned for.
+    /// What a sub-agent that it creates now is commissioned for: what it works on itself, or else was created for.
     pub fn commission_of_child(&self, moment: &Moment) -> Commission {
         let lasts = TimeDelta::seconds(moment.figures.spawn.retire_after_secs.into());
         Commission {
             depth: self.depth().saturating_add(1),
-            task: self.work.map(|work| work.task),
+            task: self.work.map(|work| work.task).or(self.commission.and_then(|commission| commission.task)),
             until: moment.now + lasts,
         }
     }

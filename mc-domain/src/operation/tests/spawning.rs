@@ -163,6 +163,16 @@ fn registering_under_a_parent_is_no_way_around_the_limits() {
         .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
 
+#[test]
+fn an_idle_sub_agent_creates_its_own_for_the_task_it_was_created_for() {
+    let child = entity::<Agent>(CHILD, in_service());
+    let of_task = |agent: &Entity<Agent>| agent.registered().unwrap().commission_of_child(&system()).task;
+    assert_eq!(of_task(&child), Some(TASK));
+    let other = agent::Event::Engaged { task: crate::spec::OTHER_TASK, lease: LEASE };
+    assert_eq!(of_task(&child.after(&[other])), Some(crate::spec::OTHER_TASK));
+    assert_eq!(of_task(&idle(NOVA)), None);
+}
+
 mod retirement {
     use super::*;
 
@@ -189,6 +199,38 @@ mod retirement {
         assert_eq!(due(&child(), &[], 6), Some(RetirementCause::TimeIsUp));
         assert_eq!(due(&child(), &[TASK], 0), Some(RetirementCause::TaskClosed));
         assert_eq!(due(&child(), &[crate::spec::OTHER_TASK], 0), None);
+    }
+
+    /// A sub-agent of a sub-agent does not outlive it.
+    #[test]
+    fn takes_the_sub_agents_of_the_sub_agent_along() {
+        let grandchild = AgentId::new(uuid::Uuid::from_u128(0x211));
+        let commissioned = [
+            agent::Event::Registered {
+                project: OPENCLAW,
+                profile: Profile::new(name("Helper"), Role::Intern),
+                parent: Some(CHILD),
+                purpose: None,
+                at: now(),
+            },
+            agent::Event::Commissioned {
+                depth: 2,
+                task: None,
+                until: now() + TimeDelta::hours(9),
+                at: now(),
+            },
+        ];
+        let helper = entity::<Agent>(grandchild, commissioned);
+        let child = child().after(&[spawned(grandchild)]);
+        let retired_at = |child: &Entity<Agent>, hours| {
+            let now = later(&system(), TimeDelta::hours(hours)).now;
+            let found = retirements(&[helper.clone(), parent(), child.clone()], &BTreeSet::new(), now);
+            found.iter().map(|retirement| (retirement.child, retirement.cause)).collect::<Vec<_>>()
+        };
+        let left_behind = (grandchild, RetirementCause::ParentRetired);
+        assert_eq!(retired_at(&child, 5), []);
+        assert_eq!(retired_at(&child, 6), [(CHILD, RetirementCause::TimeIsUp), left_behind]);
+        assert_eq!(retired_at(&child.after(&retired()), 7)[1..], [left_behind]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use query::{AgentQuery, AgentSort};
-pub use view::{ActorId, ActorView, AgentBudgets, AgentView, is_stale};
+pub use view::{ActorId, ActorView, AgentBudgets, AgentView};
 
 use crate::projection::Projection;
 
@@ -93,7 +93,7 @@ struct Row {
     retired: bool,
     session_key: Option<Label>,
     registered_at: DateTime<Utc>,
-    signed_on_at: DateTime<Utc>,
+    in_service_since: DateTime<Utc>,
     last_heartbeat: Option<DateTime<Utc>>,
     day: Option<DayBudget>,
     total_spend: Usd,
@@ -253,7 +253,7 @@ impl Row {
             retired: false,
             session_key: None,
             registered_at: *at,
-            signed_on_at: *at,
+            in_service_since: *at,
             last_heartbeat: None,
             day: None,
             total_spend: Usd::ZERO,
@@ -273,21 +273,28 @@ impl Row {
                 self.count_errors(*error_streak);
             }
             Event::Paused { reason, .. } => self.become_paused(*reason),
-            Event::Resumed { .. } => self.become_unpaused(Status::Active),
+            Event::Resumed { at, .. } => {
+                self.in_service_since = at.unwrap_or(self.in_service_since);
+                self.become_unpaused(Status::Active);
+            }
             Event::DrainStarted { .. } => self.become_unpaused(Status::Draining),
             Event::Quarantined { .. } => self.become_unpaused(Status::Quarantined),
             Event::SignedOff { .. } => self.become_unpaused(Status::Offline),
             Event::Retired { .. } => self.retired = true,
             Event::SignedOn { at } => {
-                self.signed_on_at = *at;
+                self.in_service_since = *at;
                 self.become_unpaused(Status::Active);
             }
-            Event::Restarted { .. } => {
+            Event::Restarted { at, .. } => {
+                self.in_service_since = at.unwrap_or(self.in_service_since);
                 self.become_unpaused(Status::Active);
                 self.count_errors(0);
             }
             // What it is to have spent, its budget says too.
-            Event::Corrected { status, error_streak, today_spend: _, at: _ } => {
+            Event::Corrected { status, error_streak, today_spend: _, at } => {
+                if status.is_some() {
+                    self.in_service_since = *at;
+                }
                 match status.map(|status| status.after) {
                     Some(Status::Paused) => self.become_paused(PauseReason::Operator),
                     Some(status) => self.become_unpaused(status),

@@ -69,6 +69,9 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
+        /// When, since version 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<DateTime<Utc>>,
     },
     /// It was asked to finish its current task and take no new one.
     #[serde(rename = "drain_started")]
@@ -112,6 +115,9 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
+        /// When, since version 2.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<DateTime<Utc>>,
     },
     /// The order to restart was delivered with the answer to a heartbeat.
     #[serde(rename = "restart_delivered")]
@@ -231,7 +237,8 @@ pub struct Correction<T> {
 
 impl crate::aggregate::Event for Event {
     fn version(&self) -> u32 {
-        if matches!(self, Self::Overspent { .. }) { 2 } else { 1 }
+        let extended = matches!(self, Self::Overspent { .. } | Self::Resumed { .. } | Self::Restarted { .. });
+        if extended { 2 } else { 1 }
     }
 
     fn name(&self) -> &'static str {

@@ -29,7 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
 pub use spawning::{Commission, Spawn, SpawnBound};
-pub use standing::{Standing, allowed_statuses};
+pub use standing::{Standing, allowed_statuses, is_stale};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 
 use crate::{
@@ -95,6 +95,9 @@ pub struct Registered {
     pub error_streak: u32,
     /// When its last recorded heartbeat was.
     pub last_heartbeat: Option<DateTime<Utc>>,
+    /// Since when it is to show that it lives: since it joined, came back, or was let work again.
+    #[serde(default)]
+    pub in_service_since: DateTime<Utc>,
     /// The session it last spoke from.
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
@@ -206,8 +209,8 @@ impl Aggregate for Agent {
 
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
-            (_, Event::Registered { project, profile, parent, .. }) => {
-                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent)))
+            (_, Event::Registered { project, profile, parent, at, .. }) => {
+                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent, *at)))
             }
             (Self::Unregistered, _) => Self::Unregistered,
             (Self::Registered(mut agent), event) => {
@@ -237,7 +240,7 @@ impl Agent {
 }
 
 impl Registered {
-    fn new(project: ProjectId, profile: Profile, parent: Option<AgentId>) -> Self {
+    fn new(project: ProjectId, profile: Profile, parent: Option<AgentId>, at: DateTime<Utc>) -> Self {
         Self {
             project,
             profile,
@@ -246,6 +249,7 @@ impl Registered {
             work: None,
             error_streak: 0,
             last_heartbeat: None,
+            in_service_since: at,
             session_key: None,
             restart_pending: false,
             overspent_on: None,
@@ -353,11 +357,14 @@ impl Registered {
         self.is_paused_for_budget() && self.overspent_on.is_some_and(|day| day < today)
     }
 
-    /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than it may be.
-    /// One that never sent any is not waited for.
+    /// The last time that it showed that it lives, as far as that is recorded: by a heartbeat, or by coming into service.
+    pub fn last_sign(&self) -> DateTime<Utc> {
+        self.last_heartbeat.map_or(self.in_service_since, |heartbeat| heartbeat.max(self.in_service_since))
+    }
+
+    /// Whether it should have shown that it lives before `now`.
     pub fn is_stale(&self, now: DateTime<Utc>, figures: &Figures) -> bool {
-        let silent = self.last_heartbeat.is_some_and(|last| now - last > self.patience(figures));
-        silent && matches!(self.standing, Standing::Active | Standing::Draining)
+        is_stale(self.status(), self.last_sign(), self.patience(figures), now)
     }
 
     /// How long it may be silent: the interval it declared itself, and what the policy adds.
@@ -470,7 +477,7 @@ impl Registered {
         if self.standing != Standing::Paused(PauseReason::Budget) {
             self.human_only(moment)?;
         }
-        Ok(vec![Event::Resumed { from, note }])
+        Ok(vec![Event::Resumed { from, note, at: Some(moment.now) }])
     }
 
     /// What an operator or the squad had paused works again, unless its budget of today still keeps it from that.
@@ -530,7 +537,7 @@ impl Registered {
         if self.status() != Status::Active {
             self.may_become(Status::Active)?;
         }
-        Ok(vec![Event::Restarted { note }])
+        Ok(vec![Event::Restarted { note, at: Some(moment.now) }])
     }
 
     fn correct(&self, wanted: Corrections, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -671,25 +678,31 @@ impl Registered {
                 self.session_key = session_key.clone().or(self.session_key.take());
             }
             Event::Paused { reason, .. } => self.standing = Standing::Paused(*reason),
-            Event::Resumed { .. } => {
+            Event::Resumed { at, .. } => {
                 self.standing = Standing::Active;
+                self.in_service_since = at.unwrap_or(self.in_service_since);
                 (self.overspent_on, self.overrun) = (None, None);
             }
-            Event::SignedOn { .. } => self.standing = Standing::Active,
+            Event::SignedOn { at } => {
+                self.standing = Standing::Active;
+                self.in_service_since = *at;
+            }
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
             Event::Quarantined { .. } => self.standing = Standing::Quarantined,
             Event::SignedOff { .. } => self.standing = Standing::Offline,
             Event::Retired { .. } => self.retired = true,
-            Event::Restarted { .. } => {
+            Event::Restarted { at, .. } => {
                 self.standing = Standing::Active;
+                self.in_service_since = at.unwrap_or(self.in_service_since);
                 (self.overspent_on, self.overrun) = (None, None);
                 self.error_streak = 0;
                 self.restart_pending = true;
             }
             Event::RestartDelivered {} => self.restart_pending = false,
-            Event::Corrected { status, error_streak, .. } => {
+            Event::Corrected { status, error_streak, at, .. } => {
                 if let Some(Correction { after, .. }) = status {
                     self.standing = after.standing();
+                    self.in_service_since = *at;
                 }
                 self.error_streak = error_streak.map_or(self.error_streak, |corrected| corrected.after);
             }

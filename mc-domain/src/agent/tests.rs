@@ -45,7 +45,9 @@ fn failing(error_streak: u32) -> Vec<Event> {
 
 fn becoming(to: Status) -> (Command, fn(Status) -> Event) {
     match to {
-        Status::Active => (Command::Resume { note: None }, |from| Event::Resumed { from, note: None }),
+        Status::Active => {
+            (Command::Resume { note: None }, |from| Event::Resumed { from, note: None, at: Some(now()) })
+        }
         Status::Paused => {
             (Command::Pause { reason: PauseReason::Operator, note: None }, |_| paused(PauseReason::Operator))
         }
@@ -141,14 +143,18 @@ mod imposed {
             let history = || registered("Scout", Role::Intern).into_iter().chain([paused(reason)]);
             let answer = given::<Agent>(history()).when(&system(), resume());
             match reason {
-                PauseReason::Budget => answer.then([Event::Resumed { from: Status::Paused, note: None }]),
+                PauseReason::Budget => {
+                    answer.then([Event::Resumed { from: Status::Paused, note: None, at: Some(now()) }])
+                }
                 PauseReason::Operator | PauseReason::Squad | PauseReason::ErrorStreak => {
                     answer.then_rejected(operator_only());
                 }
             }
-            given::<Agent>(history())
-                .when(&sofie(), resume())
-                .then([Event::Resumed { from: Status::Paused, note: None }]);
+            given::<Agent>(history()).when(&sofie(), resume()).then([Event::Resumed {
+                from: Status::Paused,
+                note: None,
+                at: Some(now()),
+            }]);
         }
         for from in [Status::Draining, Status::Quarantined] {
             given::<Agent>(scout_who(from)).when(&system(), resume()).then_rejected(operator_only());
@@ -182,10 +188,11 @@ mod imposed {
         let spent = [overspent, paused(PauseReason::Budget), paused(PauseReason::Squad)];
         let agent = given::<Agent>(registered("Scout", Role::Intern).into_iter().chain(spent));
         let rejoin = || Command::Rejoin { note: None };
-        let resumed = || [Event::Resumed { from: Status::Paused, note: None }];
+        let tomorrow = later(&sofie(), TimeDelta::days(1));
+        let resumed = |at| [Event::Resumed { from: Status::Paused, note: None, at: Some(at) }];
         agent.when(&sofie(), rejoin()).then([paused(PauseReason::Budget)]);
-        agent.when(&sofie(), Command::Resume { note: None }).then(resumed());
-        agent.when(&later(&sofie(), TimeDelta::days(1)), rejoin()).then(resumed());
+        agent.when(&sofie(), Command::Resume { note: None }).then(resumed(now()));
+        agent.when(&tomorrow, rejoin()).then(resumed(tomorrow.now));
         given::<Agent>(scout_who(Status::Quarantined)).when(&sofie(), rejoin()).then_nothing();
     }
 
@@ -383,7 +390,7 @@ mod heartbeats {
 
     #[test]
     fn deliver_the_order_to_restart_once() {
-        let restarted = [heard(now(), 0), Event::Restarted { note: None }];
+        let restarted = [heard(now(), 0), Event::Restarted { note: None, at: Some(now()) }];
         let history: Vec<_> = registered("Scout", Role::Intern).into_iter().chain(restarted).collect();
         assert!(Agent::fold(&history).registered().unwrap().restart_pending);
         let delivered = [Event::RestartDelivered {}, heard(now(), 0)];
@@ -556,6 +563,18 @@ mod work {
     }
 }
 
+#[test]
+fn only_an_agent_that_should_be_alive_becomes_stale() {
+    let (now, minutes) = (DateTime::<Utc>::UNIX_EPOCH, TimeDelta::minutes);
+    for status in [Status::Active, Status::Draining] {
+        assert!(!is_stale(status, now - minutes(5), minutes(5), now));
+        assert!(is_stale(status, now - minutes(6), minutes(5), now));
+    }
+    for status in [Status::Paused, Status::Quarantined, Status::Offline] {
+        assert!(!is_stale(status, now - minutes(60), minutes(5), now));
+    }
+}
+
 /// Invariant 4.
 mod profile_changes {
     use super::*;
@@ -641,7 +660,7 @@ mod restarts {
         for from in [Status::Active, Status::Paused, Status::Draining, Status::Quarantined] {
             let mut history = scout_who(from);
             history.push(heard(now(), 5));
-            let restarted = Event::Restarted { note: Some(reason("stuck")) };
+            let restarted = Event::Restarted { note: Some(reason("stuck")), at: Some(now()) };
             given::<Agent>(history.clone())
                 .when(&sofie(), Command::Restart { note: Some(reason("stuck")) })
                 .then([restarted.clone()]);

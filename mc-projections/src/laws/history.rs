@@ -147,12 +147,12 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
             error_streak: u32::from(more),
         },
         4 => Event::Paused { reason: PauseReason::ALL[usize::from(more % 4)], note },
-        5 => Event::Resumed { from: agent::Status::Paused, note },
+        5 => Event::Resumed { from: agent::Status::Paused, note, at: Some(at) },
         6 => Event::DrainStarted { note },
         7 => Event::Quarantined { note },
         8 => Event::SignedOff { note },
         9 => Event::SignedOn { at },
-        10 => Event::Restarted { note },
+        10 => Event::Restarted { note, at: Some(at) },
         11 => Event::RestartDelivered {},
         12 => Event::Corrected {
             status: Some(Correction {

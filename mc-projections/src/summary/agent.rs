@@ -43,7 +43,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<AgentId>, names: 
         }
         Event::Retired { note, .. } => format!("{agent} was retired{}", because(note.as_ref())),
         Event::SignedOn { .. } => format!("{agent} signed on again"),
-        Event::Restarted { note } => on.imposed("restarted", "", note.as_ref()),
+        Event::Restarted { note, .. } => on.imposed("restarted", "", note.as_ref()),
         Event::RestartDelivered {} => format!("{agent} was told to restart"),
         Event::Corrected { status, error_streak, today_spend, .. } => {
             let what = corrections(*status, *error_streak, *today_spend);

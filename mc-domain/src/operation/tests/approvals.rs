@@ -342,7 +342,7 @@ mod concluding {
         let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
         let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
         let concluded = decide_approval(scope, wish, &sofie()).unwrap();
-        let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None };
+        let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
         let budget = entity::<Budget>(budget::Key::AgentDay(SCOUT, now().date_naive()), []);
         let amount = Usd::cents(100);
         let granted = budget::Event::Granted { approval: APPROVAL, amount, granted_after: amount, at: now() };

@@ -58,7 +58,7 @@ fn a_second_pause_stops_only_who_came_since() {
 #[test]
 fn resuming_lifts_only_pauses_by_an_operator_or_of_the_squad() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
-    let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: because() };
+    let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: because(), at: Some(now()) };
     for pause in PauseReason::ALL.iter().copied() {
         let agent = paused(&idle(SCOUT), pause);
         let working = project::Event::SquadResumed { reason: because(), at: now() };

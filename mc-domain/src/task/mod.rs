@@ -13,8 +13,8 @@
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
 //!    withdrawal, to blocked by the first no or expiry.
-//! 7. Traffic or runs that cross a limit of the policy's block it in the commit that crosses it. What is blocked is not
-//!    watched, and unblocking starts the counts anew.
+//! 7. Traffic or runs that cross a limit of the policy's block it in the commit that crosses it. What is blocked, failed,
+//!    done or canceled is not watched, and whoever moves it on from there starts the counts anew.
 //! 8. Only what is done or canceled is archived; whatever moves it again restores it.
 
 mod command;
@@ -726,9 +726,11 @@ impl Present {
     /// Keeps what containment reads of an event, before the event takes its effect.
     fn watch(&mut self, event: &Event) {
         let from = self.status();
+        let at_rest = matches!(from, Status::Blocked | Status::Failed | Status::Done | Status::Canceled);
         match (event, event.moves_to()) {
             (Event::Blocked { .. }, _) => self.traffic = Traffic::default(),
-            _ if from == Status::Blocked => {}
+            (_, Some(_)) if at_rest => self.traffic = Traffic::default(),
+            _ if at_rest => {}
             (Event::MessagePosted { author, content, at, .. }, _) => {
                 self.traffic.said(author, content.as_ref(), *at);
             }

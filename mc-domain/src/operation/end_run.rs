@@ -150,7 +150,7 @@ fn goes_on(before: &Present, after: &Present, agent: AgentId, moment: &Moment) -
     match after.stage {
         Stage::InProgress(_) => held_by(after.hold()),
         Stage::Assigned => after.assignees.contains(&agent) && !lost,
-        Stage::Review => true,
+        Stage::Review => !lost,
         Stage::Inbox
         | Stage::NeedsApproval { .. }
         | Stage::Blocked

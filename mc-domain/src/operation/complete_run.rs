@@ -52,10 +52,8 @@ pub fn complete_run(
     let spender =
         Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run.id) };
     tell_of_budgets(&mut decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
-    let quarantined = count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
-    if !quarantined {
-        contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
-    }
+    count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
+    contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
     Ok(decision)
 }
 
@@ -159,7 +157,7 @@ fn threshold(event: &AnyEvent) -> Option<(Level, u32)> {
     }
 }
 
-/// Tells of errors in a row, and where they quarantined the agent, of what follows from that; whether they did.
+/// Tells of errors in a row, and where they quarantined the agent, of what follows from that.
 fn count_errors(
     decision: &mut Decision,
     terms: &Terms,
@@ -167,7 +165,7 @@ fn count_errors(
     error: Option<Reason>,
     cast: &Cast,
     moment: &Moment,
-) -> Result<bool, Rejection> {
+) -> Result<(), Rejection> {
     let agent = cast.agent(terms.agent)?;
     let after = agent.after_decision(decision);
     if outcome == Outcome::Failed {
@@ -180,7 +178,7 @@ fn count_errors(
         let note = Reason::truncated(&format!("{} errors in a row", after.registered()?.error_streak));
         stop_at_once(decision, agent, task.as_ref(), note, cast, &by_system(moment))?;
     }
-    Ok(quarantined)
+    Ok(())
 }
 
 /// Raises an alert where an agent makes one error after the other.

@@ -511,6 +511,22 @@ mod completing {
         assert!(matches!(again, Err(Rejection::Run(run::Rejection::AlreadyEnded { .. }))));
     }
 
+    /// An agent that is quarantined for its errors may have spent too much all the same.
+    #[test]
+    fn beyond_the_budget_with_one_error_too_many_is_both() {
+        let mut world = World::new();
+        let agent = world.get::<Agent>(&SCOUT);
+        world.put(&agent, vec![crate::spec::heard(4)]);
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Failed, Some(210), &scout()).unwrap();
+        assert_eq!(world.scout().standing, Standing::Quarantined);
+        assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(1));
+        assert_eq!(world.task().status(), Status::NeedsApproval);
+        assert_eq!(world.task().awaits.len(), 1);
+        world.nothing_is_under_way();
+    }
+
     fn edit_budget(world: &mut World, cents: u32) {
         let details = task::Details { budget: Usd::cents(cents), ..world.task().details };
         let task = world.get::<Task>(&TASK);
@@ -790,6 +806,17 @@ mod no_run_is_left_behind {
             assert_eq!(world.run_status(RUN), Some(run::Status::Aborted), "{to}");
             assert!(world.task().open_runs.is_empty());
         }
+    }
+
+    /// The holder has no part in it, and would find its run open on a task that it does not have.
+    #[test]
+    fn by_an_operator_who_takes_the_work_to_review() {
+        let mut world = running();
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert!(world.task().open_runs.is_empty());
     }
 
     #[test]

@@ -8,7 +8,7 @@
 //! 2. An agent moves only what is assigned to it, and sends back only what is not.
 //! 3. In progress means held: by one agent, under one lease. A write that names a lease which is over is refused.
 //! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
-//!    blocked with a reason.
+//!    blocked with a reason. What was handed in counts until the work is sent back or given back, a plan until others get it.
 //! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
@@ -99,7 +99,7 @@ pub struct Present {
     pub stage: Stage,
     /// What will be done.
     pub plan: Option<WorkPlan>,
-    /// The kinds of artifact handed in by operators and assignees since the work was last sent back or given up.
+    /// The kinds of artifact handed in by operators and assignees since the work was last sent back, given back or given up.
     pub handed_in: BTreeSet<ArtifactKind>,
     /// How often it was sent back.
     pub review_cycles: u32,
@@ -660,17 +660,23 @@ impl Present {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
             Event::Claimed { agent, .. } => {
-                self.assignees = BTreeSet::from([*agent]);
+                self.pass_to(&BTreeSet::from([*agent]));
                 self.stage = Stage::Assigned;
             }
-            Event::Assigned { assignees, reason, .. } => {
+            Event::Assigned { from, assignees, reason, .. } => {
                 self.types_waived = reason.is_some() || (self.types_waived && *assignees == self.assignees);
-                self.assignees = assignees.clone();
+                self.pass_to(assignees);
+                if matches!(from, Status::InProgress | Status::Review | Status::Failed) {
+                    self.handed_in.clear();
+                }
                 self.stage = Stage::Assigned;
             }
             Event::AssigneesChanged { assignees, reason } => {
                 self.types_waived |= reason.is_some();
-                self.assignees = assignees.clone();
+                match self.stage {
+                    Stage::InProgress(_) => self.assignees = assignees.clone(),
+                    _ => self.pass_to(assignees),
+                }
             }
             Event::ReturnedToInbox { .. } => {
                 self.assignees.clear();
@@ -723,6 +729,15 @@ impl Present {
 }
 
 impl Present {
+    /// Others make a plan of their own, and hand their own work in.
+    fn pass_to(&mut self, assignees: &BTreeSet<AgentId>) {
+        if *assignees != self.assignees {
+            self.plan = None;
+            self.handed_in.clear();
+        }
+        self.assignees = assignees.clone();
+    }
+
     /// Keeps what containment reads of an event, before the event takes its effect.
     fn watch(&mut self, event: &Event) {
         let from = self.status();

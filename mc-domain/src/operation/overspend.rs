@@ -92,10 +92,25 @@ pub(super) fn approval_open_for(
     cast: &Cast,
 ) -> Result<Option<ApprovalId>, Rejection> {
     let (subject, content) = (over.subject(over.task, project), over.content());
-    Ok(cast.find::<Reservation>(&subject.key(&content))?.approval())
+    let of_the_task = cast.find::<Reservation>(&subject.key(&content))?.approval();
+    if of_the_task.is_some() { Ok(of_the_task) } else { open_elsewhere(over, cast) }
 }
 
-/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it.
+/// The approval that the agent waits for already because of the same cause, over another task or none: what it grants would
+/// be granted twice by a second one.
+fn open_elsewhere(over: &Overspending, cast: &Cast) -> Result<Option<ApprovalId>, Rejection> {
+    let agent = cast.agent(over.agent)?.registered()?;
+    let waits = agent.waits_for(over.cause.key());
+    let Some(overrun) = agent.overrun.filter(|_| waits) else { return Ok(None) };
+    let approval = cast.find::<Approval>(&overrun.approval)?;
+    let asked = approval.requested().ok().and_then(|requested| requested.ask.payload.as_ref());
+    let same = asked.map(Payload::value).and_then(Cause::of) == Some(over.cause);
+    let open = approval.status().is_some_and(approval::Status::is_open);
+    Ok((same && open).then_some(overrun.approval))
+}
+
+/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it. Where the agent
+/// waits for the same already, the one that is open counts, and its other task is not stopped: it waits with the agent.
 pub(super) fn contain_overspending(
     decision: &mut Decision,
     over: &Overspending,
@@ -105,6 +120,10 @@ pub(super) fn contain_overspending(
     let system = by_system(moment);
     let now = cast.after(decision);
     let project = now.agent(over.agent)?.registered()?.project;
+    if let Some(open) = open_elsewhere(over, &now)? {
+        raise(decision, over.warning(project, now.agent(over.agent)?.registered()?), cast, moment)?;
+        return Ok(open);
+    }
     let project = now.find::<Project>(&project)?;
     let task = stoppable(over.task, &now)?;
     let request = over.request(task.as_ref(), project.id, &now, &system)?;

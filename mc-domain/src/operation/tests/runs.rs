@@ -323,6 +323,28 @@ mod too_dear {
         world.nothing_is_under_way();
     }
 
+    /// Or one day's budget would be raised twice.
+    #[test]
+    fn is_asked_for_once_over_two_tasks() {
+        let mut world = World::new();
+        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Assigned));
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.start(NEXT_RUN, Some(crate::spec::OTHER_TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
+        let open = world.scout().overrun.unwrap().approval;
+        let decision = world.complete(NEXT_RUN, Ended::Completed, Some(10), &scout()).unwrap();
+        assert!(!decision.events().any(|event| event.name() == "approval.requested"));
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(2));
+        let other = world.get::<Task>(&crate::spec::OTHER_TASK);
+        assert_eq!(other.status(), Some(Status::Assigned), "it waits with its agent");
+        let third = RunId::new(uuid::Uuid::from_u128(0x702));
+        let again = world.start(third, Some(crate::spec::OTHER_TASK), None, &scout());
+        assert_eq!(too_dear(again).1, open);
+        approve(&mut world, open, &sofie());
+        assert_eq!(world.agent_day().granted, Usd::cents(100));
+        assert_eq!(world.scout().standing, Standing::Active);
+    }
+
     #[test]
     fn for_one_run_is_allowed_by_an_approval() {
         let mut world = World::new();

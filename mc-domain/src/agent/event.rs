@@ -69,7 +69,7 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When, since version 2.
+        /// When; older ones do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<DateTime<Utc>>,
     },
@@ -115,7 +115,7 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When, since version 2.
+        /// When; older ones do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<DateTime<Utc>>,
     },
@@ -160,7 +160,7 @@ pub enum Event {
     Overspent {
         /// The approval that was opened for it.
         approval: ApprovalId,
-        /// The budget that is not enough, since version 2.
+        /// The budget that is not enough; older ones do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         budget: Option<budget::Key>,
         /// The UTC day.
@@ -236,11 +236,6 @@ pub struct Correction<T> {
 }
 
 impl crate::aggregate::Event for Event {
-    fn version(&self) -> u32 {
-        let extended = matches!(self, Self::Overspent { .. } | Self::Resumed { .. } | Self::Restarted { .. });
-        if extended { 2 } else { 1 }
-    }
-
     fn name(&self) -> &'static str {
         match self {
             Self::Registered { .. } => "agent.registered",

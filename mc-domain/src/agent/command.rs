@@ -1,7 +1,7 @@
 //! What may be asked of an agent, and why it may refuse.
 
 use super::MAX_OPEN_RUNS;
-use super::spawning::{Commission, Spawn, SpawnBound};
+use super::spawning::{Commission, SPAWN_TOOL, Spawn, SpawnBound};
 use super::values::{Ending, PauseReason, Profile, Role, Status, Work};
 use crate::{
     budget,
@@ -209,6 +209,12 @@ pub enum Rejection {
         name: Name,
         /// Its role.
         role: Role,
+    },
+    /// Invariant 6: creating sub-agents is not among the tools it may use.
+    #[error("{name} may not spawn: {SPAWN_TOOL} is not among its tools")]
+    SpawnToolMissing {
+        /// Who.
+        name: Name,
     },
     /// Invariant 6: a sub-agent may do no more than its parent.
     #[error("a sub-agent of {name} cannot have more {what} than {name} itself")]

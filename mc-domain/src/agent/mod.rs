@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
-pub use spawning::{Commission, Spawn, SpawnBound};
+pub use spawning::{Commission, SPAWN_TOOL, Spawn, SpawnBound};
 pub use standing::{Standing, allowed_statuses, is_stale};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 

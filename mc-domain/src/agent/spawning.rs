@@ -49,7 +49,16 @@ pub struct Commission {
     pub until: DateTime<Utc>,
 }
 
+/// The tool that an agent creates sub-agents with.
+pub const SPAWN_TOOL: &str = "spawn_agent";
+
 impl Registered {
+    /// Whether a tool is among those it may use, as far as its own list says.
+    fn may_use(&self, tool: &str) -> bool {
+        let tools = &self.profile.allowed_tools;
+        tools.is_empty() || tools.iter().any(|allowed| allowed.as_str() == tool)
+    }
+
     /// How many agents are above it.
     pub fn depth(&self) -> u32 {
         self.commission.map_or(u32::from(self.parent.is_some()), |commission| commission.depth)
@@ -75,6 +84,9 @@ impl Registered {
         }
         if !roles.of(self.profile.role).may_spawn {
             return Err(Rejection::MayNotSpawn { name: name(), role: self.profile.role });
+        }
+        if moment.actor.agent().is_some() && !self.may_use(SPAWN_TOOL) {
+            return Err(Rejection::SpawnToolMissing { name: name() });
         }
         let above = self.profile.exceeded_by(&profile);
         if !above.is_empty() {

@@ -12,7 +12,7 @@ use crate::{
     agent::{self, Agent, Ending, Profile, Spawn},
     aggregate::{Aggregate, Moment},
     process::RetirementCause,
-    project::{self, Project},
+    project::{self, Project, Squad},
     reservation::{self, Holder, Reservation},
     task::Task,
     values::Reason,
@@ -34,9 +34,10 @@ pub struct SpawnAgent {
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`Rejection::SquadStopped`]
 /// - [`agent::Rejection::OperatorOnly`] when an agent asks in another's name.
-/// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::ChildAbove`] or [`agent::Rejection::SpawnLimit`] as the rules
-///   on spawning say.
+/// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::SpawnToolMissing`], [`agent::Rejection::ChildAbove`] or
+///   [`agent::Rejection::SpawnLimit`] as the rules on spawning say.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
 pub fn spawn_agent(
     project: &Entity<Project>,
@@ -48,6 +49,9 @@ pub fn spawn_agent(
 ) -> Result<Decision, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
+    }
+    if project.squad() != Squad::Working {
+        return Err(Rejection::SquadStopped);
     }
     acts_for_itself(parent, moment)?;
     let spawner = parent.registered()?;

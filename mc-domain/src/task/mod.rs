@@ -265,7 +265,7 @@ fn create(
     moment: &Moment,
 ) -> Result<Vec<Event>, Rejection> {
     let by_agent = moment.actor.kind() == ActorKind::Agent;
-    if by_agent && details.budget > details.kind.default_budget() {
+    if by_agent && details.budget > moment.figures.task_budgets.of(details.kind) {
         return Err(Rejection::OperatorOnly { what: "give a task more than its type's default budget" });
     }
     Ok(vec![Event::Created { project, details, parent, creator: moment.actor.clone(), at: moment.now }])

@@ -173,6 +173,20 @@ mod creation {
     }
 
     #[test]
+    fn by_an_agent_has_the_default_budget_of_the_policy_in_force() {
+        let mut document = crate::policy::document::Document::default();
+        document.task_budgets.insert(TaskType::CustomerResearch, Usd::cents(900));
+        let generous = scout().under(document.figures());
+        let create = |cents| Command::Create {
+            project: OPENCLAW,
+            details: Details { budget: Usd::cents(cents), ..details() },
+            parent: None,
+        };
+        assert!(Task::default().decide(create(900), &generous).is_ok());
+        assert!(Task::default().decide(create(901), &generous).is_err());
+    }
+
+    #[test]
     fn default_budgets_are_those_of_the_domain() {
         let dollars: Vec<_> =
             TaskType::ALL.iter().map(|kind| (kind.as_str(), kind.default_budget().to_string())).collect();

@@ -10,6 +10,7 @@ use mc_domain::{
     operation::{
         CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, move_task, reassign_task,
     },
+    policy::document::Document,
     project::Project,
     task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
@@ -361,8 +362,8 @@ impl Transition {
 
 /// What a task of this type may cost when nobody says otherwise: as the active policy has it.
 fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
-    let policy = views.policy.active(Some(project));
-    policy.and_then(|policy| policy.task_budgets.get(&kind).copied()).unwrap_or(kind.default_budget())
+    let figures = views.policy.active(Some(project)).map(Document::figures).unwrap_or_default();
+    figures.task_budgets.of(kind)
 }
 
 /// The project a task belongs to.

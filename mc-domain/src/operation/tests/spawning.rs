@@ -131,7 +131,7 @@ fn a_thirty_first_active_agent_is_refused() {
 #[test]
 fn a_sub_agent_may_do_no_more_than_its_parent() {
     let tools = Profile {
-        allowed_tools: BTreeSet::from([label("search")]),
+        allowed_tools: BTreeSet::from([label("search"), label(agent::SPAWN_TOOL)]),
         ..Profile::new(name("Nova"), Role::Lead)
     };
     let limited = entity::<Agent>(NOVA, registered_as(tools));
@@ -146,6 +146,29 @@ fn a_sub_agent_may_do_no_more_than_its_parent() {
     }
     let fewer = Profile { allowed_tools: BTreeSet::from([label("search")]), ..profile() };
     assert!(spawn(&limited, SpawnAgent { profile: fewer, ..wish() }).is_ok());
+}
+
+#[test]
+fn an_agent_whose_tools_do_not_say_so_is_refused() {
+    let tools = Profile {
+        allowed_tools: BTreeSet::from([label("search")]),
+        ..Profile::new(name("Nova"), Role::Lead)
+    };
+    let (limited, child) = (entity::<Agent>(NOVA, registered_as(tools.clone())), entity::<Agent>(CHILD, []));
+    let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
+    operation(spawn(&limited, wish.clone()))
+        .then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
+    assert!(spawn_agent(&openclaw(), &free(), &child, &limited, wish, &sofie()).is_ok());
+}
+
+#[test]
+fn nobody_is_created_in_a_squad_that_is_stopped() {
+    for halt in project::Halt::ALL.iter().copied() {
+        let stopped = openclaw().after(&[project::Event::SquadPaused { halt, reason: None, at: now() }]);
+        let child = entity::<Agent>(CHILD, []);
+        operation(spawn_agent(&stopped, &free(), &child, &nova(), wish(), &by(NOVA)))
+            .then_rejected(Rejection::SquadStopped);
+    }
 }
 
 #[test]

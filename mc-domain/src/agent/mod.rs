@@ -395,7 +395,10 @@ impl Registered {
             emoji: emoji.or(self.profile.emoji.clone()),
             allowed_task_types: or_else_current(allowed_task_types, &self.profile.allowed_task_types),
             allowed_tools: or_else_current(allowed_tools, &self.profile.allowed_tools),
-            heartbeat_interval_secs,
+            heartbeat_interval_secs: match heartbeat_interval_secs {
+                0 => self.profile.heartbeat_interval_secs,
+                declared => declared,
+            },
             ..self.profile.clone()
         };
         let changed = self.change_profile(profile, moment)?;

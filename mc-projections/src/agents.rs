@@ -162,6 +162,11 @@ impl Agents {
         self.rows.values().filter(paused).map(|row| row.id).collect()
     }
 
+    /// The agents that are active, in all projects.
+    pub fn active(&self) -> Vec<AgentId> {
+        self.rows.values().filter(|row| row.status == Status::Active).map(|row| row.id).collect()
+    }
+
     /// The picture of an agent.
     pub(crate) fn emoji(&self, id: AgentId) -> Option<&Label> {
         self.rows.get(&id)?.profile.emoji.as_ref()

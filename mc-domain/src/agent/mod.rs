@@ -89,6 +89,9 @@ pub struct Registered {
     pub parent: Option<AgentId>,
     /// Whether it works.
     pub standing: Standing,
+    /// Whether it was to drain when it said goodbye.
+    #[serde(default)]
+    pub left_draining: bool,
     /// What it works on.
     pub work: Option<Work>,
     /// Errors in a row.
@@ -246,6 +249,7 @@ impl Registered {
             profile,
             parent,
             standing: Standing::Active,
+            left_draining: false,
             work: None,
             error_streak: 0,
             last_heartbeat: None,
@@ -403,7 +407,7 @@ impl Registered {
         };
         let changed = self.change_profile(profile, moment)?;
         let comes_back = self.standing == Standing::Offline && (spawned || !self.retired);
-        let back = comes_back.then_some(Event::SignedOn { at: moment.now });
+        let back = if comes_back { self.sign_on(moment) } else { vec![] };
         Ok(back.into_iter().chain(changed).collect())
     }
 
@@ -428,7 +432,7 @@ impl Registered {
         let gone = self.standing == Standing::Offline;
         let comes_back = gone && !self.retired;
         if comes_back {
-            events.push(Event::SignedOn { at: moment.now });
+            events.extend(self.sign_on(moment));
         }
         if self.standing == Standing::Draining && self.work.is_none() {
             events.push(DRAINED);
@@ -514,12 +518,13 @@ impl Registered {
         Ok(vec![Event::Quarantined { note }])
     }
 
-    /// Invariant 1: coming back from offline makes an agent active, so one that was stopped does not go by itself.
+    /// Invariant 1: coming back from offline makes an agent active, so one that was stopped does not go by itself. One that
+    /// drains comes back as drained.
     fn sign_off(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         match self.standing {
             Standing::Offline => return Ok(vec![]),
-            Standing::Active => {}
-            Standing::Paused(_) | Standing::Draining | Standing::Quarantined => self.operator_only(moment)?,
+            Standing::Active | Standing::Draining => {}
+            Standing::Paused(_) | Standing::Quarantined => self.operator_only(moment)?,
         }
         self.may_become(Status::Offline)?;
         Ok(vec![Event::SignedOff { note }])
@@ -533,6 +538,12 @@ impl Registered {
         }
         let gone = (self.standing == Standing::Active).then(|| Event::SignedOff { note: note.clone() });
         Ok(gone.into_iter().chain([Event::Retired { note, at: moment.now }]).collect())
+    }
+
+    /// Invariant 1: a drain that a goodbye interrupted is over when the agent comes back.
+    fn sign_on(&self, moment: &Moment) -> Vec<Event> {
+        let drained = self.left_draining.then_some(DRAINED);
+        [Event::SignedOn { at: moment.now }].into_iter().chain(drained).collect()
     }
 
     fn restart(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -688,11 +699,15 @@ impl Registered {
             }
             Event::SignedOn { at } => {
                 self.standing = Standing::Active;
+                self.left_draining = false;
                 self.in_service_since = *at;
             }
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
             Event::Quarantined { .. } => self.standing = Standing::Quarantined,
-            Event::SignedOff { .. } => self.standing = Standing::Offline,
+            Event::SignedOff { .. } => {
+                self.left_draining = self.standing == Standing::Draining;
+                self.standing = Standing::Offline;
+            }
             Event::Retired { .. } => self.retired = true,
             Event::Restarted { at, .. } => {
                 self.standing = Standing::Active;

@@ -217,7 +217,7 @@ mod imposed {
     /// Pitfall 8: the way out through offline.
     #[test]
     fn statuses_are_not_left_by_saying_goodbye() {
-        for from in [Status::Paused, Status::Draining, Status::Quarantined] {
+        for from in [Status::Paused, Status::Quarantined] {
             let agent = given::<Agent>(scout_who(from));
             agent.when(&scout(), Command::SignOff { note: None }).then_rejected(operator_only());
             for moment in [sofie(), system()] {
@@ -225,6 +225,21 @@ mod imposed {
             }
         }
     }
+}
+
+/// Pitfall 8: it comes back as it would have ended.
+#[test]
+fn a_draining_agent_says_goodbye_by_itself_and_comes_back_drained() {
+    let gone = Event::SignedOff { note: None };
+    given::<Agent>(scout_who(Status::Draining))
+        .when(&scout(), Command::SignOff { note: None })
+        .then([gone.clone()]);
+    let history = || scout_who(Status::Draining).into_iter().chain([gone.clone()]);
+    let back = [Event::SignedOn { at: now() }, paused(PauseReason::Operator)];
+    given::<Agent>(history()).when(&scout(), register(profile())).then(back.clone());
+    given::<Agent>(history())
+        .when(&scout(), Command::Heartbeat(Heartbeat::default()))
+        .then(back.into_iter().chain([heard(now(), 0)]));
 }
 
 #[test]

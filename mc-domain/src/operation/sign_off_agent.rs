@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// - [`agent::Rejection::NotFound`] when it is not registered.
-/// - [`agent::Rejection::OperatorOnly`] for another agent, and for itself while it is paused, draining or quarantined.
+/// - [`agent::Rejection::OperatorOnly`] for another agent, and for itself while it is paused or quarantined.
 /// - [`agent::Rejection::Busy`] when it works on something other than `task`.
 pub fn sign_off_agent(
     agent: &Entity<Agent>,

@@ -4,6 +4,7 @@ use super::{
     Cast, Decision, Entity, Rejection, acts_for_itself,
     complete_run::Spender,
     follow_cap::{follow_cap, lift_pauses},
+    squad::join_stopped,
 };
 use crate::{
     agent::{self, Agent, Profile},
@@ -27,7 +28,7 @@ pub struct RegisterAgent {
 }
 
 /// Registers `agent` in `project` under its name, which `name` reserves; or lets it come back when it is the one that
-/// holds the name.
+/// holds the name. In a squad that is stopped it is paused with the others.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -57,6 +58,7 @@ pub fn register_agent(
     let (reserved, registered) = register(project.id, name, agent, wish, moment)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);
     decision.add(agent, Some(project.id), registered);
+    join_stopped(&mut decision, agent, project, moment)?;
     Ok(decision)
 }
 

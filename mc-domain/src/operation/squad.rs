@@ -1,10 +1,10 @@
 //! The squad as a whole: stopping all agents of a project in one commit, and letting them work again.
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
+use super::{Cast, Decision, Entity, Rejection, by_system, hold::decide_with_holder};
 use crate::{
     agent::{self, Agent, Ending, PauseReason},
     aggregate::{Aggregate, Moment},
-    project::{self, Halt, Project},
+    project::{self, Halt, Project, Squad},
     task::{self, Move, Status, Task},
     values::Reason,
 };
@@ -98,6 +98,31 @@ fn halt(
             let pause = agent::Command::Pause { reason: PauseReason::Squad, note: reason.clone() };
             decision.add_agent(agent, agent.decide(pause, moment)?);
         }
+    }
+    Ok(())
+}
+
+/// Whether agents may work on: in an emergency nobody does, whoever lets one of them go on. A pause is of the agents, and
+/// who is let go on alone works.
+pub(super) fn works(project: &Project) -> Result<(), Rejection> {
+    match project.squad() {
+        Squad::Working | Squad::Stopped(Halt::Pause) => Ok(()),
+        Squad::Stopped(Halt::Emergency) => Err(Rejection::SquadStopped),
+    }
+}
+
+/// Who comes into a squad that is stopped, or back to it, is stopped with it.
+pub(super) fn join_stopped(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    project: &Project,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let now = agent.after_decision(decision);
+    let active = Some(agent::Status::Active);
+    if project.squad() != Squad::Working && agent.status() != active && now.status() == active {
+        let pause = agent::Command::Pause { reason: PauseReason::Squad, note: None };
+        decision.add_agent(&now, now.decide(pause, &by_system(moment))?);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use super::{
     Cast, Cause, Decision, Entity, Outcome, Rejection, Sha256, acts_for_itself, by_system,
     overspend::{Overspending, approval_open_for, contain_overspending},
+    squad::works,
 };
 use crate::{
     agent::{self, Agent},
@@ -11,7 +12,7 @@ use crate::{
     budget::{self, Budget, Key},
     ids::{AgentId, ProjectId, TaskId},
     money::Usd,
-    project::{self, Project, Squad},
+    project::{self, Project},
     run::{self, Run, Start},
     task::{self, Task},
     values::Label,
@@ -54,9 +55,7 @@ pub fn start_run(
     let agent = cast.agent(id)?;
     acts_for_itself(agent, moment)?;
     let project = cast.find::<Project>(&agent.registered()?.project)?;
-    if let Squad::Stopped(_) = project.squad() {
-        return Err(Rejection::SquadStopped);
-    }
+    works(&project)?;
     let mut decision = Decision::default();
     lift_pause_of_yesterday(&mut decision, agent, moment)?;
     let scope = Scope::new(&agent.after_decision(&decision), &wish, cast, moment)?;

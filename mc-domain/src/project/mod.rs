@@ -62,7 +62,7 @@ pub enum Squad {
     /// It works.
     #[default]
     Working,
-    /// It is stopped: nobody of it starts a run.
+    /// It is stopped, and whoever comes into it is too; in an emergency nobody of it works, whoever lets one of them go on.
     Stopped(Halt),
 }
 

@@ -243,14 +243,30 @@ mod starting {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
     }
 
+    /// A pause is of the agents: who is let go on alone works. An emergency is of the squad.
     #[test]
-    fn takes_a_squad_that_is_not_stopped() {
-        let mut world = World::new();
-        let openclaw = world.get::<Project>(&OPENCLAW);
-        let agents = [world.get::<Agent>(&SCOUT)];
-        let stopped = pause_squad(&openclaw, &agents, None, &sofie()).unwrap();
-        world.record(&stopped);
-        assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped));
+    fn takes_a_squad_that_is_not_stopped_in_an_emergency() {
+        for halt in crate::project::Halt::ALL.iter().copied() {
+            let mut world = World::new();
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            let agents = [world.get::<Agent>(&SCOUT)];
+            let stopped = match halt {
+                crate::project::Halt::Pause => pause_squad(&openclaw, &agents, None, &sofie()),
+                crate::project::Halt::Emergency => {
+                    emergency_stop(&openclaw, &agents, &[], None, &nobody_else(), &sofie())
+                }
+            };
+            world.record(&stopped.unwrap());
+            assert!(world.start(RUN, None, None, &scout()).is_err());
+            let agent = world.get::<Agent>(&SCOUT);
+            let resumed = agent.decide(agent::Command::Resume { note: None }, &sofie()).unwrap();
+            world.put(&agent, resumed);
+            let expected = match halt {
+                crate::project::Halt::Pause => Ok(()),
+                crate::project::Halt::Emergency => Err(Rejection::SquadStopped),
+            };
+            assert_eq!(world.start(RUN, None, None, &scout()), expected);
+        }
     }
 
     /// Pitfall 9.

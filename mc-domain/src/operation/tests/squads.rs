@@ -72,6 +72,34 @@ fn resuming_lifts_only_pauses_by_an_operator_or_of_the_squad() {
 }
 
 #[test]
+fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
+    let stopped = openclaw().after(&[halted(Halt::Pause)]);
+    let (key, gone) = (
+        crate::reservation::Key::agent(OPENCLAW, &name("Scout")),
+        idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]),
+    );
+    let holder = crate::reservation::Holder::Agent(SCOUT);
+    let held = entity(key.clone(), [crate::reservation::Event::Reserved { holder }]);
+    let wish =
+        RegisterAgent { profile: Profile::new(name("Scout"), Role::Intern), parent: None, purpose: None };
+    let new = Entity::new(SCOUT);
+    let cast = nobody_else().with(stopped.clone());
+    let beat =
+        |agent: &Entity<Agent>| heartbeat(agent, None, crate::agent::Heartbeat::default(), &cast, &scout());
+    for (agent, decision) in [
+        (&new, register_agent(&stopped, &Entity::new(key.clone()), &new, wish.clone(), &sofie())),
+        (&gone, register_agent(&stopped, &held, &gone, wish, &scout())),
+        (&gone, beat(&gone)),
+    ] {
+        let standing = agent.after_decision(&decision.unwrap()).registered().unwrap().standing;
+        assert_eq!(standing, crate::agent::Standing::Paused(PauseReason::Squad));
+    }
+    let alone = idle(SCOUT);
+    let decision = beat(&alone).unwrap();
+    assert_eq!(alone.after_decision(&decision).status(), Some(agent::Status::Active), "let go on alone");
+}
+
+#[test]
 fn resuming_is_the_operators() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
     for moment in [system(), scout()] {

@@ -71,6 +71,8 @@ pub use squad::{emergency_stop, pause_squad, resume_squad};
 pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 
+use squad::works;
+
 use crate::{
     actor::Actor,
     agent::{self, Agent},
@@ -78,7 +80,8 @@ use crate::{
     alert, approval, budget,
     ids::{AgentId, ApprovalId, ProjectId},
     money::Usd,
-    notification, project,
+    notification,
+    project::{self, Project},
     recorded::{AnyEvent, StreamId, Streamed},
     reservation, run,
     task::{self, Task},
@@ -353,11 +356,13 @@ fn work_of<'a>(
     }
 }
 
-/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work.
+/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work, and its squad is not
+/// stopped in an emergency.
 fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
     let Some(actor) = moment.actor.agent() else { return Ok(()) };
     let agent = cast.agent(actor)?.registered()?;
     agent.belongs_to(task.present()?.project)?;
+    works(&*cast.find::<Project>(&agent.project)?)?;
     Ok(agent.may_move(task.id, moment.now.date_naive())?)
 }
 

@@ -229,7 +229,7 @@ pub async fn edit(
 
 /// `POST /api/tasks/{task}/claim`: an agent takes a task from the inbox. The first one wins.
 ///
-/// Problems: `not-found`, `invalid-fields`, `already-claimed`, `agent-not-active`, `rule-broken`,
+/// Problems: `not-found`, `invalid-fields`, `already-claimed`, `agent-not-active`, `squad-stopped`, `rule-broken`,
 /// `illegal-transition`, `precondition-failed`.
 pub async fn claim(
     State(app): State<App>,
@@ -245,7 +245,8 @@ pub async fn claim(
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let agent = unit.load::<Agent>(&claimer)?;
-        Ok((claim_task(&task, &agent, &call.moment)?, Reply::Changed(Shown::Task(id))))
+        let claimed = ask(unit, |cast| claim_task(&task, &agent, cast, &call.moment))?;
+        Ok((claimed, Reply::Changed(Shown::Task(id))))
     })
     .await
 }
@@ -253,7 +254,7 @@ pub async fn claim(
 /// `POST /api/tasks/{task}/transition`: a move to another status, with what it needs.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `illegal-transition`, `forbidden`, `conflict`,
-/// `agent-not-active`, `rule-broken`, `precondition-failed`.
+/// `agent-not-active`, `squad-stopped`, `rule-broken`, `precondition-failed`.
 pub async fn transition(
     State(app): State<App>,
     Path(id): Path<TaskId>,

@@ -493,8 +493,8 @@ mod too_dear {
         too_dear(world.start(RUN, Some(TASK), None, &scout()));
         world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
         let (task, agent) = (world.get::<Task>(&crate::spec::OTHER_TASK), world.get::<Agent>(&SCOUT));
-        assert!(claim_task(&task, &agent, &scout()).is_err());
-        let claimed = claim_task(&task, &agent, &tomorrow).unwrap();
+        assert!(claim_task(&task, &agent, &nobody_else(), &scout()).is_err());
+        let claimed = claim_task(&task, &agent, &nobody_else(), &tomorrow).unwrap();
         world.record(&claimed);
         assert_eq!(world.scout().standing, Standing::Active);
 

@@ -129,6 +129,22 @@ fn an_emergency_stop_blocks_what_is_in_progress_and_releases_its_holders() {
 }
 
 #[test]
+fn in_an_emergency_no_agent_claims_or_moves_anything() {
+    let stopped = openclaw().after(&[halted(Halt::Emergency)]);
+    let (agent, cast) = (idle(SCOUT), nobody_else().with(stopped).with(idle(SCOUT)));
+    operation(claim_task(&task_at(Status::Inbox), &agent, &cast, &scout()))
+        .then_rejected(Rejection::SquadStopped);
+    let go = |status, to, moment: &Moment| {
+        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        move_task(&task_at(status), wish, &cast, moment)
+    };
+    for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
+        operation(go(status, to, &scout())).then_rejected(Rejection::SquadStopped);
+    }
+    assert!(go(Status::Assigned, Status::InProgress, &sofie()).is_ok(), "the operator decides");
+}
+
+#[test]
 fn an_emergency_stop_lets_a_draining_holder_have_drained() {
     let (agent, task) = (draining(&working()), task_at(Status::InProgress));
     let decision =

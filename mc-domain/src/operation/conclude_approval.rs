@@ -5,6 +5,7 @@ use super::{
     hold::decide_with_holder,
     overspend::grant_override,
     raise_alert::{Warning, raise},
+    start_task::crew_left,
 };
 use crate::{
     agent::{self, Assignee, Ending, TypeRule},
@@ -264,7 +265,9 @@ fn settle_task(
     moment: &Moment,
 ) -> Result<(), Rejection> {
     let ready = former_holder(task, cast, moment)?;
-    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease }), moment)?;
+    let assignees = &task.present()?.assignees;
+    let (crew, _) = crew_left(assignees, task, TypeRule::Overridden, cast, moment)?;
+    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease, crew }), moment)?;
     decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)
 }
 

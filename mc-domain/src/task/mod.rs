@@ -442,7 +442,7 @@ impl Present {
 
     /// Invariant 6. A verdict on something that the task does not wait for moves nothing.
     fn settle(&self, settlement: Settlement, moment: &Moment) -> Vec<Event> {
-        let Settlement { verdict, ready, lease } = settlement;
+        let Settlement { verdict, ready, lease, crew } = settlement;
         let (approval, at) = (verdict.approval(), moment.now);
         let Stage::NeedsApproval { from, holder } = self.stage else { return vec![] };
         if !self.awaits.contains(&approval) {
@@ -459,15 +459,16 @@ impl Present {
             return vec![Event::ApprovalSettled { approval, at }];
         }
         let holder = ready.map(Assignee::id).filter(|ready| holder == Some(*ready));
-        vec![self.back_to(from, holder.zip(lease), note, moment)]
+        vec![self.back_to(from, holder.zip(lease), &crew, note, moment)]
     }
 
-    /// The way back from needs_approval. Whoever had the task gets it back without being asked anew; only going on at
+    /// The way back from needs_approval. Whoever had the task gets it back, where one of them could take it up; going on at
     /// once takes a holder that is free, and what was blocked stays so until an operator unblocks it.
     fn back_to(
         &self,
         from: Status,
         hold: Option<(AgentId, LeaseId)>,
+        crew: &[Assignee],
         reason: Option<Reason>,
         moment: &Moment,
     ) -> Event {
@@ -483,7 +484,9 @@ impl Present {
                     reason.unwrap_or_else(|| said("It was blocked before the approval was asked for"));
                 Event::Blocked { from: here, reason, at }
             }
-            _ if self.assignees.is_empty() => Event::ReturnedToInbox { from: here, reason, at },
+            _ if !crew.iter().any(|ready| self.assignees.contains(&ready.id())) => {
+                Event::ReturnedToInbox { from: here, reason, at }
+            }
             // Without the note: a reason for assigning sets the agents' accepted task types aside.
             _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason: None, at },
         }

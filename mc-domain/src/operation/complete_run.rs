@@ -78,7 +78,8 @@ pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<D
         && Some(task.id) == terms.task
         && !goes_on
     {
-        let stop = Stop { what: "did not end a run in time", note: None, ending: Ending::Blocked };
+        let stop =
+            Stop { what: "did not end a run in time", note: None, ending: Ending::Blocked, told: true };
         block_work(&mut decision, &task, &agent, stop, cast, &by_system(moment))?;
     }
     Ok(decision)

@@ -101,5 +101,5 @@ fn take_work(
         Status::Quarantined => ("was quarantined", Ending::Quarantined),
         Status::Offline => ("went offline", Ending::WentOffline),
     };
-    block_work(decision, task, &corrected, Stop { what, note: None, ending }, cast, moment)
+    block_work(decision, task, &corrected, Stop { what, note: None, ending, told: false }, cast, moment)
 }

@@ -51,6 +51,7 @@ pub fn end_lease(
             what: "gave no sign of life until its lease was over",
             note: None,
             ending: Ending::Blocked,
+            told: false,
         };
         block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), moment)?;
     }

@@ -35,7 +35,7 @@ pub fn sign_off_agent(
     abort_agent_runs(&mut decision, agent.id, "its agent went offline", &cast, moment)?;
     let gone = agent.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
-        let stop = Stop { what: "went offline", note, ending: Ending::WentOffline };
+        let stop = Stop { what: "went offline", note, ending: Ending::WentOffline, told: false };
         block_work(&mut decision, task, &gone, stop, &cast, moment)?;
     }
     Ok(decision)

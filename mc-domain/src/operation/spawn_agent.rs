@@ -101,7 +101,7 @@ pub fn retire_agent(
     abort_agent_runs(&mut decision, child.id, "its agent was retired", &cast, moment)?;
     let gone = child.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
-        let stop = Stop { what: "was retired", note, ending: Ending::WentOffline };
+        let stop = Stop { what: "was retired", note, ending: Ending::WentOffline, told: false };
         block_work(&mut decision, task, &gone, stop, &cast, moment)?;
     }
     if let Some(parent) = parent {

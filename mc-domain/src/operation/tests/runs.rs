@@ -890,6 +890,66 @@ mod no_run_is_left_behind {
     }
 }
 
+/// Whoever looks at the alerts sees every task that stands still without a person's word.
+mod a_block {
+    use super::*;
+
+    fn blocked_by(moment: &Moment) -> World {
+        let mut world = World::new();
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, moment)).unwrap();
+        world
+    }
+
+    fn go(world: &mut World, to: Status) {
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+    }
+
+    #[test]
+    fn is_told_of_unless_an_operator_decided_it() {
+        for (moment, told) in [(scout(), Some(1)), (system(), Some(1)), (sofie(), None)] {
+            assert_eq!(blocked_by(&moment).alert(Kind::TaskBlocked, about_the_task()), told);
+        }
+    }
+
+    #[test]
+    fn is_told_of_when_its_agent_goes_or_falls_silent() {
+        let mut world = World::new();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &scout())).unwrap();
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
+
+        let mut world = World::new();
+        let agent = world.get::<Agent>(&SCOUT);
+        let late = later(&system(), TimeDelta::hours(2));
+        world.act(|cast| end_lease(&agent, LEASE, now(), cast, &late)).unwrap();
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
+
+        let mut world = World::new();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &system())).unwrap();
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None, "the quarantine is told of");
+    }
+
+    #[test]
+    fn that_is_over_resolves_what_told_of_it() {
+        let mut world = blocked_by(&scout());
+        let key = alert::Key::new(Kind::LoopDetected, about_the_task());
+        let title = crate::values::Title::new("Loop detected").unwrap();
+        let raise = alert::Raise::new(uuid::Uuid::from_u128(9).into(), Kind::LoopDetected, OPENCLAW, title);
+        let alert = world.get::<Alert>(&key);
+        world.put(&alert, alert.decide(alert::Command::Raise(raise), &system()).unwrap());
+        go(&mut world, Status::NeedsApproval);
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1), "it is blocked below");
+        go(&mut world, Status::Assigned);
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None);
+        assert_eq!(world.alert(Kind::LoopDetected, about_the_task()), None);
+    }
+}
+
 mod living {
     use super::*;
 

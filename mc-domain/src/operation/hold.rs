@@ -7,7 +7,6 @@ use super::{
     start_run::lift_pause_of_yesterday,
 };
 use crate::{
-    actor::ActorKind,
     agent::{self, Ending, Work},
     aggregate::{Aggregate, Moment},
     alert::{Key, Kind, Subject},
@@ -84,7 +83,7 @@ fn give_the_all_clear(
         .try_for_each(|kind| resolve(decision, Key::new(kind, Subject::Task(task)), cast, moment))
 }
 
-/// Tells that `task` was blocked, where no person decided that.
+/// Tells that `task` was blocked, which no person decided as such.
 pub(super) fn tell_of_block(
     decision: &mut Decision,
     task: &Entity<Task>,
@@ -93,9 +92,6 @@ pub(super) fn tell_of_block(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    if moment.actor.kind() == ActorKind::Human {
-        return Ok(());
-    }
     let present = task.present()?;
     let title = format!("Blocked: {}", present.details.title);
     let warning = Warning::new(Kind::TaskBlocked, Subject::Task(task.id), present.project, title);

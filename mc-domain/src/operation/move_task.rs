@@ -9,6 +9,7 @@ use super::{
     wake_actor,
 };
 use crate::{
+    actor::ActorKind,
     agent::Ending,
     aggregate::{Aggregate, Moment},
     ids::{AgentId, LeaseId},
@@ -46,7 +47,7 @@ pub fn move_task(
         (to.crew, refusal) = crew_for(task, assignees, &to, cast, moment)?;
     }
     let (ending, reason) = (ending(to.to), to.reason.clone());
-    let blocks = to.to == Status::Blocked;
+    let blocks = to.to == Status::Blocked && moment.actor.kind() != ActorKind::Human;
     let events =
         task.decide(task::Command::Move(to), moment).map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();

@@ -85,7 +85,7 @@ pub(super) struct Stop<'a> {
     pub(super) told: bool,
 }
 
-/// Blocks `task`, which `agent` worked on and no longer can, and raises an alert unless a person decided that.
+/// Blocks `task`, which `agent` worked on and no longer can, and raises an alert where none of the same commit tells of it.
 pub(super) fn block_work(
     decision: &mut Decision,
     task: &Entity<Task>,

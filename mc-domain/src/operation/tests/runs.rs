@@ -919,7 +919,7 @@ mod a_block {
     fn is_told_of_when_its_agent_goes_or_falls_silent() {
         let mut world = World::new();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &scout())).unwrap();
+        world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
         let mut world = World::new();

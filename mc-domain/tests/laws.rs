@@ -290,7 +290,7 @@ impl World {
                 let wish = CreateTask { details, assignees: ids(assignees) };
                 create_task(&self.project(*project), &self.task(*task), None, wish, cast, &moment)
             }
-            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), &moment),
+            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), cast, &moment),
             Ask::Move { task, to, assignees, equipped, lease } => {
                 let task = self.task(*task);
                 let to = Move { lease: self.named(&task, *lease), ..a_move(*to, *equipped) };

@@ -49,6 +49,7 @@ pub const TYPES: &[&str] = &[
     "agent.resumed",
     "agent.drain_started",
     "agent.quarantined",
+    "agent.retired",
     "agent.signed_off",
     "agent.signed_on",
     "agent.restarted",
@@ -208,6 +209,7 @@ fn is_news(event: &AnyEvent) -> bool {
             | agent::Event::DrainStarted { .. }
             | agent::Event::Quarantined { .. }
             | agent::Event::SignedOff { .. }
+            | agent::Event::Retired { .. }
             | agent::Event::SignedOn { .. }
             | agent::Event::Restarted { .. }
             | agent::Event::RestartDelivered {}

@@ -57,6 +57,9 @@ const AGENTS: [(&str, &str, Role, &[TaskType]); 11] = [
     ("Sage", "🧙", Lead, &[]),
 ];
 
+/// How often a seeded agent shows that it lives: as often as the smallest runner does.
+const HEARTBEAT_INTERVAL_SECS: u32 = 15 * 60;
+
 /// A task of the seed: what it is, who has it, and how it came to where it stands.
 struct SeedTask {
     key: &'static str,
@@ -249,6 +252,7 @@ async fn register(
     let profile = Profile {
         emoji: Some(Label::new(emoji)?),
         allowed_task_types: types.iter().copied().collect(),
+        heartbeat_interval_secs: HEARTBEAT_INTERVAL_SECS,
         ..Profile::new(Name::new(name)?, role)
     };
     let fresh = AgentId::new(Uuid::now_v7());

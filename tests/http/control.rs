@@ -271,3 +271,22 @@ async fn a_repeated_publication_is_answered_with_what_was_published_then() {
     app.get("/api/policy").header("if-none-match", shown.etag()).await.expect(304);
     app.get("/api/policy").header("if-none-match", first.etag()).await.expect(200);
 }
+
+/// Two parents ask at once, and there is one place left.
+#[tokio::test]
+async fn a_race_for_the_last_place_creates_one_agent() {
+    let app = App::new().await;
+    for number in 0..29 {
+        let role = if number < 2 { "lead" } else { "intern" };
+        app.post("/api/agents", json!({ "name": format!("a{number}"), "role": role })).await.expect(201);
+    }
+    let spawn = |parent: u32| {
+        let body = json!({ "name": format!("child{parent}"), "purpose": "Read along" });
+        app.post(format!("/api/agents/a{parent}/spawn"), body)
+    };
+    let (first, second) = tokio::join!(spawn(0), spawn(1));
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 422]);
+    assert_eq!(app.get("/api/agents?limit=100").await.column("name").len(), 30);
+}

@@ -382,7 +382,7 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
         }
         Action::Claim { task, agent } => {
             let (task, agent) = (unit.load::<Task>(&task)?, unit.load::<Agent>(&agent)?);
-            Ok(claim_task(&task, &agent, moment)?)
+            asking(unit, |cast| claim_task(&task, &agent, cast, moment))
         }
         Action::Move { task, wish } => {
             let task = unit.load::<Task>(&task)?;

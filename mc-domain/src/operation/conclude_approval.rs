@@ -5,9 +5,10 @@ use super::{
     hold::decide_with_holder,
     overspend::{asks_for_own_budget, grant_override},
     raise_alert::{Warning, raise},
+    start_task::crew_left,
 };
 use crate::{
-    agent::{self, Assignee, Ending, PauseReason, Standing, TypeRule},
+    agent::{self, Assignee, Ending, TypeRule},
     aggregate::{Aggregate, Moment},
     alert::{self, Kind},
     approval::{self, ActionType, Approval, Ask, Command, ContentHash, Quorum, Ruling, Status, Verdict},
@@ -275,7 +276,7 @@ fn resume_spender(
         return Ok(cast.clone());
     };
     let agent = cast.agent(agent)?;
-    if agent.registered()?.standing != Standing::Paused(PauseReason::Budget) {
+    if !agent.registered()?.is_paused_for_budget() {
         return Ok(cast.clone());
     }
     let events = agent.decide(agent::Command::Resume { note: note.clone() }, moment)?;
@@ -293,18 +294,21 @@ fn settle_task(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    let ready = former_holder(task, cast)?;
+    let ready = former_holder(task, cast, moment)?;
+    let assignees = &task.present()?.assignees;
+    let (crew, _) = crew_left(assignees, task, TypeRule::Overridden, cast, moment)?;
     let cast = &cast.with(approval.clone());
-    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease }), moment)?;
+    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease, crew }), moment)?;
     decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)
 }
 
 /// Who held the task before, when it is active and works on nothing else.
-fn former_holder(task: &Entity<Task>, cast: &Cast) -> Result<Option<Assignee>, Rejection> {
+fn former_holder(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<Option<Assignee>, Rejection> {
     let present = task.present()?;
     let Some(holder) = present.waiting_holder() else { return Ok(None) };
     let agent = cast.agent(holder)?.registered()?;
-    let accepted = agent.accept(holder, present.project, present.details.kind, TypeRule::Overridden);
+    let (project, kind, today) = (present.project, present.details.kind, moment.now.date_naive());
+    let accepted = agent.accept(holder, project, kind, TypeRule::Overridden, today);
     Ok(accepted.ok().filter(|_| agent.work.is_none()))
 }
 

@@ -11,9 +11,12 @@ mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
+mod edit_project;
+mod edit_task;
 mod end_lease;
 mod end_run;
 mod fail_notification;
+mod follow_cap;
 mod heartbeat;
 mod hold;
 mod liveness;
@@ -47,6 +50,8 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
+pub use edit_project::edit_project;
+pub use edit_task::edit_task;
 pub use end_lease::{end_lease, lease_ends_at};
 pub use fail_notification::fail_notification;
 pub use heartbeat::{directives, heartbeat};
@@ -66,6 +71,8 @@ pub use squad::{emergency_stop, pause_squad, resume_squad};
 pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 
+use squad::works;
+
 use crate::{
     actor::Actor,
     agent::{self, Agent},
@@ -73,7 +80,8 @@ use crate::{
     alert, approval, budget,
     ids::{AgentId, ApprovalId, ProjectId},
     money::Usd,
-    notification, project,
+    notification,
+    project::{self, Project},
     recorded::{AnyEvent, StreamId, Streamed},
     reservation, run,
     task::{self, Task},
@@ -374,10 +382,20 @@ fn work_of<'a>(
     }
 }
 
-/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work.
+/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work, and its squad is not
+/// stopped in an emergency.
 fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
     let Some(actor) = moment.actor.agent() else { return Ok(()) };
     let agent = cast.agent(actor)?.registered()?;
     agent.belongs_to(task.present()?.project)?;
-    Ok(agent.may_move(task.id)?)
+    works(&*cast.find::<Project>(&agent.project)?)?;
+    Ok(agent.may_move(task.id, moment.now.date_naive())?)
+}
+
+/// An agent that acts works: a pause for the budget of a day that is over is recorded as ended with what it does.
+fn wake_actor(decision: &mut Decision, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.agent() {
+        Some(actor) => start_run::lift_pause_of_yesterday(decision, cast.agent(actor)?, moment),
+        None => Ok(()),
+    }
 }

@@ -94,12 +94,37 @@ pub(super) fn approval_open_for(
     moment: &Moment,
 ) -> Result<Option<ApprovalId>, Rejection> {
     let (subject, matter) = (over.subject(over.task, project), over.matter());
-    let Some(open) = cast.find::<Reservation>(&subject.key(&matter))?.approval() else { return Ok(None) };
-    let approval = cast.find::<Approval>(&open)?;
-    Ok(approval.requested().is_ok_and(|approval| !approval.is_overdue(moment.now)).then_some(open))
+    if let Some(open) = cast.find::<Reservation>(&subject.key(&matter))?.approval()
+        && is_open(&*cast.find::<Approval>(&open)?, moment)
+    {
+        return Ok(Some(open));
+    }
+    open_elsewhere(over, cast, moment)
 }
 
-/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it.
+/// The approval that the agent waits for already because of the same cause, over another task or none: what it grants would
+/// be granted twice by a second one.
+fn open_elsewhere(
+    over: &Overspending,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Option<ApprovalId>, Rejection> {
+    let agent = cast.agent(over.agent)?.registered()?;
+    let waits = agent.waits_for(over.cause.key());
+    let Some(overrun) = agent.overrun.filter(|_| waits) else { return Ok(None) };
+    let approval = cast.find::<Approval>(&overrun.approval)?;
+    let asked = approval.requested().ok().and_then(|requested| requested.ask.payload.as_ref());
+    let same = asked.map(Payload::value).and_then(Cause::of) == Some(over.cause);
+    Ok((same && is_open(&approval, moment)).then_some(overrun.approval))
+}
+
+/// Whether it is open, and has not run out without anybody having noticed.
+fn is_open(approval: &Approval, moment: &Moment) -> bool {
+    approval.requested().is_ok_and(|approval| approval.status().is_open() && !approval.is_overdue(moment.now))
+}
+
+/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it. Where the agent
+/// waits for the same already, the one that is open counts, and its other task is not stopped: it waits with the agent.
 pub(super) fn contain_overspending(
     decision: &mut Decision,
     over: &Overspending,
@@ -109,6 +134,10 @@ pub(super) fn contain_overspending(
     let system = by_system(moment);
     let now = cast.after(decision);
     let project = now.agent(over.agent)?.registered()?.project;
+    if let Some(open) = open_elsewhere(over, &now, moment)? {
+        raise(decision, over.warning(project, now.agent(over.agent)?.registered()?), cast, moment)?;
+        return Ok(open);
+    }
     let project = now.find::<Project>(&project)?;
     let task = stoppable(over.task, &now)?;
     let request = over.request(task.as_ref(), project.id, &now, &system)?;
@@ -118,7 +147,8 @@ pub(super) fn contain_overspending(
     let asked = open_approval(&project, &approval, &key, task.as_ref(), request, &now, &system)?;
     *decision = std::mem::take(decision).and(asked.decision);
     let agent = cast.agent(over.agent)?.after_decision(decision);
-    let events = agent.decide(agent::Command::Overspend { approval: asked.approval }, &system)?;
+    let overspend = agent::Command::Overspend { approval: asked.approval, budget: over.cause.key() };
+    let events = agent.decide(overspend, &system)?;
     decision.add_agent(&agent, events);
     raise(decision, over.warning(project.id, agent.registered()?), cast, moment)?;
     Ok(asked.approval)
@@ -288,9 +318,6 @@ pub(super) fn current_cap(key: Key, cast: &Cast) -> Result<Option<Usd>, Rejectio
     Ok(match key {
         Key::AgentDay(agent, _) => Some(cast.agent(agent)?.registered()?.profile.caps.daily),
         Key::Task(task) => Some(cast.find::<Task>(&task)?.present()?.details.budget),
-        Key::ProjectDay(project, _) => match &*cast.find::<Project>(&project)?.state {
-            Project::Present { profile, .. } => profile.daily_cap,
-            Project::Absent => None,
-        },
+        Key::ProjectDay(project, _) => cast.find::<Project>(&project)?.daily_cap(),
     })
 }

@@ -151,7 +151,7 @@ fn contain_violation(
     if !open_to.contains(&Status::Blocked) {
         return Ok(());
     }
-    let stop = Stop { what: &says, note: None, ending: Ending::Blocked };
+    let stop = Stop { what: &says, note: None, ending: Ending::Blocked, told: true };
     block_work(decision, &task, agent, stop, cast, moment)
 }
 

@@ -159,7 +159,7 @@ fn of_agent(id: AgentId, event: &agent::Event) -> Vec<Wanted> {
         agent::Event::Paused { note, .. } => ("Stop until you are resumed", note),
         agent::Event::DrainStarted { note } => ("Finish your task and take no new one", note),
         agent::Event::Quarantined { note } => ("Stop at once", note),
-        agent::Event::Restarted { note } => ("Drop what you do and begin anew", note),
+        agent::Event::Restarted { note, .. } => ("Drop what you do and begin anew", note),
         agent::Event::Resumed { note, .. } => ("You may work again", note),
         _ => return vec![],
     };
@@ -403,7 +403,7 @@ mod tests {
 
     #[test]
     fn going_over_an_event_twice_wants_the_same_notifications() {
-        let event = agent::Event::Restarted { note: None };
+        let event = agent::Event::Restarted { note: None, at: None };
         let event = recorded::<Agent>(&SCOUT, event, sofie().actor);
         let squad = Squad { reviewers: BTreeSet::new() };
         let ids = |event: &Recorded<AnyEvent>| {

@@ -78,7 +78,7 @@ kinds! {
     AgentNotActive = "agent-not-active", CONFLICT, "The agent may not work now",
         "The agent is paused, draining, quarantined or offline, or it waits for a person. An operator resumes it; its heartbeat tells it what to do.";
     SquadStopped = "squad-stopped", CONFLICT, "The squad is stopped",
-        "An operator has stopped all agents of the project, so nobody starts a run. An operator resumes the squad with POST /api/emergency/resume-squad.";
+        "An operator has stopped all agents of the project: nobody starts a run or moves a task in an emergency, and no sub-agent is created as long as the squad is stopped. An operator resumes it with POST /api/emergency/resume-squad.";
     BudgetExceeded = "budget-exceeded", CONFLICT, "Over budget",
         "The estimated cost does not fit what is left of a budget. An operator raises the budget, or approves the override that approvalId names.";
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The version moved",

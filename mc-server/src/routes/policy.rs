@@ -19,7 +19,7 @@ use mc_domain::{
         evaluate::{self, Request, Risk, Room, Spawned, Subject},
         reason::Reason,
     },
-    project::{Project, Squad},
+    project::{Halt, Project, Squad},
     task::Task,
 };
 use mc_projections::{dollars::Dollars, views::Views};
@@ -282,10 +282,10 @@ async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subjec
     };
     let subject = Subject {
         role: agent.profile.role,
-        status: agent.status(),
+        status: agent.standing_on(app.now().date_naive()).status(),
         on_current_task: task.map_or(agent.work.is_some(), |task| agent.works_on(task))
             && agent.status() != Status::Offline,
-        squad_stopped: project.squad() != Squad::Working,
+        squad_stopped: project.squad() == Squad::Stopped(Halt::Emergency),
         allowed_tools: agent.profile.allowed_tools.clone(),
         spawned,
     };

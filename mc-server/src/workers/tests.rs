@@ -11,7 +11,7 @@ use std::{
 use chrono::TimeDelta;
 use mc_domain::{
     actor::Actor,
-    agent::{self, Agent, Heartbeat, Profile, Role},
+    agent::{self, Agent, Heartbeat, PauseReason, Profile, Role},
     aggregate::{Aggregate, Moment},
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -46,6 +46,9 @@ use crate::{
     seed::seed,
     state::{Clock, Refused},
 };
+
+/// A second more than a seeded agent may be silent.
+const SILENCE: TimeDelta = TimeDelta::seconds(20 * 60 + 1);
 
 /// A seeded server whose clock stands still until it is set.
 struct World {
@@ -113,6 +116,13 @@ impl World {
         .await;
     }
 
+    /// Everybody is heard of, but for one of them where one is named.
+    async fn everybody_lives_but(&self, silent: Option<AgentId>) {
+        let agents: Vec<_> = self.office.watch().await.unwrap().agents.keys().copied().collect();
+        let heard = agents.into_iter().filter(|id| Some(*id) != silent);
+        heard.for_each(|id| self.app.hear(id, self.now()));
+    }
+
     async fn order(&self, id: AgentId, command: agent::Command) {
         self.act(Actor::Human(Name::new("Sofie").unwrap()), |unit, moment| {
             let agent = unit.load::<Agent>(&id)?;
@@ -171,15 +181,36 @@ async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
     world.beat(fetch).await;
     assert_eq!(world.monitor().await, 0);
 
-    world.pass(TimeDelta::minutes(6));
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 1);
     assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
     world.nothing_more().await;
 
     world.beat(fetch).await;
     assert!(!world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
-    world.pass(TimeDelta::minutes(6));
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 1);
+}
+
+#[tokio::test]
+async fn a_silence_that_goes_on_after_a_pause_is_told_of_again() {
+    let world = World::new().await;
+    let fetch = world.agent("Fetch").await;
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
+    assert_eq!(world.monitor().await, 1, "it never sent a heartbeat");
+    world.order(fetch, agent::Command::Pause { reason: PauseReason::Operator, note: None }).await;
+    assert_eq!(world.monitor().await, 1, "nobody waits for who is paused");
+    world.order(fetch, agent::Command::Resume { note: None }).await;
+    assert_eq!(world.monitor().await, 0, "it gets its time to show that it lives");
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
+    assert_eq!(world.monitor().await, 1);
+    assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
+    world.sweep().await;
+    world.nothing_more().await;
 }
 
 #[tokio::test]
@@ -189,7 +220,8 @@ async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
     world.beat(fetch).await;
     world.pass(TimeDelta::seconds(59));
     world.app.hear(fetch, world.now());
-    world.pass(TimeDelta::seconds(280));
+    world.pass(SILENCE - TimeDelta::seconds(1));
+    world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 0);
 }
 
@@ -198,7 +230,8 @@ async fn the_alert_of_an_agent_that_was_stopped_meanwhile_is_taken_back() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
     world.beat(fetch).await;
-    world.pass(TimeDelta::minutes(6));
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
     world.monitor().await;
     world.order(fetch, agent::Command::Quarantine { note: None }).await;
     assert_eq!(world.monitor().await, 1);
@@ -239,6 +272,7 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
         })
         .await;
     world.pass(Figures::default().run_lasts() - TimeDelta::seconds(1));
+    world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 0);
     world.pass(TimeDelta::seconds(1));
     assert_eq!(world.monitor().await, 1);
@@ -255,15 +289,27 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
     let task = world.load_agent(scribe).await.work.unwrap().task;
-    world.pass(TimeDelta::hours(3));
-    assert_eq!(world.monitor().await, 0, "nobody waits for an agent that never sent a heartbeat");
+    world.pass(TimeDelta::hours(1));
     world.beat(scribe).await;
     world.pass(Figures::default().lease_lasts());
+    world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
     assert_eq!(world.load_agent(scribe).await.work, None);
     world.sweep().await;
     world.nothing_more().await;
+}
+
+/// Or whoever starts a task and dies at once would hold it forever.
+#[tokio::test]
+async fn a_lease_of_an_agent_that_never_sent_a_heartbeat_ends_too() {
+    let world = World::new().await;
+    let scribe = world.agent("Scribe").await;
+    let task = world.load_agent(scribe).await.work.unwrap().task;
+    world.pass(Figures::default().lease_lasts());
+    world.everybody_lives_but(Some(scribe)).await;
+    assert_eq!(world.monitor().await, 2, "the silence and the lease");
+    assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
 }
 
 #[tokio::test]
@@ -288,6 +334,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
         .await;
     assert_eq!(world.monitor().await, 0);
     world.pass(TimeDelta::hours(6));
+    world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 1);
     assert_eq!(world.load_agent(child).await.status(), agent::Status::Offline);
     assert!(world.load_agent(atlas).await.children.is_empty());
@@ -302,9 +349,11 @@ async fn an_approval_is_escalated_after_half_an_hour_and_expires_after_a_day() {
     world.pass(TimeDelta::minutes(30));
     assert_eq!(world.sweep().await, 1);
     assert_eq!(count(&world.events().await, "approval.escalated"), 1);
+    world.everybody_lives_but(None).await;
     world.nothing_more().await;
 
     world.pass(TimeDelta::hours(24));
+    world.everybody_lives_but(None).await;
     assert_eq!(world.sweep().await, 1);
     let events = world.events().await;
     assert_eq!(count(&events, "approval.expired"), 1);

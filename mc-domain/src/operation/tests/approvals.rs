@@ -318,12 +318,22 @@ mod concluding {
     }
 
     #[test]
-    fn with_a_yes_waits_in_assigned_for_a_holder_that_is_busy_or_stopped() {
+    fn with_a_yes_waits_in_assigned_for_a_holder_that_is_busy() {
         let other = crate::spec::OTHER_TASK;
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: other, lease: LEASE }]);
-        for agent in [busy, paused(&idle(SCOUT), PauseReason::Squad), quarantined(&idle(SCOUT))] {
-            let concluded = decide(&waiting(Status::InProgress), &agent, approve(), &sofie()).unwrap();
-            assert_eq!(task_events(&concluded), [back_in_assigned()]);
+        let concluded = decide(&waiting(Status::InProgress), &busy, approve(), &sofie()).unwrap();
+        assert_eq!(task_events(&concluded), [back_in_assigned()]);
+    }
+
+    #[test]
+    fn with_a_yes_waits_in_the_inbox_where_nobody_could_take_it_up() {
+        let (from, reason, at) = (Status::NeedsApproval, None, now());
+        let inbox = task::Event::ReturnedToInbox { from, reason, at };
+        for agent in [paused(&idle(SCOUT), PauseReason::Squad), quarantined(&idle(SCOUT))] {
+            for stood in [Status::Assigned, Status::InProgress] {
+                let concluded = decide(&waiting(stood), &agent, approve(), &sofie()).unwrap();
+                assert_eq!(task_events(&concluded), std::slice::from_ref(&inbox), "{stood}");
+            }
         }
     }
 
@@ -343,7 +353,7 @@ mod concluding {
         let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
         let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
         let concluded = decide_approval(scope, wish, &sofie()).unwrap();
-        let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None };
+        let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
         let budget = entity::<Budget>(budget::Key::AgentDay(SCOUT, now().date_naive()), []);
         let amount = Usd::cents(100);
         let granted = budget::Event::Granted { approval: APPROVAL, amount, granted_after: amount, at: now() };

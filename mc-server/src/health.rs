@@ -98,8 +98,11 @@ impl Health {
     pub async fn store_answers(&self) -> bool {
         let Some(log) = self.0.log.get() else { return false };
         let is_open = log.watch_head().has_changed().is_ok();
-        let read = log.read_all(log.head().saturating_sub(1), 1);
-        is_open && matches!(tokio::time::timeout(STORE_PATIENCE, read).await, Ok(Ok(_)))
+        let asked = async {
+            log.read_all(log.head().saturating_sub(1), 1).await?;
+            log.probe().await
+        };
+        is_open && matches!(tokio::time::timeout(STORE_PATIENCE, asked).await, Ok(Ok(())))
     }
 
     fn workers(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {

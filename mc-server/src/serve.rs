@@ -70,6 +70,11 @@ pub enum ServeError {
 }
 
 impl ServeError {
+    /// The store at `url` cannot be opened, or not be read.
+    pub(crate) fn store(url: &str, error: StoreError) -> Self {
+        Self::Store { url: url.to_owned(), source: underlying(error) }
+    }
+
     /// What to do about it, as a sentence.
     pub fn advice(&self) -> Option<String> {
         match self {
@@ -86,24 +91,67 @@ impl ServeError {
 }
 
 /// What to do about a store that cannot be opened, as a sentence.
-pub(crate) fn store_advice(url: &str, error: &StoreError) -> Option<String> {
+fn store_advice(url: &str, error: &StoreError) -> Option<String> {
     match error {
         StoreError::Locked { .. } => {
             Some("Stop the other server, or choose another store with --store".to_owned())
         }
-        StoreError::NewerVersion { .. } => {
+        StoreError::NewerVersion { .. } | StoreError::NewerEvent { .. } => {
             Some("Use the newer version of mission-control that wrote it".to_owned())
         }
-        StoreError::NotALog { .. } => Some("Choose another file with --store".to_owned()),
+        StoreError::NotALog { .. } => Some(format!(
+            "Choose another file with --store; if it was one, restore a backup: {}",
+            restore_command(url)
+        )),
         StoreError::UnknownStore { .. } => {
             Some("Give --store sqlite:<path>, or memory: to try things out".to_owned())
         }
-        StoreError::Corrupt { .. } => Some("Restore it from a backup".to_owned()),
+        StoreError::Corrupt { .. } | StoreError::Damaged(_) => {
+            Some(format!("Restore a backup: {}", restore_command(url)))
+        }
+        StoreError::Full => Some("Make room on the disk, and try again".to_owned()),
+        StoreError::Protected { .. } => {
+            Some("Make it writable for the user who runs mission-control, with chmod or chown".to_owned())
+        }
         StoreError::Unavailable(_) => {
             Some(format!("Check that {url} and its directory exist and can be written"))
         }
         _ => None,
     }
+}
+
+/// How the latest backup is restored over a damaged store.
+pub(crate) fn restore_command(url: &str) -> String {
+    format!("mission-control restore --backup=./backups/latest.json --replace --store={}", quoted(url))
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// What is wrong with the log itself, where the error is only that the views could not follow it.
+fn underlying(error: StoreError) -> StoreError {
+    let mut cause = std::error::Error::source(&error);
+    while let Some(at) = cause {
+        let known = at.downcast_ref::<StoreError>().or(at.downcast_ref::<Arc<StoreError>>().map(|error| &**error));
+        match known {
+            Some(StoreError::Corrupt { position, reason }) => {
+                return StoreError::Corrupt { position: *position, reason: reason.clone() };
+            }
+            Some(StoreError::NewerEvent { position, event_type, event_version }) => {
+                return StoreError::NewerEvent {
+                    position: *position,
+                    event_type: event_type.clone(),
+                    event_version: *event_version,
+                };
+            }
+            Some(StoreError::Damaged(why)) => return StoreError::Damaged(why.to_string().into()),
+            _ => cause = at.source(),
+        }
+    }
+    error
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -186,7 +234,7 @@ async fn recover(
     gate: &Gate,
     shutdown: &CancellationToken,
 ) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
-    let failed = |source| ServeError::Store { url: options.store.store.clone(), source };
+    let failed = |error| ServeError::store(&options.store.store, error);
     let url = options.store.store.clone();
     let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
     let log = opened.map_err(|panic| ServeError::System(io::Error::other(panic)))?.map_err(failed)?;

@@ -9,12 +9,11 @@ use indicatif::ProgressBar;
 use mc_store::{Store, error::StoreError};
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, store::failed};
 use crate::{
     config::SeedOptions,
     health::Health,
     seed::{STEPS, Seeded, demo, seed},
-    serve::store_advice,
     state::{App, Refused, system_clock},
 };
 
@@ -60,12 +59,11 @@ async fn record_into(app: &App, with_demo: bool) -> Result<Seeded, Refused> {
 }
 
 fn failure(options: &SeedOptions, refused: Refused) -> Failure {
-    let advice = match &refused {
-        Refused::Store(StoreError::Locked { .. }) => {
-            Some("Stop the server first, or start it with --seed".to_owned())
+    match refused {
+        Refused::Store(error @ StoreError::Locked { .. }) => {
+            Failure::new(error, Some("Stop the server first, or start it with --seed".to_owned()))
         }
-        Refused::Store(error) => store_advice(&options.store.store, error),
-        Refused::Rule(_) | Refused::Request(_) => None,
-    };
-    Failure::new(refused, advice)
+        Refused::Store(error) => failed(&options.store, error),
+        refused @ (Refused::Rule(_) | Refused::Request(_)) => Failure::new(refused, None),
+    }
 }

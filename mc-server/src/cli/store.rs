@@ -56,7 +56,7 @@ pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
 
 /// The store cannot be opened or read.
 pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
-    ServeError::Store { url: options.store.clone(), source }.into()
+    ServeError::store(&options.store, source).into()
 }
 
 /// How far the work is: a bar on a terminal, a line now and then elsewhere.

@@ -110,7 +110,7 @@ fn a_failure_is_one_line_with_its_cause_and_what_to_do() {
                 store: "data/mc.db".to_owned(),
                 reason: "it is not an SQLite database",
             }),
-            "mission-control: cannot open the store: data/mc.db is not a log of Mission Control: it is not an SQLite database. Choose another file with --store",
+            "mission-control: cannot open the store: data/mc.db is not a Mission Control store: it is not an SQLite database. Choose another file with --store; if it was one, restore a backup: mission-control restore --backup=./backups/latest.json --replace --store=sqlite:data/mc.db",
         ),
         (
             store(StoreError::Unavailable("disk\nfull".into())),

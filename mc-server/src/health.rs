@@ -10,6 +10,7 @@ use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use mc_store::log::EventLog;
 use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
+use uuid::Uuid;
 
 use crate::problem::{Kind, Problem};
 
@@ -34,6 +35,8 @@ pub struct Health(Arc<Parts>);
 struct Parts {
     phase: watch::Sender<Phase>,
     log: OnceLock<Arc<dyn EventLog>>,
+    /// An id of this opening of the store, which is also in its lock.
+    opening: OnceLock<Uuid>,
     workers: Mutex<BTreeMap<&'static str, Pulse>>,
 }
 
@@ -57,6 +60,7 @@ impl Health {
         Self(Arc::new(Parts {
             phase: watch::Sender::new(Phase::Starting),
             log: OnceLock::new(),
+            opening: OnceLock::new(),
             workers: Mutex::default(),
         }))
     }
@@ -79,6 +83,12 @@ impl Health {
     pub fn observe(&self, log: Arc<dyn EventLog>) {
         // A second log is a defect of the caller, but no reason to report on neither.
         let _ = self.0.log.set(log);
+    }
+
+    /// Tells whoever asks which opening of which store this is: the id that stands in the lock of the store.
+    pub fn identify(&self, opening: Uuid) {
+        // A server opens its store once.
+        let _ = self.0.opening.set(opening);
     }
 
     /// Waits for signs of life of a worker, at least one in every `patience`.
@@ -160,6 +170,15 @@ pub async fn livez() -> impl IntoResponse {
     Json(serde_json::json!({ "status": "ok" }))
 }
 
+/// The answer of `GET /readyz`.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    status: &'static str,
+    /// The id of this opening of the store, which the lock beside the database has too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<Uuid>,
+}
+
 /// `GET /readyz`: requests are welcome.
 ///
 /// Problems: `starting`, `draining`, `store-unavailable`.
@@ -167,7 +186,9 @@ pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, P
     match health.phase() {
         Phase::Starting => Err(Problem::new(Kind::Starting, Kind::Starting.about())),
         Phase::Draining => Err(Problem::new(Kind::Draining, Kind::Draining.about())),
-        Phase::Ready if health.store_answers().await => Ok(Json(serde_json::json!({ "status": "ready" }))),
+        Phase::Ready if health.store_answers().await => {
+            Ok(Json(Readiness { status: "ready", store: health.0.opening.get().copied() }))
+        }
         Phase::Ready => Err(Problem::new(Kind::StoreUnavailable, "The store does not answer just now.")),
     }
 }

@@ -13,11 +13,13 @@ use std::{
 };
 
 use axum::serve::ListenerExt;
-use mc_store::{Store, error::StoreError, log::EventLog};
+use mc_store::{Store, error::StoreError, log::EventLog, sqlite::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
+    cli::logging,
     config::{Listen, ServeOptions},
     health::{Health, Phase},
     layers::HostPolicy,
@@ -198,7 +200,7 @@ pub async fn serve_until(
     );
 
     let (log, workers) = tokio::select! {
-        recovered = recover(options, &health, &gate, &shutdown) => recovered?,
+        recovered = recover(options, address, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
     health.reach(Phase::Ready);
@@ -230,13 +232,16 @@ async fn bind(listen: &Listen) -> Result<TcpListener, ServeError> {
 /// Opens the store, reads what has to be read, and lets the requests in.
 async fn recover(
     options: &ServeOptions,
+    address: SocketAddr,
     health: &Health,
     gate: &Gate,
     shutdown: &CancellationToken,
 ) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
     let failed = |error| ServeError::store(&options.store.store, error);
     let url = options.store.store.clone();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
+    let holder = Holder { id: Uuid::now_v7(), listen: address.to_string() };
+    health.identify(holder.id);
+    let opened = tokio::task::spawn_blocking(move || Store::open_for(&url, Some(&holder))).await;
     let log = opened.map_err(|panic| ServeError::System(io::Error::other(panic)))?.map_err(failed)?;
     let recovered = App::recover(
         Arc::clone(&log),
@@ -286,14 +291,14 @@ fn bracketed(ip: IpAddr) -> String {
 
 /// The signals that end the server.
 #[cfg(unix)]
-struct Signals {
+pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
@@ -304,11 +309,13 @@ impl Signals {
         tokio::spawn(async move {
             self.next().await;
             tracing::warn!("ended by a second signal");
+            logging::flush();
             std::process::exit(1);
         });
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -318,15 +325,20 @@ impl Signals {
 
 /// The signal that ends the server.
 #[cfg(not(unix))]
-struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn first(self) {
+    async fn first(mut self) {
+        self.next().await;
+    }
+
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be heard");
             std::future::pending::<()>().await;

@@ -78,7 +78,7 @@ impl fmt::Display for Outcome {
 
 /// Writes the backup and prints where it is.
 pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
-    let path = store::file(&options.store)?;
+    let path = store::existing_file(&options.store)?;
     let log = SqliteLog::open_read_only(path).map_err(|error| store::failed(&options.store, error))?;
     // What a restore would refuse is no backup. It is looked for after the log was opened, so nothing escapes it.
     let report = verify_db::look(&options.store, path, "verify")?;

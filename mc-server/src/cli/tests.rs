@@ -6,8 +6,7 @@ use super::*;
 
 fn parse(arguments: &[&str]) -> Result<ServeOptions, clap::Error> {
     let arguments = std::iter::once("mission-control").chain(arguments.iter().copied());
-    let cli = Cli::try_parse_from(arguments)?;
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    match understood(arguments.map(OsString::from))? {
         Command::Serve(options) => Ok(options),
         other => panic!("it does not serve: {other:?}"),
     }
@@ -117,6 +116,6 @@ fn a_failure_is_one_line_with_its_cause_and_what_to_do() {
             "mission-control: cannot open the store: the store is not available: disk full. Check that sqlite:data/mc.db and its directory exist and can be written",
         ),
     ] {
-        assert_eq!(Failure::from(error).to_string(), sentence);
+        assert_eq!(format!("mission-control: {}", Failure::from(error)), sentence);
     }
 }

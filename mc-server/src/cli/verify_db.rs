@@ -91,7 +91,7 @@ fn unlisted(f: &mut fmt::Formatter<'_>, total: u64, listed: &[Finding]) -> fmt::
 
 /// Verifies the store and prints the report.
 pub(super) fn run(options: &VerifyOptions) -> Result<(), Failure> {
-    let path = store::file(&options.store)?;
+    let path = store::existing_file(&options.store)?;
     let report = look(&options.store, path, "verify")?;
     options.output.print(&Outcome { file: path, sound: report.is_sound(), report: &report })?;
     unsound(&options.store, path, &report).map_or(Ok(()), Err)

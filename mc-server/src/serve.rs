@@ -25,7 +25,7 @@ use crate::{
     layers::HostPolicy,
     routes::{self, Gate},
     seed::seed,
-    state::{App, Refused, system_clock},
+    state::{App, system_clock},
     workers::Workers,
 };
 
@@ -63,9 +63,6 @@ pub enum ServeError {
         /// Why.
         source: StoreError,
     },
-    /// The example squad cannot be recorded.
-    #[error("cannot record the seed")]
-    Seed(#[source] Refused),
     /// The operating system refused what a server needs.
     #[error("cannot run the server")]
     System(#[source] io::Error),
@@ -87,7 +84,7 @@ impl ServeError {
                 Some("Choose another address with --listen; ports below 1024 need privileges".to_owned())
             }
             Self::Store { url, source } => store_advice(url, source),
-            Self::Seed(_) | Self::System(_) => None,
+            Self::System(_) => None,
         }
     }
 }
@@ -253,12 +250,21 @@ async fn recover(
     .await;
     let app = recovered.map_err(failed)?;
     if options.seed {
-        let seeded = seed(&app).await.map_err(ServeError::Seed)?;
-        tracing::info!(agents = seeded.agents, tasks = seeded.tasks, events = seeded.events, "seeded");
+        record_seed(&app).await;
     }
     let workers = Workers::start(&app);
     gate.open(app);
     Ok((log, workers))
+}
+
+/// Records the seed as far as that is possible: what is missing of an example is no reason not to serve.
+async fn record_seed(app: &App) {
+    match seed(app).await {
+        Ok(skipped) => skipped
+            .iter()
+            .for_each(|what| tracing::warn!("not seeded, because the store has lived on: {what}")),
+        Err(refused) => tracing::warn!("the seed could not be recorded: {refused}"),
+    }
 }
 
 /// Answers are small: better sent at once than held back for more.

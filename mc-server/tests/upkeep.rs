@@ -153,6 +153,56 @@ fn only_the_server_that_has_the_store_archives_in_it() {
 }
 
 #[test]
+fn a_seed_records_what_is_missing_and_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let seed = |arguments: &[&str]| {
+        let (code, said, complaint) = done(directory.path(), &[&["seed"], arguments].concat());
+        assert_eq!((code, complaint.as_str()), (Some(0), ""), "{said}");
+        said
+    };
+    assert!(seed(&[]).starts_with("Recorded 11 agents and 8 tasks ("));
+    assert_eq!(seed(&[]), "Everything of the seed was there already.\n");
+    assert!(seed(&["--demo"]).starts_with("Recorded 0 agents and 5 tasks ("));
+    assert_eq!(seed(&["--demo"]), "Everything of the seed was there already.\n");
+    assert_eq!(done(directory.path(), &["verify-db"]).0, Some(0));
+    assert_eq!(done(directory.path(), &["backup"]).0, Some(0));
+    let log = fs::read_to_string(directory.path().join("backups/latest.json")).unwrap();
+    for happened in ["approval.approved", "approval.denied", "task.sent_back", "task.completed", "alert.raised"] {
+        assert!(log.contains(happened), "{happened}");
+    }
+}
+
+#[test]
+fn a_seed_passes_over_what_a_rule_is_against() {
+    let directory = tempfile::tempdir().unwrap();
+    let serve = |arguments: &[&str]| {
+        let arguments = [&["serve", "--listen", "127.0.0.1:0"], arguments].concat();
+        let mut child = mission_control(directory.path(), &arguments).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
+        (child, address)
+    };
+    let post = |address: &str, path: &str, body: &str| {
+        let url = format!("http://{address}{path}");
+        assert!(Command::new("curl").args(["-s", "-X", "POST", &url, "-d", body]).output().unwrap().status.success());
+    };
+    let (mut child, address) = serve(&[]);
+    post(&address, "/api/agents", r#"{"name": "Scribe", "role": "intern"}"#);
+    post(&address, "/api/agents/scribe/quarantine", "");
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let (code, said, complaint) = done(directory.path(), &["seed"]);
+    assert_eq!(code, Some(0), "{complaint}");
+    assert!(said.starts_with("Recorded 10 agents and 6 tasks ("), "{said}");
+    assert_eq!(complaint.matches("passed over, because the store has lived on").count(), 2, "{complaint}");
+    let (mut child, _) = serve(&["--seed"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn wrong_roles_types_and_spans_are_wrong_usage() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in [

@@ -79,7 +79,9 @@ impl fmt::Display for Outcome {
 /// Archives, and tells how much.
 pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
     let path = store::existing_file(&options.store)?;
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(error, None))?;
+    // One thread: what follows the log ends before the log does, and finds nothing odd.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(error, None))?;
     let archived = match runtime.block_on(at_rest(options)) {
         Ok(tasks) => tasks.len(),
         Err(Refused::Store(StoreError::Locked { .. })) => by_server(options, path)?,
@@ -95,6 +97,7 @@ async fn at_rest(options: &ArchiveOptions) -> Result<Vec<TaskId>, Refused> {
     let (health, shutdown) = (Health::starting(), CancellationToken::new());
     let app = App::recover(Arc::clone(&log), operator.clone(), system_clock(), health, shutdown).await?;
     let archived = archive_closed(&app, options.older_than, Actor::Human(operator)).await;
+    drop(app);
     log.close().await;
     archived
 }

@@ -286,6 +286,37 @@ fn the_security_check_finds_an_open_address_and_open_files() {
     let (code, said, _) = done(directory.path(), &["security-check", "--listen", "0.0.0.0:3000", "--json"]);
     assert_eq!(code, Some(1));
     assert!(said.contains("0.0.0.0:3000") && said.contains("mission-control.db"), "{said}");
+
+    let data = directory.path().join("data");
+    for entry in fs::read_dir(&data).unwrap() {
+        fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o777)).unwrap();
+    for number in 0..30 {
+        let copy = data.join(format!("mission-control.db.before-restore-{number:02}"));
+        fs::write(&copy, "").unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o644)).unwrap();
+    }
+    let (code, said, complaint) = done(directory.path(), &["security-check"]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("other users may put files into data (mode 777)"), "{said}");
+    assert!(said.contains("before-restore-00 is open") && said.contains("And 11 more, not listed"), "{said}");
+    assert!(complaint.contains("31 findings"), "{complaint}");
+}
+
+#[test]
+fn the_security_check_sees_where_the_server_listens() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = ["serve", "--listen", "0.0.0.0:0", "--log", "error"];
+    let mut child = mission_control(directory.path(), &arguments).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let (code, said, _) = done(directory.path(), &["security-check"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(code, Some(1));
+    assert!(said.contains("Critical: the server listens on 0.0.0.0:"), "{said}");
+    assert_eq!(done(directory.path(), &["security-check"]).0, Some(0), "it listens no more");
 }
 
 #[test]

@@ -14,11 +14,7 @@ mod store;
 mod tests;
 mod verify_db;
 
-use std::{
-    ffi::OsString,
-    fmt,
-    process::ExitCode,
-};
+use std::{ffi::OsString, fmt, process::ExitCode};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
@@ -200,9 +196,9 @@ impl Command {
     /// Why the options, each of them fine, make no sense together.
     fn contradiction(&self) -> Option<&'static str> {
         match self {
-            Self::Seed(options) if options.store.is_memory() => {
-                Some("a store in memory ends with the command: give --store sqlite:<path>, or serve --seed --store memory:")
-            }
+            Self::Seed(options) if options.store.is_memory() => Some(
+                "a store in memory ends with the command: give --store sqlite:<path>, or serve --seed --store memory:",
+            ),
             _ => None,
         }
     }

@@ -191,7 +191,8 @@ const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
 fn filter(text: &str) -> Result<String, String> {
     let bare = |word: &&str| !word.contains(['=', '[']) && !word.starts_with("mc_") && !word.contains("::");
-    let unknown = |word: &&str| !word.is_empty() && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    let unknown =
+        |word: &&str| !word.is_empty() && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
     if let Some(word) = text.split(',').map(str::trim).filter(bare).find(unknown) {
         return Err(format!("{word:?} is no level; try info, or info,mc_store=debug"));
     }
@@ -246,7 +247,8 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_level_is_no_filter() {
-        for text in ["info", "WARN", "off", "mc_store", "info,mc_store=debug", "info,hyper::proto=trace", ""] {
+        for text in ["info", "WARN", "off", "mc_store", "info,mc_store=debug", "info,hyper::proto=trace", ""]
+        {
             assert!(filter(text).is_ok(), "{text}");
         }
         for text in ["inf", "eror", "warning", "info,debgu", "loud=very"] {

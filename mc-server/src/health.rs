@@ -7,8 +7,9 @@ use std::{
 };
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use chrono::{DateTime, SecondsFormat, Utc};
 use mc_store::log::EventLog;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
@@ -44,7 +45,24 @@ struct Parts {
 #[derive(Debug, Clone, Copy)]
 struct Pulse {
     last: Instant,
+    /// The time of the last turn that was done, if there was one.
+    last_tick: Option<DateTime<Utc>>,
     patience: Duration,
+}
+
+/// What is known of one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReport {
+    /// When it last did its turn; nothing before the first time.
+    #[serde(serialize_with = "to_the_millisecond")]
+    pub last_tick: Option<DateTime<Utc>>,
+    /// Whether it has been silent for too long.
+    pub late: bool,
+}
+
+fn to_the_millisecond<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)).serialize(serializer)
 }
 
 /// A worker's sign of life. A worker that drops it has ended as planned and is no longer waited for.
@@ -94,14 +112,19 @@ impl Health {
     /// Waits for signs of life of a worker, at least one in every `patience`.
     pub fn expect(&self, name: &'static str, patience: Duration) -> Heartbeat {
         let heartbeat = Heartbeat { health: self.clone(), name };
-        self.workers().insert(name, Pulse { last: Instant::now(), patience });
+        self.pulses().insert(name, Pulse { last: Instant::now(), last_tick: None, patience });
         heartbeat
     }
 
     /// The worker that has been silent for too long, if there is one.
     pub fn late_worker(&self) -> Option<&'static str> {
-        let late = |pulse: &Pulse| pulse.last.elapsed() > pulse.patience;
-        self.workers().iter().find(|(_, pulse)| late(pulse)).map(|(name, _)| *name)
+        self.pulses().iter().find(|(_, pulse)| pulse.is_late()).map(|(name, _)| *name)
+    }
+
+    /// What is known of every worker that is waited for.
+    pub fn workers(&self) -> BTreeMap<&'static str, WorkerReport> {
+        let report = |pulse: &Pulse| WorkerReport { last_tick: pulse.last_tick, late: pulse.is_late() };
+        self.pulses().iter().map(|(name, pulse)| (*name, report(pulse))).collect()
     }
 
     /// Whether the store answers, and still takes commits.
@@ -115,16 +138,23 @@ impl Health {
         is_open && matches!(tokio::time::timeout(STORE_PATIENCE, asked).await, Ok(Ok(())))
     }
 
-    fn workers(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {
+    fn pulses(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {
         self.0.workers.lock().expect("nothing panics while it holds the pulses")
+    }
+}
+
+impl Pulse {
+    fn is_late(&self) -> bool {
+        self.last.elapsed() > self.patience
     }
 }
 
 impl Heartbeat {
     /// Tells that the worker is alive.
     pub fn beat(&self) {
-        if let Some(pulse) = self.health.workers().get_mut(self.name) {
+        if let Some(pulse) = self.health.pulses().get_mut(self.name) {
             pulse.last = Instant::now();
+            pulse.last_tick = Some(Utc::now());
         }
     }
 }
@@ -133,7 +163,7 @@ impl Drop for Heartbeat {
     /// A worker that unwinds from a panic stays expected: it is late until it was restarted.
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.health.workers().remove(self.name);
+            self.health.pulses().remove(self.name);
         }
     }
 }
@@ -145,6 +175,7 @@ struct Report {
     /// Milliseconds since 1970, as the runbook has it.
     timestamp: i64,
     services: Services,
+    workers: BTreeMap<&'static str, WorkerReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -161,8 +192,8 @@ pub async fn health(State(health): State<Health>) -> impl IntoResponse {
     let (code, status) =
         if store && workers { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
     let services = Services { api: word(true), store: word(store), workers: word(workers) };
-    let timestamp = chrono::Utc::now().timestamp_millis();
-    (code, Json(Report { status, timestamp, services }))
+    let timestamp = Utc::now().timestamp_millis();
+    (code, Json(Report { status, timestamp, services, workers: health.workers() }))
 }
 
 /// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
@@ -243,8 +274,13 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(health.late_worker(), Some("expiry"));
         assert_eq!(report(&health).await.1["services"]["workers"], "error");
+        let named = report(&health).await.1["workers"]["expiry"].clone();
+        assert_eq!(named, serde_json::json!({ "lastTick": null, "late": true }));
         heartbeat.beat();
-        assert_eq!(report(&health).await.0, 200);
+        let (status, report) = report(&health).await;
+        assert_eq!(status, 200);
+        let worker = &report["workers"]["expiry"];
+        assert!(worker["lastTick"].as_str().unwrap().ends_with('Z') && worker["late"] == false, "{worker}");
     }
 
     #[tokio::test(start_paused = true)]

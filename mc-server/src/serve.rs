@@ -134,7 +134,8 @@ fn quoted(word: &str) -> String {
 fn underlying(error: StoreError) -> StoreError {
     let mut cause = std::error::Error::source(&error);
     while let Some(at) = cause {
-        let known = at.downcast_ref::<StoreError>().or(at.downcast_ref::<Arc<StoreError>>().map(|error| &**error));
+        let known =
+            at.downcast_ref::<StoreError>().or(at.downcast_ref::<Arc<StoreError>>().map(|error| &**error));
         match known {
             Some(StoreError::Corrupt { position, reason }) => {
                 return StoreError::Corrupt { position: *position, reason: reason.clone() };

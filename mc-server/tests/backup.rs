@@ -322,9 +322,7 @@ fn a_backup_that_is_not_whole_restores_nothing() {
 #[test]
 fn stores_that_are_not_there_are_neither_created_nor_backed_up() {
     let world = World::new();
-    for arguments in
-        [&["backup"][..], &["verify-db"], &["backup", "--store", "memory:"], &["archive"]]
-    {
+    for arguments in [&["backup"][..], &["verify-db"], &["backup", "--store", "memory:"], &["archive"]] {
         world.fails(arguments);
     }
     assert_eq!(names(world.directory.path()), [""; 0]);

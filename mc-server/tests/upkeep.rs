@@ -167,7 +167,9 @@ fn a_seed_records_what_is_missing_and_says_so() {
     assert_eq!(done(directory.path(), &["verify-db"]).0, Some(0));
     assert_eq!(done(directory.path(), &["backup"]).0, Some(0));
     let log = fs::read_to_string(directory.path().join("backups/latest.json")).unwrap();
-    for happened in ["approval.approved", "approval.denied", "task.sent_back", "task.completed", "alert.raised"] {
+    for happened in
+        ["approval.approved", "approval.denied", "task.sent_back", "task.completed", "alert.raised"]
+    {
         assert!(log.contains(happened), "{happened}");
     }
 }
@@ -185,7 +187,14 @@ fn a_seed_passes_over_what_a_rule_is_against() {
     };
     let post = |address: &str, path: &str, body: &str| {
         let url = format!("http://{address}{path}");
-        assert!(Command::new("curl").args(["-s", "-X", "POST", &url, "-d", body]).output().unwrap().status.success());
+        assert!(
+            Command::new("curl")
+                .args(["-s", "-X", "POST", &url, "-d", body])
+                .output()
+                .unwrap()
+                .status
+                .success()
+        );
     };
     let (mut child, address) = serve(&[]);
     post(&address, "/api/agents", r#"{"name": "Scribe", "role": "intern"}"#);

@@ -81,7 +81,9 @@ pub enum StoreError {
         reason: String,
     },
     /// An event was written by a later version of this program, which alone can tell what it means.
-    #[error("event {position}, {event_type} version {event_version}, was written by a newer version of mission-control")]
+    #[error(
+        "event {position}, {event_type} version {event_version}, was written by a newer version of mission-control"
+    )]
     NewerEvent {
         /// Where.
         position: u64,

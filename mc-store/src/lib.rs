@@ -52,7 +52,12 @@
 
 use std::sync::Arc;
 
-use crate::{error::StoreError, log::EventLog, memory::MemoryLog, sqlite::{Holder, SqliteLog}};
+use crate::{
+    error::StoreError,
+    log::EventLog,
+    memory::MemoryLog,
+    sqlite::{Holder, SqliteLog},
+};
 
 pub mod backup;
 pub mod codec;

@@ -143,7 +143,9 @@ async fn live(options: &RunOptions) -> Result<(), Failure> {
             // Nobody may read what it does; it does it all the same.
             Ok(done) => drop(writeln!(io::stdout(), "{done}")),
             Err(failure) if options.once => return Err(failure),
-            Err(failure) => tracing::error!("the round failed, and is tried again in {}: {failure}", options.interval),
+            Err(failure) => {
+                tracing::error!("the round failed, and is tried again in {}: {failure}", options.interval)
+            }
         }
         if options.once || interrupted(&mut signals, options.interval.duration()).await {
             break;

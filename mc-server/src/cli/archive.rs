@@ -122,7 +122,10 @@ fn server_of(options: &ArchiveOptions, path: &Path) -> Result<Client, Failure> {
         return Ok(client);
     }
     let advice = "Name the server that has it with --server, or the other store with --store".to_owned();
-    Err(Failure::new(format!("the server at {server} has another store than {}", path.display()), Some(advice)))
+    Err(Failure::new(
+        format!("the server at {server} has another store than {}", path.display()),
+        Some(advice),
+    ))
 }
 
 /// An address that can be asked: that of every interface cannot.

@@ -132,7 +132,8 @@ fn write(mut out: Box<dyn Write + Send>, lines: &Receiver<Item>, lost: &AtomicU6
         }
         let missing = lost.swap(0, Relaxed);
         if missing > 0 {
-            let _ = writeln!(out, "WARN {missing} lines of the log were lost, because nobody read them in time");
+            let _ =
+                writeln!(out, "WARN {missing} lines of the log were lost, because nobody read them in time");
         }
     }
 }

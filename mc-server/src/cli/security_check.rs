@@ -136,9 +136,9 @@ pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
     }
     match advisories() {
         Some(found) => outcome.add(found),
-        None => outcome
-            .skipped
-            .push("advisories of dependencies: there is no Cargo.lock here, or neither cargo audit nor cargo deny"),
+        None => outcome.skipped.push(
+            "advisories of dependencies: there is no Cargo.lock here, or neither cargo audit nor cargo deny",
+        ),
     }
     options.output.print(&outcome)?;
     match outcome.findings_total {
@@ -172,9 +172,8 @@ fn open_files(store: &Path, backups: &Path) -> Vec<Finding> {
     let home = store.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = store.file_name().unwrap_or_default().as_encoded_bytes();
     // Its write-ahead log, its lock, and what a restore has moved aside.
-    let beside = entries(home).filter(|path| {
-        path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(name))
-    });
+    let beside = entries(home)
+        .filter(|path| path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(name)));
     let files = beside.chain(entries(backups)).filter_map(|path| open_file(&path));
     [home, backups].into_iter().filter_map(open_directory).chain(files).collect()
 }
@@ -195,7 +194,8 @@ fn open_file(path: &Path) -> Option<Finding> {
         others if others & 0o022 != 0 => Severity::High,
         _ => Severity::Medium,
     };
-    let what = format!("{} is open to other users of the machine (mode {:03o})", path.display(), mode & 0o777);
+    let what =
+        format!("{} is open to other users of the machine (mode {:03o})", path.display(), mode & 0o777);
     Some(Finding { severity, what, remedy: "chmod 600 it, and chmod 700 its directory" })
 }
 
@@ -228,7 +228,8 @@ fn recorded(options: &SecurityOptions, path: &Path, outcome: &mut Outcome) -> Re
     let runtime = runtime.map_err(|error| Failure::new(error, None))?;
     let known = runtime.block_on(read(path)).map_err(|error| failed(&options.store, error))?;
     outcome.add(known.credentials);
-    let agents: Vec<&Registered> = known.agents.values().filter_map(|agent| agent.registered().ok()).collect();
+    let agents: Vec<&Registered> =
+        known.agents.values().filter_map(|agent| agent.registered().ok()).collect();
     outcome.add(agents.iter().filter_map(|agent| over_privileged(agent)));
     outcome.add(seats(&agents));
     outcome.notes.extend(every_tool(&agents));
@@ -295,7 +296,9 @@ fn every_tool(agents: &[&Registered]) -> Option<String> {
     let some: Vec<_> = free.iter().take(3).map(|agent| agent.profile.name.as_str()).collect();
     let more = if free.len() > some.len() { ", …" } else { "" };
     let what = count(free.len() as u64, "agent");
-    (!free.is_empty()).then(|| format!("{what} may ask for every tool ({}{more}); allowedTools narrows that", some.join(", ")))
+    (!free.is_empty()).then(|| {
+        format!("{what} may ask for every tool ({}{more}); allowedTools narrows that", some.join(", "))
+    })
 }
 
 fn over_privileged(agent: &Registered) -> Option<Finding> {
@@ -345,10 +348,12 @@ fn denied() -> Option<Vec<Finding>> {
     let arguments = ["deny", "--offline", "--format", "json", "check", "advisories"];
     let denied = Command::new("cargo").args(arguments).stdin(Stdio::null()).output().ok()?;
     let lines = String::from_utf8(denied.stderr).ok()?;
-    let lines: Vec<serde_json::Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>().ok()?;
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(serde_json::from_str).collect::<Result<_, _>>().ok()?;
     // Without a last word it has not looked.
     lines.iter().find(|line| line["type"] == "summary")?;
-    let advisories = lines.iter().map(|line| &line["fields"]["advisory"]).filter(|advisory| advisory.is_object());
+    let advisories =
+        lines.iter().map(|line| &line["fields"]["advisory"]).filter(|advisory| advisory.is_object());
     let finding = |found: &serde_json::Value| {
         let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
         advisory(&text("id"), &text("package"), "")

@@ -68,7 +68,10 @@ impl fmt::Display for Outcome<'_> {
         unlisted(f, report.warnings_total, &report.warnings)?;
         if report.foreign_events > 0 {
             let foreign = count(report.foreign_events, "event");
-            writeln!(f, "warning: {foreign} of aggregates that are none of Mission Control, not looked into")?;
+            writeln!(
+                f,
+                "warning: {foreign} of aggregates that are none of Mission Control, not looked into"
+            )?;
         }
         let (events, streams) = (count(report.events, "event"), count(report.streams, "stream"));
         let keys = count(report.idempotency_keys, "idempotency key");

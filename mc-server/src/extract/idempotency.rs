@@ -171,7 +171,8 @@ mod tests {
     #[test]
     fn keys_that_cannot_be_kept_are_refused() {
         let long = "k".repeat(256);
-        for text in ["", "\"\"", "\"open", "\"a\"b", "\"a\\", "ä", "a b", "sk-live-0123456789", long.as_str()] {
+        for text in ["", "\"\"", "\"open", "\"a\"b", "\"a\\", "ä", "a b", "sk-live-0123456789", long.as_str()]
+        {
             assert_eq!(
                 found(&[("idempotency-key", text)], None),
                 Err(Kind::IdempotencyKeyInvalid),

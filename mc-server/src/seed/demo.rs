@@ -219,7 +219,8 @@ impl Day<'_> {
             }
             Course::Denied(asked) => {
                 let approval = self.ask(key, id, asked, agent).await?;
-                let reason = Reason::new("Not with a customer's money: ask the provider to mend the sandbox")?;
+                let reason =
+                    Reason::new("Not with a customer's money: ask the provider to mend the sandbox")?;
                 self.decide(key, approval, Answer::Deny { reason }).await
             }
         }
@@ -230,7 +231,13 @@ impl Day<'_> {
         self.take(&format!("{key}/submit"), id, result, agent).await
     }
 
-    async fn ask(&mut self, key: &str, id: TaskId, asked: Asked, agent: AgentId) -> Result<ApprovalId, Refused> {
+    async fn ask(
+        &mut self,
+        key: &str,
+        id: TaskId,
+        asked: Asked,
+        agent: AgentId,
+    ) -> Result<ApprovalId, Refused> {
         let at = self.next();
         ask_for_approval(self.app, at, id, &format!("{key}/ask"), asked, agent).await
     }

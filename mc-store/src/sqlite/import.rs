@@ -12,8 +12,8 @@ use rusqlite::{CachedStatement, Connection};
 
 use super::{
     heads::{Head, Heads},
-    lock::FileLock,
     inspect::SqliteInspection,
+    lock::FileLock,
     resolve, schema, unavailable,
     writer::{
         FIND_STREAM, FIND_VERSION, INSERT_EVENT, INSERT_INSTANT, INSERT_KEY, INSERT_STREAM,

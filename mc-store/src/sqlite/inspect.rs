@@ -130,7 +130,8 @@ impl Inspection for SqliteInspection {
 }
 
 fn unreadable(row: &SqlRow<'_>) -> rusqlite::Result<Option<&'static str>> {
-    let fingerprint = matches!(row.get_ref(1)?, ValueRef::Blob(bytes) if bytes.len() == size_of::<Fingerprint>());
+    let fingerprint =
+        matches!(row.get_ref(1)?, ValueRef::Blob(bytes) if bytes.len() == size_of::<Fingerprint>());
     if !fingerprint {
         return Ok(Some("the fingerprint is none"));
     }

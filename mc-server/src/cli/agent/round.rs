@@ -113,7 +113,8 @@ impl Runner {
 
     fn finish(&self, agent: &str, task: &str, title: &str, run: &str) -> Result<String, Failure> {
         let said = json!({ "type": "progress", "agentId": agent, "content": "The work is done and is being checked." });
-        let spent = json!({ "status": "completed", "inputTokens": 1200, "outputTokens": 300, "cost": cost() });
+        let spent =
+            json!({ "status": "completed", "inputTokens": 1200, "outputTokens": 300, "cost": cost() });
         let submit = json!({
             "toStatus": "review",
             "agentId": agent,

@@ -9,16 +9,34 @@ const FAR_ABOVE: u64 = 10;
 
 /// Commands that run whatever they are told, or reach wherever they want.
 const ANYTHING: &[&str] = &[
-    "ash", "bash", "csh", "curl", "dash", "docker", "env", "eval", "exec", "fish", "ksh", "nc", "ncat", "node",
-    "npx", "perl", "php", "python", "python3", "ruby", "scp", "sh", "socat", "ssh", "su", "sudo", "tcsh", "wget",
-    "xargs", "zsh",
+    "ash", "bash", "csh", "curl", "dash", "docker", "env", "eval", "exec", "fish", "ksh", "nc", "ncat",
+    "node", "npx", "perl", "php", "python", "python3", "ruby", "scp", "sh", "socat", "ssh", "su", "sudo",
+    "tcsh", "wget", "xargs", "zsh",
 ];
 
 /// Names of two labels below which anybody may have a host. Those of one label need no list.
 const SHARED: &[&str] = &[
-    "amazonaws.com", "azurewebsites.net", "cloudfront.net", "co.jp", "co.nz", "co.uk", "com.au", "com.br", "com.cn",
-    "fly.dev", "github.io", "gitlab.io", "herokuapp.com", "netlify.app", "ngrok.io", "onrender.com", "org.uk",
-    "pages.dev", "vercel.app", "web.app", "workers.dev",
+    "amazonaws.com",
+    "azurewebsites.net",
+    "cloudfront.net",
+    "co.jp",
+    "co.nz",
+    "co.uk",
+    "com.au",
+    "com.br",
+    "com.cn",
+    "fly.dev",
+    "github.io",
+    "gitlab.io",
+    "herokuapp.com",
+    "netlify.app",
+    "ngrok.io",
+    "onrender.com",
+    "org.uk",
+    "pages.dev",
+    "vercel.app",
+    "web.app",
+    "workers.dev",
 ];
 
 const NARROW: &str = "Name what is needed instead, and publish a new version with PUT /api/policy";
@@ -28,7 +46,8 @@ const LOWER: &str = "Lower it to what is needed, and publish a new version with 
 /// Everything in `document` that is weaker than the default.
 pub(super) fn weaknesses(document: &Document) -> Vec<Finding> {
     let usual = Document::default();
-    [lists(document), dropped(document, &usual), lowered(document, &usual), figures(document, &usual)].concat()
+    [lists(document), dropped(document, &usual), lowered(document, &usual), figures(document, &usual)]
+        .concat()
 }
 
 fn high(what: String, remedy: &'static str) -> Finding {
@@ -54,11 +73,14 @@ fn lists(document: &Document) -> Vec<Finding> {
     let everything = everything.map(|(what, _)| high(format!("the policy allows {what}"), NARROW));
     let commands = shell.allow.iter().filter(|entry| runs_anything(entry));
     let commands = commands.map(|entry| {
-        high(format!("the policy allows the command {entry}, which runs or reaches whatever it is told"), NARROW)
+        high(
+            format!("the policy allows the command {entry}, which runs or reaches whatever it is told"),
+            NARROW,
+        )
     });
     let hosts = network.allow.iter().filter(|entry| is_shared(entry));
-    let hosts =
-        hosts.map(|entry| high(format!("the policy allows every host below {entry}, which is anybody's"), NARROW));
+    let hosts = hosts
+        .map(|entry| high(format!("the policy allows every host below {entry}, which is anybody's"), NARROW));
     everything.chain(commands).chain(hosts).collect()
 }
 
@@ -96,7 +118,10 @@ fn lowered(document: &Document, usual: &Document) -> Vec<Finding> {
     let remedy = "Raise its risk again, and publish a new version with PUT /api/policy";
     lowered
         .map(|tool| {
-            medium(format!("the policy takes the tool {tool} for less dangerous than it is by default"), remedy)
+            medium(
+                format!("the policy takes the tool {tool} for less dangerous than it is by default"),
+                remedy,
+            )
         })
         .collect()
 }
@@ -106,12 +131,16 @@ fn figures(document: &Document, usual: &Document) -> Vec<Finding> {
     let spawns = Role::ALL.iter().filter(|role| document.roles.of(**role).may_spawn && !role.may_spawn());
     let spawns =
         spawns.map(|role| medium(format!("the policy lets the role {role} create sub-agents"), LOWER));
-    let far = amounts(document).into_iter().zip(amounts(usual)).filter(|(now, usual)| {
-        u128::from(now.1) > u128::from(usual.1) * u128::from(FAR_ABOVE)
-    });
+    let far = amounts(document)
+        .into_iter()
+        .zip(amounts(usual))
+        .filter(|(now, usual)| u128::from(now.1) > u128::from(usual.1) * u128::from(FAR_ABOVE));
     let far = far.map(|((name, now, money), (_, usual, _))| {
         let shown = |amount: u64| if money { dollars(amount) } else { amount.to_string() };
-        medium(format!("the policy's {name} is {}, far above the default of {}", shown(now), shown(usual)), LOWER)
+        medium(
+            format!("the policy's {name} is {}, far above the default of {}", shown(now), shown(usual)),
+            LOWER,
+        )
     });
     spawns.chain(far).collect()
 }

@@ -34,6 +34,7 @@ pub mod layers;
 mod lookup;
 pub mod problem;
 mod refusal;
+pub mod requests;
 pub mod routes;
 pub mod seed;
 pub mod serve;

@@ -45,6 +45,7 @@ use crate::{
     health::{self, Health},
     layers::{self, HostPolicy},
     problem::{self, Excerpt, FieldError, Kind, Problem},
+    requests::Requests,
     state::App,
 };
 
@@ -246,7 +247,8 @@ impl Gate {
 /// The whole interface with all its layers; what needs the recovered server waits behind the gate.
 pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
     let early = router(early()).with_state(health);
-    layers::around(early.fallback(|request| gate.pass(request)), hosts)
+    let requests = Requests::of(endpoints().into_iter().map(|(_, path)| path));
+    layers::around(early.fallback(|request| gate.pass(request)), hosts, Arc::new(requests))
 }
 
 /// The whole interface of a recovered server, for tests.

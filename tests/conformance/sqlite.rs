@@ -89,7 +89,7 @@ async fn the_database_refuses_to_change_or_remove_what_was_recorded() {
             "events are never replaced: what was recorded is history",
         ),
         ("INSERT OR REPLACE INTO streams VALUES (1, 'task', 'b')", "streams are never replaced"),
-        ("INSERT OR REPLACE INTO streams VALUES (9, 'task', 'a')", "streams are never replaced"),
+        ("INSERT OR REPLACE INTO streams VALUES (9, 'test', 'a')", "streams are never replaced"),
         (
             "INSERT OR REPLACE INTO idempotency_keys VALUES ('k', x'00', 1, '')",
             "idempotency keys are never replaced",
@@ -111,7 +111,7 @@ async fn operators_can_query_the_log_by_name() {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .unwrap();
-    assert_eq!((row.0.as_str(), row.1.as_str()), ("task", "a"));
+    assert_eq!((row.0.as_str(), row.1.as_str()), ("test", "a"));
     assert_eq!(row.2.parse::<chrono::DateTime<chrono::Utc>>().unwrap(), crate::fixture::at(1));
 }
 

@@ -24,6 +24,10 @@ mod world;
 
 use std::{env, fs, path::Path};
 
+use mc_store::{
+    backup,
+    sqlite::{Existing, SqliteImport},
+};
 use report::Report;
 use world::World;
 
@@ -74,6 +78,22 @@ fn the_same_seed_writes_the_same_log() {
     let (first, second) = (written(100), written(100));
     assert!(first == second, "two runs of one seed differ");
     assert!(first != written(101), "another seed writes another log");
+}
+
+/// A restore verifies what it has read: whatever a squad lives through counts as a history in order.
+#[test]
+fn the_log_of_a_simulated_squad_is_restored() {
+    for seed in 200..202 {
+        block_on(async move {
+            let (world, directory) = (World::simulated(seed, STEPS).await, tempfile::tempdir().unwrap());
+            let (log, mut document) = (world.repository.log(), Vec::new());
+            let now = chrono::DateTime::UNIX_EPOCH;
+            backup::write(&**log, now, &mut document, &mut |_, _| {}).await.unwrap();
+            let import = SqliteImport::create(directory.path().join("log.db"), Existing::Refuse).unwrap();
+            let (restored, _) = backup::read(document.as_slice(), import, &mut |_, _| {}).unwrap();
+            assert_eq!(restored.events, log.head());
+        });
+    }
 }
 
 fn alone(seed: u64, steps: usize) -> World {

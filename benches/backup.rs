@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     io::{BufReader, BufWriter, Write},
     path::Path,
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chrono::{DateTime, TimeDelta};
+use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::Actor,
     recorded::{Metadata, StreamId},
@@ -88,7 +89,7 @@ fn main() {
         "verify-db",
         took(|| {
             let inspection = SqliteInspection::open(&restored).unwrap();
-            let report = verify(&inspection, &mut |_, _| {});
+            let report = verify(&inspection, DateTime::<Utc>::MAX_UTC, &mut |_, _| {});
             assert!(report.is_sound() && report.events == events, "{report:?}");
         }),
     );
@@ -145,8 +146,14 @@ fn step(task: u64, version: u64) -> Commit {
             creator: sofie.clone(),
             at,
         },
-        odd if odd % 2 == 1 => Event::Blocked { from: Status::Inbox, reason, at },
-        _ => Event::ReturnedToInbox { from: Status::Blocked, reason: Some(reason), at },
+        1 => Event::Blocked { from: Status::Inbox, reason, at },
+        odd if odd % 2 == 1 => Event::Blocked { from: Status::Assigned, reason, at },
+        _ => Event::Assigned {
+            from: Status::Blocked,
+            assignees: BTreeSet::from([Uuid::from_u128(2).into()]),
+            reason: Some(reason),
+            at,
+        },
     };
     let metadata = Metadata {
         event_id: Uuid::now_v7().into(),

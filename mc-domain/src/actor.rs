@@ -40,6 +40,26 @@ impl Actor {
         }
     }
 
+    /// Whether both are one and the same: upper and lower case do not make two people of one name.
+    ///
+    /// ```
+    /// use mc_domain::{actor::Actor, values::Name};
+    ///
+    /// let human = |name| Name::new(name).map(Actor::Human);
+    /// assert!(human("Sofie")?.is(&human("sofie")?));
+    /// assert!(!human("Sofie")?.is(&human("Ada")?));
+    /// # Ok::<(), mc_domain::values::InvalidText>(())
+    /// ```
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Human(one), Self::Human(other)) | (Self::System(one), Self::System(other)) => {
+                one.as_str().to_lowercase() == other.as_str().to_lowercase()
+            }
+            (Self::Agent(one), Self::Agent(other)) => one == other,
+            (Self::Human(_) | Self::Agent(_) | Self::System(_), _) => false,
+        }
+    }
+
     /// The agent, if it is one.
     pub fn agent(&self) -> Option<AgentId> {
         match self {

@@ -12,7 +12,7 @@ use mc_domain::{
     ids::{AgentId, LeaseId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        Cast, CompleteRun, CorrectAgent, CreateTask, Decision, Entity, Load, MoveTask, ReassignTask,
+        self, Cast, CompleteRun, CorrectAgent, CreateTask, Decision, Entity, Load, MoveTask, ReassignTask,
         RegisterAgent, Rejection, StartRun, change_profile, claim_task, complete_run, correct_agent,
         create_project, create_task, heartbeat, move_task, post_message, quarantine_agent, reassign_task,
         record_tool_call, register_agent, restart_agent, sign_off_agent, start_run, time_out_run, with_cast,
@@ -20,7 +20,7 @@ use mc_domain::{
     project::{self, Project},
     recorded::{AnyEvent, StreamId, Streamed},
     reservation::{Key, Reservation},
-    run::{Bill, Outcome, Run, ToolCall, ToolStatus},
+    run::{Bill, Outcome, Run, ToolCall, ToolRisk, ToolStatus},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind,
         Move, Status, Task, TaskType, WorkPlan,
@@ -290,7 +290,7 @@ impl World {
                 let wish = CreateTask { details, assignees: ids(assignees) };
                 create_task(&self.project(*project), &self.task(*task), None, wish, cast, &moment)
             }
-            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), &moment),
+            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), cast, &moment),
             Ask::Move { task, to, assignees, equipped, lease } => {
                 let task = self.task(*task);
                 let to = Move { lease: self.named(&task, *lease), ..a_move(*to, *equipped) };
@@ -380,12 +380,14 @@ impl World {
                 let call = ToolCall {
                     tool: Label::new("web_search").unwrap(),
                     risk: None,
+                    approval: None,
                     status,
                     input_preview: None,
                     output_preview: None,
                     error: None,
                 };
-                record_tool_call(&self.run(*run), call, cast, &moment)
+                let wish = operation::UseTool { call, policy: ToolRisk::Green, matters: None };
+                record_tool_call(&self.run(*run), wish, cast, &moment).map(|outcome| outcome.decision)
             }
             Ask::TimeOut { run } => time_out_run(&self.run(*run), cast, &moment),
         }

@@ -49,6 +49,7 @@ pub const TYPES: &[&str] = &[
     "agent.resumed",
     "agent.drain_started",
     "agent.quarantined",
+    "agent.retired",
     "agent.signed_off",
     "agent.signed_on",
     "agent.restarted",
@@ -90,6 +91,7 @@ pub const TYPES: &[&str] = &[
     "approval.withdrawn",
     "approval.escalated",
     "approval.expired",
+    "approval.used",
     "alert.raised",
     "alert.repeated",
     "alert.acknowledged",
@@ -207,6 +209,7 @@ fn is_news(event: &AnyEvent) -> bool {
             | agent::Event::DrainStarted { .. }
             | agent::Event::Quarantined { .. }
             | agent::Event::SignedOff { .. }
+            | agent::Event::Retired { .. }
             | agent::Event::SignedOn { .. }
             | agent::Event::Restarted { .. }
             | agent::Event::RestartDelivered {}

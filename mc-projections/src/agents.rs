@@ -20,7 +20,7 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use query::{AgentQuery, AgentSort};
-pub use view::{ActorId, ActorView, AgentBudgets, AgentView, is_stale};
+pub use view::{ActorId, ActorView, AgentBudgets, AgentView};
 
 use crate::projection::Projection;
 
@@ -90,9 +90,10 @@ struct Row {
     /// Its sub-agents in service.
     children: BTreeSet<AgentId>,
     commission: Option<Commission>,
+    retired: bool,
     session_key: Option<Label>,
     registered_at: DateTime<Utc>,
-    signed_on_at: DateTime<Utc>,
+    in_service_since: DateTime<Utc>,
     last_heartbeat: Option<DateTime<Utc>>,
     day: Option<DayBudget>,
     total_spend: Usd,
@@ -155,6 +156,17 @@ impl Agents {
         self.rows.get(&id).map(|row| row.project)
     }
 
+    /// The agents of a project that are paused on this ground.
+    pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
+        let paused = |row: &&Row| row.project == project && row.pause_reason == Some(reason);
+        self.rows.values().filter(paused).map(|row| row.id).collect()
+    }
+
+    /// The agents that are active, in all projects.
+    pub fn active(&self) -> Vec<AgentId> {
+        self.rows.values().filter(|row| row.status == Status::Active).map(|row| row.id).collect()
+    }
+
     /// The picture of an agent.
     pub(crate) fn emoji(&self, id: AgentId) -> Option<&Label> {
         self.rows.get(&id)?.profile.emoji.as_ref()
@@ -195,7 +207,7 @@ fn key(name: &Name) -> String {
 
 impl Projection for Agents {
     const NAME: &'static str = "agents";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
@@ -243,9 +255,10 @@ impl Row {
             open_runs: Vec::new(),
             children: BTreeSet::new(),
             commission: None,
+            retired: false,
             session_key: None,
             registered_at: *at,
-            signed_on_at: *at,
+            in_service_since: *at,
             last_heartbeat: None,
             day: None,
             total_spend: Usd::ZERO,
@@ -265,20 +278,28 @@ impl Row {
                 self.count_errors(*error_streak);
             }
             Event::Paused { reason, .. } => self.become_paused(*reason),
-            Event::Resumed { .. } => self.become_unpaused(Status::Active),
+            Event::Resumed { at, .. } => {
+                self.in_service_since = at.unwrap_or(self.in_service_since);
+                self.become_unpaused(Status::Active);
+            }
             Event::DrainStarted { .. } => self.become_unpaused(Status::Draining),
             Event::Quarantined { .. } => self.become_unpaused(Status::Quarantined),
             Event::SignedOff { .. } => self.become_unpaused(Status::Offline),
+            Event::Retired { .. } => self.retired = true,
             Event::SignedOn { at } => {
-                self.signed_on_at = *at;
+                self.in_service_since = *at;
                 self.become_unpaused(Status::Active);
             }
-            Event::Restarted { .. } => {
+            Event::Restarted { at, .. } => {
+                self.in_service_since = at.unwrap_or(self.in_service_since);
                 self.become_unpaused(Status::Active);
                 self.count_errors(0);
             }
             // What it is to have spent, its budget says too.
-            Event::Corrected { status, error_streak, today_spend: _, at: _ } => {
+            Event::Corrected { status, error_streak, today_spend: _, at } => {
+                if status.is_some() {
+                    self.in_service_since = *at;
+                }
                 match status.map(|status| status.after) {
                     Some(Status::Paused) => self.become_paused(PauseReason::Operator),
                     Some(status) => self.become_unpaused(status),
@@ -307,6 +328,7 @@ impl Row {
             }
             Event::Commissioned { task, until, .. } => {
                 self.commission = Some(Commission { task: *task, until: *until });
+                self.retired = false;
             }
         }
     }
@@ -343,10 +365,8 @@ impl Row {
                 self.total_spend = self.total_spend.plus(*cost);
                 (of_day.reserved, of_day.spent) = (*reserved_after, *spent_after);
             }
-            budget::Event::Adjusted { spent_before, spent_after, .. } => {
-                self.total_spend = self.total_spend.minus(*spent_before).plus(*spent_after);
-                of_day.spent = *spent_after;
-            }
+            // What the day counts is set right; what runs have cost stays what it was.
+            budget::Event::Adjusted { spent_after, .. } => of_day.spent = *spent_after,
             budget::Event::Granted { granted_after, .. } => of_day.granted = *granted_after,
             budget::Event::RunAllowed { .. }
             | budget::Event::CapChanged { .. }

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
     approval::{Ask, Event, Quorum, Status, Subject},
-    ids::{AgentId, ApprovalId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Recorded},
     values::Reason,
     words,
@@ -33,8 +33,8 @@ use crate::{births::Births, projection::Projection};
 /// let subject = Subject { project: uuid::Uuid::nil().into(), task: None, agent: None, action_type: ActionType::Spawn };
 /// let (summary, justification) = (Reason::new("A second pair of hands")?, Text::new("Too much to read")?);
 /// let content = ContentHash::new([0; 32]);
-/// let (rollback_plan, estimated_cost, payload) = (None, None, None);
-/// let ask = Ask { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload, content };
+/// let (rollback_plan, estimated_cost, payload, matter) = (None, None, None, None);
+/// let ask = Ask { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload, matter, content };
 /// let requestor = mc_domain::actor::Actor::Human(mc_domain::values::Name::new("Sofie")?);
 /// let required_decisions = Quorum::One;
 /// script.record::<Approval>(&uuid::Uuid::nil().into(), |at| {
@@ -68,6 +68,9 @@ struct Row {
     expires_at: DateTime<Utc>,
     escalated_at: Option<DateTime<Utc>>,
     end: Option<End>,
+    /// The run in which what was approved was done.
+    #[serde(default)]
+    used_in: Option<RunId>,
     version: u64,
 }
 
@@ -103,11 +106,6 @@ struct End {
 }
 
 impl Approvals {
-    /// The approvals that a task waits for, longest waiting first.
-    pub fn open_of_task(&self, task: TaskId) -> impl Iterator<Item = ApprovalId> {
-        self.waiting(None).filter(move |row| row.subject.task == Some(task)).map(|row| row.id)
-    }
-
     /// How many approvals of a project, or of all, wait for a decision.
     pub fn open_count(&self, project: Option<ProjectId>) -> usize {
         self.open.of(project.as_ref()).into_iter().map(std::collections::BTreeSet::len).sum()
@@ -131,10 +129,6 @@ impl Approvals {
     /// What an approval is about, in a sentence.
     pub fn summary(&self, id: ApprovalId) -> Option<&Reason> {
         self.rows.get(&id).map(|row| &row.ask.summary)
-    }
-
-    fn waiting(&self, project: Option<&ProjectId>) -> impl Iterator<Item = &Row> {
-        self.open.of(project).into_iter().flatten().filter_map(|(_, id)| self.rows.get(id))
     }
 }
 
@@ -178,17 +172,21 @@ impl Row {
             expires_at: *expires_at,
             escalated_at: None,
             end: None,
+            used_in: None,
             version: 0,
         })
     }
 
-    /// What has ended stays as it ended.
+    /// What has ended stays as it ended, and is made use of.
     fn apply(&mut self, fact: &Event) {
+        if let Event::Used { run, .. } = fact {
+            self.used_in = Some(*run);
+        }
         if !self.status.is_open() {
             return;
         }
         match fact {
-            Event::Requested { .. } => {}
+            Event::Requested { .. } | Event::Used { .. } => {}
             Event::Endorsed { by, note, at, .. } => self.answered(by, Answer::Approved, note.as_ref(), *at),
             Event::Approved { by, note, at, .. } => {
                 self.answered(by, Answer::Approved, note.as_ref(), *at);
@@ -203,7 +201,10 @@ impl Row {
                 self.revision_note = Some(note.clone());
                 self.status = Status::Pending;
             }
-            Event::Resubmitted { ask, at } => self.asked_again(ask, *at),
+            Event::Resubmitted { ask, required_decisions, at } => {
+                self.required = required_decisions.unwrap_or(self.required);
+                self.asked_again(ask, *at);
+            }
             Event::Withdrawn { by, reason, at } => {
                 self.end(Status::Canceled, Some(by), reason.as_ref(), *at);
             }

@@ -6,6 +6,38 @@
 //! the REST answers, so there is no second layer of them. Nothing here reads a clock: "now" comes in with the
 //! question. What a view keeps only the place of (threads, timelines, the older activity) [`history`] reads from
 //! the log.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use mc_domain::{
+//!     actor::Actor, aggregate::{Aggregate, Moment}, operation::Decision,
+//!     project::{Command, Profile, Project}, values::{Name, Slug},
+//! };
+//! use mc_projections::runner::Runner;
+//! use mc_store::{error::StoreError, log::EventLog, memory::MemoryLog, repository::{Order, Repository}};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+//! let (repository, views) = (Repository::new(Arc::clone(&log)), Runner::start(log));
+//! let moment = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let (id, slug, name) = (uuid::Uuid::now_v7().into(), Slug::new("openclaw")?, Name::new("OpenClaw")?);
+//! let created = repository
+//!     .execute(&Order::new(moment.clone()), |unit| {
+//!         let project = unit.load::<Project>(&id)?;
+//!         let create = Command::Create { slug: slug.clone(), profile: Profile::new(name.clone()) };
+//!         let events = project.decide(create, &moment).expect("a new project can be created");
+//!         Ok::<_, StoreError>((Decision::of(&project, Some(id), events), ()))
+//!     })
+//!     .await?;
+//!
+//! // Read your writes: wait for the position that the write was answered with.
+//! views.wait_for(created.position).await?;
+//! assert_eq!(views.read(|views| views.projects.view(id).map(|view| view.name.to_string())), Some("OpenClaw".to_owned()));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod activity;
 pub mod agents;

@@ -160,7 +160,8 @@ impl Tallies {
                 | Kind::ApprovalExpired
                 | Kind::RunTimeout
                 | Kind::NotificationFailed
-                | Kind::VerificationFailed,
+                | Kind::VerificationFailed
+                | Kind::TaskBlocked,
             )
             | None => {}
         }

@@ -5,7 +5,7 @@ mod query;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -47,8 +47,6 @@ pub struct Notifications {
     /// By recipient, as text: an enum is no key of a JSON object.
     by_recipient: Births<String, NotificationId>,
     unread: Births<String, NotificationId>,
-    /// Those on their way, by when the next attempt is due.
-    queued: BTreeSet<(DateTime<Utc>, NotificationId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,17 +71,6 @@ struct Row {
 }
 
 impl Notifications {
-    /// The notifications that are on their way and due for an attempt at `now`, the longest waiting first. Those that
-    /// have run out are among them.
-    pub fn due(&self, now: DateTime<Utc>) -> impl Iterator<Item = NotificationId> {
-        self.queued.iter().take_while(move |(due, _)| *due <= now).map(|(_, id)| *id)
-    }
-
-    /// How many notifications a recipient has not read.
-    pub fn unread_count(&self, recipient: &Recipient) -> usize {
-        self.unread.of(Some(&recipient.to_string())).into_iter().map(BTreeSet::len).sum()
-    }
-
     /// The project a notification belongs to.
     pub fn project_of(&self, id: NotificationId) -> Option<ProjectId> {
         self.rows.get(&id)?.project
@@ -95,7 +82,6 @@ impl Notifications {
         }
         self.by_recipient.insert(row.key.clone(), row.created_at, row.id);
         self.unread.insert(row.key.clone(), row.created_at, row.id);
-        self.queued.insert((row.due_at, row.id));
         self.rows.insert(row.id, row);
     }
 }
@@ -111,12 +97,8 @@ impl Projection for Notifications {
             self.queue(row);
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
-        self.queued.remove(&(row.due_at, id));
         row.apply(fact);
         row.version = event.version;
-        if row.status == Status::Queued {
-            self.queued.insert((row.due_at, id));
-        }
         if row.read_at.is_some() {
             self.unread.remove(row.key.clone(), row.created_at, id);
         }

@@ -8,6 +8,28 @@ use serde::{Serialize, de::DeserializeOwned};
 /// It does no I/O, reads no clock and never fails: what was recorded is history, and an event about something it
 /// has never heard of changes nothing. Two laws make snapshots possible: folding on from a stored state gives the
 /// same state as folding everything, and storing and reading back a state between any two facts changes nothing.
+///
+/// ```
+/// use mc_domain::recorded::{AnyEvent, Recorded};
+/// use mc_projections::{projection::Projection, script::Script};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// How many agents were ever registered?
+/// #[derive(Default, Serialize, Deserialize)]
+/// struct Registrations(u64);
+///
+/// impl Projection for Registrations {
+///     const NAME: &'static str = "registrations";
+///     const VERSION: u32 = 1;
+///
+///     fn apply(&mut self, event: &Recorded<AnyEvent>) {
+///         let registered = matches!(event.event, AnyEvent::Agent(mc_domain::agent::Event::Registered { .. }));
+///         self.0 += u64::from(registered);
+///     }
+/// }
+///
+/// assert_eq!(Script::new().fold::<Registrations>().0, 0);
+/// ```
 pub trait Projection: Default + Serialize + DeserializeOwned + Send + Sync + 'static {
     /// What it is called in snapshots.
     const NAME: &'static str;

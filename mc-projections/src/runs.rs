@@ -5,9 +5,8 @@ mod query;
 mod tests;
 mod view;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Recorded},
@@ -49,8 +48,6 @@ pub struct Runs {
     by_project: Births<ProjectId, RunId>,
     by_agent: Births<AgentId, RunId>,
     by_task: Births<TaskId, RunId>,
-    /// Those under way, by deadline.
-    deadlines: BTreeSet<(DateTime<Utc>, RunId)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,11 +68,6 @@ struct End {
 }
 
 impl Runs {
-    /// The runs that are still under way at `now` though their time is up, the longest overdue first.
-    pub fn overdue(&self, now: DateTime<Utc>) -> impl Iterator<Item = RunId> {
-        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, run)| *run)
-    }
-
     /// Where in the log the uses of tools of a run are, oldest first.
     pub fn tool_calls(&self, run: RunId) -> &[u64] {
         self.rows.get(&run).map_or(&[], |row| &row.tool_calls)
@@ -103,7 +95,6 @@ impl Runs {
         if let Some(task) = terms.task {
             self.by_task.insert(task, terms.at, id);
         }
-        self.deadlines.insert((terms.deadline, id));
         let terms = terms.clone();
         let row = Row { id, terms, tool_calls: Vec::new(), last_tool: None, end: None, version: 0 };
         self.rows.insert(id, row);
@@ -131,7 +122,6 @@ impl Projection for Runs {
             Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
                 let end = fact.end().map(|(outcome, ended)| End { outcome, ended: ended.clone() });
                 row.end = row.end.take().or(end);
-                self.deadlines.remove(&(row.terms.deadline, id));
             }
         }
     }

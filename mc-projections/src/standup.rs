@@ -59,12 +59,31 @@ pub struct Standup<'a> {
     pub waiting_approvals: Vec<ApprovalView<'a>>,
     /// What is still to be dealt with, the worst first.
     pub open_alerts: Vec<AlertView<'a>>,
+    /// How many of each there are; at most [`MAX_NAMED`] are named.
+    pub counts: Counts,
     /// What the runs that began that day cost.
     pub spend: Dollars,
     /// What that is in an hour of the day so far.
     pub burn_rate: Dollars,
     /// All that in two sentences.
     pub summary: String,
+}
+
+/// How many there are of what the report names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Counts {
+    /// Tasks accepted as done in the last 24 hours.
+    #[serde(rename = "completedLast24h")]
+    pub completed_last_24h: usize,
+    /// Tasks on which work cannot go on.
+    pub blocked: usize,
+    /// Requests that wait for a decision.
+    pub waiting_approvals: usize,
+    /// Alerts that are still to be dealt with.
+    pub open_alerts: usize,
+    /// The critical ones among them.
+    pub critical_alerts: usize,
 }
 
 /// How the agents are.
@@ -149,6 +168,15 @@ pub fn standup<'a>(
     let StandupQuery { project, date } = query;
     let until = now.min(end_of(date));
     let spend = views.costs.spent_on(date, project);
+    let (completed, blocked) = (completed(views, project, until), blocked(views, project));
+    let alerts: Vec<_> = views.alerts.unresolved(project, &views.agents).collect();
+    let counts = Counts {
+        completed_last_24h: completed.len(),
+        blocked: blocked.len(),
+        waiting_approvals: views.approvals.open_count(project),
+        open_alerts: alerts.len(),
+        critical_alerts: alerts.iter().filter(|alert| alert.severity == Severity::Critical).count(),
+    };
     let mut report = Standup {
         date,
         project_id: project,
@@ -156,16 +184,22 @@ pub fn standup<'a>(
         generated_at: Millis(now),
         agents: agents(views, project, until, fresher),
         tasks: tasks(views, project),
-        completed_last_24h: completed(views, project, until),
-        blocked: blocked(views, project),
+        completed_last_24h: named(completed),
+        blocked: named(blocked),
         waiting_approvals: waiting(views, project),
-        open_alerts: views.alerts.unresolved(project, &views.agents).take(MAX_NAMED).collect(),
+        open_alerts: named(alerts),
+        counts,
         spend: Dollars(spend),
         burn_rate: Dollars(per_hour(spend, until - start_of(date))),
         summary: String::new(),
     };
     report.summary = report.sentences();
     report
+}
+
+fn named<T>(mut all: Vec<T>) -> Vec<T> {
+    all.truncate(MAX_NAMED);
+    all
 }
 
 fn start_of(date: NaiveDate) -> DateTime<Utc> {
@@ -230,7 +264,6 @@ fn completed<'a>(
     });
     let mut done: Vec<_> = done.collect();
     done.sort_by_key(|task| std::cmp::Reverse((task.completed_at, task.id)));
-    done.truncate(MAX_NAMED);
     done
 }
 
@@ -244,7 +277,6 @@ fn blocked<'a>(views: &'a Views, project: Option<ProjectId>) -> Vec<BlockedTask<
     });
     let mut stuck: Vec<_> = stuck.collect();
     stuck.sort_by_key(|task| (task.since, task.id));
-    stuck.truncate(MAX_NAMED);
     stuck
 }
 
@@ -267,17 +299,18 @@ fn names<'i>(views: &Views, ids: impl IntoIterator<Item = &'i AgentId>) -> Vec<S
 impl Standup<'_> {
     fn sentences(&self) -> String {
         let active = self.agents.by_status[&agent::Status::Active];
-        let critical = self.open_alerts.iter().filter(|alert| alert.severity == Severity::Critical).count();
+        let counts = self.counts;
         format!(
             "{active} of {} agents are active; {} done in the last 24 hours, {} in progress, {} in review, {} blocked. \
-             {} waiting for approval, {} open ({critical} critical), ${} spent of ${} (${} an hour).",
+             {} waiting for approval, {} open ({} critical), ${} spent of ${} (${} an hour).",
             self.agents.total,
-            counted(self.completed_last_24h.len(), "task was", "tasks were"),
+            counted(counts.completed_last_24h, "task was", "tasks were"),
             self.tasks.by_status[&Status::InProgress],
             self.tasks.by_status[&Status::Review],
             self.tasks.by_status[&Status::Blocked],
-            counted(self.waiting_approvals.len(), "request is", "requests are"),
-            counted(self.open_alerts.len(), "alert is", "alerts are"),
+            counted(counts.waiting_approvals, "request is", "requests are"),
+            counted(counts.open_alerts, "alert is", "alerts are"),
+            counts.critical_alerts,
             self.spend,
             self.agents.cap,
             self.burn_rate,
@@ -298,12 +331,16 @@ impl Standup<'_> {
         let done = self.completed_last_24h.iter().map(|task| {
             format!("{} ({}, ${}, {})", task.title, task.kind, task.cost, or_nobody(&task.assignees))
         });
-        section(&mut text, "Completed in the last 24 hours", done);
+        section(
+            &mut text,
+            "Completed in the last 24 hours",
+            done.chain(more(self.counts.completed_last_24h)),
+        );
         let stuck = self.blocked.iter().map(|task| {
             let reason = task.reason.map_or("no reason was given", |reason| reason.as_str());
             format!("{} ({}): {reason}, since {}", task.title, or_nobody(&task.assignees), task.since)
         });
-        section(&mut text, "Blocked", stuck);
+        section(&mut text, "Blocked", stuck.chain(more(self.counts.blocked)));
         let waiting = self.waiting_approvals.iter().map(|approval| {
             let (by, until) = (&approval.requested_by.name, approval.expires_at);
             format!(
@@ -311,16 +348,21 @@ impl Standup<'_> {
                 approval.summary, approval.risk, approval.status
             )
         });
-        section(&mut text, "Waiting for approval", waiting);
+        section(&mut text, "Waiting for approval", waiting.chain(more(self.counts.waiting_approvals)));
         let alerts = self.open_alerts.iter().map(|alert| {
             format!("{} ({}, {}, {} times)", alert.title, alert.kind, alert.severity, alert.count)
         });
-        section(&mut text, "Open alerts", alerts);
+        section(&mut text, "Open alerts", alerts.chain(more(self.counts.open_alerts)));
         let _ = write!(text, "\n## Spend\n\n- Runs of the day: ${}\n- Budgets of the agents: ", self.spend);
         let _ = writeln!(text, "${} of ${}", self.agents.spend_today, self.agents.cap);
         let _ = writeln!(text, "- Burn rate: ${} an hour", self.burn_rate);
         text
     }
+}
+
+/// A line for those that are not named.
+fn more(count: usize) -> Option<String> {
+    count.checked_sub(MAX_NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more"))
 }
 
 fn counted(count: usize, one: &str, many: &str) -> String {

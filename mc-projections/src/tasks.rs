@@ -276,15 +276,23 @@ impl Row {
         self.take_in(fact);
     }
 
-    /// What belongs to a status goes with it: the hold, the reason, the approval. A loop is found just before it blocks.
+    /// What belongs to a status goes with it: the hold, the reason, the approval. A loop is found just before it blocks, and
+    /// what it waits for is told just before it waits.
     fn leave_status(&mut self) {
-        if self.status == Status::Blocked {
-            self.found_loop = None;
+        match self.status {
+            Status::Blocked => self.found_loop = None,
+            Status::NeedsApproval => self.awaited_approvals.clear(),
+            Status::Inbox
+            | Status::Assigned
+            | Status::InProgress
+            | Status::Review
+            | Status::Failed
+            | Status::Done
+            | Status::Canceled => {}
         }
         self.archived_at = None;
         self.status_reason = None;
         self.held_from = None;
-        self.awaited_approvals.clear();
         self.hold = None;
         self.approval = None;
     }

@@ -1,8 +1,9 @@
-//! How was one entity at a position of the log?
+//! How was one entity at a position of the log, and how was everything at an instant?
 //!
 //! An entity may hang on more than its own stream: an agent on the budgets of its days, a task on its own budget. The
 //! answer is a fold of exactly these streams, so it costs what the entity's history costs and not what the log does.
 
+use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::Agent,
     alert::{self, Alert},
@@ -84,6 +85,28 @@ pub async fn then(log: &dyn EventLog, streams: &[StreamId], position: u64) -> Re
     events.sort_unstable_by_key(|event| event.position);
     let mut views = Views::default();
     events.iter().for_each(|event| views.apply(event));
+    Ok(views)
+}
+
+/// The views of everything that was recorded before `end`: a fold of the log, as far as that. It costs what the log up
+/// to there costs.
+///
+/// # Errors
+/// As [`then`].
+pub async fn world_before(log: &dyn EventLog, end: DateTime<Utc>) -> Result<Views, StoreError> {
+    let last = log.first_since(end).await?.map_or(log.head(), |first| first - 1);
+    let mut views = Views::default();
+    let mut position = 0;
+    while position < last {
+        let page = log.read_all(position, MAX_PAGE_EVENTS).await?;
+        let Some(end) = page.last().map(|stored| stored.position) else { break };
+        for stored in page.iter().take_while(|stored| stored.position <= last) {
+            if let Some(event) = codec::decode_any(stored)? {
+                views.apply(&event);
+            }
+        }
+        position = end;
+    }
     Ok(views)
 }
 

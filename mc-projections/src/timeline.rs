@@ -124,7 +124,8 @@ impl Timelines {
             approval::Event::Approved { .. }
             | approval::Event::Denied { .. }
             | approval::Event::Withdrawn { .. }
-            | approval::Event::Expired { .. } => self.approvals.remove(&approval),
+            | approval::Event::Expired { .. }
+            | approval::Event::Used { .. } => self.approvals.remove(&approval),
         }
     }
 

@@ -24,6 +24,7 @@ use mc_projections::{
     views::Views,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::{
     extract::etag,
@@ -72,6 +73,8 @@ pub enum Reply {
     ToolCalled(RunId, u32),
     /// `200`: what became of a squad.
     Squad(SquadAnswer),
+    /// `200`: the tasks that were archived.
+    Archived(Vec<TaskId>),
     /// `200`: the policy of a project, or the one for all, as it was published.
     Policy(Option<ProjectId>),
     /// A refusal that had consequences.
@@ -122,7 +125,7 @@ impl Kept {
         let message = match self.reply {
             Reply::Posted(task, message) => Some(self.message(app, task, message, position).await?),
             Reply::ToolCalled(run, number) => return tool_called(app, run, number).await,
-            Reply::Policy(project) => return policy::published(app, project).await,
+            Reply::Policy(project) => return policy::published(app, project, position).await,
             _ => None,
         };
         let message = message.as_ref();
@@ -154,6 +157,9 @@ impl Kept {
             }
             Reply::Heartbeat(agent, directives, offer) => heartbeat_answer(scene, *agent, directives, offer),
             Reply::Squad(answer) => Ok(Json(answer).into_response()),
+            Reply::Archived(tasks) => {
+                Ok(Json(json!({ "archived": tasks.len(), "taskIds": tasks })).into_response())
+            }
             Reply::Refused(problem) => Ok(problem.clone().into_response()),
             Reply::ToolCalled(..) | Reply::Policy(_) => Err(Problem::internal()),
         }
@@ -188,9 +194,12 @@ impl Reply {
         match self {
             Self::Created(shown) | Self::Changed(shown) => shown.agent(),
             Self::Heartbeat(agent, ..) => Some(*agent),
-            Self::Posted(..) | Self::ToolCalled(..) | Self::Squad(_) | Self::Policy(_) | Self::Refused(_) => {
-                None
-            }
+            Self::Posted(..)
+            | Self::ToolCalled(..)
+            | Self::Squad(_)
+            | Self::Archived(_)
+            | Self::Policy(_)
+            | Self::Refused(_) => None,
         }
     }
 }
@@ -219,6 +228,12 @@ impl Shown {
             | Self::Alert(_)
             | Self::Notification(_) => None,
         }
+    }
+
+    /// Whether its answer changes only with its version. What is told of an agent changes with its budget, with the day, and
+    /// with heartbeats too routine to be recorded.
+    pub(crate) fn is_its_stream(self) -> bool {
+        self.agent().is_none()
     }
 
     fn subject(self, views: &Views) -> Result<Subject, Problem> {
@@ -295,6 +310,7 @@ impl Then {
             Reply::Posted(..)
             | Reply::ToolCalled(..)
             | Reply::Squad(_)
+            | Reply::Archived(_)
             | Reply::Policy(_)
             | Reply::Refused(_) => vec![],
         };

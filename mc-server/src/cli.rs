@@ -5,7 +5,7 @@ mod archive;
 mod backup;
 mod cleanup;
 mod client;
-mod logging;
+pub(crate) mod logging;
 mod restore;
 mod security_check;
 mod seed;
@@ -14,14 +14,9 @@ mod store;
 mod tests;
 mod verify_db;
 
-use std::{
-    ffi::OsString,
-    fmt,
-    io::{self, Write},
-    process::ExitCode,
-};
+use std::{ffi::OsString, fmt, process::ExitCode};
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use self::{
     agent::AgentOptions, archive::ArchiveOptions, backup::BackupOptions, cleanup::CleanupOptions,
@@ -131,7 +126,7 @@ impl fmt::Display for Failure {
     /// One line, whatever the causes say.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sentence = Chain(&*self.error).to_string().replace('\n', " ");
-        write!(f, "mission-control: {sentence}")?;
+        f.write_str(&sentence)?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ". {advice}"))
     }
 }
@@ -145,20 +140,41 @@ impl From<ServeError> for Failure {
 
 /// Runs the program with its arguments, the first of which is its name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
-        Ok(cli) => cli,
+    keep_files_private();
+    let command = match understood(arguments) {
+        Ok(command) => command,
         Err(usage) => return explain(&usage),
     };
-    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     logging::start(command.log_options());
     warn_of_unknown_variables();
-    match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            // Nobody reads standard error: there is nobody left to tell.
-            let _ = writeln!(io::stderr(), "{failure}");
-            ExitCode::from(FAILED)
-        }
+    let done = command.run();
+    if let Err(failure) = &done {
+        logging::say(&format!("mission-control: {failure}"));
+    }
+    logging::flush();
+    if done.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+}
+
+/// Stores, locks, backups and their directories are for the user who made them: whatever this process creates.
+#[cfg(unix)]
+fn keep_files_private() {
+    use rustix::fs::Mode;
+
+    rustix::process::umask(Mode::RWXG | Mode::RWXO);
+}
+
+/// Files have no such modes here.
+#[cfg(not(unix))]
+fn keep_files_private() {}
+
+/// What the arguments and the environment ask for.
+fn understood(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, clap::Error> {
+    let mut definition = config::without_empty_variables(Cli::command());
+    let cli = Cli::from_arg_matches(&definition.try_get_matches_from_mut(arguments)?)?;
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    match command.contradiction() {
+        Some(what) => Err(definition.error(ErrorKind::ArgumentConflict, what)),
+        None => Ok(command),
     }
 }
 
@@ -174,6 +190,16 @@ impl Command {
             Self::Backup(options) => backup::run(&options),
             Self::Restore(options) => restore::run(&options),
             Self::VerifyDb(options) => verify_db::run(&options),
+        }
+    }
+
+    /// Why the options, each of them fine, make no sense together.
+    fn contradiction(&self) -> Option<&'static str> {
+        match self {
+            Self::Seed(options) if options.store.is_memory() => Some(
+                "a store in memory ends with the command: give --store sqlite:<path>, or serve --seed --store memory:",
+            ),
+            _ => None,
         }
     }
 

@@ -1,12 +1,15 @@
 //! What the server is told at its start: options of the command line, and the environment in their place.
 
-use std::{collections::BTreeSet, ffi::OsString, fmt, str::FromStr};
+use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, str::FromStr};
 
 use clap::{Args, Command, ValueEnum};
 use mc_domain::values::Name;
 use tracing_subscriber::EnvFilter;
 
-use crate::layers::{Host, InvalidHost};
+use crate::{
+    layers::{Host, InvalidHost},
+    webhook::{Address, InvalidSecret, Secret, Webhook},
+};
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "MC_";
@@ -36,12 +39,29 @@ pub struct ServeOptions {
     #[arg(long = "allowed-host", env = "MC_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
     allowed_hosts: Vec<HostOrNone>,
 
+    /// Post every notification to this address too, as Standard Webhooks; needs --webhook-secret-file.
+    #[arg(long, env = "MC_WEBHOOK", value_name = "URL", requires = "webhook_secret_file")]
+    pub webhook: Option<Address>,
+
+    /// A file with the secret that what is posted is signed with: whsec_ and the base64 of 24 to 64 random bytes.
+    #[arg(long, env = "MC_WEBHOOK_SECRET_FILE", value_name = "FILE", requires = "webhook")]
+    pub webhook_secret_file: Option<PathBuf>,
+
     /// What is logged, and how.
     #[command(flatten)]
     pub log: LogOptions,
 }
 
 impl ServeOptions {
+    /// The webhook, if there is to be one.
+    ///
+    /// # Errors
+    /// [`InvalidSecret`]
+    pub fn webhook(&self) -> Result<Option<Webhook>, InvalidSecret> {
+        let (Some(address), Some(file)) = (&self.webhook, &self.webhook_secret_file) else { return Ok(None) };
+        Ok(Some(Webhook::new(address.clone(), Secret::read(file)?)))
+    }
+
     /// The hosts the server answers for beside loopback.
     pub fn allowed_hosts(&self) -> Vec<Host> {
         self.allowed_hosts.iter().filter_map(|HostOrNone(host)| host.clone()).collect()
@@ -57,9 +77,35 @@ pub struct StoreOptions {
         env = "MC_STORE",
         value_name = "URL",
         default_value = "sqlite:data/mission-control.db",
-        value_parser = clap::builder::NonEmptyStringValueParser::new()
+        value_parser = store
     )]
     pub store: String,
+}
+
+impl StoreOptions {
+    /// Whether the log ends with the process.
+    pub fn is_memory(&self) -> bool {
+        self.store == "memory:"
+    }
+}
+
+fn store(text: &str) -> Result<String, String> {
+    match text.split_once(':') {
+        // SQLite's own special names, such as :memory:, are not files.
+        Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => Ok(text.to_owned()),
+        Some(("memory", "")) => Ok(text.to_owned()),
+        _ => Err("give sqlite:<path>, such as sqlite:data/mission-control.db, or memory:".to_owned()),
+    }
+}
+
+/// The address of a server, as an option.
+pub fn server(text: &str) -> Result<String, String> {
+    let base = text.trim_end_matches('/');
+    let host = base.strip_prefix("http://").unwrap_or_default();
+    if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
+        return Err("give http://HOST:PORT; encrypted connections end at a proxy".to_owned());
+    }
+    Ok(base.to_owned())
 }
 
 /// Who operates it; for every command that writes.
@@ -160,11 +206,31 @@ impl FromStr for HostOrNone {
     }
 }
 
+/// The levels of the log; as a word alone, anything else would be taken for a module and turn all others off.
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
 fn filter(text: &str) -> Result<String, String> {
+    let bare = |word: &&str| !word.contains(['=', '[']) && !word.starts_with("mc_") && !word.contains("::");
+    let unknown =
+        |word: &&str| !word.is_empty() && !LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+    if let Some(word) = text.split(',').map(str::trim).filter(bare).find(unknown) {
+        return Err(format!("{word:?} is no level; try info, or info,mc_store=debug"));
+    }
     match text.parse::<EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(format!("{error}; try info, or info,mc_store=debug")),
     }
+}
+
+/// The same command for which variables that hold nothing are not set.
+pub fn without_empty_variables(command: Command) -> Command {
+    let is_empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| match argument.get_env() {
+            Some(name) if is_empty(name) => argument.env(None),
+            _ => argument,
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// The variables of the environment that look like ours and are not read by any command: mistyped, most likely.
@@ -184,6 +250,31 @@ fn known_variables(command: &Command) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stores_and_servers_are_told_from_what_is_none() {
+        for text in ["sqlite:a.db", "sqlite:/a b/c.db", "memory:"] {
+            assert!(store(text).is_ok(), "{text}");
+        }
+        for text in ["", "foo:bar", "sqlite:", "sqlite::memory:", "memory:x", "a.db"] {
+            assert!(store(text).is_err(), "{text}");
+        }
+        assert_eq!(server("http://127.0.0.1:3000/"), Ok("http://127.0.0.1:3000".to_owned()));
+        for text in ["", "foo", "http://", "https://a", "http://a/b"] {
+            assert!(server(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_no_filter() {
+        for text in ["info", "WARN", "off", "mc_store", "info,mc_store=debug", "info,hyper::proto=trace", ""]
+        {
+            assert!(filter(text).is_ok(), "{text}");
+        }
+        for text in ["inf", "eror", "warning", "info,debgu", "loud=very"] {
+            assert!(filter(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn places_to_listen_have_a_host_and_a_port() {

@@ -2,9 +2,11 @@
 //! sees what was decided before it.
 
 use mc_domain::{
-    approval::{ActionType, ContentHash, canonical},
+    approval::{ActionType, ContentHash, Risk, content_text, matter_text, tool_call_texts},
+    money::Usd,
     operation::{Cast, Decision, Entity, Load, Rejection, with_cast},
     recorded::Streamed,
+    values::Reason,
 };
 use mc_store::{error::StoreError, repository::Unit};
 use serde_json::Value;
@@ -55,7 +57,21 @@ pub fn sha256(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-/// What exactly an approval is for: the hash of the action and its payload.
-pub fn content_hash(action: ActionType, payload: Option<&Value>) -> ContentHash {
-    ContentHash::new(sha256(&canonical(action, payload)))
+/// What is asked for: the hash of the action and its payload as it was sent, or of its summary where it has none.
+pub fn matter(action: ActionType, payload: Option<&Value>, summary: &Reason) -> ContentHash {
+    hash(&matter_text(action, payload, summary))
+}
+
+/// What exactly an approval is decided on: the hash of the matter on its terms.
+pub fn content(matter: &ContentHash, summary: &Reason, risk: Risk, cost: Option<Usd>) -> ContentHash {
+    hash(&content_text(matter, summary, risk, cost))
+}
+
+/// The matters that ask for just this use of a tool.
+pub fn tool_call_matters(tool: &str, params: &Value) -> Vec<ContentHash> {
+    tool_call_texts(tool, params).iter().map(|text| hash(text)).collect()
+}
+
+fn hash(text: &str) -> ContentHash {
+    ContentHash::new(sha256(text))
 }

@@ -2,7 +2,7 @@
 //!
 //! | extractor | takes |
 //! |---|---|
-//! | [`Body`] | the JSON body, whatever its content type, with the idempotency key and who acts |
+//! | [`Body`] | the JSON body, whatever its content type, without secrets, with the idempotency key and who acts |
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
 //! | [`IfMatch`], [`IfNoneMatch`] | the conditions on an entity's version |
@@ -23,7 +23,7 @@ pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use path::Path;
 pub use query::{Limit, List, Query};
-pub use time::Time;
+pub use time::{Day, Time};
 
 #[cfg(doc)]
 use crate::problem::Problem;

@@ -7,9 +7,11 @@ use std::{
 };
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use chrono::{DateTime, SecondsFormat, Utc};
 use mc_store::log::EventLog;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use tokio::{sync::watch, time::Instant};
+use uuid::Uuid;
 
 use crate::problem::{Kind, Problem};
 
@@ -34,6 +36,8 @@ pub struct Health(Arc<Parts>);
 struct Parts {
     phase: watch::Sender<Phase>,
     log: OnceLock<Arc<dyn EventLog>>,
+    /// An id of this opening of the store, which is also in its lock.
+    opening: OnceLock<Uuid>,
     workers: Mutex<BTreeMap<&'static str, Pulse>>,
 }
 
@@ -41,7 +45,24 @@ struct Parts {
 #[derive(Debug, Clone, Copy)]
 struct Pulse {
     last: Instant,
+    /// The time of the last turn that was done, if there was one.
+    last_tick: Option<DateTime<Utc>>,
     patience: Duration,
+}
+
+/// What is known of one worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkerReport {
+    /// When it last did its turn; nothing before the first time.
+    #[serde(serialize_with = "to_the_millisecond")]
+    pub last_tick: Option<DateTime<Utc>>,
+    /// Whether it has been silent for too long.
+    pub late: bool,
+}
+
+fn to_the_millisecond<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
+    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)).serialize(serializer)
 }
 
 /// A worker's sign of life. A worker that drops it has ended as planned and is no longer waited for.
@@ -57,6 +78,7 @@ impl Health {
         Self(Arc::new(Parts {
             phase: watch::Sender::new(Phase::Starting),
             log: OnceLock::new(),
+            opening: OnceLock::new(),
             workers: Mutex::default(),
         }))
     }
@@ -81,37 +103,58 @@ impl Health {
         let _ = self.0.log.set(log);
     }
 
+    /// Tells whoever asks which opening of which store this is: the id that stands in the lock of the store.
+    pub fn identify(&self, opening: Uuid) {
+        // A server opens its store once.
+        let _ = self.0.opening.set(opening);
+    }
+
     /// Waits for signs of life of a worker, at least one in every `patience`.
     pub fn expect(&self, name: &'static str, patience: Duration) -> Heartbeat {
         let heartbeat = Heartbeat { health: self.clone(), name };
-        self.workers().insert(name, Pulse { last: Instant::now(), patience });
+        self.pulses().insert(name, Pulse { last: Instant::now(), last_tick: None, patience });
         heartbeat
     }
 
     /// The worker that has been silent for too long, if there is one.
     pub fn late_worker(&self) -> Option<&'static str> {
-        let late = |pulse: &Pulse| pulse.last.elapsed() > pulse.patience;
-        self.workers().iter().find(|(_, pulse)| late(pulse)).map(|(name, _)| *name)
+        self.pulses().iter().find(|(_, pulse)| pulse.is_late()).map(|(name, _)| *name)
+    }
+
+    /// What is known of every worker that is waited for.
+    pub fn workers(&self) -> BTreeMap<&'static str, WorkerReport> {
+        let report = |pulse: &Pulse| WorkerReport { last_tick: pulse.last_tick, late: pulse.is_late() };
+        self.pulses().iter().map(|(name, pulse)| (*name, report(pulse))).collect()
     }
 
     /// Whether the store answers, and still takes commits.
     pub async fn store_answers(&self) -> bool {
         let Some(log) = self.0.log.get() else { return false };
         let is_open = log.watch_head().has_changed().is_ok();
-        let read = log.read_all(log.head().saturating_sub(1), 1);
-        is_open && matches!(tokio::time::timeout(STORE_PATIENCE, read).await, Ok(Ok(_)))
+        let asked = async {
+            log.read_all(log.head().saturating_sub(1), 1).await?;
+            log.probe().await
+        };
+        is_open && matches!(tokio::time::timeout(STORE_PATIENCE, asked).await, Ok(Ok(())))
     }
 
-    fn workers(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {
+    fn pulses(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {
         self.0.workers.lock().expect("nothing panics while it holds the pulses")
+    }
+}
+
+impl Pulse {
+    fn is_late(&self) -> bool {
+        self.last.elapsed() > self.patience
     }
 }
 
 impl Heartbeat {
     /// Tells that the worker is alive.
     pub fn beat(&self) {
-        if let Some(pulse) = self.health.workers().get_mut(self.name) {
+        if let Some(pulse) = self.health.pulses().get_mut(self.name) {
             pulse.last = Instant::now();
+            pulse.last_tick = Some(Utc::now());
         }
     }
 }
@@ -120,7 +163,7 @@ impl Drop for Heartbeat {
     /// A worker that unwinds from a panic stays expected: it is late until it was restarted.
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.health.workers().remove(self.name);
+            self.health.pulses().remove(self.name);
         }
     }
 }
@@ -132,6 +175,7 @@ struct Report {
     /// Milliseconds since 1970, as the runbook has it.
     timestamp: i64,
     services: Services,
+    workers: BTreeMap<&'static str, WorkerReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -148,13 +192,22 @@ pub async fn health(State(health): State<Health>) -> impl IntoResponse {
     let (code, status) =
         if store && workers { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
     let services = Services { api: word(true), store: word(store), workers: word(workers) };
-    let timestamp = chrono::Utc::now().timestamp_millis();
-    (code, Json(Report { status, timestamp, services }))
+    let timestamp = Utc::now().timestamp_millis();
+    (code, Json(Report { status, timestamp, services, workers: health.workers() }))
 }
 
 /// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
 pub async fn livez() -> impl IntoResponse {
     Json(serde_json::json!({ "status": "ok" }))
+}
+
+/// The answer of `GET /readyz`.
+#[derive(Debug, Serialize)]
+struct Readiness {
+    status: &'static str,
+    /// The id of this opening of the store, which the lock beside the database has too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store: Option<Uuid>,
 }
 
 /// `GET /readyz`: requests are welcome.
@@ -164,7 +217,9 @@ pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, P
     match health.phase() {
         Phase::Starting => Err(Problem::new(Kind::Starting, Kind::Starting.about())),
         Phase::Draining => Err(Problem::new(Kind::Draining, Kind::Draining.about())),
-        Phase::Ready if health.store_answers().await => Ok(Json(serde_json::json!({ "status": "ready" }))),
+        Phase::Ready if health.store_answers().await => {
+            Ok(Json(Readiness { status: "ready", store: health.0.opening.get().copied() }))
+        }
         Phase::Ready => Err(Problem::new(Kind::StoreUnavailable, "The store does not answer just now.")),
     }
 }
@@ -219,8 +274,13 @@ mod tests {
         tokio::time::advance(Duration::from_secs(61)).await;
         assert_eq!(health.late_worker(), Some("expiry"));
         assert_eq!(report(&health).await.1["services"]["workers"], "error");
+        let named = report(&health).await.1["workers"]["expiry"].clone();
+        assert_eq!(named, serde_json::json!({ "lastTick": null, "late": true }));
         heartbeat.beat();
-        assert_eq!(report(&health).await.0, 200);
+        let (status, report) = report(&health).await;
+        assert_eq!(status, 200);
+        let worker = &report["workers"]["expiry"];
+        assert!(worker["lastTick"].as_str().unwrap().ends_with('Z') && worker["late"] == false, "{worker}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! How long commits take, in buckets.
+//! How long something takes, in buckets.
 
 use std::{
     fmt::Write,
@@ -10,7 +10,7 @@ use std::{
 const BOUNDS_MICROS: [u64; 10] =
     [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000, 10_000_000];
 
-/// How long commits took since the start of the process.
+/// How long it took, each time since the start of the process.
 #[derive(Debug, Default)]
 pub struct Latencies {
     buckets: [AtomicU64; BOUNDS_MICROS.len()],
@@ -31,19 +31,27 @@ impl Latencies {
         self.sum_micros.fetch_add(micros, Relaxed);
     }
 
-    /// Appends them as a histogram in the text format of Prometheus.
-    pub fn write_to(&self, text: &mut String) {
-        const NAME: &str = "mc_commit_duration_seconds";
+    /// How often it was.
+    pub fn count(&self) -> u64 {
+        self.count.load(Relaxed)
+    }
+
+    /// Appends them as the samples of a histogram in the text format of Prometheus, each with `labels` (`name="value"`,
+    /// separated by commas).
+    pub fn write_to(&self, text: &mut String, name: &str, labels: &str) {
+        let (comma, only) = match labels {
+            "" => ("", String::new()),
+            labels => (",", format!("{{{labels}}}")),
+        };
         // Writing to a text cannot fail. The count is read first, so that no bucket is below one before it.
-        let count = self.count.load(Relaxed);
-        let _ = writeln!(text, "# HELP {NAME} How long writes took.\n# TYPE {NAME} histogram");
+        let count = self.count();
         for (bound, bucket) in BOUNDS_MICROS.iter().zip(&self.buckets) {
             let at_most = bucket.load(Relaxed).min(count);
-            let _ = writeln!(text, "{NAME}_bucket{{le=\"{}\"}} {at_most}", seconds(*bound));
+            let _ = writeln!(text, "{name}_bucket{{{labels}{comma}le=\"{}\"}} {at_most}", seconds(*bound));
         }
-        let _ = writeln!(text, "{NAME}_bucket{{le=\"+Inf\"}} {count}");
-        let _ = writeln!(text, "{NAME}_sum {}", seconds(self.sum_micros.load(Relaxed)));
-        let _ = writeln!(text, "{NAME}_count {count}");
+        let _ = writeln!(text, "{name}_bucket{{{labels}{comma}le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "{name}_sum{only} {}", seconds(self.sum_micros.load(Relaxed)));
+        let _ = writeln!(text, "{name}_count{only} {count}");
     }
 }
 
@@ -64,7 +72,7 @@ mod tests {
             latencies.record(Duration::from_micros(micros));
         }
         let mut text = String::new();
-        latencies.write_to(&mut text);
+        latencies.write_to(&mut text, "mc_commit_duration_seconds", "");
         for line in [
             "mc_commit_duration_seconds_bucket{le=\"0.00025\"} 1",
             "mc_commit_duration_seconds_bucket{le=\"0.0025\"} 2",

@@ -3,7 +3,7 @@
 mod guard;
 mod request_id;
 
-use std::{panic::AssertUnwindSafe, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -22,6 +22,7 @@ use request_id::identified;
 use crate::{
     extract::MAX_BODY_BYTES,
     problem::{Kind, Problem},
+    requests::Requests,
 };
 
 /// How long a request may take until its answer begins. A stream may go on after that.
@@ -35,22 +36,33 @@ const PROBES: [&str; 3] = ["/health", "/livez", "/readyz"];
 
 /// Puts all that around the routes and fallbacks of `router`.
 ///
-/// From the outside in: the request id, the request's line in the log, panics, the time limit, the length of the
+/// From the outside in: the request id, the request's line in the log and its count, panics, the time limit, the length of the
 /// address, the host and the origin. Whatever is inside may answer with a [`Problem`], or panic, and the client still
 /// gets `application/problem+json` with the request id in it.
-pub fn around(router: Router, hosts: HostPolicy) -> Router {
-    router.layer((from_fn_with_state(hosts, pass), DefaultBodyLimit::max(MAX_BODY_BYTES)))
+pub fn around(router: Router, hosts: HostPolicy, requests: Arc<Requests>) -> Router {
+    let door = Door { hosts, requests };
+    router.layer((from_fn_with_state(door, pass), DefaultBodyLimit::max(MAX_BODY_BYTES)))
+}
+
+/// What every request is checked and counted by.
+#[derive(Clone)]
+struct Door {
+    hosts: HostPolicy,
+    requests: Arc<Requests>,
 }
 
 /// One layer, not one for each concern: for every request a layer clones all the layers inside it and boxes a future.
-async fn pass(State(hosts): State<HostPolicy>, request: Request, next: Next) -> Response {
+async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+    let Door { hosts, requests } = door;
+    request.extensions_mut().insert(Arc::clone(&requests));
     let answer = |request| async move {
         match check(&request, &hosts) {
             Ok(()) => next.run(request).await,
             Err(problem) => problem.into_response(),
         }
     };
-    identified(request, |request| logged(request, |request| unharmed(in_time(answer(request))))).await
+    identified(request, |request| logged(request, &requests, |request| unharmed(in_time(answer(request)))))
+        .await
 }
 
 fn check(request: &Request, hosts: &HostPolicy) -> Result<(), Problem> {
@@ -93,6 +105,7 @@ async fn unharmed(answer: impl Future<Output = Response>) -> Response {
 /// One line per request once its answer begins. Never the query: it may hold what does not belong into a log.
 async fn logged<A: Future<Output = Response>>(
     request: Request,
+    requests: &Requests,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -100,6 +113,7 @@ async fn logged<A: Future<Output = Response>>(
     let mut response = answer(request).await;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let (status, latency) = (response.status(), begin.elapsed());
+    requests.record(&method, &path, status, latency);
     let problem = response.extensions().get::<Problem>().map(|problem| problem.kind().slug());
     macro_rules! answered {
         ($level:ident) => {
@@ -137,7 +151,7 @@ mod tests {
             .route("/plain", get(async || (StatusCode::IM_A_TEAPOT, "short and stout")))
             .route("/panic", get(panics))
             .route("/never", get(std::future::pending::<&'static str>));
-        around(router, HostPolicy::new(true, &[]))
+        around(router, HostPolicy::new(true, &[]), Arc::new(Requests::of(["/ok"])))
     }
 
     async fn ask(request: axum::http::request::Builder) -> (Response<()>, String) {

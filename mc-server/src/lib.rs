@@ -1,4 +1,25 @@
 //! The edge of Mission Control: REST, command line and workers. Thin: it parses, asks the rules, and renders.
+//!
+//! [`routes`] has the whole table of the interface, [`state::App`] is what every handler works with, [`workers`] are the
+//! loops that act on time, and [`serve`] puts them together. A server in a process of one's own is a router:
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use mc_domain::values::Name;
+//! use mc_server::{health::Health, routes, state::{App, system_clock}};
+//! use mc_store::memory::MemoryLog;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let (log, operator) = (Arc::new(MemoryLog::new()), Name::new("Sofie")?);
+//! let app = App::recover(log, operator, system_clock(), Health::starting(), Default::default()).await?;
+//! assert_eq!(app.log().head(), 2, "the default project and its name");
+//! let router = routes::recovered_service(app);
+//! # drop(router);
+//! # Ok(())
+//! # }
+//! ```
 
 mod answer;
 pub mod archive;
@@ -13,11 +34,13 @@ pub mod layers;
 mod lookup;
 pub mod problem;
 mod refusal;
+pub mod requests;
 pub mod routes;
 pub mod seed;
 pub mod serve;
 pub mod span;
 pub mod state;
+pub mod webhook;
 pub mod workers;
 
 /// A write allocates on one thread and is freed on another, the writer of the log, and the C library's allocators make

@@ -25,7 +25,11 @@ impl NotFound {
     pub fn in_path(self) -> Problem {
         match self.ambiguous_in.is_empty() {
             true => Problem::not_found(self.what, self.written),
-            false => Problem::new(Kind::Conflict, format!("Several {}.", self.ambiguity())),
+            false => {
+                let detail =
+                    format!("Several {}, or name one of them with project=<slug>.", self.ambiguity());
+                Problem::new(Kind::Conflict, detail)
+            }
         }
     }
 
@@ -50,12 +54,18 @@ impl NotFound {
 
     fn ambiguity(&self) -> String {
         let projects = self.ambiguous_in.join(", ");
-        format!(
-            "projects have an {} {}: {projects}. Use its id, or name one of them with project=<slug>",
-            self.what,
-            Excerpt(&self.written)
-        )
+        format!("projects have an {} {}: {projects}. Use its id", self.what, Excerpt(&self.written))
     }
+}
+
+/// The agent of that id or name in `project`, and in no other: who is not of a project has no part in what is said in it.
+///
+/// # Errors
+/// [`NotFound`]
+pub fn agent_of(views: &Views, written: &str, project: ProjectId) -> Result<AgentId, NotFound> {
+    let found = agent(views, written, Some(project))?;
+    let is_of = views.agents.project_of(found) == Some(project);
+    if is_of { Ok(found) } else { Err(NotFound::nothing("agent", written)) }
 }
 
 /// The project of that id or slug.

@@ -290,14 +290,22 @@ impl From<StoreError> for Problem {
                 tracing::error!(error = %Chain(&error), "a decision was answered instead of repeated");
                 Self::internal()
             }
-            StoreError::Corrupt { .. } => {
+            StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => {
                 tracing::error!(error = %Chain(&error), "the log cannot be read");
                 Self::new(
                     Kind::StoreDamaged,
                     "A part of the log cannot be read. The operator has to verify the store and restore it from a backup.",
                 )
             }
+            StoreError::Full => {
+                tracing::error!("the disk of the store has no room left");
+                Self::new(
+                    Kind::StorageFull,
+                    "Too little disk space is left to record anything. Nothing was recorded; reading works. The operator has to make room.",
+                )
+            }
             StoreError::Locked { .. }
+            | StoreError::Protected { .. }
             | StoreError::NewerVersion { .. }
             | StoreError::NotALog { .. }
             | StoreError::Occupied { .. }
@@ -410,6 +418,8 @@ mod tests {
             (StoreError::KeyReused { key: "k".into() }, 422),
             (StoreError::Invalid { reason: "too many events".into() }, 422),
             (corrupt, 503),
+            (StoreError::Damaged("malformed".into()), 503),
+            (StoreError::Full, 507),
             (unavailable(), 503),
         ];
         for (error, status) in statuses {

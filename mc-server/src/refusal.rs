@@ -41,8 +41,7 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
         Rejection::Notification(rejection) => of_notification(rejection),
         Rejection::SquadStopped => Problem::new(
             Kind::SquadStopped,
-            "The squad of this project is stopped, so nobody starts a run. An operator resumes it with POST \
-             /api/emergency/resume-squad.",
+            "The squad of this project is stopped. An operator resumes it with POST /api/emergency/resume-squad.",
         ),
         Rejection::TooDear { approval, .. } => Problem::new(
             Kind::BudgetExceeded,
@@ -52,6 +51,19 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
             ),
         )
         .approval_id(approval),
+        Rejection::ForeignBudget { .. } => Problem::new(
+            Kind::RuleBroken,
+            format!("{} Name one of those, or let its own agent ask.", sentence(rejection)),
+        )
+        .errors(vec![FieldError::new("payload", rejection.to_string())]),
+        Rejection::Unapproved { .. } => Problem::new(
+            Kind::ApprovalRequired,
+            format!(
+                "{} That is recorded, the run is broken off, its task blocked and its agent quarantined: an operator \
+                 looks into it. The next time, ask with POST /api/approvals first, and name the approval in approvalId.",
+                sentence(rejection)
+            ),
+        ),
         Rejection::NotLoaded(missing) => {
             tracing::error!(?missing, "an operation was answered instead of asked again");
             Problem::internal()
@@ -136,13 +148,30 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
         agent::Rejection::TooManyRuns { .. } => {
             Problem::new(Kind::Conflict, format!("{detail} Complete one of them first."))
         }
+        agent::Rejection::RegistersAnother { .. } => Problem::new(
+            Kind::Forbidden,
+            format!(
+                "{detail} It creates sub-agents with POST /api/agents/{{agent}}/spawn; any other agent is registered by an \
+                 operator."
+            ),
+        ),
         agent::Rejection::MayNotSpawn { .. } => Problem::new(
             Kind::Forbidden,
             format!("{detail} Let an agent of a higher role do it, or let an operator register the agent."),
         ),
+        agent::Rejection::SpawnToolMissing { .. } => Problem::new(
+            Kind::Forbidden,
+            format!(
+                "{detail} An operator adds it to the agent's allowedTools, or spawns the sub-agent itself."
+            ),
+        ),
         agent::Rejection::ChildAbove { .. } => {
             Problem::new(Kind::RuleBroken, format!("{detail} Ask for no more than the parent has."))
         }
+        agent::Rejection::Retired { .. } => Problem::new(
+            Kind::IllegalTransition,
+            format!("{detail} Its parent puts it back into service with POST /api/agents/{{agent}}/spawn."),
+        ),
         agent::Rejection::SpawnLimit { .. } => {
             Problem::new(Kind::RuleBroken, format!("{detail} Retire a sub-agent first."))
         }
@@ -242,6 +271,12 @@ fn of_approval(rejection: &approval::Rejection, views: &Views) -> Problem {
         approval::Rejection::ContentChanged { .. } => {
             Problem::new(Kind::Conflict, format!("{detail} Read the approval again before deciding."))
         }
+        approval::Rejection::NotApproved { .. }
+        | approval::Rejection::PermitsElse { .. }
+        | approval::Rejection::Used { .. } => Problem::new(
+            Kind::ApprovalRequired,
+            format!("{detail} Ask for another with POST /api/approvals."),
+        ),
         approval::Rejection::NotDue { .. } => Problem::new(Kind::Conflict, detail),
     }
 }

@@ -45,6 +45,7 @@ use crate::{
     health::{self, Health},
     layers::{self, HostPolicy},
     problem::{self, Excerpt, FieldError, Kind, Problem},
+    requests::Requests,
     state::App,
 };
 
@@ -153,12 +154,18 @@ async fn shown(
         let shown = find(views)?;
         let scene = app.scene(views, shown.agent());
         let (version, response) = shown.entity(scene)?;
-        if condition.has(version) {
-            return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response());
+        let told = shown.is_its_stream() || condition == IfNoneMatch::Any;
+        if told && condition.has(version) {
+            return Ok(not_modified(version));
         }
         Ok(response)
     })
     .await
+}
+
+/// The reader has this version already.
+fn not_modified(version: u64) -> Response {
+    (StatusCode::NOT_MODIFIED, [(header::ETAG, etag(version))]).into_response()
 }
 
 /// A page of a list: a bare array, and where it goes on (RFC 8288).
@@ -199,7 +206,6 @@ struct Route<S> {
 macro_rules! methods {
     ($($function:ident = $method:ident,)+) => {
         $(
-            #[allow(dead_code, reason = "the table says which methods are in use")]
             fn $function<S, H, T>(path: &'static str, handler: H) -> Route<S>
             where
                 S: Clone + Send + Sync + 'static,
@@ -217,7 +223,6 @@ methods! {
     post = POST,
     put = PUT,
     patch = PATCH,
-    delete = DELETE,
 }
 
 /// The recovered server, once it is there.
@@ -242,7 +247,8 @@ impl Gate {
 /// The whole interface with all its layers; what needs the recovered server waits behind the gate.
 pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
     let early = router(early()).with_state(health);
-    layers::around(early.fallback(|request| gate.pass(request)), hosts)
+    let requests = Requests::of(endpoints().into_iter().map(|(_, path)| path));
+    layers::around(early.fallback(|request| gate.pass(request)), hosts, Arc::new(requests))
 }
 
 /// The whole interface of a recovered server, for tests.

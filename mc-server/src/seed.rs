@@ -10,13 +10,14 @@ use chrono::{DateTime, SubsecRound, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Profile, Role},
-    aggregate::Moment,
+    aggregate::{Aggregate, Moment},
     approval::{ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{
         CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent,
         request_approval,
     },
+    policy::{self, Policy, Scope},
     project::Project,
     reservation::{Key, Reservation},
     task::{
@@ -25,15 +26,18 @@ use mc_domain::{
     },
     values::{InvalidText, Label, Name, Reason, Slug, Text, Title},
 };
-use mc_store::repository::{Order, Unit};
+use mc_store::{
+    error::StoreError,
+    log::MAX_PAGE_EVENTS,
+    repository::{Order, Unit},
+};
 use serde::{Serialize, de::DeserializeOwned};
-use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use crate::{
-    decide::{ask, content_hash},
+    decide::{ask, content, matter},
     lookup::DEFAULT_PROJECT,
-    state::{App, Refused},
+    state::{App, Refused, own_key},
 };
 
 use Role::{Cao, Intern, Lead, Specialist};
@@ -54,6 +58,9 @@ const AGENTS: [(&str, &str, Role, &[TaskType]); 11] = [
     ("Sage", "🧙", Lead, &[]),
 ];
 
+/// How often a seeded agent shows that it lives: as often as the smallest runner does.
+const HEARTBEAT_INTERVAL_SECS: u32 = 15 * 60;
+
 /// A task of the seed: what it is, who has it, and how it came to where it stands.
 struct SeedTask {
     key: &'static str,
@@ -73,6 +80,7 @@ enum Step {
     Submit(&'static str),
     Ask(&'static str),
     Block(&'static str),
+    SendBack(&'static str),
     Accept(&'static str),
     Cancel(&'static str),
 }
@@ -181,37 +189,96 @@ const TASKS: [SeedTask; 8] = [
     },
 ];
 
-/// What was there afterwards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What was recorded, and what could not be.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seeded {
-    /// How many agents.
+    /// How many agents are new.
     pub agents: usize,
-    /// How many tasks.
+    /// How many tasks are new.
     pub tasks: usize,
-    /// How many events were recorded for it; none when everything was there already.
+    /// How many events were recorded; none when everything was there already.
     pub events: u64,
+    /// What a rule stood against, because the store has lived on: each with the reason.
+    pub skipped: Vec<String>,
 }
 
-/// Records the seed in the default project.
+impl Seeded {
+    /// What was recorded after position `before`.
+    ///
+    /// # Errors
+    /// What the log says.
+    pub async fn since(app: &App, before: u64) -> Result<Self, StoreError> {
+        let (mut seeded, mut after) = (Self { events: app.log().head() - before, ..Self::default() }, before);
+        loop {
+            let page = app.log().read_all(after, MAX_PAGE_EVENTS).await?;
+            let Some(last) = page.last() else { return Ok(seeded) };
+            after = last.position;
+            let count = |name| page.iter().filter(|event| event.event_type == name).count();
+            seeded.agents += count("agent.registered");
+            seeded.tasks += count("task.created");
+        }
+    }
+}
+
+/// Records the seed in the default project. What is there already stays as it is, and where the store has lived on so
+/// that a rule stands against a task or its next step, that task is passed over: its title and the reason are given
+/// back.
 ///
 /// # Errors
-/// What the log says, or a rule that stands against it because a seeded name was given to something else.
-pub async fn seed(app: &App) -> Result<Seeded, Refused> {
-    let before = app.log().head();
+/// What the log says.
+pub async fn seed(app: &App) -> Result<Vec<String>, Refused> {
     let project = default_project(app).await?;
+    publish(app).await?;
     let mut agents = Vec::new();
     for (name, emoji, role, types) in AGENTS {
         agents.push((name, register(app, project, name, emoji, role, types).await?));
     }
     let known = |name: &str| agents.iter().find(|(known, _)| *known == name).map(|(_, id)| *id);
+    let mut skipped = Vec::new();
     for task in &TASKS {
-        let assignee = task.assignee.and_then(known);
-        let id = create(app, project, task, assignee, task.reviewer.and_then(known)).await?;
-        for (number, step) in task.steps.iter().enumerate() {
-            take(app, id, &format!("{}/{}", task.key, number + 1), *step, assignee).await?;
-        }
+        let (assignee, reviewer) = (task.assignee.and_then(known), task.reviewer.and_then(known));
+        let prepared = prepare(app, project, task, assignee, reviewer).await;
+        skipped.extend(passed_over(task.title, prepared)?);
     }
-    Ok(Seeded { agents: AGENTS.len(), tasks: TASKS.len(), events: app.log().head() - before })
+    Ok(skipped)
+}
+
+/// The reason why something could not be done, where that is a rule; what the log says is passed on.
+fn passed_over(title: &str, done: Result<(), Refused>) -> Result<Option<String>, Refused> {
+    match done {
+        Ok(()) => Ok(None),
+        Err(Refused::Store(error)) => Err(error.into()),
+        Err(refused @ (Refused::Rule(_) | Refused::Request(_))) => Ok(Some(format!("{title}: {refused}"))),
+    }
+}
+
+/// A task, brought where it stands.
+async fn prepare(
+    app: &App,
+    project: ProjectId,
+    task: &SeedTask,
+    assignee: Option<AgentId>,
+    reviewer: Option<AgentId>,
+) -> Result<(), Refused> {
+    let id = create(app, project, task, assignee, reviewer).await?;
+    for (number, step) in task.steps.iter().enumerate() {
+        take(app, id, &format!("{}/{}", task.key, number + 1), *step, assignee).await?;
+    }
+    Ok(())
+}
+
+/// Policy version 1: the defaults, where nothing else was published.
+async fn publish(app: &App) -> Result<(), Refused> {
+    execute(app, Actor::Human(app.operator().clone()), "policy", |unit, moment| {
+        let policy = unit.load::<Policy>(&Scope::Global)?;
+        if policy.document().is_some() {
+            return Ok((Decision::default(), ()));
+        }
+        let events = policy.decide(policy::Command::Publish { document: Box::default() }, moment);
+        let events = events.map_err(|error| StoreError::Invalid { reason: error.to_string() })?;
+        Ok((Decision::of(&policy, None, events), ()))
+    })
+    .await
 }
 
 async fn default_project(app: &App) -> Result<ProjectId, Refused> {
@@ -231,6 +298,7 @@ async fn register(
     let profile = Profile {
         emoji: Some(Label::new(emoji)?),
         allowed_task_types: types.iter().copied().collect(),
+        heartbeat_interval_secs: HEARTBEAT_INTERVAL_SECS,
         ..Profile::new(Name::new(name)?, role)
     };
     let fresh = AgentId::new(Uuid::now_v7());
@@ -278,7 +346,12 @@ async fn take(
     assignee: Option<AgentId>,
 ) -> Result<(), Refused> {
     if let (Step::Ask(what), Some(agent)) = (step, assignee) {
-        return ask_for_approval(app, id, key, what, agent).await;
+        let asked = Asked {
+            what,
+            why: "The sequence is tested with the internal list, and nothing can be unsent.",
+            undo: "Stop the sequence, and send an apology to who got it.",
+        };
+        return ask_for_approval(app, app.now(), id, &format!("move/{key}"), asked, agent).await.map(drop);
     }
     let Some((actor, to)) = step.to_move(app, assignee)? else { return Ok(()) };
     let lease = LeaseId::new(Uuid::now_v7());
@@ -290,27 +363,37 @@ async fn take(
     .await
 }
 
+/// What an agent asks for.
+#[derive(Clone, Copy)]
+struct Asked {
+    what: &'static str,
+    why: &'static str,
+    undo: &'static str,
+}
+
 /// The agent asks for what it may not do by itself, and the task waits for the answer.
 async fn ask_for_approval(
     app: &App,
+    at: DateTime<Utc>,
     id: TaskId,
     key: &str,
-    what: &str,
+    asked: Asked,
     agent: AgentId,
-) -> Result<(), Refused> {
+) -> Result<ApprovalId, Refused> {
     let fresh = ApprovalId::new(Uuid::now_v7());
+    let (summary, risk) = (Reason::new(asked.what)?, Risk::Red);
+    let matter = matter(ActionType::ToolCall, None, &summary);
     let wish = Ask {
-        summary: Reason::new(what)?,
-        risk: Risk::Red,
-        justification: Text::new(
-            "The sequence is tested with the internal list, and nothing can be unsent.",
-        )?,
-        rollback_plan: Some(Text::new("Stop the sequence, and send an apology to who got it.")?),
+        content: content(&matter, &summary, risk, None),
+        matter: Some(matter),
+        summary,
+        risk,
+        justification: Text::new(asked.why)?,
+        rollback_plan: Some(Text::new(asked.undo)?),
         estimated_cost: None,
         payload: None,
-        content: content_hash(ActionType::ToolCall, None),
     };
-    execute(app, Actor::Agent(agent), &format!("move/{key}"), |unit, moment| {
+    execute_at(app, at, Actor::Agent(agent), key, |unit, moment| {
         let task = unit.load::<Task>(&id)?;
         let home = unit.load::<Project>(&task.present()?.project)?;
         let subject = Subject {
@@ -319,7 +402,7 @@ async fn ask_for_approval(
             agent: Some(agent),
             action_type: ActionType::ToolCall,
         };
-        let key = unit.load::<Reservation>(&subject.key(&wish.content))?;
+        let key = unit.load::<Reservation>(&subject.key(wish.matter()))?;
         let approval = unit.fresh::<Approval>(fresh);
         let request = Request {
             requestor: Actor::Agent(agent),
@@ -331,7 +414,7 @@ async fn ask_for_approval(
         let asked = ask(unit, |cast| {
             request_approval(&home, &approval, &key, Some(&task), request.clone(), cast, moment)
         })?;
-        Ok((asked.decision, ()))
+        Ok((asked.decision, fresh))
     })
     .await
 }
@@ -361,6 +444,7 @@ impl Step {
                 (agent, Move { deliverable: Some(deliverable), checklist, ..Move::to(Status::Review) })
             }
             Self::Block(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Blocked) }),
+            Self::SendBack(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::InProgress) }),
             Self::Accept(note) => (operator, Move { reason: because(note)?, ..Move::to(Status::Done) }),
             Self::Cancel(why) => (operator, Move { reason: because(why)?, ..Move::to(Status::Canceled) }),
         }))
@@ -384,8 +468,6 @@ async fn execute_at<T: Serialize + DeserializeOwned + Send>(
     mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
 ) -> Result<T, Refused> {
     let moment = Moment::new(at.trunc_subsecs(6), actor);
-    let key = format!("seed/{key}");
-    let fingerprint = Sha256::digest(&key).into();
-    let order = Order { moment: moment.clone(), key: Some((key, fingerprint)) };
+    let order = Order { moment: moment.clone(), key: Some(own_key("seed", key)) };
     Ok(app.repository().execute(&order, |unit| decide(unit, &moment)).await?.value)
 }

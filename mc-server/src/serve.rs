@@ -13,17 +13,20 @@ use std::{
 };
 
 use axum::serve::ListenerExt;
-use mc_store::{Store, error::StoreError, log::EventLog};
+use mc_store::{Store, error::StoreError, log::EventLog, sqlite::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::{
+    cli::logging,
     config::{Listen, ServeOptions},
     health::{Health, Phase},
     layers::HostPolicy,
     routes::{self, Gate},
     seed::seed,
-    state::{App, Refused, system_clock},
+    state::{App, system_clock},
+    webhook::InvalidSecret,
     workers::Workers,
 };
 
@@ -61,15 +64,20 @@ pub enum ServeError {
         /// Why.
         source: StoreError,
     },
-    /// The example squad cannot be recorded.
-    #[error("cannot record the seed")]
-    Seed(#[source] Refused),
+    /// Notifications cannot be posted as asked.
+    #[error("cannot post notifications")]
+    Webhook(#[source] InvalidSecret),
     /// The operating system refused what a server needs.
     #[error("cannot run the server")]
     System(#[source] io::Error),
 }
 
 impl ServeError {
+    /// The store at `url` cannot be opened, or not be read.
+    pub(crate) fn store(url: &str, error: StoreError) -> Self {
+        Self::Store { url: url.to_owned(), source: underlying(error) }
+    }
+
     /// What to do about it, as a sentence.
     pub fn advice(&self) -> Option<String> {
         match self {
@@ -80,30 +88,77 @@ impl ServeError {
                 Some("Choose another address with --listen; ports below 1024 need privileges".to_owned())
             }
             Self::Store { url, source } => store_advice(url, source),
-            Self::Seed(_) | Self::System(_) => None,
+            Self::Webhook(_) => {
+                Some("Make one with: (printf whsec_; head -c 32 /dev/urandom | base64 -w0) > FILE".to_owned())
+            }
+            Self::System(_) => None,
         }
     }
 }
 
 /// What to do about a store that cannot be opened, as a sentence.
-pub(crate) fn store_advice(url: &str, error: &StoreError) -> Option<String> {
+fn store_advice(url: &str, error: &StoreError) -> Option<String> {
     match error {
         StoreError::Locked { .. } => {
             Some("Stop the other server, or choose another store with --store".to_owned())
         }
-        StoreError::NewerVersion { .. } => {
+        StoreError::NewerVersion { .. } | StoreError::NewerEvent { .. } => {
             Some("Use the newer version of mission-control that wrote it".to_owned())
         }
-        StoreError::NotALog { .. } => Some("Choose another file with --store".to_owned()),
+        StoreError::NotALog { .. } => Some(format!(
+            "Choose another file with --store; if it was one, restore a backup: {}",
+            restore_command(url)
+        )),
         StoreError::UnknownStore { .. } => {
             Some("Give --store sqlite:<path>, or memory: to try things out".to_owned())
         }
-        StoreError::Corrupt { .. } => Some("Restore it from a backup".to_owned()),
+        StoreError::Corrupt { .. } | StoreError::Damaged(_) => {
+            Some(format!("Restore a backup: {}", restore_command(url)))
+        }
+        StoreError::Full => Some("Make room on the disk, and try again".to_owned()),
+        StoreError::Protected { .. } => {
+            Some("Make it writable for the user who runs mission-control, with chmod or chown".to_owned())
+        }
         StoreError::Unavailable(_) => {
             Some(format!("Check that {url} and its directory exist and can be written"))
         }
         _ => None,
     }
+}
+
+/// How the latest backup is restored over a damaged store.
+pub(crate) fn restore_command(url: &str) -> String {
+    format!("mission-control restore --backup=./backups/latest.json --replace --store={}", quoted(url))
+}
+
+/// As a shell takes it for one word.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// What is wrong with the log itself, where the error is only that the views could not follow it.
+fn underlying(error: StoreError) -> StoreError {
+    let mut cause = std::error::Error::source(&error);
+    while let Some(at) = cause {
+        let known =
+            at.downcast_ref::<StoreError>().or(at.downcast_ref::<Arc<StoreError>>().map(|error| &**error));
+        match known {
+            Some(StoreError::Corrupt { position, reason }) => {
+                return StoreError::Corrupt { position: *position, reason: reason.clone() };
+            }
+            Some(StoreError::NewerEvent { position, event_type, event_version }) => {
+                return StoreError::NewerEvent {
+                    position: *position,
+                    event_type: event_type.clone(),
+                    event_version: *event_version,
+                };
+            }
+            Some(StoreError::Damaged(why)) => return StoreError::Damaged(why.to_string().into()),
+            _ => cause = at.source(),
+        }
+    }
+    error
 }
 
 /// Serves until SIGINT or SIGTERM.
@@ -150,7 +205,7 @@ pub async fn serve_until(
     );
 
     let (log, workers) = tokio::select! {
-        recovered = recover(options, &health, &gate, &shutdown) => recovered?,
+        recovered = recover(options, address, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
     health.reach(Phase::Ready);
@@ -182,13 +237,17 @@ async fn bind(listen: &Listen) -> Result<TcpListener, ServeError> {
 /// Opens the store, reads what has to be read, and lets the requests in.
 async fn recover(
     options: &ServeOptions,
+    address: SocketAddr,
     health: &Health,
     gate: &Gate,
     shutdown: &CancellationToken,
 ) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
-    let failed = |source| ServeError::Store { url: options.store.store.clone(), source };
+    let webhook = options.webhook().map_err(ServeError::Webhook)?;
+    let failed = |error| ServeError::store(&options.store.store, error);
     let url = options.store.store.clone();
-    let opened = tokio::task::spawn_blocking(move || Store::open(&url)).await;
+    let holder = Holder { id: Uuid::now_v7(), listen: address.to_string() };
+    health.identify(holder.id);
+    let opened = tokio::task::spawn_blocking(move || Store::open_for(&url, Some(&holder))).await;
     let log = opened.map_err(|panic| ServeError::System(io::Error::other(panic)))?.map_err(failed)?;
     let recovered = App::recover(
         Arc::clone(&log),
@@ -200,12 +259,21 @@ async fn recover(
     .await;
     let app = recovered.map_err(failed)?;
     if options.seed {
-        let seeded = seed(&app).await.map_err(ServeError::Seed)?;
-        tracing::info!(agents = seeded.agents, tasks = seeded.tasks, events = seeded.events, "seeded");
+        record_seed(&app).await;
     }
-    let workers = Workers::start(&app);
+    let workers = Workers::start(&app, webhook);
     gate.open(app);
     Ok((log, workers))
+}
+
+/// Records the seed as far as that is possible: what is missing of an example is no reason not to serve.
+async fn record_seed(app: &App) {
+    match seed(app).await {
+        Ok(skipped) => skipped
+            .iter()
+            .for_each(|what| tracing::warn!("not seeded, because the store has lived on: {what}")),
+        Err(refused) => tracing::warn!("the seed could not be recorded: {refused}"),
+    }
 }
 
 /// Answers are small: better sent at once than held back for more.
@@ -238,14 +306,14 @@ fn bracketed(ip: IpAddr) -> String {
 
 /// The signals that end the server.
 #[cfg(unix)]
-struct Signals {
+pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
 
 #[cfg(unix)]
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
@@ -256,11 +324,13 @@ impl Signals {
         tokio::spawn(async move {
             self.next().await;
             tracing::warn!("ended by a second signal");
+            logging::flush();
             std::process::exit(1);
         });
     }
 
-    async fn next(&mut self) {
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
@@ -270,15 +340,20 @@ impl Signals {
 
 /// The signal that ends the server.
 #[cfg(not(unix))]
-struct Signals;
+pub(crate) struct Signals;
 
 #[cfg(not(unix))]
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self)
     }
 
-    async fn first(self) {
+    async fn first(mut self) {
+        self.next().await;
+    }
+
+    /// Waits for the next signal.
+    pub(crate) async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be heard");
             std::future::pending::<()>().await;

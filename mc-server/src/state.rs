@@ -31,9 +31,10 @@ use mc_projections::{
 };
 use mc_store::{
     error::StoreError,
-    log::{Answered, EventLog},
+    log::{Answered, EventLog, Fingerprint},
     repository::{Order, Repository, Unit},
 };
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -117,6 +118,14 @@ macro_rules! refused_by {
     };
 }
 refused_by!(agent, alert, approval, notification, project, run, task);
+
+/// A key of the server's own, for what `who` in it does, with its fingerprint. Keys of clients have no space in them, so
+/// none of them is ever one of these.
+pub(crate) fn own_key(who: &str, what: &str) -> (String, Fingerprint) {
+    let key = format!("{SERVER} {who}/{what}");
+    let fingerprint = Sha256::digest(&key).into();
+    (key, fingerprint)
+}
 
 /// A write as it came in: who, when, under which key.
 #[derive(Debug, Clone)]

@@ -19,10 +19,10 @@ use chrono::{DateTime, Utc};
 use mc_store::error::StoreError;
 use tokio_util::task::TaskTracker;
 
-use crate::state::App;
+use crate::{state::App, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
 use heartbeat_monitor::HeartbeatMonitor;
-use notification_dispatcher::{NotificationDispatcher, Pulled};
+use notification_dispatcher::{NotificationDispatcher, Ways};
 use office::Office;
 use standup::StandupRecorder;
 use supervisor::supervise;
@@ -54,8 +54,8 @@ trait Worker: Send + 'static {
 pub struct Workers(TaskTracker);
 
 impl Workers {
-    /// Starts all of them.
-    pub fn start(app: &App) -> Self {
+    /// Starts all of them. Notifications go to `webhook` too, where there is one.
+    pub fn start(app: &App, webhook: Option<Webhook>) -> Self {
         let workers = TaskTracker::new();
         let office = Arc::new(Office::new(app.clone()));
         let desk = || Arc::clone(&office);
@@ -63,9 +63,11 @@ impl Workers {
         workers.spawn(supervise(app.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
         workers.spawn(supervise(app.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));
         workers.spawn(supervise(app.clone(), move || StandupRecorder::new(Arc::clone(&recorder))));
-        let dispatcher = app.clone();
-        workers
-            .spawn(supervise(app.clone(), move || NotificationDispatcher::new(dispatcher.clone(), Pulled)));
+        let (dispatcher, webhook) = (app.clone(), webhook.map(Arc::new));
+        workers.spawn(supervise(app.clone(), move || {
+            let ways = Ways::new(dispatcher.clone(), webhook.clone());
+            NotificationDispatcher::new(dispatcher.clone(), ways)
+        }));
         workers.close();
         Self(workers)
     }

@@ -211,10 +211,88 @@ fn a_database_that_was_damaged_is_found_so_and_replaced() {
 
     let found = world.run(&["verify-db"]);
     assert_eq!(found.status.code(), Some(1));
-    assert!(text(&found.stderr).contains("restore --backup=./backups/latest.json --replace"));
+    let remedy = "restore --backup=./backups/latest.json --replace --store=sqlite:data/mission-control.db";
+    assert!(text(&found.stderr).contains(remedy), "{}", text(&found.stderr));
+    // A copy of the damage is no backup.
+    let latest = fs::read_link(world.path("backups/latest.json")).unwrap();
+    assert!(world.fails(&["backup"]).contains(remedy));
+    assert_eq!(fs::read_link(world.path("backups/latest.json")).unwrap(), latest);
+    assert_eq!(names(&world.path("backups")).len(), 2);
+    assert!(world.fails(&["serve", "--listen", "127.0.0.1:0"]).contains(remedy));
     world.succeeds(&["restore", LATEST, "--replace"]);
     let report: Value = serde_json::from_str(&world.succeeds(&["verify-db", "--json"])).unwrap();
     assert_eq!((&report["sound"], &report["findingsTotal"]), (&true.into(), &0.into()));
+}
+
+/// Changes the database as nobody should.
+fn vandalise(world: &World, sql: &str) {
+    let vandal = rusqlite::Connection::open(world.path("data/mission-control.db")).unwrap();
+    let triggers = "DROP TRIGGER events_are_not_updated; DROP TRIGGER events_are_not_deleted";
+    vandal.execute_batch(&format!("{triggers}; {sql}")).unwrap();
+}
+
+#[test]
+fn a_damaged_log_is_neither_backed_up_nor_served() {
+    for (sql, said) in [
+        ("UPDATE events SET payload = '{' WHERE position = 1", "position 1"),
+        // The last event: only the key of the request that caused it is left.
+        ("DELETE FROM events WHERE position = (SELECT max(position) FROM events)", "2 problems"),
+    ] {
+        let world = World::new();
+        let server = world.serve();
+        server.create_task(1);
+        server.end();
+        world.backup();
+        vandalise(&world, sql);
+        let complaint = world.fails(&["backup"]);
+        assert!(complaint.contains(said) && complaint.contains("restore a backup: "), "{complaint}");
+        assert_eq!(names(&world.path("backups")).len(), 2);
+        world.succeeds(&["restore", LATEST, "--replace"]);
+        world.succeeds(&["verify-db"]);
+    }
+}
+
+#[test]
+fn what_a_newer_version_has_written_is_left_to_it() {
+    let world = World::new();
+    world.serve().end();
+    vandalise(&world, "UPDATE events SET event_version = 2 WHERE position = 1");
+    for command in [&["serve", "--listen", "127.0.0.1:0"][..], &["backup"], &["verify-db"], &["seed"]] {
+        let output = world.run(command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let complaint = text(&output.stderr);
+        assert!(complaint.contains("was written by a newer version of mission-control"), "{complaint}");
+        assert!(complaint.contains("Use the newer version"), "{complaint}");
+    }
+}
+
+#[test]
+fn two_restores_in_one_second_both_keep_what_was_there() {
+    let world = World::new();
+    world.serve().end();
+    world.backup();
+    let asides: Vec<_> = (0..3)
+        .map(|_| {
+            let outcome: Value =
+                serde_json::from_str(&world.succeeds(&["restore", LATEST, "--replace", "--json"])).unwrap();
+            outcome["movedAside"][0].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert!(asides.iter().all(|aside| Path::new(aside).exists()), "{asides:?}");
+}
+
+#[test]
+fn the_newest_backup_that_is_whole_is_never_cleaned_up() {
+    let world = World::new();
+    world.serve().end();
+    let whole = world.backup()["file"].as_str().unwrap().to_owned();
+    for number in 1..=4 {
+        fs::write(world.path(&format!("backups/2999-01-0{number}-00-00.json")), "{}").unwrap();
+    }
+    fs::remove_file(world.path("backups/latest.json")).unwrap();
+    world.succeeds(&["cleanup", "--older-than=0s", "--keep=1"]);
+    assert!(world.path(&whole).exists());
+    assert_eq!(names(&world.path("backups")).len(), 2);
 }
 
 #[test]
@@ -234,7 +312,7 @@ fn a_backup_that_is_not_whole_restores_nothing() {
         fs::write(world.path("other.json"), content).unwrap();
         let said = world.fails(&["restore", "--backup", "other.json", "--store", "sqlite:new/log.db"]);
         assert!(said.contains(complaint), "{said}");
-        assert_eq!(names(&world.path("new")), ["log.db.lock"]);
+        assert!(!world.path("new").exists());
     }
     assert!(
         world.fails(&["restore", "--backup", "nothing.json"]).contains("Check that nothing.json is there")
@@ -244,9 +322,7 @@ fn a_backup_that_is_not_whole_restores_nothing() {
 #[test]
 fn stores_that_are_not_there_are_neither_created_nor_backed_up() {
     let world = World::new();
-    for arguments in
-        [&["backup"][..], &["verify-db"], &["backup", "--store", "memory:"], &["verify-db", "--store", "x"]]
-    {
+    for arguments in [&["backup"][..], &["verify-db"], &["backup", "--store", "memory:"], &["archive"]] {
         world.fails(arguments);
     }
     assert_eq!(names(world.directory.path()), [""; 0]);

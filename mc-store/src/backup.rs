@@ -42,7 +42,7 @@ use std::io;
 
 use chrono::{DateTime, Utc};
 
-pub use read::read;
+pub use read::{check, read};
 pub use write::write;
 
 use crate::{

@@ -50,7 +50,7 @@ pub enum StoreError {
         known: u32,
     },
     /// The file is something else than a log of this program; it was left as it is.
-    #[error("{store} is not a log of Mission Control: {reason}")]
+    #[error("{store} is not a Mission Control store: {reason}")]
     NotALog {
         /// Which file.
         store: String,
@@ -79,6 +79,30 @@ pub enum StoreError {
         position: u64,
         /// How.
         reason: String,
+    },
+    /// An event was written by a later version of this program, which alone can tell what it means.
+    #[error(
+        "event {position}, {event_type} version {event_version}, was written by a newer version of mission-control"
+    )]
+    NewerEvent {
+        /// Where.
+        position: u64,
+        /// Its stored name.
+        event_type: String,
+        /// The version of its payload.
+        event_version: u32,
+    },
+    /// The database file itself is damaged.
+    #[error("the database is damaged")]
+    Damaged(#[source] Box<dyn Error + Send + Sync>),
+    /// The disk has no room left to record anything. Nothing was appended.
+    #[error("there is no room left on the disk of the store")]
+    Full,
+    /// The file, or its directory, may only be read.
+    #[error("the store {store} cannot be written: it is read-only")]
+    Protected {
+        /// Which file.
+        store: String,
     },
     /// The database does not answer, or the log is shut down. Nothing was appended.
     #[error("the store is not available")]

@@ -52,7 +52,12 @@
 
 use std::sync::Arc;
 
-use crate::{error::StoreError, log::EventLog, memory::MemoryLog, sqlite::SqliteLog};
+use crate::{
+    error::StoreError,
+    log::EventLog,
+    memory::MemoryLog,
+    sqlite::{Holder, SqliteLog},
+};
 
 pub mod backup;
 pub mod codec;
@@ -79,11 +84,19 @@ impl Store {
     /// - [`StoreError::Locked`], [`StoreError::NewerVersion`], [`StoreError::NotALog`] and
     ///   [`StoreError::Unavailable`] as [`SqliteLog::open`] says.
     pub fn open(url: &str) -> Result<Arc<dyn EventLog>, StoreError> {
+        Self::open_for(url, None)
+    }
+
+    /// The same, and where others can ask who has it open, they are told.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_for(url: &str, holder: Option<&Holder>) -> Result<Arc<dyn EventLog>, StoreError> {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Arc::new(MemoryLog::new())),
             // SQLite's own special names, such as :memory:, are not files.
             Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => {
-                Ok(Arc::new(SqliteLog::open(path)?))
+                Ok(Arc::new(SqliteLog::open_for(path, holder)?))
             }
             _ => Err(StoreError::UnknownStore { url: url.to_owned() }),
         }

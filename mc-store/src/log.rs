@@ -86,7 +86,7 @@ pub struct Idempotency {
     pub key: String,
     /// What was asked.
     pub fingerprint: Fingerprint,
-    /// What is answered; opaque to the log.
+    /// What is answered, as JSON; otherwise opaque to the log.
     pub answer: String,
 }
 
@@ -236,6 +236,18 @@ impl Appended {
 /// - Versions are dense in each stream; a commit whose expectation fails appends nothing.
 /// - A repeat under an idempotency key appends nothing and returns the first answer.
 /// - Nothing recorded is ever changed or removed.
+///
+/// ```
+/// use mc_store::{log::EventLog, memory::MemoryLog};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), mc_store::error::StoreError> {
+/// let log = MemoryLog::new();
+/// assert_eq!(log.head(), 0);
+/// assert!(log.read_all(0, 100).await?.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 pub trait EventLog: Send + Sync + 'static {
     /// Appends a commit.
     ///
@@ -243,6 +255,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// - [`StoreError::Conflict`] when a stream is not at the expected version.
     /// - [`StoreError::KeyReused`] when the key was used before for another request.
     /// - [`StoreError::Invalid`] when the commit breaks a limit or names a stream twice.
+    /// - [`StoreError::Full`] when the disk has no room left; nothing was appended.
     /// - [`StoreError::Unavailable`] when the database does not answer; nothing was appended.
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>>;
 
@@ -281,6 +294,15 @@ pub trait EventLog: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read.
     fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
+
+    /// Whether a commit could be written now: the writer answers, there is room, and where the last commit failed,
+    /// something can be written again.
+    ///
+    /// # Errors
+    /// What a commit would meet: [`StoreError::Full`], [`StoreError::Unavailable`] and the like.
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// How many commits wait to be written, those being written left out; 0 for a log without a queue.
     fn queued(&self) -> usize {

@@ -4,7 +4,9 @@ use std::{
     any::Any,
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
 };
 
 use futures_util::future::BoxFuture;
@@ -15,7 +17,7 @@ use mc_domain::{
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::{runtime::Handle, sync::Mutex as AsyncMutex};
 use uuid::Uuid;
 
 use crate::{
@@ -91,7 +93,7 @@ pub struct Executed<T> {
 /// ```
 pub struct Repository {
     log: Arc<dyn EventLog>,
-    cache: Mutex<HashMap<StreamId, Cached>>,
+    cache: Arc<Cache>,
     overtaken: Vec<AsyncMutex<()>>,
 }
 
@@ -111,7 +113,7 @@ impl Repository {
     /// A repository on `log`.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let overtaken = (0..OVERTAKEN_QUEUES).map(|_| AsyncMutex::new(())).collect();
-        Self { log, cache: Mutex::default(), overtaken }
+        Self { log, cache: Arc::default(), overtaken }
     }
 
     /// The log underneath.
@@ -125,11 +127,20 @@ impl Repository {
     /// What reading its stream says ([`EventLog::read_stream`]).
     pub async fn load<A: Streamed>(&self, id: &A::Id) -> Result<Entity<A>, StoreError> {
         let stream = StreamId::of::<A>(id);
-        let cached = match self.cached(&stream) {
+        let cached = match self.cache.get(&stream) {
             Some(cached) => cached,
             None => self.fetch::<A>(&stream).await?,
         };
         Ok(cached.entity(id.clone()))
+    }
+
+    /// One aggregate as it was at a position of the log.
+    ///
+    /// # Errors
+    /// What reading its stream says ([`EventLog::read_stream`]).
+    pub async fn load_at<A: Streamed>(&self, id: &A::Id, position: u64) -> Result<Entity<A>, StoreError> {
+        let folded = self.fold::<A>(&StreamId::of::<A>(id), position).await?;
+        Ok(folded.entity(id.clone()))
     }
 
     /// Decides a command and commits what was decided.
@@ -164,7 +175,7 @@ impl Repository {
                 }
                 Ok(Appended::Replayed(first)) => return Ok(replay(first)?),
                 Err(StoreError::Conflict { stream, .. }) if attempt < MAX_ATTEMPTS => {
-                    self.forget(&stream);
+                    self.cache.forget(&stream);
                     // Whoever was overtaken queues up for the stream, so that each of a crowd gets its turn.
                     drop(queue.take());
                     queue = Some(self.overtaken[queue_of(&stream)].lock().await);
@@ -231,42 +242,59 @@ impl Repository {
             .map(|(stream, pin)| Guard { stream: stream.clone(), expected: pin.version })
             .collect();
         let idempotency = order.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
-        let appended = self.log.append(Commit { appends, guards, idempotency }).await?;
-        if let Appended::Committed { .. } = appended {
-            for change in changes {
+        let advanced: Vec<_> = changes
+            .into_iter()
+            .map(|change| {
                 let advanced = written(&pins, &change)?.advanced(&change.events);
-                self.remember(change.stream, advanced);
+                Ok((change.stream, advanced))
+            })
+            .collect::<Result<_, StoreError>>()?;
+        let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
+        let append = async move {
+            let appended = log.append(Commit { appends, guards, idempotency }).await?;
+            if let Appended::Committed { .. } = appended {
+                advanced.into_iter().for_each(|(stream, folded)| cache.remember(stream, folded));
             }
-        }
-        Ok(appended)
+            Ok(appended)
+        };
+        ToTheEnd(Some(Box::pin(append))).await
     }
 
     fn fetch<'a, A: Streamed>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Cached, StoreError>> {
         Box::pin(async move {
-            let (mut version, mut state) = (0, A::default());
-            loop {
-                let page = self.log.read_stream(stream, version, MAX_PAGE_EVENTS).await?;
-                for stored in &page {
-                    state = state.evolve(&codec::decode(stored)?);
-                    version = stored.version;
-                }
-                if page.len() < MAX_PAGE_EVENTS {
-                    break;
-                }
-            }
-            let fetched = Cached { version, state: Arc::new(state), advance: advance::<A> };
-            self.remember(stream.clone(), fetched.clone());
+            let fetched = self.fold::<A>(stream, u64::MAX).await?;
+            self.cache.remember(stream.clone(), fetched.clone());
             Ok(fetched)
         })
     }
 
-    fn cached(&self, stream: &StreamId) -> Option<Cached> {
-        self.cache().get(stream).cloned()
+    async fn fold<A: Streamed>(&self, stream: &StreamId, last: u64) -> Result<Cached, StoreError> {
+        let (mut version, mut state) = (0, A::default());
+        loop {
+            let page = self.log.read_stream(stream, version, MAX_PAGE_EVENTS).await?;
+            for stored in page.iter().take_while(|stored| stored.position <= last) {
+                state = state.evolve(&codec::decode(stored)?);
+                version = stored.version;
+            }
+            if page.len() < MAX_PAGE_EVENTS || page.last().is_some_and(|stored| stored.position >= last) {
+                return Ok(Cached { version, state: Arc::new(state), advance: advance::<A> });
+            }
+        }
+    }
+}
+
+/// The aggregates that are kept folded.
+#[derive(Default)]
+struct Cache(Mutex<HashMap<StreamId, Cached>>);
+
+impl Cache {
+    fn get(&self, stream: &StreamId) -> Option<Cached> {
+        self.lock().get(stream).cloned()
     }
 
     /// Keeps a folded state, unless a later one is known or there is nothing in the stream.
     fn remember(&self, stream: StreamId, folded: Cached) {
-        let mut cache = self.cache();
+        let mut cache = self.lock();
         if folded.version == 0 || cache.get(&stream).is_some_and(|known| known.version > folded.version) {
             return;
         }
@@ -277,12 +305,37 @@ impl Repository {
     }
 
     fn forget(&self, stream: &StreamId) {
-        self.cache().remove(stream);
+        self.lock().remove(stream);
     }
 
-    fn cache(&self) -> MutexGuard<'_, HashMap<StreamId, Cached>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Cached>> {
         // A panic while it is held leaves whole entries behind, so what is there can be used.
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A commit under way. Whoever stops waiting for it does not take it back: it is in the log's queue already, so what the
+/// cache must learn from it is learned all the same.
+struct ToTheEnd(Option<BoxFuture<'static, Result<Appended, StoreError>>>);
+
+impl Future for ToTheEnd {
+    type Output = Result<Appended, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(append) = self.0.as_mut() else { return Poll::Pending };
+        let done = append.as_mut().poll(context);
+        if done.is_ready() {
+            self.0 = None;
+        }
+        done
+    }
+}
+
+impl Drop for ToTheEnd {
+    fn drop(&mut self) {
+        if let (Some(append), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(append);
+        }
     }
 }
 
@@ -305,7 +358,7 @@ impl Unit<'_> {
         if let Some(pin) = self.pins.get(&stream) {
             return Ok(pin.entity(id.clone()));
         }
-        match self.repository.cached(&stream) {
+        match self.repository.cache.get(&stream) {
             Some(cached) => {
                 let entity = cached.entity(id.clone());
                 self.pins.insert(stream, cached);
@@ -391,3 +444,6 @@ fn queue_of(stream: &StreamId) -> usize {
     stream.hash(&mut hasher);
     (hasher.finish() % OVERTAKEN_QUEUES as u64) as usize
 }
+
+#[cfg(test)]
+mod tests;

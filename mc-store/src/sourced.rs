@@ -285,7 +285,7 @@ fn metadata(flat: &Value) -> Result<Metadata, PersistenceError> {
 fn failed(error: StoreError) -> PersistenceError {
     match error {
         StoreError::Conflict { .. } => PersistenceError::OptimisticLockError,
-        StoreError::Unavailable(_) | StoreError::Locked { .. } => {
+        StoreError::Unavailable(_) | StoreError::Locked { .. } | StoreError::Full => {
             PersistenceError::ConnectionError(error.into())
         }
         StoreError::Corrupt { .. } => PersistenceError::DeserializationError(error.into()),

@@ -15,6 +15,7 @@ mod schema;
 mod writer;
 
 use std::{
+    any::Any,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard},
     thread::JoinHandle,
@@ -23,18 +24,20 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, future::BoxFuture};
 use mc_domain::recorded::StreamId;
-use tokio::sync::{mpsc, watch};
+use rusqlite::ErrorCode;
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::{
     compact::{Compacted, compact},
     import::{Existing, SqliteImport},
     inspect::SqliteInspection,
+    lock::{Holder, holder},
 };
 use self::{
     lock::FileLock,
     reader::Readers,
     recent::Recent,
-    writer::{Request, Writer},
+    writer::{Asked, Request, Writer},
 };
 use crate::{
     error::StoreError,
@@ -47,6 +50,16 @@ const QUEUE_COMMITS: usize = 1_024;
 /// A log in an SQLite database.
 ///
 /// Dropping it closes it, which writes what is queued and blocks until that is done.
+///
+/// ```
+/// use mc_store::{log::EventLog, sqlite::SqliteLog};
+///
+/// let directory = tempfile::tempdir()?;
+/// let log = SqliteLog::open(directory.path().join("log.db"))?;
+/// assert_eq!(log.head(), 0);
+/// assert!(SqliteLog::open(directory.path().join("log.db")).is_err(), "one process at a time");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct SqliteLog {
     writing: Mutex<Writing>,
@@ -66,7 +79,7 @@ enum Writing {
 
 #[derive(Debug)]
 struct OpenWriter {
-    queue: mpsc::Sender<Request>,
+    queue: mpsc::Sender<Asked>,
     thread: JoinHandle<()>,
     lock: FileLock,
 }
@@ -79,10 +92,23 @@ impl SqliteLog {
     /// - [`StoreError::Locked`] when another process, or another log of this one, has it open.
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
     /// - [`StoreError::NotALog`] when the file is something else; it is left as it is.
+    /// - [`StoreError::Protected`] when it may only be read.
+    /// - [`StoreError::Damaged`] or [`StoreError::Corrupt`] when it cannot be read.
     /// - [`StoreError::Unavailable`] when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        Self::open_for(path, None)
+    }
+
+    /// The same, and [`holder`] tells others who has it open.
+    ///
+    /// # Errors
+    /// As [`SqliteLog::open`].
+    pub fn open_for(path: impl AsRef<Path>, holder: Option<&Holder>) -> Result<Self, StoreError> {
         let path = resolve(path.as_ref()).map_err(unavailable)?;
-        let lock = FileLock::acquire(&path)?;
+        let mut lock = FileLock::acquire(&path)?;
+        if let Some(holder) = holder {
+            lock.note(holder).map_err(unavailable)?;
+        }
         let recent = Arc::new(Recent::default());
         let (writer, head) = Writer::open(&path, Arc::clone(&recent))?;
         let (queue, queued) = mpsc::channel(QUEUE_COMMITS);
@@ -109,7 +135,7 @@ impl SqliteLog {
         Ok(Self { writing, readers: Readers::new(path.as_ref()), recent: Arc::default(), head })
     }
 
-    fn queue(&self) -> Result<mpsc::Sender<Request>, StoreError> {
+    fn queue(&self) -> Result<mpsc::Sender<Asked>, StoreError> {
         match &*self.writing() {
             Writing::Open(writer) => Ok(writer.queue.clone()),
             Writing::ReadOnly(_) => Err(StoreError::ReadOnly),
@@ -156,7 +182,16 @@ impl EventLog for SqliteLog {
         async move {
             commit.validate()?;
             let (request, answer) = Request::new(commit);
-            self.queue()?.send(request).await.map_err(|_| StoreError::closed())?;
+            self.queue()?.send(Asked::Commit(request)).await.map_err(|_| StoreError::closed())?;
+            answer.await.map_err(unavailable)?
+        }
+        .boxed()
+    }
+
+    fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        async move {
+            let (question, answer) = oneshot::channel();
+            self.queue()?.send(Asked::Probe(question)).await.map_err(|_| StoreError::closed())?;
             answer.await.map_err(unavailable)?
         }
         .boxed()
@@ -242,6 +277,16 @@ fn resolve(path: &Path) -> std::io::Result<PathBuf> {
     Ok(directory.canonicalize()?.join(name))
 }
 
+/// What an error of the database or of the system means for whoever asks the log.
 fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
+    let known: &dyn Any = &error;
+    let code = known.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    let kind = known.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    match (code, kind) {
+        (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => {
+            StoreError::Damaged(Box::new(error))
+        }
+        (Some(ErrorCode::DiskFull), _) | (_, Some(std::io::ErrorKind::StorageFull)) => StoreError::Full,
+        _ => StoreError::Unavailable(Box::new(error)),
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::borrow::Cow;
 
+/// The highest version that any event has.
+pub const NEWEST_VERSION: u32 = 1;
+
 /// The payload in the shape that the code of today reads.
 ///
 /// Every event is at its first version so far. A changed shape adds an arm here that turns version n into n + 1, and

@@ -7,11 +7,21 @@
 //! 3. Versions have no holes in any stream, and every stream has events.
 //! 4. What is found by stream is what is found by position.
 //! 5. Every event is one that this program reads, old shapes brought up to date, and named what it is.
-//! 6. Every stream folds.
-//! 7. Idempotency keys reflect positions that exist.
+//! 6. Every stream folds, and every event is one that may come next in its stream.
+//! 7. No event is there twice.
+//! 8. Idempotency keys reflect positions that exist, and their fingerprints and answers can be read.
+//!
+//! What it warns of is no damage: what is derived from the log and made anew when a server opens it, and times that can
+//! hardly be right.
+//!
+//! What it cannot find is a text that somebody rewrote and left readable: no event is chained to the one before it.
+//! Compare with a backup, whose hash covers all of it, where that matters.
+
+mod legal;
 
 use std::{error::Error, fmt, panic};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::recorded::{AnyEvent, AnyState, Recorded, StreamId};
 use serde::Serialize;
 
@@ -21,6 +31,8 @@ use crate::{codec, error::StoreError, log::StoredEvent};
 pub const MAX_FINDINGS: usize = 1_000;
 /// After how many events progress is told.
 const PROGRESS_EVENTS: u64 = 8_192;
+/// How far ahead of now a time may be until it is warned of.
+const AHEAD: TimeDelta = TimeDelta::days(1);
 
 /// Told now and then how many events were looked at, and of how many.
 pub type Progress<'a> = dyn FnMut(u64, u64) + 'a;
@@ -51,11 +63,23 @@ pub trait Inspection {
     /// [`StoreError::Unavailable`].
     fn empty_streams(&self, seen: &mut dyn FnMut(StreamId)) -> Result<(), StoreError>;
 
-    /// The position that each idempotency key reflects.
+    /// The position of every event whose id an earlier one has.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    fn keys(&self, seen: &mut dyn FnMut(u64)) -> Result<(), StoreError>;
+    fn repeated_ids(&self, seen: &mut dyn FnMut(u64)) -> Result<(), StoreError>;
+
+    /// Every idempotency key.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn keys(&self, seen: &mut dyn FnMut(KeyRow)) -> Result<(), StoreError>;
+
+    /// What is derived from the events, or guards them, and is not there: a sentence each.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError>;
 }
 
 /// A row of the log.
@@ -69,6 +93,15 @@ pub struct Row {
     pub version: Option<u64>,
     /// The event, or why it cannot be read.
     pub event: Result<StoredEvent, String>,
+}
+
+/// An idempotency key of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The position its answer reflects.
+    pub position: u64,
+    /// What cannot be read of it, if something cannot.
+    pub unreadable: Option<&'static str>,
 }
 
 /// What is wrong.
@@ -87,12 +120,24 @@ pub enum Problem {
     IndexMismatch,
     /// An event cannot be read.
     Unreadable,
-    /// An event is none that this program knows, or not the one it is named.
+    /// An event is not the one it is named.
     Unknown,
+    /// An event was written by a newer version of this program.
+    Newer,
     /// A stream cannot be folded.
     Unfoldable,
+    /// An event cannot come where it is in its stream.
+    Illegal,
+    /// An event is there twice.
+    RepeatedEvent,
     /// An idempotency key reflects a position that is not in the log.
     KeyOutOfRange,
+    /// What an idempotency key is for cannot be read.
+    UnreadableKey,
+    /// What is derived from the events, or guards them, is not there.
+    Lacking,
+    /// A time is far in the future.
+    AheadOfTime,
 }
 
 /// One thing that is wrong.
@@ -128,6 +173,10 @@ pub struct Report {
     pub findings_total: u64,
     /// What they are, the first [`MAX_FINDINGS`].
     pub findings: Vec<Finding>,
+    /// How many things are odd, and no damage.
+    pub warnings_total: u64,
+    /// What they are, the first [`MAX_FINDINGS`].
+    pub warnings: Vec<Finding>,
 }
 
 impl Report {
@@ -152,6 +201,13 @@ impl Report {
             self.findings.push(Finding { problem, position, stream, detail });
         }
     }
+
+    fn warn(&mut self, problem: Problem, position: Option<u64>, detail: String) {
+        self.warnings_total += 1;
+        if self.warnings.len() < MAX_FINDINGS {
+            self.warnings.push(Finding { problem, position, stream: None, detail });
+        }
+    }
 }
 
 impl fmt::Display for Finding {
@@ -166,13 +222,13 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at everything, and says what is wrong. It blocks.
-pub fn verify(log: &impl Inspection, progress: &mut Progress<'_>) -> Report {
+/// Looks at everything, and says what is wrong as of `now`. It blocks.
+pub fn verify(log: &impl Inspection, now: DateTime<Utc>, progress: &mut Progress<'_>) -> Report {
     let mut report = Report::default();
     let checked = log.integrity(&mut |detail| report.add(Problem::Database, None, None, detail));
     report.note(checked);
     let by_position = positions(log, &mut report);
-    events(log, &mut report, progress);
+    events(log, now, &mut report, progress);
     if report.events != by_position {
         let detail = format!("{by_position} events are found by position, but {} by stream", report.events);
         report.add(Problem::IndexMismatch, None, None, detail);
@@ -181,7 +237,14 @@ pub fn verify(log: &impl Inspection, progress: &mut Progress<'_>) -> Report {
         report.add(Problem::EmptyStream, None, Some(&stream), "the stream has no events".to_owned());
     });
     report.note(looked);
+    let looked = log.repeated_ids(&mut |position| {
+        let detail = "an earlier event has the same id".to_owned();
+        report.add(Problem::RepeatedEvent, Some(position), None, detail);
+    });
+    report.note(looked);
     keys(log, &mut report);
+    let looked = log.lacks(&mut |what| report.warn(Problem::Lacking, None, what));
+    report.note(looked);
     progress(report.events, by_position);
     report
 }
@@ -204,9 +267,10 @@ fn positions(log: &impl Inspection, report: &mut Report) -> u64 {
     count
 }
 
-fn events(log: &impl Inspection, report: &mut Report, progress: &mut Progress<'_>) {
+fn events(log: &impl Inspection, now: DateTime<Utc>, report: &mut Report, progress: &mut Progress<'_>) {
     let expected = report.head;
-    let mut streams = Streams { report, at: None };
+    let latest = now.checked_add_signed(AHEAD).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let mut streams = Streams { report, latest, at: None };
     let looked = log.events(&mut |row| {
         streams.look_at(row);
         if streams.report.events.is_multiple_of(PROGRESS_EVENTS) {
@@ -217,8 +281,11 @@ fn events(log: &impl Inspection, report: &mut Report, progress: &mut Progress<'_
 }
 
 fn keys(log: &impl Inspection, report: &mut Report) {
-    let looked = log.keys(&mut |position| {
+    let looked = log.keys(&mut |KeyRow { position, unreadable }| {
         report.idempotency_keys += 1;
+        if let Some(why) = unreadable {
+            report.add(Problem::UnreadableKey, Some(position), None, format!("of an idempotency key {why}"));
+        }
         if position > report.head {
             let detail =
                 format!("an idempotency key reflects this position, but the log ends at {}", report.head);
@@ -231,6 +298,8 @@ fn keys(log: &impl Inspection, report: &mut Report) {
 /// The streams as they go by, one after the other.
 struct Streams<'a> {
     report: &'a mut Report,
+    /// The latest time that an event may have.
+    latest: DateTime<Utc>,
     at: Option<Stream>,
 }
 
@@ -257,6 +326,8 @@ impl Streams<'_> {
             if version != at.version + 1 {
                 let detail = format!("version {version} of the stream comes after version {}", at.version);
                 self.report.add(Problem::VersionGap, Some(row.position), stream, detail);
+                // What would be said about those that follow rests on those that are missing.
+                at.state = None;
             }
             at.version = version;
         }
@@ -271,18 +342,18 @@ impl Streams<'_> {
 
     fn decode(&mut self, event: &StoredEvent, at: &mut Stream) {
         let (position, stream) = (Some(event.position), Some(&event.stream));
+        self.look_at_time(event);
         let recorded = match codec::decode_any(event) {
             Ok(Some(recorded)) => recorded,
             Ok(None) => {
                 self.report.foreign_events += 1;
                 return;
             }
-            Err(StoreError::Corrupt { reason, .. }) => {
-                self.report.add(Problem::Unreadable, position, stream, reason);
-                return;
-            }
-            Err(other) => {
-                self.report.add(Problem::Unreadable, position, stream, other.to_string());
+            Err(error) => {
+                let (problem, detail) = undecoded(error);
+                self.report.add(problem, position, stream, detail);
+                // What would be said about those that follow rests on this one.
+                at.state = None;
                 return;
             }
         };
@@ -293,19 +364,36 @@ impl Streams<'_> {
             at.state = AnyState::new(&event.stream.aggregate_type);
         }
         let Some(state) = at.state.take() else { return };
+        if let Some(why) = legal::illegal(&state, &recorded.event) {
+            let detail = format!("{} cannot come here: {why}", recorded.event.name());
+            self.report.add(Problem::Illegal, position, stream, detail);
+        }
         at.state = panic::catch_unwind(|| state.evolve(&recorded.event)).ok();
         if at.state.is_none() {
             let detail = "the stream cannot be folded beyond this event".to_owned();
             self.report.add(Problem::Unfoldable, position, stream, detail);
         }
     }
+
+    fn look_at_time(&mut self, event: &StoredEvent) {
+        let at = event.metadata.recorded_at;
+        if at > self.latest {
+            let detail = format!("its time is far in the future: {}", at.format("%Y-%m-%d %H:%M:%S UTC"));
+            self.report.warn(Problem::AheadOfTime, Some(event.position), detail);
+        }
+    }
 }
 
-fn misnamed(stored: &StoredEvent, read: &Recorded<AnyEvent>) -> Option<String> {
-    let (name, version) = (read.event.name(), read.event.version());
-    if stored.event_type != name {
-        return Some(format!("it is named {} and is {name}", stored.event_type));
+fn undecoded(error: StoreError) -> (Problem, String) {
+    match error {
+        StoreError::Corrupt { reason, .. } => (Problem::Unreadable, reason),
+        newer @ StoreError::NewerEvent { .. } => (Problem::Newer, newer.to_string()),
+        other => (Problem::Unreadable, other.to_string()),
     }
-    (stored.event_version > version)
-        .then(|| format!("{name} has version {}, this program knows up to {version}", stored.event_version))
+}
+
+/// How the event is stored, where that is not what it is.
+fn misnamed(stored: &StoredEvent, read: &Recorded<AnyEvent>) -> Option<String> {
+    let name = read.event.name();
+    (stored.event_type != name).then(|| format!("it is named {} and is {name}", stored.event_type))
 }

@@ -9,6 +9,8 @@ use mc_store::{
     log::{Answered, Append, Appended, Commit, EventLog, NewEvent},
 };
 
+use uuid::Uuid;
+
 use crate::fixture::{
     Fixture, addition, at, backed_up, committed, event, event_at, everything, keyed, many, one, several,
     stream,
@@ -18,7 +20,7 @@ use crate::fixture::{
 async fn fill(log: &Arc<dyn EventLog>) {
     committed(log.append(keyed(many("a", 0, 3), "first \"key\"\n", 1, "{\"quoted\":\"answer\"}\n")).await);
     committed(log.append(several([addition("b", 0, 4), addition("a", 3, 5)])).await);
-    committed(log.append(keyed(Commit::default(), "nothing", 2, "")).await);
+    committed(log.append(keyed(Commit::default(), "nothing", 2, "null")).await);
     let earlier = vec![event_at(6, at(0) - TimeDelta::days(400))];
     committed(
         log.append(several([Append { stream: stream("ü\u{2028}\"/"), expected: 0, events: earlier }])).await,
@@ -32,7 +34,16 @@ async fn fill(log: &Arc<dyn EventLog>) {
         new
     });
     let odd = Append { stream: stream("odd"), expected: 0, events: events.collect() };
-    committed(log.append(keyed(several([odd]), "a", 0xff, "last")).await);
+    committed(log.append(keyed(several([odd]), "a", 0xff, "\"last\"")).await);
+}
+
+/// Many events with ids of their own.
+fn long() -> Commit {
+    let mut commit = many("long", 0, 3_000);
+    for (number, event) in (10_000..).zip(commit.appends.iter_mut().flat_map(|append| &mut append.events)) {
+        event.metadata.event_id = Uuid::from_u128(number).into();
+    }
+    commit
 }
 
 async fn assert_same(restored: &Arc<dyn EventLog>, log: &Arc<dyn EventLog>) {
@@ -63,7 +74,7 @@ pub async fn an_empty_log_is_restored_empty(fixture: &Fixture) {
 
 pub async fn a_restored_log_is_equal_in_everything_that_can_be_asked(fixture: &Fixture) {
     fill(&fixture.log).await;
-    committed(fixture.log.append(many("long", 0, 3_000)).await);
+    committed(fixture.log.append(long()).await);
     let document = backed_up(&*fixture.log).await;
     let restored = fixture.restored(&document).unwrap();
     assert_same(&restored.log, &fixture.log).await;

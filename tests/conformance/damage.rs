@@ -24,7 +24,7 @@ use crate::fixture::{at, backed_up, committed, event, everything, keyed, many, m
 
 async fn small() -> Vec<u8> {
     let log = memory().log;
-    committed(log.append(keyed(many("a", 0, 2), "k", 1, "first")).await);
+    committed(log.append(keyed(many("a", 0, 2), "k", 1, "\"first\"")).await);
     committed(log.append(one("b", 0, 3)).await);
     backed_up(&*log).await
 }
@@ -109,7 +109,7 @@ async fn a_refused_backup_leaves_nothing_in_the_directory() {
     for end in [0, 10, document.len() / 2, document.len() - 1] {
         let import = SqliteImport::create(&path, Existing::Refuse).unwrap();
         backup::read(&document[..end], import, &mut |_, _| {}).unwrap_err();
-        assert_eq!(names(directory.path()), ["log.db.lock"]);
+        assert_eq!(names(directory.path()), [""; 0]);
     }
     let import = SqliteImport::create(&path, Existing::Refuse).unwrap();
     backup::read(document.as_slice(), import, &mut |_, _| {}).unwrap();
@@ -152,15 +152,15 @@ async fn what_is_in_the_way_is_moved_aside_once_the_new_database_is_complete() {
     let aside = || SqliteImport::create(&path, Existing::MoveAside(".before".to_owned())).unwrap();
 
     backup::read(&document[..document.len() - 1], aside(), &mut |_, _| {}).unwrap_err();
-    assert_eq!(names(directory.path()), ["log.db", "log.db-wal", "log.db.lock"]);
+    assert_eq!(names(directory.path()), ["log.db", "log.db-wal"]);
     let (_, moved) = backup::read(document.as_slice(), aside(), &mut |_, _| {}).unwrap();
     assert_eq!(moved.len(), 2);
     assert_eq!(names(directory.path()), ["log.db", "log.db.before", "log.db.before-wal", "log.db.lock"]);
     assert_eq!(std::fs::read(directory.path().join("log.db.before")).unwrap(), b"a damaged database");
     assert_eq!(SqliteLog::open(&path).unwrap().head(), 3);
 
-    let refused = backup::read(document.as_slice(), aside(), &mut |_, _| {}).unwrap_err();
-    assert!(matches!(refused, BackupError::Store(StoreError::Unavailable(_))), "{refused:?}");
+    let (_, moved) = backup::read(document.as_slice(), aside(), &mut |_, _| {}).unwrap();
+    assert_eq!(moved, [directory.path().join("log.db.before-2")]);
     assert_eq!(SqliteLog::open(&path).unwrap().head(), 3);
 }
 
@@ -212,9 +212,10 @@ async fn sound(path: &Path) {
         let edited =
             Event::Edited { details: Details::titled("Write the long guide", TaskType::Docs).unwrap() };
         let stream = StreamId::of::<Task>(&Uuid::from_u128(task.into()).into());
-        let events = [created, edited].map(|fact| codec::encode(&fact, event(task).metadata)).into();
+        let events = [(created, task), (edited, 100 + task)];
+        let events = events.map(|(fact, number)| codec::encode(&fact, event(number).metadata)).into();
         let commit = Commit { appends: vec![Append { stream, expected: 0, events }], ..Commit::default() };
-        committed(log.append(keyed(commit, &format!("key {task}"), 1, "")).await);
+        committed(log.append(keyed(commit, &format!("key {task}"), 1, "null")).await);
     }
     log.close().await;
 }
@@ -233,7 +234,7 @@ async fn verified_after(damage: &str) -> Report {
         .unwrap();
     vandal.execute_batch(damage).unwrap();
     drop(vandal);
-    verify(&SqliteInspection::open(&path).unwrap(), &mut |_, _| {})
+    verify(&SqliteInspection::open(&path).unwrap(), at(0), &mut |_, _| {})
 }
 
 fn problems(report: &Report) -> Vec<(Problem, Option<u64>)> {
@@ -270,7 +271,38 @@ async fn each_kind_of_damage_is_found_where_it_is() {
             "UPDATE events SET event_type = 'task.created' WHERE position = 2",
             vec![(Problem::Unknown, Some(2))],
         ),
-        ("UPDATE events SET event_version = 9 WHERE position = 2", vec![(Problem::Unknown, Some(2))]),
+        ("UPDATE events SET event_version = 9 WHERE position = 2", vec![(Problem::Newer, Some(2))]),
+        (
+            "UPDATE events SET payload = '{\"danced\":{}}', event_type = 'task.danced' WHERE position = 4",
+            vec![(Problem::Newer, Some(4))],
+        ),
+        (
+            "UPDATE events SET payload = (SELECT payload FROM events WHERE position = 1), event_type = 'task.created' \
+             WHERE position = 2",
+            vec![(Problem::Illegal, Some(2))],
+        ),
+        (
+            "UPDATE events SET payload = (SELECT payload FROM events WHERE position = 2), event_type = 'task.edited' \
+             WHERE position = 3",
+            vec![(Problem::Illegal, Some(3)), (Problem::Illegal, Some(4))],
+        ),
+        (
+            "UPDATE events SET payload = '{\"submitted\":{\"at\":\"2026-02-01T09:00:00Z\"}}', event_type = 'task.submitted' \
+             WHERE position = 2",
+            vec![(Problem::Illegal, Some(2))],
+        ),
+        (
+            "UPDATE events SET metadata = (SELECT metadata FROM events WHERE position = 1) WHERE position = 6",
+            vec![(Problem::RepeatedEvent, Some(6))],
+        ),
+        (
+            "UPDATE idempotency_keys SET fingerprint = x'00' WHERE key = 'key 2'",
+            vec![(Problem::UnreadableKey, Some(4))],
+        ),
+        (
+            "UPDATE idempotency_keys SET answer = 'not JSON' WHERE key = 'key 2'",
+            vec![(Problem::UnreadableKey, Some(4))],
+        ),
         (
             "UPDATE idempotency_keys SET position = 9 WHERE key = 'key 1'",
             vec![(Problem::KeyOutOfRange, Some(9))],
@@ -284,6 +316,77 @@ async fn each_kind_of_damage_is_found_where_it_is() {
         assert_eq!(problems(&report), expected, "{damage}: {report:?}");
         assert!(!report.is_sound());
     }
+}
+
+#[tokio::test]
+async fn what_is_no_damage_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log.db");
+    let log = SqliteLog::open(&path).unwrap();
+    committed(log.append(many("a", 0, 3_000)).await);
+    log.close().await;
+    let vandal = Connection::open(&path).unwrap();
+    vandal.execute_batch("DELETE FROM instants; DROP TRIGGER events_are_not_deleted").unwrap();
+    drop(vandal);
+    let verified = |now| verify(&SqliteInspection::open(&path).unwrap(), now, &mut |_, _| {});
+
+    let report = verified(at(3_000) - chrono::TimeDelta::days(1));
+    let of = |problem| report.warnings.iter().filter(|warning| warning.problem == problem).count();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!(report.warnings_total, 2, "{report:?}");
+    assert_eq!(of(Problem::Lacking), 2);
+    assert_eq!(report.foreign_events, 3_000);
+    let earlier = verified(at(2_000) - chrono::TimeDelta::days(1));
+    assert!(earlier.warnings.iter().any(|warning| warning.problem == Problem::AheadOfTime), "{earlier:?}");
+
+    SqliteLog::open(&path).unwrap().close().await;
+    assert_eq!(verified(at(3_000)).warnings, [], "opening it puts back what was gone");
+}
+
+#[tokio::test]
+async fn a_damaged_log_is_not_backed_up() {
+    for damage in [
+        "UPDATE events SET payload = '{' WHERE position = 4",
+        "UPDATE events SET payload = '{\"danced\":{}}', event_type = 'task.danced' WHERE position = 4",
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log.db");
+        sound(&path).await;
+        let vandal = Connection::open(&path).unwrap();
+        vandal.execute_batch("DROP TRIGGER events_are_not_updated").unwrap();
+        vandal.execute_batch(damage).unwrap();
+        drop(vandal);
+        let log = SqliteLog::open_read_only(&path).unwrap();
+        let refused = backup::write(&log, at(0), &mut Vec::new(), &mut |_, _| {}).await.unwrap_err();
+        let position = match refused {
+            BackupError::Store(
+                StoreError::Corrupt { position, .. } | StoreError::NewerEvent { position, .. },
+            ) => position,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(position, 4);
+    }
+}
+
+#[tokio::test]
+async fn a_history_in_disorder_is_not_restored() {
+    let (directory, log) = (tempfile::tempdir().unwrap(), memory().log);
+    let created = Event::Created {
+        project: Uuid::from_u128(7).into(),
+        details: Details::titled("Write the guide", TaskType::Docs).unwrap(),
+        parent: None,
+        creator: Actor::Human(Name::new("Sofie").unwrap()),
+        at: at(1),
+    };
+    let events = [1, 2].map(|number| codec::encode(&created, event(number).metadata)).into();
+    let stream = StreamId::of::<Task>(&Uuid::from_u128(1).into());
+    let commit = Commit { appends: vec![Append { stream, expected: 0, events }], ..Commit::default() };
+    committed(log.append(commit).await);
+    let document = backed_up(&*log).await;
+    let import = SqliteImport::create(directory.path().join("new/log.db"), Existing::Refuse).unwrap();
+    let refused = backup::read(document.as_slice(), import, &mut |_, _| {}).unwrap_err();
+    assert!(matches!(refused, BackupError::Store(StoreError::Corrupt { position: 2, .. })), "{refused:?}");
+    assert_eq!(names(directory.path()), [""; 0]);
 }
 
 #[tokio::test]
@@ -307,6 +410,6 @@ async fn a_page_that_was_overwritten_is_found() {
     let page = place / 4096 * 4096;
     bytes[page..page + 64].fill(0xa5);
     std::fs::write(&path, bytes).unwrap();
-    let report = verify(&SqliteInspection::open(&path).unwrap(), &mut |_, _| {});
+    let report = verify(&SqliteInspection::open(&path).unwrap(), at(0), &mut |_, _| {});
     assert!(report.findings.iter().any(|finding| finding.problem == Problem::Database), "{report:?}");
 }

@@ -101,7 +101,7 @@ pub fn event_at(number: u64, recorded_at: DateTime<Utc>) -> NewEvent {
 }
 
 pub fn stream(name: impl ToString) -> StreamId {
-    StreamId { aggregate_type: "task".into(), aggregate_id: name.to_string() }
+    StreamId { aggregate_type: "test".into(), aggregate_id: name.to_string() }
 }
 
 /// The addition of one event to a stream.

@@ -80,6 +80,20 @@ async fn the_database_refuses_to_change_or_remove_what_was_recorded() {
         ("DELETE FROM idempotency_keys", "idempotency keys are never deleted"),
         ("UPDATE streams SET aggregate_id = 'b'", "streams are never updated"),
         ("DELETE FROM streams", "streams are never deleted"),
+        (
+            "INSERT OR REPLACE INTO events VALUES (1, 1, 1, 'task.created', 1, '{}', '{}')",
+            "events are never replaced: what was recorded is history",
+        ),
+        (
+            "INSERT OR REPLACE INTO events VALUES (9, 1, 1, 'task.created', 1, '{}', '{}')",
+            "events are never replaced: what was recorded is history",
+        ),
+        ("INSERT OR REPLACE INTO streams VALUES (1, 'task', 'b')", "streams are never replaced"),
+        ("INSERT OR REPLACE INTO streams VALUES (9, 'test', 'a')", "streams are never replaced"),
+        (
+            "INSERT OR REPLACE INTO idempotency_keys VALUES ('k', x'00', 1, '')",
+            "idempotency keys are never replaced",
+        ),
     ] {
         let refused = operator.execute(statement, []).unwrap_err();
         assert!(refused.to_string().contains(message), "{statement}: {refused}");
@@ -97,7 +111,7 @@ async fn operators_can_query_the_log_by_name() {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?))
         })
         .unwrap();
-    assert_eq!((row.0.as_str(), row.1.as_str()), ("task", "a"));
+    assert_eq!((row.0.as_str(), row.1.as_str()), ("test", "a"));
     assert_eq!(row.2.parse::<chrono::DateTime<chrono::Utc>>().unwrap(), crate::fixture::at(1));
 }
 
@@ -144,7 +158,7 @@ async fn a_newer_schema_is_refused() {
     open(&path).close().await;
     Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
     for refused in [SqliteLog::open(&path), SqliteLog::open_read_only(&path)] {
-        assert!(matches!(refused, Err(StoreError::NewerVersion { found: 99, known: 1 })), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::NewerVersion { found: 99, known: 2 })), "{refused:?}");
     }
 }
 

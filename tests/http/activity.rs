@@ -19,6 +19,7 @@ async fn the_feed_tells_what_happened_newest_first() {
     let app = busy().await;
     let feed = app.get("/api/activity").await.expect(200);
     let types = [
+        "alert.raised",
         "task.blocked",
         "task.started",
         "task.assigned",
@@ -27,9 +28,9 @@ async fn the_feed_tells_what_happened_newest_first() {
         "project.created",
     ];
     assert_eq!(feed.column("type"), types);
-    assert_eq!(feed.column("summary")[0], "Scout blocked “Write the guide”: no brief");
-    assert_eq!(feed.body[0]["entity"]["kind"], "task");
-    assert_eq!(feed.body[0]["actor"]["type"], "agent");
+    assert_eq!(feed.column("summary")[1], "Scout blocked “Write the guide”: no brief");
+    assert_eq!(feed.body[1]["entity"]["kind"], "task");
+    assert_eq!(feed.body[1]["actor"]["type"], "agent");
 }
 
 #[tokio::test]
@@ -38,7 +39,7 @@ async fn the_feed_is_filtered_by_type_actor_and_project() {
     for (query, count) in [
         ("type=task", 4),
         ("type=TASK.BLOCKED,agent", 2),
-        ("actor=scout", 1),
+        ("actor=scout", 2),
         ("actor=Sofie", 4),
         ("actor=mission-control", 1),
         ("actor=nobody-of-that-name", 0),

@@ -385,3 +385,50 @@ async fn an_agent_of_an_unknown_project_is_refused() {
     app.post("/api/agents", body).await.refused_fields(&["projectId"]);
     app.patch(format!("/api/agents/{NOBODY}"), json!({ "emoji": "x" })).await.refused(404, "not_found");
 }
+
+#[tokio::test]
+async fn a_lower_day_takes_the_cap_per_run_with_it() {
+    let app = App::new().await;
+    let agent = json!({ "name": "Scout", "role": "intern", "budgets": { "dailyCap": 0.1 } });
+    let agent = app.post("/api/agents", agent).await.expect(201);
+    assert_eq!(agent["budgets"], json!({ "dailyCap": 0.1, "perRunCap": 0.1 }));
+    let path = format!("/api/agents/{}", agent.id());
+    app.patch(path.clone(), json!({ "budgets": agent["budgets"] })).await.expect(200).recorded(&[]);
+    app.patch(path, json!({ "budgets": { "perRunCap": 1 } })).await.refused_fields(&["budgets.perRunCap"]);
+}
+
+#[tokio::test]
+async fn an_answer_about_an_agent_is_never_one_that_a_client_has_already() {
+    let app = App::new().await;
+    let path = format!("/api/agents/{}", app.agent("Scout").await);
+    app.post(format!("{path}/heartbeat"), json!({})).await.expect(200);
+    app.wait(TimeDelta::seconds(20));
+    let before = app.get(path.clone()).await.expect(200);
+    app.post(format!("{path}/heartbeat"), json!({})).await.expect(200).recorded(&[]);
+    let after = app.get(path).header("if-none-match", before.etag()).await.expect(200);
+    assert_ne!(after["lastHeartbeat"], before["lastHeartbeat"]);
+}
+
+#[tokio::test]
+async fn a_long_error_of_a_heartbeat_is_cut_and_not_refused() {
+    let app = App::new().await;
+    let path = format!("/api/agents/{}/heartbeat", app.agent("Scout").await);
+    let trace = "at line one\n".repeat(1_000);
+    let answer = app.post(path, json!({ "errorMessage": trace })).await.expect(200);
+    assert!(answer["agent"]["lastError"].as_str().unwrap().starts_with("at line one"));
+}
+
+#[tokio::test]
+async fn a_purpose_belongs_to_a_sub_agent() {
+    let app = App::new().await;
+    let agent = json!({ "name": "Scout", "purpose": "Look around" });
+    app.post("/api/agents", agent).await.refused_fields(&["purpose"]);
+}
+
+#[tokio::test]
+async fn a_run_for_a_task_that_is_not_there_names_the_field() {
+    let app = App::new().await;
+    let agent = app.agent("Scout").await;
+    let run = json!({ "agentId": agent, "taskId": NOBODY, "model": "m" });
+    app.post("/api/runs", run).await.refused_fields(&["taskId"]);
+}

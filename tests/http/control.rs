@@ -112,6 +112,69 @@ async fn the_policy_is_shown_published_and_asked() {
 }
 
 #[tokio::test]
+async fn a_policy_is_published_for_the_project_that_the_body_names() {
+    let app = App::new().await;
+    let site = app.post("/api/projects", json!({ "name": "Site", "slug": "site" })).await.expect(201);
+    for (field, written) in
+        [("project", json!(5)), ("project", json!("nope")), ("projectId", json!(["site"]))]
+    {
+        app.put("/api/policy", json!({ field: written })).await.refused_fields(&[field]);
+    }
+    let two = json!({ "project": "site", "projectId": "openclaw" });
+    app.put("/api/policy", two).await.refused_fields(&["projectId"]);
+    app.put("/api/policy", json!({ "tools": { "A B": "purple" } }))
+        .await
+        .refused_fields(&["tools.A B", "tools.A B"]);
+    let same = json!({ "project": "site", "projectId": site["id"] });
+    let published = app.put("/api/policy", same).await.expect(200).recorded(&["policy.published"]);
+    assert_eq!(published["projectId"], site["id"]);
+    assert_eq!(app.get("/api/policy").await.expect(200)["version"], 0);
+}
+
+#[tokio::test]
+async fn the_tag_of_a_projects_policy_lets_its_first_one_be_published() {
+    let app = App::new().await;
+    app.post("/api/projects", json!({ "name": "Site", "slug": "site" })).await.expect(201);
+    app.put("/api/policy", json!({ "spawn": { "maxDepth": 1 } })).await.expect(200);
+    let inherited = app.get("/api/policy?project=site").await.expect(200);
+    assert_eq!((inherited.etag(), &inherited["version"]), ("\"0\"", &json!(1)));
+    assert_eq!((&inherited["projectId"], &inherited["spawn"]["maxDepth"]), (&json!(null), &json!(1)));
+    let tag = inherited.etag().to_owned();
+    let first = app.put("/api/policy?project=site", inherited.body.clone()).if_match(&tag).await.expect(200);
+    assert_eq!((first.etag(), &first["version"]), ("\"1\"", &json!(1)));
+    assert_eq!(app.get("/api/policy?project=site").await.expect(200)["projectId"], first["projectId"]);
+    let late = app.put("/api/policy?project=site", json!({})).if_match(&tag).await;
+    late.refused(412, "precondition_failed");
+}
+
+#[tokio::test]
+async fn a_draining_agent_is_asked_about_the_task_it_works_on() {
+    let (app, scout, task) = at_work().await;
+    app.post("/api/agents/scout/drain", json!({ "reason": "Upgrade" })).await.expect(200);
+    let ask = |task: Value| json!({ "agentId": scout, "tool": "search", "params": {}, "taskId": task });
+    for task in [json!(null), json!(task)] {
+        let answer = app.post("/api/policy/evaluate", ask(task)).await.expect(200);
+        assert_eq!(answer["decision"], "allow");
+    }
+    app.agent("Idle").await;
+    app.post("/api/agents/idle/drain", json!({ "reason": "Upgrade" })).await.expect(200);
+    let ask = json!({ "agentId": "idle", "tool": "search", "params": {} });
+    assert_eq!(app.post("/api/policy/evaluate", ask).await.expect(200)["decision"], "deny");
+}
+
+#[tokio::test]
+async fn a_preview_has_no_secret_of_a_nested_value() {
+    let (app, scout, task) = at_work().await;
+    let wish = json!({ "agentId": scout, "taskId": task, "model": "small" });
+    let run = id(&app.post("/api/runs", wish).await.expect(201).body);
+    let input = json!({ "argv": ["login", "--password", "hunTer2zz"], "say": "hunTer2zz" });
+    let call = json!({ "tool": "search", "status": "success", "inputPreview": input });
+    app.post(format!("/api/runs/{run}/tool-calls"), call).await.expect(201);
+    let calls = app.get(format!("/api/runs/{run}/tool-calls")).await.expect(200);
+    assert!(!calls.text.contains("hunTer2zz"), "{}", calls.text);
+}
+
+#[tokio::test]
 async fn a_squad_is_paused_resumed_and_stopped() {
     let (app, _, task) = at_work().await;
     assert_eq!(app.post("/api/emergency/pause-squad", json!({})).await.expect(200)["paused"], 1);
@@ -155,6 +218,24 @@ async fn closed_tasks_are_archived_and_restored() {
     assert_eq!(app.get("/api/tasks").await.expect(200).body, json!([]));
     app.post(format!("/api/tasks/{task}/restore"), json!({})).await.expect(200).recorded(&["task.restored"]);
     app.post("/api/maintenance/archive", json!({ "olderThan": "90d" })).await.expect(200).recorded(&[]);
+
+    app.wait(chrono::TimeDelta::minutes(1));
+    let archive =
+        |older_than| app.post("/api/maintenance/archive", json!({ "olderThan": older_than })).key("k");
+    let first = archive("0d").await.expect(200).recorded(&["task.archived"]);
+    assert_eq!(first.body, json!({ "archived": 1, "taskIds": [task] }));
+    let again = archive("0d").await.expect(200).recorded(&[]);
+    assert!(again.is_replayed() && again.body == first.body);
+    archive("90d").await.refused(422, "idempotency_key_reused");
+}
+
+#[tokio::test]
+async fn no_client_can_take_the_key_of_a_worker() {
+    let app = App::new().await;
+    let agent = app.agent("Scout").await;
+    let beat = || app.post(format!("/api/agents/{agent}/heartbeat"), json!({}));
+    beat().key("mission-control approval-sweeper/expire/x").await.refused(400, "idempotency_key_invalid");
+    beat().key("approval-sweeper/expire/x").await.expect(200);
 }
 
 #[tokio::test]
@@ -173,4 +254,39 @@ async fn what_a_published_policy_says_holds_at_once() {
     }
     assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["status"], "blocked");
     assert_eq!(app.get("/api/alerts?type=loop_detected").await.expect(200).body[0]["taskId"], task);
+}
+
+#[tokio::test]
+async fn a_repeated_publication_is_answered_with_what_was_published_then() {
+    let app = App::new().await;
+    let publish = |limit: u32| json!({ "loops": { "maxMessages": limit } });
+    let first = app.put("/api/policy", publish(10)).key("a").await.expect(200);
+    app.put("/api/policy", publish(11)).key("b").await.expect(200);
+    let again = app.put("/api/policy", publish(10)).key("a").await.expect(200);
+    assert!(again.is_replayed());
+    assert_eq!((&again.body, again.etag()), (&first.body, first.etag()));
+
+    let shown = app.get("/api/policy").await.expect(200);
+    assert_eq!(shown.header("mc-position"), app.head().to_string());
+    app.get("/api/policy").header("if-none-match", shown.etag()).await.expect(304);
+    app.get("/api/policy").header("if-none-match", first.etag()).await.expect(200);
+}
+
+/// Two parents ask at once, and there is one place left.
+#[tokio::test]
+async fn a_race_for_the_last_place_creates_one_agent() {
+    let app = App::new().await;
+    for number in 0..29 {
+        let role = if number < 2 { "lead" } else { "intern" };
+        app.post("/api/agents", json!({ "name": format!("a{number}"), "role": role })).await.expect(201);
+    }
+    let spawn = |parent: u32| {
+        let body = json!({ "name": format!("child{parent}"), "purpose": "Read along" });
+        app.post(format!("/api/agents/a{parent}/spawn"), body)
+    };
+    let (first, second) = tokio::join!(spawn(0), spawn(1));
+    let mut statuses = [first.status, second.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 422]);
+    assert_eq!(app.get("/api/agents?limit=100").await.column("name").len(), 30);
 }

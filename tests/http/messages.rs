@@ -116,3 +116,13 @@ async fn the_timeline_tells_everything_that_happened_to_the_task_oldest_first() 
     let newest = app.get(format!("/api/tasks/{task}/timeline?order=desc&limit=2")).await.expect(200);
     assert_eq!(newest.column("type"), ["task.blocked", "task.message_posted"]);
 }
+
+#[tokio::test]
+async fn nobody_of_another_project_reviews_or_hears_of_a_task() {
+    let app = App::new().await;
+    let (task, stranger) = (app.task("Write").await, app.foreign_agent("Stranger").await);
+    let task = format!("/api/tasks/{task}");
+    app.patch(task.clone(), json!({ "reviewerIds": [stranger] })).await.refused_fields(&["reviewerIds"]);
+    let message = json!({ "content": "Look", "mentions": [stranger] });
+    app.post(format!("{task}/messages"), message).await.refused_fields(&["mentions[0]"]);
+}

@@ -15,12 +15,13 @@ use mc_domain::{
     notification::{self, Notice, Notification},
     operation::{
         Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
-        MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, change_profile,
-        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval, directives,
-        emergency_stop, end_lease, escalate_approval, expire_approval, fail_notification, heartbeat,
-        mark_heard, mark_stale, move_task, pause_squad, post_message, quarantine_agent, reassign_task,
-        record_tool_call, register_agent, request_approval, restart_agent, resubmit_approval, resume_squad,
-        retire_agent, sign_off_agent, spawn_agent, start_run, time_out_run, with_cast, withdraw_approval,
+        MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, UseTool,
+        change_profile, claim_task, complete_run, correct_agent, create_project, create_task,
+        decide_approval, directives, emergency_stop, end_lease, escalate_approval, expire_approval,
+        fail_notification, heartbeat, mark_heard, mark_stale, move_task, pause_squad, post_message,
+        quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval, restart_agent,
+        resubmit_approval, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run, time_out_run,
+        with_cast, withdraw_approval,
     },
     policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
@@ -41,198 +42,53 @@ use crate::{
 /// What is asked for. Whoever asks, and whether it can be had, is another matter.
 #[derive(Debug, Clone)]
 pub enum Action {
-    CreateProject {
-        project: ProjectId,
-        slug: String,
-    },
-    EditProject {
-        project: ProjectId,
-        daily_cap: Option<Usd>,
-    },
-    PauseSquad {
-        project: ProjectId,
-        agents: Vec<AgentId>,
-    },
-    ResumeSquad {
-        project: ProjectId,
-        agents: Vec<AgentId>,
-    },
-    EmergencyStop {
-        project: ProjectId,
-        agents: Vec<AgentId>,
-        tasks: Vec<TaskId>,
-    },
-    PublishPolicy {
-        scope: Scope,
-        draft: Draft,
-        document: Box<Document>,
-    },
-    Register {
-        project: ProjectId,
-        fresh: AgentId,
-        profile: Profile,
-    },
-    ChangeProfile {
-        agent: AgentId,
-        profile: Profile,
-    },
-    Spawn {
-        parent: AgentId,
-        fresh: AgentId,
-        profile: Profile,
-        active_agents: u32,
-    },
-    Retire {
-        child: AgentId,
-        parent: Option<AgentId>,
-        cause: RetirementCause,
-    },
-    Heartbeat {
-        agent: AgentId,
-        session: Option<u8>,
-        error: bool,
-    },
-    MarkStale {
-        agent: AgentId,
-    },
-    MarkHeard {
-        agent: AgentId,
-    },
-    EndLease {
-        agent: AgentId,
-        lease: LeaseId,
-        heard: DateTime<Utc>,
-    },
-    EndDrain {
-        agent: AgentId,
-    },
-    Pause {
-        agent: AgentId,
-        reason: PauseReason,
-    },
-    Resume {
-        agent: AgentId,
-    },
-    Drain {
-        agent: AgentId,
-    },
-    Quarantine {
-        agent: AgentId,
-    },
-    SignOff {
-        agent: AgentId,
-    },
-    Restart {
-        agent: AgentId,
-    },
-    Correct {
-        agent: AgentId,
-        wish: CorrectAgent,
-    },
-    CreateTask {
-        project: ProjectId,
-        fresh: TaskId,
-        parent: Option<TaskId>,
-        wish: CreateTask,
-    },
-    EditTask {
-        task: TaskId,
-        details: Details,
-    },
-    Archive {
-        task: TaskId,
-    },
-    Restore {
-        task: TaskId,
-    },
-    Claim {
-        task: TaskId,
-        agent: AgentId,
-    },
-    Move {
-        task: TaskId,
-        wish: MoveTask,
-    },
-    Reassign {
-        task: TaskId,
-        wish: ReassignTask,
-    },
-    Post {
-        task: TaskId,
-        message: Message,
-    },
-    StartRun {
-        fresh: RunId,
-        agent: AgentId,
-        task: Option<TaskId>,
-        estimate: Option<Usd>,
-    },
-    EndRun {
-        run: RunId,
-        outcome: End,
-        cost: Option<Usd>,
-    },
-    TimeOutRun {
-        run: RunId,
-    },
-    /// `under` is the approval that the caller has for it.
-    CallTool {
-        run: RunId,
-        call: ToolCall,
-        under: Option<ApprovalId>,
-    },
-    RequestApproval {
-        fresh: ApprovalId,
-        asked: Asked,
-    },
-    DecideApproval {
-        approval: ApprovalId,
-        answer: Answer,
-        stale: bool,
-        lease: LeaseId,
-    },
-    WithdrawApproval {
-        approval: ApprovalId,
-        lease: LeaseId,
-    },
-    ResubmitApproval {
-        approval: ApprovalId,
-        tool: &'static str,
-    },
-    EscalateApproval {
-        approval: ApprovalId,
-    },
-    ExpireApproval {
-        approval: ApprovalId,
-    },
-    Attend {
-        alert: alert::Key,
-        id: AlertId,
-        how: Attention,
-    },
-    Notify {
-        notice: Notice,
-    },
-    DeliverNotification {
-        notification: NotificationId,
-        project: Option<ProjectId>,
-    },
-    ReadNotification {
-        notification: NotificationId,
-        project: Option<ProjectId>,
-    },
-    FailNotification {
-        notification: NotificationId,
-        project: Option<ProjectId>,
-    },
-    ExpireNotification {
-        notification: NotificationId,
-        project: Option<ProjectId>,
-    },
-    RecordStandup {
-        key: standup::Key,
-        report: Report,
-    },
+    CreateProject { project: ProjectId, slug: String },
+    EditProject { project: ProjectId, daily_cap: Option<Usd> },
+    PauseSquad { project: ProjectId, agents: Vec<AgentId> },
+    ResumeSquad { project: ProjectId, agents: Vec<AgentId> },
+    EmergencyStop { project: ProjectId, agents: Vec<AgentId>, tasks: Vec<TaskId> },
+    PublishPolicy { scope: Scope, draft: Draft, document: Box<Document> },
+    Register { project: ProjectId, fresh: AgentId, profile: Profile },
+    ChangeProfile { agent: AgentId, profile: Profile },
+    Spawn { parent: AgentId, fresh: AgentId, profile: Profile, active_agents: u32 },
+    Retire { child: AgentId, parent: Option<AgentId>, cause: RetirementCause },
+    Heartbeat { agent: AgentId, session: Option<u8>, error: bool },
+    MarkStale { agent: AgentId },
+    MarkHeard { agent: AgentId },
+    EndLease { agent: AgentId, lease: LeaseId, heard: DateTime<Utc> },
+    EndDrain { agent: AgentId },
+    Pause { agent: AgentId, reason: PauseReason },
+    Resume { agent: AgentId },
+    Drain { agent: AgentId },
+    Quarantine { agent: AgentId },
+    SignOff { agent: AgentId },
+    Restart { agent: AgentId },
+    Correct { agent: AgentId, wish: CorrectAgent },
+    CreateTask { project: ProjectId, fresh: TaskId, parent: Option<TaskId>, wish: CreateTask },
+    EditTask { task: TaskId, details: Details },
+    Archive { task: TaskId },
+    Restore { task: TaskId },
+    Claim { task: TaskId, agent: AgentId },
+    Move { task: TaskId, wish: MoveTask },
+    Reassign { task: TaskId, wish: ReassignTask },
+    Post { task: TaskId, message: Message },
+    StartRun { fresh: RunId, agent: AgentId, task: Option<TaskId>, estimate: Option<Usd> },
+    EndRun { run: RunId, outcome: End, cost: Option<Usd> },
+    TimeOutRun { run: RunId },
+    CallTool { run: RunId, call: ToolCall },
+    RequestApproval { fresh: ApprovalId, asked: Asked },
+    DecideApproval { approval: ApprovalId, answer: Answer, stale: bool, lease: LeaseId },
+    WithdrawApproval { approval: ApprovalId, lease: LeaseId },
+    ResubmitApproval { approval: ApprovalId, tool: &'static str },
+    EscalateApproval { approval: ApprovalId },
+    ExpireApproval { approval: ApprovalId },
+    Attend { alert: alert::Key, id: AlertId, how: Attention },
+    Notify { notice: Notice },
+    DeliverNotification { notification: NotificationId, project: Option<ProjectId> },
+    ReadNotification { notification: NotificationId, project: Option<ProjectId> },
+    FailNotification { notification: NotificationId, project: Option<ProjectId> },
+    ExpireNotification { notification: NotificationId, project: Option<ProjectId> },
+    RecordStandup { key: standup::Key, report: Report },
 }
 
 /// Every kind of command, for which all aggregates and operations are asked.
@@ -513,9 +369,10 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
             let run = unit.load::<Run>(&run)?;
             asking(unit, |cast| time_out_run(&run, cast, moment)).map(Outcome::from)
         }
-        Action::CallTool { run, call, under: _ } => {
+        Action::CallTool { run, call } => {
             let run = unit.load::<Run>(&run)?;
-            asking(unit, |cast| record_tool_call(&run, call.clone(), cast, moment)).map(Outcome::from)
+            let wish = UseTool { call: call.clone(), policy: ToolRisk::Green, matters: None };
+            asking(unit, |cast| record_tool_call(&run, wish.clone(), cast, moment))
         }
         Action::RequestApproval { .. }
         | Action::DecideApproval { .. }
@@ -733,7 +590,7 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
         Action::Restore { task } => of_task(task, task::Command::Restore, unit, moment),
         Action::Claim { task, agent } => {
             let (task, agent) = (unit.load::<Task>(&task)?, unit.load::<Agent>(&agent)?);
-            Ok(claim_task(&task, &agent, moment)?)
+            asking(unit, |cast| claim_task(&task, &agent, cast, moment))
         }
         Action::Move { task, wish } => {
             let task = unit.load::<Task>(&task)?;
@@ -775,10 +632,10 @@ fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
     };
     let approval = unit.load::<Approval>(&id)?;
     let requested = approval.requested()?.clone();
-    let key = unit.load::<Reservation>(&requested.subject.key(&requested.ask.content))?;
+    let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.matter()))?;
     let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
     let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost);
-    let next_key = unit.load::<Reservation>(&requested.subject.key(&next.content))?;
+    let next_key = unit.load::<Reservation>(&requested.subject.key(next.matter()))?;
     asking(unit, |cast| {
         let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
         let concluded = match action.clone() {
@@ -788,7 +645,9 @@ fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
                 decide_approval(scope, wish, moment)
             }
             Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, moment),
-            Action::ResubmitApproval { .. } => resubmit_approval(scope, &next_key, next.clone(), moment),
+            Action::ResubmitApproval { .. } => {
+                resubmit_approval(scope, &next_key, (next.clone(), requested.required), moment)
+            }
             Action::EscalateApproval { .. } => {
                 return escalate_approval(&approval, moment).map(Outcome::from);
             }
@@ -816,7 +675,7 @@ fn request(
         action_type: asked.action,
     };
     let ask = ask_for(asked.action, asked.tool, asked.cost);
-    let key = unit.load::<Reservation>(&subject.key(&ask.content))?;
+    let key = unit.load::<Reservation>(&subject.key(ask.matter()))?;
     let (project, approval) = (unit.load::<Project>(&asked.project)?, unit.load::<Approval>(&fresh)?);
     let task = asked.task.map(|task| unit.load::<Task>(&task)).transpose()?;
     let (lifetime, required) = (asked.lifetime, asked.required);
@@ -835,6 +694,7 @@ fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
         justification: Text::new("It has to be done.").unwrap(),
         rollback_plan: None,
         estimated_cost,
+        matter: None,
         content: ContentHash::new(sha256(&canonical(action, Some(&payload)))),
         payload: Some(Payload::try_from(payload).unwrap()),
     }

@@ -65,12 +65,13 @@ fn failing_tools(world: &mut World, task: TaskId, agent: AgentId) -> Vec<Command
     let call = ToolCall {
         tool: Label::new("web_search").unwrap(),
         risk: None,
+        approval: None,
         status: ToolStatus::Failed,
         input_preview: None,
         output_preview: None,
         error: Some(reason("no such host")),
     };
-    let calls = (0..4).map(|_| Action::CallTool { run, call: call.clone(), under: None });
+    let calls = (0..4).map(|_| Action::CallTool { run, call: call.clone() });
     [start].into_iter().chain(calls).map(|action| (Actor::Agent(agent), action)).collect()
 }
 

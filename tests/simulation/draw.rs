@@ -177,7 +177,7 @@ fn on_run(world: &mut World, run: RunId) -> Action {
         }
         5 => Action::EndRun { run, outcome: Outcome::Failed, cost: Some(cents(world, 20)) },
         6 => a_red_tool(world, run),
-        _ => Action::CallTool { run, call: tool_call(world), under: None },
+        _ => Action::CallTool { run, call: tool_call(world) },
     }
 }
 
@@ -187,18 +187,19 @@ fn a_red_tool(world: &mut World, run: RunId) -> Action {
     let agent = running.map(|running| running.terms.agent);
     let given = world.states.approvals.iter().filter_map(|(id, approval)| {
         let known = approval.requested().ok()?;
-        let may = known.status() == approval::Status::Approved && known.subject.agent == agent;
+        let unused = matches!(known.stage, approval::Stage::Approved { used_in: None, .. });
+        let may = unused && known.subject.agent == agent;
         let tool = known.ask.payload.as_ref()?.value().get("tool")?.as_str()?;
         may.then(|| (*id, Label::new(tool).unwrap()))
     });
     let given: Vec<_> = given.collect();
-    let approved = world.random.pick(&given).filter(|_| world.random.chance(70));
-    let (under, tool) = match approved {
+    let (approval, tool) = match world.random.pick(&given).filter(|_| world.random.chance(90)) {
         Some((approval, tool)) => (Some(approval), tool),
         None => (None, Label::new(world.random.one_of(&TOOLS)).unwrap()),
     };
-    let call = ToolCall { tool, risk: Some(ToolRisk::Red), ..tool_call(world) };
-    Action::CallTool { run, call, under }
+    // Who uses one without an approval is out of the game for a while.
+    let risk = (approval.is_some() || world.random.chance(5)).then_some(ToolRisk::Red);
+    Action::CallTool { run, call: ToolCall { tool, risk, approval, ..tool_call(world) } }
 }
 
 fn tool_call(world: &mut World) -> ToolCall {
@@ -208,7 +209,7 @@ fn tool_call(world: &mut World) -> ToolCall {
         (status == ToolStatus::Failed).then(|| reason(["timeout", "not found"][world.random.below(2)]));
     let tool = Label::new(["web_search", "shell_exec"][world.random.below(2)]).unwrap();
     let risk = world.random.one_of(&[None, Some(ToolRisk::Green), Some(ToolRisk::Yellow)]);
-    ToolCall { tool, risk, status, input_preview: None, output_preview: None, error }
+    ToolCall { tool, risk, approval: None, status, input_preview: None, output_preview: None, error }
 }
 
 fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {
@@ -697,7 +698,7 @@ fn on_any_run(world: &mut World) -> Action {
         }
         3 => Action::TimeOutRun { run },
         4 => a_red_tool(world, run),
-        _ => Action::CallTool { run, call: tool_call(world), under: None },
+        _ => Action::CallTool { run, call: tool_call(world) },
     }
 }
 

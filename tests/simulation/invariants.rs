@@ -16,10 +16,10 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     operation::Rejection,
     policy::document::Figures,
-    project::{Project, Squad},
+    project::{Halt, Project, Squad},
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
-    run::{self, Terms},
+    run::{self, Terms, ToolRisk, ToolStatus},
     task,
 };
 use mc_store::repository::Repository;
@@ -27,7 +27,6 @@ use mc_store::repository::Repository;
 use crate::{
     actions::Action,
     ledger::key_of,
-    pending::{TIMEOUTS_BY_AGENTS_TELL, USED_UP_BY_OPERATORS_STOPS},
     table::{Moved, agent_moves_along_the_table, task_moves_along_the_table},
     told::{block_is_told_of, blocks_have_reasons, red_rests_on_an_approval},
     views::show_what_changed,
@@ -76,7 +75,7 @@ pub fn on_event(
             if let run::Event::Started(terms) = event {
                 run_may_start(&world.states, terms);
             }
-            red_rests_on_an_approval(world, issued, commit, recorded);
+            red_rests_on_an_approval(world, commit, recorded);
         }
         // Names and notifications are looked at in a sweep.
         _ => {}
@@ -86,7 +85,8 @@ pub fn on_event(
 /// Whoever starts a run is at work, in a squad that works, on a task of its own, and within its caps.
 fn run_may_start(states: &States, terms: &Terms) {
     let agent = states.agent(terms.agent).unwrap();
-    assert_eq!(states.projects[&agent.project].squad(), Squad::Working, "a run of a squad that is stopped");
+    let squad = states.projects[&agent.project].squad();
+    assert_ne!(squad, Squad::Stopped(Halt::Emergency), "a run of a squad that is stopped");
     let drains = agent.standing == Standing::Draining && agent.work.map(|work| work.task) == terms.task;
     let paused_yesterday = agent.is_paused_since_yesterday(terms.day);
     assert!(agent.standing == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");
@@ -161,6 +161,10 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         assert!(matches!(event, approval::Event::Requested { .. }), "{event:?} comes first");
         return;
     };
+    if let approval::Event::Used { .. } = event {
+        let unused = matches!(before.stage, approval::Stage::Approved { used_in: None, .. });
+        return assert!(unused, "{event:?} under an approval that permits nothing");
+    }
     assert!(before.status().is_open(), "{event:?} comes after the end");
     let in_time = |by: &Actor, at: &chrono::DateTime<chrono::Utc>| {
         assert_eq!(by, actor);
@@ -187,16 +191,25 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
             assert!(*by == before.requestor || by.kind() == ActorKind::System, "{by} withdraws another's");
         }
         approval::Event::Expired { at } => assert!(*at >= before.expires_at, "expired too early"),
-        approval::Event::Requested { .. } => panic!("asked for twice"),
+        approval::Event::Requested { .. } | approval::Event::Used { .. } => {
+            panic!("{event:?} while it is open")
+        }
         approval::Event::Resubmitted { .. } => assert_eq!(*actor, before.requestor),
         approval::Event::Escalated { .. } => assert_eq!(actor.kind(), ActorKind::System),
     }
 }
 
-/// What was found to be a loop is over when an operator says so.
+/// What a rule raised it takes back when the cause is gone; everything else an operator closes.
 fn alert_is_closed_rightly(key: alert::Key, event: &alert::Event, actor: &Actor) {
     let closed = matches!(event, alert::Event::Resolved { .. } | alert::Event::Ignored { .. });
-    if closed && !matches!(key.kind, alert::Kind::AgentStale | alert::Kind::ErrorStreak) {
+    let by_rules = matches!(
+        key.kind,
+        alert::Kind::AgentStale
+            | alert::Kind::ErrorStreak
+            | alert::Kind::TaskBlocked
+            | alert::Kind::LoopDetected
+    );
+    if closed && !by_rules {
         assert_eq!(actor.kind(), ActorKind::Human, "{key} was closed by {actor}");
     }
 }
@@ -243,18 +256,20 @@ fn after_event(
                 world.ledger.overrun_is_recorded(key, *overrun);
             }
             grant_rests_on_an_approval(&world.states, event, commit);
-            if !is_silent(issued) {
-                threshold_is_told_of(event, commit);
-            }
-            if !is_silent(issued) && stops(issued.action) {
+            threshold_is_told_of(event, commit);
+            exceeded_is_told_of(event, commit);
+            if is_run_over(issued.action) {
                 exceeded_stops_who_spent(world, (key, event), before, commit);
             }
         }
-        AnyEvent::Run(_) => run_is_known_to_all_or_none(world, id.parse().unwrap()),
+        AnyEvent::Run(event) => {
+            run_is_known_to_all_or_none(world, id.parse().unwrap());
+            red_tool_is_permitted_or_contained(event, commit);
+        }
         AnyEvent::Agent(event) => {
             let id = id.parse().unwrap();
             runs_of_agent_are_running(world, id);
-            stop_is_told_of(world, id, event, commit);
+            stop_is_told_of(world, issued.action, (id, event), commit);
             too_many_errors_stop(&world.states, id, event, &issued.figures);
         }
         AnyEvent::Task(event) => {
@@ -291,6 +306,26 @@ pub fn after_refusal(states: &States, rejection: &Rejection) {
             "task {task} is too dear"
         );
     }
+}
+
+/// A red tool is used under an approval, which is used up by that, or everything stops.
+fn red_tool_is_permitted_or_contained(event: &run::Event, commit: &[Recorded<AnyEvent>]) {
+    let run::Event::ToolCalled { risk: Some(ToolRisk::Red), status, approval, .. } = event else { return };
+    if *status == ToolStatus::Denied {
+        return;
+    }
+    let used = |id: &ApprovalId, recorded: &Recorded<AnyEvent>| {
+        recorded.stream == StreamId::of::<approval::Approval>(id)
+            && matches!(recorded.event, AnyEvent::Approval(approval::Event::Used { .. }))
+    };
+    let stops = |recorded: &Recorded<AnyEvent>| {
+        matches!(recorded.event, AnyEvent::Agent(agent::Event::Quarantined { .. }))
+    };
+    let well = match approval {
+        Some(id) => commit.iter().any(|recorded| used(id, recorded)),
+        None => commit.iter().any(stops),
+    };
+    assert!(well, "{event:?} was neither permitted nor contained");
 }
 
 /// Assigned means that somebody of the project has it; the inbox is nobody's; what is closed has nothing under way.
@@ -343,6 +378,16 @@ fn threshold_is_told_of(event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
     assert!(alerts_in(commit).any(|told| told.kind == kind), "nobody was told of {event:?}");
 }
 
+/// What is used up is told of, but for the day of a run that ended on another.
+fn exceeded_is_told_of(event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
+    let budget::Event::Exceeded { .. } = event else { return };
+    let told = alerts_in(commit).any(|told| told.kind == alert::Kind::BudgetExceeded);
+    let run_over = commit
+        .iter()
+        .any(|recorded| matches!(&recorded.event, AnyEvent::Run(event) if event.end().is_some()));
+    assert!(told || run_over, "a budget is used up in silence");
+}
+
 /// Whoever uses a budget up that still counts is stopped in the same commit: an alert says so, who was active is paused,
 /// and an approval is open that would let it go on. Who is quarantined by the same run is stopped all the more.
 fn exceeded_stops_who_spent(
@@ -377,15 +422,9 @@ fn exceeded_stops_who_spent(
     assert!(world.states.approvals.values().any(open), "{key} is used up, and nobody is asked");
 }
 
-/// Whether a command may cross thresholds without telling of them.
-fn is_silent(issued: &Issued<'_>) -> bool {
-    let by_agent = issued.who.kind() == ActorKind::Agent;
-    !TIMEOUTS_BY_AGENTS_TELL && by_agent && matches!(issued.action, Action::TimeOutRun { .. })
-}
-
-/// Whether a command that uses a budget up stops who spent it.
-fn stops(action: &Action) -> bool {
-    USED_UP_BY_OPERATORS_STOPS || !matches!(action, Action::ChangeProfile { .. } | Action::Correct { .. })
+/// Whether a budget is used up by a run, and not by what an operator made of its cap or its record.
+fn is_run_over(action: &Action) -> bool {
+    matches!(action, Action::EndRun { .. } | Action::TimeOutRun { .. })
 }
 
 /// Who used a budget up: whose run ended with it, or whose day it is.
@@ -415,12 +454,8 @@ fn override_lets_the_spender_go_on(states: &States, id: ApprovalId, event: &appr
     let subject = &states.approvals[&id].requested().unwrap().subject;
     let (ActionType::BudgetOverride, Some(agent)) = (subject.action_type, subject.agent) else { return };
     let agent = states.agent(agent).unwrap();
-    assert_ne!(
-        agent.standing,
-        Standing::Paused(PauseReason::Budget),
-        "{} was granted more",
-        agent.profile.name
-    );
+    let waits = agent.standing == Standing::Paused(PauseReason::Budget);
+    assert!(!waits || agent.retired, "{} was granted more", agent.profile.name);
 }
 
 fn tasks_agree_with_their_holders(states: &States) {
@@ -458,6 +493,13 @@ fn waiting_tasks_wait_for_something_open(states: &States) {
         for approval in &task.awaits {
             let open = states.approvals[approval].status().is_some_and(approval::Status::is_open);
             assert!(open, "task {id} waits for {approval}, which is over");
+        }
+    }
+    for (id, approval) in &states.approvals {
+        let requested = approval.requested().unwrap();
+        if let (Some(task), true) = (requested.subject.task, requested.status().is_open()) {
+            let awaits = &states.task(task).unwrap().awaits;
+            assert!(awaits.contains(id), "approval {id} is open for task {task}, which does not wait for it");
         }
     }
 }
@@ -515,9 +557,21 @@ fn grant_rests_on_an_approval(states: &States, event: &budget::Event, commit: &[
     assert!(commit.iter().any(approved), "{event:?} is not what its approval's end brought");
 }
 
-/// An agent that is paused for its budget or quarantined has an alert from the same commit.
-fn stop_is_told_of(world: &World, id: AgentId, event: &agent::Event, commit: &[Recorded<AnyEvent>]) {
+/// An agent that is paused for its budget or quarantined has an alert from the same commit; one that the squad gives back
+/// to its budget, from when it was overspent.
+fn stop_is_told_of(
+    world: &World,
+    action: &Action,
+    (id, event): (AgentId, &agent::Event),
+    commit: &[Recorded<AnyEvent>],
+) {
     let kind = match event {
+        agent::Event::Paused { reason: PauseReason::Budget, .. }
+            if matches!(action, Action::ResumeSquad { .. }) =>
+        {
+            let overspent = world.states.agent(id).unwrap().overrun.is_some();
+            return assert!(overspent, "{id} is given back to a budget that it has kept");
+        }
         agent::Event::Paused { reason: PauseReason::Budget, .. } => alert::Kind::BudgetExceeded,
         agent::Event::Quarantined { .. } => alert::Kind::AgentQuarantined,
         _ => return,
@@ -647,7 +701,7 @@ async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Rep
     for (id, approval) in &world.states.approvals {
         let requested = approval.requested().unwrap();
         let key =
-            repository.load::<Reservation>(&requested.subject.key(&requested.ask.content)).await.unwrap();
+            repository.load::<Reservation>(&requested.subject.key(requested.ask.matter())).await.unwrap();
         assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");
     }
     held_by_the_living(&world.states);

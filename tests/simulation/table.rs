@@ -92,6 +92,14 @@ impl HandedIn {
                 self.kinds.remove(&id);
             }
             task::Event::SentBack { .. } => drop(self.kinds.remove(&id)),
+            task::Event::Assigned { from, assignees, .. } => {
+                if matches!(from, Status::InProgress | Status::Review) {
+                    self.kinds.remove(&id);
+                }
+                if before.is_some_and(|task| task.assignees != *assignees) {
+                    self.planned.remove(&id);
+                }
+            }
             task::Event::MessagePosted { author, artifacts, .. } => {
                 let counts = |agent| before.is_some_and(|task| task.assignees.contains(&agent));
                 if author.agent().is_none_or(counts) {
@@ -244,7 +252,8 @@ pub fn agent_moves_along_the_table(agent: Option<&agent::Registered>, event: &ag
         _ => return,
     };
     let from = agent.status();
-    if matches!(event, agent::Event::Restarted { .. }) && from == to {
+    // A restart begins anew, and an instruction takes the place of a pause that a rule imposed.
+    if matches!(event, agent::Event::Restarted { .. } | agent::Event::Paused { .. }) && from == to {
         return;
     }
     let legal = STANDINGS.contains(&(from.as_str(), to.as_str()));

@@ -16,7 +16,6 @@ use mc_domain::{
 
 use crate::{
     actions::Action,
-    pending::{EVERY_BLOCK_IS_TOLD_OF, RED_TOOLS_NEED_AN_APPROVAL},
     world::{Issued, States, World},
 };
 
@@ -52,10 +51,7 @@ pub fn blocks_have_reasons(world: &World) {
 /// What is blocked by anything but an operator's own decision has, in the same commit, an alert about the task, about who
 /// had it, or about the approval it waited for.
 pub fn block_is_told_of(world: &World, issued: &Issued<'_>, task: TaskId, commit: &[Recorded<AnyEvent>]) {
-    if is_operators_own(issued)
-        || goes_back(task, commit)
-        || (!EVERY_BLOCK_IS_TOLD_OF && is_told_later(issued))
-    {
+    if is_operators_own(issued) || goes_back(task, commit) {
         return;
     }
     let told = commit.iter().any(|recorded| concerns(world, recorded, task));
@@ -90,18 +86,6 @@ fn goes_back(task: TaskId, commit: &[Recorded<AnyEvent>]) -> bool {
     commit.iter().any(settled) && commit.iter().any(back)
 }
 
-fn is_told_later(issued: &Issued<'_>) -> bool {
-    matches!(
-        issued.action,
-        Action::Move { .. }
-            | Action::SignOff { .. }
-            | Action::EndLease { .. }
-            | Action::Retire { .. }
-            | Action::Correct { .. }
-            | Action::DecideApproval { .. }
-    )
-}
-
 /// Whether an event raises or repeats an alert that concerns a task, its agent or its approval.
 fn concerns(world: &World, recorded: &Recorded<AnyEvent>, task: TaskId) -> bool {
     let states = &world.states;
@@ -123,23 +107,17 @@ fn concerns(world: &World, recorded: &Recorded<AnyEvent>, task: TaskId) -> bool 
 
 /// What uses a red tool has an approval for it from before, which is the one that it names, if any; otherwise an alert says
 /// so in the same commit, its agent is quarantined, and its task blocked.
-pub fn red_rests_on_an_approval(
-    world: &World,
-    issued: &Issued<'_>,
-    commit: &[Recorded<AnyEvent>],
-    recorded: &Recorded<AnyEvent>,
-) {
-    let AnyEvent::Run(run::Event::ToolCalled { tool, risk, status, .. }) = &recorded.event else { return };
+pub fn red_rests_on_an_approval(world: &World, commit: &[Recorded<AnyEvent>], recorded: &Recorded<AnyEvent>) {
+    let AnyEvent::Run(run::Event::ToolCalled { tool, risk, status, approval, .. }) = &recorded.event else {
+        return;
+    };
     let red = *risk == Some(ToolRisk::Red) && *status != ToolStatus::Denied;
-    if !RED_TOOLS_NEED_AN_APPROVAL || !red {
+    if !red {
         return;
     }
     let terms = world.ledger.terms(recorded.stream.aggregate_id.parse().unwrap());
-    let permits = |approval: &Approval| permits(approval, terms, tool.as_str());
-    let permitted = match issued.action {
-        Action::CallTool { under: Some(named), .. } => permits(&world.states.approvals[named]),
-        _ => world.states.approvals.values().any(permits),
-    };
+    let permitted =
+        approval.is_some_and(|named| permits(&world.states.approvals[&named], terms, tool.as_str()));
     if permitted {
         return;
     }
@@ -184,6 +162,6 @@ fn permits(approval: &Approval, terms: &Terms, tool: &str) -> bool {
     let payload = known.ask.payload.as_ref().map(Payload::value);
     let names = payload.and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
     let (subject, approved) = (&known.subject, known.status() == approval::Status::Approved);
-    let acts = subject.agent == Some(terms.agent) && subject.task == terms.task;
+    let acts = subject.agent == Some(terms.agent) && subject.task.is_none_or(|task| Some(task) == terms.task);
     approved && acts && names && subject.action_type == ActionType::ToolCall
 }

@@ -1,9 +1,10 @@
 //! What may be asked of an agent, and why it may refuse.
 
 use super::MAX_OPEN_RUNS;
-use super::spawning::{Commission, Spawn, SpawnBound};
+use super::spawning::{Commission, SPAWN_TOOL, Spawn, SpawnBound};
 use super::values::{Ending, PauseReason, Profile, Role, Status, Work};
 use crate::{
+    budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     run::{OpenRun, Outcome},
@@ -41,6 +42,11 @@ pub enum Command {
         /// What to note with it.
         note: Option<Reason>,
     },
+    /// Let it work again with its squad, if nothing else keeps it from that.
+    Rejoin {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
     /// Let it finish its current task, and take no new one.
     Drain {
         /// What to note with it.
@@ -53,6 +59,11 @@ pub enum Command {
     },
     /// Take it out of service.
     SignOff {
+        /// What to note with it.
+        note: Option<Reason>,
+    },
+    /// End its time as a sub-agent.
+    Retire {
         /// What to note with it.
         note: Option<Reason>,
     },
@@ -76,6 +87,8 @@ pub enum Command {
     Overspend {
         /// The approval that was opened for it.
         approval: ApprovalId,
+        /// The budget that is not enough.
+        budget: budget::Key,
     },
     /// Begin a run.
     BeginRun {
@@ -183,6 +196,12 @@ pub enum Rejection {
         /// What it asked for, comma-separated.
         what: String,
     },
+    /// An agent asked to register another.
+    #[error("an agent does not register another, {name}")]
+    RegistersAnother {
+        /// Who was to be registered.
+        name: Name,
+    },
     /// Invariant 6: agents of this role create no sub-agents.
     #[error("{name} may not spawn: it is an agent of role {role}")]
     MayNotSpawn {
@@ -191,6 +210,12 @@ pub enum Rejection {
         /// Its role.
         role: Role,
     },
+    /// Invariant 6: creating sub-agents is not among the tools it may use.
+    #[error("{name} may not spawn: {SPAWN_TOOL} is not among its tools")]
+    SpawnToolMissing {
+        /// Who.
+        name: Name,
+    },
     /// Invariant 6: a sub-agent may do no more than its parent.
     #[error("a sub-agent of {name} cannot have more {what} than {name} itself")]
     ChildAbove {
@@ -198,6 +223,12 @@ pub enum Rejection {
         name: Name,
         /// In what it would exceed the parent, comma-separated.
         what: String,
+    },
+    /// Invariant 8: its time as a sub-agent is over.
+    #[error("{name} is retired")]
+    Retired {
+        /// Who.
+        name: Name,
     },
     /// Invariant 6: there are enough of them.
     #[error("{name} cannot spawn: the limit of {limit} for {bound} is reached")]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Ending, PauseReason, Profile, Status};
 use crate::{
+    budget,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     run::{OpenRun, Outcome},
@@ -68,6 +69,9 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
+        /// When; older ones do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<DateTime<Utc>>,
     },
     /// It was asked to finish its current task and take no new one.
     #[serde(rename = "drain_started")]
@@ -90,6 +94,15 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
+    /// Its time as a sub-agent is over: nothing but its parent, by spawning it again, puts it back into service.
+    #[serde(rename = "retired")]
+    Retired {
+        /// Why, when someone said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<Reason>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// It came back after a goodbye.
     #[serde(rename = "signed_on")]
     SignedOn {
@@ -102,6 +115,9 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
+        /// When; older ones do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        at: Option<DateTime<Utc>>,
     },
     /// The order to restart was delivered with the answer to a heartbeat.
     #[serde(rename = "restart_delivered")]
@@ -144,6 +160,9 @@ pub enum Event {
     Overspent {
         /// The approval that was opened for it.
         approval: ApprovalId,
+        /// The budget that is not enough; older ones do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        budget: Option<budget::Key>,
         /// The UTC day.
         day: NaiveDate,
         /// When.
@@ -227,6 +246,7 @@ impl crate::aggregate::Event for Event {
             Self::DrainStarted { .. } => "agent.drain_started",
             Self::Quarantined { .. } => "agent.quarantined",
             Self::SignedOff { .. } => "agent.signed_off",
+            Self::Retired { .. } => "agent.retired",
             Self::SignedOn { .. } => "agent.signed_on",
             Self::Restarted { .. } => "agent.restarted",
             Self::RestartDelivered {} => "agent.restart_delivered",

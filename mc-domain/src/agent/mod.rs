@@ -11,6 +11,7 @@
 //! 5. A heartbeat is recorded when it has news, or [`HEARTBEAT_RECORDED_EVERY`] after the last recorded one.
 //! 6. It creates sub-agents only as far as its role and the policy allow, and none that may do more than itself.
 //! 7. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
+//! 8. A sub-agent that is retired stays so until its parent spawns it again, and what was imposed on it stays even then.
 
 mod command;
 mod event;
@@ -27,13 +28,14 @@ use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
-pub use spawning::{Commission, Spawn, SpawnBound};
-pub use standing::{Standing, allowed_statuses};
+pub use spawning::{Commission, SPAWN_TOOL, Spawn, SpawnBound};
+pub use standing::{Standing, allowed_statuses, is_stale};
 pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Work};
 
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
+    budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     policy::document::Figures,
     run::{OpenRun, Outcome},
@@ -87,19 +89,28 @@ pub struct Registered {
     pub parent: Option<AgentId>,
     /// Whether it works.
     pub standing: Standing,
+    /// Whether it was to drain when it said goodbye.
+    #[serde(default)]
+    pub left_draining: bool,
     /// What it works on.
     pub work: Option<Work>,
     /// Errors in a row.
     pub error_streak: u32,
     /// When its last recorded heartbeat was.
     pub last_heartbeat: Option<DateTime<Utc>>,
+    /// Since when it is to show that it lives: since it joined, came back, or was let work again.
+    #[serde(default)]
+    pub in_service_since: DateTime<Utc>,
     /// The session it last spoke from.
     pub session_key: Option<Label>,
     /// Whether it is still to be told to restart.
     pub restart_pending: bool,
-    /// The UTC day on which it last spent too much, or was about to.
+    /// The UTC day on which it spent too much, or was about to; until it is let work again.
     #[serde(default)]
     pub overspent_on: Option<NaiveDate>,
+    /// What was not enough then, and what was opened for it.
+    #[serde(default)]
+    pub overrun: Option<Overrun>,
     /// The runs it has under way.
     #[serde(default)]
     pub open_runs: BTreeMap<RunId, OpenRun>,
@@ -109,6 +120,19 @@ pub struct Registered {
     /// Its sub-agents in service.
     #[serde(default)]
     pub children: BTreeSet<AgentId>,
+    /// Whether its time as a sub-agent is over.
+    #[serde(default)]
+    pub retired: bool,
+}
+
+/// What an agent spent too much of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overrun {
+    /// The budget.
+    pub budget: budget::Key,
+    /// The approval that was opened for it.
+    pub approval: ApprovalId,
 }
 
 /// An agent that may take a certain task: vouched for by [`Registered::accept`], not made by hand.
@@ -148,7 +172,9 @@ impl Aggregate for Agent {
             (Self::Unregistered, Command::Register { project, profile, parent, purpose }) => {
                 Ok(vec![Event::Registered { project, profile, parent, purpose, at: moment.now }])
             }
-            (Self::Registered(agent), Command::Register { profile, .. }) => agent.register(profile, moment),
+            (Self::Registered(agent), Command::Register { profile, parent, .. }) => {
+                agent.register(profile, parent.is_some(), moment)
+            }
             (Self::Unregistered, _) => Err(Rejection::NotFound),
             (Self::Registered(agent), Command::ChangeProfile(profile)) => {
                 agent.change_profile(profile, moment)
@@ -158,14 +184,18 @@ impl Aggregate for Agent {
             }
             (Self::Registered(agent), Command::Pause { reason, note }) => agent.pause(reason, note, moment),
             (Self::Registered(agent), Command::Resume { note }) => agent.resume(note, moment),
+            (Self::Registered(agent), Command::Rejoin { note }) => agent.rejoin(note, moment),
             (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, moment),
             (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, moment),
             (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note, moment),
+            (Self::Registered(agent), Command::Retire { note }) => agent.retire(note, moment),
             (Self::Registered(agent), Command::Restart { note }) => agent.restart(note, moment),
             (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
-            (Self::Registered(agent), Command::Overspend { approval }) => agent.overspend(approval, moment),
+            (Self::Registered(agent), Command::Overspend { approval, budget }) => {
+                agent.overspend(approval, budget, moment)
+            }
             (Self::Registered(agent), Command::BeginRun { run, open_run }) => {
                 agent.begin_run(run, open_run, moment)
             }
@@ -182,8 +212,8 @@ impl Aggregate for Agent {
 
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
-            (_, Event::Registered { project, profile, parent, .. }) => {
-                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent)))
+            (_, Event::Registered { project, profile, parent, at, .. }) => {
+                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent, *at)))
             }
             (Self::Unregistered, _) => Self::Unregistered,
             (Self::Registered(mut agent), event) => {
@@ -213,21 +243,25 @@ impl Agent {
 }
 
 impl Registered {
-    fn new(project: ProjectId, profile: Profile, parent: Option<AgentId>) -> Self {
+    fn new(project: ProjectId, profile: Profile, parent: Option<AgentId>, at: DateTime<Utc>) -> Self {
         Self {
             project,
             profile,
             parent,
             standing: Standing::Active,
+            left_draining: false,
             work: None,
             error_streak: 0,
             last_heartbeat: None,
+            in_service_since: at,
             session_key: None,
             restart_pending: false,
             overspent_on: None,
+            overrun: None,
             open_runs: BTreeMap::new(),
             commission: None,
             children: BTreeSet::new(),
+            retired: false,
         }
     }
 
@@ -236,7 +270,13 @@ impl Registered {
         self.standing.status()
     }
 
-    /// Vouches that this agent, known as `id`, may take a task of `kind` in `project`.
+    /// Its standing on `today`: a pause for the budget of a day that is over keeps it from nothing, whether or not that has
+    /// been recorded yet.
+    pub fn standing_on(&self, today: NaiveDate) -> Standing {
+        if self.is_paused_since_yesterday(today) { Standing::Active } else { self.standing }
+    }
+
+    /// Vouches that this agent, known as `id`, may take a task of `kind` in `project` on `today`.
     ///
     /// # Errors
     /// - [`Rejection::OtherProject`]
@@ -248,10 +288,11 @@ impl Registered {
         project: ProjectId,
         kind: TaskType,
         rule: TypeRule,
+        today: NaiveDate,
     ) -> Result<Assignee, Rejection> {
         self.belongs_to(project)?;
         let types = &self.profile.allowed_task_types;
-        match self.standing {
+        match self.standing_on(today) {
             Standing::Active if rule == TypeRule::Overridden || types.is_empty() || types.contains(&kind) => {
                 Ok(Assignee(id))
             }
@@ -275,8 +316,8 @@ impl Registered {
     ///
     /// # Errors
     /// [`Rejection::NotActive`]
-    pub fn may_move(&self, task: TaskId) -> Result<(), Rejection> {
-        match self.standing {
+    pub fn may_move(&self, task: TaskId, today: NaiveDate) -> Result<(), Rejection> {
+        match self.standing_on(today) {
             Standing::Active => Ok(()),
             Standing::Draining if self.works_on(task) => Ok(()),
             Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline => {
@@ -290,8 +331,8 @@ impl Registered {
     ///
     /// # Errors
     /// [`Rejection::NotActive`]
-    pub fn may_run(&self, task: Option<TaskId>) -> Result<(), Rejection> {
-        match (self.standing, task) {
+    pub fn may_run(&self, task: Option<TaskId>, today: NaiveDate) -> Result<(), Rejection> {
+        match (self.standing_on(today), task) {
             (Standing::Active, _) => Ok(()),
             (Standing::Draining, Some(task)) if self.works_on(task) => Ok(()),
             (Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline, _) => {
@@ -300,17 +341,34 @@ impl Registered {
         }
     }
 
-    /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
-    pub fn is_paused_since_yesterday(&self, today: NaiveDate) -> bool {
-        self.standing == Standing::Paused(PauseReason::Budget)
-            && self.overspent_on.is_some_and(|day| day < today)
+    /// Whether nothing but a budget keeps it from working.
+    pub fn is_paused_for_budget(&self) -> bool {
+        self.standing == Standing::Paused(PauseReason::Budget) && !self.retired
     }
 
-    /// Whether it should have shown that it lives before `now`: it works, and its last heartbeat is older than it may be.
-    /// One that never sent any is not waited for.
+    /// Whether nothing but the budget `key` keeps it from working. Where the record does not say which budget that is, it
+    /// is that of its day.
+    pub fn waits_for(&self, key: budget::Key) -> bool {
+        let this_one = match self.overrun {
+            Some(overrun) => overrun.budget == key,
+            None => matches!(key, budget::Key::AgentDay(..)),
+        };
+        self.is_paused_for_budget() && this_one
+    }
+
+    /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
+    pub fn is_paused_since_yesterday(&self, today: NaiveDate) -> bool {
+        self.is_paused_for_budget() && self.overspent_on.is_some_and(|day| day < today)
+    }
+
+    /// The last time that it showed that it lives, as far as that is recorded: by a heartbeat, or by coming into service.
+    pub fn last_sign(&self) -> DateTime<Utc> {
+        self.last_heartbeat.map_or(self.in_service_since, |heartbeat| heartbeat.max(self.in_service_since))
+    }
+
+    /// Whether it should have shown that it lives before `now`.
     pub fn is_stale(&self, now: DateTime<Utc>, figures: &Figures) -> bool {
-        let silent = self.last_heartbeat.is_some_and(|last| now - last > self.patience(figures));
-        silent && matches!(self.standing, Standing::Active | Standing::Draining)
+        is_stale(self.status(), self.last_sign(), self.patience(figures), now)
     }
 
     /// How long it may be silent: the interval it declared itself, and what the policy adds.
@@ -334,17 +392,22 @@ impl Registered {
         self.work.is_some_and(|work| work.task == task)
     }
 
-    fn register(&self, known: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    /// Invariant 8: only as a sub-agent that is spawned anew does one that is retired come back.
+    fn register(&self, known: Profile, spawned: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
         let profile = Profile {
             emoji: emoji.or(self.profile.emoji.clone()),
             allowed_task_types: or_else_current(allowed_task_types, &self.profile.allowed_task_types),
             allowed_tools: or_else_current(allowed_tools, &self.profile.allowed_tools),
-            heartbeat_interval_secs,
+            heartbeat_interval_secs: match heartbeat_interval_secs {
+                0 => self.profile.heartbeat_interval_secs,
+                declared => declared,
+            },
             ..self.profile.clone()
         };
         let changed = self.change_profile(profile, moment)?;
-        let back = (self.standing == Standing::Offline).then_some(Event::SignedOn { at: moment.now });
+        let comes_back = self.standing == Standing::Offline && (spawned || !self.retired);
+        let back = if comes_back { self.sign_on(moment) } else { vec![] };
         Ok(back.into_iter().chain(changed).collect())
     }
 
@@ -361,13 +424,15 @@ impl Registered {
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
     }
 
-    /// Invariants 3 and 5. An idle agent that drains has drained.
+    /// Invariants 3, 5 and 8. An idle agent that drains has drained.
     fn heartbeat(&self, heartbeat: Heartbeat, moment: &Moment) -> Vec<Event> {
         let Heartbeat { session_key, error } = heartbeat;
         let error_streak = if error.is_some() { self.error_streak.saturating_add(1) } else { 0 };
         let mut events = Vec::new();
-        if self.standing == Standing::Offline {
-            events.push(Event::SignedOn { at: moment.now });
+        let gone = self.standing == Standing::Offline;
+        let comes_back = gone && !self.retired;
+        if comes_back {
+            events.extend(self.sign_on(moment));
         }
         if self.standing == Standing::Draining && self.work.is_none() {
             events.push(DRAINED);
@@ -383,12 +448,14 @@ impl Registered {
         }
         if error_streak >= moment.figures.timeouts.error_streak_quarantine
             && self.standing != Standing::Quarantined
+            && (comes_back || !gone)
         {
             events.push(Event::Quarantined { note: None });
         }
         events
     }
 
+    /// An instruction stands: a pause by an operator or of the squad takes the place of one that ends by itself.
     fn pause(
         &self,
         reason: PauseReason,
@@ -396,11 +463,14 @@ impl Registered {
         moment: &Moment,
     ) -> Result<Vec<Event>, Rejection> {
         self.operator_only(moment)?;
-        if self.status() == Status::Paused {
-            return Ok(vec![]);
+        match self.standing {
+            Standing::Paused(current) if !current.yields_to(reason) => Ok(vec![]),
+            Standing::Paused(_) => Ok(vec![Event::Paused { reason, note }]),
+            Standing::Active | Standing::Draining | Standing::Quarantined | Standing::Offline => {
+                self.may_become(Status::Paused)?;
+                Ok(vec![Event::Paused { reason, note }])
+            }
         }
-        self.may_become(Status::Paused)?;
-        Ok(vec![Event::Paused { reason, note }])
     }
 
     /// Invariant 1: of all that was imposed, a worker lifts only a pause for a budget.
@@ -414,7 +484,20 @@ impl Registered {
         if self.standing != Standing::Paused(PauseReason::Budget) {
             self.human_only(moment)?;
         }
-        Ok(vec![Event::Resumed { from, note }])
+        Ok(vec![Event::Resumed { from, note, at: Some(moment.now) }])
+    }
+
+    /// What an operator or the squad had paused works again, unless its budget of today still keeps it from that.
+    fn rejoin(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        let by_hand = matches!(self.standing, Standing::Paused(PauseReason::Operator | PauseReason::Squad));
+        match () {
+            () if !by_hand || self.retired => Ok(vec![]),
+            () if self.overspent_on == Some(moment.now.date_naive()) => {
+                self.human_only(moment)?;
+                Ok(vec![Event::Paused { reason: PauseReason::Budget, note }])
+            }
+            () => self.resume(note, moment),
+        }
     }
 
     fn drain(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -435,15 +518,32 @@ impl Registered {
         Ok(vec![Event::Quarantined { note }])
     }
 
-    /// Invariant 1: coming back from offline makes an agent active, so one that was stopped does not go by itself.
+    /// Invariant 1: coming back from offline makes an agent active, so one that was stopped does not go by itself. One that
+    /// drains comes back as drained.
     fn sign_off(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         match self.standing {
             Standing::Offline => return Ok(vec![]),
-            Standing::Active => {}
-            Standing::Paused(_) | Standing::Draining | Standing::Quarantined => self.operator_only(moment)?,
+            Standing::Active | Standing::Draining => {}
+            Standing::Paused(_) | Standing::Quarantined => self.operator_only(moment)?,
         }
         self.may_become(Status::Offline)?;
         Ok(vec![Event::SignedOff { note }])
+    }
+
+    /// Invariant 8. Only an agent that works goes offline by it: who was stopped is not let go by coming back later.
+    fn retire(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(moment)?;
+        if self.retired {
+            return Ok(vec![]);
+        }
+        let gone = (self.standing == Standing::Active).then(|| Event::SignedOff { note: note.clone() });
+        Ok(gone.into_iter().chain([Event::Retired { note, at: moment.now }]).collect())
+    }
+
+    /// Invariant 1: a drain that a goodbye interrupted is over when the agent comes back.
+    fn sign_on(&self, moment: &Moment) -> Vec<Event> {
+        let drained = self.left_draining.then_some(DRAINED);
+        [Event::SignedOn { at: moment.now }].into_iter().chain(drained).collect()
     }
 
     fn restart(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -451,7 +551,7 @@ impl Registered {
         if self.status() != Status::Active {
             self.may_become(Status::Active)?;
         }
-        Ok(vec![Event::Restarted { note }])
+        Ok(vec![Event::Restarted { note, at: Some(moment.now) }])
     }
 
     fn correct(&self, wanted: Corrections, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -486,10 +586,15 @@ impl Registered {
 
     /// Who is stopped for another reason stays stopped for that one; who drains was on the way to a stop that no new day
     /// and no higher cap undoes.
-    fn overspend(&self, approval: ApprovalId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn overspend(
+        &self,
+        approval: ApprovalId,
+        budget: budget::Key,
+        moment: &Moment,
+    ) -> Result<Vec<Event>, Rejection> {
         self.operator_only(moment)?;
         let (day, at) = (moment.now.date_naive(), moment.now);
-        let overspent = Event::Overspent { approval, day, at };
+        let overspent = Event::Overspent { approval, budget: Some(budget), day, at };
         Ok(match self.standing {
             Standing::Active => vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }],
             Standing::Draining => vec![overspent, DRAINED],
@@ -504,7 +609,7 @@ impl Registered {
         if self.open_runs.contains_key(&run) {
             return Ok(vec![]);
         }
-        self.may_run(open_run.task)?;
+        self.may_run(open_run.task, moment.now.date_naive())?;
         if self.open_runs.len() >= MAX_OPEN_RUNS {
             return Err(Rejection::TooManyRuns { name: self.profile.name.clone() });
         }
@@ -540,10 +645,13 @@ impl Registered {
         retired.into_iter().collect()
     }
 
-    /// Invariant 1.
+    /// Invariants 1 and 8.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
         let allowed = allowed_statuses(from);
+        if self.retired && to == Status::Active && allowed.contains(&to) {
+            return Err(Rejection::Retired { name: self.profile.name.clone() });
+        }
         if allowed.contains(&to) {
             return Ok(());
         }
@@ -584,25 +692,44 @@ impl Registered {
                 self.session_key = session_key.clone().or(self.session_key.take());
             }
             Event::Paused { reason, .. } => self.standing = Standing::Paused(*reason),
-            Event::Resumed { .. } | Event::SignedOn { .. } => self.standing = Standing::Active,
+            Event::Resumed { at, .. } => {
+                self.standing = Standing::Active;
+                self.in_service_since = at.unwrap_or(self.in_service_since);
+                (self.overspent_on, self.overrun) = (None, None);
+            }
+            Event::SignedOn { at } => {
+                self.standing = Standing::Active;
+                self.left_draining = false;
+                self.in_service_since = *at;
+            }
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
             Event::Quarantined { .. } => self.standing = Standing::Quarantined,
-            Event::SignedOff { .. } => self.standing = Standing::Offline,
-            Event::Restarted { .. } => {
+            Event::SignedOff { .. } => {
+                self.left_draining = self.standing == Standing::Draining;
+                self.standing = Standing::Offline;
+            }
+            Event::Retired { .. } => self.retired = true,
+            Event::Restarted { at, .. } => {
                 self.standing = Standing::Active;
+                self.in_service_since = at.unwrap_or(self.in_service_since);
+                (self.overspent_on, self.overrun) = (None, None);
                 self.error_streak = 0;
                 self.restart_pending = true;
             }
             Event::RestartDelivered {} => self.restart_pending = false,
-            Event::Corrected { status, error_streak, .. } => {
+            Event::Corrected { status, error_streak, at, .. } => {
                 if let Some(Correction { after, .. }) = status {
                     self.standing = after.standing();
+                    self.in_service_since = *at;
                 }
                 self.error_streak = error_streak.map_or(self.error_streak, |corrected| corrected.after);
             }
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
-            Event::Overspent { day, .. } => self.overspent_on = Some(*day),
+            Event::Overspent { approval, budget, day, .. } => {
+                self.overspent_on = Some(*day);
+                self.overrun = budget.map(|budget| Overrun { budget, approval: *approval });
+            }
             Event::RunBegan { run, open_run, .. } => {
                 self.open_runs.insert(*run, *open_run);
             }
@@ -615,6 +742,7 @@ impl Registered {
             }
             Event::Commissioned { depth, task, until, .. } => {
                 self.commission = Some(Commission { depth: *depth, task: *task, until: *until });
+                self.retired = false;
             }
             Event::ChildRetired { child, .. } => {
                 self.children.remove(child);

@@ -3,10 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Event, Registered, Rejection,
-    values::{Profile, Status},
-};
+use super::{Event, Registered, Rejection, standing::Standing, values::Profile};
 use crate::{
     aggregate::Moment,
     ids::{AgentId, TaskId},
@@ -52,18 +49,27 @@ pub struct Commission {
     pub until: DateTime<Utc>,
 }
 
+/// The tool that an agent creates sub-agents with.
+pub const SPAWN_TOOL: &str = "spawn_agent";
+
 impl Registered {
+    /// Whether a tool is among those it may use, as far as its own list says.
+    fn may_use(&self, tool: &str) -> bool {
+        let tools = &self.profile.allowed_tools;
+        tools.is_empty() || tools.iter().any(|allowed| allowed.as_str() == tool)
+    }
+
     /// How many agents are above it.
     pub fn depth(&self) -> u32 {
         self.commission.map_or(u32::from(self.parent.is_some()), |commission| commission.depth)
     }
 
-    /// What a sub-agent that it creates now is commissioned for.
+    /// What a sub-agent that it creates now is commissioned for: what it works on itself, or else was created for.
     pub fn commission_of_child(&self, moment: &Moment) -> Commission {
         let lasts = TimeDelta::seconds(moment.figures.spawn.retire_after_secs.into());
         Commission {
             depth: self.depth().saturating_add(1),
-            task: self.work.map(|work| work.task),
+            task: self.work.map(|work| work.task).or(self.commission.and_then(|commission| commission.task)),
             until: moment.now + lasts,
         }
     }
@@ -73,11 +79,14 @@ impl Registered {
         let Spawn { child, profile, purpose, active_agents } = spawn;
         let Figures { roles, spawn: limits, .. } = moment.figures;
         let name = || self.profile.name.clone();
-        if self.status() != Status::Active {
+        if self.standing_on(moment.now.date_naive()) != Standing::Active {
             return Err(self.not_active());
         }
         if !roles.of(self.profile.role).may_spawn {
             return Err(Rejection::MayNotSpawn { name: name(), role: self.profile.role });
+        }
+        if moment.actor.agent().is_some() && !self.may_use(SPAWN_TOOL) {
+            return Err(Rejection::SpawnToolMissing { name: name() });
         }
         let above = self.profile.exceeded_by(&profile);
         if !above.is_empty() {

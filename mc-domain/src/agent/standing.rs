@@ -1,5 +1,6 @@
 //! Whether an agent works: its standing, and the table of moves between standings.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::values::{Directive, PauseReason, Status};
@@ -47,6 +48,15 @@ impl Standing {
             Self::Paused(reason) => Some(reason),
             Self::Active | Self::Draining | Self::Quarantined | Self::Offline => None,
         }
+    }
+}
+
+/// Whether an agent that should be alive has been silent for longer than `patience`: the interval it declared, and what
+/// the policy adds. `last_sign` is the last time that it showed that it lives, or came into service.
+pub fn is_stale(status: Status, last_sign: DateTime<Utc>, patience: TimeDelta, now: DateTime<Utc>) -> bool {
+    match status {
+        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > patience,
+        Status::Paused | Status::Quarantined | Status::Offline => false,
     }
 }
 

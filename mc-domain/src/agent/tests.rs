@@ -45,7 +45,9 @@ fn failing(error_streak: u32) -> Vec<Event> {
 
 fn becoming(to: Status) -> (Command, fn(Status) -> Event) {
     match to {
-        Status::Active => (Command::Resume { note: None }, |from| Event::Resumed { from, note: None }),
+        Status::Active => {
+            (Command::Resume { note: None }, |from| Event::Resumed { from, note: None, at: Some(now()) })
+        }
         Status::Paused => {
             (Command::Pause { reason: PauseReason::Operator, note: None }, |_| paused(PauseReason::Operator))
         }
@@ -141,27 +143,57 @@ mod imposed {
             let history = || registered("Scout", Role::Intern).into_iter().chain([paused(reason)]);
             let answer = given::<Agent>(history()).when(&system(), resume());
             match reason {
-                PauseReason::Budget => answer.then([Event::Resumed { from: Status::Paused, note: None }]),
+                PauseReason::Budget => {
+                    answer.then([Event::Resumed { from: Status::Paused, note: None, at: Some(now()) }])
+                }
                 PauseReason::Operator | PauseReason::Squad | PauseReason::ErrorStreak => {
                     answer.then_rejected(operator_only());
                 }
             }
-            given::<Agent>(history())
-                .when(&sofie(), resume())
-                .then([Event::Resumed { from: Status::Paused, note: None }]);
+            given::<Agent>(history()).when(&sofie(), resume()).then([Event::Resumed {
+                from: Status::Paused,
+                note: None,
+                at: Some(now()),
+            }]);
         }
         for from in [Status::Draining, Status::Quarantined] {
             given::<Agent>(scout_who(from)).when(&system(), resume()).then_rejected(operator_only());
         }
     }
 
-    /// Pitfall 6.
+    /// Pitfall 6. An instruction stands; what would end by itself makes way for it, and not the other way round.
     #[test]
-    fn pauses_keep_their_reason() {
-        let history = registered("Scout", Role::Intern).into_iter().chain([paused(PauseReason::Budget)]);
-        given::<Agent>(history)
-            .when(&sofie(), Command::Pause { reason: PauseReason::Squad, note: None })
-            .then_nothing();
+    fn pauses_keep_their_reason_unless_an_operator_or_the_squad_pauses_what_would_end_by_itself() {
+        use PauseReason::{Budget, ErrorStreak, Operator, Squad};
+        for before in PauseReason::ALL.iter().copied() {
+            for reason in PauseReason::ALL.iter().copied() {
+                let history = registered("Scout", Role::Intern).into_iter().chain([paused(before)]);
+                let answer = given::<Agent>(history).when(&sofie(), Command::Pause { reason, note: None });
+                match (before, reason) {
+                    (Budget | ErrorStreak, Operator | Squad) => answer.then([paused(reason)]),
+                    _ => answer.then_nothing(),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn pauses_of_the_squad_leave_an_overspent_agent_to_its_budget() {
+        let overspent = Event::Overspent {
+            approval: ApprovalId::new(uuid::Uuid::from_u128(1)),
+            budget: None,
+            day: now().date_naive(),
+            at: now(),
+        };
+        let spent = [overspent, paused(PauseReason::Budget), paused(PauseReason::Squad)];
+        let agent = given::<Agent>(registered("Scout", Role::Intern).into_iter().chain(spent));
+        let rejoin = || Command::Rejoin { note: None };
+        let tomorrow = later(&sofie(), TimeDelta::days(1));
+        let resumed = |at| [Event::Resumed { from: Status::Paused, note: None, at: Some(at) }];
+        agent.when(&sofie(), rejoin()).then([paused(PauseReason::Budget)]);
+        agent.when(&sofie(), Command::Resume { note: None }).then(resumed(now()));
+        agent.when(&tomorrow, rejoin()).then(resumed(tomorrow.now));
+        given::<Agent>(scout_who(Status::Quarantined)).when(&sofie(), rejoin()).then_nothing();
     }
 
     /// Pitfall 6.
@@ -185,7 +217,7 @@ mod imposed {
     /// Pitfall 8: the way out through offline.
     #[test]
     fn statuses_are_not_left_by_saying_goodbye() {
-        for from in [Status::Paused, Status::Draining, Status::Quarantined] {
+        for from in [Status::Paused, Status::Quarantined] {
             let agent = given::<Agent>(scout_who(from));
             agent.when(&scout(), Command::SignOff { note: None }).then_rejected(operator_only());
             for moment in [sofie(), system()] {
@@ -193,6 +225,21 @@ mod imposed {
             }
         }
     }
+}
+
+/// Pitfall 8: it comes back as it would have ended.
+#[test]
+fn a_draining_agent_says_goodbye_by_itself_and_comes_back_drained() {
+    let gone = Event::SignedOff { note: None };
+    given::<Agent>(scout_who(Status::Draining))
+        .when(&scout(), Command::SignOff { note: None })
+        .then([gone.clone()]);
+    let history = || scout_who(Status::Draining).into_iter().chain([gone.clone()]);
+    let back = [Event::SignedOn { at: now() }, paused(PauseReason::Operator)];
+    given::<Agent>(history()).when(&scout(), register(profile())).then(back.clone());
+    given::<Agent>(history())
+        .when(&scout(), Command::Heartbeat(Heartbeat::default()))
+        .then(back.into_iter().chain([heard(now(), 0)]));
 }
 
 #[test]
@@ -252,6 +299,12 @@ mod registration {
         given::<Agent>(registered_as(limited()))
             .when(&sofie(), register(wanted))
             .then([Event::ProfileChanged { profile: updated }]);
+    }
+
+    #[test]
+    fn again_without_an_interval_keeps_the_one_declared() {
+        let declared = Profile { heartbeat_interval_secs: 900, ..profile() };
+        given::<Agent>(registered_as(declared)).when(&scout(), register(profile())).then_nothing();
     }
 
     #[test]
@@ -358,7 +411,7 @@ mod heartbeats {
 
     #[test]
     fn deliver_the_order_to_restart_once() {
-        let restarted = [heard(now(), 0), Event::Restarted { note: None }];
+        let restarted = [heard(now(), 0), Event::Restarted { note: None, at: Some(now()) }];
         let history: Vec<_> = registered("Scout", Role::Intern).into_iter().chain(restarted).collect();
         assert!(Agent::fold(&history).registered().unwrap().restart_pending);
         let delivered = [Event::RestartDelivered {}, heard(now(), 0)];
@@ -459,7 +512,7 @@ mod work {
         let may_move = |status, task| {
             let history = working().into_iter().chain(scout_who(status).into_iter().skip(1));
             let agent = Agent::fold(&history.collect::<Vec<_>>());
-            agent.registered().unwrap().may_move(task).is_ok()
+            agent.registered().unwrap().may_move(task, now().date_naive()).is_ok()
         };
         let of = |task| {
             [Status::Active, Status::Draining, Status::Paused, Status::Quarantined, Status::Offline]
@@ -472,7 +525,7 @@ mod work {
     #[test]
     fn is_accepted_by_active_agents_of_the_project_that_take_its_type() {
         let accept = |history: &[Event], project, kind, rule| {
-            Agent::fold(history).registered().unwrap().accept(SCOUT, project, kind, rule)
+            Agent::fold(history).registered().unwrap().accept(SCOUT, project, kind, rule, now().date_naive())
         };
         let research = Profile { allowed_task_types: BTreeSet::from([TaskType::SeoResearch]), ..profile() };
         let research = registered_as(research);
@@ -499,11 +552,47 @@ mod work {
         }
     }
 
+    /// Nothing has to run at midnight.
+    #[test]
+    fn is_taken_on_the_day_after_the_budget_was_used_up() {
+        let (approval, today) = (ApprovalId::new(uuid::Uuid::from_u128(1)), now().date_naive());
+        let overspent = Event::Overspent { approval, budget: None, day: today, at: now() };
+        let spent = working().into_iter().chain([overspent, paused(PauseReason::Budget)]);
+        let history = spent.collect::<Vec<_>>();
+        let tomorrow = today.succ_opt().unwrap();
+        let takes = |history: &[Event], day| {
+            let agent = Agent::fold(history);
+            let agent = agent.registered().unwrap();
+            let kind = TaskType::Docs;
+            [
+                agent.accept(SCOUT, OPENCLAW, kind, TypeRule::Enforced, day).is_ok(),
+                agent.may_move(TASK, day).is_ok(),
+                agent.may_run(None, day).is_ok(),
+            ]
+        };
+        assert_eq!(takes(&history, today), [false; 3]);
+        assert_eq!(takes(&history, tomorrow), [true; 3]);
+        let by_hand: Vec<_> = history.into_iter().chain([paused(PauseReason::Operator)]).collect();
+        assert_eq!(takes(&by_hand, tomorrow), [false; 3]);
+    }
+
     #[test]
     fn is_talked_about_unless_quarantined_or_offline() {
         let may_speak = |status| Agent::fold(&scout_who(status)).registered().unwrap().may_speak().is_ok();
         let all = [Status::Active, Status::Paused, Status::Draining, Status::Quarantined, Status::Offline];
         assert_eq!(all.map(may_speak), [true, true, true, false, false]);
+    }
+}
+
+#[test]
+fn only_an_agent_that_should_be_alive_becomes_stale() {
+    let (now, minutes) = (DateTime::<Utc>::UNIX_EPOCH, TimeDelta::minutes);
+    for status in [Status::Active, Status::Draining] {
+        assert!(!is_stale(status, now - minutes(5), minutes(5), now));
+        assert!(is_stale(status, now - minutes(6), minutes(5), now));
+    }
+    for status in [Status::Paused, Status::Quarantined, Status::Offline] {
+        assert!(!is_stale(status, now - minutes(60), minutes(5), now));
     }
 }
 
@@ -592,7 +681,7 @@ mod restarts {
         for from in [Status::Active, Status::Paused, Status::Draining, Status::Quarantined] {
             let mut history = scout_who(from);
             history.push(heard(now(), 5));
-            let restarted = Event::Restarted { note: Some(reason("stuck")) };
+            let restarted = Event::Restarted { note: Some(reason("stuck")), at: Some(now()) };
             given::<Agent>(history.clone())
                 .when(&sofie(), Command::Restart { note: Some(reason("stuck")) })
                 .then([restarted.clone()]);

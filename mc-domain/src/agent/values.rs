@@ -72,6 +72,13 @@ words! {
     }
 }
 
+impl PauseReason {
+    /// Whether a pause on this ground becomes one on the other: those that end by themselves make way for an instruction.
+    pub(super) const fn yields_to(self, other: Self) -> bool {
+        matches!((self, other), (Self::Budget | Self::ErrorStreak, Self::Operator | Self::Squad))
+    }
+}
+
 words! {
     /// What ended an agent's hold on a task.
     Ending {

@@ -37,6 +37,8 @@ words! {
         NotificationFailed = "notification_failed",
         /// The audit trail does not prove itself.
         VerificationFailed = "verification_failed",
+        /// Work on a task stopped, and no person has stopped it.
+        TaskBlocked = "task_blocked",
     }
 }
 
@@ -49,11 +51,10 @@ impl Kind {
             | Self::ErrorStreak
             | Self::ApprovalExpired
             | Self::RunTimeout
-            | Self::NotificationFailed => Severity::Warning,
-            Self::BudgetCritical | Self::BudgetExceeded | Self::LoopDetected | Self::PolicyViolation => {
-                Severity::Error
-            }
-            Self::AgentQuarantined | Self::VerificationFailed => Severity::Critical,
+            | Self::NotificationFailed
+            | Self::TaskBlocked => Severity::Warning,
+            Self::BudgetCritical | Self::BudgetExceeded | Self::LoopDetected => Severity::Error,
+            Self::AgentQuarantined | Self::PolicyViolation | Self::VerificationFailed => Severity::Critical,
         }
     }
 }

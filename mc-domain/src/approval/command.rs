@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 
-use super::values::{Ask, ContentHash, Lifetime, Quorum, Status, Subject};
-use crate::{actor::Actor, values::Reason};
+use super::{
+    content::ContentHash,
+    values::{Ask, Difference, Lifetime, Quorum, Status, Subject, ToolUse},
+};
+use crate::{actor::Actor, ids::RunId, values::Reason};
 
 /// What may be asked of an approval.
 ///
@@ -35,7 +38,12 @@ pub enum Command {
         content: Option<ContentHash>,
     },
     /// Ask for something else, by the requestor.
-    Resubmit(Ask),
+    Resubmit {
+        /// What is asked for.
+        ask: Ask,
+        /// How many must say yes to that.
+        required: Quorum,
+    },
     /// Take it back, by the requestor; or by the system, when what it was for is over.
     Withdraw {
         /// Why.
@@ -45,6 +53,13 @@ pub enum Command {
     Escalate,
     /// End it, by the system, when nobody decided in time.
     Expire,
+    /// Make use of it, once.
+    Use {
+        /// What is done under it.
+        of: ToolUse,
+        /// In which run.
+        run: RunId,
+    },
 }
 
 /// A request for an approval.
@@ -106,6 +121,24 @@ pub enum Rejection {
     ContentChanged {
         /// What is asked for now.
         current: ContentHash,
+    },
+    /// Invariant 6.
+    #[error("the approval is {status}")]
+    NotApproved {
+        /// Where it stands.
+        status: Status,
+    },
+    /// Invariant 6.
+    #[error("something else was approved, by its {difference}")]
+    PermitsElse {
+        /// In what.
+        difference: Difference,
+    },
+    /// Invariant 6.
+    #[error("the approval was made use of in run {run}")]
+    Used {
+        /// In which run.
+        run: RunId,
     },
     /// A worker came before its time.
     #[error("not due before {at}")]

@@ -3,8 +3,15 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::values::{Ask, ContentHash, Quorum, Subject};
-use crate::{actor::Actor, values::Reason};
+use super::{
+    content::ContentHash,
+    values::{Ask, Quorum, Subject},
+};
+use crate::{
+    actor::Actor,
+    ids::{AgentId, RunId},
+    values::Reason,
+};
 
 /// A fact about one approval. `at` is the time of the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +84,9 @@ pub enum Event {
     Resubmitted {
         /// What is asked for.
         ask: Ask,
+        /// How many must say yes to that; as many as before where that is not recorded.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        required_decisions: Option<Quorum>,
         /// When.
         at: DateTime<Utc>,
     },
@@ -103,6 +113,16 @@ pub enum Event {
         /// When that was noticed.
         at: DateTime<Utc>,
     },
+    /// What was approved was done, which it permits once.
+    #[serde(rename = "used")]
+    Used {
+        /// By whom.
+        by: AgentId,
+        /// In which run.
+        run: RunId,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 impl crate::aggregate::Event for Event {
@@ -117,6 +137,7 @@ impl crate::aggregate::Event for Event {
             Self::Withdrawn { .. } => "approval.withdrawn",
             Self::Escalated { .. } => "approval.escalated",
             Self::Expired { .. } => "approval.expired",
+            Self::Used { .. } => "approval.used",
         }
     }
 }

@@ -7,10 +7,13 @@
 //! 2. Only what is open is decided, and the first decision stands: the same answer again changes nothing, another is
 //!    refused.
 //! 3. Expiry is judged whenever somebody comes to act on it, not only by the sweeper: what is overdue expires first.
-//! 4. It is bound to a hash of what was asked; when the requestor asks for something else, earlier endorsements fall.
-//! 5. Where two decisions are required, they are two different deciders'.
+//! 4. It is bound to a hash of what was asked and on which terms; when the requestor asks for something else, or on other
+//!    terms, earlier endorsements fall.
+//! 5. Where two decisions are required, they are two different deciders', whatever the case of their names.
+//! 6. It permits its own agent, for its own task, exactly what was asked, and a tool is used under it once.
 
 mod command;
+mod content;
 mod event;
 #[cfg(test)]
 mod tests;
@@ -22,17 +25,19 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Rejection, Request};
+pub use content::{ContentHash, canonical, content_text, matter_text, tool_call_texts};
 pub use event::Event;
 pub use values::{
-    ActionType, Ask, ContentHash, InvalidRequest, Lifetime, Payload, Quorum, Risk, Ruling, Status, Subject,
-    Verdict, canonical,
+    ActionType, Ask, Difference, InvalidRequest, Lifetime, Payload, Quorum, Risk, Ruling, Status, Subject,
+    ToolUse, Verdict, tool_of,
 };
 
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, Moment},
-    ids::ApprovalId,
+    ids::{ApprovalId, RunId},
     policy::document::Figures,
+    reservation::Key,
     values::Reason,
 };
 
@@ -58,6 +63,7 @@ use crate::{
 ///         rollback_plan: None,
 ///         estimated_cost: None,
 ///         payload: None,
+///         matter: None,
 ///         content: ContentHash::new([7; 32]),
 ///     },
 ///     lifetime: Lifetime::DEFAULT,
@@ -115,6 +121,9 @@ pub enum Stage {
     Approved {
         /// What was noted with it.
         note: Option<Reason>,
+        /// The run in which it was made use of.
+        #[serde(default)]
+        used_in: Option<RunId>,
     },
     /// It was refused.
     Denied {
@@ -170,10 +179,11 @@ impl Aggregate for Approval {
                 Command::Approve { .. }
                 | Command::Deny { .. }
                 | Command::RequestRevision { .. }
-                | Command::Resubmit(_)
+                | Command::Resubmit { .. }
                 | Command::Withdraw { .. }
                 | Command::Escalate
-                | Command::Expire,
+                | Command::Expire
+                | Command::Use { .. },
             ) => Err(Rejection::NotFound),
             (Self::Requested(approval), Command::Approve { note, content }) => {
                 approval.approve(note, content, moment)
@@ -184,10 +194,13 @@ impl Aggregate for Approval {
             (Self::Requested(approval), Command::RequestRevision { note, content }) => {
                 approval.request_revision(note, content, moment)
             }
-            (Self::Requested(approval), Command::Resubmit(ask)) => approval.resubmit(ask, moment),
+            (Self::Requested(approval), Command::Resubmit { ask, required }) => {
+                approval.resubmit(ask, required, moment)
+            }
             (Self::Requested(approval), Command::Withdraw { reason }) => approval.withdraw(reason, moment),
             (Self::Requested(approval), Command::Escalate) => approval.escalate(moment),
             (Self::Requested(approval), Command::Expire) => approval.expire(moment),
+            (Self::Requested(approval), Command::Use { of, run }) => approval.make_use(&of, run, moment),
         }
     }
 
@@ -252,16 +265,49 @@ impl Requested {
         self.stage.status()
     }
 
-    /// Whether it permits this content, and nothing else, to be done.
-    pub fn permits(&self, content: &ContentHash) -> bool {
-        self.status() == Status::Approved && self.ask.content == *content
+    /// The name that it holds while it is open.
+    pub fn key(&self) -> Key {
+        self.subject.key(self.ask.matter())
+    }
+
+    /// Invariant 6: whether it permits this use of a tool, and has not been made use of.
+    ///
+    /// # Errors
+    /// - [`Rejection::NotApproved`] while it is undecided, or when it ended otherwise.
+    /// - [`Rejection::PermitsElse`] when something else was approved.
+    /// - [`Rejection::Used`] when it was made use of.
+    pub fn permits(&self, of: &ToolUse) -> Result<(), Rejection> {
+        let Stage::Approved { used_in, .. } = self.stage else {
+            return Err(Rejection::NotApproved { status: self.status() });
+        };
+        match self.difference(of) {
+            Some(difference) => Err(Rejection::PermitsElse { difference }),
+            None => used_in.map_or(Ok(()), |run| Err(Rejection::Used { run })),
+        }
+    }
+
+    /// An approval that names no task is for any task of its agent.
+    fn difference(&self, of: &ToolUse) -> Option<Difference> {
+        let agent = self.subject.agent.or(self.requestor.agent());
+        let matter = self.ask.matter();
+        let same_tool = self.ask.tool().is_some_and(|tool| is_same_tool(tool, &of.tool));
+        if agent != Some(of.agent) {
+            Some(Difference::Agent)
+        } else if self.subject.task.is_some() && self.subject.task != of.task {
+            Some(Difference::Task)
+        } else if self.subject.action_type != ActionType::ToolCall || !same_tool {
+            Some(Difference::Tool)
+        } else {
+            let told_otherwise = of.matters.as_ref().is_some_and(|matters| !matters.contains(matter));
+            told_otherwise.then_some(Difference::Params)
+        }
     }
 
     /// How it ended, known as `approval`; nothing while it is open.
     pub fn verdict(&self, approval: ApprovalId) -> Option<Verdict> {
         let ruling = match &self.stage {
             Stage::Open { .. } => return None,
-            Stage::Approved { note } => Ruling::Granted {
+            Stage::Approved { note, .. } => Ruling::Granted {
                 content: self.ask.content.clone(),
                 estimated_cost: self.ask.estimated_cost,
                 note: note.clone(),
@@ -305,7 +351,7 @@ impl Requested {
         let (by, content, at) = (moment.actor.clone(), self.ask.content.clone(), moment.now);
         Ok(match self.required {
             Quorum::Two if endorsed_by.is_empty() => vec![Event::Endorsed { by, note, content, at }],
-            Quorum::Two if endorsed_by.contains(&by) => vec![],
+            Quorum::Two if endorsed_by.iter().any(|decider| decider.is(&by)) => vec![],
             Quorum::One | Quorum::Two => vec![Event::Approved { by, note, content, at }],
         })
     }
@@ -342,7 +388,7 @@ impl Requested {
         Ok(vec![Event::RevisionRequested { by: moment.actor.clone(), note, at: moment.now }])
     }
 
-    fn resubmit(&self, ask: Ask, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn resubmit(&self, ask: Ask, required: Quorum, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         self.is_requestor(moment)?;
         self.still_open()?;
         if self.is_overdue(moment.now) {
@@ -350,11 +396,16 @@ impl Requested {
         }
         // Asking for the same after a revision was wanted is an answer too: the requestor stands by it.
         let answers = matches!(self.stage, Stage::Open { turn: Turn::Requestor, .. });
-        if ask == self.ask && !answers {
+        if ask == self.ask && required == self.required && !answers {
             Ok(vec![])
         } else {
-            Ok(vec![Event::Resubmitted { ask, at: moment.now }])
+            Ok(vec![Event::Resubmitted { ask, required_decisions: Some(required), at: moment.now }])
         }
+    }
+
+    fn make_use(&self, of: &ToolUse, run: RunId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.permits(of)?;
+        Ok(vec![Event::Used { by: of.agent, run, at: moment.now }])
     }
 
     fn withdraw(&self, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
@@ -397,7 +448,7 @@ impl Requested {
     fn may_decide(&self, moment: &Moment) -> Result<(), Rejection> {
         match moment.actor.kind() {
             ActorKind::Agent => Err(Rejection::OperatorOnly),
-            ActorKind::Human | ActorKind::System if moment.actor == self.requestor => {
+            ActorKind::Human | ActorKind::System if moment.actor.is(&self.requestor) => {
                 Err(Rejection::OwnRequest)
             }
             ActorKind::Human | ActorKind::System => Ok(()),
@@ -405,7 +456,7 @@ impl Requested {
     }
 
     fn is_requestor(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor == self.requestor {
+        match moment.actor.is(&self.requestor) {
             true => Ok(()),
             false => Err(Rejection::NotRequestor { requestor: self.requestor.clone() }),
         }
@@ -444,17 +495,25 @@ impl Requested {
                     endorsed_by.insert(by.clone());
                 }
             }
-            Event::Approved { note, .. } => self.stage = Stage::Approved { note: note.clone() },
+            Event::Approved { note, .. } => {
+                self.stage = Stage::Approved { note: note.clone(), used_in: None };
+            }
             Event::Denied { reason, .. } => self.stage = Stage::Denied { reason: reason.clone() },
             Event::RevisionRequested { .. } => self.turn_to(Turn::Requestor),
-            Event::Resubmitted { ask, at } => {
+            Event::Resubmitted { ask, required_decisions, at } => {
                 self.ask = ask.clone();
+                self.required = required_decisions.unwrap_or(self.required);
                 self.asked_at = *at;
                 self.stage = Stage::ASKED;
             }
             Event::Withdrawn { .. } => self.stage = Stage::Canceled,
             Event::Escalated { .. } => self.turn_to(Turn::DeciderEscalated),
             Event::Expired { .. } => self.stage = Stage::Expired,
+            Event::Used { run, .. } => {
+                if let Stage::Approved { used_in, .. } = &mut self.stage {
+                    *used_in = Some(*run);
+                }
+            }
         }
     }
 
@@ -463,6 +522,11 @@ impl Requested {
             *turn = to;
         }
     }
+}
+
+/// The policy does not tell tools apart by case either.
+fn is_same_tool(one: &str, other: &str) -> bool {
+    one.trim().eq_ignore_ascii_case(other.trim())
 }
 
 fn system_only(moment: &Moment) -> Result<(), Rejection> {

@@ -21,8 +21,28 @@ fn ask() -> Ask {
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(50)),
         payload: Some(Payload::try_from(serde_json::json!({ "tool": "send_email" })).unwrap()),
+        matter: None,
         content: content(1),
     }
+}
+
+const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
+
+fn resubmit(ask: Ask) -> Command {
+    Command::Resubmit { ask, required: Quorum::One }
+}
+
+fn resubmitted(ask: Ask) -> Event {
+    Event::Resubmitted { ask, required_decisions: Some(Quorum::One), at: now() }
+}
+
+fn wanted() -> ToolUse {
+    let matters = Some(vec![content(2), content(1)]);
+    ToolUse { agent: SCOUT, task: Some(TASK), tool: "Send_Email".to_owned(), matters }
+}
+
+fn make_use(of: ToolUse) -> Command {
+    Command::Use { of, run: RUN }
 }
 
 fn other_ask() -> Ask {
@@ -124,7 +144,7 @@ mod requesting {
 
     #[test]
     fn comes_before_everything_else() {
-        let resubmit = Command::Resubmit(ask());
+        let resubmit = resubmit(ask());
         for command in [approve(), deny(), revise(), withdraw(), resubmit, Command::Escalate, Command::Expire]
         {
             given::<Approval>([]).when(&system(), command).then_rejected(Rejection::NotFound);
@@ -239,7 +259,7 @@ mod decisions {
             let late = too_late(&sofie());
             given::<Approval>([requested()]).when(&late, command).then([Event::Expired { at: late.now }]);
         }
-        for command in [withdraw(), Command::Resubmit(other_ask())] {
+        for command in [withdraw(), resubmit(other_ask())] {
             let late = too_late(&scout());
             given::<Approval>([requested()]).when(&late, command).then([Event::Expired { at: late.now }]);
         }
@@ -248,7 +268,7 @@ mod decisions {
     /// Invariant 4.
     #[test]
     fn on_something_else_than_what_is_asked_now_are_refused() {
-        let resubmitted = Event::Resubmitted { ask: other_ask(), at: now() };
+        let resubmitted = resubmitted(other_ask());
         let read = Some(content(1));
         for command in [
             Command::Approve { note: None, content: read.clone() },
@@ -264,10 +284,56 @@ mod decisions {
     /// Invariant 4, and pitfall 12.
     #[test]
     fn permit_exactly_what_was_asked() {
-        let approval = Approval::fold(&[requested(), approved()]);
-        assert!(approval.requested().unwrap().permits(&content(1)));
-        assert!(!approval.requested().unwrap().permits(&content(2)));
-        assert!(!Approval::fold(&[requested()]).requested().unwrap().permits(&content(1)));
+        let approved = given::<Approval>([requested(), approved()]);
+        let used = Event::Used { by: SCOUT, run: RUN, at: now() };
+        approved.when(&scout(), make_use(wanted())).then([used.clone()]);
+        approved.when(&scout(), make_use(ToolUse { matters: None, ..wanted() })).then([used]);
+        for (difference, other) in [
+            (Difference::Agent, ToolUse { agent: ECHO, ..wanted() }),
+            (Difference::Task, ToolUse { task: None, ..wanted() }),
+            (Difference::Tool, ToolUse { tool: "payment".to_owned(), ..wanted() }),
+            (Difference::Params, ToolUse { matters: Some(vec![content(2)]), ..wanted() }),
+        ] {
+            approved.when(&scout(), make_use(other)).then_rejected(Rejection::PermitsElse { difference });
+        }
+    }
+
+    /// Invariant 6.
+    #[test]
+    fn permit_nothing_before_they_are_taken_or_when_they_are_no() {
+        for (end, status) in
+            [(vec![], Status::Pending), (vec![denied()], Status::Denied), (vec![expired()], Status::Expired)]
+        {
+            let history = [requested()].into_iter().chain(end);
+            let rejection = Rejection::NotApproved { status };
+            given::<Approval>(history).when(&scout(), make_use(wanted())).then_rejected(rejection);
+        }
+    }
+
+    /// Invariant 6.
+    #[test]
+    fn permit_it_once() {
+        let used = Event::Used { by: SCOUT, run: RUN, at: now() };
+        given::<Approval>([requested(), approved(), used])
+            .when(&scout(), make_use(wanted()))
+            .then_rejected(Rejection::Used { run: RUN });
+    }
+
+    /// Invariant 6.
+    #[test]
+    fn without_a_task_permit_it_for_any_task_of_the_agent() {
+        let anywhere = match requested() {
+            Event::Requested { requestor, ask, required_decisions, expires_at, at, .. } => {
+                let subject = Subject { task: None, ..subject() };
+                Event::Requested { requestor, subject, ask, required_decisions, expires_at, at }
+            }
+            other => other,
+        };
+        given::<Approval>([anywhere, approved()]).when(&scout(), make_use(wanted())).then([Event::Used {
+            by: SCOUT,
+            run: RUN,
+            at: now(),
+        }]);
     }
 }
 
@@ -295,6 +361,31 @@ mod two_deciders {
     }
 
     #[test]
+    fn are_different_by_more_than_the_case_of_a_name() {
+        for name in ["sofie", "SOFIE"] {
+            let moment = Moment::new(now(), Actor::Human(crate::spec::name(name)));
+            given::<Approval>([requested(), endorsed()]).when(&moment, approve()).then_nothing();
+            given::<Approval>([requested_by(sofie().actor, Quorum::One)])
+                .when(&moment, approve())
+                .then_rejected(Rejection::OwnRequest);
+        }
+    }
+
+    #[test]
+    fn are_as_many_as_what_is_asked_now_takes() {
+        let both = Command::Resubmit { ask: other_ask(), required: Quorum::Two };
+        let asked = Event::Resubmitted { ask: other_ask(), required_decisions: Some(Quorum::Two), at: now() };
+        let history = [super::requested()];
+        given::<Approval>(history.clone()).when(&scout(), both).then([asked.clone()]);
+        let [requested] = history;
+        let endorsed = Event::Endorsed { by: sofie().actor, note: None, content: content(2), at: now() };
+        given::<Approval>([requested.clone(), asked]).when(&sofie(), approve()).then([endorsed]);
+        let more = Command::Resubmit { ask: ask(), required: Quorum::Two };
+        let asked = Event::Resubmitted { ask: ask(), required_decisions: Some(Quorum::Two), at: now() };
+        given::<Approval>([requested]).when(&scout(), more).then([asked]);
+    }
+
+    #[test]
     fn are_different() {
         given::<Approval>([requested(), endorsed()]).when(&sofie(), approve()).then_nothing();
     }
@@ -307,7 +398,7 @@ mod two_deciders {
     /// Invariant 4.
     #[test]
     fn begin_again_when_something_else_is_asked() {
-        let resubmitted = Event::Resubmitted { ask: other_ask(), at: now() };
+        let resubmitted = Event::Resubmitted { ask: other_ask(), required_decisions: None, at: now() };
         given::<Approval>([requested(), endorsed(), resubmitted])
             .when(&jarrett(), approve())
             .then([Event::Endorsed { by: jarrett().actor, note: None, content: content(2), at: now() }]);
@@ -329,28 +420,26 @@ mod revisions {
 
     #[test]
     fn are_the_requestors() {
-        let resubmitted = Event::Resubmitted { ask: other_ask(), at: now() };
+        let resubmitted = resubmitted(other_ask());
         let approval = given::<Approval>([requested(), wanted()]);
-        approval.when(&scout(), Command::Resubmit(other_ask())).then([resubmitted]);
+        approval.when(&scout(), resubmit(other_ask())).then([resubmitted]);
         for moment in [by(ECHO), sofie(), system()] {
             approval
-                .when(&moment, Command::Resubmit(other_ask()))
+                .when(&moment, resubmit(other_ask()))
                 .then_rejected(Rejection::NotRequestor { requestor: scout().actor });
         }
     }
 
     #[test]
     fn that_change_nothing_answer_only_a_wish_for_one() {
-        given::<Approval>([requested()]).when(&scout(), Command::Resubmit(ask())).then_nothing();
-        given::<Approval>([requested(), wanted()])
-            .when(&scout(), Command::Resubmit(ask()))
-            .then([Event::Resubmitted { ask: ask(), at: now() }]);
+        given::<Approval>([requested()]).when(&scout(), resubmit(ask())).then_nothing();
+        given::<Approval>([requested(), wanted()]).when(&scout(), resubmit(ask())).then([resubmitted(ask())]);
     }
 
     #[test]
     fn do_not_come_after_the_end() {
         given::<Approval>([requested(), denied()])
-            .when(&scout(), Command::Resubmit(other_ask()))
+            .when(&scout(), resubmit(other_ask()))
             .then_rejected(Rejection::AlreadyDecided { status: Status::Denied });
     }
 }
@@ -407,6 +496,7 @@ mod workers {
         let wanted = Event::RevisionRequested { by: sofie().actor, note: reason("Fewer people"), at: now() };
         let resubmitted = Event::Resubmitted {
             ask: other_ask(),
+            required_decisions: None,
             at: later(&scout(), Figures::default().escalates_after()).now,
         };
         let due = later(&system(), Figures::default().escalates_after());
@@ -445,8 +535,8 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(deny()),
         Just(revise()),
         Just(withdraw()),
-        Just(Command::Resubmit(ask())),
-        Just(Command::Resubmit(other_ask())),
+        Just(resubmit(ask())),
+        Just(resubmit(other_ask())),
         Just(Command::Escalate),
         Just(Command::Expire),
     ]
@@ -467,6 +557,10 @@ proptest! {
         let required = if two { Quorum::Two } else { Quorum::One };
         let mut history = vec![requested_by(scout().actor, required)];
         for (command, moment) in commands {
+            let command = match command {
+                Command::Resubmit { ask, .. } => Command::Resubmit { ask, required },
+                other => other,
+            };
             let was_open = Approval::fold(&history).status().unwrap().is_open();
             let events = Approval::fold(&history).decide(command, &moment).unwrap_or_default();
             prop_assert!(was_open || events.is_empty());

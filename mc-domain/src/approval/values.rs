@@ -1,14 +1,14 @@
 //! What an approval is made of.
 
-use std::{fmt, str::FromStr};
-
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::content::ContentHash;
 use crate::{
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
     money::Usd,
+    policy::evaluate,
     reservation::Key,
     values::{Reason, Text, words},
 };
@@ -61,6 +61,26 @@ words! {
         Yellow = "yellow",
         /// External, irreversible, secret or in production.
         Red = "red",
+    }
+}
+
+impl Risk {
+    /// No less than what the policy has it for.
+    #[must_use]
+    pub fn or_policy(self, policy: Option<evaluate::Risk>) -> Self {
+        match policy {
+            Some(evaluate::Risk::Red) => Self::Red,
+            Some(evaluate::Risk::Green | evaluate::Risk::Yellow) | None => self,
+        }
+    }
+}
+
+impl From<Risk> for evaluate::Risk {
+    fn from(risk: Risk) -> Self {
+        match risk {
+            Risk::Yellow => Self::Yellow,
+            Risk::Red => Self::Red,
+        }
     }
 }
 
@@ -198,99 +218,6 @@ fn depth(value: &Value, above: usize) -> usize {
     }
 }
 
-/// The SHA-256 of [`canonical`], in lower-case hexadecimal: what exactly an approval is for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ContentHash(Box<str>);
-
-impl ContentHash {
-    /// A hash that the caller computed.
-    pub fn new(digest: [u8; 32]) -> Self {
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Its digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ContentHash {
-    type Err = InvalidRequest;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRequest> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let well_formed = text.len() == 64 && text.bytes().all(digit);
-        if well_formed { Ok(Self(text.into())) } else { Err(InvalidRequest::ContentHash) }
-    }
-}
-
-impl TryFrom<String> for ContentHash {
-    type Error = InvalidRequest;
-
-    fn try_from(text: String) -> Result<Self, InvalidRequest> {
-        text.parse()
-    }
-}
-
-impl From<ContentHash> for String {
-    fn from(hash: ContentHash) -> Self {
-        hash.0.into()
-    }
-}
-
-impl fmt::Display for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The text that a [`ContentHash`] is taken over: the action and its payload as JSON without spaces, keys sorted, so
-/// that the same action always has the same hash.
-///
-/// ```
-/// use mc_domain::approval::{ActionType, canonical};
-///
-/// let payload = serde_json::json!({ "tool": "deploy_prod", "params": {} });
-/// let text = canonical(ActionType::ToolCall, Some(&payload));
-/// assert_eq!(text, r#"["tool_call",{"params":{},"tool":"deploy_prod"}]"#);
-/// ```
-pub fn canonical(action: ActionType, payload: Option<&Value>) -> String {
-    let mut text = format!("[\"{action}\",");
-    write_canonical(&mut text, payload.unwrap_or(&Value::Null));
-    text.push(']');
-    text
-}
-
-/// Sorts by itself: whether a map of `serde_json` is sorted depends on features that any crate may switch on.
-fn write_canonical(text: &mut String, value: &Value) {
-    match value {
-        Value::Array(items) => {
-            text.push('[');
-            for (nth, item) in items.iter().enumerate() {
-                text.push_str(if nth == 0 { "" } else { "," });
-                write_canonical(text, item);
-            }
-            text.push(']');
-        }
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_unstable_by_key(|(key, _)| *key);
-            text.push('{');
-            for (nth, (key, value)) in fields.into_iter().enumerate() {
-                text.push_str(if nth == 0 { "" } else { "," });
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                write_canonical(text, value);
-            }
-            text.push('}');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string());
-        }
-    }
-}
-
 /// What an approval is about: what does not change while it is open.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -308,12 +235,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The name that at most one open approval for this subject and action holds.
-    pub fn key(&self, content: &ContentHash) -> Key {
+    /// The name that at most one open approval for this subject and matter holds.
+    pub fn key(&self, matter: &ContentHash) -> Key {
         match (self.task, self.agent) {
-            (Some(task), _) => Key::approval(self.project, task, content),
-            (None, Some(agent)) => Key::approval(self.project, agent, content),
-            (None, None) => Key::approval(self.project, self.project, content),
+            (Some(task), _) => Key::approval(self.project, task, matter),
+            (None, Some(agent)) => Key::approval(self.project, agent, matter),
+            (None, None) => Key::approval(self.project, self.project, matter),
         }
     }
 }
@@ -337,8 +264,57 @@ pub struct Ask {
     /// Its parameters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
-    /// What exactly it is: action and payload.
+    /// The action and its payload as it was sent, the same whatever it would cost. Asks that were recorded without it
+    /// have their content for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub matter: Option<ContentHash>,
+    /// What exactly is decided on: the matter with its summary, risk and cost.
     pub content: ContentHash,
+}
+
+impl Ask {
+    /// What makes another ask the same one.
+    pub fn matter(&self) -> &ContentHash {
+        self.matter.as_ref().unwrap_or(&self.content)
+    }
+
+    /// The tool that would be used, where the parameters name one.
+    pub fn tool(&self) -> Option<&str> {
+        self.payload.as_ref().and_then(|payload| tool_of(payload.value()))
+    }
+}
+
+/// The tool that the parameters of an action name.
+pub fn tool_of(payload: &Value) -> Option<&str> {
+    payload.get("tool")?.as_str()
+}
+
+/// A use of a tool that an approval is shown for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolUse {
+    /// Who uses it.
+    pub agent: AgentId,
+    /// The task it is used for.
+    pub task: Option<TaskId>,
+    /// The tool.
+    pub tool: String,
+    /// The matters that ask for just this use ([`tool_call_texts`](super::tool_call_texts)), where it is told what the tool
+    /// is given.
+    pub matters: Option<Vec<ContentHash>>,
+}
+
+words! {
+    /// In what an action differs from what was approved.
+    Difference {
+        /// In who acts.
+        Agent = "agent",
+        /// In the task it is for.
+        Task = "task",
+        /// In the kind of action, or in the tool.
+        Tool = "tool",
+        /// In what the tool is given.
+        Params = "parameters",
+    }
 }
 
 /// How an approval ended, vouched for by [`Requested::verdict`](super::Requested::verdict) and not made by hand: what

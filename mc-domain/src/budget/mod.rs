@@ -109,7 +109,7 @@ impl Aggregate for Budget {
             }
             Event::RunAllowed { approval, up_to, .. } => {
                 self.approvals.insert(*approval);
-                self.run_allowance = *up_to;
+                self.run_allowance = self.run_allowance.max(*up_to);
             }
             Event::Adjusted { spent_after, .. } => self.spent = *spent_after,
             Event::CapChanged { cap, .. } => self.cap = Some(*cap),

@@ -175,6 +175,8 @@ fn a_single_run_is_allowed_by_an_approval() {
     assert_eq!(allowed.run_allowance, Usd::cents(90));
     assert_eq!(allowed.decide(allow, &human()), Ok(vec![]));
     assert!(allowed.decide(Command::AllowRun { approval: approval(2), up_to: CAP }, &agent()).is_err());
+    let less = Command::AllowRun { approval: approval(2), up_to: Usd::cents(20) };
+    assert_eq!(after([allow, less]).run_allowance, Usd::cents(90), "what was allowed stays so");
 }
 
 #[test]

@@ -45,6 +45,16 @@ pub enum Key {
     ProjectDay(ProjectId, NaiveDate),
 }
 
+impl Key {
+    /// The UTC day it is of; a task's is of none.
+    pub const fn day(self) -> Option<NaiveDate> {
+        match self {
+            Self::AgentDay(_, day) | Self::ProjectDay(_, day) => Some(day),
+            Self::Task(_) => None,
+        }
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,7 +4,6 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use crate::{
     actor::Actor,
@@ -112,10 +111,12 @@ pub struct Notice {
 
 impl Notice {
     /// The identity of the notification: the same for the same event, recipient and kind, so that whoever notifies twice
-    /// notifies once.
+    /// notifies once. A UUID of version 8 (RFC 9562).
     pub fn id(&self) -> NotificationId {
         let text = format!("{}/{}/{}", self.cause, self.recipient, self.kind);
-        NotificationId::new(Uuid::from_u128(fnv1a(text.as_bytes())))
+        NotificationId::new(
+            uuid::Builder::from_custom_bytes(fnv1a(text.as_bytes()).to_be_bytes()).into_uuid(),
+        )
     }
 }
 

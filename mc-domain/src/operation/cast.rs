@@ -154,10 +154,10 @@ impl Cast {
         cast
     }
 
-    /// The same, as they are after what was decided so far.
+    /// The same, as they are after what was decided so far, which is taken on their state.
     pub(super) fn after(&self, decided: &Decision) -> Self {
         let agents = self.agents.iter().map(|(id, agent)| (*id, agent.after_decision(decided))).collect();
-        Self { agents, decided: decided.clone(), ..self.clone() }
+        Self { agents, decided: self.decided.clone().and(decided.clone()), ..self.clone() }
     }
 
     /// The same, and whatever is not among them does not exist.

@@ -1,26 +1,32 @@
 //! Claiming: an agent takes a task from the inbox for itself. The first one wins.
 
-use super::{Decision, Entity, Rejection};
+use super::{Cast, Decision, Entity, Rejection, squad::works, start_run::lift_pause_of_yesterday};
 use crate::{
     agent::{Agent, TypeRule},
     aggregate::{Aggregate, Moment},
+    project::Project,
     task::{self, Task},
 };
 
-/// Gives `task` to `agent`, which asks for it.
+/// Gives `task` to `agent`, which asks for it. `cast` has the project.
 ///
 /// # Errors
+/// - [`Rejection::SquadStopped`] in an emergency.
 /// - [`task::Rejection::AlreadyClaimed`] when another has it.
 /// - [`task::Rejection::IllegalTransition`] when it is past being claimed.
 /// - An agent's rejection when it may not take the task.
 pub fn claim_task(
     task: &Entity<Task>,
     agent: &Entity<Agent>,
+    cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
-    let present = task.present()?;
-    let claimer =
-        agent.registered()?.accept(agent.id, present.project, present.details.kind, TypeRule::Enforced)?;
+    let (present, today) = (task.present()?, moment.now.date_naive());
+    let (project, kind) = (present.project, present.details.kind);
+    works(&*cast.find::<Project>(&project)?)?;
+    let claimer = agent.registered()?.accept(agent.id, project, kind, TypeRule::Enforced, today)?;
     let events = task.decide(task::Command::Claim(claimer), moment)?;
-    Ok(Decision::of(task, Some(present.project), events))
+    let mut decision = Decision::of(task, Some(project), events);
+    lift_pause_of_yesterday(&mut decision, agent, moment)?;
+    Ok(decision)
 }

@@ -4,7 +4,7 @@ use super::{
     Cast, Cause, Decision, Entity, Rejection, Sha256, by_system,
     end_run::{End, Open, end_run},
     hold::decide_with_holder,
-    overspend::{Overspending, contain_overspending, subject},
+    overspend::{Overspending, contain_overspending, current_cap, subject},
     quarantine_agent::{Stop, block_work, stop_at_once},
     raise_alert::{Warning, raise},
 };
@@ -15,7 +15,7 @@ use crate::{
     budget::{self, Budget, Key, Level},
     ids::{AgentId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Streamed},
-    run::{Bill, Outcome, Run, Terms},
+    run::{self, Bill, Outcome, Run, Terms},
     task::Task,
     values::Reason,
 };
@@ -49,22 +49,25 @@ pub fn complete_run(
     let mut decision = Decision::default();
     let error = bill.error.clone();
     end(&mut decision, run, &terms, End { outcome, bill }, cast, moment)?;
-    let spender = Spender { project: terms.project, agent: terms.agent, task: terms.task, run: Some(run.id) };
+    let spender =
+        Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run.id) };
     tell_of_budgets(&mut decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
-    let quarantined = count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
-    if !quarantined {
-        contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
-    }
+    count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
+    contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
     Ok(decision)
 }
 
 /// Ends a run that did not end in time. Its lease is over with it: the task that its agent held for it is blocked.
 ///
 /// # Errors
+/// - [`crate::run::Rejection::OperatorOnly`] for an agent, which tells of the end of its run itself.
 /// - [`crate::run::Rejection::NotDue`] before its deadline.
 /// - [`crate::run::Rejection::AlreadyEnded`] when it is over.
 pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
     let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
+    if moment.actor.agent().is_some() {
+        return Err(run::Rejection::OperatorOnly.into());
+    }
     let mut decision = Decision::default();
     let bill = Bill { error: Reason::truncated("it did not end in time"), ..Bill::default() };
     end(&mut decision, run, &terms, End { outcome: Outcome::TimedOut, bill }, cast, moment)?;
@@ -79,7 +82,8 @@ pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<D
         && Some(task.id) == terms.task
         && !goes_on
     {
-        let stop = Stop { what: "did not end a run in time", note: None, ending: Ending::Blocked };
+        let stop =
+            Stop { what: "did not end a run in time", note: None, ending: Ending::Blocked, told: true };
         block_work(&mut decision, &task, &agent, stop, cast, &by_system(moment))?;
     }
     Ok(decision)
@@ -114,12 +118,13 @@ pub(super) fn held_task(
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Spender {
     pub(super) project: ProjectId,
-    pub(super) agent: AgentId,
+    pub(super) agent: Option<AgentId>,
     pub(super) task: Option<TaskId>,
     pub(super) run: Option<RunId>,
 }
 
-/// The thresholds that budgets have told of by this decision, as alerts. What is used up is told of with what follows.
+/// The thresholds that budgets have told of by this decision, as alerts. What a run has used up is told of with what
+/// follows from that; what a lower cap or a correction makes used up is told of here, and stops nobody who does not run.
 pub(super) fn tell_of_budgets(
     decision: &mut Decision,
     keys: Vec<Key>,
@@ -133,11 +138,16 @@ pub(super) fn tell_of_budgets(
         let kind = match level {
             Level::Warning => Kind::BudgetWarning,
             Level::Critical => Kind::BudgetCritical,
-            Level::Exceeded => continue,
+            Level::Exceeded if run.is_some() => continue,
+            Level::Exceeded => Kind::BudgetExceeded,
         };
         let title = format!("{percent} % of {} are spent", Cause::Budget(key));
         let warning = Warning::new(kind, subject(key), project, title);
-        raise(decision, warning.concerning(agent, task, run), cast, moment)?;
+        let warning = match agent {
+            Some(agent) => warning.concerning(agent, task, run),
+            None => warning,
+        };
+        raise(decision, warning, cast, moment)?;
     }
     Ok(())
 }
@@ -150,11 +160,12 @@ fn crossed(budget: &Entity<Budget>, decision: &Decision) -> Option<(Level, u32)>
 fn threshold(event: &AnyEvent) -> Option<(Level, u32)> {
     match Budget::event(event)? {
         budget::Event::ThresholdCrossed { level, percent, .. } => Some((*level, *percent)),
+        budget::Event::Exceeded { .. } => Some((Level::Exceeded, 100)),
         _ => None,
     }
 }
 
-/// Tells of errors in a row, and where they quarantined the agent, of what follows from that; whether they did.
+/// Tells of errors in a row, and where they quarantined the agent, of what follows from that.
 fn count_errors(
     decision: &mut Decision,
     terms: &Terms,
@@ -162,7 +173,7 @@ fn count_errors(
     error: Option<Reason>,
     cast: &Cast,
     moment: &Moment,
-) -> Result<bool, Rejection> {
+) -> Result<(), Rejection> {
     let agent = cast.agent(terms.agent)?;
     let after = agent.after_decision(decision);
     if outcome == Outcome::Failed {
@@ -175,7 +186,7 @@ fn count_errors(
         let note = Reason::truncated(&format!("{} errors in a row", after.registered()?.error_streak));
         stop_at_once(decision, agent, task.as_ref(), note, cast, &by_system(moment))?;
     }
-    Ok(quarantined)
+    Ok(())
 }
 
 /// Raises an alert where an agent makes one error after the other.
@@ -230,12 +241,10 @@ fn used_up(
 ) -> Result<Option<Key>, Rejection> {
     let today = moment.now.date_naive();
     for key in terms.open_run().budgets(project) {
-        let over = match key {
-            Key::AgentDay(_, day) | Key::ProjectDay(_, day) => day < today,
-            Key::Task(_) => false,
-        };
+        let over = key.day().is_some_and(|day| day < today);
         let budget = cast.find::<Budget>(&key)?.after_decision(decision);
-        let level = budget.cap.and_then(|cap| budget.level(cap, moment.figures.thresholds));
+        let cap = current_cap(key, cast)?;
+        let level = cap.and_then(|cap| budget.level(cap, moment.figures.thresholds));
         if !over && level == Some(Level::Exceeded) {
             return Ok(Some(key));
         }

@@ -1,17 +1,19 @@
 //! Deciding an approval, taking it back, letting it run out: its end, and everything that follows from the end.
 
 use super::{
-    Cast, Decision, Entity, Outcome, Rejection,
-    hold::decide_with_holder,
-    overspend::grant_override,
+    Cast, Decision, Entity, Outcome, Rejection, by_system,
+    hold::{decide_with_holder, tell_of_block},
+    overspend::{asks_for_own_budget, grant_override},
     raise_alert::{Warning, raise},
+    start_task::crew_left,
 };
 use crate::{
-    agent::{self, Assignee, Ending, PauseReason, Standing, TypeRule},
+    actor::ActorKind,
+    agent::{self, Assignee, Ending, TypeRule},
     aggregate::{Aggregate, Moment},
     alert::{self, Kind},
-    approval::{self, ActionType, Approval, Ask, Command, ContentHash, Ruling, Status, Verdict},
-    ids::LeaseId,
+    approval::{self, ActionType, Approval, Ask, Command, ContentHash, Quorum, Ruling, Status, Verdict},
+    ids::{ApprovalId, LeaseId},
     reservation::{self, Holder, Reservation},
     task::{self, Settlement, Task},
     values::Reason,
@@ -35,7 +37,7 @@ impl ApprovalScope<'_> {
     /// An approval does not end behind the back of what waits for it: its key and its task must be at hand.
     fn is_complete(&self) -> Result<(), Rejection> {
         let approval = self.approval.requested()?;
-        if self.key.id != approval.subject.key(&approval.ask.content) {
+        if self.key.id != approval.key() {
             return Err(reservation::Rejection::NotHolder.into());
         }
         if self.task.map(|task| task.id) != approval.subject.task {
@@ -142,23 +144,27 @@ pub fn escalate_approval(approval: &Entity<Approval>, moment: &Moment) -> Result
     Ok(Decision::of(approval, Some(approval.requested()?.subject.project), events))
 }
 
-/// Asks for something else under the same approval, by its requestor. `key` is the reservation of what is asked for now.
+/// Asks for something else under the same approval, by its requestor, which takes `required` decisions. `key` is the
+/// reservation of what is asked for now.
 ///
 /// # Errors
+/// - [`Rejection::ForeignBudget`] when an override is asked for that would raise somebody else's budget.
 /// - [`approval::Rejection::NotRequestor`] for anybody else.
 /// - [`reservation::Rejection::Taken`] when another approval is open for the same.
 /// - [`reservation::Rejection::NotHolder`] when `key` is not the reservation of what is asked for now.
 pub fn resubmit_approval(
     scope: ApprovalScope<'_>,
     key: &Entity<Reservation>,
-    ask: Ask,
+    (ask, required): (Ask, Quorum),
     moment: &Moment,
 ) -> Result<Concluded, Rejection> {
     requestor_may_speak(scope, moment)?;
-    if key.id != scope.approval.requested()?.subject.key(&ask.content) {
+    let subject = &scope.approval.requested()?.subject;
+    asks_for_own_budget(subject, &ask, scope.cast)?;
+    if key.id != subject.key(ask.matter()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
-    let mut concluded = conclude(scope, Command::Resubmit(ask), None, moment)?;
+    let mut concluded = conclude(scope, Command::Resubmit { ask, required }, None, moment)?;
     if concluded.outcome.refusal.is_none() && key.id != scope.key.id {
         let (holder, project) =
             (Holder::Approval(scope.approval.id), scope.approval.requested()?.subject.project);
@@ -194,7 +200,7 @@ fn conclude(
     take_effect(&mut decision, scope, &verdict, moment)?;
     let cast = resume_spender(&mut decision, &verdict, scope.cast, moment)?;
     if let Some(task) = scope.task {
-        settle_task(&mut decision, task, verdict.clone(), lease, &cast, moment)?;
+        settle_task(&mut decision, scope.approval, task, verdict.clone(), lease, &cast, moment)?;
     }
     let outcome = match verdict.ruling() {
         Ruling::Expired if !by_sweeper => {
@@ -205,6 +211,31 @@ fn conclude(
         }
     };
     Ok(Concluded { outcome, verdict: Some(verdict) })
+}
+
+/// Takes back an approval that nobody waits for any more, in the commit that ends the waiting. What has run out by then
+/// expires; what is over stays as it is.
+pub(super) fn withdraw_orphan(
+    decision: &mut Decision,
+    id: ApprovalId,
+    why: Reason,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let approval = cast.find::<Approval>(&id)?.after_decision(decision);
+    if !approval.status().is_some_and(Status::is_open) {
+        return Ok(());
+    }
+    let events = approval.decide(Command::Withdraw { reason: Some(why) }, &by_system(moment))?;
+    let after = approval.after(&events);
+    let subject = &after.requested()?.subject;
+    let key = cast.find::<Reservation>(&after.requested()?.key())?.after_decision(decision);
+    let released = key.decide(reservation::Command::Release(Holder::Approval(id)), moment)?;
+    decision.add(&approval, Some(subject.project), events);
+    decision.add(&key, Some(subject.project), released);
+    let Some(verdict) = after.requested()?.verdict(id) else { return Ok(()) };
+    let scope = ApprovalScope { approval: &approval, key: &key, task: None, cast };
+    take_effect(decision, scope, &verdict, moment)
 }
 
 /// What an approval's end does beyond its task: money is granted, and what ran out is told of.
@@ -246,7 +277,7 @@ fn resume_spender(
         return Ok(cast.clone());
     };
     let agent = cast.agent(agent)?;
-    if agent.registered()?.standing != Standing::Paused(PauseReason::Budget) {
+    if !agent.registered()?.is_paused_for_budget() {
         return Ok(cast.clone());
     }
     let events = agent.decide(agent::Command::Resume { note: note.clone() }, moment)?;
@@ -257,23 +288,35 @@ fn resume_spender(
 
 fn settle_task(
     decision: &mut Decision,
+    approval: &Entity<Approval>,
     task: &Entity<Task>,
     verdict: Verdict,
     lease: Option<LeaseId>,
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    let ready = former_holder(task, cast)?;
-    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease }), moment)?;
-    decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)
+    let ready = former_holder(task, cast, moment)?;
+    let assignees = &task.present()?.assignees;
+    let (crew, _) = crew_left(assignees, task, TypeRule::Overridden, cast, moment)?;
+    let cast = &cast.with(approval.clone());
+    let denied = match verdict.ruling() {
+        Ruling::Denied { reason } if moment.actor.kind() == ActorKind::System => Some(reason.clone()),
+        Ruling::Denied { .. } | Ruling::Granted { .. } | Ruling::Expired | Ruling::Withdrawn => None,
+    };
+    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease, crew }), moment)?;
+    decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)?;
+    // A person who denies knows of it; where a rule does, nobody would.
+    let Some(reason) = denied else { return Ok(()) };
+    tell_of_block(decision, task, None, Some(&reason), cast, moment)
 }
 
 /// Who held the task before, when it is active and works on nothing else.
-fn former_holder(task: &Entity<Task>, cast: &Cast) -> Result<Option<Assignee>, Rejection> {
+fn former_holder(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<Option<Assignee>, Rejection> {
     let present = task.present()?;
     let Some(holder) = present.waiting_holder() else { return Ok(None) };
     let agent = cast.agent(holder)?.registered()?;
-    let accepted = agent.accept(holder, present.project, present.details.kind, TypeRule::Overridden);
+    let (project, kind, today) = (present.project, present.details.kind, moment.now.date_naive());
+    let accepted = agent.accept(holder, project, kind, TypeRule::Overridden, today);
     Ok(accepted.ok().filter(|_| agent.work.is_none()))
 }
 

@@ -80,7 +80,7 @@ fn adjust_spend(
     let registered = agent.registered()?;
     let (project, task) = (registered.project, registered.work.map(|work| work.task));
     decision.add(&budget, Some(project), events);
-    let spender = Spender { project, agent: agent.id, task, run: None };
+    let spender = Spender { project, agent: Some(agent.id), task, run: None };
     tell_of_budgets(decision, vec![budget.id], spender, cast, moment)
 }
 
@@ -101,5 +101,5 @@ fn take_work(
         Status::Quarantined => ("was quarantined", Ending::Quarantined),
         Status::Offline => ("went offline", Ending::WentOffline),
     };
-    block_work(decision, task, &corrected, Stop { what, note: None, ending }, cast, moment)
+    block_work(decision, task, &corrected, Stop { what, note: None, ending, told: false }, cast, moment)
 }

@@ -56,7 +56,7 @@ pub fn create_task(
         task::Command::Create { project: project.id, details, parent: parent.map(|parent| parent.id) };
     let mut events = task.decide(create, moment)?;
     if !assignees.is_empty() {
-        let ready = crew_named(&assignees, project.id, kind, TypeRule::Enforced, cast)?;
+        let ready = crew_named(&assignees, project.id, kind, TypeRule::Enforced, cast, moment)?;
         let assign = task::Command::Assign { crew: Crew { assignees, ready, lease: None }, reason: None };
         events.extend(task.after(&events).decide(assign, moment)?);
     }

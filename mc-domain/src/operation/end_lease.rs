@@ -14,8 +14,7 @@ use crate::{
 };
 
 /// When the lease that `agent` works under ends, and which one that is: a while after `heard`, the last sign of life, that
-/// `figures` have. Nothing while a run of it is under way, which has a deadline of its own, and nothing for an agent that never
-/// sent a heartbeat, which is not waited for.
+/// `figures` have. Nothing while a run of it is under way, which has a deadline of its own.
 pub fn lease_ends_at(
     agent: &Agent,
     heard: DateTime<Utc>,
@@ -24,7 +23,7 @@ pub fn lease_ends_at(
     let agent = agent.registered().ok()?;
     let Work { task, lease } = agent.work?;
     let runs = agent.open_runs.values().any(|run| run.task == Some(task));
-    let heard = heard.max(agent.last_heartbeat?);
+    let heard = heard.max(agent.last_sign());
     (!runs).then_some((lease, heard + figures.lease_lasts()))
 }
 
@@ -52,6 +51,7 @@ pub fn end_lease(
             what: "gave no sign of life until its lease was over",
             note: None,
             ending: Ending::Blocked,
+            told: false,
         };
         block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), moment)?;
     }

@@ -1,10 +1,10 @@
 //! The end of a run: the run, the budgets money is set aside on, its agent and its task, all in one commit.
 
-use super::{Cast, Decision, Entity, Rejection, by_system};
+use super::{Cast, Decision, Entity, Rejection, by_system, overspend::current_cap};
 use crate::{
     agent::{self, Ending},
     aggregate::{Aggregate, Moment},
-    budget::{self, Budget},
+    budget::{self, Budget, Key},
     ids::{AgentId, ProjectId, RunId},
     money::Usd,
     run::{self, Bill, OpenRun, Outcome, Run},
@@ -71,15 +71,37 @@ fn settle(
     moment: &Moment,
 ) -> Result<(), Rejection> {
     for key in open.budgets(project) {
-        let budget = cast.find::<Budget>(&key)?.after_decision(decision);
         let nothing = cost.is_none() && charged == Usd::ZERO;
         let command = match nothing {
             true => budget::Command::Release { run },
-            false => budget::Command::Settle { run, cost },
+            false => {
+                follow_current_cap(decision, key, project, cast, moment)?;
+                budget::Command::Settle { run, cost }
+            }
         };
+        let budget = cast.find::<Budget>(&key)?.after_decision(decision);
         let events = budget.decide(command, moment)?;
         decision.add(&budget, Some(project), events);
     }
+    Ok(())
+}
+
+/// What a run has cost is judged by what the budget allows now, not by what it allowed when the run began. A day that is
+/// over keeps the cap it had.
+fn follow_current_cap(
+    decision: &mut Decision,
+    key: Key,
+    project: ProjectId,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    if key.day().is_some_and(|day| day < moment.now.date_naive()) {
+        return Ok(());
+    }
+    let Some(cap) = current_cap(key, cast)? else { return Ok(()) };
+    let budget = cast.find::<Budget>(&key)?.after_decision(decision);
+    let events = budget.decide(budget::Command::SetCap(cap), &by_system(moment))?;
+    decision.add(&budget, Some(project), events);
     Ok(())
 }
 
@@ -128,7 +150,7 @@ fn goes_on(before: &Present, after: &Present, agent: AgentId, moment: &Moment) -
     match after.stage {
         Stage::InProgress(_) => held_by(after.hold()),
         Stage::Assigned => after.assignees.contains(&agent) && !lost,
-        Stage::Review => true,
+        Stage::Review => !lost,
         Stage::Inbox
         | Stage::NeedsApproval { .. }
         | Stage::Blocked

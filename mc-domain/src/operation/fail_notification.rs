@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Records that an attempt to deliver `notification`, which belongs to `project`, has failed. After the last one an alert
-/// is raised.
+/// is raised: one for each agent, and one for the operators of a project, however much does not reach them.
 ///
 /// # Errors
 /// - [`notification::Rejection::NotDue`] before the next attempt is due.
@@ -31,8 +31,9 @@ pub fn fail_notification(
     let was = notification.queued()?.status;
     let given_up = notification.after_decision(&decision).status() == Some(Status::Failed);
     if let Some(project) = project.filter(|_| given_up && was != Status::Failed) {
-        let title = format!("A notification to {} was given up", notification.queued()?.recipient);
-        let subject = Subject::Notification(notification.id);
+        let recipient = &notification.queued()?.recipient;
+        let subject = recipient.agent().map_or(Subject::Project(project), Subject::Agent);
+        let title = format!("A notification to {recipient} was given up");
         let warning = Warning::new(Kind::NotificationFailed, subject, project, title);
         raise(&mut decision, warning.saying(error.to_string()), cast, moment)?;
     }

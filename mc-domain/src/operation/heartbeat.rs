@@ -5,12 +5,14 @@ use super::{
     complete_run::tell_of_errors,
     quarantine_agent::{seated, stop_at_once},
     raise_alert::resolve,
+    squad::join_stopped,
     start_run::lift_pause_of_yesterday,
 };
 use crate::{
     agent::{self, Agent, Directive, Heartbeat, Status},
     aggregate::{Aggregate, Moment},
     alert::{Key, Kind, Subject},
+    project::Project,
     task::Task,
     values::Reason,
 };
@@ -35,6 +37,10 @@ pub fn heartbeat(
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
     lift_pause_of_yesterday(&mut decision, agent, moment)?;
+    if was.status() == Status::Offline {
+        let project = cast.find::<Project>(&was.project)?;
+        join_stopped(&mut decision, agent, &project, moment)?;
+    }
     let cast = &seated(agent, task, cast);
     let now = agent.after_decision(&decision);
     match error {

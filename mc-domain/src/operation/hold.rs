@@ -2,20 +2,23 @@
 
 use super::{
     Cast, Decision, Entity, Rejection, by_system,
+    conclude_approval::withdraw_orphan,
     end_run::abort_task_runs,
-    raise_alert::{Warning, raise},
+    raise_alert::{Warning, raise, resolve},
+    start_run::lift_pause_of_yesterday,
 };
 use crate::{
     agent::{self, Ending, Work},
     aggregate::{Aggregate, Moment},
-    alert::{Kind, Subject},
-    ids::{MessageId, TaskId},
-    task::{self, Containment, Hold, Task},
+    alert::{Key, Kind, Subject},
+    ids::{AgentId, MessageId, TaskId},
+    task::{self, Containment, Hold, Present, Stage, Status, Task},
+    values::Reason,
 };
 
 /// Adds the task's events, and to the agents concerned what follows from them: whoever lost the task is released,
-/// whoever got it is engaged, and the runs that are left without work are broken off. Where the events complete a loop,
-/// the task is blocked at once.
+/// whoever got it is engaged, the runs that are left without work are broken off, and the approvals that it no longer
+/// waits for are withdrawn. Where the events complete a loop, the task is blocked at once.
 pub(super) fn decide_with_holder(
     decision: &mut Decision,
     task: &Entity<Task>,
@@ -30,9 +33,29 @@ pub(super) fn decide_with_holder(
     let after = task.after(&events);
     decision.add_task(task, events);
     pass_on(decision, task.id, (before.hold(), after.present()?.hold()), ending, cast, moment)?;
+    if is_blocked(before.stage) && !is_blocked(after.present()?.stage) {
+        give_the_all_clear(decision, task.id, cast, moment)?;
+    }
     let stopped_by = if contained { by_system(moment) } else { moment.clone() };
     abort_task_runs(decision, &after, before, ending, cast, &stopped_by)?;
+    withdraw_unawaited(decision, before, after.present()?, cast, moment)?;
     if contained { tell_of_loop(decision, &after, cast, moment) } else { Ok(()) }
+}
+
+/// No approval is open for a task that does not wait for it.
+fn withdraw_unawaited(
+    decision: &mut Decision,
+    before: &Present,
+    after: &Present,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    for approval in before.awaits.difference(&after.awaits) {
+        let why = format!("the task no longer waits for it: it is {}", after.status());
+        let why = Reason::truncated(&why).expect("it says something on one line");
+        withdraw_orphan(decision, *approval, why, cast, moment)?;
+    }
+    Ok(())
 }
 
 fn pass_on(
@@ -52,12 +75,53 @@ fn pass_on(
         decision.add_agent(&holder, events);
     }
     if let Some(hold) = after {
+        lift_pause_of_yesterday(decision, cast.agent(hold.holder)?, moment)?;
         let holder = cast.agent(hold.holder)?.after_decision(decision);
         let engage = agent::Command::Engage(Work { task, lease: hold.lease });
         let events = holder.decide(engage, moment)?;
         decision.add_agent(&holder, events);
     }
     Ok(())
+}
+
+/// Whether work on it stands still for a reason of its own: also while an approval is asked for meanwhile.
+fn is_blocked(stage: Stage) -> bool {
+    matches!(stage, Stage::Blocked | Stage::NeedsApproval { from: Status::Blocked, .. })
+}
+
+/// What told that a task is blocked is over when it is not any more.
+fn give_the_all_clear(
+    decision: &mut Decision,
+    task: TaskId,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    [Kind::TaskBlocked, Kind::LoopDetected]
+        .into_iter()
+        .try_for_each(|kind| resolve(decision, Key::new(kind, Subject::Task(task)), cast, moment))
+}
+
+/// Tells that `task` was blocked, which no person decided as such.
+pub(super) fn tell_of_block(
+    decision: &mut Decision,
+    task: &Entity<Task>,
+    agent: Option<AgentId>,
+    reason: Option<&Reason>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let present = task.present()?;
+    let title = format!("Blocked: {}", present.details.title);
+    let warning = Warning::new(Kind::TaskBlocked, Subject::Task(task.id), present.project, title);
+    let warning = match reason {
+        Some(reason) => warning.saying(reason.to_string()),
+        None => warning,
+    };
+    let warning = match agent {
+        Some(agent) => warning.concerning(agent, None, None),
+        None => warning,
+    };
+    raise(decision, warning, cast, moment)
 }
 
 fn tell_of_loop(

@@ -11,9 +11,12 @@ mod conclude_approval;
 mod correct_agent;
 mod create_project;
 mod create_task;
+mod edit_project;
+mod edit_task;
 mod end_lease;
 mod end_run;
 mod fail_notification;
+mod follow_cap;
 mod heartbeat;
 mod hold;
 mod liveness;
@@ -47,6 +50,8 @@ pub use conclude_approval::{
 pub use correct_agent::{CorrectAgent, correct_agent};
 pub use create_project::create_project;
 pub use create_task::{CreateTask, create_task};
+pub use edit_project::edit_project;
+pub use edit_task::edit_task;
 pub use end_lease::{end_lease, lease_ends_at};
 pub use fail_notification::fail_notification;
 pub use heartbeat::{directives, heartbeat};
@@ -56,7 +61,7 @@ pub use overspend::{Cause, Sha256};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};
-pub use record_tool_call::record_tool_call;
+pub use record_tool_call::{UseTool, record_tool_call};
 pub use register_agent::{RegisterAgent, change_profile, register_agent};
 pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
@@ -66,6 +71,8 @@ pub use squad::{emergency_stop, pause_squad, resume_squad};
 pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 
+use squad::works;
+
 use crate::{
     actor::Actor,
     agent::{self, Agent},
@@ -73,11 +80,12 @@ use crate::{
     alert, approval, budget,
     ids::{AgentId, ApprovalId, ProjectId},
     money::Usd,
-    notification, project,
+    notification,
+    project::{self, Project},
     recorded::{AnyEvent, StreamId, Streamed},
     reservation, run,
     task::{self, Task},
-    values::Name,
+    values::{Label, Name},
 };
 
 /// One aggregate as it was loaded: which one, at which version, in which state.
@@ -276,7 +284,7 @@ pub enum Rejection {
     #[error("the squad is stopped")]
     SquadStopped,
     /// A run would cost more than there is left. What follows from that is committed all the same.
-    #[error("{wanted} dollars are more than the {remaining} left of {cause}")]
+    #[error("{}", too_dear(cause, *wanted, *remaining))]
     TooDear {
         /// What is not enough.
         cause: Cause,
@@ -286,6 +294,20 @@ pub enum Rejection {
         remaining: Usd,
         /// The approval that is open for it.
         approval: ApprovalId,
+    },
+    /// An override was asked for a budget that is not its subject's.
+    #[error("a budget override raises the budget of its own agent, task or project, not {budget}")]
+    ForeignBudget {
+        /// The budget of somebody else.
+        budget: budget::Key,
+    },
+    /// A red tool was used without an approval that permits it. That it was is recorded, and what follows too.
+    #[error("the tool {tool} is red and was used without an approval that permits it{}", because(why.as_ref()))]
+    Unapproved {
+        /// The tool.
+        tool: Label,
+        /// Why the approval that was named does not permit it; nothing when none was named.
+        why: Option<approval::Rejection>,
     },
     /// Something was not at hand: [`with_cast`] loads it and asks again.
     #[error("not everything that the decision rests on was loaded")]
@@ -299,6 +321,10 @@ pub enum Rejection {
     /// The task it is to be part of does not exist in the project.
     #[error("there is no such parent task in the project")]
     UnknownParent,
+}
+
+fn because(why: Option<&approval::Rejection>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
 }
 
 fn agent_project(agent: &Agent) -> Option<ProjectId> {
@@ -320,6 +346,14 @@ impl Decision {
 }
 
 /// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
+fn too_dear(cause: &Cause, wanted: Usd, remaining: Usd) -> String {
+    match cause {
+        Cause::RunCap(_) => format!("{wanted} dollars are more than {cause} of {remaining}"),
+        Cause::Budget(_) if remaining == Usd::ZERO => format!("nothing is left of {cause}"),
+        Cause::Budget(_) => format!("{wanted} dollars are more than the {remaining} left of {cause}"),
+    }
+}
+
 fn by_system(moment: &Moment) -> Moment {
     let rules = Name::new("rules").expect("it is a constant that is a name");
     moment.by(Actor::System(rules))
@@ -348,10 +382,20 @@ fn work_of<'a>(
     }
 }
 
-/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work.
+/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work, and its squad is not
+/// stopped in an emergency.
 fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
     let Some(actor) = moment.actor.agent() else { return Ok(()) };
     let agent = cast.agent(actor)?.registered()?;
     agent.belongs_to(task.present()?.project)?;
-    Ok(agent.may_move(task.id)?)
+    works(&*cast.find::<Project>(&agent.project)?)?;
+    Ok(agent.may_move(task.id, moment.now.date_naive())?)
+}
+
+/// An agent that acts works: a pause for the budget of a day that is over is recorded as ended with what it does.
+fn wake_actor(decision: &mut Decision, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
+    match moment.actor.agent() {
+        Some(actor) => start_run::lift_pause_of_yesterday(decision, cast.agent(actor)?, moment),
+        None => Ok(()),
+    }
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use super::{
     Cast, Decision, Entity, Rejection, StartTask, actor_may_move,
-    hold::decide_with_holder,
+    hold::{decide_with_holder, tell_of_block},
     start_task::{crew_left, crew_named, say_why, start_task, type_rule},
+    wake_actor,
 };
 use crate::{
+    actor::ActorKind,
     agent::Ending,
     aggregate::{Aggregate, Moment},
     ids::{AgentId, LeaseId},
@@ -44,11 +46,16 @@ pub fn move_task(
     if to.to == Status::Assigned {
         (to.crew, refusal) = crew_for(task, assignees, &to, cast, moment)?;
     }
-    let ending = ending(to.to);
+    let (ending, reason) = (ending(to.to), to.reason.clone());
+    let blocks = to.to == Status::Blocked && moment.actor.kind() != ActorKind::Human;
     let events =
         task.decide(task::Command::Move(to), moment).map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
+    wake_actor(&mut decision, cast, moment)?;
     decide_with_holder(&mut decision, task, events, ending, cast, moment)?;
+    if blocks {
+        tell_of_block(&mut decision, task, moment.actor.agent(), reason.as_ref(), cast, moment)?;
+    }
     Ok(decision)
 }
 
@@ -62,12 +69,12 @@ fn crew_for(
     let present = task.present()?;
     let rule = type_rule(to, moment);
     let (assignees, ready, refusal) = match named {
-        Some(named) => match crew_named(&named, present.project, present.details.kind, rule, cast) {
+        Some(named) => match crew_named(&named, present.project, present.details.kind, rule, cast, moment) {
             Ok(ready) => (named, ready, None),
             Err(refusal) => (named, vec![], Some(refusal)),
         },
         None => {
-            let (ready, refusal) = crew_left(&present.assignees, task, rule, cast)?;
+            let (ready, refusal) = crew_left(&present.assignees, task, rule, cast, moment)?;
             (present.assignees.clone(), ready, refusal)
         }
     };

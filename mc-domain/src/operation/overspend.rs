@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     Cast, Decision, Entity, Rejection, by_system,
     raise_alert::{Warning, raise},
-    request_approval::request_approval,
+    request_approval::open_approval,
 };
 use crate::{
     actor::{Actor, ActorKind},
@@ -19,6 +19,7 @@ use crate::{
     alert::{Kind, Subject},
     approval::{
         self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
+        content_text,
     },
     budget::{self, Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
@@ -85,17 +86,45 @@ pub(super) struct Overspending {
     pub(super) sha256: Sha256,
 }
 
-/// The approval that is open for this cause already, if one is.
+/// The approval that is open for this cause already, if one is and can still be decided.
 pub(super) fn approval_open_for(
     over: &Overspending,
     project: ProjectId,
     cast: &Cast,
+    moment: &Moment,
 ) -> Result<Option<ApprovalId>, Rejection> {
-    let (subject, content) = (over.subject(over.task, project), over.content());
-    Ok(cast.find::<Reservation>(&subject.key(&content))?.approval())
+    let (subject, matter) = (over.subject(over.task, project), over.matter());
+    if let Some(open) = cast.find::<Reservation>(&subject.key(&matter))?.approval()
+        && is_open(&*cast.find::<Approval>(&open)?, moment)
+    {
+        return Ok(Some(open));
+    }
+    open_elsewhere(over, cast, moment)
 }
 
-/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it.
+/// The approval that the agent waits for already because of the same cause, over another task or none: what it grants would
+/// be granted twice by a second one.
+fn open_elsewhere(
+    over: &Overspending,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Option<ApprovalId>, Rejection> {
+    let agent = cast.agent(over.agent)?.registered()?;
+    let waits = agent.waits_for(over.cause.key());
+    let Some(overrun) = agent.overrun.filter(|_| waits) else { return Ok(None) };
+    let approval = cast.find::<Approval>(&overrun.approval)?;
+    let asked = approval.requested().ok().and_then(|requested| requested.ask.payload.as_ref());
+    let same = asked.map(Payload::value).and_then(Cause::of) == Some(over.cause);
+    Ok((same && is_open(&approval, moment)).then_some(overrun.approval))
+}
+
+/// Whether it is open, and has not run out without anybody having noticed.
+fn is_open(approval: &Approval, moment: &Moment) -> bool {
+    approval.requested().is_ok_and(|approval| approval.status().is_open() && !approval.is_overdue(moment.now))
+}
+
+/// Adds to `decision` all that follows from spending too much, and answers which approval is open for it. Where the agent
+/// waits for the same already, the one that is open counts, and its other task is not stopped: it waits with the agent.
 pub(super) fn contain_overspending(
     decision: &mut Decision,
     over: &Overspending,
@@ -105,16 +134,21 @@ pub(super) fn contain_overspending(
     let system = by_system(moment);
     let now = cast.after(decision);
     let project = now.agent(over.agent)?.registered()?.project;
+    if let Some(open) = open_elsewhere(over, &now, moment)? {
+        raise(decision, over.warning(project, now.agent(over.agent)?.registered()?), cast, moment)?;
+        return Ok(open);
+    }
     let project = now.find::<Project>(&project)?;
     let task = stoppable(over.task, &now)?;
     let request = over.request(task.as_ref(), project.id, &now, &system)?;
-    let key = now.find::<Reservation>(&request.subject.key(&over.content()))?;
+    let key = now.find::<Reservation>(&request.subject.key(request.ask.matter()))?;
     // A run that is refused or over causes one approval at most, so its identity is free to be the approval's.
     let approval = now.find::<Approval>(&ApprovalId::new(over.run.uuid()))?;
-    let asked = request_approval(&project, &approval, &key, task.as_ref(), request, &now, &system)?;
+    let asked = open_approval(&project, &approval, &key, task.as_ref(), request, &now, &system)?;
     *decision = std::mem::take(decision).and(asked.decision);
     let agent = cast.agent(over.agent)?.after_decision(decision);
-    let events = agent.decide(agent::Command::Overspend { approval: asked.approval }, &system)?;
+    let overspend = agent::Command::Overspend { approval: asked.approval, budget: over.cause.key() };
+    let events = agent.decide(overspend, &system)?;
     decision.add_agent(&agent, events);
     raise(decision, over.warning(project.id, agent.registered()?), cast, moment)?;
     Ok(asked.approval)
@@ -136,9 +170,12 @@ impl Overspending {
         approval::Subject { project, task, agent: Some(self.agent), action_type }
     }
 
-    fn content(&self) -> ContentHash {
-        let text = canonical(ActionType::BudgetOverride, Some(&self.cause.payload()));
-        ContentHash::new((self.sha256)(&text))
+    fn hash(&self, text: &str) -> ContentHash {
+        ContentHash::new((self.sha256)(text))
+    }
+
+    fn matter(&self) -> ContentHash {
+        self.hash(&canonical(ActionType::BudgetOverride, Some(&self.cause.payload())))
     }
 
     fn request(
@@ -162,18 +199,21 @@ impl Overspending {
             Some(wanted) => format!("{}: spend {wanted} dollars beyond {}", agent.profile.name, self.cause),
             None => format!("{}: go on beyond {}", agent.profile.name, self.cause),
         };
+        let summary = Reason::truncated(&summary).expect("it says something on one line");
         let justification = format!("{} is used up", self.cause);
+        let (matter, risk) = (self.matter(), Risk::Yellow);
         Ok(Request {
             requestor,
             subject: self.subject(task.map(|task| task.id), project),
             ask: Ask {
-                summary: Reason::truncated(&summary).expect("it says something on one line"),
-                risk: Risk::Yellow,
+                content: self.hash(&content_text(&matter, &summary, risk, self.wanted)),
+                matter: Some(matter),
+                summary,
+                risk,
                 justification: Text::truncated(&justification).expect("it says something on one line"),
                 rollback_plan: None,
                 estimated_cost: self.wanted,
                 payload: Some(Payload::try_from(self.cause.payload()).expect("it is small and flat")),
-                content: self.content(),
             },
             lifetime: Lifetime::DEFAULT,
             required: Quorum::One,
@@ -223,6 +263,7 @@ pub(super) fn grant_override(
         Key::ProjectDay(project, _) => Key::ProjectDay(project, today),
         key @ Key::Task(_) => key,
     };
+    is_own(key, &requested.subject, cast)?;
     let budget = cast.find::<Budget>(&key)?.after_decision(decision);
     let cap = current_cap(key, cast)?.or(budget.cap).unwrap_or_default();
     let amount = requested.ask.estimated_cost.unwrap_or_else(|| cap.half());
@@ -235,14 +276,48 @@ pub(super) fn grant_override(
     Ok(())
 }
 
+/// An override raises a budget that is its subject's own, wherever its parameters say which one.
+pub(super) fn asks_for_own_budget(
+    subject: &approval::Subject,
+    ask: &Ask,
+    cast: &Cast,
+) -> Result<(), Rejection> {
+    let payload = ask.payload.as_ref().map(Payload::value);
+    match (subject.action_type, payload.and_then(Cause::of)) {
+        (ActionType::BudgetOverride, Some(cause)) => is_own(cause.key(), subject, cast),
+        (_, None)
+        | (
+            ActionType::ToolCall | ActionType::Transition | ActionType::Spawn | ActionType::Autonomy,
+            Some(_),
+        ) => Ok(()),
+    }
+}
+
+fn is_own(key: Key, subject: &approval::Subject, cast: &Cast) -> Result<(), Rejection> {
+    let own = match key {
+        Key::AgentDay(agent, _) => subject.agent == Some(agent),
+        Key::ProjectDay(project, _) => subject.project == project,
+        Key::Task(task) => subject.task == Some(task) || is_agents_task(task, subject, cast)?,
+    };
+    if own { Ok(()) } else { Err(Rejection::ForeignBudget { budget: key }) }
+}
+
+/// A task is an agent's own where it is assigned to it, and where the agent was created for it.
+fn is_agents_task(task: TaskId, subject: &approval::Subject, cast: &Cast) -> Result<bool, Rejection> {
+    let Some(id) = subject.agent else { return Ok(false) };
+    let agent = cast.agent(id)?.registered()?;
+    if agent.commission.and_then(|commission| commission.task) == Some(task) {
+        return Ok(true);
+    }
+    let task = cast.find::<Task>(&task)?;
+    Ok(task.present().is_ok_and(|task| task.project == subject.project && task.assignees.contains(&id)))
+}
+
 /// What a budget allows now, where that is somebody's to say.
 pub(super) fn current_cap(key: Key, cast: &Cast) -> Result<Option<Usd>, Rejection> {
     Ok(match key {
         Key::AgentDay(agent, _) => Some(cast.agent(agent)?.registered()?.profile.caps.daily),
         Key::Task(task) => Some(cast.find::<Task>(&task)?.present()?.details.budget),
-        Key::ProjectDay(project, _) => match &*cast.find::<Project>(&project)?.state {
-            Project::Present { profile, .. } => profile.daily_cap,
-            Project::Absent => None,
-        },
+        Key::ProjectDay(project, _) => cast.find::<Project>(&project)?.daily_cap(),
     })
 }

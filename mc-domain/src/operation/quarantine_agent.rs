@@ -3,7 +3,7 @@
 use super::{
     Cast, Decision, Entity, Rejection,
     end_run::abort_agent_runs,
-    hold::decide_with_holder,
+    hold::{decide_with_holder, tell_of_block},
     raise_alert::{Warning, raise},
     work_of,
 };
@@ -52,7 +52,8 @@ pub(super) fn stop_at_once(
     abort_agent_runs(decision, agent.id, "its agent was quarantined", &cast, moment)?;
     let quarantined = agent.after_decision(decision);
     if let Some(task) = work_of(&quarantined, task)? {
-        let stop = Stop { what: "was quarantined", note: note.clone(), ending: Ending::Quarantined };
+        let stop =
+            Stop { what: "was quarantined", note: note.clone(), ending: Ending::Quarantined, told: true };
         block_work(decision, task, &quarantined, stop, &cast, moment)?;
     }
     let warning = Warning::of_agent(Kind::AgentQuarantined, agent.id, agent.registered()?, "was quarantined");
@@ -80,14 +81,16 @@ pub(super) struct Stop<'a> {
     pub(super) note: Option<Reason>,
     /// What that is to the agent's hold.
     pub(super) ending: Ending,
+    /// Whether another alert of the same commit tells of it.
+    pub(super) told: bool,
 }
 
-/// Blocks `task`, which `agent` worked on and no longer can.
+/// Blocks `task`, which `agent` worked on and no longer can, and raises an alert where none of the same commit tells of it.
 pub(super) fn block_work(
     decision: &mut Decision,
     task: &Entity<Task>,
     agent: &Entity<Agent>,
-    Stop { what, note, ending }: Stop<'_>,
+    Stop { what, note, ending, told }: Stop<'_>,
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
@@ -96,8 +99,9 @@ pub(super) fn block_work(
         Some(note) => format!("{name} {what}: {note}"),
         None => format!("{name} {what}"),
     });
-    let to = Move { reason, ..Move::to(Status::Blocked) };
+    let to = Move { reason: reason.clone(), ..Move::to(Status::Blocked) };
     let task = task.after_decision(decision);
     let events = task.decide(task::Command::Move(to), moment)?;
-    decide_with_holder(decision, &task, events, ending, cast, moment)
+    decide_with_holder(decision, &task, events, ending, cast, moment)?;
+    if told { Ok(()) } else { tell_of_block(decision, &task, Some(agent.id), reason.as_ref(), cast, moment) }
 }

@@ -46,8 +46,8 @@ pub fn reassign_task(
     };
     let newcomers = assignees.difference(&present.assignees).copied().collect();
     let stayers = assignees.intersection(&present.assignees).copied().collect();
-    let mut ready = crew_named(&newcomers, present.project, present.details.kind, rule, cast)?;
-    let (left, refusal) = crew_left(&stayers, task, rule, cast)?;
+    let mut ready = crew_named(&newcomers, present.project, present.details.kind, rule, cast, moment)?;
+    let (left, refusal) = crew_left(&stayers, task, rule, cast, moment)?;
     ready.extend(left);
     let crew = Crew { assignees, ready, lease: None };
     let events = task

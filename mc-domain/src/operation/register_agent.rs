@@ -1,15 +1,16 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
 use super::{
-    Cast, Decision, Entity, Rejection, acts_for_itself, by_system,
-    complete_run::{Spender, tell_of_budgets},
+    Cast, Decision, Entity, Rejection, acts_for_itself,
+    complete_run::Spender,
+    follow_cap::{follow_cap, lift_pauses},
+    squad::join_stopped,
 };
 use crate::{
-    agent::{self, Agent, PauseReason, Profile, Standing},
+    agent::{self, Agent, Profile},
     aggregate::{Aggregate, Moment},
-    budget::{self, Budget},
+    budget,
     ids::{AgentId, ProjectId},
-    money::Usd,
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
     values::Reason,
@@ -27,13 +28,14 @@ pub struct RegisterAgent {
 }
 
 /// Registers `agent` in `project` under its name, which `name` reserves; or lets it come back when it is the one that
-/// holds the name.
+/// holds the name. In a squad that is stopped it is paused with the others.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
 /// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of its name.
-/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known, or names a parent: sub-agents are
+/// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
+/// - [`agent::Rejection::RegistersAnother`] when an agent asks for one that is not known, or names a parent: sub-agents are
 ///   created by [`super::spawn_agent`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 pub fn register_agent(
@@ -46,15 +48,17 @@ pub fn register_agent(
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
     }
-    if agent.registered().is_ok() {
+    let known = agent.registered().is_ok();
+    if known {
         acts_for_itself(agent, moment)?;
     }
-    if wish.parent.is_some() && moment.actor.agent().is_some() {
-        return Err(agent::Rejection::OperatorOnly { name: wish.profile.name }.into());
+    if moment.actor.agent().is_some() && (!known || wish.parent.is_some()) {
+        return Err(agent::Rejection::RegistersAnother { name: wish.profile.name }.into());
     }
     let (reserved, registered) = register(project.id, name, agent, wish, moment)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);
     decision.add(agent, Some(project.id), registered);
+    join_stopped(&mut decision, agent, project, moment)?;
     Ok(decision)
 }
 
@@ -110,7 +114,7 @@ pub fn change_profile(
     Ok(decision)
 }
 
-/// A new cap counts at once on the budget of the day; a higher one lifts a pause for the budget when there is room again.
+/// A new cap counts at once on the budget of the day; a higher one lifts a pause for that budget when there is room again.
 fn follow_caps(
     decision: &mut Decision,
     agent: &Entity<Agent>,
@@ -122,20 +126,12 @@ fn follow_caps(
     if before == now {
         return Ok(());
     }
-    let (project, system) = (after.registered()?.project, by_system(moment));
-    let budget = cast.find::<Budget>(&budget::Key::AgentDay(agent.id, moment.now.date_naive()))?;
-    if budget.version > 0 {
-        let events = budget.decide(budget::Command::SetCap(now.daily), &system)?;
-        decision.add(&budget, Some(project), events);
-        let task = after.registered()?.work.map(|work| work.task);
-        let spender = Spender { project, agent: agent.id, task, run: None };
-        tell_of_budgets(decision, vec![budget.id], spender, cast, &system)?;
-    }
-    let raised = now.daily > before.daily || now.per_run > before.per_run;
-    let paused = after.registered()?.standing == Standing::Paused(PauseReason::Budget);
-    if raised && paused && budget.remaining(now.daily) > Usd::ZERO {
-        let events = after.decide(agent::Command::Resume { note: None }, &system)?;
-        decision.add_agent(&after, events);
+    let key = budget::Key::AgentDay(agent.id, moment.now.date_naive());
+    let (project, task) = (after.registered()?.project, after.registered()?.work.map(|work| work.task));
+    let spender = Spender { project, agent: Some(agent.id), task, run: None };
+    follow_cap(decision, key, now.daily, spender, cast, moment)?;
+    if now.daily > before.daily || now.per_run > before.per_run {
+        lift_pauses(decision, &[after], key, Some(now.daily), cast, moment)?;
     }
     Ok(())
 }

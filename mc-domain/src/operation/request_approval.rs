@@ -1,6 +1,9 @@
 //! Asking for an approval: the approval, what it is for, which no other open one may have, and the task that waits.
 
-use super::{Cast, Decision, Entity, Rejection, by_system, hold::decide_with_holder};
+use super::{
+    ApprovalScope, Cast, Decision, Entity, Rejection, by_system, conclude_approval::expire_approval,
+    hold::decide_with_holder, overspend::asks_for_own_budget,
+};
 use crate::{
     actor::Actor,
     agent::Ending,
@@ -23,12 +26,13 @@ pub struct Asked {
 }
 
 /// Asks for `approval` in `project`. `key` is the reservation of [`approval::Subject::key`]; where it is held, the open
-/// approval that holds it is the answer (one that has run out counts as open until it is swept). `task`, where the subject names one, waits for it in needs_approval from now
-/// on, and whoever worked on it is released.
+/// approval that holds it is the answer, unless that has run out: then it expires first, with all that follows. `task`,
+/// where the subject names one, waits for it in needs_approval from now on, and whoever worked on it is released.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`Rejection::UnknownTask`] or [`Rejection::UnknownAgent`] when what the subject names is not of the project.
+/// - [`Rejection::ForeignBudget`] when an override is asked for that would raise somebody else's budget.
 /// - [`task::Rejection::NotAssignee`] when an agent asks for a task that is not assigned to it.
 /// - [`task::Rejection::IllegalTransition`] when the task is over.
 /// - [`reservation::Rejection::NotHolder`] when `key` is not the reservation of what is asked for.
@@ -42,30 +46,62 @@ pub fn request_approval(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<Asked, Rejection> {
+    asks_for_own_budget(&request.subject, &request.ask, cast)?;
+    open_approval(project, approval, key, task, request, cast, moment)
+}
+
+/// As [`request_approval`], where it is known which budget is to be raised.
+pub(super) fn open_approval(
+    project: &Entity<Project>,
+    approval: &Entity<Approval>,
+    key: &Entity<Reservation>,
+    task: Option<&Entity<Task>>,
+    request: Request,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Asked, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
     }
     may_ask(project, task, &request, cast)?;
-    if key.id != request.subject.key(&request.ask.content) {
+    if key.id != request.subject.key(request.ask.matter()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
+    let mut decision = expire_overdue(key, task, cast, moment)?;
+    let (key, cast) = (key.after_decision(&decision), cast.after(&decision));
     let summary = request.ask.summary.clone();
-    let mut decision = Decision::default();
     let open = match key.approval() {
         Some(open) => open,
         None => {
             let holder = Holder::Approval(approval.id);
             let reserved = key.decide(reservation::Command::Reserve(holder), moment)?;
             let requested = approval.decide(approval::Command::Request(request), moment)?;
-            decision.add(key, Some(project.id), reserved);
+            decision.add(&key, Some(project.id), reserved);
             decision.add(approval, Some(project.id), requested);
             approval.id
         }
     };
     if let Some(task) = task {
-        hold_task(&mut decision, task, open, summary, cast, moment)?;
+        let task = task.after_decision(&decision);
+        hold_task(&mut decision, &task, open, summary, &cast, moment)?;
     }
     Ok(Asked { approval: open, decision })
+}
+
+/// What is asked for again when its time has run out expires first, as if the sweeper had come in time.
+fn expire_overdue(
+    key: &Entity<Reservation>,
+    task: Option<&Entity<Task>>,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<Decision, Rejection> {
+    let Some(open) = key.approval() else { return Ok(Decision::default()) };
+    let approval = cast.find::<Approval>(&open)?;
+    if !approval.requested().is_ok_and(|approval| approval.is_overdue(moment.now)) {
+        return Ok(Decision::default());
+    }
+    let scope = ApprovalScope { approval: &approval, key, task, cast };
+    Ok(expire_approval(scope, &by_system(moment))?.outcome.decision)
 }
 
 fn may_ask(

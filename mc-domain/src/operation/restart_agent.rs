@@ -50,7 +50,13 @@ pub(super) fn give_back(
     let task = &task.after_decision(decision);
     let present = task.present()?;
     let (project, kind) = (present.project, present.details.kind);
-    let ready = vec![agent.registered()?.accept(agent.id, project, kind, TypeRule::Overridden)?];
+    let ready = vec![agent.registered()?.accept(
+        agent.id,
+        project,
+        kind,
+        TypeRule::Overridden,
+        moment.now.date_naive(),
+    )?];
     let crew = Crew { assignees: present.assignees.clone(), ready, lease: None };
     let to = Move { reason, crew, ..Move::to(Status::Assigned) };
     let events = task.decide(task::Command::Move(to), moment)?;

@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Errors
 /// - [`agent::Rejection::NotFound`] when it is not registered.
-/// - [`agent::Rejection::OperatorOnly`] for another agent, and for itself while it is paused, draining or quarantined.
+/// - [`agent::Rejection::OperatorOnly`] for another agent, and for itself while it is paused or quarantined.
 /// - [`agent::Rejection::Busy`] when it works on something other than `task`.
 pub fn sign_off_agent(
     agent: &Entity<Agent>,
@@ -35,7 +35,7 @@ pub fn sign_off_agent(
     abort_agent_runs(&mut decision, agent.id, "its agent went offline", &cast, moment)?;
     let gone = agent.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
-        let stop = Stop { what: "went offline", note, ending: Ending::WentOffline };
+        let stop = Stop { what: "went offline", note, ending: Ending::WentOffline, told: false };
         block_work(&mut decision, task, &gone, stop, &cast, moment)?;
     }
     Ok(decision)

@@ -1,14 +1,18 @@
 //! Spawning: an agent creates a sub-agent, on the record of both; and the sub-agent's retirement.
 
 use super::{
-    Cast, Decision, Entity, RegisterAgent, Rejection, acts_for_itself, by_system, register_agent::register,
-    sign_off_agent::sign_off_agent,
+    Cast, Decision, Entity, RegisterAgent, Rejection, acts_for_itself, by_system,
+    end_run::abort_agent_runs,
+    quarantine_agent::{Stop, block_work, seated},
+    register_agent::register,
+    start_run::lift_pause_of_yesterday,
+    work_of,
 };
 use crate::{
-    agent::{self, Agent, Profile, Spawn},
+    agent::{self, Agent, Ending, Profile, Spawn},
     aggregate::{Aggregate, Moment},
     process::RetirementCause,
-    project::{self, Project},
+    project::{self, Project, Squad},
     reservation::{self, Holder, Reservation},
     task::Task,
     values::Reason,
@@ -30,9 +34,10 @@ pub struct SpawnAgent {
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
+/// - [`Rejection::SquadStopped`]
 /// - [`agent::Rejection::OperatorOnly`] when an agent asks in another's name.
-/// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::ChildAbove`] or [`agent::Rejection::SpawnLimit`] as the rules
-///   on spawning say.
+/// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::SpawnToolMissing`], [`agent::Rejection::ChildAbove`] or
+///   [`agent::Rejection::SpawnLimit`] as the rules on spawning say.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
 pub fn spawn_agent(
     project: &Entity<Project>,
@@ -44,6 +49,9 @@ pub fn spawn_agent(
 ) -> Result<Decision, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
+    }
+    if project.squad() != Squad::Working {
+        return Err(Rejection::SquadStopped);
     }
     acts_for_itself(parent, moment)?;
     let spawner = parent.registered()?;
@@ -62,17 +70,20 @@ pub fn spawn_agent(
         let commission = agent::Command::Commission(commission);
         registered.extend(child.after(&registered).decide(commission, moment)?);
     }
-    let mut decision = Decision::of(parent, Some(project.id), spawned);
+    let mut decision = Decision::default();
+    lift_pause_of_yesterday(&mut decision, parent, moment)?;
+    decision.add(parent, Some(project.id), spawned);
     decision.add(name, Some(project.id), reserved);
     decision.add(child, Some(project.id), registered);
     Ok(decision)
 }
 
 /// Takes `child` out of service, breaks its runs off, and blocks `task`, which it works on; `parent` has one sub-agent
-/// less. `cast` has what ends with its runs.
+/// less. It stays out until its parent spawns it again; one that was paused or quarantined stays that too. `cast` has what
+/// ends with its runs.
 ///
 /// # Errors
-/// - [`agent::Rejection::OperatorOnly`] for another agent.
+/// - [`agent::Rejection::OperatorOnly`] for an agent.
 /// - [`agent::Rejection::Busy`] when it works on something other than `task`.
 pub fn retire_agent(
     child: &Entity<Agent>,
@@ -83,7 +94,16 @@ pub fn retire_agent(
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     let note = Reason::truncated(cause.as_str());
-    let mut decision = sign_off_agent(child, task, note, cast, moment)?;
+    let events = child.decide(agent::Command::Retire { note: note.clone() }, moment)?;
+    let mut decision = Decision::default();
+    decision.add_agent(child, events);
+    let cast = seated(child, task, cast);
+    abort_agent_runs(&mut decision, child.id, "its agent was retired", &cast, moment)?;
+    let gone = child.after_decision(&decision);
+    if let Some(task) = work_of(&gone, task)? {
+        let stop = Stop { what: "was retired", note, ending: Ending::WentOffline, told: false };
+        block_work(&mut decision, task, &gone, stop, &cast, moment)?;
+    }
     if let Some(parent) = parent {
         decision.add_agent(parent, parent.decide(agent::Command::RetireChild(child.id), moment)?);
     }

@@ -1,16 +1,16 @@
 //! The squad as a whole: stopping all agents of a project in one commit, and letting them work again.
 
-use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
+use super::{Cast, Decision, Entity, Rejection, by_system, hold::decide_with_holder};
 use crate::{
-    agent::{self, Agent, Ending, PauseReason, Standing},
+    agent::{self, Agent, Ending, PauseReason},
     aggregate::{Aggregate, Moment},
-    project::{self, Halt, Project},
+    project::{self, Halt, Project, Squad},
     task::{self, Move, Status, Task},
     values::Reason,
 };
 
-/// Stops the squad of `project`: its active agents among `agents` are paused, all others stay as they are. What they
-/// work on waits for them.
+/// Stops the squad of `project`: those of `agents` are paused that are active, or would be by themselves, once a new day or
+/// a higher cap ends their pause. All others stay as they are. What they work on waits for them.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -27,7 +27,7 @@ pub fn pause_squad(
 }
 
 /// Lets the squad of `project` work again: those of `agents` that an operator or a squad pause had paused. Who reached a
-/// budget, made too many errors or is quarantined stays stopped.
+/// budget today, made too many errors or is quarantined stays stopped.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -41,13 +41,8 @@ pub fn resume_squad(
     let resumed = project.decide(project::Command::ResumeSquad { reason: reason.clone() }, moment)?;
     let mut decision = Decision::of(project, Some(project.id), resumed);
     for agent in squad(project, agents) {
-        if matches!(
-            agent.registered()?.standing,
-            Standing::Paused(PauseReason::Operator | PauseReason::Squad)
-        ) {
-            let resume = agent::Command::Resume { note: reason.clone() };
-            decision.add_agent(agent, agent.decide(resume, moment)?);
-        }
+        let rejoin = agent::Command::Rejoin { note: reason.clone() };
+        decision.add_agent(agent, agent.decide(rejoin, moment)?);
     }
     Ok(decision)
 }
@@ -87,7 +82,7 @@ pub fn emergency_stop(
     Ok(decision)
 }
 
-/// Pauses who is active.
+/// Pauses who is active, or would be without anybody's word.
 fn halt(
     decision: &mut Decision,
     project: &Entity<Project>,
@@ -99,10 +94,35 @@ fn halt(
     let paused = project.decide(project::Command::PauseSquad { halt, reason: reason.clone() }, moment)?;
     decision.add(project, Some(project.id), paused);
     for agent in squad(project, agents) {
-        if agent.status() == Some(agent::Status::Active) {
+        if matches!(agent.status(), Some(agent::Status::Active | agent::Status::Paused)) {
             let pause = agent::Command::Pause { reason: PauseReason::Squad, note: reason.clone() };
             decision.add_agent(agent, agent.decide(pause, moment)?);
         }
+    }
+    Ok(())
+}
+
+/// Whether agents may work on: in an emergency nobody does, whoever lets one of them go on. A pause is of the agents, and
+/// who is let go on alone works.
+pub(super) fn works(project: &Project) -> Result<(), Rejection> {
+    match project.squad() {
+        Squad::Working | Squad::Stopped(Halt::Pause) => Ok(()),
+        Squad::Stopped(Halt::Emergency) => Err(Rejection::SquadStopped),
+    }
+}
+
+/// Who comes into a squad that is stopped, or back to it, is stopped with it.
+pub(super) fn join_stopped(
+    decision: &mut Decision,
+    agent: &Entity<Agent>,
+    project: &Project,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let now = agent.after_decision(decision);
+    let active = Some(agent::Status::Active);
+    if project.squad() != Squad::Working && agent.status() != active && now.status() == active {
+        let pause = agent::Command::Pause { reason: PauseReason::Squad, note: None };
+        decision.add_agent(&now, now.decide(pause, &by_system(moment))?);
     }
     Ok(())
 }

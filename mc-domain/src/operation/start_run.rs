@@ -4,14 +4,15 @@
 use super::{
     Cast, Cause, Decision, Entity, Outcome, Rejection, Sha256, acts_for_itself, by_system,
     overspend::{Overspending, approval_open_for, contain_overspending},
+    squad::works,
 };
 use crate::{
-    agent::{self, Agent, PauseReason, Standing},
+    agent::{self, Agent},
     aggregate::{Aggregate, Moment},
     budget::{self, Budget, Key},
     ids::{AgentId, ProjectId, TaskId},
     money::Usd,
-    project::{self, Project, Squad},
+    project::{self, Project},
     run::{self, Run, Start},
     task::{self, Task},
     values::Label,
@@ -54,13 +55,11 @@ pub fn start_run(
     let agent = cast.agent(id)?;
     acts_for_itself(agent, moment)?;
     let project = cast.find::<Project>(&agent.registered()?.project)?;
-    if let Squad::Stopped(_) = project.squad() {
-        return Err(Rejection::SquadStopped);
-    }
+    works(&project)?;
     let mut decision = Decision::default();
     lift_pause_of_yesterday(&mut decision, agent, moment)?;
     let scope = Scope::new(&agent.after_decision(&decision), &wish, cast, moment)?;
-    let stopped = scope.may_run(&wish).err();
+    let stopped = scope.may_run(&wish, moment).err();
     let Some((cause, remaining)) = scope.not_enough(run, cast, moment)? else {
         return match stopped {
             Some(refusal) => Err(refusal),
@@ -83,7 +82,7 @@ pub fn start_run(
             Ok(Outcome::refused(decision, too_dear(approval)))
         }
         Some(refusal) if scope.is_paused_for_budget() => {
-            match approval_open_for(&over, scope.project, cast)? {
+            match approval_open_for(&over, scope.project, cast, moment)? {
                 Some(approval) => Ok(Outcome::refused(decision, too_dear(approval))),
                 None => Err(refusal),
             }
@@ -155,8 +154,8 @@ impl Scope {
         })
     }
 
-    fn may_run(&self, wish: &StartRun) -> Result<(), Rejection> {
-        self.agent.registered()?.may_run(wish.task)?;
+    fn may_run(&self, wish: &StartRun, moment: &Moment) -> Result<(), Rejection> {
+        self.agent.registered()?.may_run(wish.task, moment.now.date_naive())?;
         match &self.task {
             Some(task) => Ok(task.present()?.may_run(self.agent.id)?),
             None => Ok(()),
@@ -164,8 +163,7 @@ impl Scope {
     }
 
     fn is_paused_for_budget(&self) -> bool {
-        let standing = self.agent.registered().map(|agent| agent.standing);
-        standing == Ok(Standing::Paused(PauseReason::Budget))
+        self.agent.registered().is_ok_and(agent::Registered::is_paused_for_budget)
     }
 
     /// What is not enough for it first, and how much there is.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cast, Decision, Entity, Rejection, actor_may_move, hold::decide_with_holder};
+use super::{Cast, Decision, Entity, Rejection, actor_may_move, hold::decide_with_holder, wake_actor};
 use crate::{
     actor::ActorKind,
     agent::{Assignee, Ending, TypeRule},
@@ -40,12 +40,13 @@ pub fn start_task(
     let assignees = task.present()?.assignees.clone();
     let starts_itself = moment.actor.agent().filter(|agent| assignees.contains(agent));
     let candidates = starts_itself.map_or_else(|| assignees.clone(), |agent| BTreeSet::from([agent]));
-    let (mut ready, refusal) = crew_left(&candidates, task, type_rule(&to, moment), cast)?;
+    let (mut ready, refusal) = crew_left(&candidates, task, type_rule(&to, moment), cast, moment)?;
     ready.sort_by_key(|assignee| is_busy(*assignee, cast));
     to.crew = Crew { assignees, ready, lease: Some(lease) };
     let events =
         task.decide(task::Command::Move(to), moment).map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
+    wake_actor(&mut decision, cast, moment)?;
     decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, moment)?;
     Ok(decision)
 }
@@ -65,8 +66,11 @@ pub(super) fn crew_named(
     kind: TaskType,
     rule: TypeRule,
     cast: &Cast,
+    moment: &Moment,
 ) -> Result<Vec<Assignee>, Rejection> {
-    assignees.iter().map(|id| Ok(cast.agent(*id)?.registered()?.accept(*id, project, kind, rule)?)).collect()
+    let today = moment.now.date_naive();
+    let accept = |id: &AgentId| Ok(cast.agent(*id)?.registered()?.accept(*id, project, kind, rule, today)?);
+    assignees.iter().map(accept).collect()
 }
 
 /// Those who have a task already: as many of them as can take it up, and why the first of the others cannot. Where an
@@ -76,12 +80,14 @@ pub(super) fn crew_left(
     task: &Entity<Task>,
     rule: TypeRule,
     cast: &Cast,
+    moment: &Moment,
 ) -> Result<(Vec<Assignee>, Option<Rejection>), Rejection> {
-    let present = task.present()?;
+    let (present, today) = (task.present()?, moment.now.date_naive());
     let rule = if present.types_waived { TypeRule::Overridden } else { rule };
     let (mut ready, mut refusal) = (Vec::new(), None);
     for id in assignees {
-        match cast.agent(*id)?.registered()?.accept(*id, present.project, present.details.kind, rule) {
+        let agent = cast.agent(*id)?.registered()?;
+        match agent.accept(*id, present.project, present.details.kind, rule, today) {
             Ok(assignee) => ready.push(assignee),
             Err(rejection) => refusal = refusal.or(Some(rejection.into())),
         }

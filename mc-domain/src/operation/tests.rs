@@ -5,6 +5,7 @@ mod approvals;
 mod creation;
 mod leases;
 mod loops;
+mod permits;
 mod runs;
 mod spawning;
 mod squads;

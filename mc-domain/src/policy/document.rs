@@ -291,8 +291,13 @@ impl Document {
 
     /// How many different deciders an action of this tool takes.
     pub fn decisions_for(&self, tool: &str) -> u32 {
-        let of_tool = self.approvals.tools.get(tool).copied();
-        let of_risk = match self.risk_of(tool) {
+        self.decisions_on(Some(tool), self.risk_of(tool))
+    }
+
+    /// How many different deciders an action of this risk takes, and with this tool where it uses one.
+    pub fn decisions_on(&self, tool: Option<&str>, risk: Risk) -> u32 {
+        let of_tool = tool.and_then(|tool| self.approvals.tools.get(&known_as(tool)).copied());
+        let of_risk = match risk {
             Risk::Red => self.approvals.red_decisions,
             Risk::Green | Risk::Yellow => 1,
         };
@@ -301,8 +306,13 @@ impl Document {
 
     /// The risk of a tool by its name alone; unknown tools are yellow.
     pub fn risk_of(&self, tool: &str) -> Risk {
-        self.tools.get(tool).copied().unwrap_or(Risk::Yellow)
+        self.tools.get(&known_as(tool)).copied().unwrap_or(Risk::Yellow)
     }
+}
+
+/// A tool as the lists name it, whatever the case it is written in.
+fn known_as(tool: &str) -> String {
+    tool.trim().to_ascii_lowercase()
 }
 
 /// Money fields renamed and written in dollars, at any depth.

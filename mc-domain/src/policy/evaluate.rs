@@ -3,6 +3,8 @@
 //! Order, first that applies: squad stopped or agent not at work, deny-list, spawn limits → deny; red, yellow for an
 //! intern, over a budget → needs approval; else allow. Whatever a rule cannot read speaks against the request.
 
+mod commands;
+mod danger;
 mod spawn;
 mod tools;
 
@@ -18,6 +20,8 @@ use super::{
 };
 use crate::{
     agent::{Role, Status},
+    approval::{self, tool_of},
+    ids::ApprovalId,
     money::Usd,
     values::{Label, words},
 };
@@ -157,6 +161,47 @@ pub fn evaluate(document: &Document, subject: &Subject, request: &Request) -> Ev
     Evaluation { decision: judgement.decision, risk, reasons: judgement.reasons }
 }
 
+/// The risk of an action by the payload it is asked for with, where that names a tool: that of the tool, as what it is
+/// given raises it.
+///
+/// ```
+/// use mc_domain::policy::{document::Document, evaluate::{Risk, risk_asked_for}};
+/// use serde_json::json;
+///
+/// let risk = |payload| risk_asked_for(&Document::default(), &payload);
+/// assert_eq!(risk(json!({ "tool": "deploy_prod" })), Some(Risk::Red));
+/// assert_eq!(risk(json!({ "tool": "shell_exec", "params": { "command": "ls" } })), Some(Risk::Yellow));
+/// assert_eq!(risk(json!({ "tool": "git_push", "params": { "branch": "x", "force": true } })), Some(Risk::Red));
+/// assert_eq!(risk(json!({ "budget": 5 })), None);
+/// ```
+pub fn risk_asked_for(document: &Document, payload: &Value) -> Option<Risk> {
+    let tool = tool_of(payload)?.trim().to_ascii_lowercase();
+    let params = payload.get("params").filter(|params| !params.is_null());
+    let lists = params.map_or(Standing::Allowed, |params| tools::judge(document, &tool, params).standing);
+    let by_params = params.map_or(Risk::Green, |params| risk(document, &tool, lists, &raised(&tool, params)));
+    Some(risk(document, &tool, Standing::Allowed, &raised(&tool, payload)).max(by_params))
+}
+
+impl Evaluation {
+    /// The same where an approval is shown for it: what needs one is allowed where that permits it.
+    #[must_use]
+    pub fn under(mut self, approval: ApprovalId, permitted: Result<(), approval::Rejection>) -> Self {
+        if !self.approval_required() {
+            return self;
+        }
+        self.reasons.push(match &permitted {
+            Ok(()) => Reason::new("approved", format!("approval {approval} permits exactly this, once")),
+            Err(why) => {
+                Reason::new("not_approved", format!("approval {approval} does not permit this: {why}"))
+            }
+        });
+        if permitted.is_ok() {
+            self.decision = Decision::Allow;
+        }
+        self
+    }
+}
+
 struct Judgement {
     decision: Decision,
     reasons: Vec<Reason>,
@@ -216,7 +261,7 @@ fn raised(tool: &str, params: &Value) -> Vec<Reason> {
         .into_iter()
         .map(|kind| Reason::new("credential", format!("the parameters carry a credential ({kind})")))
         .collect();
-    reasons.extend(tools::production(tool, params));
+    reasons.extend(danger::found(tool, params));
     reasons
 }
 

@@ -38,7 +38,7 @@ pub fn judge(rules: &FileRules, access: Access, path: &str) -> Verdict {
         return Verdict::denied("leaves_workspace", format!("{path} leaves the workspace"));
     };
     if Never::new(rules).names(&path) {
-        return Verdict::denied("never_file", format!("{path} is a file that agents never touch"));
+        return never_file(&path);
     }
     let (globs, verb) = match access {
         Access::Read | Access::List => (&rules.read, "read"),
@@ -53,6 +53,19 @@ pub fn judge(rules: &FileRules, access: Access, path: &str) -> Verdict {
         "file_unlisted",
         format!("{path} may not be {verb} without an approval; allowed: {globs}"),
     )
+}
+
+/// Judges a path by the never-list alone.
+pub(super) fn never(rules: &FileRules, path: &str) -> Verdict {
+    let inside = workspace_path(rules, path).filter(|path| !path.is_empty());
+    match inside.filter(|path| Never::new(rules).names(path)) {
+        Some(path) => never_file(&path),
+        None => Verdict::allowed(),
+    }
+}
+
+fn never_file(path: &str) -> Verdict {
+    Verdict::denied("never_file", format!("{path} is a file that agents never touch"))
 }
 
 /// The path from the workspace's root without `.` and `..`, the root as an empty text; nothing when it leaves.
@@ -78,6 +91,10 @@ pub fn workspace_path(rules: &FileRules, path: &str) -> Option<String> {
 /// The never-list, ready to be asked.
 pub(super) struct Never {
     globs: GlobSet,
+    /// The directories that its globs begin with, in lower case; an empty one where that can be any.
+    places: Vec<String>,
+    /// Names that its globs have for hidden files.
+    hidden: Vec<String>,
     /// A glob that cannot be read is no reason to let everything through.
     unreadable: bool,
 }
@@ -91,7 +108,25 @@ impl Never {
             set
         });
         let globs = globs.build();
-        Self { unreadable: unreadable || globs.is_err(), globs: globs.unwrap_or_default() }
+        let places = rules.never.iter().map(|glob| place(glob)).collect();
+        let parts = rules.never.iter().flat_map(|glob| glob.split('/')).filter(|part| part.starts_with('.'));
+        let hidden = parts.map(|part| part.replace(['*', '?'], "")).collect();
+        Self { unreadable: unreadable || globs.is_err(), globs: globs.unwrap_or_default(), places, hidden }
+    }
+
+    /// Whether some of what it names is known to be below a directory: everything is below the workspace's root.
+    pub(super) fn is_below(&self, directory: &str) -> bool {
+        let directory = directory.to_ascii_lowercase();
+        let below = |place: &String| match place.strip_prefix(&directory) {
+            Some(rest) => directory.is_empty() || rest.is_empty() || rest.starts_with('/'),
+            None => false,
+        };
+        self.unreadable || self.places.iter().any(below)
+    }
+
+    /// Names of hidden files among what it names.
+    pub(super) fn hidden(&self) -> impl Iterator<Item = &str> {
+        self.hidden.iter().map(String::as_str)
     }
 
     /// Whether it names the path, a directory above it, or all that is in it.
@@ -101,6 +136,12 @@ impl Never {
         let mut names = above.chain([path, inside.as_str()]).filter(|name| !name.is_empty());
         self.unreadable || names.any(|name| self.globs.is_match(name))
     }
+}
+
+/// The leading directories of a glob that have no wildcard.
+fn place(glob: &str) -> String {
+    let parts = glob.split('/').take_while(|part| !part.contains(['*', '?', '[', '{']));
+    parts.collect::<Vec<_>>().join("/").to_ascii_lowercase()
 }
 
 /// What `/` and the like are written as to slip past; other escapes stay.

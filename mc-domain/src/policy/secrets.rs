@@ -6,7 +6,7 @@
 
 use std::{borrow::Cow, collections::BTreeSet, ops::Range, sync::LazyLock};
 
-use regex::Regex;
+use regex::{Regex, RegexSet, SetMatches};
 use serde_json::{Map, Value};
 
 use crate::values::words;
@@ -60,11 +60,20 @@ const MAX_USER_INFO_BYTES: usize = 256;
 
 /// The longest value that can be harmless, in bytes.
 const MAX_HARMLESS_BYTES: usize = 256;
+/// The shortest value that is looked for in the rest of the text, in bytes, and the most of them; bounds the work.
+const MIN_REPEATED_BYTES: usize = 6;
+const MAX_REPEATED: usize = 64;
+/// How far the list or object of a name is read, in bytes.
+const MAX_NESTED_BYTES: usize = 4096;
+/// How far before a name the `?` or `&` of an address is looked for, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+/// The longest word of prose after a colon, in bytes.
+const MAX_PROSE_BYTES: usize = 12;
 /// A marker may complete the value of a name around it, which the next pass then takes as a whole.
 const MAX_PASSES: usize = 4;
 
 /// What names a secret when it ends an identifier. The last word decides: `inputTokens` and `tokenLimit` do not match.
-const NAMES: &str = r"(?:authorization|pass(?:word|wd|phrase|code)|\bpwd|_pwd|[_-]pass|secret|token|credentials?|[_-]auth|(?:api|access|secret|private|encryption|signing|ssh|master|account|auth|service[_-]?role)[_-]?key)";
+const NAMES: &str = r"(?:authorization|pass(?:word|wd|phrase|code)|(?-u:\b)pwd|_pwd|[_-]pass|secret|token|credentials?|[_-]auth|(?:api|access|secret|private|encryption|signing|ssh|master|account|auth|service[_-]?role)[_-]?key)";
 
 /// Credentials that are known by their own shape; the first group is the credential.
 static SHAPES: LazyLock<Vec<(SecretKind, Regex)>> = LazyLock::new(|| {
@@ -75,9 +84,9 @@ static SHAPES: LazyLock<Vec<(SecretKind, Regex)>> = LazyLock::new(|| {
         (SlackToken, r"(xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,})"),
         (SlackToken, r"hooks\.slack\.com/services/([A-Za-z0-9/_-]{8,})"),
         (AwsKey, r"((?:AKIA|ASIA|AROA|AIDA|AGPA)[A-Z0-9]{12,})"),
-        (ApiKey, r"(?:\b|_)(sk-[A-Za-z0-9_-]{8,})"),
-        (ApiKey, r"(?:\b|_)([spr]k_(?:live|test|prod)_[A-Za-z0-9_]{4,})"),
-        (ApiKey, r"(?:\b|_)([spr]k_[A-Za-z0-9]{16,})"),
+        (ApiKey, r"(?:(?-u:\b)|_)(sk-[A-Za-z0-9_-]{8,})"),
+        (ApiKey, r"(?:(?-u:\b)|_)([spr]k_(?:live|test|prod)_[A-Za-z0-9_]{4,})"),
+        (ApiKey, r"(?:(?-u:\b)|_)([spr]k_[A-Za-z0-9]{16,})"),
         (
             ApiKey,
             r"(AIza[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|SG\.[A-Za-z0-9_-]{16,}|whsec_[A-Za-z0-9+/=]{16,})",
@@ -88,17 +97,30 @@ static SHAPES: LazyLock<Vec<(SecretKind, Regex)>> = LazyLock::new(|| {
     .into()
 });
 
+/// Names that often mean something else, so their values are looked at more closely.
+const WEAK_NAMES: &str = r"(?:(?-u:\b)pass|(?-u:\b)pw|[_-]pw|[a-z0-9]{2,32}[_-]key|[a-z0-9](?-i:Key))";
+/// What joins a name to its value, with the quote or bracket that closes the name.
+const JOINT: &str = r#"(?:\\*["'`])?\]?(?:==+|[ \t]*(?::=|=>|[:=])[ \t]*|%3[AD])"#;
+
 /// A name and what joins it to its value: `password=`, `"password": `, `config["password"] = `.
-static ASSIGNMENT: LazyLock<Regex> =
-    LazyLock::new(|| regex(&format!(r#"(?i){NAMES}(?:\\*["'`])?\]?[ \t]*(?::=|=>|[:=])[ \t]*"#)));
-/// An option that takes its value as the next word: `--password `.
-static OPTION: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"(?i)--[a-z0-9_-]*{NAMES}[ \t]+")));
+static ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){NAMES}{JOINT}")));
+static WEAK_ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){WEAK_NAMES}{JOINT}")));
+/// An option that takes its value as the next word, or as the next one of a list: `--password `, `"--password", "`.
+static OPTION: LazyLock<Regex> =
+    LazyLock::new(|| regex(&format!(r#"(?i)--[a-z0-9_-]*{NAMES}(?:[ \t]+|\\*["'`][ \t]*,[ \t]*)"#)));
+/// An element of XML: `<password>`.
+static ELEMENT: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"(?i)<[a-z0-9_:.-]*{NAMES}[ \t]*>")));
+/// The password of a database client: `mysql -p`.
+static CLIENT: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?-u:\b)(?:(?:mysql|mariadb)[a-z-]*[^\n|;&]{0,200}?[ \t]-p|sshpass[ \t]+-p[ \t]*)")
+});
 /// The user and password of an HTTP client: `-u name:`.
 static USER_OPTION: LazyLock<Regex> =
     LazyLock::new(|| regex(r#"(?:^|\s)(?:-u|--user)[ \t=]+["']?[^\s:"'<>]{1,64}:"#));
-static BEARER: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)\bbearer[ \t]+"));
+static BEARER: LazyLock<Regex> = LazyLock::new(|| regex(r"(?i)(?-u:\b)bearer[ \t]+"));
 static SCHEME: LazyLock<Regex> =
     LazyLock::new(|| regex(r"(?i)^(?:bearer|basic|token|digest|negotiate|apikey)[ \t]+"));
+static WEAK_NAME: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){WEAK_NAMES}$")));
 static SECRET_NAME: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){NAMES}$")));
 static OPTION_NAME: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i)^--?[a-z0-9_-]*{NAMES}$")));
 static PEM_BEGIN: LazyLock<Regex> = LazyLock::new(|| regex(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY"));
@@ -109,6 +131,81 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
         r"^(?:\$\{[A-Za-z_]\w*\}|\$[A-Z_][A-Z0-9_]*|\$\([a-z][^)\s=]*\)?|\$?\{\{[^\s=]*|(?:process\.env|import\.meta\.env|os\.environ|os\.getenv|std::env)\b[^\s=]*)[;,)]*$",
     )
 });
+
+/// Everything that a search begins with, so that a text without a secret is read once.
+static HINTS: LazyLock<RegexSet> = LazyLock::new(|| {
+    let contexts = Context::ALL.iter().map(|context| context.hint());
+    let patterns = contexts.chain(SHAPES.iter().map(|(_, shape)| shape.as_str()));
+    RegexSet::new(patterns).expect("the patterns are constants that the tests compile")
+});
+
+/// What tells that a secret may follow, by its place among the hints.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Context {
+    PrivateKey,
+    Address,
+    Assignment,
+    WeakAssignment,
+    Option,
+    Element,
+    Client,
+    UserOption,
+    Bearer,
+}
+
+impl Context {
+    const ALL: [Self; 9] = [
+        Self::PrivateKey,
+        Self::Address,
+        Self::Assignment,
+        Self::WeakAssignment,
+        Self::Option,
+        Self::Element,
+        Self::Client,
+        Self::UserOption,
+        Self::Bearer,
+    ];
+
+    fn hint(self) -> &'static str {
+        match self {
+            Self::PrivateKey => PEM_BEGIN.as_str(),
+            Self::Address => "://",
+            Self::Assignment => ASSIGNMENT.as_str(),
+            Self::WeakAssignment => WEAK_ASSIGNMENT.as_str(),
+            Self::Option => OPTION.as_str(),
+            Self::Element => ELEMENT.as_str(),
+            // What these begin with; the whole would make one search for all of them slow.
+            Self::Client => "mysql|mariadb|sshpass",
+            Self::UserOption => r"(?:^|\s)(?:-u|--user)[ \t=]",
+            Self::Bearer => BEARER.as_str(),
+        }
+    }
+
+    fn find(self, text: &str, found: &mut Vec<Secret>) {
+        match self {
+            Self::PrivateKey => find_private_keys(text, found),
+            Self::Address => find_url_passwords(text, found),
+            Self::Assignment => {
+                find_values(text, &ASSIGNMENT, found, kind_in_prose);
+                find_nested(text, found);
+            }
+            Self::WeakAssignment => find_values(text, &WEAK_ASSIGNMENT, found, weak_kind),
+            Self::Option => find_values(text, &OPTION, found, |name, value, _| {
+                if value.starts_with('-') { None } else { kind_of_name(name, value) }
+            }),
+            Self::Element => find_values(text, &ELEMENT, found, |name, value, after| {
+                if after.starts_with("</") { kind_of_name(name, value) } else { None }
+            }),
+            Self::Client | Self::UserOption => {
+                let prefix = if self == Self::Client { &CLIENT } else { &USER_OPTION };
+                find_values(text, prefix, found, |_, _, _| Some(SecretKind::Password));
+            }
+            Self::Bearer => find_values(text, &BEARER, found, |_, value, _| {
+                looks_random(value).then_some(SecretKind::Authorization)
+            }),
+        }
+    }
+}
 
 fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant that the tests compile")
@@ -125,20 +222,76 @@ fn regex(pattern: &str) -> Regex {
 /// assert!(find_secrets("inputTokens: 5").is_empty());
 /// ```
 pub fn find_secrets(text: &str) -> Vec<Secret> {
-    let mut found = Vec::new();
-    find_private_keys(text, &mut found);
-    find_shapes(text, &mut found);
-    find_url_passwords(text, &mut found);
-    find_values(text, &ASSIGNMENT, &mut found, kind_of_name);
-    find_values(text, &OPTION, &mut found, |name, value| {
-        if value.starts_with('-') { None } else { kind_of_name(name, value) }
-    });
-    find_values(text, &USER_OPTION, &mut found, |_, _| Some(SecretKind::Password));
-    find_values(text, &BEARER, &mut found, |_, value| {
-        looks_random(value).then_some(SecretKind::Authorization)
-    });
+    let hints = HINTS.matches(text);
+    if !hints.matched_any() {
+        return Vec::new();
+    }
+    let mut found = find_in_context(text, &hints);
+    find_repeated(text, &repeated(text, &found), &mut found);
+    find_shapes(text, &hints, &mut found);
     found.retain(|secret| !MARKERS.is_match(&text[secret.span.clone()]));
     merge(found)
+}
+
+fn find_in_context(text: &str, hints: &SetMatches) -> Vec<Secret> {
+    let mut found = Vec::new();
+    for (at, context) in Context::ALL.into_iter().enumerate() {
+        if hints.matched(at) {
+            context.find(text, &mut found);
+        }
+    }
+    found
+}
+
+/// What was given away as a secret by what is before it, and may be repeated without that.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Literal {
+    kind: SecretKind,
+    text: String,
+}
+
+impl Literal {
+    /// Nothing for what is too short, part of a marker, or a word that other kinds than passwords have in common with
+    /// prose.
+    fn new(kind: SecretKind, text: &str) -> Option<Self> {
+        let marked = |kind: &SecretKind| marker(*kind).contains(&text.to_ascii_lowercase());
+        let word = text.bytes().all(|b| b.is_ascii_lowercase());
+        let usual =
+            text.len() < MIN_REPEATED_BYTES || text.len() > MAX_NESTED_BYTES || text.contains("[redacted:");
+        let usual = usual || SecretKind::ALL.iter().any(marked) || (word && kind != SecretKind::Password);
+        (!usual && kind != SecretKind::PrivateKey).then(|| Self { kind, text: text.to_owned() })
+    }
+
+    /// Whether it stands at `at` in the text; a word only where it does not go on.
+    fn stands(&self, text: &str, at: usize) -> bool {
+        let goes_on = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        let (before, after) = (text[..at].chars().next_back(), text[at + self.text.len()..].chars().next());
+        !self.text.chars().all(char::is_alphabetic) || !(goes_on(before) || goes_on(after))
+    }
+}
+
+fn repeated(text: &str, found: &[Secret]) -> Vec<Literal> {
+    let mut literals: Vec<Literal> = Vec::new();
+    for Secret { kind, span } in found {
+        let literal = Literal::new(*kind, &text[span.clone()]);
+        if let Some(literal) =
+            literal.filter(|literal| literals.iter().all(|known| known.text != literal.text))
+        {
+            literals.push(literal);
+        }
+        if literals.len() == MAX_REPEATED {
+            break;
+        }
+    }
+    literals
+}
+
+fn find_repeated(text: &str, literals: &[Literal], found: &mut Vec<Secret>) {
+    for literal in literals {
+        let places = text.match_indices(&literal.text).map(|(at, _)| at);
+        let places = places.filter(|at| literal.stands(text, *at));
+        found.extend(places.map(|at| Secret { kind: literal.kind, span: at..at + literal.text.len() }));
+    }
 }
 
 /// `text` with every credential replaced by `[redacted:<kind>]`. Redacting twice changes nothing more.
@@ -161,7 +314,11 @@ pub fn redact(text: &str) -> Cow<'_, str> {
 }
 
 fn redact_once(text: &str) -> Cow<'_, str> {
-    let secrets = find_secrets(text);
+    without(text, find_secrets(text))
+}
+
+/// The text with markers for some of its parts, which are in order.
+fn without(text: &str, secrets: Vec<Secret>) -> Cow<'_, str> {
     if secrets.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -176,76 +333,143 @@ fn redact_once(text: &str) -> Cow<'_, str> {
     Cow::Owned(redacted)
 }
 
-/// Redacts every text in `value`, and whatever an object names as a secret. Answers what it took out.
+/// Redacts every text in `value`, whatever an object names as a secret, and what of that is repeated elsewhere in it.
+/// Answers what it took out. A text without a secret is read once.
 ///
 /// ```
 /// use mc_domain::policy::secrets::redact_json;
 ///
-/// let mut value = serde_json::json!({ "user": "bob", "password": "hunter2", "tokens": 5 });
+/// let mut value = serde_json::json!({ "user": "bob", "password": "hunter2", "tokens": 5, "note": "it is hunter2" });
 /// redact_json(&mut value);
-/// assert_eq!(value, serde_json::json!({ "user": "bob", "password": "[redacted:password]", "tokens": 5 }));
+/// let expected = serde_json::json!({
+///     "user": "bob", "password": "[redacted:password]", "tokens": 5, "note": "it is [redacted:password]",
+/// });
+/// assert_eq!(value, expected);
 /// ```
 pub fn redact_json(value: &mut Value) -> BTreeSet<SecretKind> {
-    let mut kinds = BTreeSet::new();
-    redact_value(value, &mut kinds);
-    kinds
-}
-
-fn redact_value(value: &mut Value, kinds: &mut BTreeSet<SecretKind>) {
-    match value {
-        Value::String(text) => redact_string(text, kinds),
-        Value::Array(items) => redact_array(items, kinds),
-        Value::Object(fields) => redact_object(fields, kinds),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    let mut taken = Taken::default();
+    taken.value(value);
+    if !taken.literals.is_empty() {
+        repeat(value, &taken.literals);
     }
+    taken.kinds
 }
 
-fn redact_string(text: &mut String, kinds: &mut BTreeSet<SecretKind>) {
-    kinds.extend(find_secrets(text).into_iter().map(|secret| secret.kind));
-    if let Cow::Owned(redacted) = redact(text) {
+/// What was taken out of a value.
+#[derive(Default)]
+struct Taken {
+    kinds: BTreeSet<SecretKind>,
+    /// What of it may be repeated elsewhere.
+    literals: Vec<Literal>,
+}
+
+impl Taken {
+    fn value(&mut self, value: &mut Value) {
+        match value {
+            Value::String(text) => self.text(text),
+            Value::Array(items) => self.array(items),
+            Value::Object(fields) => self.object(fields),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+
+    fn text(&mut self, text: &mut String) {
+        let secrets = find_secrets(text);
+        if secrets.is_empty() {
+            return;
+        }
+        self.kinds.extend(secrets.iter().map(|secret| secret.kind));
+        for literal in repeated(text, &secrets) {
+            self.remember(Some(literal));
+        }
+        let redacted = redact(text).into_owned();
         *text = redacted;
     }
-}
 
-/// An argument list may hold an option and its secret as two items.
-fn redact_array(items: &mut [Value], kinds: &mut BTreeSet<SecretKind>) {
-    let mut announced = None;
-    for item in items {
-        let option = item.as_str().filter(|text| OPTION_NAME.is_match(text)).map(name_kind);
-        match announced {
-            Some(kind) if option.is_none() => redact_whole(item, kind, kinds),
-            _ => redact_value(item, kinds),
+    /// An argument list may hold an option and its secret as two items.
+    fn array(&mut self, items: &mut [Value]) {
+        let mut announced = None;
+        for item in items {
+            let option = item.as_str().filter(|text| OPTION_NAME.is_match(text)).map(name_kind);
+            match announced {
+                Some(kind) if option.is_none() => self.whole(item, kind),
+                _ => self.value(item),
+            }
+            announced = option;
         }
-        announced = option;
+    }
+
+    fn object(&mut self, fields: &mut Map<String, Value>) {
+        let named = ["name", "key"].into_iter().find_map(|name| fields.get(name)?.as_str());
+        let named = named.filter(|name| SECRET_NAME.is_match(name)).map(name_kind);
+        for (mut name, mut value) in std::mem::take(fields) {
+            match named.filter(|_| name == "value") {
+                Some(kind) => self.whole(&mut value, kind),
+                None => self.field(&name, &mut value),
+            }
+            self.text(&mut name);
+            fields.insert(name, value);
+        }
+    }
+
+    fn field(&mut self, name: &str, value: &mut Value) {
+        let weak = |text: &str| WEAK_NAME.is_match(name).then(|| weak_kind(name, text, "")).flatten();
+        match value {
+            value if SECRET_NAME.is_match(name) => self.whole(value, name_kind(name)),
+            Value::String(text) => match weak(text).filter(|_| !MARKERS.is_match(text)) {
+                Some(kind) => self.whole(value, kind),
+                None => self.text(text),
+            },
+            value => self.value(value),
+        }
+    }
+
+    /// Everything below a secret name is secret, but for what says nothing.
+    fn whole(&mut self, value: &mut Value, kind: SecretKind) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.whole(item, kind)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.whole(field, kind)),
+            Value::Null | Value::Bool(_) => {}
+            Value::String(text) if MARKERS.is_match(text) => {}
+            Value::String(text) if is_harmless(kind, text) => self.text(text),
+            Value::Number(number) if is_harmless(kind, &number.to_string()) => {}
+            Value::String(_) | Value::Number(_) => {
+                self.remember(value.as_str().and_then(|text| Literal::new(kind, text)));
+                self.kinds.insert(kind);
+                *value = Value::String(marker(kind));
+            }
+        }
+    }
+
+    fn remember(&mut self, literal: Option<Literal>) {
+        let room = self.literals.len() < MAX_REPEATED;
+        let unknown = |literal: &Literal| self.literals.iter().all(|known| known.text != literal.text);
+        if let Some(literal) = literal.filter(|literal| room && unknown(literal)) {
+            self.literals.push(literal);
+        }
     }
 }
 
-fn redact_object(fields: &mut Map<String, Value>, kinds: &mut BTreeSet<SecretKind>) {
-    for (name, value) in std::mem::take(fields) {
-        let mut value = value;
-        match SECRET_NAME.is_match(&name) {
-            true => redact_whole(&mut value, name_kind(&name), kinds),
-            false => redact_value(&mut value, kinds),
+/// Takes out what is known as a secret from elsewhere in the value.
+fn repeat(value: &mut Value, literals: &[Literal]) {
+    let redact = |text: &mut String| {
+        let mut found = Vec::new();
+        find_repeated(text, literals, &mut found);
+        if let Cow::Owned(redacted) = without(text, merge(found)) {
+            *text = redacted;
         }
-        let mut name = name;
-        redact_string(&mut name, kinds);
-        fields.insert(name, value);
-    }
-}
-
-/// Everything below a secret name is secret, but for what says nothing.
-fn redact_whole(value: &mut Value, kind: SecretKind, kinds: &mut BTreeSet<SecretKind>) {
+    };
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| redact_whole(item, kind, kinds)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| redact_whole(field, kind, kinds)),
-        Value::Null | Value::Bool(_) => {}
-        Value::String(text) if MARKERS.is_match(text) => {}
-        Value::String(text) if is_harmless(kind, text) => redact_string(text, kinds),
-        Value::Number(number) if is_harmless(kind, &number.to_string()) => {}
-        Value::String(_) | Value::Number(_) => {
-            kinds.insert(kind);
-            *value = Value::String(marker(kind));
+        Value::String(text) => redact(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| repeat(item, literals)),
+        Value::Object(fields) => {
+            for (mut name, mut value) in std::mem::take(fields) {
+                redact(&mut name);
+                repeat(&mut value, literals);
+                fields.insert(name, value);
+            }
         }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -266,8 +490,9 @@ fn find_private_keys(text: &str, found: &mut Vec<Secret>) {
     }
 }
 
-fn find_shapes(text: &str, found: &mut Vec<Secret>) {
-    for (kind, shape) in SHAPES.iter() {
+fn find_shapes(text: &str, hints: &SetMatches, found: &mut Vec<Secret>) {
+    let hinted = |(at, _): &(usize, _)| hints.matched(Context::ALL.len() + at);
+    for (_, (kind, shape)) in SHAPES.iter().enumerate().filter(hinted) {
         let spans = shape.captures_iter(text).filter_map(|groups| groups.get(1));
         found.extend(spans.map(|group| Secret { kind: *kind, span: group.range() }));
     }
@@ -311,12 +536,13 @@ fn floor_boundary(text: &str, at: usize) -> usize {
     (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
 }
 
-/// Values that follow what `prefix` matches; `kind` tells which of them are secret.
+/// Values that follow what `prefix` matches; `kind` tells by the name, the value and what comes after which of them are
+/// secret.
 fn find_values(
     text: &str,
     prefix: &Regex,
     found: &mut Vec<Secret>,
-    kind: impl Fn(&str, &str) -> Option<SecretKind>,
+    kind: impl Fn(&str, &str, &str) -> Option<SecretKind>,
 ) {
     let mut from = 0;
     while let Some(name) = prefix.find_at(text, from) {
@@ -324,12 +550,59 @@ fn find_values(
         if within_marker(&text.as_bytes()[..name.start()]) {
             continue;
         }
-        let span = value_span(text, name.end());
-        if let Some(kind) = kind(name.as_str(), &text[span.clone()]).filter(|_| !span.is_empty()) {
+        let span = value_span(text, name.end(), in_query(text, name.start()));
+        let secret = kind(name.as_str(), &text[span.clone()], &text[span.end..]);
+        if let Some(kind) = secret.filter(|_| !span.is_empty()) {
             from = span.end;
             found.push(Secret { kind, span });
         }
     }
+}
+
+/// Whether the name at `at` is that of a parameter in an address: `?token=`, `&token=`.
+fn in_query(text: &str, at: usize) -> bool {
+    let before = text.as_bytes()[..at].iter().rev().take(MAX_NAME_BYTES);
+    let mut before = before.skip_while(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(byte));
+    before.next().is_some_and(|byte| matches!(byte, b'?' | b'&'))
+}
+
+/// The texts in the list or the object that a name has for a value.
+fn find_nested(text: &str, found: &mut Vec<Secret>) {
+    let mut from = 0;
+    while let Some(name) = ASSIGNMENT.find_at(text, from) {
+        from = name.end();
+        let nested = text[from..].starts_with(['[', '{']) && !text[from..].starts_with("[redacted:");
+        if nested && !within_marker(&text.as_bytes()[..name.start()]) {
+            from = find_texts(text, from, name_kind(name.as_str()), found);
+        }
+    }
+}
+
+/// The quoted texts up to the bracket that closes the one at `start`, but for names. Answers where it ends.
+fn find_texts(text: &str, start: usize, kind: SecretKind, found: &mut Vec<Secret>) -> usize {
+    let limit = floor_boundary(text, start + MAX_NESTED_BYTES);
+    let (mut at, mut open, mut slashes) = (start, 0usize, 0);
+    while let Some(c) = text[at..limit].chars().next() {
+        at += c.len_utf8();
+        match c {
+            '[' | '{' => open += 1,
+            ']' | '}' => open = open.saturating_sub(1),
+            '"' | '\'' => {
+                let end = at + quoted_len(&text[at..limit], c, slashes);
+                let after = (end + slashes + 1).min(limit);
+                let is_name = text.get(after..).is_some_and(|rest| rest.trim_start().starts_with(':'));
+                let value = text.get(at..end).filter(|value| !is_name && !is_harmless(kind, value));
+                found.extend(value.map(|_| Secret { kind, span: at..end }));
+                at = if text.is_char_boundary(after) { after } else { end };
+            }
+            _ => {}
+        }
+        slashes = if c == '\\' { slashes + 1 } else { 0 };
+        if open == 0 {
+            break;
+        }
+    }
+    at
 }
 
 /// Whether what follows is the kind of a marker, as in `[redacted:web_token]`, and names nothing.
@@ -339,14 +612,16 @@ fn within_marker(before: &[u8]) -> bool {
     before[..before.len() - kind].ends_with(b"[redacted:")
 }
 
-/// The value that begins at `start`: what the quotes hold, or the run up to the next space or quote.
-fn value_span(text: &str, start: usize) -> Range<usize> {
+/// The value that begins at `start`: what the quotes hold, or the run up to the next space or quote, and in the query of
+/// an address up to the next parameter.
+fn value_span(text: &str, start: usize, query: bool) -> Range<usize> {
     let scheme = |at: usize| at + SCHEME.find(&text[at..]).map_or(0, |scheme| scheme.end());
     let start = scheme(start);
     let rest = &text[start..];
     let slashes = rest.len() - rest.trim_start_matches('\\').len();
     let Some(quote) = rest[slashes..].chars().next().filter(|c| is_quote(*c)) else {
-        let end = rest.char_indices().find(|(at, c)| ends_value(*c) || is_escaped_quote(rest, *at));
+        let ends = |at: usize, c: char| ends_value(c) || (query && c == '&') || is_escaped_quote(rest, at);
+        let end = rest.char_indices().find(|(at, c)| ends(*at, *c));
         return start..end.map_or(text.len(), |(at, _)| start + at);
     };
     let inner = scheme(start + slashes + quote.len_utf8());
@@ -378,6 +653,90 @@ fn quoted_len(text: &str, quote: char, slashes: usize) -> usize {
         }
     }
     text.len()
+}
+
+/// As by its name, unless it is only a word of a sentence: "the token: refresh it".
+fn kind_in_prose(name: &str, value: &str, after: &str) -> Option<SecretKind> {
+    let kind = kind_of_name(name, value)?;
+    let doubtful = matches!(kind, SecretKind::Token | SecretKind::Secret);
+    (!(doubtful && is_prose(name, value, after))).then_some(kind)
+}
+
+/// The kind of a value whose name alone does not tell: not of test results, and of keys only where it looks like one.
+fn weak_kind(name: &str, value: &str, after: &str) -> Option<SecretKind> {
+    let written = name.trim_end_matches("%3D").trim_end_matches("%3d");
+    let written = written.trim_end_matches(|c: char| !c.is_alphanumeric());
+    let word = value.trim_end_matches([',', ';', ')', '}']);
+    let count = word.len() <= 4 && word.bytes().all(|b| b.is_ascii_digit());
+    let result = written == "PASS" && name.contains(':');
+    let lower = written.to_ascii_lowercase();
+    let kind = if lower.ends_with("key") { SecretKind::ApiKey } else { SecretKind::Password };
+    let likely =
+        kind == SecretKind::Password || is_vendor(&lower) || (!is_column(&lower) && looks_like_key(word));
+    (likely && !count && !result && !is_prose(name, value, after) && !is_harmless(kind, value))
+        .then_some(kind)
+}
+
+/// Whether a word after a colon begins a sentence.
+fn is_prose(name: &str, value: &str, after: &str) -> bool {
+    let word = value.trim_end_matches([',', '.']);
+    let plain = word.len() <= MAX_PROSE_BYTES && word.bytes().all(|b| b.is_ascii_lowercase());
+    let goes_on =
+        after.strip_prefix(' ').is_some_and(|next| next.starts_with(|c: char| c.is_ascii_lowercase()));
+    name.trim_end().ends_with(':') && plain && goes_on
+}
+
+/// Keys of services, which are never harmless.
+fn is_vendor(name: &str) -> bool {
+    const VENDORS: [&str; 14] = [
+        "stripe",
+        "openai",
+        "anthropic",
+        "sendgrid",
+        "twilio",
+        "mailgun",
+        "github",
+        "gitlab",
+        "aws",
+        "azure",
+        "google",
+        "slack",
+        "datadog",
+        "sentry",
+    ];
+    VENDORS.iter().any(|vendor| name.contains(vendor))
+}
+
+/// Keys of tables and maps.
+fn is_column(name: &str) -> bool {
+    const COLUMNS: [&str; 16] = [
+        "primary",
+        "foreign",
+        "sort",
+        "partition",
+        "cache",
+        "public",
+        "idempotency",
+        "dedupe",
+        "unique",
+        "row",
+        "object",
+        "group",
+        "order",
+        "shard",
+        "index",
+        "natural",
+    ];
+    COLUMNS.iter().any(|column| name.contains(column))
+}
+
+/// A path is none.
+fn looks_like_key(value: &str) -> bool {
+    let of_key = |b: u8| b.is_ascii_alphanumeric() || b"._~+=-".contains(&b);
+    let has = |wanted: fn(&u8) -> bool| value.bytes().any(|b| wanted(&b));
+    let mixed = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+    let numbered = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+    value.bytes().all(of_key) && ((value.len() >= 6 && numbered) || (value.len() >= 12 && mixed))
 }
 
 fn kind_of_name(name: &str, value: &str) -> Option<SecretKind> {

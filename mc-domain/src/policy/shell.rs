@@ -5,10 +5,16 @@
 
 mod allow;
 mod deny;
+mod environment;
+mod options;
 mod parse;
+mod piped;
+mod recursive;
 mod wrappers;
 
+pub use environment::variable;
 use parse::{Command, Item, Redirect, Script, Word, parse};
+use piped::Upstream;
 use wrappers::Unwrapped;
 
 use super::{
@@ -36,10 +42,37 @@ pub fn judge(shell: &ShellRules, files: &FileRules, command: &str) -> Verdict {
     judge.script(&script, false, 0)
 }
 
+/// Judges what a command is given to read, where it takes that for commands or for their arguments.
+///
+/// ```
+/// use mc_domain::policy::{document::Document, reason::Standing, shell::judge_input};
+///
+/// let Document { shell, files, .. } = Document::default();
+/// assert_eq!(judge_input(&shell, &files, "bash", "rm -rf /").standing, Standing::Denied);
+/// assert_eq!(judge_input(&shell, &files, "grep sudo", "sudo is a word").standing, Standing::Allowed);
+/// ```
+pub fn judge_input(shell: &ShellRules, files: &FileRules, command: &str, input: &str) -> Verdict {
+    let judge = Judge { shell, files, never: Never::new(files) };
+    let takes =
+        |item: &Item| matches!(item, Item::Command(command) if is_fed(command) || piped::takes(command));
+    if input.is_empty() || !parse(command, 0).items.iter().any(takes) {
+        return Verdict::allowed();
+    }
+    let unclear = Verdict::unlisted("command_unclear", "the command runs what it is given to read");
+    judge.text(input, Surroundings::new(false, 0)).and(unclear)
+}
+
+/// Whether a program is one of the known shells, by its name or in one of the usual places.
+pub fn is_shell(program: &str) -> bool {
+    let name = program.strip_prefix("/usr").unwrap_or(program);
+    wrappers::SHELLS.contains(&name.strip_prefix("/bin/").unwrap_or(program))
+}
+
 /// Branches that nobody pushes to without an approval: main, master and what is below release.
 pub fn is_protected_branch(reference: &str) -> bool {
     let target = reference.rsplit(':').next().unwrap_or(reference).trim_start_matches('+');
-    let branch = target.strip_prefix("refs/heads/").unwrap_or(target).to_ascii_lowercase();
+    let branch = target.strip_prefix("refs/").unwrap_or(target);
+    let branch = branch.strip_prefix("heads/").unwrap_or(branch).to_ascii_lowercase();
     matches!(branch.as_str(), "main" | "master" | "release") || branch.starts_with("release/")
 }
 
@@ -69,10 +102,19 @@ const MAX_DEPTH: usize = 12;
 
 /// What a simple command runs among.
 #[derive(Clone, Copy)]
-struct Surroundings {
+struct Surroundings<'a> {
     /// Something before it in its pipeline downloads.
     downloaded: bool,
+    /// What it reads.
+    upstream: Upstream<'a>,
     depth: usize,
+}
+
+impl Surroundings<'_> {
+    /// Nothing is known of what it reads.
+    fn new(downloaded: bool, depth: usize) -> Self {
+        Self { downloaded, upstream: Upstream::default(), depth }
+    }
 }
 
 pub(super) struct Judge<'a> {
@@ -82,7 +124,7 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn text(&self, script: &str, surroundings: Surroundings) -> Verdict {
+    fn text(&self, script: &str, surroundings: Surroundings<'_>) -> Verdict {
         if surroundings.depth >= MAX_DEPTH {
             return Verdict::unlisted("command_unclear", "the command runs commands too deep to judge it");
         }
@@ -94,11 +136,12 @@ impl Judge<'_> {
         let mut verdict = Verdict::allowed();
         let mut groups = Vec::new();
         let (mut input, mut upstream, mut downloads) = (downloaded, downloaded, 0usize);
-        for item in &script.items {
+        for (at, item) in script.items.iter().enumerate() {
             match item {
                 Item::Command(command) => {
-                    verdict =
-                        verdict.and(self.command(command, Surroundings { downloaded: upstream, depth }));
+                    let before = Upstream::of(&script.items[..at], command);
+                    let surroundings = Surroundings { downloaded: upstream, upstream: before, depth };
+                    verdict = verdict.and(self.command(command, surroundings));
                     if downloads_something(command) {
                         upstream = true;
                         downloads += 1;
@@ -140,13 +183,13 @@ impl Judge<'_> {
                 verdict = verdict.and(self.script(&expanded, false, depth + 1));
             }
             if fed {
-                verdict = verdict.and(self.text(body, Surroundings { downloaded: false, depth }));
+                verdict = verdict.and(self.text(body, Surroundings::new(false, depth)));
             }
         }
         verdict
     }
 
-    fn command(&self, command: &Command, surroundings: Surroundings) -> Verdict {
+    fn command(&self, command: &Command, surroundings: Surroundings<'_>) -> Verdict {
         let targets = command.redirects.iter().map(|redirect| &redirect.target);
         let hidden = command.words.iter().chain(targets).flat_map(|word| &word.scripts);
         let hidden: Verdict =
@@ -155,12 +198,12 @@ impl Judge<'_> {
         let fed = self.fed(command, surroundings);
         let words = without_reserved(&command.words);
         let count = words.iter().take_while(|word| is_assignment(word)).count();
-        let assignments: Verdict = words[..count].iter().map(assignment).collect();
+        let assignments: Verdict = words[..count].iter().map(|word| variable(&word.text)).collect();
         hidden.and(redirects).and(fed).and(assignments).and(self.run(&words[count..], surroundings))
     }
 
     /// A shell may read its script from a redirection.
-    fn fed(&self, command: &Command, surroundings: Surroundings) -> Verdict {
+    fn fed(&self, command: &Command, surroundings: Surroundings<'_>) -> Verdict {
         let strings = command.redirects.iter().filter(|redirect| redirect.operator == "<<<");
         strings
             .filter(|_| is_fed(command))
@@ -193,7 +236,7 @@ impl Judge<'_> {
     }
 
     /// One command by its words, without assignments.
-    fn run(&self, words: &[Word], surroundings: Surroundings) -> Verdict {
+    fn run(&self, words: &[Word], surroundings: Surroundings<'_>) -> Verdict {
         let words = without_reserved(words);
         let Some((first, arguments)) = words.split_first() else { return Verdict::allowed() };
         if ENDINGS.contains(&first.text.as_str()) && arguments.is_empty() && !first.quoted {
@@ -209,10 +252,23 @@ impl Judge<'_> {
             }
             Unwrapped::Words(at) => {
                 let deeper = Surroundings { depth: surroundings.depth + 1, ..surroundings };
-                self.run(&words[at..], deeper).and(self.paths_of(&words[1..at])).and(dynamic(&words[..at]))
+                let variables = words[1..at].iter().filter(|word| name == "env" && !is_option(word));
+                let wrapped =
+                    variables.filter(|word| word.text.contains('=')).map(|word| variable(&word.text));
+                let wrapped = self.paths_of(&words[1..at]).and(dynamic(&words[..at])).and(wrapped.collect());
+                let completed = match name == "xargs" {
+                    true => self.completed(&words[at..], deeper),
+                    false => Verdict::allowed(),
+                };
+                self.run(&words[at..], deeper).and(completed).and(wrapped)
             }
             Unwrapped::Scripts(scripts, unclear) => self.scripts(&name, &scripts, unclear, surroundings),
-            Unwrapped::Unclear => self.hidden_denied(words).and(self.plain(&name, words)).and(unclear(&name)),
+            Unwrapped::Unclear => {
+                let given = if name == "xargs" { surroundings.upstream.words() } else { Vec::new() };
+                self.hidden_denied(&[words, &given].concat())
+                    .and(self.plain(&name, words))
+                    .and(unclear(&name))
+            }
             Unwrapped::Plain => {
                 let executed = self.found(&name, words, surroundings);
                 executed.and(self.hidden_denied_of(&name, words)).and(self.plain(&name, words))
@@ -221,7 +277,13 @@ impl Judge<'_> {
     }
 
     /// Scripts in the arguments of a shell: each by itself, and all as one line, as `eval` reads them.
-    fn scripts(&self, name: &str, scripts: &[&Word], unsure: bool, surroundings: Surroundings) -> Verdict {
+    fn scripts(
+        &self,
+        name: &str,
+        scripts: &[&Word],
+        unsure: bool,
+        surroundings: Surroundings<'_>,
+    ) -> Verdict {
         let apart = name != "eval" && scripts.len() > 1;
         let each: Verdict =
             scripts.iter().filter(|_| apart).map(|word| self.text(&word.text, surroundings)).collect();
@@ -235,7 +297,7 @@ impl Judge<'_> {
     }
 
     /// What `find` runs for each file.
-    fn found(&self, name: &str, words: &[Word], surroundings: Surroundings) -> Verdict {
+    fn found(&self, name: &str, words: &[Word], surroundings: Surroundings<'_>) -> Verdict {
         let runs = |word: &Word| matches!(word.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir");
         let deeper = Surroundings { depth: surroundings.depth + 1, ..surroundings };
         let starts =
@@ -244,7 +306,11 @@ impl Judge<'_> {
             .map(|start| {
                 let end = words[start..].iter().position(|word| matches!(word.text.as_str(), ";" | "+"));
                 let inner = &words[start..end.map_or(words.len(), |end| start + end)];
-                if inner.is_empty() { unclear("find") } else { self.run(inner, deeper) }
+                if inner.is_empty() {
+                    unclear("find")
+                } else {
+                    self.run(inner, deeper).and(self.named(inner, words))
+                }
             })
             .collect()
     }
@@ -264,7 +330,7 @@ impl Judge<'_> {
         if !wrappers::is_runner(name) {
             return Verdict::allowed();
         }
-        let surroundings = Surroundings { downloaded: false, depth: MAX_DEPTH - 1 };
+        let surroundings = Surroundings::new(false, MAX_DEPTH - 1);
         let values = words[1..].iter().filter_map(|word| word.text.split_once('=').map(|(_, value)| value));
         let texts = words[1..].iter().map(|word| word.text.as_str()).chain(values);
         let scripts: Verdict = texts.map(|text| self.text(text, surroundings)).collect();
@@ -273,7 +339,7 @@ impl Judge<'_> {
         self.hidden_denied(words).and(scripts)
     }
 
-    fn download(&self, name: &str, words: &[Word], surroundings: Surroundings) -> Verdict {
+    fn download(&self, name: &str, words: &[Word], surroundings: Surroundings<'_>) -> Verdict {
         let arguments: Vec<&str> = words[1..].iter().map(|word| word.text.as_str()).collect();
         let runs = wrappers::runs_its_input(name, &arguments);
         let is_program = |script: &Script| script_downloads(script);
@@ -348,39 +414,8 @@ fn is_assignment(word: &Word) -> bool {
         && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Variables that change what a later command is or loads.
-fn assignment(word: &Word) -> Verdict {
-    const NAMES: [&str; 10] =
-        ["PATH", "IFS", "ENV", "HOME", "SHELL", "PAGER", "EDITOR", "VISUAL", "CDPATH", "TMPDIR"];
-    const STARTS: [&str; 17] = [
-        "LD_",
-        "DYLD_",
-        "BASH_",
-        "GIT_",
-        "PYTHON",
-        "PERL",
-        "RUBY",
-        "NPM_",
-        "CARGO_",
-        "RUSTC",
-        "RUSTUP_",
-        "SSH_",
-        "XDG_",
-        "PROMPT",
-        "SHELLOPTS",
-        "PS4",
-        "JQ_",
-    ];
-    const ENDS: [&str; 9] =
-        ["_OPTIONS", "_OPTS", "FLAGS", "_WRAPPER", "_COMMAND", "_ASKPASS", "_PRELOAD", "_PAGER", "_EDITOR"];
-    let name = word.text.split(['=', '+']).next().unwrap_or_default().to_ascii_uppercase();
-    let changes = NAMES.contains(&name.as_str())
-        || STARTS.iter().any(|start| name.starts_with(start))
-        || ENDS.iter().any(|end| name.ends_with(end));
-    match changes {
-        true => Verdict::unlisted("environment", format!("{name} changes what commands do")),
-        false => Verdict::allowed(),
-    }
+fn is_option(word: &Word) -> bool {
+    word.text.starts_with('-')
 }
 
 fn protected_push(words: &[Word]) -> Verdict {

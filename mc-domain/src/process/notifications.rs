@@ -121,35 +121,27 @@ fn of_task(id: TaskId, event: &task::Event, directory: &impl Directory) -> Vec<W
             let given = |agent: &AgentId| {
                 Wanted::new(Recipient::Agent(*agent), Kind::Assignment, format!("Assigned to you: {title}"))
             };
-            assignees.iter().map(given).map(|wanted| wanted.on(id)).collect()
+            let given = assignees.iter().map(given).map(|wanted| wanted.on(id));
+            given.chain(moved(id, event, &title, directory)).collect()
         }
         task::Event::Submitted { .. } => reviewers(id, directory)
             .into_iter()
             .map(|recipient| {
                 Wanted::new(recipient, Kind::ReviewRequested, format!("To review: {title}")).on(id)
             })
+            .chain(moved(id, event, &title, directory))
             .collect(),
-        event => match event.moves_to().filter(|to| to_be_told(*to)) {
-            Some(to) => followers(id, directory)
-                .into_iter()
-                .map(|recipient| Wanted::new(recipient, Kind::Update, format!("Now {to}: {title}")).on(id))
-                .collect(),
-            None => vec![],
-        },
+        event => moved(id, event, &title, directory),
     }
 }
 
-/// A move that somebody has to know of who did not make it. That it waits for an approval is told by the approval.
-fn to_be_told(to: task::Status) -> bool {
-    match to {
-        task::Status::InProgress
-        | task::Status::Review
-        | task::Status::Blocked
-        | task::Status::Failed
-        | task::Status::Done
-        | task::Status::Canceled => true,
-        task::Status::Inbox | task::Status::Assigned | task::Status::NeedsApproval => false,
-    }
+/// Whoever follows a task hears of its every move.
+fn moved(id: TaskId, event: &task::Event, title: &str, directory: &impl Directory) -> Vec<Wanted> {
+    let Some(to) = event.moves_to() else { return vec![] };
+    followers(id, directory)
+        .into_iter()
+        .map(|recipient| Wanted::new(recipient, Kind::Update, format!("Now {to}: {title}")).on(id))
+        .collect()
 }
 
 fn reviewers(task: TaskId, directory: &impl Directory) -> Vec<Recipient> {
@@ -167,7 +159,7 @@ fn of_agent(id: AgentId, event: &agent::Event) -> Vec<Wanted> {
         agent::Event::Paused { note, .. } => ("Stop until you are resumed", note),
         agent::Event::DrainStarted { note } => ("Finish your task and take no new one", note),
         agent::Event::Quarantined { note } => ("Stop at once", note),
-        agent::Event::Restarted { note } => ("Drop what you do and begin anew", note),
+        agent::Event::Restarted { note, .. } => ("Drop what you do and begin anew", note),
         agent::Event::Resumed { note, .. } => ("You may work again", note),
         _ => return vec![],
     };
@@ -194,7 +186,9 @@ fn of_approval(id: ApprovalId, event: &approval::Event, directory: &impl Directo
         approval::Event::Denied { reason, .. } => decided("Denied", Some(reason)),
         approval::Event::RevisionRequested { note, .. } => decided("To be revised", Some(note)),
         approval::Event::Expired { .. } => decided("Expired", None),
-        approval::Event::Endorsed { .. } | approval::Event::Withdrawn { .. } => None,
+        approval::Event::Endorsed { .. }
+        | approval::Event::Withdrawn { .. }
+        | approval::Event::Used { .. } => None,
     };
     wanted.into_iter().collect()
 }
@@ -205,7 +199,11 @@ fn to_decide(summary: &Reason, directory: &impl Directory) -> Vec<Wanted> {
 }
 
 fn of_alert(event: &alert::Event, directory: &impl Directory) -> Vec<Wanted> {
-    let alert::Event::Raised { title, description, severity, task, .. } = event else { return vec![] };
+    let alert::Event::Raised { kind, title, description, severity, task, .. } = event else { return vec![] };
+    // What told of it would not arrive either, and be told of in turn.
+    if *kind == alert::Kind::NotificationFailed {
+        return vec![];
+    }
     let tell = |recipient| {
         let wanted = Wanted::new(recipient, Kind::Alert, format!("{severity}: {title}"));
         Wanted { task: *task, ..wanted.saying(description.as_ref().map(Text::as_str)) }
@@ -313,7 +311,11 @@ mod tests {
         };
         assert_eq!(
             told(recorded::<Task>(&TASK, event, sofie().actor)),
-            [(Recipient::Agent(SCOUT), Kind::Assignment), (Recipient::Agent(ECHO), Kind::Assignment)]
+            [
+                (Recipient::Agent(SCOUT), Kind::Assignment),
+                (Recipient::Agent(ECHO), Kind::Assignment),
+                (Recipient::Agent(NOVA), Kind::Update),
+            ]
         );
     }
 
@@ -321,11 +323,12 @@ mod tests {
     fn a_submission_reaches_the_reviewers_or_else_the_operators() {
         let event = task::Event::Submitted { deliverable: None, checklist: None, at: now() };
         let submitted = recorded::<Task>(&TASK, event, Actor::Agent(SCOUT));
-        assert_eq!(told(submitted.clone()), [(operator(), Kind::ReviewRequested)]);
+        let nova = (Recipient::Agent(NOVA), Kind::Update);
+        assert_eq!(told(submitted.clone()), [(operator(), Kind::ReviewRequested), nova]);
         let squad = Squad { reviewers: BTreeSet::from([NOVA]) };
         let to: Vec<_> =
             notifications(&submitted, &squad).into_iter().map(|notice| notice.recipient).collect();
-        assert_eq!(to, [Recipient::Agent(NOVA)]);
+        assert_eq!(to, [Recipient::Agent(NOVA), operator()]);
     }
 
     #[test]
@@ -381,13 +384,26 @@ mod tests {
         };
         let system = crate::spec::system().actor;
         assert_eq!(told(recorded::<alert::Alert>(&key, raised, system.clone())), [(operator(), Kind::Alert)]);
+        let raised = alert::Event::Raised {
+            id,
+            kind: alert::Kind::NotificationFailed,
+            severity: alert::Severity::Warning,
+            title: Title::new("A notification was given up").unwrap(),
+            description: None,
+            agent: None,
+            task: None,
+            run: None,
+            project: OPENCLAW,
+            at: now(),
+        };
+        assert_eq!(told(recorded::<alert::Alert>(&key, raised, system.clone())), []);
         let repeated = alert::Event::Repeated { id, count: 2, description: None, at: now() };
         assert_eq!(told(recorded::<alert::Alert>(&key, repeated, system)), []);
     }
 
     #[test]
     fn going_over_an_event_twice_wants_the_same_notifications() {
-        let event = agent::Event::Restarted { note: None };
+        let event = agent::Event::Restarted { note: None, at: None };
         let event = recorded::<Agent>(&SCOUT, event, sofie().actor);
         let squad = Squad { reviewers: BTreeSet::new() };
         let ids = |event: &Recorded<AnyEvent>| {

@@ -28,6 +28,8 @@ pub enum RetirementCause {
     TimeIsUp,
     /// The task its parent worked on is done or canceled.
     TaskClosed,
+    /// The agent that created it is retired, or is to be.
+    ParentRetired,
     /// It went offline by itself, and its parent does not know yet.
     WentOffline,
 }
@@ -38,12 +40,14 @@ impl RetirementCause {
         match self {
             Self::TimeIsUp => "its time as a sub-agent is up",
             Self::TaskClosed => "the task it was created for is closed",
+            Self::ParentRetired => "the agent that created it is retired",
             Self::WentOffline => "it went offline",
         }
     }
 }
 
-/// The sub-agents among `agents` that are to be retired at `now`; `closed` are the tasks that are done or canceled.
+/// The sub-agents among `agents` that are to be retired at `now`, and theirs with them; `closed` are the tasks that are done
+/// or canceled.
 ///
 /// Asking again after a retirement names it no more, so a worker may run twice or late.
 pub fn retirements(
@@ -51,14 +55,41 @@ pub fn retirements(
     closed: &BTreeSet<TaskId>,
     now: DateTime<Utc>,
 ) -> Vec<Retirement> {
-    let registered = || agents.iter().filter_map(|agent| Some((agent.id, agent.registered().ok()?)));
-    let in_service: BTreeSet<AgentId> = registered().flat_map(|(_, agent)| agent.children.clone()).collect();
-    registered()
-        .filter_map(|(child, agent)| {
-            let cause = cause(agent, in_service.contains(&child), closed, now)?;
-            Some(Retirement { child, parent: agent.parent, cause })
-        })
-        .collect()
+    let in_service: BTreeSet<_> = registered(agents).flat_map(|(_, agent)| agent.children.clone()).collect();
+    let due = |(child, agent): (AgentId, &Registered)| {
+        let cause = cause(agent, in_service.contains(&child), closed, now)?;
+        Some(Retirement { child, parent: agent.parent, cause })
+    };
+    let mut found: Vec<_> = registered(agents).filter_map(due).collect();
+    let retired = registered(agents).filter(|(_, agent)| agent.retired).map(|(id, _)| id);
+    let mut gone: BTreeSet<_> = retired.chain(found.iter().map(|retirement| retirement.child)).collect();
+    loop {
+        let left_behind = left_behind(agents, &in_service, &gone);
+        if left_behind.is_empty() {
+            return found;
+        }
+        gone.extend(left_behind.iter().map(|retirement| retirement.child));
+        found.extend(left_behind);
+    }
+}
+
+fn registered(agents: &[Entity<Agent>]) -> impl Iterator<Item = (AgentId, &Registered)> {
+    agents.iter().filter_map(|agent| Some((agent.id, agent.registered().ok()?)))
+}
+
+/// Those in service whose parent is `gone`, and who are not themselves.
+fn left_behind(
+    agents: &[Entity<Agent>],
+    in_service: &BTreeSet<AgentId>,
+    gone: &BTreeSet<AgentId>,
+) -> Vec<Retirement> {
+    let serves = |child: &AgentId| in_service.contains(child) && !gone.contains(child);
+    let orphans = registered(agents).filter(|(child, agent)| agent.commission.is_some() && serves(child));
+    let retirement = |(child, agent): (AgentId, &Registered)| {
+        let parent = agent.parent.filter(|parent| gone.contains(parent));
+        parent.map(|_| Retirement { child, parent, cause: RetirementCause::ParentRetired })
+    };
+    orphans.filter_map(retirement).collect()
 }
 
 fn cause(
@@ -71,6 +102,7 @@ fn cause(
     match agent.status() {
         Status::Offline => in_service.then_some(RetirementCause::WentOffline),
         Status::Active | Status::Paused | Status::Draining | Status::Quarantined => match () {
+            () if agent.retired => None,
             () if now >= commission.until => Some(RetirementCause::TimeIsUp),
             () if commission.task.is_some_and(|task| closed.contains(&task)) => {
                 Some(RetirementCause::TaskClosed)

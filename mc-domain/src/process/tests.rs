@@ -57,15 +57,14 @@ fn watch(events: &[Recorded<AnyEvent>]) -> Watch {
 }
 
 #[test]
-fn what_is_closed_for_long_is_named_until_it_is_archived() {
+fn what_is_closed_is_named_also_when_it_is_archived() {
     let mut events = history(Status::Done);
     let later = now() + TimeDelta::days(1);
-    assert_eq!(watch(&events).closed_before(later).collect::<Vec<_>>(), [TASK]);
-    assert_eq!(watch(&events).closed_before(now()).count(), 0);
     assert_eq!(watch(&events).just_completed(OPENCLAW, now()).collect::<Vec<_>>(), [TASK]);
+    assert_eq!(watch(&events).just_completed(OPENCLAW, later).count(), 0);
     events.push(recorded::<Task>(&TASK, task::Event::Archived { at: later }, later));
-    assert_eq!(watch(&events).closed_before(later + TimeDelta::days(1)).count(), 0);
-    assert_eq!(watch(&history(Status::Review)).closed_before(later).count(), 0);
+    assert_eq!(watch(&events).closed().into_iter().collect::<Vec<_>>(), [TASK]);
+    assert!(watch(&history(Status::Review)).closed().is_empty());
 }
 
 #[test]

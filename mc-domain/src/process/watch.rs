@@ -85,12 +85,6 @@ impl Watch {
         self.tasks_of(project).filter(move |(_, task)| lately(task)).map(|(id, _)| id)
     }
 
-    /// The tasks that are done or canceled since before `then`, and not archived.
-    pub fn closed_before(&self, then: DateTime<Utc>) -> impl Iterator<Item = TaskId> {
-        let old = move |task: &Whereabouts| task.status.is_closed() && task.since < then;
-        self.tasks.iter().filter(move |(_, task)| old(task)).map(|(id, _)| *id)
-    }
-
     /// The tasks that are done or canceled, archived or not.
     pub fn closed(&self) -> BTreeSet<TaskId> {
         self.tasks
@@ -156,7 +150,8 @@ impl Watch {
             approval::Event::Endorsed { .. }
             | approval::Event::Escalated { .. }
             | approval::Event::RevisionRequested { .. }
-            | approval::Event::Resubmitted { .. } => {}
+            | approval::Event::Resubmitted { .. }
+            | approval::Event::Used { .. } => {}
         }
     }
 

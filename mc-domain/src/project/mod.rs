@@ -62,7 +62,7 @@ pub enum Squad {
     /// It works.
     #[default]
     Working,
-    /// It is stopped: nobody of it starts a run.
+    /// It is stopped, and whoever comes into it is too; in an emergency nobody of it works, whoever lets one of them go on.
     Stopped(Halt),
 }
 
@@ -100,6 +100,14 @@ pub enum Project {
 }
 
 impl Project {
+    /// What all its runs together may cost in one UTC day, where that is limited.
+    pub fn daily_cap(&self) -> Option<Usd> {
+        match self {
+            Self::Absent => None,
+            Self::Present { profile, .. } => profile.daily_cap,
+        }
+    }
+
     /// Whether its squad works; that of no project does.
     pub fn squad(&self) -> Squad {
         match self {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values::{Outcome, Terms, ToolRisk, ToolStatus, Usage};
 use crate::{
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
     money::Usd,
     values::{Label, Preview, Reason},
 };
@@ -27,6 +27,9 @@ pub enum Event {
         /// How dangerous it was, where somebody judged that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         risk: Option<ToolRisk>,
+        /// The approval it was used under.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approval: Option<ApprovalId>,
         /// What came of it.
         status: ToolStatus,
         /// The beginning of what went in.

@@ -175,7 +175,7 @@ impl Running {
         if self.tool_calls >= MAX_TOOL_CALLS {
             return Err(Rejection::TooManyToolCalls);
         }
-        let ToolCall { tool, risk, status, input_preview, output_preview, error } = call;
+        let ToolCall { tool, risk, approval, status, input_preview, output_preview, error } = call;
         let failures = match status {
             ToolStatus::Failed => self.failures(cause(error.as_ref(), &tool)).saturating_add(1),
             ToolStatus::Success | ToolStatus::Denied => 0,
@@ -186,6 +186,7 @@ impl Running {
             number,
             tool,
             risk,
+            approval,
             status,
             input_preview,
             output_preview,

@@ -54,6 +54,7 @@ fn call(status: ToolStatus, error: Option<&str>) -> ToolCall {
     ToolCall {
         tool: label("web_search"),
         risk: Some(ToolRisk::Green),
+        approval: None,
         status,
         input_preview: None,
         output_preview: None,
@@ -66,6 +67,7 @@ fn called(number: u32, status: ToolStatus, error: Option<&str>, failures: u32) -
         number,
         tool: label("web_search"),
         risk: Some(ToolRisk::Green),
+        approval: None,
         status,
         input_preview: None,
         output_preview: None,

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     aggregate::Moment,
     budget,
-    ids::{AgentId, LeaseId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     money::Usd,
+    policy::evaluate,
     values::{Label, Preview, Reason, words},
 };
 
@@ -108,6 +109,16 @@ words! {
         Yellow = "yellow",
         /// External, irreversible, secret or in production.
         Red = "red",
+    }
+}
+
+impl From<evaluate::Risk> for ToolRisk {
+    fn from(risk: evaluate::Risk) -> Self {
+        match risk {
+            evaluate::Risk::Green => Self::Green,
+            evaluate::Risk::Yellow => Self::Yellow,
+            evaluate::Risk::Red => Self::Red,
+        }
     }
 }
 
@@ -272,6 +283,8 @@ pub struct ToolCall {
     pub tool: Label,
     /// How dangerous it was, where somebody judged that.
     pub risk: Option<ToolRisk>,
+    /// The approval it was used under.
+    pub approval: Option<ApprovalId>,
     /// What came of it.
     pub status: ToolStatus,
     /// The beginning of what went in.

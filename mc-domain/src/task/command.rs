@@ -120,6 +120,8 @@ pub struct Settlement {
     pub ready: Option<Assignee>,
     /// The lease to hold it under, drawn by the caller.
     pub lease: Option<LeaseId>,
+    /// Those it is assigned to who could take it up.
+    pub crew: Vec<Assignee>,
 }
 
 /// A loop that was found, and what is needed to tell about it.

@@ -1,7 +1,7 @@
 //! Loop containment: what of a task's recent traffic is watched, when it counts as a loop, and what is said about it.
 //!
-//! Everything watched is bounded by a named limit, and forgotten when the task is blocked: whoever unblocks it starts the
-//! counts anew. What the control plane says itself is not watched, nor are the moves that an approval makes, which an
+//! Everything watched is bounded by a named limit, and forgotten when the task is blocked, and when it is taken up again after
+//! it was blocked, failed or done: whoever does that starts the counts anew. What the control plane says itself is not watched, nor are the moves that an approval makes, which an
 //! operator has judged each time.
 
 use std::{

@@ -8,13 +8,13 @@
 //! 2. An agent moves only what is assigned to it, and sends back only what is not.
 //! 3. In progress means held: by one agent, under one lease. A write that names a lease which is over is refused.
 //! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
-//!    blocked with a reason.
+//!    blocked with a reason. What was handed in counts until the work is sent back or given back, a plan until others get it.
 //! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
 //!    withdrawal, to blocked by the first no or expiry.
-//! 7. Traffic or runs that cross a limit of the policy's block it in the commit that crosses it. What is blocked is not
-//!    watched, and unblocking starts the counts anew.
+//! 7. Traffic or runs that cross a limit of the policy's block it in the commit that crosses it. What is blocked, failed,
+//!    done or canceled is not watched, and whoever moves it on from there starts the counts anew.
 //! 8. Only what is done or canceled is archived; whatever moves it again restores it.
 
 mod command;
@@ -99,7 +99,7 @@ pub struct Present {
     pub stage: Stage,
     /// What will be done.
     pub plan: Option<WorkPlan>,
-    /// The kinds of artifact handed in by operators and assignees since the work was last sent back or given up.
+    /// The kinds of artifact handed in by operators and assignees since the work was last sent back, given back or given up.
     pub handed_in: BTreeSet<ArtifactKind>,
     /// How often it was sent back.
     pub review_cycles: u32,
@@ -265,7 +265,7 @@ fn create(
     moment: &Moment,
 ) -> Result<Vec<Event>, Rejection> {
     let by_agent = moment.actor.kind() == ActorKind::Agent;
-    if by_agent && details.budget > details.kind.default_budget() {
+    if by_agent && details.budget > moment.figures.task_budgets.of(details.kind) {
         return Err(Rejection::OperatorOnly { what: "give a task more than its type's default budget" });
     }
     Ok(vec![Event::Created { project, details, parent, creator: moment.actor.clone(), at: moment.now }])
@@ -442,7 +442,7 @@ impl Present {
 
     /// Invariant 6. A verdict on something that the task does not wait for moves nothing.
     fn settle(&self, settlement: Settlement, moment: &Moment) -> Vec<Event> {
-        let Settlement { verdict, ready, lease } = settlement;
+        let Settlement { verdict, ready, lease, crew } = settlement;
         let (approval, at) = (verdict.approval(), moment.now);
         let Stage::NeedsApproval { from, holder } = self.stage else { return vec![] };
         if !self.awaits.contains(&approval) {
@@ -459,15 +459,16 @@ impl Present {
             return vec![Event::ApprovalSettled { approval, at }];
         }
         let holder = ready.map(Assignee::id).filter(|ready| holder == Some(*ready));
-        vec![self.back_to(from, holder.zip(lease), note, moment)]
+        vec![self.back_to(from, holder.zip(lease), &crew, note, moment)]
     }
 
-    /// The way back from needs_approval. Whoever had the task gets it back without being asked anew; only going on at
+    /// The way back from needs_approval. Whoever had the task gets it back, where one of them could take it up; going on at
     /// once takes a holder that is free, and what was blocked stays so until an operator unblocks it.
     fn back_to(
         &self,
         from: Status,
         hold: Option<(AgentId, LeaseId)>,
+        crew: &[Assignee],
         reason: Option<Reason>,
         moment: &Moment,
     ) -> Event {
@@ -483,7 +484,9 @@ impl Present {
                     reason.unwrap_or_else(|| said("It was blocked before the approval was asked for"));
                 Event::Blocked { from: here, reason, at }
             }
-            _ if self.assignees.is_empty() => Event::ReturnedToInbox { from: here, reason, at },
+            _ if !crew.iter().any(|ready| self.assignees.contains(&ready.id())) => {
+                Event::ReturnedToInbox { from: here, reason, at }
+            }
             // Without the note: a reason for assigning sets the agents' accepted task types aside.
             _ => Event::Assigned { from: here, assignees: self.assignees.clone(), reason: None, at },
         }
@@ -660,17 +663,23 @@ impl Present {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
             Event::Claimed { agent, .. } => {
-                self.assignees = BTreeSet::from([*agent]);
+                self.pass_to(&BTreeSet::from([*agent]));
                 self.stage = Stage::Assigned;
             }
-            Event::Assigned { assignees, reason, .. } => {
+            Event::Assigned { from, assignees, reason, .. } => {
                 self.types_waived = reason.is_some() || (self.types_waived && *assignees == self.assignees);
-                self.assignees = assignees.clone();
+                self.pass_to(assignees);
+                if matches!(from, Status::InProgress | Status::Review | Status::Failed) {
+                    self.handed_in.clear();
+                }
                 self.stage = Stage::Assigned;
             }
             Event::AssigneesChanged { assignees, reason } => {
                 self.types_waived |= reason.is_some();
-                self.assignees = assignees.clone();
+                match self.stage {
+                    Stage::InProgress(_) => self.assignees = assignees.clone(),
+                    _ => self.pass_to(assignees),
+                }
             }
             Event::ReturnedToInbox { .. } => {
                 self.assignees.clear();
@@ -723,12 +732,23 @@ impl Present {
 }
 
 impl Present {
+    /// Others make a plan of their own, and hand their own work in.
+    fn pass_to(&mut self, assignees: &BTreeSet<AgentId>) {
+        if *assignees != self.assignees {
+            self.plan = None;
+            self.handed_in.clear();
+        }
+        self.assignees = assignees.clone();
+    }
+
     /// Keeps what containment reads of an event, before the event takes its effect.
     fn watch(&mut self, event: &Event) {
         let from = self.status();
+        let at_rest = matches!(from, Status::Blocked | Status::Failed | Status::Done | Status::Canceled);
         match (event, event.moves_to()) {
             (Event::Blocked { .. }, _) => self.traffic = Traffic::default(),
-            _ if from == Status::Blocked => {}
+            (_, Some(_)) if at_rest => self.traffic = Traffic::default(),
+            _ if at_rest => {}
             (Event::MessagePosted { author, content, at, .. }, _) => {
                 self.traffic.said(author, content.as_ref(), *at);
             }

@@ -173,6 +173,20 @@ mod creation {
     }
 
     #[test]
+    fn by_an_agent_has_the_default_budget_of_the_policy_in_force() {
+        let mut document = crate::policy::document::Document::default();
+        document.task_budgets.insert(TaskType::CustomerResearch, Usd::cents(900));
+        let generous = scout().under(document.figures());
+        let create = |cents| Command::Create {
+            project: OPENCLAW,
+            details: Details { budget: Usd::cents(cents), ..details() },
+            parent: None,
+        };
+        assert!(Task::default().decide(create(900), &generous).is_ok());
+        assert!(Task::default().decide(create(901), &generous).is_err());
+    }
+
+    #[test]
     fn default_budgets_are_those_of_the_domain() {
         let dollars: Vec<_> =
             TaskType::ALL.iter().map(|kind| (kind.as_str(), kind.default_budget().to_string())).collect();
@@ -235,6 +249,70 @@ mod needs {
         given::<Task>(failed.into_iter().chain([returned, claimed]))
             .when(&by(ECHO), Command::Move(bare))
             .then_rejected(Rejection::Missing { to: Status::InProgress, what: vec![Requirement::WorkPlan] });
+    }
+
+    #[test]
+    fn a_plan_does_not_survive_a_change_of_who_has_the_task() {
+        let from = Status::InProgress;
+        let passed_on = Event::Assigned { from, assignees: BTreeSet::from([ECHO]), reason: None, at: now() };
+        let changed = Event::AssigneesChanged { assignees: BTreeSet::from([ECHO]), reason: None };
+        let back = Event::Assigned {
+            from: Status::Review,
+            assignees: BTreeSet::from([ECHO]),
+            reason: None,
+            at: now(),
+        };
+        for (status, events) in [(from, vec![passed_on]), (Status::Review, vec![changed, back])] {
+            let bare = Move { plan: None, crew: crew([ECHO]), ..equipped(Status::InProgress) };
+            given::<Task>(task_in(status).into_iter().chain(events))
+                .when(&by(ECHO), Command::Move(bare))
+                .then_rejected(Rejection::Missing {
+                    to: Status::InProgress,
+                    what: vec![Requirement::WorkPlan],
+                });
+        }
+    }
+
+    /// What somebody else made, or what was made before the work was given back, is not handed in again.
+    #[test]
+    fn what_was_handed_in_does_not_survive_the_way_back_to_assigned() {
+        let handed_in = |kind| Event::MessagePosted {
+            id: crate::spec::MESSAGE,
+            kind: MessageKind::Artifact,
+            author: scout().actor,
+            content: None,
+            artifacts: vec![crate::spec::artifact(kind)],
+            mentions: BTreeSet::new(),
+            reply_to: None,
+            at: now(),
+        };
+        let both = || [ArtifactKind::Deliverable, ArtifactKind::Checklist].map(handed_in);
+        let given_back = |from| {
+            [
+                Event::Assigned { from, assignees: BTreeSet::from([SCOUT]), reason: None, at: now() },
+                Event::Started {
+                    from: Status::Assigned,
+                    holder: SCOUT,
+                    lease: LEASE,
+                    plan: None,
+                    reason: None,
+                    at: now(),
+                },
+            ]
+        };
+        let bare = Move { deliverable: None, checklist: None, ..equipped(Status::Review) };
+        let hand_in = |events: Vec<Event>| {
+            let history = task_in(Status::InProgress).into_iter().chain(both()).chain(events);
+            given::<Task>(history).when(&scout(), Command::Move(bare.clone()))
+        };
+        hand_in(vec![]).then([Event::Submitted { deliverable: None, checklist: None, at: now() }]);
+        let blocked = Event::Blocked { from: Status::InProgress, reason: reason("no access"), at: now() };
+        let unblocked = [blocked].into_iter().chain(given_back(Status::Blocked)).collect();
+        hand_in(unblocked).then([Event::Submitted { deliverable: None, checklist: None, at: now() }]);
+        hand_in(given_back(Status::InProgress).into()).then_rejected(Rejection::Missing {
+            to: Status::Review,
+            what: vec![Requirement::Deliverable, Requirement::ReviewChecklist],
+        });
     }
 
     #[test]

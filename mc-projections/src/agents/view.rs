@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeSet};
 use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::{Actor, ActorKind},
-    agent::{PauseReason, Role, Status},
+    agent::{PauseReason, Role, Status, is_stale},
     ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     task::TaskType,
     values::{Label, Name, Reason},
@@ -14,15 +14,6 @@ use serde::Serialize;
 
 use super::{Agents, Row};
 use crate::{dollars::Dollars, instant::Millis};
-
-/// Whether an agent that should be alive has been silent for longer than `patience`: the interval it declared, and what
-/// the policy adds. `last_sign` is the latest of its heartbeats, its registration and its returns from offline.
-pub fn is_stale(status: Status, last_sign: DateTime<Utc>, patience: TimeDelta, now: DateTime<Utc>) -> bool {
-    match status {
-        Status::Active | Status::Draining => now.signed_duration_since(last_sign) > patience,
-        Status::Paused | Status::Quarantined | Status::Offline => false,
-    }
-}
 
 /// An agent, as it is answered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -82,6 +73,8 @@ pub struct AgentView<'a> {
     pub parent_task_id: Option<TaskId>,
     /// When it is retired at the latest, as a sub-agent.
     pub serves_until: Option<Millis>,
+    /// Whether its time as a sub-agent is over: only its parent, by spawning it again, puts it back into service.
+    pub retired: bool,
     /// Its sub-agents in service.
     pub child_agent_ids: &'a BTreeSet<AgentId>,
     /// Its session, as it named it.
@@ -191,7 +184,7 @@ impl Agents {
 impl Row {
     fn view(&self, now: DateTime<Utc>, fresher: Option<DateTime<Utc>>, silence: TimeDelta) -> AgentView<'_> {
         let last_heartbeat = self.last_heartbeat.max(fresher);
-        let last_sign = last_heartbeat.map_or(self.signed_on_at, |time| time.max(self.signed_on_at));
+        let last_sign = last_heartbeat.map_or(self.in_service_since, |time| time.max(self.in_service_since));
         let profile = &self.profile;
         let interval = TimeDelta::seconds(profile.heartbeat_interval_secs.into());
         let today = self.budget_of(now.date_naive());
@@ -227,6 +220,7 @@ impl Row {
             purpose: self.purpose.as_ref(),
             parent_task_id: self.commission.and_then(|commission| commission.task),
             serves_until: self.commission.map(|commission| Millis(commission.until)),
+            retired: self.retired,
             child_agent_ids: &self.children,
             session_key: self.session_key.as_ref(),
             registered_at: Millis(self.registered_at),

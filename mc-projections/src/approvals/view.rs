@@ -2,7 +2,7 @@
 
 use mc_domain::{
     approval::{ActionType, ContentHash, Payload, Risk, Status},
-    ids::{AgentId, ApprovalId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     values::{Reason, Text},
 };
 use serde::Serialize;
@@ -42,7 +42,7 @@ pub struct ApprovalView<'a> {
     pub estimated_cost: Option<Dollars>,
     /// Its parameters.
     pub payload: Option<&'a Payload>,
-    /// What exactly is asked for: the hash of action and parameters.
+    /// What exactly is decided on: the hash of action, parameters, summary, risk and cost.
     pub content_hash: &'a ContentHash,
     /// Where it stands.
     pub status: Status,
@@ -64,6 +64,8 @@ pub struct ApprovalView<'a> {
     pub decided_by: Option<ActorView<'a>>,
     /// What was said at its end.
     pub decision: Option<&'a Reason>,
+    /// The run in which what was approved was done; it is good for one use.
+    pub used_in_run: Option<RunId>,
     /// The version of its stream.
     pub version: u64,
 }
@@ -117,6 +119,7 @@ impl Row {
             decided_at: end.as_ref().map(|end| Millis(end.at)),
             decided_by: end.as_ref().and_then(|end| end.by.as_ref()).map(|by| agents.actor(by)),
             decision: end.as_ref().and_then(|end| end.note.as_ref()),
+            used_in_run: self.used_in,
             version: self.version,
         }
     }

@@ -168,7 +168,7 @@ fn a_run_counts_on_the_day_it_began() {
 }
 
 #[test]
-fn what_an_operator_corrects_counts_in_the_account_and_costs_nobody_anything() {
+fn what_an_operator_corrects_counts_in_the_day_and_rewrites_no_cost() {
     let mut script = Script::new();
     let agent = scout(&mut script);
     run(&mut script, 1, None, Some(40), TimeDelta::zero());
@@ -180,7 +180,10 @@ fn what_an_operator_corrects_counts_in_the_account_and_costs_nobody_anything() {
     });
     let views = script.views();
     let costs = agent_costs(&views, agent, script.now()).unwrap();
-    assert_eq!((costs.today.0, costs.total.0, costs.remaining.0), (Usd::ZERO, Usd::ZERO, Usd::cents(200)));
+    assert_eq!(
+        (costs.today.0, costs.total.0, costs.remaining.0),
+        (Usd::ZERO, Usd::cents(40), Usd::cents(200))
+    );
     assert_eq!((costs.by_day[0].spent.0, costs.by_day[0].spend.cost.0), (Usd::ZERO, Usd::cents(40)));
     assert_eq!(daily_costs(&views, today, None).total.0, Usd::cents(40));
     assert_eq!(views.costs.budget_days(agent).collect::<Vec<_>>(), [today]);

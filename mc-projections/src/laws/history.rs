@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 93;
+pub(super) const KINDS: u8 = 95;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -49,7 +49,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
         script.by(actor);
         let number = u128::from(*which);
         match kind {
-            0..16 | 40..46 => {
+            0..16 | 40..46 | 93 => {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
@@ -91,7 +91,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let report = standup::Report::default();
                 script.record::<Standup>(&key, |at| standup::Event::Recorded { report, at });
             }
-            69..78 => {
+            69..78 | 94 => {
                 let Some(kind) = once(*kind, BEGIN_APPROVAL, approvals.insert(which)) else { continue };
                 script.record::<Approval>(&approval_id(*which), |at| approval_event(kind, *more, at));
             }
@@ -147,12 +147,12 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
             error_streak: u32::from(more),
         },
         4 => Event::Paused { reason: PauseReason::ALL[usize::from(more % 4)], note },
-        5 => Event::Resumed { from: agent::Status::Paused, note },
+        5 => Event::Resumed { from: agent::Status::Paused, note, at: Some(at) },
         6 => Event::DrainStarted { note },
         7 => Event::Quarantined { note },
         8 => Event::SignedOff { note },
         9 => Event::SignedOn { at },
-        10 => Event::Restarted { note },
+        10 => Event::Restarted { note, at: Some(at) },
         11 => Event::RestartDelivered {},
         12 => Event::Corrected {
             status: Some(Correction {
@@ -166,7 +166,12 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
         13 => Event::Corrected { status: None, error_streak: None, today_spend: None, at },
         14 => Event::Engaged { task, lease },
         15 => Event::Released { task, lease, ending: Ending::ALL[usize::from(more % 10)] },
-        40 => Event::Overspent { approval: approval_id(more), day: at.date_naive(), at },
+        40 => Event::Overspent {
+            approval: approval_id(more),
+            budget: note.map(|_| budget::Key::Task(task)),
+            day: at.date_naive(),
+            at,
+        },
         41 => Event::RunBegan { run: run_id(more), open_run: terms(more, at).open_run(), at },
         42 => Event::RunEnded {
             run: run_id(more),
@@ -176,6 +181,7 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
             at,
         },
         43 => Event::Spawned { child: agent_id(more % 4), purpose: reason("collect prices"), at },
+        93 => Event::Retired { note, at },
         44 => Event::Commissioned { depth: 1, task: Some(task), until: at, at },
         _ => Event::ChildRetired { child: agent_id(more % 4), at },
     }
@@ -287,8 +293,18 @@ fn run_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> run::Even
 fn tool_called(status: ToolStatus, error: Option<Reason>, at: chrono::DateTime<chrono::Utc>) -> run::Event {
     let (tool, failures) = (label("web_search"), u32::from(error.is_some()));
     let (risk, number) = (Some(ToolRisk::Green), 1);
-    let (input_preview, output_preview) = (None, None);
-    run::Event::ToolCalled { number, tool, risk, status, input_preview, output_preview, error, failures, at }
+    run::Event::ToolCalled {
+        number,
+        tool,
+        risk,
+        approval: None,
+        status,
+        input_preview: None,
+        output_preview: None,
+        error,
+        failures,
+        at,
+    }
 }
 
 /// Who runs, and what for, goes with the run.
@@ -375,10 +391,11 @@ fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> appr
         71 => Event::Approved { by, note, content, at },
         72 => Event::Denied { by, reason: reason("too risky"), at },
         73 => Event::RevisionRequested { by, note: reason("fewer recipients"), at },
-        74 => Event::Resubmitted { ask: ask(more), at },
+        74 => Event::Resubmitted { ask: ask(more), required_decisions: None, at },
         75 => Event::Withdrawn { by, reason: note, at },
         76 => Event::Escalated { at },
-        _ => Event::Expired { at },
+        77 => Event::Expired { at },
+        _ => Event::Used { by: agent_id(more % 4), run: run_id(more % RUNS), at },
     }
 }
 
@@ -390,6 +407,7 @@ fn ask(more: u8) -> Ask {
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(u32::from(more))),
         payload: None,
+        matter: None,
         content: ContentHash::new([more; 32]),
     }
 }

@@ -91,21 +91,4 @@ fn notifications_are_filtered_by_recipient_and_whether_they_are_read() {
     let of_scout = NotificationQuery { recipient: vec![Recipient::Agent(id(2))], ..all() };
     assert_eq!(list(&views, of_scout), [second]);
     assert_eq!(list(&views, NotificationQuery { project: Some(id(7)), ..all() }), []);
-    assert_eq!(views.notifications.unread_count(&sofie()), 1);
-}
-
-#[test]
-fn what_is_on_its_way_is_due_until_it_arrives() {
-    let mut script = Script::new();
-    let queued_at = script.now();
-    let notification = queue(&mut script, 1, sofie());
-    let due = |script: &Script, at| script.fold::<Notifications>().due(at).collect::<Vec<_>>();
-    assert_eq!(due(&script, queued_at), [notification]);
-    let retry_at = queued_at + TimeDelta::seconds(31);
-    let error = Reason::new("connection refused").unwrap();
-    record(&mut script, 1, |at| Event::AttemptFailed { attempt: 1, error, retry_at, at });
-    assert_eq!(due(&script, retry_at - TimeDelta::seconds(1)), []);
-    assert_eq!(due(&script, retry_at), [notification]);
-    record(&mut script, 1, |at| Event::Delivered { at });
-    assert_eq!(due(&script, retry_at), []);
 }

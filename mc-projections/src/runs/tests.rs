@@ -1,4 +1,4 @@
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     money::Usd,
     run::{Run, Tokens, ToolStatus, Usage},
@@ -66,6 +66,7 @@ fn a_run_is_answered_as_the_contract_says() {
         number: 1,
         tool: Label::new("web_search").unwrap(),
         risk: None,
+        approval: None,
         status: ToolStatus::Failed,
         input_preview: None,
         output_preview: None,
@@ -177,17 +178,4 @@ fn pages_of_runs_show_each_once() {
         }
         assert_eq!(seen, list(&runs, whole));
     }
-}
-
-#[test]
-fn runs_are_overdue_from_their_deadline_until_they_end() {
-    let mut script = Script::new();
-    let began = script.now();
-    let run = start(&mut script, 1, 2, None);
-    let runs: Runs = script.fold();
-    let due = began + TimeDelta::hours(2);
-    assert_eq!(runs.overdue(due - TimeDelta::seconds(1)).count(), 0);
-    assert_eq!(runs.overdue(due).collect::<Vec<_>>(), [run]);
-    complete(&mut script, 1, None);
-    assert_eq!(script.fold::<Runs>().overdue(due).count(), 0);
 }

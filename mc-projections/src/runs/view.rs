@@ -1,7 +1,7 @@
 //! A run as it is answered, and its uses of tools.
 
 use mc_domain::{
-    ids::{AgentId, ProjectId, RunId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
     run::{Ended, Event, Outcome, Status, ToolRisk, ToolStatus},
@@ -76,6 +76,8 @@ pub struct ToolCallView {
     pub tool: Label,
     /// How dangerous it was, where somebody judged that.
     pub risk: Option<ToolRisk>,
+    /// The approval it was used under.
+    pub approval_id: Option<ApprovalId>,
     /// What came of it.
     pub status: ToolStatus,
     /// The beginning of what went in.
@@ -101,6 +103,7 @@ pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
             number,
             tool,
             risk,
+            approval,
             status,
             input_preview,
             output_preview,
@@ -112,6 +115,7 @@ pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
             number: *number,
             tool: tool.clone(),
             risk: *risk,
+            approval_id: *approval,
             status: *status,
             input_preview: input_preview.clone(),
             output_preview: output_preview.clone(),

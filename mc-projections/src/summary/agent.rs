@@ -41,8 +41,9 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<AgentId>, names: 
         Event::SignedOff { note } => {
             format!("{} took {agent} out of service{}", on.who, because(note.as_ref()))
         }
+        Event::Retired { note, .. } => format!("{agent} was retired{}", because(note.as_ref())),
         Event::SignedOn { .. } => format!("{agent} signed on again"),
-        Event::Restarted { note } => on.imposed("restarted", "", note.as_ref()),
+        Event::Restarted { note, .. } => on.imposed("restarted", "", note.as_ref()),
         Event::RestartDelivered {} => format!("{agent} was told to restart"),
         Event::Corrected { status, error_streak, today_spend, .. } => {
             let what = corrections(*status, *error_streak, *today_spend);

@@ -38,6 +38,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<ApprovalId>, name
         }
         Event::Escalated { .. } => format!("{request} has waited long for a decision"),
         Event::Expired { .. } => format!("{request} expired without a decision"),
+        Event::Used { by, .. } => format!("{} did what {request} was for", names.actor(&Actor::Agent(*by))),
     }
 }
 

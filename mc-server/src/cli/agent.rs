@@ -4,6 +4,7 @@ mod round;
 
 use std::{
     io::{self, Write},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,7 +13,14 @@ use mc_domain::{agent::Role, task::TaskType, values::Name};
 
 use self::round::Runner;
 use super::{Failure, client::Client};
-use crate::{config::LogOptions, span::Span};
+use crate::{
+    config::{self, LogOptions},
+    serve::Signals,
+    span::Span,
+};
+
+/// The shortest time between two rounds.
+const SHORTEST_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -24,10 +32,13 @@ Each round: register or come back, send a heartbeat, obey what its answer says (
 a task that is assigned: plan it, run, report, hand it in; or else claim one. The work itself is made up: it stands for an
 agent that is still to be connected, and shows which calls that makes.
 
-Ctrl-C between two rounds ends it; during one, at once. It stays registered, and counts as silent after a while; with --goodbye it goes
-offline in order.
+A round that fails, because the server is away or refuses, is told and tried again with the next one; with --once it is the
+end. A run that an earlier runner of this agent left open is ended as failed before another begins.
 
-Exit status: 0 it ended as asked, 1 there is no server or it refused, 2 wrong usage.";
+Ctrl-C and SIGTERM end it at once. It stays registered, and counts as silent after a while; with --goodbye it goes offline
+in order.
+
+Exit status: 0 it ended as asked, 1 the only round failed, 2 wrong usage.";
 
 /// What to do with an agent.
 #[derive(Debug, Clone, Args)]
@@ -67,11 +78,11 @@ pub(super) struct RunOptions {
     pub(super) project: Option<String>,
 
     /// The server.
-    #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000", value_parser = config::server)]
     pub(super) server: String,
 
-    /// How long to wait between two rounds.
-    #[arg(long, value_name = "SPAN", default_value = "15m")]
+    /// How long to wait between two rounds, at least a second.
+    #[arg(long, value_name = "SPAN", default_value = "15m", value_parser = interval)]
     pub(super) interval: Span,
 
     /// Do one round and end.
@@ -101,27 +112,68 @@ fn task_type(text: &str) -> Result<TaskType, String> {
     text.trim().to_lowercase().parse().map_err(|error| format!("{error}"))
 }
 
+fn interval(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    if span.duration() < SHORTEST_INTERVAL {
+        return Err("give at least a second, such as 1s".to_owned());
+    }
+    Ok(span)
+}
+
 /// Runs the agent until it is told to end.
 pub(super) fn run(options: &AgentOptions) -> Result<(), Failure> {
     let AgentCommand::Run(options) = &options.command;
-    let runner = Runner::new(options, Client::new(&options.server)?);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(error, None))?;
+    let ended = runtime.block_on(live(options));
+    // A call may be under way that nobody waits for any more.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn live(options: &RunOptions) -> Result<(), Failure> {
+    let mut signals = Signals::listen().map_err(|error| Failure::new(error, None))?;
+    let runner = Arc::new(Runner::new(options.clone(), Client::new(&options.server)));
     loop {
-        let done = runner.round()?;
-        // Nobody may read what it does; it does it all the same.
-        let _ = writeln!(io::stdout(), "{done}");
-        if options.once || runtime.block_on(interrupted(options.interval.duration())) {
+        let done = tokio::select! {
+            done = call(&runner, Runner::round) => done,
+            () = signals.next() => break,
+        };
+        match done {
+            // Nobody may read what it does; it does it all the same.
+            Ok(done) => drop(writeln!(io::stdout(), "{done}")),
+            Err(failure) if options.once => return Err(failure),
+            Err(failure) => {
+                tracing::error!("the round failed, and is tried again in {}: {failure}", options.interval)
+            }
+        }
+        if options.once || interrupted(&mut signals, options.interval.duration()).await {
             break;
         }
     }
-    if options.goodbye { runner.say_goodbye() } else { Ok(()) }
+    if !options.goodbye {
+        return Ok(());
+    }
+    tokio::select! {
+        said = call(&runner, Runner::say_goodbye) => said,
+        () = signals.next() => Ok(()),
+    }
 }
 
-/// Waits, and tells whether somebody pressed Ctrl-C meanwhile.
-async fn interrupted(wait: Duration) -> bool {
+/// Does what blocks where that hurts nobody.
+async fn call<T: Send + 'static>(
+    runner: &Arc<Runner>,
+    does: fn(&Runner) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let runner = Arc::clone(runner);
+    let done = tokio::task::spawn_blocking(move || does(&runner)).await;
+    done.unwrap_or_else(|panicked| Err(Failure::new(panicked, None)))
+}
+
+/// Waits, and tells whether somebody ended it meanwhile.
+async fn interrupted(signals: &mut Signals, wait: Duration) -> bool {
     tokio::select! {
-        _ = tokio::signal::ctrl_c() => true,
+        () = signals.next() => true,
         () = tokio::time::sleep(wait) => false,
     }
 }

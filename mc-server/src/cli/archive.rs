@@ -1,10 +1,10 @@
 //! `mission-control archive`: what is closed for long leaves the board and the lists.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
 
 use clap::Args;
 use mc_domain::{actor::Actor, ids::TaskId};
-use mc_store::{Store, error::StoreError};
+use mc_store::{Store, error::StoreError, sqlite};
 use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Failure,
     client::Client,
-    store::{Output, count, failed},
+    store::{self, Output, count, failed},
 };
 use crate::{
     archive::archive_closed,
-    config::{LogOptions, OperatorOptions, StoreOptions},
+    config::{self, LogOptions, OperatorOptions, StoreOptions},
     health::Health,
     span::Span,
     state::{App, Refused, system_clock},
@@ -29,7 +29,8 @@ Examples:
 
 An archived task is not on the board and not in the lists, and everything else stays as it was: it is found by its id and by
 GET /api/tasks?archived=true, is in every export and backup, and comes back with POST /api/tasks/{task}/restore. Nothing is
-deleted. While a server has the store, the command asks that server to do it.
+deleted. While a server has the store, the command asks that server to do it, and no other one: --server is only needed
+where that server cannot be reached at the address it listens on.
 
 Exit status: 0 success, 1 the store or the server cannot be reached, 2 wrong usage.";
 
@@ -46,9 +47,9 @@ pub(super) struct ArchiveOptions {
     #[command(flatten)]
     operator: OperatorOptions,
 
-    /// The server to ask when it has the store.
-    #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    server: String,
+    /// The server to ask when it has the store; otherwise the one that says it has it.
+    #[arg(long, env = "MC_SERVER", value_name = "URL", value_parser = config::server)]
+    server: Option<String>,
 
     #[command(flatten)]
     output: Output,
@@ -77,10 +78,13 @@ impl fmt::Display for Outcome {
 
 /// Archives, and tells how much.
 pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| Failure::new(error, None))?;
+    let path = store::existing_file(&options.store)?;
+    // One thread: what follows the log ends before the log does, and finds nothing odd.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(error, None))?;
     let archived = match runtime.block_on(at_rest(options)) {
         Ok(tasks) => tasks.len(),
-        Err(Refused::Store(StoreError::Locked { .. })) => by_server(options)?,
+        Err(Refused::Store(StoreError::Locked { .. })) => by_server(options, path)?,
         Err(Refused::Store(error)) => return Err(failed(&options.store, error)),
         Err(refused) => return Err(Failure::new(refused, None)),
     };
@@ -93,12 +97,41 @@ async fn at_rest(options: &ArchiveOptions) -> Result<Vec<TaskId>, Refused> {
     let (health, shutdown) = (Health::starting(), CancellationToken::new());
     let app = App::recover(Arc::clone(&log), operator.clone(), system_clock(), health, shutdown).await?;
     let archived = archive_closed(&app, options.older_than, Actor::Human(operator)).await;
+    drop(app);
     log.close().await;
     archived
 }
 
-fn by_server(options: &ArchiveOptions) -> Result<usize, Failure> {
+fn by_server(options: &ArchiveOptions, path: &Path) -> Result<usize, Failure> {
+    let client = server_of(options, path)?;
     let wish = json!({ "olderThan": options.older_than.to_string() });
-    let answer = Client::new(&options.server)?.post("/api/maintenance/archive", &wish)?;
+    let answer = client.post("/api/maintenance/archive", &wish)?;
     Ok(answer["archived"].as_u64().and_then(|archived| usize::try_from(archived).ok()).unwrap_or_default())
+}
+
+/// The server that has the store, and no other: it says so itself.
+fn server_of(options: &ArchiveOptions, path: &Path) -> Result<Client, Failure> {
+    let Some(holder) = sqlite::holder(path) else {
+        let advice = "Wait until that ends, and try again".to_owned();
+        let what = format!("the store {} is in use by a process that is no server", path.display());
+        return Err(Failure::new(what, Some(advice)));
+    };
+    let server = options.server.clone().unwrap_or_else(|| format!("http://{}", reachable(&holder.listen)));
+    let client = Client::new(&server);
+    if client.get("/readyz")?["store"] == json!(holder.id) {
+        return Ok(client);
+    }
+    let advice = "Name the server that has it with --server, or the other store with --store".to_owned();
+    Err(Failure::new(
+        format!("the server at {server} has another store than {}", path.display()),
+        Some(advice),
+    ))
+}
+
+/// An address that can be asked: that of every interface cannot.
+fn reachable(listen: &str) -> String {
+    match listen.parse::<SocketAddr>() {
+        Ok(address) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
+        _ => listen.to_owned(),
+    }
 }

@@ -18,6 +18,7 @@ use serde::Serialize;
 use super::{
     Failure,
     store::{self, Meter, Output, count},
+    verify_db,
 };
 use crate::config::{LogOptions, StoreOptions};
 
@@ -36,7 +37,8 @@ Examples:
 
 A server may go on working meanwhile: the backup is the log as it was when the command began. A backup is one JSON
 document with an event a line; its last line has a SHA-256 of all others. The file appears once it is complete, and
-latest.json then points at it.
+latest.json then points at it. The store is verified first, as verify-db does it: of a damaged one no backup is written, and
+latest.json stays where it was.
 
 Exit status: 0 success, 1 nothing was written.";
 
@@ -76,8 +78,13 @@ impl fmt::Display for Outcome {
 
 /// Writes the backup and prints where it is.
 pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
-    let path = store::file(&options.store)?;
+    let path = store::existing_file(&options.store)?;
     let log = SqliteLog::open_read_only(path).map_err(|error| store::failed(&options.store, error))?;
+    // What a restore would refuse is no backup. It is looked for after the log was opened, so nothing escapes it.
+    let report = verify_db::look(&options.store, path, "verify")?;
+    if let Some(unsound) = verify_db::unsound(&options.store, path, &report) {
+        return Err(unsound);
+    }
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().map_err(|error| Failure::new(error, None))?;
     let created_at = Utc::now();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::Args;
-use mc_store::{error::StoreError, sqlite::compact};
+use mc_store::{backup, error::StoreError, sqlite::compact};
 use serde::Serialize;
 
 use super::{
@@ -26,8 +26,8 @@ Examples:
   mission-control cleanup --older-than=7d --keep 10        Keep ten backups, however old they are
   mission-control cleanup --older-than=30d --dry-run       Only tell
 
-What it removes: backups (YYYY-MM-DD-HH-MM.json) older than that, but never the newest ones (--keep) and never the one that
-latest.json leads to; and the unused space of the database with its write-ahead log. The database is left alone while a
+What it removes: backups (YYYY-MM-DD-HH-MM.json) older than that, but never the newest ones (--keep), never the one that
+latest.json leads to, and never the newest one that is whole; and the unused space of the database with its write-ahead log. The database is left alone while a
 server has it: stop the server for that part.
 
 What it never removes: events. The log is the audit trail, and its length is by design. What is in the way on the board is
@@ -35,6 +35,9 @@ archived instead: see mission-control archive. The lock file beside the database
 when no server runs.
 
 Exit status: 0 success, also where the database was in use; 1 something could not be removed; 2 wrong usage.";
+
+/// The bytes of a backup read at once.
+const BUFFER_BYTES: usize = 1024 * 1024;
 
 /// What to clean up.
 #[derive(Debug, Clone, Args)]
@@ -105,10 +108,15 @@ pub(super) fn run(options: &CleanupOptions) -> Result<(), Failure> {
 fn remove_backups(options: &CleanupOptions, outcome: &mut Outcome) -> io::Result<()> {
     let latest = fs::canonicalize(options.dir.join("latest.json")).ok();
     let now = SystemTime::now();
-    for backup in backups(&options.dir)?.into_iter().rev().skip(options.keep) {
+    // Read one after the other, the newest first, until one is whole: most often the first.
+    let mut found_whole = false;
+    for (number, backup) in backups(&options.dir)?.into_iter().rev().enumerate() {
+        let is_newest_whole = !found_whole && is_whole(&backup);
+        found_whole |= is_newest_whole;
         let file = fs::metadata(&backup)?;
         let age = now.duration_since(file.modified()?).unwrap_or_default();
-        if age < options.older_than.duration() || fs::canonicalize(&backup).ok() == latest {
+        let is_wanted = number < options.keep || is_newest_whole || age < options.older_than.duration();
+        if is_wanted || fs::canonicalize(&backup).ok() == latest {
             continue;
         }
         if !options.dry_run {
@@ -118,6 +126,12 @@ fn remove_backups(options: &CleanupOptions, outcome: &mut Outcome) -> io::Result
         outcome.backups_removed.push(backup);
     }
     Ok(())
+}
+
+/// Whether a restore would take it.
+fn is_whole(backup: &Path) -> bool {
+    let file = fs::File::open(backup).map(|file| io::BufReader::with_capacity(BUFFER_BYTES, file));
+    file.is_ok_and(|file| backup::check(file).is_ok())
 }
 
 /// The backups of a directory, oldest first: their names tell when they were made.

@@ -25,24 +25,27 @@ pub(super) struct Answer {
 
 impl Client {
     /// The server at `base`, such as `http://127.0.0.1:3000`.
-    ///
-    /// # Errors
-    /// When that is no plain HTTP address.
-    pub(super) fn new(base: &str) -> Result<Self, Failure> {
-        let base = base.trim_end_matches('/');
-        if !base.starts_with("http://") {
-            let advice = "Give --server http://HOST:PORT; encrypted connections end at a proxy".to_owned();
-            return Err(Failure::new(format!("{base} is no address of a server"), Some(advice)));
-        }
+    pub(super) fn new(base: &str) -> Self {
         let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-        Ok(Self { base: base.to_owned(), agent: config.build().into() })
+        Self { base: base.to_owned(), agent: config.build().into() }
+    }
+
+    /// Asks for what has to be there.
+    pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
+        let url = format!("{}{path}", self.base);
+        let asked = self.agent.get(&url).call();
+        let answer = self.answer(&url, asked.map_err(|error| self.unreachable(error))?)?;
+        if answer.is_success() { Ok(answer.body) } else { Err(Failure::new(answer.refusal(), None)) }
     }
 
     /// Posts a body, and takes any answer that is one of the interface.
     pub(super) fn try_post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         let url = format!("{}{path}", self.base);
         let sent = self.agent.post(&url).header("content-type", "application/json").send(body.to_string());
-        let mut response = sent.map_err(|error| self.unreachable(error))?;
+        self.answer(&url, sent.map_err(|error| self.unreachable(error))?)
+    }
+
+    fn answer(&self, url: &str, mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, Failure> {
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
         let text = text.map_err(|error| self.unreachable(error))?;

@@ -33,8 +33,8 @@ Examples:
 
 Restoring makes a new store; it never adds to one, and never deletes one. Where there is a store already, also one that
 only has the default project, or one that is damaged, either move it away or add --replace, which moves it aside to
-<name>.before-restore-<time>. Stop the server first. The backup is checked as a whole, and one that was cut off or altered
-changes nothing.
+<name>.before-restore-<time>. Stop the server first. The backup is checked as a whole, and what was restored is verified as
+verify-db does it before it takes its place: a backup that was cut off, altered, or made of a damaged store changes nothing.
 
 Exit status: 0 success, 1 nothing was changed.";
 
@@ -119,7 +119,12 @@ fn refused(options: &RestoreOptions, path: &Path, suffix: &str, error: BackupErr
         BackupError::NewerVersion { .. } => {
             "Restore it with the newer version of mission-control that wrote it".to_owned()
         }
-        BackupError::Damaged { .. } => "Nothing was changed; use another backup".to_owned(),
+        BackupError::Damaged { .. } | BackupError::Store(StoreError::Corrupt { .. }) => {
+            "Nothing was changed; use another backup".to_owned()
+        }
+        BackupError::Store(StoreError::NewerEvent { .. }) => {
+            "Restore it with the newer version of mission-control that wrote it".to_owned()
+        }
         BackupError::Document(_) => format!("Check that {} can be read", options.backup.display()),
         BackupError::Store(_) => {
             format!("Check that the directory of {} can be written and has room", path.display())

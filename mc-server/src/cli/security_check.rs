@@ -3,7 +3,7 @@
 mod policy;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt, fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -15,7 +15,12 @@ use mc_domain::{
     aggregate::Aggregate,
     policy::{Policy, secrets::find_secrets},
 };
-use mc_store::{codec, log::MAX_PAGE_EVENTS, sqlite::SqliteLog};
+use mc_store::{
+    codec,
+    error::StoreError,
+    log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
+    sqlite::{self, SqliteLog},
+};
 use serde::Serialize;
 
 use super::{
@@ -29,9 +34,10 @@ Examples:
   mission-control security-check                       Look at the defaults, data/ and backups/
   mission-control security-check --listen 0.0.0.0:3000 --json
 
-It looks at: the address the server listens on, who may read the store, its lock and the backups, credentials in recorded
-texts, agents that may do more than their role has by default, policies that let more through than the default one,
-and known advisories of dependencies (where cargo audit is there). It reads only, also beside a running server.
+It looks at: the address the server listens on, as told and as the server that has the store says itself; who may read the
+store, what is beside it and the backups; credentials in recorded texts; agents that may do more than their role has by
+default; policies that let more through than the default one; and known advisories of dependencies, where there is a
+Cargo.lock and cargo audit or cargo deny. It reads only, also beside a running server. A note is no finding.
 
 Exit status: 0 nothing found, 1 something was found or could not be read, 2 wrong usage.";
 
@@ -76,10 +82,23 @@ struct Finding {
     remedy: &'static str,
 }
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Outcome {
     findings: Vec<Finding>,
+    /// How many there are, those included that are not listed.
+    findings_total: u64,
+    notes: Vec<String>,
     skipped: Vec<&'static str>,
+}
+
+impl Outcome {
+    /// Adds what was found of one kind, the first [`MAX_LISTED`] of it.
+    fn add(&mut self, found: impl IntoIterator<Item = Finding>) {
+        let mut found = found.into_iter();
+        self.findings.extend(found.by_ref().take(MAX_LISTED).inspect(|_| self.findings_total += 1));
+        self.findings_total += found.count() as u64;
+    }
 }
 
 impl fmt::Display for Outcome {
@@ -87,10 +106,17 @@ impl fmt::Display for Outcome {
         for Finding { severity, what, remedy } in &self.findings {
             writeln!(f, "{severity:?}: {what}. {remedy}.")?;
         }
+        let listed = self.findings.len() as u64;
+        if self.findings_total > listed {
+            writeln!(f, "And {} more, not listed: look at those first.", self.findings_total - listed)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "Note: {note}.")?;
+        }
         for skipped in &self.skipped {
             writeln!(f, "Not looked at: {skipped}.")?;
         }
-        match self.findings.len() as u64 {
+        match self.findings_total {
             0 => write!(f, "Nothing found."),
             findings => write!(f, "{}.", count(findings, "finding")),
         }
@@ -99,30 +125,38 @@ impl fmt::Display for Outcome {
 
 /// Looks, and prints what was found.
 pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
-    let mut outcome = Outcome { findings: Vec::new(), skipped: Vec::new() };
-    outcome.findings.extend(exposure(&options.listen));
+    let mut outcome = Outcome::default();
     let path = store::file(&options.store)?;
-    outcome.findings.extend(open_files(path, &options.dir));
+    outcome.add(exposures(&options.listen, path));
+    outcome.add(open_files(path, &options.dir));
     if path.exists() {
-        outcome.findings.extend(recorded(options, path)?);
+        recorded(options, path, &mut outcome)?;
     } else {
         outcome.skipped.push("recorded texts and agents: there is no store yet");
     }
     match advisories() {
-        Some(found) => outcome.findings.extend(found),
-        None => outcome
-            .skipped
-            .push("advisories of dependencies: cargo audit is not here, or not where it can look"),
+        Some(found) => outcome.add(found),
+        None => outcome.skipped.push(
+            "advisories of dependencies: there is no Cargo.lock here, or neither cargo audit nor cargo deny",
+        ),
     }
     options.output.print(&outcome)?;
-    match outcome.findings.len() as u64 {
+    match outcome.findings_total {
         0 => Ok(()),
         findings => Err(Failure::new(format!("the security check has {}", count(findings, "finding")), None)),
     }
 }
 
-fn exposure(listen: &Listen) -> Option<Finding> {
-    let host = listen.as_str().rsplit_once(':').map_or(listen.as_str(), |(host, _)| host);
+/// Where the server is told to listen, and where the one that has the store says it does.
+fn exposures(told: &Listen, store: &Path) -> Vec<Finding> {
+    let running = sqlite::holder(store).map(|holder| holder.listen);
+    let places = [Some(told.as_str().to_owned()), running];
+    let places: BTreeSet<String> = places.into_iter().flatten().collect();
+    places.iter().filter_map(|listen| exposure(listen)).collect()
+}
+
+fn exposure(listen: &str) -> Option<Finding> {
+    let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
     let loopback = address.map_or(host == "localhost", |address| address.is_loopback());
     (!loopback).then(|| Finding {
@@ -132,37 +166,55 @@ fn exposure(listen: &Listen) -> Option<Finding> {
     })
 }
 
-/// Files that other users of the machine may read or write.
+/// Files that other users of the machine may read or write, and directories in which they may put others in their place.
 #[cfg(unix)]
 fn open_files(store: &Path, backups: &Path) -> Vec<Finding> {
+    let home = store.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = store.file_name().unwrap_or_default().as_encoded_bytes();
+    // Its write-ahead log, its lock, and what a restore has moved aside.
+    let beside = entries(home)
+        .filter(|path| path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(name)));
+    let files = beside.chain(entries(backups)).filter_map(|path| open_file(&path));
+    [home, backups].into_iter().filter_map(open_directory).chain(files).collect()
+}
+
+#[cfg(unix)]
+fn entries(directory: &Path) -> impl Iterator<Item = PathBuf> {
+    let mut entries: Vec<_> =
+        fs::read_dir(directory).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect();
+    entries.sort();
+    entries.into_iter()
+}
+
+#[cfg(unix)]
+fn open_file(path: &Path) -> Option<Finding> {
+    let mode = mode(path)?;
+    let severity = match mode & 0o077 {
+        0 => return None,
+        others if others & 0o022 != 0 => Severity::High,
+        _ => Severity::Medium,
+    };
+    let what =
+        format!("{} is open to other users of the machine (mode {:03o})", path.display(), mode & 0o777);
+    Some(Finding { severity, what, remedy: "chmod 600 it, and chmod 700 its directory" })
+}
+
+#[cfg(unix)]
+fn open_directory(path: &Path) -> Option<Finding> {
+    let mode = mode(path)?;
+    // In a sticky directory nobody removes or replaces what is another's.
+    if mode & 0o022 == 0 || mode & 0o1000 != 0 {
+        return None;
+    }
+    let what = format!("other users may put files into {} (mode {:03o})", path.display(), mode & 0o777);
+    Some(Finding { severity: Severity::High, what, remedy: "chmod 700 it" })
+}
+
+#[cfg(unix)]
+fn mode(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
 
-    let beside = |suffix: &str| {
-        let mut name = store.as_os_str().to_owned();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    let backups = fs::read_dir(backups).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path()));
-    let files =
-        [store.to_owned(), beside("-wal"), beside("-shm"), beside(".lock")].into_iter().chain(backups);
-    let exposed = files.filter_map(|path| {
-        let mode = fs::metadata(&path).ok()?.permissions().mode();
-        let severity = match mode & 0o077 {
-            0 => return None,
-            others if others & 0o022 != 0 => Severity::High,
-            _ => Severity::Medium,
-        };
-        Some(Finding {
-            severity,
-            what: format!(
-                "{} is open to other users of the machine (mode {:03o})",
-                path.display(),
-                mode & 0o777
-            ),
-            remedy: "chmod 600 it, and chmod 700 its directory",
-        })
-    });
-    exposed.take(MAX_LISTED).collect()
+    Some(fs::metadata(path).ok()?.permissions().mode())
 }
 
 #[cfg(not(unix))]
@@ -170,54 +222,83 @@ fn open_files(_: &Path, _: &Path) -> Vec<Finding> {
     Vec::new()
 }
 
-/// Credentials in what was recorded, and agents that may do too much.
-fn recorded(options: &SecurityOptions, path: &Path) -> Result<Vec<Finding>, Failure> {
+/// Credentials in what was recorded, and agents and policies that allow too much.
+fn recorded(options: &SecurityOptions, path: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(error, None))?;
-    runtime.block_on(read(path)).map_err(|error| failed(&options.store, error))
+    let known = runtime.block_on(read(path)).map_err(|error| failed(&options.store, error))?;
+    outcome.add(known.credentials);
+    let agents: Vec<&Registered> =
+        known.agents.values().filter_map(|agent| agent.registered().ok()).collect();
+    outcome.add(agents.iter().filter_map(|agent| over_privileged(agent)));
+    outcome.add(seats(&agents));
+    outcome.notes.extend(every_tool(&agents));
+    outcome.add(known.policies.values().filter_map(Policy::document).flat_map(policy::weaknesses));
+    Ok(())
 }
 
-async fn read(path: &Path) -> Result<Vec<Finding>, mc_store::error::StoreError> {
-    use mc_store::log::EventLog;
+/// What the log says, as far as it is looked at.
+#[derive(Default)]
+struct Known {
+    credentials: Vec<Finding>,
+    agents: BTreeMap<String, Agent>,
+    policies: BTreeMap<String, Policy>,
+}
 
+async fn read(path: &Path) -> Result<Known, StoreError> {
     let log = SqliteLog::open_read_only(path)?;
-    let (mut findings, mut after) = (Vec::new(), 0);
-    let mut agents = BTreeMap::<String, Agent>::new();
-    let mut policies = BTreeMap::<String, Policy>::new();
+    let (mut known, mut after) = (Known::default(), 0);
     loop {
         let page = log.read_all(after, MAX_PAGE_EVENTS).await?;
-        for stored in &page {
-            let secrets = find_secrets(&stored.payload);
-            if !secrets.is_empty() && findings.len() < MAX_LISTED {
-                findings.push(Finding {
-                    severity: Severity::Critical,
-                    what: format!(
-                        "event {} ({}) holds what looks like a credential",
-                        stored.position, stored.event_type
-                    ),
-                    remedy: "Revoke the credential where it was issued; the log keeps what was recorded",
-                });
-            }
-            if stored.stream.aggregate_type == Agent::TYPE {
-                let agent = agents.entry(stored.stream.aggregate_id.clone()).or_default();
-                *agent = std::mem::take(agent).evolve(&codec::decode(stored)?);
-            }
-            if stored.stream.aggregate_type == Policy::TYPE {
-                let policy = policies.entry(stored.stream.aggregate_id.clone()).or_default();
-                *policy = std::mem::take(policy).evolve(&codec::decode(stored)?);
-            }
-            after = stored.position;
-        }
-        if page.len() < MAX_PAGE_EVENTS {
-            break;
-        }
+        let Some(last) = page.last() else { return Ok(known) };
+        after = last.position;
+        page.iter().try_for_each(|stored| known.take_in(stored))?;
     }
-    findings.extend(
-        agents.values().filter_map(|agent| over_privileged(agent.registered().ok()?)).take(MAX_LISTED),
-    );
-    findings
-        .extend(policies.values().filter_map(Policy::document).flat_map(policy::weaknesses).take(MAX_LISTED));
-    Ok(findings)
+}
+
+impl Known {
+    fn take_in(&mut self, stored: &StoredEvent) -> Result<(), StoreError> {
+        if !find_secrets(&stored.payload).is_empty() {
+            let StoredEvent { position, event_type, .. } = stored;
+            self.credentials.push(Finding {
+                severity: Severity::Critical,
+                what: format!("event {position} ({event_type}) holds what looks like a credential"),
+                remedy: "Revoke the credential where it was issued; the log keeps what was recorded",
+            });
+        }
+        let stream = &stored.stream;
+        if stream.aggregate_type == Agent::TYPE {
+            let agent = self.agents.entry(stream.aggregate_id.clone()).or_default();
+            *agent = std::mem::take(agent).evolve(&codec::decode(stored)?);
+        }
+        if stream.aggregate_type == Policy::TYPE {
+            let policy = self.policies.entry(stream.aggregate_id.clone()).or_default();
+            *policy = std::mem::take(policy).evolve(&codec::decode(stored)?);
+        }
+        Ok(())
+    }
+}
+
+/// One seat is the Chief Agent Officer's.
+fn seats(agents: &[&Registered]) -> Option<Finding> {
+    let seated: Vec<_> = agents.iter().filter(|agent| agent.profile.role == Role::Cao).collect();
+    let names: Vec<_> = seated.iter().map(|agent| agent.profile.name.as_str()).collect();
+    (names.len() > 1).then(|| Finding {
+        severity: Severity::Medium,
+        what: format!("{} agents are cao: {}", names.len(), names.join(", ")),
+        remedy: "Give all but one the role that they need",
+    })
+}
+
+/// Who names no tools has all of them; the policy still judges each use.
+fn every_tool(agents: &[&Registered]) -> Option<String> {
+    let free: Vec<_> = agents.iter().filter(|agent| agent.profile.allowed_tools.is_empty()).collect();
+    let some: Vec<_> = free.iter().take(3).map(|agent| agent.profile.name.as_str()).collect();
+    let more = if free.len() > some.len() { ", …" } else { "" };
+    let what = count(free.len() as u64, "agent");
+    (!free.is_empty()).then(|| {
+        format!("{what} may ask for every tool ({}{more}); allowedTools narrows that", some.join(", "))
+    })
 }
 
 fn over_privileged(agent: &Registered) -> Option<Finding> {
@@ -241,24 +322,46 @@ fn over_privileged(agent: &Registered) -> Option<Finding> {
     None
 }
 
-/// What cargo audit says, where it is installed and finds a lock file.
+/// What is known of the dependencies, where there is a lock file and a tool that knows it.
 fn advisories() -> Option<Vec<Finding>> {
     if !Path::new("Cargo.lock").exists() {
         return None;
     }
+    audited().or_else(denied)
+}
+
+/// What cargo audit says.
+fn audited() -> Option<Vec<Finding>> {
     let audit =
         Command::new("cargo").args(["audit", "--no-fetch", "--json"]).stdin(Stdio::null()).output().ok()?;
     let report: serde_json::Value = serde_json::from_slice(&audit.stdout).ok()?;
     let list = report["vulnerabilities"]["list"].as_array()?;
-    let finding = |found: &serde_json::Value| Finding {
-        severity: Severity::High,
-        what: format!(
-            "{} of {} {}",
-            found["advisory"]["id"].as_str().unwrap_or("an advisory"),
-            found["package"]["name"].as_str().unwrap_or("a dependency"),
-            found["package"]["version"].as_str().unwrap_or_default()
-        ),
-        remedy: "Update the dependency",
+    let finding = |found: &serde_json::Value| {
+        let text = |part: &str, field: &str| found[part][field].as_str().unwrap_or_default().to_owned();
+        advisory(&text("advisory", "id"), &text("package", "name"), &text("package", "version"))
     };
     Some(list.iter().map(finding).collect())
+}
+
+/// What cargo deny says: a line of JSON each, on standard error.
+fn denied() -> Option<Vec<Finding>> {
+    let arguments = ["deny", "--offline", "--format", "json", "check", "advisories"];
+    let denied = Command::new("cargo").args(arguments).stdin(Stdio::null()).output().ok()?;
+    let lines = String::from_utf8(denied.stderr).ok()?;
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(serde_json::from_str).collect::<Result<_, _>>().ok()?;
+    // Without a last word it has not looked.
+    lines.iter().find(|line| line["type"] == "summary")?;
+    let advisories =
+        lines.iter().map(|line| &line["fields"]["advisory"]).filter(|advisory| advisory.is_object());
+    let finding = |found: &serde_json::Value| {
+        let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+        advisory(&text("id"), &text("package"), "")
+    };
+    Some(advisories.map(finding).collect())
+}
+
+fn advisory(id: &str, package: &str, version: &str) -> Finding {
+    let what = format!("{id} of {package} {version}").trim_end().to_owned();
+    Finding { severity: Severity::High, what, remedy: "Update the dependency" }
 }

@@ -54,9 +54,19 @@ pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
     }
 }
 
+/// The database file of a store that is there.
+pub(super) fn existing_file(options: &StoreOptions) -> Result<&Path, Failure> {
+    let path = file(options)?;
+    if path.exists() {
+        return Ok(path);
+    }
+    let advice = "Name the one that the server has with --store, or start the server to make one".to_owned();
+    Err(Failure::new(format!("there is no store at {}", path.display()), Some(advice)))
+}
+
 /// The store cannot be opened or read.
 pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
-    ServeError::Store { url: options.store.clone(), source }.into()
+    ServeError::store(&options.store, source).into()
 }
 
 /// How far the work is: a bar on a terminal, a line now and then elsewhere.

@@ -6,8 +6,7 @@ use super::*;
 
 fn parse(arguments: &[&str]) -> Result<ServeOptions, clap::Error> {
     let arguments = std::iter::once("mission-control").chain(arguments.iter().copied());
-    let cli = Cli::try_parse_from(arguments)?;
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    match understood(arguments.map(OsString::from))? {
         Command::Serve(options) => Ok(options),
         other => panic!("it does not serve: {other:?}"),
     }
@@ -110,13 +109,13 @@ fn a_failure_is_one_line_with_its_cause_and_what_to_do() {
                 store: "data/mc.db".to_owned(),
                 reason: "it is not an SQLite database",
             }),
-            "mission-control: cannot open the store: data/mc.db is not a log of Mission Control: it is not an SQLite database. Choose another file with --store",
+            "mission-control: cannot open the store: data/mc.db is not a Mission Control store: it is not an SQLite database. Choose another file with --store; if it was one, restore a backup: mission-control restore --backup=./backups/latest.json --replace --store=sqlite:data/mc.db",
         ),
         (
             store(StoreError::Unavailable("disk\nfull".into())),
             "mission-control: cannot open the store: the store is not available: disk full. Check that sqlite:data/mc.db and its directory exist and can be written",
         ),
     ] {
-        assert_eq!(Failure::from(error).to_string(), sentence);
+        assert_eq!(format!("mission-control: {}", Failure::from(error)), sentence);
     }
 }

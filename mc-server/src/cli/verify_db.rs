@@ -2,10 +2,11 @@
 
 use std::{fmt, path::Path};
 
+use chrono::Utc;
 use clap::Args;
 use mc_store::{
     sqlite::SqliteInspection,
-    verify::{Report, verify},
+    verify::{Finding, Problem, Report, verify},
 };
 use serde::Serialize;
 
@@ -13,16 +14,23 @@ use super::{
     Failure,
     store::{self, Meter, Output, count},
 };
-use crate::config::{LogOptions, StoreOptions};
+use crate::{
+    config::{LogOptions, StoreOptions},
+    serve::restore_command,
+};
 
 pub(super) const HELP: &str = "\
 Examples:
   mission-control verify-db                                    Check data/mission-control.db
   mission-control verify-db --store sqlite:/mnt/copy.db --json  Check a copy, and tell a program about it
 
-It reads every row: whether the database is sound, whether events are missing from the log or from a stream, whether every
-event can be read and every stream folded, whether idempotency keys lead to where they should. Nothing is changed, and a
-server may go on working meanwhile.
+It reads every row: whether the database is sound, whether events are missing from the log or from a stream or are there
+twice, whether every event can be read and may come where it is, whether every stream can be folded, whether idempotency
+keys lead to where they should. It warns of times in the future, of events of other services, and of what a server puts
+back by itself. Nothing is changed, and a server may go on working meanwhile.
+
+What it cannot find is a text that somebody rewrote by hand and left readable: events are not chained by hashes. A backup
+is: compare with one where that matters.
 
 Exit status: 0 all is well, 1 something is wrong, or the store cannot be read.";
 
@@ -53,32 +61,60 @@ impl fmt::Display for Outcome<'_> {
         for finding in &report.findings {
             writeln!(f, "{finding}")?;
         }
-        let listed = report.findings.len() as u64;
-        if report.findings_total > listed {
-            writeln!(f, "and {} more", report.findings_total - listed)?;
+        unlisted(f, report.findings_total, &report.findings)?;
+        for warning in &report.warnings {
+            writeln!(f, "warning: {warning}")?;
+        }
+        unlisted(f, report.warnings_total, &report.warnings)?;
+        if report.foreign_events > 0 {
+            let foreign = count(report.foreign_events, "event");
+            writeln!(
+                f,
+                "warning: {foreign} of aggregates that are none of Mission Control, not looked into"
+            )?;
         }
         let (events, streams) = (count(report.events, "event"), count(report.streams, "stream"));
         let keys = count(report.idempotency_keys, "idempotency key");
-        let verdict = match report.findings_total {
-            0 => "all is well".to_owned(),
-            problems => count(problems, "problem"),
+        let verdict = match (report.findings_total, report.warnings_total) {
+            (0, 0) => "all is well".to_owned(),
+            (0, warnings) => format!("no damage, {}", count(warnings, "warning")),
+            (problems, _) => count(problems, "problem"),
         };
         write!(f, "{file}: {events} in {streams}, {keys}: {verdict}")
     }
 }
 
+/// How many more there are than are listed.
+fn unlisted(f: &mut fmt::Formatter<'_>, total: u64, listed: &[Finding]) -> fmt::Result {
+    match total - listed.len() as u64 {
+        0 => Ok(()),
+        more => writeln!(f, "and {more} more"),
+    }
+}
+
 /// Verifies the store and prints the report.
 pub(super) fn run(options: &VerifyOptions) -> Result<(), Failure> {
-    let path = store::file(&options.store)?;
-    let inspection = SqliteInspection::open(path).map_err(|error| store::failed(&options.store, error))?;
-    let mut meter = Meter::new("verify");
-    let report = verify(&inspection, &mut |done, of| meter.tell(done, of));
-    drop(meter);
+    let path = store::existing_file(&options.store)?;
+    let report = look(&options.store, path, "verify")?;
     options.output.print(&Outcome { file: path, sound: report.is_sound(), report: &report })?;
-    if report.is_sound() {
-        return Ok(());
-    }
-    let advice = "Stop the server and restore a backup: mission-control restore --backup=./backups/latest.json --replace";
-    let sentence = format!("the store {} has {}", path.display(), count(report.findings_total, "problem"));
-    Err(Failure::new(sentence, Some(advice.to_owned())))
+    unsound(&options.store, path, &report).map_or(Ok(()), Err)
+}
+
+/// Everything that is wrong with the store, as of now.
+pub(super) fn look(store: &StoreOptions, path: &Path, what: &'static str) -> Result<Report, Failure> {
+    let inspection = SqliteInspection::open(path).map_err(|error| store::failed(store, error))?;
+    let mut meter = Meter::new(what);
+    Ok(verify(&inspection, Utc::now(), &mut |done, of| meter.tell(done, of)))
+}
+
+/// The failure of a command on a store in which something is wrong.
+pub(super) fn unsound(store: &StoreOptions, path: &Path, report: &Report) -> Option<Failure> {
+    let first = report.findings.first()?;
+    let advice = match report.findings.iter().find(|finding| finding.problem == Problem::Newer) {
+        Some(_) => "Use the newer version of mission-control that wrote it".to_owned(),
+        None => format!("Stop the server and restore a backup: {}", restore_command(&store.store)),
+    };
+    let problems = count(report.findings_total, "problem");
+    let sentence = format!("the store {} has {problems}, the first: {first}", path.display());
+    Some(Failure::new(sentence, Some(advice)))
 }

@@ -1,5 +1,7 @@
 //! The body of a request.
 
+use std::time::Duration;
+
 use axum::{
     body::Body as Stream,
     extract::{FromRequest, Request},
@@ -7,6 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use mc_domain::policy::secrets::redact_json;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -16,16 +19,23 @@ use super::{
     idempotency::Keyed,
     json,
 };
-use crate::problem::{Kind, Problem};
+use crate::problem::{Excerpt, Kind, Problem};
 
 /// The most bytes a body may have: 1 MiB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// The fields that are judged or hashed as they were sent.
+const AS_SENT: [&str; 2] = ["payload", "params"];
+/// How long a body may take to arrive.
+pub const TIME_TO_ARRIVE: Duration = Duration::from_secs(15);
 
 /// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
 ///
-/// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields.
+/// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields. Credentials
+/// in any text of it are replaced before anything else looks at it: a log that never forgets must never learn them. What
+/// is judged or hashed as it was sent, `payload` and `params`, is left to its handler, which redacts what it records.
 ///
-/// Problems: `malformed-body`, `body-too-large`, `invalid-fields`, `idempotency-key-invalid`.
+/// Problems: `malformed-body`, `body-too-large`, `body-too-slow`, `unsupported-encoding`, `invalid-fields`,
+/// `idempotency-key-invalid`.
 #[derive(Debug, Clone)]
 pub struct Body<T> {
     /// What the handler asked for.
@@ -87,6 +97,8 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
         {
             return Err(BodyRejection::Answered(Box::new(first)));
         }
+        let recorded = json.iter_mut().filter(|(name, _)| !AS_SENT.contains(&name.as_str()));
+        recorded.for_each(|(_, value)| drop(redact_json(value)));
         let actor = claim::take(&mut json)?;
         let value = fields::read(&json)?;
         Ok(Self { value, actor, keyed })
@@ -105,11 +117,22 @@ async fn read(headers: &HeaderMap, stream: Stream) -> Result<Vec<u8>, Problem> {
     if declared.is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {
         return Err(too_large());
     }
-    match Limited::new(stream, MAX_BODY_BYTES).collect().await {
-        Ok(body) => Ok(body.to_bytes().into()),
-        Err(error) if is_limit(&*error) => Err(too_large()),
-        Err(_) => {
+    if let Some(coding) = headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity") {
+        let coding = String::from_utf8_lossy(coding.as_bytes());
+        let detail = format!("The body is encoded as {}. Send it as it is.", Excerpt(&coding));
+        return Err(Problem::new(Kind::UnsupportedEncoding, detail));
+    }
+    match tokio::time::timeout(TIME_TO_ARRIVE, Limited::new(stream, MAX_BODY_BYTES).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        Ok(Err(error)) if is_limit(&*error) => Err(too_large()),
+        Ok(Err(_)) => {
             Err(Problem::new(Kind::MalformedBody, "The body broke off before its end. Send it again, whole."))
+        }
+        Err(_) => {
+            let secs = TIME_TO_ARRIVE.as_secs();
+            let detail =
+                format!("The body did not arrive whole within {secs} seconds. Nothing was recorded.");
+            Err(Problem::new(Kind::BodyTooSlow, detail))
         }
     }
 }
@@ -128,7 +151,7 @@ fn too_large() -> Problem {
 #[cfg(test)]
 mod tests {
     use axum::http::Method;
-    use futures_util::stream;
+    use futures_util::{StreamExt, stream};
 
     use super::*;
 
@@ -189,10 +212,66 @@ mod tests {
         assert_eq!(problem.kind(), Kind::MalformedBody);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_arrive_is_not_waited_for() {
+        let stalled = stream::iter([Ok::<_, std::io::Error>("{")]).chain(stream::pending());
+        let problem = extract::<Nothing>(post(Stream::from_stream(stalled))).await.unwrap_err();
+        assert_eq!((problem.kind(), problem.status().as_u16()), (Kind::BodyTooSlow, 408));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_compressed_is_refused_as_such() {
+        let mut request = post("x");
+        request.headers_mut().insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+        let problem = extract::<Nothing>(request).await.unwrap_err();
+        assert_eq!((problem.kind(), problem.status().as_u16()), (Kind::UnsupportedEncoding, 415));
+    }
+
+    #[tokio::test]
+    async fn a_null_where_none_can_be_counts_as_nothing_given() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Wish {
+            title: String,
+            #[serde(default)]
+            labels: Vec<String>,
+            due: Option<String>,
+        }
+        let wish =
+            extract::<Wish>(post(r#"{"title": "a", "labels": null, "due": null}"#)).await.unwrap().value;
+        assert_eq!((wish.title.as_str(), wish.labels.len(), wish.due), ("a", 0, None));
+        let problem = extract::<Wish>(post(r#"{"title": null, "labels": 5}"#)).await.unwrap_err();
+        assert_eq!(problem.kind(), Kind::InvalidFields);
+    }
+
     #[tokio::test]
     async fn the_key_is_taken_out_of_the_body_before_it_is_read() {
         let body = extract::<Nothing>(post(r#"{"idempotencyKey": "move-1"}"#)).await.unwrap();
         assert_eq!(body.keyed.unwrap().key.as_str(), "move-1");
+    }
+
+    #[tokio::test]
+    async fn credentials_are_gone_before_the_body_is_read_but_from_what_is_hashed_as_it_was_sent() {
+        let sent = || {
+            post(r#"{"sessionKey": "s-1", "note": "password=hunTer9x", "list": [{"url": "https://a:b@c"}]}"#)
+        };
+        let body = extract::<Value>(sent()).await.unwrap().value;
+        assert!(!body.to_string().contains("hunTer9x"), "{body}");
+        assert!(!body.to_string().contains("a:b@"), "{body}");
+        assert_eq!(body["sessionKey"], "s-1");
+        let hashed = post(r#"{"payload": {"note": "password=hunTer9x"}, "params": "password=hunTer9x"}"#);
+        let body = extract::<Value>(hashed).await.unwrap().value;
+        assert_eq!(
+            (&body["payload"]["note"], &body["params"]),
+            (&body["params"], &"password=hunTer9x".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn a_secret_does_not_make_two_requests_one() {
+        let keyed = |secret: &str| post(format!(r#"{{"idempotencyKey": "k", "note": "password={secret}"}}"#));
+        let first = extract::<Value>(keyed("hunTer9x")).await.unwrap().keyed;
+        assert_ne!(extract::<Value>(keyed("hunTer9y")).await.unwrap().keyed, first);
     }
 
     #[tokio::test]

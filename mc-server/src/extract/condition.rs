@@ -39,14 +39,6 @@ impl IfMatch {
             Self::Any | Self::Versions(_) => Ok(()),
         }
     }
-
-    /// The one version that the entity must have, for a commit that checks it too.
-    pub fn version(&self) -> Option<u64> {
-        match self {
-            Self::Versions(versions) if versions.len() == 1 => versions.first().copied(),
-            Self::Any | Self::Versions(_) => None,
-        }
-    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {

@@ -18,16 +18,24 @@ use crate::problem::{Excerpt, FieldError, Problem};
 /// The most fields one answer complains about.
 const MAX_ERRORS: usize = 16;
 
-/// Reads a handler's type out of a body.
+/// Reads a handler's type out of a body. A null where none can be counts as nothing given.
 ///
 /// # Errors
 /// `invalid-fields`, naming as many of the bad fields as can be told at once.
 pub(super) fn read<T: DeserializeOwned>(body: &Map<String, Value>) -> Result<T, Problem> {
-    let first = match attempt(body) {
+    let mut first = match attempt(body) {
         Ok(value) => return Ok(value),
         Err(located) => located,
     };
-    Err(Problem::invalid_fields(all_errors::<T>(body.clone(), first)))
+    let mut given = body.clone();
+    while let Some(null) = first.top.clone().filter(|field| given.get(field).is_some_and(Value::is_null)) {
+        given.remove(&null);
+        first = match attempt(&given) {
+            Ok(value) => return Ok(value),
+            Err(located) => located,
+        };
+    }
+    Err(Problem::invalid_fields(all_errors::<T>(given, first)))
 }
 
 /// Serde stops at the first bad field: take it out and try again, to name the others too.

@@ -78,11 +78,15 @@ kinds! {
     AgentNotActive = "agent-not-active", CONFLICT, "The agent may not work now",
         "The agent is paused, draining, quarantined or offline, or it waits for a person. An operator resumes it; its heartbeat tells it what to do.";
     SquadStopped = "squad-stopped", CONFLICT, "The squad is stopped",
-        "An operator has stopped all agents of the project, so nobody starts a run. An operator resumes the squad with POST /api/emergency/resume-squad.";
+        "An operator has stopped all agents of the project: nobody starts a run or moves a task in an emergency, and no sub-agent is created as long as the squad is stopped. An operator resumes it with POST /api/emergency/resume-squad.";
     BudgetExceeded = "budget-exceeded", CONFLICT, "Over budget",
         "The estimated cost does not fit what is left of a budget. An operator raises the budget, or approves the override that approvalId names.";
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The version moved",
         "The entity has changed since the version in If-Match, or it exists although If-None-Match said that it must not. Read it again, then repeat with its ETag.";
+    BodyTooSlow = "body-too-slow", REQUEST_TIMEOUT, "Body too slow",
+        "The body did not arrive whole in time, so nothing was done. Send it again over a better connection.";
+    UnsupportedEncoding = "unsupported-encoding", UNSUPPORTED_MEDIA_TYPE, "Encoding not supported",
+        "The body comes with a Content-Encoding. Send it as it is, without compressing it.";
     BodyTooLarge = "body-too-large", PAYLOAD_TOO_LARGE, "Body too large",
         "A body may have at most 1 MiB. Send less; long contents belong to where an artifact's address points.";
     AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long",

@@ -178,6 +178,9 @@ pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Re
         let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
         return spawn::create(&app, found, &new, &call).await;
     }
+    if new.purpose.is_some() {
+        return Err(Problem::invalid_field("purpose", "belongs to a sub-agent: name its parentAgentId too"));
+    }
     let profile = new.profile(&policy::active(&app, project).await?)?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
@@ -312,6 +315,9 @@ impl AgentBudgets {
             daily: self.daily_cap.map_or(caps.daily, |cap| cap.0),
             per_run: self.per_run_cap.map_or(caps.per_run, |cap| cap.0),
         };
+        // A lower day takes the cap per run with it, unless that is asked for itself.
+        let per_run = if self.per_run_cap.is_none() { caps.per_run.min(caps.daily) } else { caps.per_run };
+        let caps = Caps { per_run, ..caps };
         let asked_for_more = self.per_run_cap.is_some() && caps.per_run > caps.daily;
         match asked_for_more {
             true => Err(Problem::invalid_field("budgets.perRunCap", "must not be above dailyCap")),

@@ -21,6 +21,7 @@ use mc_projections::{
 use mc_store::repository::Unit;
 use serde::Deserialize;
 
+pub(super) use self::request::quorum;
 pub use self::{
     decide::{approve, deny, request_revision},
     request::{create, resubmit, withdraw},
@@ -120,7 +121,7 @@ impl Case {
     fn load(unit: &mut Unit<'_>, id: ApprovalId) -> Result<Self, Refused> {
         let approval = unit.load::<Approval>(&id)?;
         let requested = approval.requested()?;
-        let key = unit.load::<Reservation>(&requested.subject.key(&requested.ask.content))?;
+        let key = unit.load::<Reservation>(&requested.key())?;
         let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
         Ok(Self { approval, key, task })
     }

@@ -10,7 +10,7 @@ use axum::{
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use futures_util::{Stream, stream};
-use mc_domain::ids::ProjectId;
+use mc_domain::{ids::ProjectId, words};
 use mc_projections::audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line};
 use mc_store::{
     error::StoreError,
@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
-    extract::Query,
+    extract::{Day, Query},
     lookup,
     problem::{Chain, FieldError, Kind, Problem},
     state::{App, at_position},
@@ -46,15 +46,18 @@ pub struct Export {
     format: Option<Format>,
 }
 
-/// How it is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Format {
-    #[default]
-    Json,
-    Ndjson,
-    Csv,
-    Cloudevents,
+words! {
+    /// How it is written.
+    Format {
+        /// One array.
+        Json = "json",
+        /// A line an event.
+        Ndjson = "ndjson",
+        /// A table.
+        Csv = "csv",
+        /// A batch of CloudEvents 1.0.
+        Cloudevents = "cloudevents",
+    }
 }
 
 /// `GET /api/audit/export`: every recorded event of those UTC days, both included, or between two instants, the second
@@ -69,7 +72,7 @@ pub async fn export(State(app): State<App>, Query(export): Query<Export>) -> Res
         let detail = format!("The server writes {MAX_EXPORTS} exports already. Come back later.");
         Problem::new(Kind::TooManyStreams, detail)
     })?;
-    let format = export.format.unwrap_or_default();
+    let format = export.format.unwrap_or(Format::Json);
     let log = app.log();
     let head = log.head();
     let (after, last) = range.positions(log.as_ref(), head).await?;
@@ -135,7 +138,7 @@ impl FromStr for Bound {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let day = || text.parse().ok().filter(|_| text.len() == "2026-02-01".len()).map(Self::Day);
+        let day = || text.parse().ok().map(|Day(day)| Self::Day(day));
         // An unencoded plus sign of an offset arrives as a space.
         let instant = || DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok();
         day()

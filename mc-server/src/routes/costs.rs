@@ -5,13 +5,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use chrono::NaiveDate;
 use mc_projections::costs::{agent_costs, daily_costs};
 use serde::Deserialize;
 
 use super::agents::Scope;
 use crate::{
-    extract::{Path, Query},
+    extract::{Day, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -21,7 +20,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhichDay {
-    date: Option<NaiveDate>,
+    date: Option<Day>,
     project: Option<String>,
 }
 
@@ -29,7 +28,7 @@ pub struct WhichDay {
 ///
 /// Problems: `malformed-query`.
 pub async fn daily(State(app): State<App>, Query(query): Query<WhichDay>) -> Result<Response, Problem> {
-    let date = query.date.unwrap_or_else(|| app.now().date_naive());
+    let date = query.date.map_or_else(|| app.now().date_naive(), |day| day.0);
     app.answer(|views| {
         let project = lookup::scope(views, query.project.as_deref())?;
         Ok(Json(daily_costs(views, date, project)).into_response())

@@ -172,11 +172,12 @@ impl Order {
         let (mut agents, mut tasks) = (Vec::new(), Vec::new());
         for change in decision.changes() {
             for event in &change.events {
-                match event {
-                    AnyEvent::Agent(agent::Event::Paused { .. } | agent::Event::Resumed { .. }) => {
+                match (self, event) {
+                    (Self::Pause | Self::Stop, AnyEvent::Agent(agent::Event::Paused { .. }))
+                    | (Self::Resume, AnyEvent::Agent(agent::Event::Resumed { .. })) => {
                         agents.extend(id::<AgentId>(&change.stream));
                     }
-                    AnyEvent::Task(task::Event::Blocked { .. }) => {
+                    (_, AnyEvent::Task(task::Event::Blocked { .. })) => {
                         tasks.extend(id::<TaskId>(&change.stream));
                     }
                     _ => {}

@@ -14,13 +14,8 @@ pub struct Plan(pub WorkPlan);
 impl<'de> Deserialize<'de> for Plan {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Value::deserialize(deserializer)?;
-        let bullets = match written {
-            Value::Object(mut plan) => {
-                plan.remove("bullets").ok_or_else(|| D::Error::custom("needs a list of bullets"))?
-            }
-            list => list,
-        };
-        serde_json::from_value(bullets).map(Self).map_err(D::Error::custom)
+        let bullets = listed(written, "bullets").map_err(D::Error::custom)?;
+        serde_json::from_value(Value::Array(bullets)).map(Self).map_err(D::Error::custom)
     }
 }
 
@@ -32,7 +27,8 @@ impl<'de> Deserialize<'de> for Deliverable {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = match Value::deserialize(deserializer)? {
             Value::String(content) => json!({ "content": content }),
-            other => other,
+            object @ Value::Object(_) => object,
+            _ => return Err(D::Error::custom("must be a text, or an object with content or url")),
         };
         let written: WrittenArtifact = serde_json::from_value(written).map_err(D::Error::custom)?;
         written.artifact("Deliverable", ArtifactKind::Deliverable).map(Self).map_err(D::Error::custom)
@@ -56,16 +52,26 @@ pub struct ReviewChecklist(pub Checklist);
 
 impl<'de> Deserialize<'de> for ReviewChecklist {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let written = Value::deserialize(deserializer)?;
-        let items = match written {
-            Value::Object(mut list) => {
-                list.remove("items").ok_or_else(|| D::Error::custom("needs a list of items"))?
-            }
-            list => list,
-        };
-        let items: Vec<WrittenItem> = serde_json::from_value(items).map_err(D::Error::custom)?;
+        let items = listed(Value::deserialize(deserializer)?, "items").map_err(D::Error::custom)?;
+        if items.iter().any(Value::is_array) {
+            return Err(D::Error::custom("an item is a text, or an object with label, checked and note"));
+        }
+        let items: Vec<WrittenItem> =
+            serde_json::from_value(Value::Array(items)).map_err(D::Error::custom)?;
         let items: Vec<_> = items.into_iter().map(ChecklistItem::from).collect();
         Checklist::try_from(items).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// The list that is written by itself, or as `name` of an object.
+fn listed(written: Value, name: &str) -> Result<Vec<Value>, String> {
+    let list = match written {
+        Value::Object(mut object) => object.remove(name),
+        list => Some(list),
+    };
+    match list {
+        Some(Value::Array(list)) => Ok(list),
+        _ => Err(format!("must be a list of {name}, or an object with {name}")),
     }
 }
 
@@ -81,6 +87,12 @@ struct WrittenArtifact {
 
 impl WrittenArtifact {
     fn artifact(self, name: &str, kind: ArtifactKind) -> Result<Artifact, &'static str> {
+        // It will be a link: nothing that a browser would run, or read from its own disk.
+        let web =
+            |url: &Location| ["http://", "https://"].iter().any(|scheme| url.as_str().starts_with(scheme));
+        if self.url.as_ref().is_some_and(|url| url.as_str().contains(':') && !web(url)) {
+            return Err("needs a url that begins with https:// or http://, or a path");
+        }
         let body = match (self.content, self.url) {
             (Some(content), None) => ArtifactBody::Content(content),
             (None, Some(url)) => ArtifactBody::Url(url),
@@ -134,6 +146,14 @@ mod tests {
         {
             assert!(read::<Deliverable>(bad).is_err());
         }
+        let sentence = "must be a text, or an object with content or url";
+        assert_eq!(read::<Deliverable>(json!(["n", "evidence", "c", null])), Err(sentence.to_owned()));
+        for url in ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"] {
+            assert!(read::<Deliverable>(json!({ "url": url })).is_err(), "{url}");
+        }
+        for url in ["https://a.example/report", "artifacts/report.md"] {
+            assert!(read::<Deliverable>(json!({ "url": url })).is_ok(), "{url}");
+        }
     }
 
     #[test]
@@ -143,7 +163,7 @@ mod tests {
         assert_eq!(read::<ReviewChecklist>(json!([item])), Ok(said.clone()));
         let done = json!({ "item": "links work", "done": true });
         assert_eq!(read::<ReviewChecklist>(json!({ "type": "content", "items": [done] })), Ok(said));
-        for bad in [json!([]), json!({}), json!([7]), json!("x")] {
+        for bad in [json!([]), json!({}), json!([7]), json!("x"), json!([["l", true, null]])] {
             assert!(read::<ReviewChecklist>(bad).is_err());
         }
     }

@@ -1,10 +1,6 @@
 //! `/api/maintenance` and the archive of tasks: what keeps the views small.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use mc_domain::{
     aggregate::Aggregate,
     ids::TaskId,
@@ -12,16 +8,14 @@ use mc_domain::{
     task::{Command, Task},
 };
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::{
     answer::{Reply, Shown},
     archive::archive_closed,
     extract::{Body, IfMatch, Nothing, Path},
     problem::{Kind, Problem},
-    refusal,
     span::Span,
-    state::{App, at_position},
+    state::App,
 };
 
 /// What is old.
@@ -77,7 +71,7 @@ async fn command(
 }
 
 /// `POST /api/maintenance/archive`: every task that has been done or canceled for longer than `olderThan` (such as `90d`)
-/// is archived: `{archived, taskIds}`. A repeat finds nothing left, so it needs no idempotency key.
+/// is archived, a commit each: `{archived, taskIds}`.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
 pub async fn archive_old(State(app): State<App>, body: Body<OldTasks>) -> Result<Response, Problem> {
@@ -85,10 +79,9 @@ pub async fn archive_old(State(app): State<App>, body: Body<OldTasks>) -> Result
     if actor.agent().is_some() {
         return Err(Problem::new(Kind::Forbidden, "Agents do not archive tasks. Ask an operator."));
     }
-    let archived = archive_closed(&app, body.value.older_than, actor).await;
+    let archived = archive_closed(&app, body.value.older_than, actor.clone()).await;
     let archived = archived.map_err(|refused| app.problem(refused))?;
-    let position = app.log().head();
-    app.projected().wait_for(position).await.map_err(|stopped| refusal::stopped(&stopped))?;
-    let answer = json!({ "archived": archived.len(), "taskIds": archived });
-    Ok(at_position(Json(answer).into_response(), position))
+    // What is left to commit is the key, with the answer that a repeat gets.
+    let call = app.call(None, actor, body.keyed, IfMatch::Any);
+    app.write(&call, |_| Ok((Decision::default(), Reply::Archived(archived.clone())))).await
 }

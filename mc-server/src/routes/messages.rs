@@ -145,7 +145,7 @@ impl NewMessage {
         }
         let find = |name: &str| match name.eq_ignore_ascii_case(operator.as_str()) {
             true => Ok(Actor::Human(operator.clone())),
-            false => lookup::agent(views, name, Some(project)).map(Actor::Agent),
+            false => lookup::agent_of(views, name, project).map(Actor::Agent),
         };
         let named = self.mentions.iter().enumerate().map(|(index, name)| {
             find(name.trim_start_matches('@'))

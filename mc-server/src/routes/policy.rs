@@ -9,8 +9,9 @@ use axum::{
 use mc_domain::{
     agent::{Agent, Status},
     aggregate::Aggregate,
+    approval::{self, Approval, ToolUse},
     budget::{Budget, Key},
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
     operation::Decision,
     policy::{
         Command, Policy, Scope,
@@ -18,7 +19,7 @@ use mc_domain::{
         evaluate::{self, Request, Risk, Room, Spawned, Subject},
         reason::Reason,
     },
-    project::{Project, Squad},
+    project::{Halt, Project, Squad},
     task::Task,
 };
 use mc_projections::{dollars::Dollars, views::Views};
@@ -28,10 +29,12 @@ use serde_json::{Map, Value, json};
 use super::agents::active_agents;
 use crate::{
     answer::Reply,
-    extract::{Body, IfMatch, Query, etag},
+    decide::tool_call_matters,
+    extract::{Body, IfMatch, IfNoneMatch, Query, etag},
     lookup,
     problem::{FieldError, Problem},
-    state::{App, Refused},
+    routes::not_modified,
+    state::{App, Refused, at_position},
 };
 
 /// The policy of which project is asked for; the one that holds for all of them when none is named.
@@ -52,6 +55,7 @@ pub struct Intention {
     params: Value,
     estimated_cost: Option<Dollars>,
     task_id: Option<TaskId>,
+    approval_id: Option<ApprovalId>,
 }
 
 /// How the policy judges it.
@@ -64,26 +68,32 @@ struct Judgement {
     approval_required: bool,
 }
 
-/// `GET /api/policy`: the active policy, money in dollars. Version 0 is what holds before one was published.
+/// `GET /api/policy`: the active policy, money in dollars. Version 0 is what holds before one was published, and the
+/// entity tag of a project without a policy of its own, whose body says of what scope and version the one shown is.
 ///
 /// Problems: `malformed-query`.
-pub async fn show(State(app): State<App>, Query(query): Query<WhichPolicy>) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    Query(query): Query<WhichPolicy>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let position = app.log().head();
     let project = app.read(|views| lookup::scope(views, query.project.as_deref())).await??;
-    let own = match project {
-        Some(project) => app.repository().load::<Policy>(&Scope::Project(project)).await?,
-        None => app.repository().load::<Policy>(&Scope::Global).await?,
-    };
-    match own.document() {
-        Some(_) => Ok(shown(own.id, &own)),
+    let scope = project.map_or(Scope::Global, Scope::Project);
+    let own = app.repository().load::<Policy>(&scope).await?;
+    let response = match own.document() {
+        Some(_) if condition.has(own.version().into()) => not_modified(own.version().into()),
+        Some(_) => shown(own.id, &own, own.version()),
         None => {
             let global = app.repository().load::<Policy>(&Scope::Global).await?;
-            Ok(shown(Scope::Global, &global))
+            shown(Scope::Global, &global, own.version())
         }
-    }
+    };
+    Ok(at_position(response, position))
 }
 
 /// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
-/// with it is told at once.
+/// with it is told at once. The project may be named in the body as well, which then counts.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
 pub async fn publish(
@@ -93,10 +103,14 @@ pub async fn publish(
     body: Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let mut written = body.value;
-    let in_body = ["project", "projectId"].into_iter().filter_map(|name| written.remove(name)).next();
+    let in_body = Named::take(&mut written)?;
     written.remove("version");
-    let named = in_body.as_ref().and_then(Value::as_str).or(query.project.as_deref());
-    let project = app.find(|views| lookup::scope(views, named)).await?;
+    let project = app
+        .find(|views| match Named::project(&in_body, views)? {
+            Some(project) => Ok(Some(project)),
+            None => lookup::scope(views, query.project.as_deref()),
+        })
+        .await?;
     let scope = project.map_or(Scope::Global, Scope::Project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
     let actor = app.actor(body.actor, None, project).await?;
@@ -111,21 +125,41 @@ pub async fn publish(
     .await
 }
 
-/// `POST /api/policy/evaluate`: how the policy judges what an agent would do. Nothing is recorded.
+/// `POST /api/policy/evaluate`: how the policy judges what an agent would do. What needs an approval is allowed where
+/// `approvalId` names one that was given to this agent for exactly this tool and these parameters, and was not made use of
+/// yet. Nothing is recorded.
 ///
 /// Problems: `malformed-body`, `invalid-fields`.
 pub async fn evaluate(State(app): State<App>, body: Body<Intention>) -> Result<Response, Problem> {
-    let Intention { agent_id, tool, params, estimated_cost, task_id } = body.value;
+    let Intention { agent_id, tool, params, estimated_cost, task_id, approval_id } = body.value;
     let named = |views: &Views| lookup::agent(views, &agent_id, None);
     let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
     let (subject, project) = subject(&app, agent, task_id).await?;
     let room = room(&app, agent, project, task_id).await?;
     let document = active(&app, project).await?;
     let estimated_cost = estimated_cost.map(|cost| cost.0);
-    let judged = evaluate::evaluate(&document, &subject, &Request { tool, params, estimated_cost, room });
+    let request = Request { tool, params, estimated_cost, room };
+    let mut judged = evaluate::evaluate(&document, &subject, &request);
+    if let Some(approval) = approval_id {
+        judged = judged.under(approval, permitted(&app, approval, agent, task_id, request).await?);
+    }
     let approval_required = judged.approval_required();
     let evaluate::Evaluation { decision, risk, reasons } = judged;
     Ok(Json(Judgement { decision, risk, reasons, approval_required }).into_response())
+}
+
+/// Whether an approval permits an agent what it would do.
+async fn permitted(
+    app: &App,
+    approval: ApprovalId,
+    agent: AgentId,
+    task: Option<TaskId>,
+    wanted: Request,
+) -> Result<Result<(), approval::Rejection>, Problem> {
+    let approval = app.repository().load::<Approval>(&approval).await?;
+    let unknown = |_| Problem::invalid_field("approvalId", "there is no such approval");
+    let matters = Some(tool_call_matters(&wanted.tool, &wanted.params));
+    Ok(approval.requested().map_err(unknown)?.permits(&ToolUse { agent, task, tool: wanted.tool, matters }))
 }
 
 /// The policy that holds in a project: its own, else the one for all, else the defaults.
@@ -141,23 +175,79 @@ pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Pr
     Ok(Document::default())
 }
 
-/// The answer to a publication.
+/// The same, where the project may not be known; what holds everywhere then.
 ///
 /// # Errors
 /// What the log says.
-pub(crate) async fn published(app: &App, project: Option<ProjectId>) -> Result<Response, Problem> {
-    let scope = project.map_or(Scope::Global, Scope::Project);
-    Ok(shown(scope, &*app.repository().load::<Policy>(&scope).await?))
+pub(crate) async fn active_in(app: &App, project: Option<ProjectId>) -> Result<Document, Problem> {
+    match project {
+        Some(project) => active(app, project).await,
+        None => {
+            let global = app.repository().load::<Policy>(&Scope::Global).await?;
+            Ok(global.document().cloned().unwrap_or_default())
+        }
+    }
 }
 
-fn shown(scope: Scope, policy: &Policy) -> Response {
+/// The answer to a publication, which was at `position`.
+///
+/// # Errors
+/// What the log says.
+pub(crate) async fn published(
+    app: &App,
+    project: Option<ProjectId>,
+    position: u64,
+) -> Result<Response, Problem> {
+    let scope = project.map_or(Scope::Global, Scope::Project);
+    let policy = app.repository().load_at::<Policy>(&scope, position).await?;
+    Ok(shown(scope, &policy, policy.version()))
+}
+
+/// A project as a field of the body names it.
+struct Named {
+    field: &'static str,
+    written: String,
+}
+
+impl Named {
+    /// Takes every name of a project out of the body.
+    fn take(body: &mut Map<String, Value>) -> Result<Vec<Self>, Problem> {
+        let mut named = Vec::new();
+        for field in ["project", "projectId"] {
+            match body.remove(field) {
+                None | Some(Value::Null) => {}
+                Some(Value::String(written)) => named.push(Self { field, written }),
+                Some(_) => {
+                    return Err(Problem::invalid_field(field, "must be the slug or the id of a project"));
+                }
+            }
+        }
+        Ok(named)
+    }
+
+    /// The project that all of them mean; nothing when there are none.
+    fn project(named: &[Self], views: &Views) -> Result<Option<ProjectId>, Problem> {
+        let mut meant = None;
+        for Self { field, written } in named {
+            let found = lookup::project(views, written).map_err(|unknown| unknown.in_field(field))?;
+            if meant.is_some_and(|meant| meant != found) {
+                return Err(Problem::invalid_field(*field, "is another project than that in project"));
+            }
+            meant = Some(found);
+        }
+        Ok(meant)
+    }
+}
+
+/// A policy of one scope, with the version by which a publication for the scope that was asked for is conditioned.
+fn shown(scope: Scope, policy: &Policy, asked: u32) -> Response {
     let default = Document::default();
     let mut body = policy.document().unwrap_or(&default).to_rest();
     if let Value::Object(fields) = &mut body {
         fields.insert("version".to_owned(), json!(policy.version()));
         fields.insert("projectId".to_owned(), json!(scope.project()));
     }
-    ([(header::ETAG, etag(policy.version().into()))], Json(body)).into_response()
+    ([(header::ETAG, etag(asked.into()))], Json(body)).into_response()
 }
 
 fn refused(rejection: mc_domain::policy::Rejection) -> Refused {
@@ -192,9 +282,10 @@ async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subjec
     };
     let subject = Subject {
         role: agent.profile.role,
-        status: agent.status(),
-        on_current_task: task.is_none_or(|task| agent.works_on(task)) && agent.status() != Status::Offline,
-        squad_stopped: project.squad() != Squad::Working,
+        status: agent.standing_on(app.now().date_naive()).status(),
+        on_current_task: task.map_or(agent.work.is_some(), |task| agent.works_on(task))
+            && agent.status() != Status::Offline,
+        squad_stopped: project.squad() == Squad::Stopped(Halt::Emergency),
         allowed_tools: agent.profile.allowed_tools.clone(),
         spawned,
     };

@@ -1,11 +1,11 @@
 //! `/api/projects`: the workspaces.
 
 use axum::{extract::State, http::Uri, response::Response};
-use mc_domain::aggregate::Aggregate;
 use mc_domain::{
+    agent::{Agent, PauseReason},
     ids::ProjectId,
-    operation::{Decision, create_project},
-    project::{Command, Profile, Project},
+    operation::{create_project, edit_project},
+    project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{Name, Slug, Text},
 };
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{given, listed, shown};
 use crate::{
     answer::{Reply, Shown},
+    decide::ask,
     extract::{Body, IfMatch, IfNoneMatch, Limit, Path, Query},
     lookup,
     problem::Problem,
@@ -120,15 +121,20 @@ pub async fn edit(
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(Some(id), actor, body.keyed, condition);
     let changes = body.value;
+    let waiting = match changes.budgets.daily_cap {
+        Some(_) => app.read(|views| views.agents.paused(id, PauseReason::Budget)).await?,
+        None => vec![],
+    };
     app.write(&call, |unit| {
         let project = unit.load::<Project>(&id)?;
         call.condition.check(project.version)?;
         let Project::Present { profile, .. } = &*project else {
             return Err(mc_domain::project::Rejection::NotFound.into());
         };
-        let command = Command::Edit { profile: changes.applied_to(profile) };
-        let events = project.decide(command, &call.moment)?;
-        Ok((Decision::of(&project, Some(id), events), Reply::Changed(Shown::Project(id))))
+        let profile = changes.applied_to(profile);
+        let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
+        let edit = |cast: &_| edit_project(&project, profile.clone(), &waiting, cast, &call.moment);
+        Ok((ask(unit, edit)?, Reply::Changed(Shown::Project(id))))
     })
     .await
 }

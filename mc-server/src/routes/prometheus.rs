@@ -1,8 +1,9 @@
 //! `/metrics`: figures for a monitoring system.
 
-use std::fmt::Write;
+use std::{fmt::Write, sync::Arc};
 
 use axum::{
+    Extension,
     extract::State,
     http::header,
     response::{IntoResponse, Response},
@@ -10,17 +11,24 @@ use axum::{
 use mc_domain::agent;
 use mc_projections::{metrics::counts, views::Views};
 
-use crate::{problem::Problem, state::App};
+use crate::{problem::Problem, requests::Requests, state::App};
 
 /// The text format of Prometheus, version 0.0.4.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+const COMMITS: &str = "mc_commit_duration_seconds";
+const TICKS: &str = "mc_worker_last_tick_timestamp_seconds";
+
 /// `GET /metrics`: figures in the text format of Prometheus.
 ///
 /// Problems: `store-damaged`.
-pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+pub async fn metrics(
+    State(app): State<App>,
+    Extension(requests): Extension<Arc<Requests>>,
+) -> Result<Response, Problem> {
     let lag = app.projected().lag();
-    let text = app.read(|views| text(&app, views, lag)).await?;
+    let mut text = app.read(|views| text(&app, views, lag)).await?;
+    requests.write_to(&mut text);
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 
@@ -47,7 +55,14 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
     text.gauge("mc_log_position", "The position of the last event the views reflect.", views.position());
     text.gauge("mc_projection_lag_events", "Events that the views did not reflect yet.", lag);
     text.gauge("mc_log_queued_commits", "Commits that wait to be written.", app.log().queued());
-    app.commits().write_to(&mut text.0);
+    text.head(COMMITS, "How long writes took.", "histogram");
+    app.commits().write_to(&mut text.0, COMMITS, "");
+    text.head(TICKS, "When each worker last did its turn, in seconds since 1970.", "gauge");
+    for (worker, pulse) in app.health().workers() {
+        if let Some(at) = pulse.last_tick {
+            text.sample(TICKS, &format!("{{worker=\"{worker}\"}}"), at.timestamp());
+        }
+    }
     text.0
 }
 

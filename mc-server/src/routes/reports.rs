@@ -6,19 +6,20 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use chrono::NaiveDate;
 use mc_domain::{ids::TaskId, words};
 use mc_projections::{
     metrics,
     standup::{StandupQuery, standup},
+    then::world_before,
+    views::Views,
 };
 use serde::Deserialize;
 
 use crate::{
-    extract::{Path, Query},
+    extract::{Day, Path, Query},
     lookup,
-    problem::Problem,
-    state::App,
+    problem::{Kind, Problem},
+    state::{App, at_position},
 };
 
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
@@ -27,7 +28,7 @@ const MARKDOWN: &str = "text/markdown; charset=utf-8";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WhichStandup {
-    date: Option<NaiveDate>,
+    date: Option<Day>,
     project: Option<String>,
     format: Option<Format>,
 }
@@ -49,21 +50,32 @@ pub struct WhichMetrics {
     project: Option<String>,
 }
 
-/// `GET /api/standup`: how the day of a project, or of all, went. `format=markdown` for people.
+/// `GET /api/standup`: how the day of a project, or of all, went. `format=markdown` for people. A day that is over is
+/// told as it was at its end, by a fold of the log up to there.
 ///
 /// Problems: `malformed-query`.
 pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) -> Result<Response, Problem> {
     let now = app.now();
-    let date = query.date.unwrap_or_else(|| now.date_naive());
-    app.answer(|views| {
+    let today = now.date_naive();
+    let day = query.date.unwrap_or(Day(today));
+    let Day(date) = day;
+    if date > today {
+        let detail = format!("The parameter \"date\" must not be after today, which is {today} (UTC).");
+        return Err(Problem::new(Kind::MalformedQuery, detail));
+    }
+    let report = |views: &Views| {
         let project = lookup::scope(views, query.project.as_deref())?;
         let report = standup(views, StandupQuery { project, date }, now, |id| app.last_heard(id));
         Ok(match query.format {
             Some(Format::Markdown) => ([(header::CONTENT_TYPE, MARKDOWN)], report.markdown()).into_response(),
             Some(Format::Json) | None => Json(report).into_response(),
         })
-    })
-    .await
+    };
+    if date == today {
+        return app.answer(report).await;
+    }
+    let then = world_before(app.log().as_ref(), day.end()).await?;
+    Ok(at_position(report(&then)?, then.position()))
 }
 
 /// `GET /api/metrics`: the key figures of a project, or of all: agents, tasks, costs, incidents.

@@ -107,6 +107,11 @@ pub async fn start(State(app): State<App>, body: Body<NewRun>) -> Result<Respons
     let named = |views: &_| lookup::agent(views, &agent_id, None);
     let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
     let project = app.projected().read(|views| views.agents.project_of(agent));
+    if let Some(task) = task {
+        let known = |views: &Views| views.tasks.project_of(task);
+        let unknown = || Problem::invalid_field("taskId", "there is no such task");
+        app.find(|views| known(views).ok_or_else(unknown)).await?;
+    }
     let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
     let call = app.call(project, actor, body.keyed, IfMatch::Any);
     let estimate = estimated_cost.map(|cost| cost.0);

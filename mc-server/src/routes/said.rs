@@ -30,7 +30,11 @@ pub(super) fn preview(said: Option<&Value>) -> Option<Preview> {
     match said {
         None | Some(Value::Null) => None,
         Some(Value::String(text)) => Preview::truncated(&recordable(text)),
-        Some(other) => Preview::truncated(&recordable(&other.to_string())),
+        Some(other) => {
+            let mut other = other.clone();
+            redact_json(&mut other);
+            Preview::truncated(&recordable(&other.to_string()))
+        }
     }
 }
 

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    agent::Agent,
-    aggregate::Aggregate,
+    agent::{Agent, PauseReason},
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
     operation::{
-        CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, move_task, reassign_task,
+        CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, move_task, reassign_task,
     },
+    policy::document::Document,
     project::Project,
-    task::{Command, Details, Move, Priority, Status, Task, TaskType},
+    task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
 use mc_projections::{
@@ -197,19 +197,24 @@ pub async fn edit(
         .find(|views| {
             let project = project_of(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
-            let reviewers = agents(views, changes.reviewer_ids.as_deref(), project, "reviewerIds")?;
+            let reviewers = reviewers(views, changes.reviewer_ids.as_deref(), project)?;
             Ok((project, assignees, reviewers))
         })
         .await?;
     check_labels(changes.labels.as_ref())?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
+    let waiting = match changes.budget {
+        Some(_) => app.read(|views| views.agents.paused(project, PauseReason::Budget)).await?,
+        None => vec![],
+    };
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let details = changes.applied_to(&task.present()?.details, reviewers.clone());
-        let edited = task.decide(Command::Edit(details), &call.moment)?;
-        let mut decision = Decision::of(&task, Some(project), edited);
+        let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
+        let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.moment);
+        let mut decision = ask(unit, edit)?;
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
             let wish = ReassignTask { assignees, reason: changes.reason.clone() };
@@ -224,7 +229,7 @@ pub async fn edit(
 
 /// `POST /api/tasks/{task}/claim`: an agent takes a task from the inbox. The first one wins.
 ///
-/// Problems: `not-found`, `invalid-fields`, `already-claimed`, `agent-not-active`, `rule-broken`,
+/// Problems: `not-found`, `invalid-fields`, `already-claimed`, `agent-not-active`, `squad-stopped`, `rule-broken`,
 /// `illegal-transition`, `precondition-failed`.
 pub async fn claim(
     State(app): State<App>,
@@ -240,7 +245,8 @@ pub async fn claim(
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let agent = unit.load::<Agent>(&claimer)?;
-        Ok((claim_task(&task, &agent, &call.moment)?, Reply::Changed(Shown::Task(id))))
+        let claimed = ask(unit, |cast| claim_task(&task, &agent, cast, &call.moment))?;
+        Ok((claimed, Reply::Changed(Shown::Task(id))))
     })
     .await
 }
@@ -248,7 +254,7 @@ pub async fn claim(
 /// `POST /api/tasks/{task}/transition`: a move to another status, with what it needs.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `illegal-transition`, `forbidden`, `conflict`,
-/// `agent-not-active`, `rule-broken`, `precondition-failed`.
+/// `agent-not-active`, `squad-stopped`, `rule-broken`, `precondition-failed`.
 pub async fn transition(
     State(app): State<App>,
     Path(id): Path<TaskId>,
@@ -304,7 +310,7 @@ impl NewTask {
         let project = self.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
         let project = lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId"))?;
         let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
-        let reviewers = agents(views, Some(&self.reviewer_ids), project, "reviewerIds")?;
+        let reviewers = reviewers(views, Some(&self.reviewer_ids), project)?;
         check_labels(Some(&self.labels))?;
         let details = Details {
             description: self.description.clone(),
@@ -357,8 +363,8 @@ impl Transition {
 
 /// What a task of this type may cost when nobody says otherwise: as the active policy has it.
 fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
-    let policy = views.policy.active(Some(project));
-    policy.and_then(|policy| policy.task_budgets.get(&kind).copied()).unwrap_or(kind.default_budget())
+    let figures = views.policy.active(Some(project)).map(Document::figures).unwrap_or_default();
+    figures.task_budgets.of(kind)
 }
 
 /// The project a task belongs to.
@@ -381,6 +387,22 @@ fn agents(
             .map_err(|unknown| unknown.in_field(&format!("{field}[{index}]")))
     });
     found.collect::<Result<_, _>>().map(Some)
+}
+
+fn reviewers(
+    views: &Views,
+    written: Option<&[String]>,
+    project: ProjectId,
+) -> Result<Option<BTreeSet<AgentId>>, Problem> {
+    let found = agents(views, written, project, "reviewerIds")?;
+    let foreign = |id: &&AgentId| views.agents.project_of(**id) != Some(project);
+    match found.iter().flatten().find(foreign) {
+        Some(id) => {
+            let message = format!("{} belongs to another project", views.agents.name_or_id(*id));
+            Err(Problem::invalid_field("reviewerIds", message))
+        }
+        None => Ok(found),
+    }
 }
 
 fn check_labels(labels: Option<&BTreeSet<Label>>) -> Result<(), Problem> {

@@ -1,6 +1,7 @@
 mod approvals;
 mod client;
 mod operations;
+mod red_tools;
 mod runs;
 
 use axum::{

@@ -4,11 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Heartbeat},
-    ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
+    approval::Approval,
+    ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        CompleteRun, CreateTask, MoveTask, StartRun, complete_run, create_task, heartbeat, move_task,
-        start_run,
+        Answer, ApprovalScope, CompleteRun, CreateTask, DecideApproval, MoveTask, StartRun, complete_run,
+        create_task, decide_approval, heartbeat, move_task, start_run,
     },
     project::Project,
     reservation::{Key, Reservation},
@@ -18,7 +19,7 @@ use mc_domain::{
 };
 use uuid::Uuid;
 
-use super::{Step, default_project, execute_at};
+use super::{Asked, Step, ask_for_approval, default_project, execute_at, passed_over};
 use crate::{
     decide::{ask, sha256},
     state::{App, Refused},
@@ -26,22 +27,110 @@ use crate::{
 
 /// How long before now the day begins, where the log does not end later.
 const DAY: TimeDelta = TimeDelta::hours(24);
-/// How many steps the clock makes for one task.
-const STEPS_OF_A_TASK: i32 = 6;
 /// How many errors one agent has in a row at the end: enough for an alert.
 const ERRORS: i32 = 3;
 
-/// A task of the day: its title, its type, who does it, what that costs in cents, and whether it is accepted.
-const TASKS: [(&str, TaskType, &str, u32, bool); 5] = [
-    ("Compare the onboarding of three competitors", TaskType::CustomerResearch, "Scout", 18, true),
-    ("Describe the new export in the manual", TaskType::Docs, "Scribe", 12, true),
-    ("Write five posts about the launch", TaskType::Social, "Pixel", 42, false),
-    ("Find keywords for the pricing page", TaskType::SeoResearch, "Atlas", 31, true),
-    ("Test the refunds against the sandbox", TaskType::Engineering, "Cipher", 64, false),
+/// A task of the day.
+struct DemoTask {
+    title: &'static str,
+    kind: TaskType,
+    /// Who does it.
+    who: &'static str,
+    /// What the run for it costs.
+    cents: u32,
+    course: Course,
+}
+
+/// How it goes.
+#[derive(Clone, Copy)]
+enum Course {
+    /// It is done and accepted.
+    Accepted,
+    /// It waits for review in the end.
+    HandedIn,
+    /// It is sent back once, and accepted then.
+    SentBack(&'static str),
+    /// Its agent asks for something first, and may.
+    Approved(Asked),
+    /// Its agent asks for something, and may not: the task is blocked.
+    Denied(Asked),
+}
+
+impl Course {
+    /// How many steps the clock makes for it.
+    const fn steps(self) -> i32 {
+        match self {
+            Self::HandedIn => 5,
+            Self::Accepted | Self::Denied(_) => 6,
+            Self::SentBack(_) | Self::Approved(_) => 8,
+        }
+    }
+}
+
+const TASKS: [DemoTask; 6] = [
+    DemoTask {
+        title: "Compare the onboarding of three competitors",
+        kind: TaskType::CustomerResearch,
+        who: "Scout",
+        cents: 18,
+        course: Course::Accepted,
+    },
+    DemoTask {
+        title: "Describe the new export in the manual",
+        kind: TaskType::Docs,
+        who: "Scribe",
+        cents: 12,
+        course: Course::Accepted,
+    },
+    DemoTask {
+        title: "Write five posts about the launch",
+        kind: TaskType::Social,
+        who: "Pixel",
+        cents: 42,
+        course: Course::HandedIn,
+    },
+    DemoTask {
+        title: "Find keywords for the pricing page",
+        kind: TaskType::SeoResearch,
+        who: "Atlas",
+        cents: 31,
+        course: Course::SentBack("Leave out the words that name a competitor"),
+    },
+    DemoTask {
+        title: "Announce the webinar",
+        kind: TaskType::Social,
+        who: "Echo",
+        cents: 9,
+        course: Course::Approved(Asked {
+            what: "Post the announcement to 8,000 followers",
+            why: "The text is the one that marketing agreed on.",
+            undo: "Delete the post.",
+        }),
+    },
+    DemoTask {
+        title: "Test the refunds against the sandbox",
+        kind: TaskType::Engineering,
+        who: "Cipher",
+        cents: 64,
+        course: Course::Denied(Asked {
+            what: "Refund one real payment",
+            why: "The sandbox does not send the webhook.",
+            undo: "Charge the customer again.",
+        }),
+    },
 ];
 
 /// How many steps the day has, for a progress bar.
-pub const STEPS: u64 = (TASKS.len() as i32 * STEPS_OF_A_TASK + ERRORS) as u64;
+pub const STEPS: u64 = steps() as u64;
+
+const fn steps() -> i32 {
+    let (mut steps, mut task) = (ERRORS, 0);
+    while task < TASKS.len() {
+        steps += TASKS[task].course.steps();
+        task += 1;
+    }
+    steps
+}
 
 /// The day under way.
 struct Day<'a> {
@@ -52,26 +141,27 @@ struct Day<'a> {
     tell: &'a mut (dyn FnMut() + Send),
 }
 
-/// Records the day: runs, costs, reviews and an alert. `tell` is called after each step. Every step has an idempotency
-/// key of its own, so a day that was recorded is not recorded again.
+/// Records the day: runs, costs, approvals, reviews and an alert. `tell` is called after each step. Every step has an
+/// idempotency key of its own, so a day that was recorded is not recorded again. What a rule stands against, because the
+/// store has lived on since its seed, is passed over and given back with the reason.
 ///
 /// # Errors
-/// What the log says, or a rule that stands against it because the store has lived on since its seed.
-pub async fn demo(app: &App, tell: &mut (dyn FnMut() + Send)) -> Result<(), Refused> {
+/// What the log says.
+pub async fn demo(app: &App, tell: &mut (dyn FnMut() + Send)) -> Result<Vec<String>, Refused> {
     let head = app.log().read_all(app.log().head().saturating_sub(1), 1).await?;
     let last = head.last().map(|event| event.metadata.recorded_at);
     let begins = last.unwrap_or_default().max(app.now() - DAY).min(app.now());
     let mut day = Day { app, project: default_project(app).await?, begins, step: 0, tell };
-    for (number, (title, kind, who, cents, accepted)) in TASKS.into_iter().enumerate() {
-        let agent = day.agent(who).await?;
-        // The seed's Scribe and Pixel still have work in hand; each of the day's tasks finds its agent free or waits.
-        if app.repository().load::<Agent>(&agent).await?.registered()?.work.is_some() {
-            day.skip(STEPS_OF_A_TASK);
-            continue;
-        }
-        day.work(&format!("demo/{number}"), title, kind, agent, Usd::cents(cents), accepted).await?;
+    let mut skipped = Vec::new();
+    for (number, task) in TASKS.iter().enumerate() {
+        let ends = day.step + task.course.steps();
+        let worked = day.work(&format!("demo/{number}"), task).await;
+        day.skip(ends - day.step);
+        skipped.extend(passed_over(task.title, worked)?);
     }
-    day.errors().await
+    let erred = day.errors().await;
+    skipped.extend(passed_over("The errors of Fetch", erred)?);
+    Ok(skipped)
 }
 
 impl Day<'_> {
@@ -94,27 +184,84 @@ impl Day<'_> {
         known.agent().ok_or_else(|| mc_domain::agent::Rejection::NotFound.into())
     }
 
-    async fn work(
+    async fn work(&mut self, key: &str, task: &DemoTask) -> Result<(), Refused> {
+        let agent = self.agent(task.who).await?;
+        // The seed's Scribe still has work in hand; each of the day's tasks finds its agent free or waits.
+        if self.app.repository().load::<Agent>(&agent).await?.registered()?.work.is_some() {
+            return Ok(());
+        }
+        let id = self.create(key, task.title, task.kind, agent).await?;
+        let plan = Step::Start(["Read what there is", "Do the work", "Check the result"]);
+        self.take(&format!("{key}/start"), id, plan, agent).await?;
+        self.run(key, id, agent, Usd::cents(task.cents)).await?;
+        self.finish(key, id, task.course, agent).await
+    }
+
+    async fn finish(&mut self, key: &str, id: TaskId, course: Course, agent: AgentId) -> Result<(), Refused> {
+        let accept = Step::Accept("Good work");
+        match course {
+            Course::HandedIn => self.submit(key, id, agent).await,
+            Course::Accepted => {
+                self.submit(key, id, agent).await?;
+                self.take(&format!("{key}/accept"), id, accept, agent).await
+            }
+            Course::SentBack(why) => {
+                self.submit(key, id, agent).await?;
+                self.take(&format!("{key}/send-back"), id, Step::SendBack(why), agent).await?;
+                self.submit(&format!("{key}/again"), id, agent).await?;
+                self.take(&format!("{key}/accept"), id, accept, agent).await
+            }
+            Course::Approved(asked) => {
+                let approval = self.ask(key, id, asked, agent).await?;
+                self.decide(key, approval, Answer::Approve { note: Some(Reason::new("Go ahead")?) }).await?;
+                self.submit(key, id, agent).await?;
+                self.take(&format!("{key}/accept"), id, accept, agent).await
+            }
+            Course::Denied(asked) => {
+                let approval = self.ask(key, id, asked, agent).await?;
+                let reason =
+                    Reason::new("Not with a customer's money: ask the provider to mend the sandbox")?;
+                self.decide(key, approval, Answer::Deny { reason }).await
+            }
+        }
+    }
+
+    async fn submit(&mut self, key: &str, id: TaskId, agent: AgentId) -> Result<(), Refused> {
+        let result = Step::Submit("Done as described, and checked.");
+        self.take(&format!("{key}/submit"), id, result, agent).await
+    }
+
+    async fn ask(
         &mut self,
         key: &str,
-        title: &str,
-        kind: TaskType,
+        id: TaskId,
+        asked: Asked,
         agent: AgentId,
-        cost: Usd,
-        accepted: bool,
-    ) -> Result<(), Refused> {
-        let task = self.create(key, title, kind, agent).await?;
-        let plan = Step::Start(["Read what there is", "Do the work", "Check the result"]);
-        self.take(&format!("{key}/start"), task, plan, agent).await?;
-        self.run(key, task, agent, cost).await?;
-        let result = Step::Submit("Done as described, and checked.");
-        self.take(&format!("{key}/submit"), task, result, agent).await?;
-        if accepted {
-            self.take(&format!("{key}/accept"), task, Step::Accept("Good work"), agent).await
-        } else {
-            self.skip(1);
-            Ok(())
-        }
+    ) -> Result<ApprovalId, Refused> {
+        let at = self.next();
+        ask_for_approval(self.app, at, id, &format!("{key}/ask"), asked, agent).await
+    }
+
+    /// The operator's answer.
+    async fn decide(&mut self, key: &str, approval: ApprovalId, answer: Answer) -> Result<(), Refused> {
+        let (app, at) = (self.app, self.next());
+        let wish = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
+        let operator = Actor::Human(app.operator().clone());
+        execute_at(app, at, operator, &format!("{key}/decide"), |unit, moment| {
+            let approval = unit.load::<Approval>(&approval)?;
+            let requested = approval.requested()?;
+            let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.matter()))?;
+            let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+            let concluded = ask(unit, |cast| {
+                let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+                decide_approval(scope, wish.clone(), moment)
+            })?;
+            match concluded.outcome.refusal {
+                Some(refusal) => Err(refusal.into()),
+                None => Ok((concluded.outcome.decision, ())),
+            }
+        })
+        .await
     }
 
     async fn create(

@@ -76,9 +76,9 @@ impl ApprovalSweeper {
     ) -> Result<usize, StoreError> {
         let command = self.0.command(Self::NAME, project, now, format!("expire/{id}"), |unit, moment| {
             let approval = unit.load::<Approval>(&id)?;
-            let subject = &approval.requested()?.subject;
-            let key = unit.load::<Reservation>(&subject.key(&approval.requested()?.ask.content))?;
-            let task = subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+            let requested = approval.requested()?;
+            let key = unit.load::<Reservation>(&requested.key())?;
+            let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
             let concluded = ask(unit, |cast| {
                 let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
                 expire_approval(scope, moment)

@@ -93,14 +93,14 @@ impl HeartbeatMonitor {
         self.0.app().last_heard(id).is_some_and(|heard| now - heard <= patience)
     }
 
-    /// Once for each silence: the last heartbeat names it, so an alert that was resolved meanwhile stays resolved.
+    /// Once for each silence: the last sign of life names it, so an alert that was resolved meanwhile stays resolved.
     async fn tell_of_silence(
         &self,
         id: AgentId,
         agent: &Registered,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let since = agent.last_heartbeat.unwrap_or_default().timestamp_micros();
+        let since = agent.last_sign().timestamp_micros();
         let command = self.0.command(
             Self::NAME,
             Some(agent.project),

@@ -1,8 +1,9 @@
 //! Tells agents and operators what concerns them: queues it as it happens, delivers it, and tries again.
 
-use std::{collections::BTreeSet, future::Future, time::Duration};
+use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mc_domain::{
     aggregate::{Aggregate, Moment},
     ids::NotificationId,
@@ -11,8 +12,10 @@ use mc_domain::{
     process::{Outbox, Waiting},
     values::Reason,
 };
+use mc_projections::{instant::Millis, notifications::NotificationView};
 use mc_store::error::StoreError;
-use tokio::sync::watch;
+use serde::Serialize;
+use tokio::sync::{Mutex, watch};
 
 use super::{
     Worker,
@@ -21,35 +24,73 @@ use super::{
 use crate::{
     decide::ask,
     state::{App, Refused},
+    webhook::Webhook,
 };
+
+/// The most notifications that one turn tries to deliver; the rest follows in the next.
+const DELIVERED_AT_ONCE: usize = 64;
+/// How many of them are on their way at a time.
+const ON_THEIR_WAY: usize = 8;
 
 /// The way to the recipients.
 pub(super) trait Channel: Send + Sync + 'static {
     /// Brings one notification on its way; the error says why it did not arrive.
-    fn send(&self, id: NotificationId) -> impl Future<Output = Result<(), Reason>> + Send;
+    fn send(&self, id: NotificationId, now: DateTime<Utc>)
+    -> impl Future<Output = Result<(), Reason>> + Send;
 }
 
-/// Without webhooks a notification has arrived when it is there to be pulled, with a heartbeat or from the list.
-pub(super) struct Pulled;
+/// Where notifications go: to wherever they are pulled from, and to a webhook besides where there is one.
+pub(super) struct Ways {
+    app: App,
+    webhook: Option<Arc<Webhook>>,
+}
 
-impl Channel for Pulled {
-    async fn send(&self, _: NotificationId) -> Result<(), Reason> {
-        Ok(())
+impl Ways {
+    pub(super) fn new(app: App, webhook: Option<Arc<Webhook>>) -> Self {
+        Self { app, webhook }
     }
+}
+
+/// What a webhook is told.
+#[derive(Debug, Serialize)]
+struct Told<'a> {
+    #[serde(rename = "type")]
+    what: String,
+    timestamp: Millis,
+    data: NotificationView<'a>,
+}
+
+impl Channel for Ways {
+    /// Without a webhook a notification has arrived when it is there to be pulled, with a heartbeat or from the list.
+    async fn send(&self, id: NotificationId, now: DateTime<Utc>) -> Result<(), Reason> {
+        let Some(webhook) = &self.webhook else { return Ok(()) };
+        let told = self.app.read(|views| {
+            let data = views.notifications.view(id, &views.agents)?;
+            let told = Told { what: format!("notification.{}", data.kind), timestamp: data.created_at, data };
+            serde_json::to_string(&told).ok()
+        });
+        let told = told.await.map_err(|problem| failure(problem.detail()))?;
+        let told = told.ok_or_else(|| failure("it is not in the views"))?;
+        webhook.post(id.to_string(), told, now).await.map_err(|error| failure(&error))
+    }
+}
+
+fn failure(what: &str) -> Reason {
+    Reason::truncated(what).unwrap_or_else(|| Reason::new("it did not say why").expect("it is a constant"))
 }
 
 /// The notification dispatcher.
 pub(super) struct NotificationDispatcher<C> {
     app: App,
     channel: C,
-    outbox: Option<Follower<Outbox>>,
+    outbox: Mutex<Option<Follower<Outbox>>>,
     head: watch::Receiver<u64>,
 }
 
 impl<C: Channel> NotificationDispatcher<C> {
     pub(super) fn new(app: App, channel: C) -> Self {
         let head = app.log().watch_head();
-        Self { app, channel, outbox: None, head }
+        Self { app, channel, outbox: Mutex::default(), head }
     }
 }
 
@@ -64,19 +105,19 @@ impl<C: Channel> Worker for NotificationDispatcher<C> {
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         self.head.mark_unchanged();
         let operators = || BTreeSet::from([self.app.operator().clone()]);
-        let mut outbox =
-            self.outbox.take().unwrap_or_else(|| Follower::new(Outbox::new(operators(), now - LASTS)));
-        outbox.catch_up(self.app.log().as_ref()).await?;
+        let log = Arc::clone(self.app.log());
+        let mut outbox = self.outbox.lock().await;
+        let outbox = outbox.get_or_insert_with(|| Follower::new(Outbox::new(operators(), now - LASTS)));
+        outbox.catch_up(log.as_ref()).await?;
         let mut done = 0;
         for notice in outbox.fold.to_queue(now) {
             done += self.queue(notice, now).await?;
         }
-        outbox.catch_up(self.app.log().as_ref()).await?;
-        for (id, waiting) in outbox.fold.due(now) {
-            done += self.deliver(id, waiting, now).await?;
-        }
-        self.outbox = Some(outbox);
-        Ok(done)
+        outbox.catch_up(log.as_ref()).await?;
+        let due = outbox.fold.due(now).into_iter().take(DELIVERED_AT_ONCE);
+        let delivered = stream::iter(due.map(|(id, waiting)| self.deliver(id, waiting, now)));
+        let delivered: Vec<_> = delivered.buffer_unordered(ON_THEIR_WAY).try_collect().await?;
+        Ok(done + delivered.into_iter().sum::<usize>())
     }
 
     async fn woken(&mut self) {
@@ -109,7 +150,12 @@ impl<C: Channel> NotificationDispatcher<C> {
         if now >= waiting.expires_at {
             return self.note(id, waiting, now, "expire", Command::Expire).await;
         }
-        match self.channel.send(id).await {
+        // What is broken off with the server is tried again when it comes back, under the same identity.
+        let sent = tokio::select! {
+            sent = self.channel.send(id, now) => sent,
+            () = self.app.shutdown().cancelled() => return Ok(0),
+        };
+        match sent {
             Ok(()) => self.note(id, waiting, now, "deliver", Command::Deliver).await,
             Err(error) => {
                 let key = format!("attempt/{id}/{attempt}");

@@ -16,10 +16,9 @@ use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS},
     repository::{Order, Unit},
 };
-use sha2::{Digest, Sha256};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::state::{App, Refused};
+use crate::state::{App, Refused, own_key};
 
 /// A fold over the log.
 pub(super) trait Fold {
@@ -122,9 +121,7 @@ pub(super) async fn command<D: Into<Outcome>>(
 ) -> Result<usize, StoreError> {
     let worker_itself = Actor::System(Name::new(worker).expect("a worker's name is one"));
     let moment = Moment::new(now, worker_itself).under(app.figures(project));
-    let key = format!("{worker}/{key}");
-    let fingerprint = Sha256::digest(&key).into();
-    let order = Order { moment: moment.clone(), key: Some((key.clone(), fingerprint)) };
+    let order = Order { moment: moment.clone(), key: Some(own_key(worker, &key)) };
     let executed = app.repository().execute(&order, |unit| {
         let Outcome { decision, refusal } = decide(unit, &moment)?.into();
         if let Some(refusal) = refusal {
@@ -136,6 +133,11 @@ pub(super) async fn command<D: Into<Outcome>>(
     match executed.await {
         Ok(executed) if executed.replayed => Ok(0),
         Ok(executed) => Ok(usize::from(executed.value > 0)),
+        // One command that cannot be given is no reason not to give the others.
+        Err(Refused::Store(error @ (StoreError::KeyReused { .. } | StoreError::Conflict { .. }))) => {
+            tracing::warn!(worker, key, %error, "a command could not be given");
+            Ok(0)
+        }
         Err(Refused::Store(error)) => Err(error),
         Err(Refused::Rule(refusal)) => {
             tracing::warn!(worker, key, %refusal, "a command was refused");

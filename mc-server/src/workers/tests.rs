@@ -11,7 +11,7 @@ use std::{
 use chrono::TimeDelta;
 use mc_domain::{
     actor::Actor,
-    agent::{self, Agent, Heartbeat, Profile, Role},
+    agent::{self, Agent, Heartbeat, PauseReason, Profile, Role},
     aggregate::{Aggregate, Moment},
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -32,7 +32,10 @@ use mc_store::{
     memory::MemoryLog,
     repository::{Order, Unit},
 };
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::mpsc,
+};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -43,6 +46,9 @@ use crate::{
     seed::seed,
     state::{Clock, Refused},
 };
+
+/// A second more than a seeded agent may be silent.
+const SILENCE: TimeDelta = TimeDelta::seconds(20 * 60 + 1);
 
 /// A seeded server whose clock stands still until it is set.
 struct World {
@@ -110,6 +116,13 @@ impl World {
         .await;
     }
 
+    /// Everybody is heard of, but for one of them where one is named.
+    async fn everybody_lives_but(&self, silent: Option<AgentId>) {
+        let agents: Vec<_> = self.office.watch().await.unwrap().agents.keys().copied().collect();
+        let heard = agents.into_iter().filter(|id| Some(*id) != silent);
+        heard.for_each(|id| self.app.hear(id, self.now()));
+    }
+
     async fn order(&self, id: AgentId, command: agent::Command) {
         self.act(Actor::Human(Name::new("Sofie").unwrap()), |unit, moment| {
             let agent = unit.load::<Agent>(&id)?;
@@ -168,15 +181,36 @@ async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
     world.beat(fetch).await;
     assert_eq!(world.monitor().await, 0);
 
-    world.pass(TimeDelta::minutes(6));
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 1);
     assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
     world.nothing_more().await;
 
     world.beat(fetch).await;
     assert!(!world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
-    world.pass(TimeDelta::minutes(6));
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 1);
+}
+
+#[tokio::test]
+async fn a_silence_that_goes_on_after_a_pause_is_told_of_again() {
+    let world = World::new().await;
+    let fetch = world.agent("Fetch").await;
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
+    assert_eq!(world.monitor().await, 1, "it never sent a heartbeat");
+    world.order(fetch, agent::Command::Pause { reason: PauseReason::Operator, note: None }).await;
+    assert_eq!(world.monitor().await, 1, "nobody waits for who is paused");
+    world.order(fetch, agent::Command::Resume { note: None }).await;
+    assert_eq!(world.monitor().await, 0, "it gets its time to show that it lives");
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
+    assert_eq!(world.monitor().await, 1);
+    assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
+    world.sweep().await;
+    world.nothing_more().await;
 }
 
 #[tokio::test]
@@ -186,7 +220,8 @@ async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
     world.beat(fetch).await;
     world.pass(TimeDelta::seconds(59));
     world.app.hear(fetch, world.now());
-    world.pass(TimeDelta::seconds(280));
+    world.pass(SILENCE - TimeDelta::seconds(1));
+    world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 0);
 }
 
@@ -195,7 +230,8 @@ async fn the_alert_of_an_agent_that_was_stopped_meanwhile_is_taken_back() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
     world.beat(fetch).await;
-    world.pass(TimeDelta::minutes(6));
+    world.pass(SILENCE);
+    world.everybody_lives_but(Some(fetch)).await;
     world.monitor().await;
     world.order(fetch, agent::Command::Quarantine { note: None }).await;
     assert_eq!(world.monitor().await, 1);
@@ -236,6 +272,7 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
         })
         .await;
     world.pass(Figures::default().run_lasts() - TimeDelta::seconds(1));
+    world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 0);
     world.pass(TimeDelta::seconds(1));
     assert_eq!(world.monitor().await, 1);
@@ -252,15 +289,27 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
     let task = world.load_agent(scribe).await.work.unwrap().task;
-    world.pass(TimeDelta::hours(3));
-    assert_eq!(world.monitor().await, 0, "nobody waits for an agent that never sent a heartbeat");
+    world.pass(TimeDelta::hours(1));
     world.beat(scribe).await;
     world.pass(Figures::default().lease_lasts());
+    world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
     assert_eq!(world.load_agent(scribe).await.work, None);
     world.sweep().await;
     world.nothing_more().await;
+}
+
+/// Or whoever starts a task and dies at once would hold it forever.
+#[tokio::test]
+async fn a_lease_of_an_agent_that_never_sent_a_heartbeat_ends_too() {
+    let world = World::new().await;
+    let scribe = world.agent("Scribe").await;
+    let task = world.load_agent(scribe).await.work.unwrap().task;
+    world.pass(Figures::default().lease_lasts());
+    world.everybody_lives_but(Some(scribe)).await;
+    assert_eq!(world.monitor().await, 2, "the silence and the lease");
+    assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
 }
 
 #[tokio::test]
@@ -285,6 +334,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
         .await;
     assert_eq!(world.monitor().await, 0);
     world.pass(TimeDelta::hours(6));
+    world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 1);
     assert_eq!(world.load_agent(child).await.status(), agent::Status::Offline);
     assert!(world.load_agent(atlas).await.children.is_empty());
@@ -295,14 +345,15 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
 #[tokio::test]
 async fn an_approval_is_escalated_after_half_an_hour_and_expires_after_a_day() {
     let world = World::new().await;
-    let count = |events: &[AnyEvent], name: &str| events.iter().filter(|event| event.name() == name).count();
     assert_eq!(world.sweep().await, 0);
     world.pass(TimeDelta::minutes(30));
     assert_eq!(world.sweep().await, 1);
     assert_eq!(count(&world.events().await, "approval.escalated"), 1);
+    world.everybody_lives_but(None).await;
     world.nothing_more().await;
 
     world.pass(TimeDelta::hours(24));
+    world.everybody_lives_but(None).await;
     assert_eq!(world.sweep().await, 1);
     let events = world.events().await;
     assert_eq!(count(&events, "approval.expired"), 1);
@@ -333,11 +384,15 @@ async fn a_standup_is_recorded_once_a_day_from_nine_on() {
     assert_eq!(world.record().await, 1);
 }
 
+fn count(events: &[AnyEvent], name: &str) -> usize {
+    events.iter().filter(|event| event.name() == name).count()
+}
+
 /// A way on which so many are lost first.
 struct Broken(AtomicUsize);
 
 impl Channel for Broken {
-    async fn send(&self, _: mc_domain::ids::NotificationId) -> Result<(), Reason> {
+    async fn send(&self, _: mc_domain::ids::NotificationId, _: DateTime<Utc>) -> Result<(), Reason> {
         let lost = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if lost.is_ok() { Err(Reason::new("connection refused").unwrap()) } else { Ok(()) }
     }
@@ -346,7 +401,7 @@ impl Channel for Broken {
 #[tokio::test]
 async fn what_concerns_somebody_is_told_once() {
     let world = World::new().await;
-    let dispatcher = || NotificationDispatcher::new(world.app.clone(), Pulled);
+    let dispatcher = || NotificationDispatcher::new(world.app.clone(), Ways::new(world.app.clone(), None));
     let mut first = dispatcher();
     assert!(first.tick(world.now()).await.unwrap() > 0);
     let head = world.log.head();
@@ -354,11 +409,14 @@ async fn what_concerns_somebody_is_told_once() {
     assert_eq!(dispatcher().tick(world.now()).await.unwrap(), 0, "with another memory");
     assert_eq!(world.log.head(), head);
     let scribe = Recipient::Agent(world.agent("Scribe").await);
-    let told = world.events().await.into_iter().filter_map(|event| match event {
-        AnyEvent::Notification(notification::Event::Queued { recipient, .. }) => Some(recipient),
+    assert!(recipients(&world.events().await).any(|recipient| recipient == scribe));
+}
+
+fn recipients(events: &[AnyEvent]) -> impl Iterator<Item = Recipient> {
+    events.iter().filter_map(|event| match event {
+        AnyEvent::Notification(notification::Event::Queued { recipient, .. }) => Some(recipient.clone()),
         _ => None,
-    });
-    assert!(told.collect::<BTreeSet<_>>().contains(&scribe));
+    })
 }
 
 #[tokio::test]
@@ -366,21 +424,80 @@ async fn what_does_not_arrive_is_tried_again_and_in_the_end_given_up() {
     let world = World::new().await;
     let mut dispatcher = NotificationDispatcher::new(world.app.clone(), Broken(AtomicUsize::new(usize::MAX)));
     dispatcher.tick(world.now()).await.unwrap();
-    let failed = |events: &[AnyEvent], name: &str| events.iter().filter(|event| event.name() == name).count();
-    let queued = failed(&world.events().await, "notification.queued");
+    let queued = count(&world.events().await, "notification.queued");
     for wait in notification::RETRY_AFTER_SECS {
         world.pass(TimeDelta::seconds(wait - 1));
-        assert_eq!(failed(&world.events().await, "notification.failed"), 0);
+        assert_eq!(count(&world.events().await, "notification.failed"), 0);
         dispatcher.tick(world.now()).await.unwrap();
         world.pass(TimeDelta::seconds(1));
         dispatcher.tick(world.now()).await.unwrap();
     }
     let events = world.events().await;
-    assert!(failed(&events, "notification.failed") >= queued);
+    assert!(count(&events, "notification.failed") >= queued);
     let given_up = |event: &AnyEvent| {
         matches!(event, AnyEvent::Alert(alert::Event::Raised { kind: Kind::NotificationFailed, .. }))
     };
-    assert!(events.iter().any(given_up));
+    // One for each recipient, however many notifications: and none of them is notified of that in turn.
+    let recipients: BTreeSet<_> = recipients(&events).collect();
+    assert_eq!(events.iter().filter(|event| given_up(event)).count(), recipients.len());
+    world.pass(TimeDelta::minutes(1));
+    dispatcher.tick(world.now()).await.unwrap();
+    assert_eq!(count(&world.events().await, "notification.queued"), queued);
+}
+
+/// Answers each connection with the next of `answers`, and tells what was asked.
+async fn receiver(answers: &'static [&'static str]) -> (String, mpsc::UnboundedReceiver<String>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (told, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                stream.read_buf(&mut request).await.unwrap();
+            }
+            told.send(String::from_utf8(request).unwrap()).unwrap();
+            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (address, asked)
+}
+
+#[tokio::test]
+async fn a_webhook_gets_what_did_not_arrive_again_also_from_the_next_server() {
+    let world = World::new().await;
+    let quiet = NotificationDispatcher::new(world.app.clone(), Ways::new(world.app.clone(), None));
+    { quiet }.tick(world.now()).await.unwrap();
+    let (address, mut asked) = receiver(&["500 Internal Server Error", "302 Found", "204 No Content"]).await;
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+    let webhook = Arc::new(Webhook::new(address.parse().unwrap(), secret));
+    let dispatcher = || {
+        let ways = Ways::new(world.app.clone(), Some(Arc::clone(&webhook)));
+        NotificationDispatcher::new(world.app.clone(), ways)
+    };
+    let scout = world.agent("Scout").await;
+    world.order(scout, agent::Command::Pause { reason: agent::PauseReason::Operator, note: None }).await;
+    let header = |request: &str, name: &str| {
+        let line = request.lines().find(|line| line.to_ascii_lowercase().starts_with(name)).unwrap();
+        line.split_once(": ").unwrap().1.to_owned()
+    };
+    let mut ids = BTreeSet::new();
+    for wait in [0, 30, 60] {
+        world.pass(TimeDelta::seconds(wait));
+        dispatcher().tick(world.now()).await.unwrap();
+        let request = asked.recv().await.unwrap();
+        ids.insert(header(&request, "webhook-id"));
+        assert_eq!(header(&request, "webhook-timestamp"), world.now().timestamp().to_string());
+        assert!(header(&request, "webhook-signature").starts_with("v1,"));
+        assert!(request.contains(r#""type":"notification.directive""#), "{request}");
+    }
+    assert_eq!(ids.len(), 1);
+    let delivered = count(&world.events().await, "notification.delivered");
+    world.pass(TimeDelta::hours(1));
+    dispatcher().tick(world.now()).await.unwrap();
+    assert_eq!(count(&world.events().await, "notification.delivered"), delivered);
 }
 
 #[tokio::test]

@@ -99,3 +99,18 @@ fn the_environment_stands_in_for_options_and_typing_errors_are_told() {
     let output = server.terminated();
     assert_eq!(text(&output.stderr).matches("nothing reads MC_STOER").count(), 1);
 }
+
+#[test]
+fn a_log_that_nobody_reads_stops_no_request() {
+    let server =
+        Server::ready(mission_control(&["--listen", "127.0.0.1:0", "--store", "memory:", "--log", "trace"]));
+    // A pipe holds 64 KiB.
+    for _ in 0..500 {
+        server.get("/api/tasks");
+    }
+    server.signal("-TERM");
+    let begun = std::time::Instant::now();
+    let output = server.ended();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(begun.elapsed().as_secs() < 10);
+}

@@ -1,6 +1,6 @@
 //! Stores that a server must leave alone.
 
-use std::fs;
+use std::{fs, os::unix::fs::PermissionsExt};
 
 use rusqlite::Connection;
 
@@ -65,7 +65,38 @@ fn stores_that_cannot_be_opened_are_told_in_one_line() {
     for store in [below_a_file.as_str(), &a_directory] {
         assert!(refused(store).contains("Check that sqlite:"), "{}", refused(store));
     }
-    assert!(refused("postgres://nowhere").contains("Give --store sqlite:<path>"));
+}
+
+#[test]
+fn a_store_that_may_only_be_read_is_refused_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store_in(directory.path());
+    Server::on(&store).terminated();
+    let database = directory.path().join("mc.db");
+    fs::set_permissions(&database, fs::Permissions::from_mode(0o400)).unwrap();
+    // Whoever may do everything may write it all the same.
+    if fs::OpenOptions::new().write(true).open(&database).is_err() {
+        let complaint = refused(&store);
+        assert!(complaint.contains("it is read-only. Make it writable"), "{complaint}");
+    }
+}
+
+#[test]
+fn what_is_made_is_for_its_user_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = format!("sqlite:{}/data/mc.db", directory.path().display());
+    let server = Server::on(&store);
+    server.get("/api/tasks");
+    let backups = directory.path().join("backups").display().to_string();
+    let backup = mission_control(&["backup", "--store", &store, "--dir", &backups]).output().unwrap();
+    assert!(backup.status.success(), "{}", text(&backup.stderr));
+    for made in ["data", "backups"] {
+        let made = directory.path().join(made);
+        for path in fs::read_dir(&made).unwrap().map(|entry| entry.unwrap().path()).chain([made.clone()]) {
+            let mode = fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{}: {mode:o}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::program::{mission_control, text};
+use crate::program::{complaint, mission_control, text};
 
 #[test]
 fn help_goes_to_standard_output_and_names_every_option() {
@@ -42,6 +42,15 @@ fn wrong_usage_has_an_exit_status_of_its_own() {
         (&["fly"], "fly"),
         (&["serve", "fly"], "fly"),
         (&["--store", ""], "--store"),
+        (&["--store", "foo:bar"], "give sqlite:<path>"),
+        (&["--store", "sqlite:"], "give sqlite:<path>"),
+        (&["--store", "postgres://nowhere"], "give sqlite:<path>"),
+        (&["seed", "--store", "memory:"], "ends with the command"),
+        (&["archive", "--server", "foo"], "http://HOST:PORT"),
+        (&["agent", "run", "--server", "foo"], "http://HOST:PORT"),
+        (&["agent", "run", "--interval", "0s"], "at least a second"),
+        (&["--log", "inf"], "try info"),
+        (&["--log", "warning"], "try info"),
         (&["--operator", ""], "must not be empty"),
         (&["--operator", "two\nlines"], "control characters"),
         (&["--log", "loud=very"], "try info"),
@@ -59,6 +68,19 @@ fn a_variable_that_makes_no_sense_is_wrong_usage_too() {
     let mut command = mission_control(&["serve"]);
     let output = command.env("MC_LISTEN", "nowhere").output().unwrap();
     assert_eq!((output.status.code(), text(&output.stdout)), (Some(2), ""));
+}
+
+#[test]
+fn a_variable_that_holds_nothing_is_not_set() {
+    let mut command = mission_control(&["backup", "--store", "sqlite:/nowhere/mc.db"]);
+    command.env("MC_LOG", "").env("MC_LOG_FORMAT", "").env("MC_BACKUP_DIR", "");
+    let output = command.output().unwrap();
+    assert!(complaint(&output).contains("there is no store at /nowhere/mc.db"));
+    let mut command = mission_control(&["agent", "run", "--once", "--server", "http://127.0.0.1:9"]);
+    for name in ["AGENT_NAME", "AGENT_ROLE", "AGENT_TYPES", "AGENT_PROJECT", "AGENT_EMOJI"] {
+        command.env(name, "");
+    }
+    assert!(complaint(&command.output().unwrap()).contains("no answer from a server"));
 }
 
 #[test]

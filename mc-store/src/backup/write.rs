@@ -6,15 +6,21 @@ use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use super::{BackupError, Progress, Summary, line};
-use crate::log::{EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent};
+use crate::{
+    codec,
+    error::StoreError,
+    log::{EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
+};
 
 /// Writes the log as it is now to `out`, to be called the backup of `created_at`. What is appended meanwhile is not
 /// part of it, and does not wait for it.
 ///
+/// Every event of this domain is read as it is written, so a damaged log is not copied: a backup can be restored.
+///
 /// It writes between two reads of the log, so it belongs where blocking hurts nobody.
 ///
 /// # Errors
-/// - [`BackupError::Store`] when the log cannot be read.
+/// - [`BackupError::Store`] when the log cannot be read, or an event in it.
 /// - [`BackupError::Document`] when the document cannot be written.
 pub async fn write(
     log: &dyn EventLog,
@@ -48,10 +54,15 @@ async fn write_events(
             document.items(&page, done < head, line::write_event)
         });
         written?;
+        page.iter().try_for_each(readable)?;
         progress(done, head);
         page = next?;
     }
     Ok(())
+}
+
+fn readable(event: &StoredEvent) -> Result<(), StoreError> {
+    codec::decode_any(event).map(drop)
 }
 
 async fn read(log: &dyn EventLog, after: u64, head: u64) -> Result<Vec<StoredEvent>, BackupError> {

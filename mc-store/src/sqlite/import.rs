@@ -6,11 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use chrono::{DateTime, Utc};
 use mc_domain::recorded::StreamId;
 use rusqlite::{CachedStatement, Connection};
 
 use super::{
     heads::{Head, Heads},
+    inspect::SqliteInspection,
     lock::FileLock,
     resolve, schema, unavailable,
     writer::{
@@ -22,11 +24,14 @@ use crate::{
     backup::{self, Import},
     error::StoreError,
     log::{Answered, StoredEvent},
+    verify::{Report, verify},
 };
 
 /// What SQLite keeps beside a database. Left over from another one, the write-ahead log would be taken for the new
 /// database's own.
 const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// How many names are tried for what is moved aside.
+const MAX_NAMES: u32 = 1_000;
 /// What the file is called until it is complete.
 const UNFINISHED: &str = ".restoring";
 
@@ -35,11 +40,13 @@ const UNFINISHED: &str = ".restoring";
 pub enum Existing {
     /// Nothing may be in the way.
     Refuse,
-    /// It is moved aside once the new database is complete: its name gets this suffix.
+    /// It is moved aside once the new database is complete: its name gets this suffix, and a number where that is taken.
     MoveAside(String),
 }
 
 /// A database that is being filled from a backup. Nobody else can open a log at its place meanwhile.
+///
+/// It appears only if [`verify`] finds nothing wrong with it.
 #[derive(Debug)]
 pub struct SqliteImport {
     /// Nothing while the file is put in its place.
@@ -51,7 +58,47 @@ pub struct SqliteImport {
     position: u64,
     stream_key: u64,
     latest_recorded_at_micros: i64,
-    _lock: FileLock,
+    place: Place,
+}
+
+/// Where the database will be: locked, and left as it was found unless it is taken.
+#[derive(Debug)]
+struct Place {
+    /// Nothing once it was let go.
+    lock: Option<FileLock>,
+    /// The directories that were made for it, the innermost first.
+    made: Vec<PathBuf>,
+    taken: bool,
+}
+
+impl Place {
+    fn lock(path: &Path) -> Result<(Self, PathBuf), StoreError> {
+        let made = missing_directories(path);
+        let resolved = resolve(path).map_err(unavailable)?;
+        let mut place = Self { lock: None, made, taken: false };
+        place.lock = Some(FileLock::acquire(&resolved)?);
+        Ok((place, resolved))
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(lock) = self.lock.take() else { return };
+        if self.taken || !lock.is_new {
+            return;
+        }
+        // What stays is empty, and in nobody's way.
+        let _ = lock.remove();
+        for directory in &self.made {
+            let _ = fs::remove_dir(directory);
+        }
+    }
+}
+
+/// The directories above `path` that do not exist yet, the innermost first.
+fn missing_directories(path: &Path) -> Vec<PathBuf> {
+    let above = path.ancestors().skip(1).filter(|directory| !directory.as_os_str().is_empty());
+    above.take_while(|directory| !directory.exists()).map(Path::to_owned).collect()
 }
 
 impl SqliteImport {
@@ -62,8 +109,7 @@ impl SqliteImport {
     /// - [`StoreError::Occupied`] when something is there already and may not be moved aside.
     /// - [`StoreError::Unavailable`] when the file cannot be written.
     pub fn create(path: impl AsRef<Path>, existing: Existing) -> Result<Self, StoreError> {
-        let path = resolve(path.as_ref()).map_err(unavailable)?;
-        let lock = FileLock::acquire(&path)?;
+        let (place, path) = Place::lock(path.as_ref())?;
         if existing == Existing::Refuse
             && let Some(occupied) = in_the_way(&path).next()
         {
@@ -83,7 +129,7 @@ impl SqliteImport {
             position: 0,
             stream_key: 0,
             latest_recorded_at_micros: i64::MIN,
-            _lock: lock,
+            place,
         })
     }
 
@@ -142,8 +188,15 @@ impl SqliteImport {
         File::open(&self.unfinished).and_then(|file| file.sync_all()).map_err(unavailable)
     }
 
+    /// Looks at the finished file as whoever verifies it later would.
+    fn check(&self) -> Result<(), StoreError> {
+        let inspection = SqliteInspection::open(&self.unfinished)?;
+        // What it warns of is not asked.
+        damage(&verify(&inspection, DateTime::<Utc>::MAX_UTC, &mut |_, _| {}))
+    }
+
     /// Puts the finished file in its place.
-    fn place(&self) -> Result<Vec<PathBuf>, StoreError> {
+    fn put_in_place(&self) -> Result<Vec<PathBuf>, StoreError> {
         let moved = match &self.existing {
             Existing::Refuse => match in_the_way(&self.path).next() {
                 Some(occupied) => {
@@ -190,8 +243,23 @@ impl Import for SqliteImport {
 
     fn finish(mut self) -> Result<Vec<PathBuf>, StoreError> {
         self.settle()?;
-        self.place()
+        self.check()?;
+        let moved = self.put_in_place()?;
+        self.place.taken = true;
+        Ok(moved)
     }
+}
+
+/// The first thing that is wrong, and how many more there are.
+fn damage(report: &Report) -> Result<(), StoreError> {
+    let Some(first) = report.findings.first() else { return Ok(()) };
+    let position = first.position.unwrap_or(report.head);
+    let more = match report.findings_total {
+        1 => String::new(),
+        total => format!(", and {} more", total - 1),
+    };
+    let place = first.stream.as_ref().map_or(String::new(), |stream| format!("stream {stream}: "));
+    Err(StoreError::Corrupt { position, reason: format!("{place}{}{more}", first.detail) })
 }
 
 impl Drop for SqliteImport {
@@ -214,11 +282,7 @@ fn in_the_way(path: &Path) -> impl Iterator<Item = PathBuf> {
 
 /// The database first: at its place without its write-ahead log, it would open and lack what was committed last.
 fn move_aside(path: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
-    let aside = beside(path, suffix);
-    if let Some(taken) = in_the_way(&aside).next() {
-        let taken = format!("{} is there already", taken.display());
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, taken));
-    }
+    let aside = free_name(path, suffix)?;
     let mut moved = Vec::new();
     for ending in iter::once("").chain(COMPANIONS) {
         let (from, to) = (beside(path, ending), beside(&aside, ending));
@@ -229,6 +293,16 @@ fn move_aside(path: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
         }
     }
     Ok(moved)
+}
+
+/// A name that nothing has, with a number where the one without is taken.
+fn free_name(path: &Path, suffix: &str) -> io::Result<PathBuf> {
+    let numbered = (2..=MAX_NAMES).map(|number| format!("{suffix}-{number}"));
+    let mut names = iter::once(suffix.to_owned()).chain(numbered).map(|suffix| beside(path, &suffix));
+    names.find(|name| in_the_way(name).next().is_none()).ok_or_else(|| {
+        let taken = format!("{} is there already", beside(path, suffix).display());
+        io::Error::new(io::ErrorKind::AlreadyExists, taken)
+    })
 }
 
 fn discard(unfinished: &Path) -> io::Result<()> {

@@ -3,12 +3,14 @@
 use std::path::Path;
 
 use mc_domain::recorded::StreamId;
-use rusqlite::{Connection, Row as SqlRow};
+use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
+use serde::de::IgnoredAny;
 
 use super::{reader, schema, unavailable};
 use crate::{
     error::StoreError,
-    verify::{Inspection, Row},
+    log::Fingerprint,
+    verify::{Inspection, KeyRow, Row},
 };
 
 const BEGIN: &str = "BEGIN; SELECT count(*) FROM sqlite_schema";
@@ -21,7 +23,12 @@ const EVENTS: &str = "\
 const EMPTY_STREAMS: &str = "\
     SELECT aggregate_type, aggregate_id FROM streams \
     WHERE NOT EXISTS (SELECT 1 FROM events WHERE events.stream_key = streams.stream_key)";
-const KEYS: &str = "SELECT position FROM idempotency_keys";
+const REPEATED_IDS: &str = "\
+    SELECT position FROM ( \
+        SELECT position, id, lag(id) OVER (ORDER BY id, position) AS before FROM ( \
+            SELECT position, CASE WHEN json_valid(metadata) THEN metadata ->> 'eventId' END AS id FROM events)) \
+    WHERE id = before ORDER BY position";
+const KEYS: &str = "SELECT position, fingerprint, answer FROM idempotency_keys";
 
 /// The database at one moment; a server may go on writing to it.
 #[derive(Debug)]
@@ -97,12 +104,39 @@ impl Inspection for SqliteInspection {
         })
     }
 
-    fn keys(&self, seen: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
-        self.each(KEYS, |row| {
+    fn repeated_ids(&self, seen: &mut dyn FnMut(u64)) -> Result<(), StoreError> {
+        self.each(REPEATED_IDS, |row| {
             seen(row.get(0)?);
             Ok(())
         })
     }
+
+    fn keys(&self, seen: &mut dyn FnMut(KeyRow)) -> Result<(), StoreError> {
+        self.each(KEYS, |row| {
+            seen(KeyRow { position: row.get(0)?, unreadable: unreadable(row)? });
+            Ok(())
+        })
+    }
+
+    fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        for name in schema::missing_triggers(&self.0).map_err(unavailable)? {
+            found(format!("the database lacks {name}, which keeps others from changing what was recorded"));
+        }
+        if !schema::has_all_instants(&self.0).map_err(unavailable)? {
+            found("the index by time is not complete, and searching by time is slow".to_owned());
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(row: &SqlRow<'_>) -> rusqlite::Result<Option<&'static str>> {
+    let fingerprint =
+        matches!(row.get_ref(1)?, ValueRef::Blob(bytes) if bytes.len() == size_of::<Fingerprint>());
+    if !fingerprint {
+        return Ok(Some("the fingerprint is none"));
+    }
+    let answer = row.get_ref(2)?.as_str().ok().and_then(|text| serde_json::from_str::<IgnoredAny>(text).ok());
+    Ok(answer.is_none().then_some("the answer is not JSON"))
 }
 
 fn inspected(row: &SqlRow<'_>) -> rusqlite::Result<Row> {

@@ -1,16 +1,20 @@
 //! Opening connections, and the tables behind them.
 
-use std::{path::Path, time::Duration};
+use std::{collections::BTreeSet, path::Path, time::Duration};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
-use super::unavailable;
-use crate::error::StoreError;
+use super::{
+    reader, unavailable,
+    writer::{INSERT_INSTANT, INSTANT_EVERY_POSITIONS},
+};
+use crate::{error::StoreError, log::MAX_PAGE_EVENTS};
 
 /// Marks the file as a log of Mission Control: "MCTL" (pragma `application_id`).
 const APPLICATION_ID: i32 = 0x4D43_544C;
 /// One step per schema version, from 1. A step that was released is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_log.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("migrations/0001_log.sql"), include_str!("migrations/0002_no_replacement.sql")];
 
 /// How long a connection waits while an operator's shell holds the database.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,15 +29,94 @@ const IMPORT_CACHE_KIB: i32 = 128 * 1024;
 const PREPARED_STATEMENTS: usize = 32;
 
 const COUNT_TABLES: &str = "SELECT count(*) FROM sqlite_schema";
+const TRIGGERS: &str = "SELECT name FROM sqlite_schema WHERE type = 'trigger'";
+/// What every trigger of the migrations begins with.
+const CREATE_TRIGGER: &str = "CREATE TRIGGER ";
+/// How many instants there are at the positions where one belongs, and how many belong there.
+const COUNT_INSTANTS: &str = "\
+    SELECT (SELECT count(DISTINCT position) FROM instants WHERE position % ?1 = 0 \
+                AND position <= (SELECT max(position) FROM events)), \
+           (SELECT coalesce(max(position), 0) / ?1 FROM events)";
 
 /// A connection that writes: WAL, synced at every commit, no checkpoint of its own accord.
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
     // Before anything is written: a file of another program is left as it is.
     let version = identify(&connection, path)?;
+    // SQLite opens what it may not write to read it only, and says so at the first write.
+    if connection.is_readonly(MAIN_DB).map_err(unavailable)? {
+        return Err(StoreError::Protected { store: path.display().to_string() });
+    }
     set_up_writer(&connection).map_err(unavailable)?;
     migrate(&mut connection, version).map_err(unavailable)?;
+    mend(&mut connection)?;
     Ok(connection)
+}
+
+/// Puts back what guards the events or is derived from them, where it is gone.
+fn mend(connection: &mut Connection) -> Result<(), StoreError> {
+    let missing = missing_triggers(connection).map_err(unavailable)?;
+    for name in &missing {
+        tracing::warn!(trigger = name, "the database lacked one of its guards, which is put back");
+    }
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
+    for (_, sql) in triggers().filter(|(name, _)| missing.iter().any(|missing| missing == name)) {
+        transaction.execute_batch(sql).map_err(unavailable)?;
+    }
+    if !has_all_instants(&transaction).map_err(unavailable)? {
+        tracing::warn!("the index by time was not complete, and is made anew");
+        index_by_time(&transaction)?;
+    }
+    transaction.commit().map_err(unavailable)
+}
+
+/// Every trigger there has to be, with what creates it.
+fn triggers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let all = MIGRATIONS.iter().flat_map(|sql| sql.match_indices(CREATE_TRIGGER).map(|(at, _)| &sql[at..]));
+    all.filter_map(|sql| {
+        let end = sql.find("END;")? + "END;".len();
+        Some((sql[CREATE_TRIGGER.len()..].split_whitespace().next()?, &sql[..end]))
+    })
+}
+
+/// The names of the triggers that are gone.
+pub(super) fn missing_triggers(connection: &Connection) -> rusqlite::Result<Vec<&'static str>> {
+    let mut statement = connection.prepare(TRIGGERS)?;
+    let there: BTreeSet<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    Ok(triggers().map(|(name, _)| name).filter(|name| !there.contains(*name)).collect())
+}
+
+/// Whether there is an instant everywhere where one belongs.
+pub(super) fn has_all_instants(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_one(COUNT_INSTANTS, [INSTANT_EVERY_POSITIONS], |row| {
+        Ok(row.get::<_, Option<u64>>(0)?.unwrap_or_default() == row.get::<_, u64>(1)?)
+    })
+}
+
+/// Notes the instants anew, from the events.
+fn index_by_time(connection: &Connection) -> Result<(), StoreError> {
+    connection.execute("DELETE FROM instants", []).map_err(unavailable)?;
+    let head = reader::last_position(connection).map_err(unavailable)?;
+    let (mut latest, mut after) = (i64::MIN, 0);
+    loop {
+        let page = reader::read_all(connection, after, MAX_PAGE_EVENTS, head)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = last.position;
+        for event in &page {
+            latest = latest.max(event.metadata.recorded_at.timestamp_micros());
+            if event.position.is_multiple_of(INSTANT_EVERY_POSITIONS) {
+                let mut insert = connection.prepare_cached(INSERT_INSTANT).map_err(unavailable)?;
+                insert.execute((latest, event.position)).map_err(unavailable)?;
+            }
+        }
+    }
+}
+
+/// Writes a page, to see whether that is possible: the version that is there already.
+pub(super) fn touch(connection: &Connection) -> Result<(), StoreError> {
+    let version: u32 = pragma(connection, "user_version")?;
+    connection.pragma_update(None, "user_version", version).map_err(unavailable)
 }
 
 /// A connection that fills a new database at one go: whatever goes wrong, the file is thrown away, so nothing is kept

@@ -6,7 +6,7 @@
 
 use std::{
     iter::{repeat_n, zip},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -33,6 +33,9 @@ use crate::{
 const MAX_GROUP_EVENTS: usize = 4_096;
 /// The most commits taken from the queue at once.
 const MAX_GROUP_COMMITS: usize = 1_024;
+/// The least that has to be left on the disk of the log: what the write-ahead log and the index by stream may grow by
+/// until somebody has made room.
+const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// An instant is noted at every position that this divides.
 pub(super) const INSTANT_EVERY_POSITIONS: u64 = 1_024;
 
@@ -66,6 +69,15 @@ pub(super) struct Request {
     answer: oneshot::Sender<Verdict>,
 }
 
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// To write.
+    Commit(Request),
+    /// Whether it could.
+    Probe(oneshot::Sender<Result<(), StoreError>>),
+}
+
 impl Request {
     pub(super) fn new(commit: Commit) -> (Self, oneshot::Receiver<Verdict>) {
         let metadata = commit.appends.iter().flat_map(|append| &append.events).map(metadata_json).collect();
@@ -97,6 +109,10 @@ pub(super) struct Writer {
     head: watch::Sender<u64>,
     wal_pages: Arc<AtomicU32>,
     checkpointer: Checkpointer,
+    path: PathBuf,
+    min_free_bytes: u64,
+    /// Whether the last transaction failed.
+    failing: bool,
 }
 
 impl Writer {
@@ -114,27 +130,67 @@ impl Writer {
         let ends = load_ends(&connection)?;
         let (head, watched) = watch::channel(ends.position);
         let checkpointer = Checkpointer::start(path)?;
-        let (heads, ends) = (Heads::default(), Some(ends));
-        Ok((Self { connection, heads, ends, recent, head, wal_pages, checkpointer }, watched))
+        let writer = Self {
+            connection,
+            heads: Heads::default(),
+            ends: Some(ends),
+            recent,
+            head,
+            wal_pages,
+            checkpointer,
+            path: path.to_owned(),
+            min_free_bytes: MIN_FREE_BYTES,
+            failing: false,
+        };
+        Ok((writer, watched))
     }
 
     /// Writes what is queued until everyone who could queue more is gone, then checkpoints.
-    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Request>) {
-        let mut waiting = Vec::new();
-        while queue.blocking_recv_many(&mut waiting, MAX_GROUP_COMMITS) > 0 {
+    pub(super) fn run(mut self, mut queue: mpsc::Receiver<Asked>) {
+        let (mut asked, mut waiting) = (Vec::new(), Vec::new());
+        while queue.blocking_recv_many(&mut asked, MAX_GROUP_COMMITS) > 0 {
+            let mut probes = Vec::new();
+            for asked in asked.drain(..) {
+                match asked {
+                    Asked::Commit(request) => waiting.push(request),
+                    Asked::Probe(answer) => probes.push(answer),
+                }
+            }
             while !waiting.is_empty() {
                 let group = waiting.drain(..group_size(&waiting)).collect();
                 self.commit(group);
                 self.checkpointer.tend(&self.connection, self.wal_pages.load(Ordering::Relaxed));
+            }
+            for answer in probes {
+                // Whoever no longer waits does not want to know.
+                let _ = answer.send(self.probe());
             }
         }
         self.checkpointer.finish(&self.connection);
     }
 
     fn commit(&mut self, group: Vec<Request>) {
-        match self.transact(&group) {
+        match self.check_room().and_then(|()| self.transact(&group)) {
             Ok(verdicts) => self.publish(group, verdicts),
             Err(error) => self.fail(group, error),
+        }
+    }
+
+    /// Whether a commit could be written. Where the last one could not, something is written to see.
+    fn probe(&mut self) -> Result<(), StoreError> {
+        self.check_room()?;
+        if self.failing {
+            schema::touch(&self.connection)?;
+            self.failing = false;
+        }
+        Ok(())
+    }
+
+    /// A disk that is nearly full is refused while there is still room to clean up in.
+    fn check_room(&self) -> Result<(), StoreError> {
+        match free_bytes(&self.path) {
+            Some(free) if free < self.min_free_bytes => Err(StoreError::Full),
+            _ => Ok(()),
         }
     }
 
@@ -156,6 +212,7 @@ impl Writer {
 
     /// Followers first, callers second: who has an answer finds its events.
     fn publish(&mut self, group: Vec<Request>, verdicts: Vec<Verdict>) {
+        self.failing = false;
         let before = *self.head.borrow();
         let head = self.ends.map_or(before, |ends| ends.position);
         let mut events = Vec::with_capacity((head - before) as usize);
@@ -182,11 +239,30 @@ impl Writer {
         tracing::error!(%error, source = ?std::error::Error::source(&error), "a transaction failed");
         self.heads.forget();
         self.ends = None;
+        self.failing = true;
         let error = Arc::new(error);
         for request in group {
-            let _ = request.answer.send(Err(StoreError::Unavailable(Box::new(Arc::clone(&error)))));
+            let told = match *error {
+                StoreError::Full => StoreError::Full,
+                StoreError::Damaged(_) => StoreError::Damaged(Box::new(Arc::clone(&error))),
+                _ => StoreError::Unavailable(Box::new(Arc::clone(&error))),
+            };
+            let _ = request.answer.send(Err(told));
         }
     }
+}
+
+/// How much the disk of the file has left for this user, where the system tells.
+#[cfg(unix)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Nobody is asked here.
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 /// How many of the waiting commits go into the next transaction.
@@ -438,8 +514,9 @@ mod tests {
         limit_pages(&writer, 40);
         let too_big = commit("b", 0, "x".repeat(1024 * 1024));
         for verdict in answers(&mut writer, [small("a", 1), too_big, small("a", 0), small("c", 0)]) {
-            assert!(matches!(verdict, Err(StoreError::Unavailable(_))), "{verdict:?}");
+            assert!(matches!(verdict, Err(StoreError::Full)), "{verdict:?}");
         }
+        assert!(matches!(writer.probe(), Ok(())), "a page that is there already can be written again");
         assert_eq!((*head.borrow(), reader::last_position(&writer.connection).unwrap()), (1, 1));
         assert!(writer.recent.read(1, 10).is_none());
 
@@ -450,6 +527,34 @@ mod tests {
         };
         assert_eq!([a, b].map(|appended| appended.position()), [2, 3]);
         assert_eq!(*head.borrow(), 3);
+    }
+
+    #[test]
+    fn a_disk_that_is_nearly_full_is_told_before_anything_is_written() {
+        let (_directory, mut writer, head) = open();
+        writer.min_free_bytes = u64::MAX;
+        let [refused] = answers(&mut writer, [small("a", 0)]);
+        assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+        assert!(matches!(writer.probe(), Err(StoreError::Full)));
+        assert_eq!((*head.borrow(), writer.failing), (0, true));
+        writer.min_free_bytes = 0;
+        writer.probe().unwrap();
+        assert!(!writer.failing);
+        let [appended] = answers(&mut writer, [small("a", 0)]);
+        assert_eq!(appended.unwrap().position(), 1);
+    }
+
+    #[test]
+    fn a_writer_that_fails_says_so_until_it_can_write_again() {
+        let (_directory, mut writer, _head) = open();
+        writer.connection.pragma_update(None, "query_only", true).unwrap();
+        let [refused] = answers(&mut writer, [small("a", 0)]);
+        assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+        assert!(matches!(writer.probe(), Err(StoreError::Unavailable(_))));
+        writer.connection.pragma_update(None, "query_only", false).unwrap();
+        writer.probe().unwrap();
+        let [appended] = answers(&mut writer, [small("a", 0)]);
+        assert_eq!(appended.unwrap().position(), 1);
     }
 
     /// What a full disk does.

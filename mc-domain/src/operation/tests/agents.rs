@@ -27,7 +27,7 @@ mod restarting {
         let (agent, task) = (working(), task_at(Status::InProgress));
         let note = Some(reason("stuck"));
         operation(restart_agent(&agent, Some(&task), note.clone(), &nobody_else(), &sofie())).then([
-            stream(&agent, [agent::Event::Restarted { note }, released(Ending::Restarted)]),
+            stream(&agent, [agent::Event::Restarted { note, at: Some(now()) }, released(Ending::Restarted)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], Some("stuck"))]),
         ]);
     }
@@ -36,7 +36,10 @@ mod restarting {
     fn a_draining_agent_ends_its_drain() {
         let (agent, task) = (draining(&working()), task_at(Status::InProgress));
         operation(restart_agent(&agent, Some(&task), None, &nobody_else(), &sofie())).then([
-            stream(&agent, [agent::Event::Restarted { note: None }, released(Ending::Restarted)]),
+            stream(
+                &agent,
+                [agent::Event::Restarted { note: None, at: Some(now()) }, released(Ending::Restarted)],
+            ),
             stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
         ]);
     }
@@ -45,7 +48,7 @@ mod restarting {
     fn an_idle_agent_touches_no_task() {
         let agent = idle(SCOUT);
         operation(restart_agent(&agent, Some(&task_at(Status::Blocked)), None, &nobody_else(), &sofie()))
-            .then([stream(&agent, [agent::Event::Restarted { note: None }])]);
+            .then([stream(&agent, [agent::Event::Restarted { note: None, at: Some(now()) }])]);
     }
 
     #[test]

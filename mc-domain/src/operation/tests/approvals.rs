@@ -29,6 +29,7 @@ fn ask(byte: u8) -> Ask {
         rollback_plan: None,
         estimated_cost: None,
         payload: None,
+        matter: None,
         content: ContentHash::new([byte; 32]),
     }
 }
@@ -317,12 +318,22 @@ mod concluding {
     }
 
     #[test]
-    fn with_a_yes_waits_in_assigned_for_a_holder_that_is_busy_or_stopped() {
+    fn with_a_yes_waits_in_assigned_for_a_holder_that_is_busy() {
         let other = crate::spec::OTHER_TASK;
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: other, lease: LEASE }]);
-        for agent in [busy, paused(&idle(SCOUT), PauseReason::Squad), quarantined(&idle(SCOUT))] {
-            let concluded = decide(&waiting(Status::InProgress), &agent, approve(), &sofie()).unwrap();
-            assert_eq!(task_events(&concluded), [back_in_assigned()]);
+        let concluded = decide(&waiting(Status::InProgress), &busy, approve(), &sofie()).unwrap();
+        assert_eq!(task_events(&concluded), [back_in_assigned()]);
+    }
+
+    #[test]
+    fn with_a_yes_waits_in_the_inbox_where_nobody_could_take_it_up() {
+        let (from, reason, at) = (Status::NeedsApproval, None, now());
+        let inbox = task::Event::ReturnedToInbox { from, reason, at };
+        for agent in [paused(&idle(SCOUT), PauseReason::Squad), quarantined(&idle(SCOUT))] {
+            for stood in [Status::Assigned, Status::InProgress] {
+                let concluded = decide(&waiting(stood), &agent, approve(), &sofie()).unwrap();
+                assert_eq!(task_events(&concluded), std::slice::from_ref(&inbox), "{stood}");
+            }
         }
     }
 
@@ -342,7 +353,7 @@ mod concluding {
         let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
         let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
         let concluded = decide_approval(scope, wish, &sofie()).unwrap();
-        let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None };
+        let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
         let budget = entity::<Budget>(budget::Key::AgentDay(SCOUT, now().date_naive()), []);
         let amount = Usd::cents(100);
         let granted = budget::Event::Granted { approval: APPROVAL, amount, granted_after: amount, at: now() };
@@ -457,10 +468,12 @@ mod resubmission {
         let task = waiting(Status::Review);
         let (approval, old, new, agents) = (pending(), held_key(1), free(2), cast([&idle(SCOUT)]));
         let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
-        let concluded = resubmit_approval(scope, &new, ask(2), &scout()).unwrap();
+        let required_decisions = Some(Quorum::One);
+        let resubmitted = approval::Event::Resubmitted { ask: ask(2), required_decisions, at: now() };
+        let concluded = resubmit_approval(scope, &new, (ask(2), Quorum::One), &scout()).unwrap();
         let reserved = reservation::Event::Reserved { holder: Holder::Approval(APPROVAL) };
         operation(Ok(concluded.outcome.decision)).then([
-            stream(&approval, [approval::Event::Resubmitted { ask: ask(2), at: now() }]),
+            stream(&approval, [resubmitted]),
             stream(&new, [reserved]),
             stream(&old, [key_released()]),
         ]);
@@ -473,7 +486,7 @@ mod resubmission {
         let by = Holder::Approval(OTHER_APPROVAL);
         let taken = entity::<Reservation>(key(2), [reservation::Event::Reserved { holder: by }]);
         let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
-        let refused = resubmit_approval(scope, &taken, ask(2), &scout());
+        let refused = resubmit_approval(scope, &taken, (ask(2), Quorum::One), &scout());
         assert_eq!(refused, Err(reservation::Rejection::Taken { by }.into()));
     }
 }
@@ -535,6 +548,12 @@ impl Desk {
         }
     }
 
+    /// Who is asked besides the task: the agents, and all approvals with what they hold.
+    fn cast(&self) -> Cast {
+        let cast = self.approvals.values().fold(self.agents.clone(), |cast, one| cast.with(one.clone()));
+        self.keys.values().fold(cast, |cast, key| cast.with(key.clone()))
+    }
+
     fn record(&mut self, decision: Decision) {
         for change in decision.into_changes() {
             let id = change.stream.aggregate_id;
@@ -563,8 +582,8 @@ impl Desk {
     fn step(&mut self, (nth, what, minutes): (u8, u8, i64)) {
         self.minutes += minutes;
         let at = |moment: Moment| later(&moment, TimeDelta::minutes(self.minutes));
-        let (approval, key) = (&self.approvals[&nth], &self.keys[&nth]);
-        let scope = ApprovalScope { approval, key, task: Some(&self.task), cast: &self.agents };
+        let (approval, key, cast) = (&self.approvals[&nth], &self.keys[&nth], &self.cast());
+        let scope = ApprovalScope { approval, key, task: Some(&self.task), cast };
         let decide = |answer| {
             let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
             decide_approval(scope, wish, &at(sofie())).map(|concluded| concluded.outcome.decision)
@@ -572,13 +591,13 @@ impl Desk {
         let outcome = |concluded: Result<Concluded, Rejection>| concluded.map(|it| it.outcome.decision);
         let go = |to| {
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-            move_task(&self.task, wish, &self.agents, &at(sofie()))
+            move_task(&self.task, wish, cast, &at(sofie()))
         };
         let decision = match what {
             0 | 1 => {
                 let request = Request { ask: ask(nth), ..request() };
                 let task = Some(&self.task);
-                request_approval(&openclaw(), approval, key, task, request, &self.agents, &at(scout()))
+                request_approval(&openclaw(), approval, key, task, request, cast, &at(scout()))
                     .map(|asked| asked.decision)
             }
             2 => decide(crate::operation::Answer::Approve { note: None }),
@@ -602,7 +621,7 @@ fn grow<A: crate::aggregate::Aggregate>(all: &mut BTreeMap<u8, Entity<A>>, id: &
 
 proptest! {
     /// Whatever people, agents and workers do: what is asked for is held by the open approval and by no other, the task
-    /// waits only for open ones, and its holder and it agree.
+    /// waits for all open ones and for no others, and its holder and it agree.
     #[test]
     fn a_task_waits_for_open_approvals_only(
         steps in proptest::collection::vec((0..3u8, 0..11u8, 0..90i64), 1..60),
@@ -614,7 +633,7 @@ proptest! {
             for (nth, approval) in &desk.approvals {
                 let open = approval.status().is_some_and(approval::Status::is_open);
                 prop_assert_eq!(desk.keys[nth].approval(), open.then_some(approval.id));
-                prop_assert!(open || !task.awaits.contains(&approval.id));
+                prop_assert_eq!(task.awaits.contains(&approval.id), open);
             }
             prop_assert!(task.awaits.is_empty() || task.status() == Status::NeedsApproval);
             let work = desk.agents.agent(SCOUT).unwrap().registered().unwrap().work;

@@ -204,6 +204,20 @@ mod agents {
             .then_rejected(agent::Rejection::OperatorOnly { name: name("Scout") });
     }
 
+    /// Or an intern could have a lead of its own making, beside all limits on spawning.
+    #[test]
+    fn do_not_register_others_that_are_new() {
+        let wish = RegisterAgent { profile: Profile::new(name("Scout"), Role::Cao), ..as_scout() };
+        operation(register_agent(
+            &openclaw(),
+            &Entity::new(scout_key()),
+            &Entity::new(SCOUT),
+            wish,
+            &by(ECHO),
+        ))
+        .then_rejected(agent::Rejection::RegistersAnother { name: name("Scout") });
+    }
+
     #[test]
     fn do_not_share_a_name_in_a_project() {
         let key = held(scout_key(), Holder::Agent(SCOUT));

@@ -1,6 +1,6 @@
 //! Silence: what it ends, and what it only tells of.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 
 use super::*;
 use crate::{
@@ -36,9 +36,20 @@ fn a_lease_that_was_passed_on_is_left_alone() {
     operation(end_lease(&agent, NEXT_LEASE, now(), &nobody_else(), &late)).then_nothing();
 }
 
+/// Or whoever claims a task and dies would hold it forever, and nobody would be told.
 #[test]
-fn who_never_sent_a_heartbeat_is_not_waited_for() {
-    assert_eq!(lease_ends_at(&working(), now(), &Figures::default()), None);
+fn who_never_sent_a_heartbeat_is_waited_for_since_it_came_into_service() {
+    let figures = Figures::default();
+    let long_ago = DateTime::UNIX_EPOCH;
+    assert_eq!(lease_ends_at(&working(), long_ago, &figures), Some((LEASE, now() + figures.lease_lasts())));
+    let gone = idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]);
+    let tomorrow = now() + TimeDelta::days(1);
+    let back = gone.after(&[agent::Event::SignedOn { at: tomorrow }]);
+    for (agent, since) in [(idle(SCOUT), now()), (back, tomorrow)] {
+        let stale =
+            |minutes| agent.registered().unwrap().is_stale(since + TimeDelta::minutes(minutes), &figures);
+        assert_eq!([5, 6].map(stale), [false, true]);
+    }
 }
 
 #[test]

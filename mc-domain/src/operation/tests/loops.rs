@@ -220,6 +220,23 @@ fn unblocking_starts_the_counts_anew() {
 }
 
 /// Pitfall 14.
+/// What is over is talked about without being a loop, and taking it up again is the operator's decision.
+#[test]
+fn taking_up_again_what_was_over_starts_the_counts_anew() {
+    for (over, back) in [(Status::Done, Status::Review), (Status::Failed, Status::Assigned)] {
+        let mut story = Story::of(task_at(over));
+        for _ in 0..25 {
+            assert_eq!(found(&story.say(&sofie())), None);
+        }
+        assert_eq!(found(&story.go(back, &sofie())), None, "from {over}");
+        assert_eq!(story.status(), back);
+        for _ in 0..20 {
+            assert_eq!(found(&story.say(&sofie())), None);
+        }
+        assert_eq!(found(&story.say(&sofie())), Some((LoopKind::Messages, 21)));
+    }
+}
+
 #[test]
 fn what_the_system_says_is_not_counted() {
     let mut story = Story::of(task_at(Status::InProgress));

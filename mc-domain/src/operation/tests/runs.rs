@@ -15,16 +15,16 @@ use crate::{
     project::{Profile as ProjectProfile, Project},
     recorded::AnyEvent,
     reservation::Reservation,
-    run::{Bill, Outcome as Ended, Run, ToolCall, ToolStatus},
+    run::{Bill, Outcome as Ended, Run, ToolCall, ToolRisk, ToolStatus},
     spec::{label, later, slug},
 };
 
-const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
-const NEXT_RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x701));
+pub(super) const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
+pub(super) const NEXT_RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x701));
 
 /// All that is recorded so far, by stream.
 #[derive(Default)]
-struct World(BTreeMap<StreamId, Vec<AnyEvent>>);
+pub(super) struct World(BTreeMap<StreamId, Vec<AnyEvent>>);
 
 impl Load for World {
     type Error = Rejection;
@@ -36,7 +36,7 @@ impl Load for World {
 
 impl World {
     /// Scout, an intern, at work on the task, which is customer research.
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut world = Self::default();
         world.put(&entity::<Project>(OPENCLAW, []), vec![project()]);
         let mut scout = registered("Scout", Role::Intern);
@@ -46,36 +46,39 @@ impl World {
         world
     }
 
-    fn put<A: Streamed>(&mut self, entity: &Entity<A>, events: Vec<A::Event>)
+    pub(super) fn put<A: Streamed>(&mut self, entity: &Entity<A>, events: Vec<A::Event>)
     where
         AnyEvent: From<A::Event>,
     {
         self.record(&Decision::of(entity, Some(OPENCLAW), events));
     }
 
-    fn record(&mut self, decision: &Decision) {
+    pub(super) fn record(&mut self, decision: &Decision) {
         for change in decision.changes() {
             self.0.entry(change.stream.clone()).or_default().extend(change.events.iter().cloned());
         }
     }
 
-    fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
+    pub(super) fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
         let events = self.0.get(&StreamId::of::<A>(id)).into_iter().flatten();
         Entity::<A>::new(id.clone()).after(events.filter_map(A::event))
     }
 
-    fn ask<T>(&mut self, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Rejection> {
+    pub(super) fn ask<T>(&mut self, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Rejection> {
         with_cast(self, Cast::default(), ask)
     }
 
-    fn act(&mut self, ask: impl FnMut(&Cast) -> Result<Decision, Rejection>) -> Result<Decision, Rejection> {
+    pub(super) fn act(
+        &mut self,
+        ask: impl FnMut(&Cast) -> Result<Decision, Rejection>,
+    ) -> Result<Decision, Rejection> {
         let decision = self.ask(ask)?;
         self.record(&decision);
         Ok(decision)
     }
 
     /// Scout asks for a run of so many cents; the answer, with its consequences recorded.
-    fn start(
+    pub(super) fn start(
         &mut self,
         run: RunId,
         task: Option<TaskId>,
@@ -88,7 +91,7 @@ impl World {
         outcome.refusal.map_or(Ok(()), Err)
     }
 
-    fn complete(
+    pub(super) fn complete(
         &mut self,
         run: RunId,
         outcome: Ended,
@@ -101,41 +104,43 @@ impl World {
         self.act(|cast| complete_run(&run, wish.clone(), cast, moment))
     }
 
-    fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
+    pub(super) fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
         let run = self.get::<Run>(&run);
         let call = ToolCall {
             tool: label("web_search"),
             risk: None,
+            approval: None,
             status: if error.is_some() { ToolStatus::Failed } else { ToolStatus::Success },
             input_preview: None,
             output_preview: None,
             error: error.map(reason),
         };
-        self.act(|cast| record_tool_call(&run, call.clone(), cast, &scout()))
+        let wish = UseTool { call, policy: ToolRisk::Green, matters: None };
+        self.act(|cast| Ok(record_tool_call(&run, wish.clone(), cast, &scout())?.decision))
     }
 
-    fn scout(&self) -> agent::Registered {
+    pub(super) fn scout(&self) -> agent::Registered {
         self.get::<Agent>(&SCOUT).registered().unwrap().clone()
     }
 
-    fn task(&self) -> task::Present {
+    pub(super) fn task(&self) -> task::Present {
         self.get::<Task>(&TASK).present().unwrap().clone()
     }
 
-    fn agent_day(&self) -> Budget {
+    pub(super) fn agent_day(&self) -> Budget {
         (*self.get::<Budget>(&agent_day()).state).clone()
     }
 
-    fn run_status(&self, run: RunId) -> Option<run::Status> {
+    pub(super) fn run_status(&self, run: RunId) -> Option<run::Status> {
         self.get::<Run>(&run).status()
     }
 
-    fn alert(&self, kind: Kind, subject: alert::Subject) -> Option<u32> {
+    pub(super) fn alert(&self, kind: Kind, subject: alert::Subject) -> Option<u32> {
         self.get::<Alert>(&alert::Key::new(kind, subject)).open().map(|open| open.count)
     }
 
     /// Every way that a run may be under way: known to all, or to none.
-    fn nothing_is_under_way(&self) {
+    pub(super) fn nothing_is_under_way(&self) {
         assert!(self.scout().open_runs.is_empty());
         assert!(self.task().open_runs.is_empty());
         assert!(self.agent_day().reserved.is_empty());
@@ -148,19 +153,19 @@ fn project() -> crate::project::Event {
     crate::project::Event::Created { slug: slug("openclaw"), profile, at: now() }
 }
 
-fn agent_day() -> budget::Key {
+pub(super) fn agent_day() -> budget::Key {
     budget::Key::AgentDay(SCOUT, now().date_naive())
 }
 
-fn about_scout() -> alert::Subject {
+pub(super) fn about_scout() -> alert::Subject {
     alert::Subject::Agent(SCOUT)
 }
 
-fn about_the_task() -> alert::Subject {
+pub(super) fn about_the_task() -> alert::Subject {
     alert::Subject::Task(TASK)
 }
 
-fn sha256(text: &str) -> [u8; 32] {
+pub(super) fn sha256(text: &str) -> [u8; 32] {
     let mut digest = [0; 32];
     text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.wrapping_add(n as u8));
     digest
@@ -171,7 +176,7 @@ fn wish(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
 }
 
 /// The approval that a refusal names.
-fn too_dear(answer: Result<(), Rejection>) -> (Cause, ApprovalId) {
+pub(super) fn too_dear(answer: Result<(), Rejection>) -> (Cause, ApprovalId) {
     match answer {
         Err(Rejection::TooDear { cause, approval, .. }) => (cause, approval),
         other => panic!("not too dear: {other:?}"),
@@ -243,14 +248,30 @@ mod starting {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
     }
 
+    /// A pause is of the agents: who is let go on alone works. An emergency is of the squad.
     #[test]
-    fn takes_a_squad_that_is_not_stopped() {
-        let mut world = World::new();
-        let openclaw = world.get::<Project>(&OPENCLAW);
-        let agents = [world.get::<Agent>(&SCOUT)];
-        let stopped = pause_squad(&openclaw, &agents, None, &sofie()).unwrap();
-        world.record(&stopped);
-        assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped));
+    fn takes_a_squad_that_is_not_stopped_in_an_emergency() {
+        for halt in crate::project::Halt::ALL.iter().copied() {
+            let mut world = World::new();
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            let agents = [world.get::<Agent>(&SCOUT)];
+            let stopped = match halt {
+                crate::project::Halt::Pause => pause_squad(&openclaw, &agents, None, &sofie()),
+                crate::project::Halt::Emergency => {
+                    emergency_stop(&openclaw, &agents, &[], None, &nobody_else(), &sofie())
+                }
+            };
+            world.record(&stopped.unwrap());
+            assert!(world.start(RUN, None, None, &scout()).is_err());
+            let agent = world.get::<Agent>(&SCOUT);
+            let resumed = agent.decide(agent::Command::Resume { note: None }, &sofie()).unwrap();
+            world.put(&agent, resumed);
+            let expected = match halt {
+                crate::project::Halt::Pause => Ok(()),
+                crate::project::Halt::Emergency => Err(Rejection::SquadStopped),
+            };
+            assert_eq!(world.start(RUN, None, None, &scout()), expected);
+        }
     }
 
     /// Pitfall 9.
@@ -276,11 +297,11 @@ mod starting {
     }
 }
 
-mod too_dear {
+pub(super) mod too_dear {
     use super::*;
 
     /// The day of an intern is 2 dollars: seven runs of 25 cents leave room for one.
-    fn nearly_spent() -> World {
+    pub(in super::super) fn nearly_spent() -> World {
         let mut world = World::new();
         for n in 0..7 {
             let run = RunId::new(uuid::Uuid::from_u128(n));
@@ -321,6 +342,28 @@ mod too_dear {
         too_dear(world.start(NEXT_RUN, Some(TASK), Some(300), &scout()));
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         world.nothing_is_under_way();
+    }
+
+    /// Or one day's budget would be raised twice.
+    #[test]
+    fn is_asked_for_once_over_two_tasks() {
+        let mut world = World::new();
+        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Assigned));
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.start(NEXT_RUN, Some(crate::spec::OTHER_TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
+        let open = world.scout().overrun.unwrap().approval;
+        let decision = world.complete(NEXT_RUN, Ended::Completed, Some(10), &scout()).unwrap();
+        assert!(!decision.events().any(|event| event.name() == "approval.requested"));
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(2));
+        let other = world.get::<Task>(&crate::spec::OTHER_TASK);
+        assert_eq!(other.status(), Some(Status::Assigned), "it waits with its agent");
+        let third = RunId::new(uuid::Uuid::from_u128(0x702));
+        let again = world.start(third, Some(crate::spec::OTHER_TASK), None, &scout());
+        assert_eq!(too_dear(again).1, open);
+        approve(&mut world, open, &sofie());
+        assert_eq!(world.agent_day().granted, Usd::cents(100));
+        assert_eq!(world.scout().standing, Standing::Active);
     }
 
     #[test]
@@ -367,6 +410,46 @@ mod too_dear {
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
     }
 
+    fn edit_task_budget(world: &mut World, cents: u32) {
+        let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
+        let details = task::Details { budget: Usd::cents(cents), ..task.present().unwrap().details.clone() };
+        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+    }
+
+    #[test]
+    fn for_the_task_goes_on_when_the_tasks_budget_is_raised() {
+        let mut world = World::new();
+        edit_task_budget(&mut world, 30);
+        world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+        too_dear(world.start(NEXT_RUN, Some(TASK), Some(20), &scout()));
+        let agent = world.get::<Agent>(&SCOUT);
+        let caps = Caps { daily: Usd::cents(500), per_run: Usd::cents(25) };
+        let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
+        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget), "another budget");
+        edit_task_budget(&mut world, 60);
+        assert_eq!(world.scout().standing, Standing::Active);
+        assert_eq!(world.task().status(), Status::NeedsApproval, "what was asked for is still to be decided");
+    }
+
+    #[test]
+    fn for_the_project_goes_on_when_its_cap_is_raised_or_removed() {
+        for cap in [Some(Usd::cents(100)), None] {
+            let mut world = World::new();
+            let capped =
+                ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            world.put(&openclaw, vec![crate::project::Event::Edited { profile: capped.clone() }]);
+            world.start(RUN, None, None, &scout()).unwrap();
+            too_dear(world.start(NEXT_RUN, None, None, &scout()));
+            let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+            let raised = ProjectProfile { daily_cap: cap, ..capped };
+            world.act(|cast| edit_project(&openclaw, raised.clone(), &agents, cast, &sofie())).unwrap();
+            assert_eq!(world.scout().standing, Standing::Active);
+            world.start(NEXT_RUN, None, None, &scout()).unwrap();
+        }
+    }
+
     /// A drain is an operator's order: neither the next day nor a higher cap lets the agent take new work.
     #[test]
     fn ends_a_drain_as_its_end_would() {
@@ -407,6 +490,28 @@ mod too_dear {
         }
     }
 
+    /// Whatever the agent does first that day.
+    #[test]
+    fn is_over_with_the_first_claim_or_start_of_a_new_day() {
+        let tomorrow = later(&scout(), TimeDelta::days(1));
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+        let (task, agent) = (world.get::<Task>(&crate::spec::OTHER_TASK), world.get::<Agent>(&SCOUT));
+        assert!(claim_task(&task, &agent, &nobody_else(), &scout()).is_err());
+        let claimed = claim_task(&task, &agent, &nobody_else(), &tomorrow).unwrap();
+        world.record(&claimed);
+        assert_eq!(world.scout().standing, Standing::Active);
+
+        let mut world = nearly_spent();
+        too_dear(world.start(RUN, Some(TASK), None, &scout()));
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
+        let tomorrow = later(&sofie(), TimeDelta::days(1));
+        world.act(|cast| move_task(&task, wish.clone(), cast, &tomorrow)).unwrap();
+        assert_eq!(world.scout().standing, Standing::Active);
+    }
+
     #[test]
     fn of_the_task_waits_for_the_tasks_override() {
         let mut world = World::new();
@@ -419,10 +524,10 @@ mod too_dear {
         assert_eq!(world.alert(Kind::BudgetExceeded, about_the_task()), Some(1));
     }
 
-    fn approve(world: &mut World, approval: ApprovalId, moment: &Moment) {
+    pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, moment: &Moment) {
         let approval = world.get::<Approval>(&approval);
         let requested = approval.requested().unwrap();
-        let key = world.get::<Reservation>(&requested.subject.key(&requested.ask.content));
+        let key = world.get::<Reservation>(&requested.subject.key(requested.ask.matter()));
         let task = requested.subject.task.map(|task| world.get::<Task>(&task));
         let concluded = world.ask(|cast| {
             let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
@@ -447,6 +552,67 @@ mod completing {
         assert_eq!(world.task().cost, Usd::cents(10));
         let again = world.complete(RUN, Ended::Completed, Some(10), &scout());
         assert!(matches!(again, Err(Rejection::Run(run::Rejection::AlreadyEnded { .. }))));
+    }
+
+    /// An agent that is quarantined for its errors may have spent too much all the same.
+    #[test]
+    fn beyond_the_budget_with_one_error_too_many_is_both() {
+        let mut world = World::new();
+        let agent = world.get::<Agent>(&SCOUT);
+        world.put(&agent, vec![crate::spec::heard(4)]);
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Failed, Some(210), &scout()).unwrap();
+        assert_eq!(world.scout().standing, Standing::Quarantined);
+        assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
+        assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(1));
+        assert_eq!(world.task().status(), Status::NeedsApproval);
+        assert_eq!(world.task().awaits.len(), 1);
+        world.nothing_is_under_way();
+    }
+
+    fn edit_budget(world: &mut World, cents: u32) {
+        let details = task::Details { budget: Usd::cents(cents), ..world.task().details };
+        let task = world.get::<Task>(&TASK);
+        world.put(&task, vec![task::Event::Edited { details }]);
+    }
+
+    #[test]
+    fn is_judged_by_what_the_task_may_cost_by_then() {
+        for (before, after, standing) in [
+            (30, 100, Standing::Active),
+            (100, 40, Standing::Paused(PauseReason::Budget)),
+            (100, 50, Standing::Active),
+        ] {
+            let mut world = World::new();
+            edit_budget(&mut world, before);
+            world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+            edit_budget(&mut world, after);
+            world.complete(RUN, Ended::Completed, Some(41), &scout()).unwrap();
+            assert_eq!(world.scout().standing, standing, "from {before} to {after}");
+        }
+        let mut world = World::new();
+        edit_budget(&mut world, 100);
+        world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
+        edit_budget(&mut world, 25);
+        world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
+        assert_eq!(world.alert(Kind::BudgetWarning, about_the_task()), Some(1));
+    }
+
+    /// There is nothing to go beyond any more.
+    #[test]
+    fn on_a_projects_day_without_a_cap_by_then_stops_nobody() {
+        let mut world = World::new();
+        let capped =
+            ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
+        for profile in [capped, ProjectProfile::new(name("OpenClaw"))] {
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            world.put(&openclaw, vec![crate::project::Event::Edited { profile }]);
+            if world.run_status(RUN).is_none() {
+                world.start(RUN, None, None, &scout()).unwrap();
+            }
+        }
+        world.complete(RUN, Ended::Completed, Some(40), &scout()).unwrap();
+        assert_eq!(world.scout().standing, Standing::Active);
     }
 
     #[test]
@@ -685,6 +851,17 @@ mod no_run_is_left_behind {
         }
     }
 
+    /// The holder has no part in it, and would find its run open on a task that it does not have.
+    #[test]
+    fn by_an_operator_who_takes_the_work_to_review() {
+        let mut world = running();
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert!(world.task().open_runs.is_empty());
+    }
+
     #[test]
     fn by_giving_the_task_to_others() {
         let mut world = running();
@@ -715,6 +892,66 @@ mod no_run_is_left_behind {
         world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
         assert_eq!(world.task().cost, Usd::cents(10));
         assert_eq!(world.task().status(), Status::Review);
+    }
+}
+
+/// Whoever looks at the alerts sees every task that stands still without a person's word.
+mod a_block {
+    use super::*;
+
+    fn blocked_by(moment: &Moment) -> World {
+        let mut world = World::new();
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, moment)).unwrap();
+        world
+    }
+
+    fn go(world: &mut World, to: Status) {
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+    }
+
+    #[test]
+    fn is_told_of_unless_an_operator_decided_it() {
+        for (moment, told) in [(scout(), Some(1)), (system(), Some(1)), (sofie(), None)] {
+            assert_eq!(blocked_by(&moment).alert(Kind::TaskBlocked, about_the_task()), told);
+        }
+    }
+
+    #[test]
+    fn is_told_of_when_its_agent_goes_or_falls_silent() {
+        let mut world = World::new();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
+
+        let mut world = World::new();
+        let agent = world.get::<Agent>(&SCOUT);
+        let late = later(&system(), TimeDelta::hours(2));
+        world.act(|cast| end_lease(&agent, LEASE, now(), cast, &late)).unwrap();
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
+
+        let mut world = World::new();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &system())).unwrap();
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None, "the quarantine is told of");
+    }
+
+    #[test]
+    fn that_is_over_resolves_what_told_of_it() {
+        let mut world = blocked_by(&scout());
+        let key = alert::Key::new(Kind::LoopDetected, about_the_task());
+        let title = crate::values::Title::new("Loop detected").unwrap();
+        let raise = alert::Raise::new(uuid::Uuid::from_u128(9).into(), Kind::LoopDetected, OPENCLAW, title);
+        let alert = world.get::<Alert>(&key);
+        world.put(&alert, alert.decide(alert::Command::Raise(raise), &system()).unwrap());
+        go(&mut world, Status::NeedsApproval);
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1), "it is blocked below");
+        go(&mut world, Status::Assigned);
+        assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None);
+        assert_eq!(world.alert(Kind::LoopDetected, about_the_task()), None);
     }
 }
 
@@ -820,7 +1057,7 @@ fn a_notification_that_is_given_up_is_told_of() {
     };
     world.put(&entity::<Notification>(id, []), vec![queued]);
     for minutes in [0, 1, 2, 4, 8, 16] {
-        assert_eq!(world.alert(Kind::NotificationFailed, alert::Subject::Notification(id)), None);
+        assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), None);
         let notification = world.get::<Notification>(&id);
         let moment = later(&system(), TimeDelta::minutes(minutes));
         let project = Some(OPENCLAW);
@@ -828,7 +1065,7 @@ fn a_notification_that_is_given_up_is_told_of() {
             .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &moment))
             .unwrap();
     }
-    assert_eq!(world.alert(Kind::NotificationFailed, alert::Subject::Notification(id)), Some(1));
+    assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), Some(1));
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_thirty_first_active_agent_is_refused() {
 #[test]
 fn a_sub_agent_may_do_no_more_than_its_parent() {
     let tools = Profile {
-        allowed_tools: BTreeSet::from([label("search")]),
+        allowed_tools: BTreeSet::from([label("search"), label(agent::SPAWN_TOOL)]),
         ..Profile::new(name("Nova"), Role::Lead)
     };
     let limited = entity::<Agent>(NOVA, registered_as(tools));
@@ -149,6 +149,29 @@ fn a_sub_agent_may_do_no_more_than_its_parent() {
 }
 
 #[test]
+fn an_agent_whose_tools_do_not_say_so_is_refused() {
+    let tools = Profile {
+        allowed_tools: BTreeSet::from([label("search")]),
+        ..Profile::new(name("Nova"), Role::Lead)
+    };
+    let (limited, child) = (entity::<Agent>(NOVA, registered_as(tools.clone())), entity::<Agent>(CHILD, []));
+    let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
+    operation(spawn(&limited, wish.clone()))
+        .then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
+    assert!(spawn_agent(&openclaw(), &free(), &child, &limited, wish, &sofie()).is_ok());
+}
+
+#[test]
+fn nobody_is_created_in_a_squad_that_is_stopped() {
+    for halt in project::Halt::ALL.iter().copied() {
+        let stopped = openclaw().after(&[project::Event::SquadPaused { halt, reason: None, at: now() }]);
+        let child = entity::<Agent>(CHILD, []);
+        operation(spawn_agent(&stopped, &free(), &child, &nova(), wish(), &by(NOVA)))
+            .then_rejected(Rejection::SquadStopped);
+    }
+}
+
+#[test]
 fn the_name_of_another_agent_is_refused() {
     let known = idle(SCOUT);
     operation(spawn_agent(&openclaw(), &free(), &known, &nova(), wish(), &by(NOVA)))
@@ -160,7 +183,17 @@ fn registering_under_a_parent_is_no_way_around_the_limits() {
     let registration =
         RegisterAgent { profile: profile(), parent: Some(NOVA), purpose: Some(reason("Read the sources")) };
     operation(register_agent(&openclaw(), &free(), &entity(CHILD, []), registration, &by(NOVA)))
-        .then_rejected(agent::Rejection::OperatorOnly { name: name("Digger") });
+        .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
+}
+
+#[test]
+fn an_idle_sub_agent_creates_its_own_for_the_task_it_was_created_for() {
+    let child = entity::<Agent>(CHILD, in_service());
+    let of_task = |agent: &Entity<Agent>| agent.registered().unwrap().commission_of_child(&system()).task;
+    assert_eq!(of_task(&child), Some(TASK));
+    let other = agent::Event::Engaged { task: crate::spec::OTHER_TASK, lease: LEASE };
+    assert_eq!(of_task(&child.after(&[other])), Some(crate::spec::OTHER_TASK));
+    assert_eq!(of_task(&idle(NOVA)), None);
 }
 
 mod retirement {
@@ -191,6 +224,38 @@ mod retirement {
         assert_eq!(due(&child(), &[crate::spec::OTHER_TASK], 0), None);
     }
 
+    /// A sub-agent of a sub-agent does not outlive it.
+    #[test]
+    fn takes_the_sub_agents_of_the_sub_agent_along() {
+        let grandchild = AgentId::new(uuid::Uuid::from_u128(0x211));
+        let commissioned = [
+            agent::Event::Registered {
+                project: OPENCLAW,
+                profile: Profile::new(name("Helper"), Role::Intern),
+                parent: Some(CHILD),
+                purpose: None,
+                at: now(),
+            },
+            agent::Event::Commissioned {
+                depth: 2,
+                task: None,
+                until: now() + TimeDelta::hours(9),
+                at: now(),
+            },
+        ];
+        let helper = entity::<Agent>(grandchild, commissioned);
+        let child = child().after(&[spawned(grandchild)]);
+        let retired_at = |child: &Entity<Agent>, hours| {
+            let now = later(&system(), TimeDelta::hours(hours)).now;
+            let found = retirements(&[helper.clone(), parent(), child.clone()], &BTreeSet::new(), now);
+            found.iter().map(|retirement| (retirement.child, retirement.cause)).collect::<Vec<_>>()
+        };
+        let left_behind = (grandchild, RetirementCause::ParentRetired);
+        assert_eq!(retired_at(&child, 5), []);
+        assert_eq!(retired_at(&child, 6), [(CHILD, RetirementCause::TimeIsUp), left_behind]);
+        assert_eq!(retired_at(&child.after(&retired()), 7)[1..], [left_behind]);
+    }
+
     #[test]
     fn is_noticed_when_a_sub_agent_went_by_itself() {
         let gone = child().after(&[agent::Event::SignedOff { note: None }]);
@@ -207,14 +272,85 @@ mod retirement {
             &nobody_else(),
             &system(),
         );
-        let signed_off = agent::Event::SignedOff { note: Some(reason("its time as a sub-agent is up")) };
-        let retired = agent::Event::ChildRetired { child: CHILD, at: now() };
-        operation(decision).then([stream(&child(), [signed_off]), stream(&parent(), [retired])]);
+        let one_less = agent::Event::ChildRetired { child: CHILD, at: now() };
+        operation(decision).then([stream(&child(), retired()), stream(&parent(), [one_less])]);
+    }
+
+    fn retired() -> [agent::Event; 2] {
+        let note = Some(reason("its time as a sub-agent is up"));
+        [agent::Event::SignedOff { note: note.clone() }, agent::Event::Retired { note, at: now() }]
+    }
+
+    #[test]
+    fn blocks_what_the_sub_agent_works_on_and_says_why() {
+        let started = task::Event::Started {
+            from: Status::Assigned,
+            holder: CHILD,
+            lease: LEASE,
+            plan: None,
+            reason: None,
+            at: now(),
+        };
+        let (child, task) = (child().after(&[engaged(LEASE)]), task_at(Status::Assigned).after(&[started]));
+        let decision =
+            retire_agent(&child, None, Some(&task), RetirementCause::TaskClosed, &nobody_else(), &system())
+                .unwrap();
+        let after = task.after_decision(&decision);
+        assert_eq!(after.status(), Some(Status::Blocked));
+        assert_eq!(child.after_decision(&decision).registered().unwrap().work, None);
+    }
+
+    /// Or it would be one more than its parent may have, and be retired again and again.
+    #[test]
+    fn is_not_undone_by_a_heartbeat_or_by_registering() {
+        let gone = child().after(&retired());
+        let beat = heartbeat(&gone, None, crate::agent::Heartbeat::default(), &nobody_else(), &by(CHILD));
+        assert_eq!(gone.after_decision(&beat.unwrap()).status(), Some(agent::Status::Offline));
+        let registration = RegisterAgent { profile: profile(), parent: None, purpose: None };
+        operation(register_agent(&openclaw(), &taken(), &gone, registration, &by(CHILD))).then_nothing();
+        let tomorrow = later(&system(), TimeDelta::days(1)).now;
+        assert_eq!(retirements(&[nova(), gone], &BTreeSet::from([TASK]), tomorrow), []);
+    }
+
+    #[test]
+    fn leaves_what_was_imposed_as_it_is() {
+        let pause = paused(&child(), PauseReason::Operator);
+        for stopped in [quarantined(&child()), pause, draining(&child())] {
+            let decision = retire_agent(
+                &stopped,
+                Some(&parent()),
+                None,
+                RetirementCause::TimeIsUp,
+                &nobody_else(),
+                &system(),
+            );
+            let note = Some(reason("its time as a sub-agent is up"));
+            operation(decision).then([
+                stream(&stopped, [agent::Event::Retired { note, at: now() }]),
+                stream(&parent(), [agent::Event::ChildRetired { child: CHILD, at: now() }]),
+            ]);
+            let retired = stopped.after(&[agent::Event::Retired { note: None, at: now() }]);
+            assert_eq!(due(&retired, &[TASK], 24), None);
+            let tomorrow = later(&by(NOVA), TimeDelta::days(1));
+            let again = spawn_agent(&openclaw(), &taken(), &retired, &nova(), wish(), &tomorrow).unwrap();
+            assert_eq!(retired.after_decision(&again).status(), stopped.status());
+        }
+    }
+
+    #[test]
+    fn is_lifted_by_no_operator() {
+        let retired = quarantined(&child()).after(&[agent::Event::Retired { note: None, at: now() }]);
+        let refused = agent::Rejection::Retired { name: name("Digger") };
+        operation(restart_agent(&retired, None, None, &nobody_else(), &sofie())).then_rejected(refused);
+    }
+
+    fn taken() -> Entity<Reservation> {
+        entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }])
     }
 
     #[test]
     fn twice_changes_nothing() {
-        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
+        let gone = child().after(&retired());
         operation(retire_agent(
             &gone,
             Some(&nova()),
@@ -232,11 +368,9 @@ mod retirement {
 
     #[test]
     fn makes_room_for_the_same_sub_agent_to_come_back() {
-        let gone = child().after(&[agent::Event::SignedOff { note: None }]);
-        let taken =
-            entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
+        let gone = child().after(&retired());
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-        let decision = spawn_agent(&openclaw(), &taken, &gone, &nova(), wish(), &tomorrow).unwrap();
+        let decision = spawn_agent(&openclaw(), &taken(), &gone, &nova(), wish(), &tomorrow).unwrap();
         let back = gone.after(&in_service_again(&decision));
         let commission = back.registered().unwrap().commission;
         let until = tomorrow.now + TimeDelta::hours(6);

@@ -32,9 +32,18 @@ fn a_pause_stops_the_active_agents_of_the_project_in_one_commit() {
 /// Pitfall 6.
 #[test]
 fn a_pause_leaves_every_other_stop_as_it_is() {
-    let others = [paused(&idle(SCOUT), PauseReason::Budget), draining(&idle(ECHO)), quarantined(&idle(NOVA))];
+    let others =
+        [paused(&idle(SCOUT), PauseReason::Operator), draining(&idle(ECHO)), quarantined(&idle(NOVA))];
     operation(pause_squad(&openclaw(), &others, because(), &sofie()))
         .then([stream(&openclaw(), [halted(Halt::Pause)])]);
+}
+
+/// Or the next day, or a higher cap, would let it work in a squad that is stopped.
+#[test]
+fn a_pause_stops_who_is_paused_for_its_budget_too() {
+    let overspent = paused(&idle(SCOUT), PauseReason::Budget);
+    operation(pause_squad(&openclaw(), std::slice::from_ref(&overspent), because(), &sofie()))
+        .then([stream(&openclaw(), [halted(Halt::Pause)]), stream(&overspent, [squad_pause()])]);
 }
 
 #[test]
@@ -49,7 +58,7 @@ fn a_second_pause_stops_only_who_came_since() {
 #[test]
 fn resuming_lifts_only_pauses_by_an_operator_or_of_the_squad() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
-    let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: because() };
+    let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: because(), at: Some(now()) };
     for pause in PauseReason::ALL.iter().copied() {
         let agent = paused(&idle(SCOUT), pause);
         let working = project::Event::SquadResumed { reason: because(), at: now() };
@@ -60,6 +69,34 @@ fn resuming_lifts_only_pauses_by_an_operator_or_of_the_squad() {
         let agents = [agent.clone(), quarantined(&idle(ECHO)), draining(&idle(NOVA))];
         operation(resume_squad(&stopped, &agents, because(), &sofie())).then(expected);
     }
+}
+
+#[test]
+fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
+    let stopped = openclaw().after(&[halted(Halt::Pause)]);
+    let (key, gone) = (
+        crate::reservation::Key::agent(OPENCLAW, &name("Scout")),
+        idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]),
+    );
+    let holder = crate::reservation::Holder::Agent(SCOUT);
+    let held = entity(key.clone(), [crate::reservation::Event::Reserved { holder }]);
+    let wish =
+        RegisterAgent { profile: Profile::new(name("Scout"), Role::Intern), parent: None, purpose: None };
+    let new = Entity::new(SCOUT);
+    let cast = nobody_else().with(stopped.clone());
+    let beat =
+        |agent: &Entity<Agent>| heartbeat(agent, None, crate::agent::Heartbeat::default(), &cast, &scout());
+    for (agent, decision) in [
+        (&new, register_agent(&stopped, &Entity::new(key.clone()), &new, wish.clone(), &sofie())),
+        (&gone, register_agent(&stopped, &held, &gone, wish, &scout())),
+        (&gone, beat(&gone)),
+    ] {
+        let standing = agent.after_decision(&decision.unwrap()).registered().unwrap().standing;
+        assert_eq!(standing, crate::agent::Standing::Paused(PauseReason::Squad));
+    }
+    let alone = idle(SCOUT);
+    let decision = beat(&alone).unwrap();
+    assert_eq!(alone.after_decision(&decision).status(), Some(agent::Status::Active), "let go on alone");
 }
 
 #[test]
@@ -89,6 +126,22 @@ fn an_emergency_stop_blocks_what_is_in_progress_and_releases_its_holders() {
         stream(&scout, [squad_pause(), released(Ending::Blocked)]),
         stream(&task, [task::Event::Blocked { from, reason, at }]),
     ]);
+}
+
+#[test]
+fn in_an_emergency_no_agent_claims_or_moves_anything() {
+    let stopped = openclaw().after(&[halted(Halt::Emergency)]);
+    let (agent, cast) = (idle(SCOUT), nobody_else().with(stopped).with(idle(SCOUT)));
+    operation(claim_task(&task_at(Status::Inbox), &agent, &cast, &scout()))
+        .then_rejected(Rejection::SquadStopped);
+    let go = |status, to, moment: &Moment| {
+        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        move_task(&task_at(status), wish, &cast, moment)
+    };
+    for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
+        operation(go(status, to, &scout())).then_rejected(Rejection::SquadStopped);
+    }
+    assert!(go(Status::Assigned, Status::InProgress, &sofie()).is_ok(), "the operator decides");
 }
 
 #[test]

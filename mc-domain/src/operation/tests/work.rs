@@ -18,14 +18,14 @@ mod claiming {
     #[test]
     fn gives_the_task_to_the_claimer() {
         let (task, agent) = (task_at(Status::Inbox), idle(SCOUT));
-        operation(claim_task(&task, &agent, &scout()))
+        operation(claim_task(&task, &agent, &nobody_else(), &scout()))
             .then([stream(&task, [task::Event::Claimed { agent: SCOUT, at: now() }])]);
     }
 
     /// Pitfall 15.
     #[test]
     fn second_is_refused_with_the_first() {
-        operation(claim_task(&task_at(Status::Assigned), &idle(ECHO), &by(ECHO)))
+        operation(claim_task(&task_at(Status::Assigned), &idle(ECHO), &nobody_else(), &by(ECHO)))
             .then_rejected(task::Rejection::AlreadyClaimed { by: BTreeSet::from([SCOUT]) });
     }
 
@@ -33,14 +33,11 @@ mod claiming {
     #[test]
     fn takes_an_active_agent_of_the_project_that_accepts_the_type() {
         let task = task_at(Status::Inbox);
-        operation(claim_task(&task, &draining(&idle(SCOUT)), &scout())).then_rejected(not_active(
-            "Scout",
-            agent::Status::Draining,
-            None,
-        ));
-        operation(claim_task(&task, &elsewhere(SCOUT, "Scout"), &scout()))
+        operation(claim_task(&task, &draining(&idle(SCOUT)), &nobody_else(), &scout()))
+            .then_rejected(not_active("Scout", agent::Status::Draining, None));
+        operation(claim_task(&task, &elsewhere(SCOUT, "Scout"), &nobody_else(), &scout()))
             .then_rejected(agent::Rejection::OtherProject { name: name("Scout") });
-        operation(claim_task(&task, &writer(SCOUT, "Scout"), &scout())).then_rejected(
+        operation(claim_task(&task, &writer(SCOUT, "Scout"), &nobody_else(), &scout())).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
         );
     }

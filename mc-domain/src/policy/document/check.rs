@@ -29,6 +29,13 @@ pub(super) fn errors(document: &Document) -> Vec<DocumentError> {
     check.0
 }
 
+/// What is wrong with the name of a tool.
+pub(super) fn tool_problem(name: &str) -> Option<&'static str> {
+    let of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.:/".contains(c);
+    let wrong = name.is_empty() || name.len() > MAX_ENTRY_CHARS || !name.chars().all(of_name);
+    wrong.then_some("a tool's name is lower-case letters, digits and _ - . : /")
+}
+
 fn host_problem(entry: &str) -> Option<String> {
     let problem = "must be a host such as github.com, *.github.com, or *";
     (!network::is_entry(entry)).then(|| problem.to_owned())
@@ -55,19 +62,15 @@ impl Check {
         if tools.len() > MAX_TOOLS {
             self.add(pointer, format!("must have at most {MAX_TOOLS} tools"));
         }
-        let of_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.:/".contains(c);
         for tool in tools.keys().take(MAX_TOOLS) {
-            if tool.is_empty() || tool.len() > MAX_ENTRY_CHARS || !tool.chars().all(of_name) {
+            if let Some(problem) = tool_problem(tool) {
                 let name = tool
                     .chars()
                     .take(MAX_ENTRY_CHARS)
                     .collect::<String>()
                     .replace('~', "~0")
                     .replace('/', "~1");
-                self.add(
-                    format!("{pointer}/{name}"),
-                    "a tool's name is lower-case letters, digits and _ - . : /",
-                );
+                self.add(format!("{pointer}/{name}"), problem);
             }
         }
     }

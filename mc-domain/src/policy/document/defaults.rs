@@ -102,6 +102,9 @@ const NEVER: &[&str] = &[
     "**/package-lock.json",
     "**/npm-shrinkwrap.json",
     "**/pnpm-lock.yaml",
+    "**/packages.lock.json",
+    "**/gradle.lockfile",
+    "**/go.sum",
 ];
 
 fn texts(texts: &[&str]) -> Vec<String> {

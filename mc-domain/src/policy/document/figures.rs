@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{ApprovalRules, Document, LoopThresholds, Roles, SpawnLimits, Thresholds, Timeouts};
+use crate::{money::Usd, task::TaskType};
 
 /// What the policy in force says in numbers.
 ///
@@ -26,6 +27,32 @@ pub struct Figures {
     pub timeouts: Timeouts,
     /// After which an undecided approval is escalated.
     pub escalates_after_secs: u32,
+    /// What a task may cost when nobody says otherwise.
+    pub task_budgets: TaskBudgets,
+}
+
+/// What a task of each type may cost when nobody says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskBudgets([Usd; TaskType::ALL.len()]);
+
+impl Default for TaskBudgets {
+    fn default() -> Self {
+        Self::said_by(TaskType::default_budget)
+    }
+}
+
+impl TaskBudgets {
+    fn said_by(budget: impl Fn(TaskType) -> Usd) -> Self {
+        let mut budgets = [Usd::ZERO; TaskType::ALL.len()];
+        budgets.iter_mut().zip(TaskType::ALL).for_each(|(slot, kind)| *slot = budget(*kind));
+        Self(budgets)
+    }
+
+    /// That of one type.
+    pub fn of(&self, kind: TaskType) -> Usd {
+        let known = TaskType::ALL.iter().zip(self.0).find(|(known, _)| **known == kind);
+        known.map_or(Usd::ZERO, |(_, budget)| budget)
+    }
 }
 
 impl Default for Figures {
@@ -37,6 +64,7 @@ impl Default for Figures {
             loops: LoopThresholds::default(),
             timeouts: Timeouts::default(),
             escalates_after_secs: ApprovalRules::default().escalates_after_secs,
+            task_budgets: TaskBudgets::default(),
         }
     }
 }
@@ -51,6 +79,9 @@ impl Document {
             loops: self.loops,
             timeouts: self.timeouts,
             escalates_after_secs: self.approvals.escalates_after_secs,
+            task_budgets: TaskBudgets::said_by(|kind| {
+                self.task_budgets.get(&kind).copied().unwrap_or(kind.default_budget())
+            }),
         }
     }
 }

@@ -218,12 +218,14 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Entries by name. What is wrong with the name of one that is kept is found later, with `misnamed` of the others.
     fn entries<K: Ord + FromStr, V>(
         &mut self,
         name: &str,
         target: &mut BTreeMap<K, V>,
         replace: bool,
         read: impl Fn(&Value) -> Result<V, String>,
+        misnamed: impl Fn(&str) -> Option<&'static str>,
     ) where
         K::Err: std::fmt::Display,
     {
@@ -234,23 +236,29 @@ impl<'a> Section<'a> {
         }
         for (key, value) in fields {
             let pointer = format!("{}/{name}/{}", self.pointer, escaped(key));
-            match (key.parse(), read(value)) {
+            let (key, name) = (key.parse(), key);
+            match (key, read(value)) {
                 (Ok(key), Ok(value)) => _ = target.insert(key, value),
-                (Err(error), _) => self.errors.add(pointer, error.to_string()),
-                (Ok(_), Err(message)) => self.errors.add(pointer, message),
+                (key, value) => {
+                    let wrong = [key.err().map(|error| error.to_string()), misnamed(name).map(str::to_owned)];
+                    for message in wrong.into_iter().flatten().chain(value.err()) {
+                        self.errors.add(pointer.clone(), message);
+                    }
+                }
             }
         }
     }
 
     fn map<T: FromStr<Err: std::fmt::Display>>(&mut self, name: &str, target: &mut BTreeMap<String, T>) {
-        self.entries(name, target, true, |value| {
+        let read = |value: &Value| {
             let word = value.as_str().ok_or_else(|| "must be a text".to_owned())?;
             word.parse().map_err(|error: T::Err| error.to_string())
-        });
+        };
+        self.entries(name, target, true, read, check::tool_problem);
     }
 
     fn counts(&mut self, name: &str, target: &mut BTreeMap<String, u32>) {
-        self.entries(name, target, true, whole_number);
+        self.entries(name, target, true, whole_number, check::tool_problem);
     }
 
     /// Types that are not named keep their budget: a task type without one could spend without a limit.
@@ -260,7 +268,7 @@ impl<'a> Section<'a> {
         target: &mut BTreeMap<K, Usd>,
     ) {
         let (money, name) = (self.money, self.money_field(name));
-        self.entries(&name, target, false, |value| amount(value, money));
+        self.entries(&name, target, false, |value| amount(value, money), |_| None);
     }
 }
 

@@ -111,6 +111,14 @@ fn everything_wrong_is_listed_at_once() {
 }
 
 #[test]
+fn an_entry_with_a_wrong_name_and_a_wrong_value_is_listed_for_both() {
+    assert_eq!(refused(json!({ "tools": { "A B": "purple" } })), ["/tools/A B", "/tools/A B"]);
+    assert_eq!(refused(json!({ "tools": { "A B": "red" } })), ["/tools/A B"]);
+    assert_eq!(refused(json!({ "approvals": { "tools": { "A B": "x" } } })).len(), 2);
+    assert_eq!(refused(json!({ "taskBudgets": { "gardening": "x" } })).len(), 2);
+}
+
+#[test]
 fn what_must_fit_together_is_checked() {
     assert_eq!(refused(json!({ "roles": { "lead": { "perRunCap": 13 } } })), ["/roles/lead/perRunCap"]);
     assert_eq!(refused(json!({ "roles": { "lead": { "dailyCap": 1_000_001 } } })), ["/roles/lead/dailyCap"]);

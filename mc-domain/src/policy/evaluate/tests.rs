@@ -28,6 +28,18 @@ fn codes(evaluation: &Evaluation) -> Vec<&str> {
     evaluation.reasons.iter().map(|reason| reason.code.as_str()).collect()
 }
 
+fn all_are(role: Role, cases: &[(&str, Value, Decision)]) {
+    let judged = cases
+        .iter()
+        .map(|(tool, params, expected)| (judged(role, tool, params.clone()), (tool, params, expected)));
+    let wrong: Vec<_> = judged
+        .filter(|(found, (_, _, expected))| {
+            found.decision != **expected || (found.decision == Decision::Allow) != found.reasons.is_empty()
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
 #[test]
 fn each_role_gets_what_its_row_says() {
     use Decision::{Allow, NeedsApproval};
@@ -110,11 +122,137 @@ fn requests_are_judged_by_their_parameters() {
         ("teleport", json!({ "path": "../x" }), Deny),
         ("", json!({}), NeedsApproval),
     ];
-    for (tool, params, expected) in cases {
-        let evaluation = judged(Role::Lead, tool, params.clone());
-        assert_eq!(evaluation.decision, expected, "{tool} {params}: {evaluation:#?}");
-        assert_eq!(evaluation.decision == Allow, evaluation.reasons.is_empty(), "{tool} {params}");
-    }
+    all_are(Role::Lead, &cases);
+}
+
+#[test]
+fn every_spelling_of_a_parameter_is_judged() {
+    use Decision::{Allow, Deny, NeedsApproval};
+    let cases = [
+        ("shell_exec", json!({ "Command": "ls", "command": "rm -rf /" }), Deny),
+        ("shell_exec", json!({ "COMMAND": "rm -rf /", "command": "ls" }), Deny),
+        ("shell_exec", json!({ "command": "ls", "cmd": "make" }), NeedsApproval),
+        ("shell_exec", json!({ "command": "rm", "arguments": ["-rf", "/"] }), Deny),
+        ("shell_exec", json!({ "command": "rm", "Args": ["x"], "args": ["-rf", "/"] }), Deny),
+        (
+            "shell_exec",
+            json!({ "command": "node", "args": ["scripts/a.js"], "Args": ["x.js"] }),
+            NeedsApproval,
+        ),
+        ("shell_exec", json!({ "command": "rm", "args": "-rf /" }), Deny),
+        ("shell_exec", json!({ "command": "ls", "argv": ["make"] }), NeedsApproval),
+        ("shell_exec", json!({ "command": "ls", "argv": ["-la"] }), Allow),
+        ("shell_exec", json!({ "command": "ls", "args": ["; rm -rf x"], "shell": true }), Deny),
+        ("shell_exec", json!({ "command": "echo", "args": ["; rm -rf x"] }), Allow),
+        ("shell_exec", json!({ "command": "ls", "shell": "src/x.sh" }), NeedsApproval),
+        ("shell_exec", json!({ "command": "ls", "shell": "/bin/bash" }), Allow),
+        ("http_request", json!({ "URL": "https://github.com", "url": "https://evil.com" }), NeedsApproval),
+        ("http_request", json!({ "url": "https://github.com", "base_url": "https://github.com" }), Allow),
+        ("read_file", json!({ "Path": "docs/x", "path": ".env" }), Deny),
+        ("read_file", json!({ "path": "docs/x", "file_path": ".env" }), Deny),
+        ("git_push", json!({ "Branch": "feature", "branch": "main" }), NeedsApproval),
+        ("git_push", json!({ "branch": "feature", "Force": false, "force": true }), NeedsApproval),
+        ("git_push", json!({ "branch": "feature", "Force": false, "force": false }), Allow),
+    ];
+    all_are(Role::Lead, &cases);
+}
+
+#[test]
+fn pushes_that_force_or_may_touch_a_protected_branch_are_red() {
+    let mut cases = [
+        json!({ "branch": "+feature" }),
+        json!({ "branch": ":feature" }),
+        json!({ "branch": "feature", "args": ["-f"] }),
+        json!({ "branch": "feature", "args": ["-uf"] }),
+        json!({ "branch": "feature", "args": ["--mirror"] }),
+        json!({ "branch": "feature", "args": ["--forc"] }),
+        json!({ "branch": "feature", "args": ["-d"] }),
+        json!({ "branch": "feature", "force": "true" }),
+        json!({ "branch": "feature", "force": 1 }),
+        json!({ "branch": "feature", "options": "--all" }),
+        json!({ "branch": "feature", "options": { "mirror": true } }),
+        json!({ "branch": "feature", "options": { "force_with_lease": true } }),
+        json!({ "branch": "feature", "flags": "-u --delete" }),
+        json!({ "branch": "feature", "remoteBranch": "main" }),
+        json!({ "refs": ["dev:heads/main"] }),
+        json!({ "refspec": "refs/heads/*:refs/heads/*" }),
+        json!({ "branch": "HEAD" }),
+        json!({ "branch": "\"main\"" }),
+    ]
+    .map(|params| ("git_push", params, Decision::NeedsApproval))
+    .to_vec();
+    let harmless = [
+        json!({ "branch": "feature/x", "remote": "origin" }),
+        json!({ "branch": "feature/x", "args": ["-u", "--set-upstream"], "force": "false" }),
+        json!({ "branch": "domain", "remote": "git@github.com:acme/site.git", "force": null }),
+        json!({ "refspec": "HEAD:refs/heads/feature" }),
+        json!({ "branch": "x", "options": { "mirror": false, "atomic": true } }),
+    ];
+    cases.extend(harmless.map(|params| ("git_push", params, Decision::Allow)));
+    all_are(Role::Lead, &cases);
+}
+
+#[test]
+fn what_green_tools_touch_is_judged_too() {
+    use Decision::{Allow, Deny, NeedsApproval};
+    let cases = [
+        ("create_doc", json!({ "path": ".env" }), Deny),
+        ("create_doc", json!({ "path": "config/app.toml" }), Deny),
+        ("search", json!({ "path": "/etc/passwd" }), Deny),
+        ("search", json!({ "dir": "../x" }), Deny),
+        ("analyze_data", json!({ "file": ".aws/credentials" }), Deny),
+        ("analyze_data", json!({ "command": "sudo ls" }), Deny),
+        ("web_search", json!({ "url": "https://evil.com" }), NeedsApproval),
+        ("web_search", json!({ "url": "https://github.com/acme", "query": "x" }), Allow),
+        ("web_search", json!({ "query": "read /etc/passwd on https://evil.com" }), Allow),
+        ("create_doc", json!({ "path": "README.md" }), Allow),
+        ("create_doc", json!({ "path": "docs/api.md", "text": "see .env" }), Allow),
+        ("search", json!({ "path": "src", "query": "x" }), Allow),
+        ("query_db", json!({ "sql": "select 1" }), Allow),
+    ];
+    all_are(Role::Intern, &cases);
+}
+
+#[test]
+fn where_with_what_and_on_which_input_a_command_runs_is_judged() {
+    use Decision::{Allow, Deny, NeedsApproval};
+    let cases = [
+        ("shell_exec", json!({ "command": "ls", "env": { "LD_PRELOAD": "src/x.so" } }), NeedsApproval),
+        ("shell_exec", json!({ "command": "ls", "env": ["PATH=src"] }), NeedsApproval),
+        ("shell_exec", json!({ "command": "ls", "Environment": { "LANG": "C", "CC": "x" } }), NeedsApproval),
+        ("shell_exec", json!({ "command": "cargo test", "env": { "RUST_LOG": "debug", "CI": 1 } }), Allow),
+        ("shell_exec", json!({ "command": "ls", "env": {} }), Allow),
+        ("shell_exec", json!({ "command": "ls", "cwd": "config" }), Deny),
+        ("shell_exec", json!({ "command": "ls", "cwd": "src/../config/x" }), Deny),
+        ("shell_exec", json!({ "command": "ls", "workingDir": "x", "working_directory": ".ssh" }), Deny),
+        ("shell_exec", json!({ "command": "node scripts/x.js", "cwd": "src" }), NeedsApproval),
+        ("shell_exec", json!({ "command": "echo x > docs/a", "cwd": "scripts" }), NeedsApproval),
+        ("shell_exec", json!({ "command": "cargo test", "cwd": "src" }), Allow),
+        ("shell_exec", json!({ "command": "node scripts/x.js", "cwd": "." }), Allow),
+        ("shell_exec", json!({ "command": "bash", "stdin": "rm -rf /" }), Deny),
+        ("shell_exec", json!({ "command": "bash", "stdin": "ls" }), NeedsApproval),
+        ("shell_exec", json!({ "command": "ls | xargs cat", "stdin": "x" }), NeedsApproval),
+        ("shell_exec", json!({ "command": "sort", "stdin": "sudo is a word" }), Allow),
+    ];
+    all_are(Role::Lead, &cases);
+}
+
+#[test]
+fn a_denied_command_is_denied_however_long_it_is() {
+    let long = |command: &str| json!({ "command": format!("{command} #{}", "a".repeat(20_000)) });
+    let cases = [
+        ("shell_exec", long("rm -rf /"), Decision::Deny),
+        ("teleport", long("sudo ls"), Decision::Deny),
+        ("shell_exec", long("ls"), Decision::NeedsApproval),
+    ];
+    all_are(Role::Lead, &cases);
+}
+
+#[test]
+fn more_spellings_than_are_looked_at_are_not_allowed() {
+    let many = (0..100).map(|number| (format!("{}cmd", "_".repeat(number)), json!("ls")));
+    let many = Value::Object(many.collect());
+    assert_eq!(judged(Role::Lead, "shell_exec", many).decision, Decision::NeedsApproval);
 }
 
 #[test]

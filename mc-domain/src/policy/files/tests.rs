@@ -18,6 +18,8 @@ fn listed_paths_are_allowed() {
         "scripts/x.py",
         "workspace/notes.txt",
         "src/config.ts",
+        "src/config/routes.ts",
+        "src/checksum.go",
     ] {
         assert_eq!(standing(Access::Read, path), Standing::Allowed, "{path}");
     }
@@ -62,6 +64,12 @@ fn never_listed_and_leaving_paths_are_denied_whatever_allows_them() {
         "src/package-lock.json",
         "pnpm-lock.yaml",
         "yarn.lock",
+        "go.sum",
+        "src/go.sum",
+        "android/gradle.lockfile",
+        "src/packages.lock.json",
+        "uv.lock",
+        "poetry.lock",
         "..",
         "../x",
         "src/../../x",

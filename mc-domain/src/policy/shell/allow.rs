@@ -1,28 +1,19 @@
 //! The allow-list, and what the arguments of an allowed command may still not be.
 
-use super::{DEVICES, Judge, base_name, parse::Word};
+use super::{
+    DEVICES, Judge, is_option,
+    options::{Arguments, Means},
+    parse::Word,
+};
 use crate::policy::{
     files::{self, Access},
-    reason::Verdict,
+    reason::{Standing, Verdict},
 };
 
 /// Commands that read the files they name.
 const READERS: [&str; 11] = ["cat", "head", "tail", "sort", "uniq", "cut", "wc", "jq", "grep", "ls", "find"];
-/// Commands whose first argument is a text, not a path.
-const PATTERN_FIRST: [&str; 10] = ["grep", "egrep", "fgrep", "rg", "jq", "sed", "awk", "gawk", "perl", "tr"];
 /// Commands that print their arguments.
 const PRINTERS: [&str; 2] = ["echo", "date"];
-/// Options that write, run or change something although the command is allowed; long ones may be cut short.
-const RISKY: [(&str, &[&str]); 7] = [
-    ("sort", &["--compress-program", "--output", "--temporary-directory", "-T"]),
-    ("date", &["-s", "--set"]),
-    ("find", &["-delete", "-fprint", "-fprint0", "-fprintf", "-fls"]),
-    ("git", &["--output", "--ext-diff", "--textconv", "--delete", "--move", "--exec-path", "--no-index"]),
-    ("jq", &["--from-file", "-f"]),
-    ("cargo", &["--config"]),
-    ("npm", &["--script-shell", "--userconfig", "--globalconfig"]),
-];
-
 impl Judge<'_> {
     pub(super) fn allowed(&self, name: &str, words: &[Word]) -> Verdict {
         if words[0].is_dynamic() {
@@ -34,7 +25,8 @@ impl Judge<'_> {
         if !self.shell.allow.iter().any(|entry| self.leads(entry, words)) {
             return self.unlisted(words);
         }
-        self.arguments(name, words).and(risky(name, words)).and(self.outputs(name, words))
+        let judged = self.arguments(name, words).and(risky(name, words)).and(self.outputs(name, words));
+        judged.and(self.recursion(name, words))
     }
 
     fn unlisted(&self, words: &[Word]) -> Verdict {
@@ -84,29 +76,30 @@ impl Judge<'_> {
             true => Verdict::allowed(),
             false => files::judge(self.files, Access::Write, path),
         };
+        let arguments = Arguments::of(name, words);
+        let written: Verdict = arguments.values(Means::Writes).map(write).collect();
         match name {
-            "sort" => {
-                let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
-                let is_output =
-                    |text: &str| text.starts_with('-') && !text.starts_with("--") && text.contains('o');
-                let at = texts.iter().position(|text| is_output(text));
-                at.map_or(Verdict::allowed(), |at| match texts[at].split_once('o') {
-                    Some((_, "")) => write(texts.get(at + 1).copied().unwrap_or_default()),
-                    Some((_, path)) => write(path),
-                    None => Verdict::allowed(),
-                })
-            }
-            "uniq" => operands(name, words).nth(1).map_or(Verdict::allowed(), |word| write(&word.text)),
-            _ => Verdict::allowed(),
+            "uniq" => written.and(arguments.operands().skip(1).map(|word| write(&word.text)).collect()),
+            _ => written,
         }
     }
 
     /// No word may be a path that leaves the workspace, and no reader may name a file that is never read.
     pub(super) fn paths(&self, name: &str, words: &[Word]) -> Verdict {
-        let texts = text_arguments(name, words);
-        let paths = (1..words.len()).filter(|at| !texts.contains(at)).map(|at| &words[at]);
-        let leaving: Verdict = paths.map(|word| self.leaving(&word.text)).collect();
-        leaving.and(self.never_read(name, words))
+        let arguments = Arguments::of(name, words);
+        let text = |at: usize| PRINTERS.contains(&name) || arguments.is_text(at);
+        let words: Vec<&Word> = (1..words.len()).filter(|at| !text(*at)).map(|at| &words[at]).collect();
+        let leaving: Verdict = words.iter().map(|word| self.leaving(&word.text)).collect();
+        // What `find` looks for it does not read.
+        let words = if name == "find" { arguments.operands().collect() } else { words };
+        leaving.and(self.never_read(name, &words)).and(self.option_values(name, &arguments))
+    }
+
+    /// The files that options name.
+    fn option_values(&self, name: &str, arguments: &Arguments<'_>) -> Verdict {
+        let means = [Means::Value, Means::Pair, Means::PatternFile, Means::Writes];
+        let values = means.into_iter().flat_map(|means| arguments.values(means));
+        values.map(|value| self.leaving(value).and(softened(name, self.never(value)))).collect()
     }
 
     /// The same for the words of a wrapper, none of which is a text.
@@ -152,22 +145,31 @@ impl Judge<'_> {
         }
     }
 
-    fn never_read(&self, name: &str, words: &[Word]) -> Verdict {
+    fn never_read(&self, name: &str, words: &[&Word]) -> Verdict {
+        let named = |word: &&Word| candidates(&word.text).map(|path| self.never(path)).collect::<Verdict>();
         match name {
-            "git" => operands(name, words)
-                .filter(|word| self.never(&word.text) != Verdict::allowed())
+            // A name in a revision, as in `HEAD:.env`, or after the magic of a pattern, as in `:(top).env`.
+            "git" => words
+                .iter()
                 .map(|word| {
-                    Verdict::unlisted(
-                        "never_file",
-                        format!("{} is a file that agents never touch", word.text),
-                    )
+                    let parts = word.text.split([':', ')']).map(|path| self.never(path));
+                    softened(name, named(word).and(parts.collect()))
                 })
                 .collect(),
             _ if READERS.contains(&name) => {
-                operands(name, words).map(|word| self.never(&word.text).and(wide_wildcard(word))).collect()
+                let wide = words.iter().filter(|word| !is_option(word)).map(|word| wide_wildcard(word));
+                words.iter().map(named).chain(wide).collect()
             }
             _ => Verdict::allowed(),
         }
+    }
+}
+
+/// Commits have every file in them, so what `git` is told about a file that is never touched is no more than unlisted.
+fn softened(name: &str, verdict: Verdict) -> Verdict {
+    match (name, verdict.standing) {
+        ("git", Standing::Denied) => Verdict { standing: Standing::Unlisted, ..verdict },
+        _ => verdict,
     }
 }
 
@@ -195,63 +197,25 @@ fn candidates(text: &str) -> impl Iterator<Item = &str> {
     [Some(text), value, glued, file].into_iter().flatten()
 }
 
-/// The places of arguments that are texts: what is printed, patterns, messages of commits.
-fn text_arguments(name: &str, words: &[Word]) -> Vec<usize> {
-    let text = |at: usize| words[at].text.as_str();
-    if PRINTERS.contains(&name) {
-        return (1..words.len()).collect();
-    }
-    if name == "git" && words.get(1).is_some_and(|word| word.text == "commit") {
-        let message = |at: &usize| {
-            matches!(text(at - 1), "-m" | "-am" | "--message") || text(*at).starts_with("--message=")
-        };
-        return (2..words.len()).filter(message).collect();
-    }
-    let given =
-        (1..words.len()).any(|at| matches!(text(at), "-e" | "-f" | "--regexp" | "--file" | "--from-file"));
-    let pattern = (1..words.len()).find(|at| !text(*at).starts_with('-'));
-    pattern.filter(|_| PATTERN_FIRST.contains(&name) && !given).into_iter().collect()
-}
-
-/// The arguments that name files: no options, no texts; of `find` only where it starts.
-fn operands<'a>(name: &'a str, words: &'a [Word]) -> impl Iterator<Item = &'a Word> {
-    let texts = text_arguments(name, words);
-    let option = |word: &Word| word.text.starts_with('-');
-    let end = match name {
-        "find" => words[1..].iter().position(option).map_or(words.len(), |at| at + 1),
-        _ => words.len(),
-    };
-    (1..end).filter(move |at| !texts.contains(at)).map(|at| &words[at]).filter(move |word| !option(word))
-}
-
 fn risky(name: &str, words: &[Word]) -> Verdict {
-    let name = base_name(name);
-    let listed = RISKY.iter().filter(|(command, _)| *command == name).flat_map(|(_, options)| *options);
-    let options: Vec<&str> = listed.copied().collect();
-    let texts = || words[1..].iter().map(|word| word.text.as_str());
-    let same = |text: &str| options.iter().any(|option| is_option(option, text));
-    let branch = name == "git" && words.get(1).is_some_and(|word| word.text == "branch");
-    let moves = |text: &str| {
-        branch
-            && text.starts_with('-')
-            && !text.starts_with("--")
-            && text.contains(['d', 'D', 'm', 'M', 'f', 'C'])
+    let found = |what: &str| Verdict::unlisted("risky_option", format!("{what} does more than read"));
+    let options = match Arguments::of(name, words).has(Means::Risky) {
+        true => found(&format!("{name} with one of its options")),
+        false => Verdict::allowed(),
     };
-    let environment = |text: &str| {
-        name == "jq"
-            && text
-                .split(|c: char| !c.is_alphanumeric() && c != '_')
-                .any(|word| word.eq_ignore_ascii_case("env"))
-    };
-    texts()
-        .filter(|text| same(text) || moves(text) || environment(text))
-        .map(|text| Verdict::unlisted("risky_option", format!("{name} {text} does more than read")))
-        .collect()
+    let programs = words[1..].iter().filter(|word| name == "jq" && loads(&word.text));
+    programs
+        .map(|_| found("a filter that loads a module or reads the environment"))
+        .fold(options, Verdict::and)
 }
 
-/// Whether `text` is the option, perhaps with a value, perhaps a long one cut short.
-fn is_option(option: &str, text: &str) -> bool {
-    let given = text.split('=').next().unwrap_or(text);
-    let short = given.starts_with("--") && given.len() > 4 && option.starts_with(given);
-    given == option || short
+/// Whether a filter of `jq` reads the environment or a module; `.include` is only a field.
+fn loads(filter: &str) -> bool {
+    let of_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut before = None;
+    filter.split_inclusive(|c| !of_word(c)).any(|piece| {
+        let word = piece.trim_end_matches(|c| !of_word(c));
+        let field = before.replace(piece.chars().last()).flatten() == Some('.');
+        word.eq_ignore_ascii_case("env") || (!field && matches!(word, "import" | "include" | "modulemeta"))
+    })
 }

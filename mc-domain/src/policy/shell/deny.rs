@@ -12,10 +12,11 @@ pub(super) fn matches(rule: &str, name: &str, arguments: &[&str]) -> bool {
 
 /// A `*` of the rule stands for any text, as in `mkfs*`.
 fn names(command: &str, name: &str) -> bool {
-    let (start, end) = command.split_once('*').unwrap_or((command, ""));
+    let command = command.to_ascii_lowercase();
+    let (start, end) = command.split_once('*').unwrap_or((&command, ""));
     match command.contains('*') {
         true => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
-        false => command.eq_ignore_ascii_case(name),
+        false => command == name,
     }
 }
 
@@ -23,18 +24,20 @@ fn has(part: &str, name: &str, arguments: &[&str]) -> bool {
     match part.strip_prefix('-') {
         Some(flags) if !flags.starts_with('-') => flags.chars().all(|flag| has_flag(flag, arguments)),
         _ if name.eq_ignore_ascii_case("chmod") => arguments.iter().any(|mode| is_mode(mode, part)),
-        _ => arguments.contains(&part),
+        _ => arguments.iter().any(|argument| argument.eq_ignore_ascii_case(part)),
     }
 }
 
-/// A flag alone, among others, in upper case, or by its long name, which may be cut short.
+/// A flag alone, among others, in either case, or by its long name, which may be cut short.
 fn has_flag(flag: char, arguments: &[&str]) -> bool {
     let long = LONG_FLAGS.iter().find(|(short, _)| *short == flag).map(|(_, long)| *long);
     arguments.iter().any(|argument| match argument.strip_prefix("--") {
-        Some(name) => !name.is_empty() && long.is_some_and(|long| long.starts_with(name)),
+        Some(name) => {
+            !name.is_empty() && long.is_some_and(|long| long.starts_with(&name.to_ascii_lowercase()))
+        }
         None => argument
             .strip_prefix('-')
-            .is_some_and(|flags| flags.chars().any(|given| given == flag || (flag == 'r' && given == 'R'))),
+            .is_some_and(|flags| flags.chars().any(|given| given.eq_ignore_ascii_case(&flag))),
     })
 }
 

@@ -65,11 +65,15 @@ pub(super) struct Script {
     pub problem: Option<&'static str>,
 }
 
+/// Reads a script. Of one that is too long the beginning is read, so that what is denied there is still denied.
 pub(super) fn parse(text: &str, depth: usize) -> Script {
-    if text.chars().count() > MAX_COMMAND_CHARS {
-        return Script { problem: Some("the command is too long"), ..Script::default() };
+    let chars: Vec<char> = text.chars().take(MAX_COMMAND_CHARS + 1).collect();
+    let too_long = chars.len() > MAX_COMMAND_CHARS;
+    let mut script = Parser { chars, at: 0, parts: 0 }.script(None, depth);
+    if too_long {
+        script.problem = Some("the command is too long");
     }
-    Parser { chars: text.chars().collect(), at: 0, parts: 0 }.script(None, depth)
+    script
 }
 
 struct Parser {

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
+mod arguments;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -50,6 +50,16 @@ pub(super) fn is_downloader(name: &str) -> bool {
     DOWNLOADERS.contains(&name)
 }
 
+/// Whether it takes what it reads for a program, or for the arguments of one.
+pub(super) fn takes_input(name: &str) -> bool {
+    is_shell(name) || INTERPRETERS.contains(&name) || matches!(name, "xargs" | "parallel")
+}
+
+/// Whether it takes one of its arguments for a script.
+pub(super) fn is_shell(name: &str) -> bool {
+    SHELLS.contains(&name) || matches!(name, "eval" | "." | "source")
+}
+
 pub(super) fn is_runner(name: &str) -> bool {
     RUNNERS.contains(&name) || WRAPPERS.iter().any(|(wrapper, ..)| *wrapper == name)
 }

@@ -1,24 +1,24 @@
 //! One round of an agent: what it is told, and what it does next.
 
-use serde_json::{Value, json};
+use serde_json::{Number, Value, json};
 use uuid::Uuid;
 
 use super::{Client, Failure, RunOptions};
 
 /// The model that the made-up work is said to have been done with.
 const MODEL: &str = "mission-control-runner";
-/// What a run is said to cost, in dollars.
-const COST: f64 = 0.01;
+/// What a run is said to cost, in dollars: a number as JSON has it.
+const COST: &str = "0.01";
 
 /// An agent and the server it works with.
-pub(super) struct Runner<'a> {
-    options: &'a RunOptions,
+pub(super) struct Runner {
+    options: RunOptions,
     client: Client,
     session: String,
 }
 
-impl<'a> Runner<'a> {
-    pub(super) fn new(options: &'a RunOptions, client: Client) -> Self {
+impl Runner {
+    pub(super) fn new(options: RunOptions, client: Client) -> Self {
         Self { options, client, session: format!("runner-{}", Uuid::now_v7()) }
     }
 
@@ -49,7 +49,7 @@ impl<'a> Runner<'a> {
     }
 
     fn register(&self) -> Result<String, Failure> {
-        let RunOptions { name, role, types, emoji, project, interval, .. } = self.options;
+        let RunOptions { name, role, types, emoji, project, interval, .. } = &self.options;
         let mut new = json!({
             "name": name,
             "role": role,
@@ -89,7 +89,8 @@ impl<'a> Runner<'a> {
                 return Ok(format!("could not start “{title}”: {why}"));
             }
         }
-        let run = json!({ "agentId": agent, "taskId": id, "model": MODEL, "sessionKey": self.session, "estimatedCost": COST });
+        self.end_what_was_left(agent)?;
+        let run = json!({ "agentId": agent, "taskId": id, "model": MODEL, "sessionKey": self.session, "estimatedCost": cost() });
         let run = match self.attempt("/api/runs", &run)? {
             Ok(run) => run,
             Err(why) => return Ok(format!("began “{title}”, but no run was allowed: {why}")),
@@ -97,9 +98,23 @@ impl<'a> Runner<'a> {
         self.finish(agent, &id, &title, run["id"].as_str().unwrap_or_default())
     }
 
+    /// A runner that was killed has left its run open, and what that may cost set aside. Nobody knows what it has cost.
+    fn end_what_was_left(&self, agent: &str) -> Result<(), Failure> {
+        let open = self.client.get(&format!("/api/runs?agentId={agent}&status=running"))?;
+        let open = open.as_array().map(Vec::as_slice).unwrap_or_default();
+        for run in open.iter().filter(|run| run["model"] == MODEL) {
+            let run = run["id"].as_str().unwrap_or_default();
+            let end = json!({ "status": "failed", "cost": null, "error": "its runner ended before it did" });
+            // It may have ended by itself a moment ago.
+            let _ = self.attempt(&format!("/api/runs/{run}/complete"), &as_agent(end, agent))?;
+        }
+        Ok(())
+    }
+
     fn finish(&self, agent: &str, task: &str, title: &str, run: &str) -> Result<String, Failure> {
         let said = json!({ "type": "progress", "agentId": agent, "content": "The work is done and is being checked." });
-        let spent = json!({ "status": "completed", "inputTokens": 1200, "outputTokens": 300, "cost": COST });
+        let spent =
+            json!({ "status": "completed", "inputTokens": 1200, "outputTokens": 300, "cost": cost() });
         let submit = json!({
             "toStatus": "review",
             "agentId": agent,
@@ -141,6 +156,11 @@ impl<'a> Runner<'a> {
 fn as_agent(mut body: Value, agent: &str) -> Value {
     body["actor"] = json!({ "type": "agent", "id": agent });
     body
+}
+
+/// What a run costs, as a number.
+fn cost() -> Value {
+    COST.parse::<Number>().map_or(Value::Null, Value::Number)
 }
 
 fn named(task: &Value) -> (String, String) {

@@ -2,9 +2,10 @@
 
 use mc_domain::{
     agent::{self, Agent, Profile},
-    approval::{ActionType, Approval, Lifetime, Payload, Quorum, Request, Risk, Subject},
-    ids::ApprovalId,
+    approval::{ActionType, Approval, Ask, Lifetime, Payload, Request, Risk, Subject},
+    ids::{ApprovalId, ProjectId},
     operation::{Asked, Decision, Entity, request_approval},
+    policy::document::Document,
     project::Project,
     reservation::Reservation,
     values::{Reason, Text},
@@ -14,8 +15,9 @@ use serde_json::{Value, json};
 
 use crate::{
     answer::Reply,
-    decide::{ask, content_hash},
+    decide::{ask, content, matter},
     problem::{Kind, Problem},
+    routes::approvals::quorum,
     state::{Call, Refused},
 };
 
@@ -29,11 +31,11 @@ pub(super) fn request(
     agent: &Entity<Agent>,
     wanted: &Profile,
     refusal: &agent::Rejection,
-    call: &Call,
+    (call, policy): (&Call, &Document),
 ) -> Result<(Decision, Reply), Refused> {
     let project = unit.load::<Project>(&agent.registered()?.project)?;
-    let request = wish(agent, project.id, wanted, refusal, call)?;
-    let key = unit.load::<Reservation>(&request.subject.key(&request.ask.content))?;
+    let request = wish(agent, project.id, wanted, refusal, (call, policy))?;
+    let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
     let approval = unit.fresh::<Approval>(approval);
     let Asked { approval, decision } = ask(unit, |cast| {
         request_approval(&project, &approval, &key, None, request.clone(), cast, &call.moment)
@@ -51,28 +53,31 @@ fn problem(refusal: &agent::Rejection, approval: ApprovalId) -> Problem {
 
 fn wish(
     agent: &Entity<Agent>,
-    project: mc_domain::ids::ProjectId,
+    project: ProjectId,
     wanted: &Profile,
     refusal: &agent::Rejection,
-    call: &Call,
+    (call, policy): (&Call, &Document),
 ) -> Result<Request, Refused> {
     let name = &agent.registered()?.profile.name;
-    let payload = payload(wanted);
-    let (action_type, content) = (ActionType::Autonomy, content_hash(ActionType::Autonomy, Some(&payload)));
+    let (payload, action_type, risk) = (payload(wanted), ActionType::Autonomy, Risk::Red);
+    let summary = Reason::new(&format!("{name} asks for more autonomy than it has"))?;
+    let matter = matter(action_type, Some(&payload), &summary);
+    let ask = Ask {
+        content: content(&matter, &summary, risk, None),
+        matter: Some(matter),
+        summary,
+        risk,
+        justification: Text::new(&format!("It tried to change its own profile: {refusal}."))?,
+        rollback_plan: None,
+        estimated_cost: None,
+        payload: Payload::try_from(payload).ok(),
+    };
     Ok(Request {
         requestor: call.moment.actor.clone(),
         subject: Subject { project, task: None, agent: Some(agent.id), action_type },
-        ask: mc_domain::approval::Ask {
-            summary: Reason::new(&format!("{name} asks for more autonomy than it has"))?,
-            risk: Risk::Red,
-            justification: Text::new(&format!("It tried to change its own profile: {refusal}."))?,
-            rollback_plan: None,
-            estimated_cost: None,
-            payload: Payload::try_from(payload).ok(),
-            content,
-        },
+        required: quorum(policy, &ask),
+        ask,
         lifetime: Lifetime::DEFAULT,
-        required: Quorum::One,
     })
 }
 

@@ -26,7 +26,7 @@ use crate::{
     decide::{ask, ask_after},
     extract::{Body, IfMatch, Path, Query},
     problem::Problem,
-    routes::given,
+    routes::{given, policy},
     state::{App, Call, Refused},
 };
 
@@ -68,6 +68,7 @@ pub async fn edit(
     changes.check()?;
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
+    let policy = policy::active(&app, project).await?;
     let approval = ApprovalId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
@@ -75,7 +76,7 @@ pub async fn edit(
         let profile = changes.applied_to(&agent.registered()?.profile)?;
         let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &call) {
             Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
-                return autonomy::request(unit, approval, &agent, &profile, &refusal, &call);
+                return autonomy::request(unit, approval, &agent, &profile, &refusal, (&call, &policy));
             }
             decided => decided?,
         };

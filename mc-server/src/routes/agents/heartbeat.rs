@@ -13,7 +13,7 @@ use mc_domain::{
     notification::Recipient,
     operation::{Entity, directives, heartbeat, sign_off_agent},
     task,
-    values::{Label, Reason},
+    values::Label,
 };
 use mc_projections::{
     agents::AgentView,
@@ -31,7 +31,7 @@ use crate::{
     decide::ask,
     extract::{Body, IfMatch, Path, Query},
     problem::Problem,
-    routes::invalid_cursor,
+    routes::{invalid_cursor, said},
     state::{App, Refused},
 };
 
@@ -51,7 +51,7 @@ pub struct SignOfLife {
     /// What the agent believes it works on; the log knows better, and the answer says so.
     #[serde(rename = "currentTaskId")]
     _current_task_id: Option<TaskId>,
-    error_message: Option<Reason>,
+    error_message: Option<String>,
 }
 
 /// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
@@ -69,7 +69,7 @@ pub async fn beat(
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
     let SignOfLife { session_key, status, error_message, .. } = body.value;
-    let sign = Heartbeat { session_key, error: error_message };
+    let sign = Heartbeat { session_key, error: said::error(error_message.as_deref()) };
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;

@@ -1,5 +1,7 @@
 //! `POST /api/agents/{agent}/spawn`: an agent creates a sub-agent, on the record of both.
 
+use std::collections::BTreeSet;
+
 use axum::{extract::State, response::Response};
 use mc_domain::{
     agent::{Agent, Status},
@@ -8,7 +10,7 @@ use mc_domain::{
     project::Project,
     reservation::{Key, Reservation},
 };
-use mc_projections::agents::AgentQuery;
+use mc_store::{error::StoreError, repository::Unit};
 use uuid::Uuid;
 
 use super::{NewAgent, Scope};
@@ -16,7 +18,7 @@ use crate::{
     answer::{Reply, Shown},
     extract::{Body, IfMatch, Path, Query},
     problem::Problem,
-    routes::{invalid_cursor, policy},
+    routes::policy,
     state::{App, Call},
 };
 
@@ -50,7 +52,7 @@ pub(super) async fn create(
     let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
-    let active_agents = active_agents(app).await?;
+    let believed = app.read(|views| views.agents.active()).await?;
     let id = AgentId::new(Uuid::now_v7());
     app.write(call, |unit| {
         let parent = unit.load::<Agent>(&parent)?;
@@ -60,6 +62,7 @@ pub(super) async fn create(
             Some(known) => (unit.load::<Agent>(&known)?, true),
             None => (unit.fresh::<Agent>(id), false),
         };
+        let active_agents = count_active(unit, &believed)?;
         let (profile, purpose) = (profile.clone(), purpose.clone());
         let wish = SpawnAgent { profile, purpose, active_agents };
         let decision = spawn_agent(&project, &name, &child, &parent, wish, &call.moment)?;
@@ -69,12 +72,23 @@ pub(super) async fn create(
     .await
 }
 
-/// How many agents are active now, in all projects.
+/// How many agents are active now, in all projects, as far as the views know.
 pub(crate) async fn active_agents(app: &App) -> Result<u32, Problem> {
-    let query = AgentQuery { status: vec![Status::Active], ..AgentQuery::default() };
-    let count = app.read(|views| {
-        let page = views.agents.list(&query, app.now(), |_| None);
-        page.map(|page| page.items.len())
-    });
-    Ok(u32::try_from(count.await?.map_err(invalid_cursor)?).unwrap_or(u32::MAX))
+    let active = app.read(|views| views.agents.active().len()).await?;
+    Ok(u32::try_from(active).unwrap_or(u32::MAX))
+}
+
+/// How many of these agents, and of the sub-agents they have by now, are active. The spawn is decided on all of them as they
+/// are, so of two that race for the last place the slower one is decided again, and counts the other's sub-agent.
+fn count_active(unit: &mut Unit<'_>, believed: &[AgentId]) -> Result<u32, StoreError> {
+    let (mut known, mut to_ask, mut active) = (BTreeSet::new(), believed.to_vec(), 0);
+    while let Some(id) = to_ask.pop() {
+        if !known.insert(id) {
+            continue;
+        }
+        let agent = unit.load::<Agent>(&id)?;
+        active += u32::from(agent.status() == Some(Status::Active));
+        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children.iter()));
+    }
+    Ok(active)
 }

@@ -17,7 +17,7 @@ use crate::{
     decide::ask,
     extract::{ActorClaim, Body, IfMatch, Path},
     lookup,
-    problem::Problem,
+    problem::{Kind, Problem},
     state::App,
 };
 
@@ -37,7 +37,7 @@ pub struct Ruling {
 enum Approver {
     Called(Name),
     Actor {
-        r#type: Kind,
+        r#type: Who,
         #[serde(default)]
         id: Option<String>,
     },
@@ -45,7 +45,7 @@ enum Approver {
 
 mc_domain::words! {
     /// A kind of actor.
-    Kind {
+    Who {
         /// An operator.
         Human = "human",
         /// An agent.
@@ -121,13 +121,24 @@ async fn decide(
     .await
 }
 
-/// Who decides. A name is an agent's where one is called so: it may not hide behind it.
+/// Who decides. The system decides by the rules of the policy, and nobody does in its name.
 async fn decider(app: &App, approver: Option<Approver>, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
+    match named(app, approver, claim).await? {
+        Actor::System(_) => Err(Problem::new(
+            Kind::Forbidden,
+            "The system decides by the rules of the policy, not over HTTP. Decide as an operator.",
+        )),
+        decider @ (Actor::Human(_) | Actor::Agent(_)) => Ok(decider),
+    }
+}
+
+/// Who is said to decide. A name is an agent's where one is called so: it may not hide behind it.
+async fn named(app: &App, approver: Option<Approver>, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
     let claimed = match approver {
         None => return app.actor(claim, None, None).await,
-        Some(Approver::Actor { r#type: Kind::Human, id }) => ActorClaim::Human(id),
-        Some(Approver::Actor { r#type: Kind::Agent, id }) => ActorClaim::Agent(id),
-        Some(Approver::Actor { r#type: Kind::System, id }) => ActorClaim::System(id),
+        Some(Approver::Actor { r#type: Who::Human, id }) => ActorClaim::Human(id),
+        Some(Approver::Actor { r#type: Who::Agent, id }) => ActorClaim::Agent(id),
+        Some(Approver::Actor { r#type: Who::System, id }) => ActorClaim::System(id),
         Some(Approver::Called(name)) => called(app, name).await?,
     };
     let approver = app.actor(Some(claimed), None, None).await?;
@@ -143,6 +154,9 @@ async fn called(app: &App, name: Name) -> Result<ActorClaim, Problem> {
     let operator = ["operator", "human"].into_iter().any(|word| name.as_str().eq_ignore_ascii_case(word));
     if operator || name == *app.operator() {
         return Ok(ActorClaim::Human(None));
+    }
+    if name.as_str().eq_ignore_ascii_case("system") {
+        return Ok(ActorClaim::System(None));
     }
     let agent = app.read(|views| lookup::agent(views, name.as_str(), None)).await?;
     Ok(match agent {

@@ -6,7 +6,7 @@ use mc_domain::{
     approval::{ActionType, Approval, Ask, Lifetime, Payload, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
-    policy::document::Document,
+    policy::{document::Document, evaluate::risk_asked_for},
     project::Project,
     reservation::Reservation,
     task::Task,
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{Case, project_of};
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, content_hash},
+    decide::{ask, content, matter},
     extract::{Body, IfMatch, Path},
     lookup,
     problem::Problem,
@@ -69,7 +69,8 @@ pub struct Withdrawal {
 }
 
 /// `POST /api/approvals`: asks for an approval (`201`); the one that is open for the same thing already is the answer
-/// where there is one (`200`). A task that is named waits for it.
+/// where there is one (`200`), and has run out first where it should have. A task that is named waits for it. It is as red
+/// as it is said to be, or as the policy has the tool that `payload.tool` names.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `forbidden`, `illegal-transition`, `agent-not-active`, `rule-broken`,
 /// `not-found`.
@@ -82,18 +83,23 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let policy = policy::active(&app, project).await?;
     let usual = TimeDelta::seconds(policy.approvals.expires_after_secs.into());
+    let (subject, lifetime) = (
+        Subject { project, task: new.task_id, agent, action_type: new.action_type },
+        new.expires_in.as_ref().map_or(Lifetime::new(usual).unwrap_or_default(), |wanted| wanted.0),
+    );
+    let ask_for = new.ask(&policy)?;
     let request = Request {
         requestor: call.moment.actor.clone(),
-        subject: Subject { project, task: new.task_id, agent, action_type: new.action_type },
-        lifetime: new.expires_in.map_or(Lifetime::new(usual).unwrap_or_default(), |wanted| wanted.0),
-        required: quorum(&policy, new.risk),
-        ask: new.ask()?,
+        subject,
+        lifetime,
+        required: quorum(&policy, &ask_for),
+        ask: ask_for,
     };
     let id = ApprovalId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
         let task = request.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-        let key = unit.load::<Reservation>(&request.subject.key(&request.ask.content))?;
+        let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
         let approval = unit.fresh::<Approval>(id);
         let Asked { approval: open, decision } = ask(unit, |cast| {
             request_approval(&home, &approval, &key, task.as_ref(), request.clone(), cast, &call.moment)
@@ -104,10 +110,11 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
     .await
 }
 
-/// `POST /api/approvals/{approval}/resubmit`: its requestor asks for something else; what is not named stays.
+/// `POST /api/approvals/{approval}/resubmit`: its requestor asks for something else; what is not named stays. How many
+/// decisions that takes is judged anew.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `already-exists`,
-/// `agent-not-active`, `precondition-failed`.
+/// `agent-not-active`, `rule-broken`, `precondition-failed`.
 pub async fn resubmit(
     State(app): State<App>,
     Path(id): Path<ApprovalId>,
@@ -116,13 +123,16 @@ pub async fn resubmit(
 ) -> Result<Response, Problem> {
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let call = app.call(project_of(&app, id), actor, body.keyed, condition);
+    let project = project_of(&app, id);
+    let call = app.call(project, actor, body.keyed, condition);
+    let policy = policy::active_in(&app, project).await?;
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
         let requested = case.approval.requested()?;
-        let wanted = body.value.applied_to(&requested.ask, requested.subject.action_type)?;
-        let key = unit.load::<Reservation>(&requested.subject.key(&wanted.content))?;
+        let wanted = body.value.applied_to(&requested.ask, requested.subject.action_type, &policy)?;
+        let key = unit.load::<Reservation>(&requested.subject.key(wanted.matter()))?;
+        let wanted = (wanted.clone(), quorum(&policy, &wanted));
         let concluded =
             ask(unit, |cast| resubmit_approval(case.scope(cast), &key, wanted.clone(), &call.moment))?;
         Ok((concluded.outcome, Reply::Changed(Shown::Approval(id))))
@@ -157,11 +167,8 @@ pub async fn withdraw(
 }
 
 /// How many must say yes, by the policy.
-fn quorum(policy: &Document, risk: Risk) -> Quorum {
-    match risk {
-        Risk::Red => Quorum::try_from(policy.approvals.red_decisions).unwrap_or_default(),
-        Risk::Yellow => Quorum::One,
-    }
+pub(in crate::routes) fn quorum(policy: &Document, ask: &Ask) -> Quorum {
+    Quorum::try_from(policy.decisions_on(ask.tool(), ask.risk.into())).unwrap_or_default()
 }
 
 impl NewApproval {
@@ -181,37 +188,57 @@ impl NewApproval {
             .ok_or_else(|| Problem::not_found("project", lookup::DEFAULT_PROJECT))
     }
 
-    fn ask(self) -> Result<Ask, Problem> {
-        let payload = said::payload(self.payload)?;
+    /// At least as red as the policy has the tool for, whatever is claimed.
+    fn ask(self, policy: &Document) -> Result<Ask, Problem> {
+        let payload = self.payload.filter(|payload| !payload.is_null());
+        let matter = matter(self.action_type, payload.as_ref(), &self.summary);
+        let risk = risk(policy, self.risk, payload.as_ref());
+        let summary = said::told("summary", &self.summary)?;
+        let estimated_cost = self.estimated_cost.map(|cost| cost.0);
         Ok(Ask {
-            summary: said::told("summary", &self.summary)?,
-            risk: self.risk,
+            content: content(&matter, &summary, risk, estimated_cost),
+            matter: Some(matter),
+            summary,
+            risk,
             justification: said::told("justification", &self.justification)?,
             rollback_plan: self.rollback_plan.map(|plan| said::told("rollbackPlan", &plan)).transpose()?,
-            estimated_cost: self.estimated_cost.map(|cost| cost.0),
-            content: content_hash(self.action_type, payload.as_ref().map(Payload::value)),
-            payload,
+            estimated_cost,
+            payload: said::payload(payload)?,
         })
     }
 }
 
+fn risk(policy: &Document, claimed: Risk, payload: Option<&Value>) -> Risk {
+    claimed.or_policy(payload.and_then(|payload| risk_asked_for(policy, payload)))
+}
+
 impl Resubmission {
-    fn applied_to(&self, ask: &Ask, action: ActionType) -> Result<Ask, Problem> {
-        let payload = match &self.payload {
-            Some(payload) => said::payload(Some(payload.clone()))?,
+    fn applied_to(&self, ask: &Ask, action: ActionType, policy: &Document) -> Result<Ask, Problem> {
+        let sent = self.payload.as_ref().filter(|payload| !payload.is_null());
+        let named = self.summary.as_ref().unwrap_or(&ask.summary);
+        let matter = match (sent, &ask.payload, &self.summary) {
+            (Some(sent), _, _) => matter(action, Some(sent), named),
+            (None, None, Some(summary)) => matter(action, None, summary),
+            (None, _, _) => ask.matter().clone(),
+        };
+        let payload = match sent {
+            Some(sent) => said::payload(Some(sent.clone()))?,
             None => ask.payload.clone(),
         };
+        let in_force = sent.or(payload.as_ref().map(Payload::value));
+        let risk = risk(policy, self.risk.unwrap_or(ask.risk), in_force);
+        let summary = said::told("summary", named)?;
+        let justification = self.justification.as_ref().unwrap_or(&ask.justification);
         let plan = self.rollback_plan.as_ref().or(ask.rollback_plan.as_ref());
+        let estimated_cost = self.estimated_cost.map(|cost| cost.0).or(ask.estimated_cost);
         Ok(Ask {
-            summary: said::told("summary", self.summary.as_ref().unwrap_or(&ask.summary))?,
-            risk: self.risk.unwrap_or(ask.risk),
-            justification: said::told(
-                "justification",
-                self.justification.as_ref().unwrap_or(&ask.justification),
-            )?,
+            content: content(&matter, &summary, risk, estimated_cost),
+            matter: Some(matter),
+            summary,
+            risk,
+            justification: said::told("justification", justification)?,
             rollback_plan: plan.map(|plan| said::told("rollbackPlan", plan)).transpose()?,
-            estimated_cost: self.estimated_cost.map(|cost| cost.0).or(ask.estimated_cost),
-            content: content_hash(action, payload.as_ref().map(Payload::value)),
+            estimated_cost,
             payload,
         })
     }

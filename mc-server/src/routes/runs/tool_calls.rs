@@ -2,8 +2,9 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    ids::RunId,
-    operation::record_tool_call,
+    ids::{ApprovalId, RunId},
+    operation::{UseTool, record_tool_call},
+    policy::document::Document,
     run::{Run, ToolCall, ToolRisk, ToolStatus},
     values::Label,
 };
@@ -14,20 +15,23 @@ use serde_json::Value;
 use super::actor_in;
 use crate::{
     answer::Reply,
-    decide::ask,
+    decide::{ask, tool_call_matters},
     extract::{Body, IfMatch, Limit, Path, Query},
     problem::Problem,
-    routes::{history_problem, listed, said},
+    routes::{history_problem, listed, policy, said},
     state::App,
 };
 
-/// The use of a tool. What went in and came out is cut to what is kept.
+/// The use of a tool. What went in and came out is cut to what is kept; of `params` nothing is, they are held against what
+/// was approved.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewToolCall {
     tool: Label,
     risk: Option<ToolRisk>,
     status: ToolStatus,
+    approval_id: Option<ApprovalId>,
+    params: Option<Value>,
     input_preview: Option<Value>,
     output_preview: Option<Value>,
     error: Option<String>,
@@ -45,7 +49,12 @@ pub struct ListToolCalls {
 /// `POST /api/runs/{run}/tool-calls`: a run used a tool. Where tools fail with one error again and again, the run is
 /// broken off, its task blocked and its agent quarantined. It is by the run's agent unless the body names another actor.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `rule-broken`,
+/// A tool that is red, by the policy or by the `risk` that is told, was used (`success` or `failed`) under an approval, which
+/// `approvalId` names: given to the run's agent, for the run's task where it names one, for this tool, and with `params`
+/// for exactly these. It is good for one use. A use without one is recorded and contained as above, with an alert
+/// `policy_violation`, and answered with `approval-required`.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `approval-required`, `forbidden`, `rule-broken`,
 /// `precondition-failed`.
 pub async fn call_tool(
     State(app): State<App>,
@@ -56,7 +65,8 @@ pub async fn call_tool(
     let actor = actor_in(&app, id, body.actor).await?;
     let project = app.projected().read(|views| views.runs.project_of(id));
     let call = app.call(project, actor, body.keyed, condition);
-    let used = body.value.told();
+    let policy = policy::active_in(&app, project).await?;
+    let used = body.value.told(&policy);
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
@@ -89,14 +99,19 @@ impl From<ListToolCalls> for HistoryQuery {
 }
 
 impl NewToolCall {
-    fn told(self) -> ToolCall {
-        ToolCall {
+    fn told(self, policy: &Document) -> UseTool {
+        let params = self.params.filter(|params| !params.is_null());
+        let matters = params.map(|params| tool_call_matters(self.tool.as_str(), &params));
+        let risk = policy.risk_of(self.tool.as_str()).into();
+        let call = ToolCall {
             tool: self.tool,
             risk: self.risk,
+            approval: self.approval_id,
             status: self.status,
             input_preview: said::preview(self.input_preview.as_ref()),
             output_preview: said::preview(self.output_preview.as_ref()),
             error: said::error(self.error.as_deref()),
-        }
+        };
+        UseTool { call, policy: risk, matters }
     }
 }

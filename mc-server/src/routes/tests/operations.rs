@@ -17,7 +17,7 @@ async fn a_squad_is_stopped_and_resumed_as_a_whole() {
     assert_eq!(paused.body, json!({ "paused": 1, "agents": [agent] }));
     let again = client.post("/api/emergency/pause-squad", Value::Null).await.expect(200);
     assert_eq!(again.body, json!({ "paused": 0, "agents": [] }));
-    client.run("Scout", 0.1).await.refused(409, "squad_stopped");
+    client.run("Scout", 0.1).await.refused(409, "agent_not_active");
     let resumed = client.post("/api/emergency/resume-squad", json!({ "project": "openclaw" })).await;
     assert_eq!(resumed.expect(200).body, json!({ "resumed": 1, "agents": [agent] }));
 
@@ -25,6 +25,8 @@ async fn a_squad_is_stopped_and_resumed_as_a_whole() {
     assert_eq!((&stopped.body["paused"], &stopped.body["blocked"]), (&json!(1), &json!(1)));
     assert_eq!(client.get(&format!("/api/tasks/{task}")).await.body["status"], "blocked");
     assert_eq!(client.get(&format!("/api/agents/{echo}")).await.body["status"], "quarantined");
+    client.post(&format!("/api/agents/{agent}/resume"), json!({})).await.expect(200);
+    client.run("Scout", 0.1).await.refused(409, "squad_stopped");
     client.post("/api/emergency/stop", json!({ "project": "x" })).await.refused(422, "invalid_fields");
     let by_agent = json!({ "actor": { "type": "agent", "id": agent } });
     client.post("/api/emergency/pause-squad", by_agent).await.refused(403, "forbidden");

@@ -139,3 +139,33 @@ async fn runs_are_listed_as_the_runbook_asks() {
         client.get(&format!("/api/runs?{bad}")).await.refused(400, "malformed_query");
     }
 }
+
+#[tokio::test]
+async fn more_money_for_the_task_or_the_project_lets_its_agent_go_on() {
+    let client = Client::new().await;
+    let agent = client.agent("Scout", 10.0).await;
+    let task = client.task(&agent).await;
+    let standing = async || client.get("/api/agents/scout").await.body["status"].clone();
+    let change = async |path: &str, body| client.send(Method::PATCH, path, body, None).await.expect(200);
+
+    let dear = json!({ "agentId": agent, "taskId": task, "model": "sonnet", "estimatedCost": 4 });
+    client.post("/api/runs", dear).await.refused(409, "budget_exceeded");
+    assert_eq!(standing().await, "paused");
+    change(&format!("/api/tasks/{task}"), json!({ "budget": 5 })).await;
+    assert_eq!(standing().await, "active");
+
+    change("/api/projects/openclaw", json!({ "budgets": { "dailyCap": 1 } })).await;
+    client.run("Scout", 2.0).await.refused(409, "budget_exceeded");
+    assert_eq!(standing().await, "paused");
+    change("/api/projects/openclaw", json!({ "budgets": { "dailyCap": null } })).await;
+    assert_eq!(standing().await, "active");
+}
+
+#[tokio::test]
+async fn an_agent_registers_no_other() {
+    let client = Client::new().await;
+    let agent = client.agent("Scout", 1.0).await;
+    let other = json!({ "name": "Boss", "role": "cao", "actor": { "type": "agent", "id": agent } });
+    let refused = client.post("/api/agents", other).await.refused(403, "forbidden");
+    assert!(refused.body["detail"].as_str().unwrap().contains("/spawn"), "{}", refused.text);
+}

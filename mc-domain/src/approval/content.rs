@@ -1,0 +1,156 @@
+//! What exactly is asked for, as the texts that hashes are taken over. The hashes come in with the command, so that the
+//! rules need no cryptography of their own.
+//!
+//! The *matter* is the action itself, by its parameters as they were sent, credentials included, of which only the hash
+//! is kept: two asks of one matter are the same, whatever they would cost. The *content* is the matter on its terms: the
+//! words, the risk and the cost that a decider reads.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::values::{ActionType, InvalidRequest, Risk};
+use crate::{money::Usd, values::Reason};
+
+/// A SHA-256 in lower-case hexadecimal: what exactly an approval is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ContentHash(Box<str>);
+
+impl ContentHash {
+    /// A hash that the caller computed.
+    pub fn new(digest: [u8; 32]) -> Self {
+        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// Its digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ContentHash {
+    type Err = InvalidRequest;
+
+    fn from_str(text: &str) -> Result<Self, InvalidRequest> {
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        let well_formed = text.len() == 64 && text.bytes().all(digit);
+        if well_formed { Ok(Self(text.into())) } else { Err(InvalidRequest::ContentHash) }
+    }
+}
+
+impl TryFrom<String> for ContentHash {
+    type Error = InvalidRequest;
+
+    fn try_from(text: String) -> Result<Self, InvalidRequest> {
+        text.parse()
+    }
+}
+
+impl From<ContentHash> for String {
+    fn from(hash: ContentHash) -> Self {
+        hash.0.into()
+    }
+}
+
+impl fmt::Display for ContentHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An action and its payload as JSON without spaces, keys sorted, so that the same action always has the same text.
+///
+/// ```
+/// use mc_domain::approval::{ActionType, canonical};
+///
+/// let payload = serde_json::json!({ "tool": "deploy_prod", "params": {} });
+/// let text = canonical(ActionType::ToolCall, Some(&payload));
+/// assert_eq!(text, r#"["tool_call",{"params":{},"tool":"deploy_prod"}]"#);
+/// ```
+pub fn canonical(action: ActionType, payload: Option<&Value>) -> String {
+    let mut text = format!("[\"{action}\",");
+    write_canonical(&mut text, payload.unwrap_or(&Value::Null));
+    text.push(']');
+    text
+}
+
+/// The text of the matter: the action and its payload as it was sent, or its summary where it has no payload.
+///
+/// ```
+/// use mc_domain::{approval::{ActionType, matter_text}, values::Reason};
+///
+/// let (newsletter, table) = (Reason::new("Send newsletter")?, Reason::new("Drop production table")?);
+/// let text = |summary| matter_text(ActionType::ToolCall, None, summary);
+/// assert_ne!(text(&newsletter), text(&table));
+/// # Ok::<(), mc_domain::values::InvalidText>(())
+/// ```
+pub fn matter_text(action: ActionType, payload: Option<&Value>, summary: &Reason) -> String {
+    match payload {
+        Some(payload) => canonical(action, Some(payload)),
+        None => json!([action, null, summary]).to_string(),
+    }
+}
+
+/// The text of the content: the matter on the terms that a decider reads.
+pub fn content_text(
+    matter: &ContentHash,
+    summary: &Reason,
+    risk: Risk,
+    estimated_cost: Option<Usd>,
+) -> String {
+    json!([matter, summary, risk, estimated_cost.map(Usd::micros)]).to_string()
+}
+
+/// The texts of the matters that ask for just this use of a tool: where nothing is given to it, that may be said or left
+/// out.
+///
+/// ```
+/// use mc_domain::approval::tool_call_texts;
+/// use serde_json::json;
+///
+/// assert_eq!(tool_call_texts("publish", &json!({ "page": 1 })).len(), 1);
+/// assert_eq!(tool_call_texts("publish", &json!({})).len(), 3);
+/// ```
+pub fn tool_call_texts(tool: &str, params: &Value) -> Vec<String> {
+    let nothing = params.is_null() || params.as_object().is_some_and(serde_json::Map::is_empty);
+    let payloads = match nothing {
+        true => vec![
+            json!({ "tool": tool }),
+            json!({ "tool": tool, "params": null }),
+            json!({ "tool": tool, "params": {} }),
+        ],
+        false => vec![json!({ "tool": tool, "params": params })],
+    };
+    payloads.iter().map(|payload| canonical(ActionType::ToolCall, Some(payload))).collect()
+}
+
+/// Sorts by itself: whether a map of `serde_json` is sorted depends on features that any crate may switch on.
+fn write_canonical(text: &mut String, value: &Value) {
+    match value {
+        Value::Array(items) => {
+            text.push('[');
+            for (nth, item) in items.iter().enumerate() {
+                text.push_str(if nth == 0 { "" } else { "," });
+                write_canonical(text, item);
+            }
+            text.push(']');
+        }
+        Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            fields.sort_unstable_by_key(|(key, _)| *key);
+            text.push('{');
+            for (nth, (key, value)) in fields.into_iter().enumerate() {
+                text.push_str(if nth == 0 { "" } else { "," });
+                text.push_str(&Value::from(key.as_str()).to_string());
+                text.push(':');
+                write_canonical(text, value);
+            }
+            text.push('}');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            text.push_str(&value.to_string());
+        }
+    }
+}

@@ -1,0 +1,458 @@
+//! What an approval is good for: one use of a red tool, and one budget, its subject's own.
+
+use serde_json::json;
+
+use super::{
+    runs::{RUN, World, about_scout, about_the_task, agent_day, sha256, too_dear::nearly_spent},
+    *,
+};
+use crate::{
+    alert::{self, Kind, Severity},
+    approval::{
+        self, ActionType, Approval, Ask, ContentHash, Difference, Lifetime, Payload, Quorum, Request, Risk,
+        Subject, tool_call_texts,
+    },
+    budget::{self, Budget},
+    ids::{ApprovalId, TaskId},
+    money::Usd,
+    project::Project,
+    reservation::{self, Reservation},
+    run::{self, Run, ToolCall, ToolRisk, ToolStatus},
+    spec::{label, later, text},
+};
+
+const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
+const NEXT: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x601));
+
+fn hashes(params: &serde_json::Value) -> Vec<ContentHash> {
+    tool_call_texts("send_email", params).iter().map(|text| ContentHash::new(sha256(text))).collect()
+}
+
+fn ask(payload: serde_json::Value, matter: ContentHash) -> Ask {
+    Ask {
+        summary: reason("Send the launch e-mail"),
+        risk: Risk::Red,
+        justification: text("The campaign is due"),
+        rollback_plan: None,
+        estimated_cost: Some(Usd::cents(100)),
+        payload: Some(Payload::try_from(payload).unwrap()),
+        matter: Some(matter),
+        content: ContentHash::new([9; 32]),
+    }
+}
+
+fn send() -> Ask {
+    let params = json!({ "to": "all" });
+    ask(json!({ "tool": "send_email", "params": params }), hashes(&params).remove(0))
+}
+
+fn request(action_type: ActionType, task: Option<TaskId>, ask: Ask) -> Request {
+    Request {
+        requestor: Actor::Agent(SCOUT),
+        subject: Subject { project: OPENCLAW, task, agent: Some(SCOUT), action_type },
+        ask,
+        lifetime: Lifetime::DEFAULT,
+        required: Quorum::One,
+    }
+}
+
+fn asked(world: &mut World, id: ApprovalId, request: Request, moment: &Moment) -> Result<Asked, Rejection> {
+    let project = world.get::<Project>(&OPENCLAW);
+    let key = world.get::<Reservation>(&request.subject.key(request.ask.matter()));
+    let (approval, task) =
+        (world.get::<Approval>(&id), request.subject.task.map(|task| world.get::<Task>(&task)));
+    let answer = world.ask(|cast| {
+        request_approval(&project, &approval, &key, task.as_ref(), request.clone(), cast, moment)
+    })?;
+    world.record(&answer.decision);
+    Ok(answer)
+}
+
+fn scope_of(world: &World, id: ApprovalId) -> (Entity<Approval>, Entity<Reservation>, Option<Entity<Task>>) {
+    let approval = world.get::<Approval>(&id);
+    let requested = approval.requested().unwrap().clone();
+    let key = world.get::<Reservation>(&requested.subject.key(requested.ask.matter()));
+    (approval, key, requested.subject.task.map(|task| world.get::<Task>(&task)))
+}
+
+fn decided(world: &mut World, id: ApprovalId, moment: &Moment) -> Result<Option<Rejection>, Rejection> {
+    let (approval, key, task) = scope_of(world, id);
+    let wish = DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
+    let concluded = world.ask(|cast| {
+        let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+        decide_approval(scope, wish.clone(), moment)
+    })?;
+    world.record(&concluded.outcome.decision);
+    Ok(concluded.outcome.refusal)
+}
+
+mod red_tools {
+    use super::*;
+
+    fn running() -> World {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world
+    }
+
+    /// Approved without the task, so that the run goes on.
+    fn approved() -> World {
+        let mut world = running();
+        asked(&mut world, APPROVAL, request(ActionType::ToolCall, None, send()), &scout()).unwrap();
+        assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(None));
+        world
+    }
+
+    fn sent(approval: Option<ApprovalId>) -> UseTool {
+        let call = ToolCall {
+            tool: label("send_email"),
+            risk: Some(ToolRisk::Green),
+            approval,
+            status: ToolStatus::Success,
+            input_preview: None,
+            output_preview: None,
+            error: None,
+        };
+        UseTool { call, policy: ToolRisk::Red, matters: None }
+    }
+
+    fn used(world: &mut World, wish: UseTool) -> Result<Option<Rejection>, Rejection> {
+        let run = world.get::<Run>(&RUN);
+        let outcome = world.ask(|cast| record_tool_call(&run, wish.clone(), cast, &scout()))?;
+        world.record(&outcome.decision);
+        Ok(outcome.refusal)
+    }
+
+    fn unapproved(why: Option<approval::Rejection>) -> Result<Option<Rejection>, Rejection> {
+        Ok(Some(Rejection::Unapproved { tool: label("send_email"), why }))
+    }
+
+    #[track_caller]
+    fn is_contained(world: &World) {
+        assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
+        assert_eq!(world.task().status(), Status::Blocked);
+        assert_eq!(world.scout().standing, agent::Standing::Quarantined);
+        assert_eq!(world.alert(Kind::PolicyViolation, about_scout()), Some(1));
+        assert_eq!(Kind::PolicyViolation.severity(), Severity::Critical);
+        assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
+        world.nothing_is_under_way();
+    }
+
+    #[test]
+    fn are_used_under_an_approval_once() {
+        let mut world = approved();
+        assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(None));
+        assert_eq!(world.run_status(RUN), Some(run::Status::Running));
+        let again = used(&mut world, sent(Some(APPROVAL)));
+        assert_eq!(again, unapproved(Some(approval::Rejection::Used { run: RUN })));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn that_were_used_without_one_are_recorded_and_contained() {
+        let mut world = running();
+        let run = world.get::<Run>(&RUN);
+        let outcome = world.ask(|cast| record_tool_call(&run, sent(None), cast, &scout())).unwrap();
+        let called = outcome.decision.events().find_map(|event| match event {
+            AnyEvent::Run(run::Event::ToolCalled { risk, approval, .. }) => Some((*risk, *approval)),
+            _ => None,
+        });
+        assert_eq!(called, Some((Some(ToolRisk::Red), None)));
+        world.record(&outcome.decision);
+        assert_eq!(Ok(outcome.refusal), unapproved(None));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn are_red_when_whoever_tells_of_them_says_so() {
+        let mut world = running();
+        let mut wish = UseTool { policy: ToolRisk::Green, ..sent(None) };
+        assert_eq!(used(&mut world, wish.clone()), Ok(None));
+        wish.call.risk = Some(ToolRisk::Red);
+        assert_eq!(used(&mut world, wish), unapproved(None));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn that_failed_were_used_all_the_same() {
+        let mut world = running();
+        let mut wish = sent(None);
+        wish.call.status = ToolStatus::Failed;
+        assert_eq!(used(&mut world, wish), unapproved(None));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn that_were_denied_did_nothing_and_use_nothing_up() {
+        let mut world = approved();
+        for approval in [None, Some(APPROVAL)] {
+            let mut wish = sent(approval);
+            wish.call.status = ToolStatus::Denied;
+            assert_eq!(used(&mut world, wish), Ok(None));
+        }
+        assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(None));
+    }
+
+    #[test]
+    fn are_given_what_was_approved() {
+        let told = |params| UseTool { matters: Some(hashes(&params)), ..sent(Some(APPROVAL)) };
+        let mut world = approved();
+        assert_eq!(used(&mut world, told(json!({ "to": "all" }))), Ok(None));
+        let mut world = approved();
+        let difference = Difference::Params;
+        let refused = used(&mut world, told(json!({ "to": "everyone" })));
+        assert_eq!(refused, unapproved(Some(approval::Rejection::PermitsElse { difference })));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn are_used_under_nothing_that_is_undecided_or_does_not_exist() {
+        let mut world = running();
+        asked(&mut world, APPROVAL, request(ActionType::ToolCall, None, send()), &scout()).unwrap();
+        let pending = approval::Rejection::NotApproved { status: approval::Status::Pending };
+        assert_eq!(used(&mut world, sent(Some(APPROVAL))), unapproved(Some(pending)));
+        let mut world = running();
+        let unknown = approval::Rejection::NotFound;
+        assert_eq!(used(&mut world, sent(Some(NEXT))), unapproved(Some(unknown)));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn of_a_run_without_a_task_stop_the_agent_and_what_it_works_on() {
+        let mut world = World::new();
+        world.start(RUN, None, None, &scout()).unwrap();
+        assert_eq!(used(&mut world, sent(None)), unapproved(None));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn of_a_run_for_a_task_that_is_handed_in_block_it() {
+        let mut world = running();
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, &scout())).unwrap();
+        assert_eq!(used(&mut world, sent(None)), unapproved(None));
+        is_contained(&world);
+    }
+
+    #[test]
+    fn a_use_that_needs_none_is_refused_under_an_approval_that_does_not_permit_it() {
+        let mut world = running();
+        let wish = UseTool { policy: ToolRisk::Yellow, ..sent(Some(NEXT)) };
+        assert_eq!(used(&mut world, wish), Err(approval::Rejection::NotFound.into()));
+        assert_eq!(world.run_status(RUN), Some(run::Status::Running));
+    }
+}
+
+mod overrides {
+    use super::*;
+
+    fn of(budget: budget::Key) -> Ask {
+        let payload = json!({ "budget": budget.to_string() });
+        let matter = ContentHash::new(sha256(&payload.to_string()));
+        ask(payload, matter)
+    }
+
+    fn nova_today() -> budget::Key {
+        budget::Key::AgentDay(NOVA, now().date_naive())
+    }
+
+    fn foreign() -> [budget::Key; 3] {
+        let elsewhere = budget::Key::ProjectDay(ELSEWHERE, now().date_naive());
+        [nova_today(), elsewhere, budget::Key::Task(crate::spec::OTHER_TASK)]
+    }
+
+    fn with_another_task() -> World {
+        let mut world = World::new();
+        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+        world
+    }
+
+    #[test]
+    fn raise_the_budget_of_their_own_agent_task_or_project() {
+        let day = now().date_naive();
+        for key in [agent_day(), budget::Key::Task(TASK), budget::Key::ProjectDay(OPENCLAW, day)] {
+            let mut world = World::new();
+            let request = request(ActionType::BudgetOverride, Some(TASK), of(key));
+            asked(&mut world, APPROVAL, request, &scout()).unwrap();
+            assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(None));
+            assert_eq!(world.get::<Budget>(&key).granted, Usd::cents(100));
+        }
+    }
+
+    #[test]
+    fn raise_the_budget_of_a_task_that_the_agent_has() {
+        let request = request(ActionType::BudgetOverride, None, of(budget::Key::Task(TASK)));
+        assert!(asked(&mut World::new(), APPROVAL, request, &scout()).is_ok());
+    }
+
+    #[test]
+    fn are_not_asked_for_somebody_elses_budget() {
+        for budget in foreign() {
+            let request = request(ActionType::BudgetOverride, Some(TASK), of(budget));
+            let refused = asked(&mut with_another_task(), APPROVAL, request, &scout());
+            assert_eq!(refused.unwrap_err(), Rejection::ForeignBudget { budget });
+        }
+    }
+
+    #[test]
+    fn are_not_turned_to_somebody_elses_budget() {
+        for budget in foreign() {
+            let mut world = with_another_task();
+            let request = request(ActionType::BudgetOverride, Some(TASK), of(agent_day()));
+            let subject = request.subject.clone();
+            asked(&mut world, APPROVAL, request, &scout()).unwrap();
+            let (approval, key, task) = scope_of(&world, APPROVAL);
+            let ask = of(budget);
+            let new = world.get::<Reservation>(&subject.key(ask.matter()));
+            let refused = world.ask(|cast| {
+                let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+                resubmit_approval(scope, &new, (ask.clone(), Quorum::One), &scout())
+            });
+            assert_eq!(refused.unwrap_err(), Rejection::ForeignBudget { budget });
+        }
+    }
+
+    /// What was recorded before the rule.
+    #[test]
+    fn of_somebody_elses_budget_are_not_granted() {
+        let mut world = World::new();
+        let Request { requestor, subject, ask, lifetime, required } =
+            request(ActionType::BudgetOverride, None, of(nova_today()));
+        let key = subject.key(ask.matter());
+        let requested = approval::Event::Requested {
+            requestor,
+            subject,
+            ask,
+            required_decisions: required,
+            expires_at: now() + lifetime.lasts(),
+            at: now(),
+        };
+        world.put(&entity::<Approval>(APPROVAL, []), vec![requested]);
+        let holder = reservation::Holder::Approval(APPROVAL);
+        world.put(&entity::<Reservation>(key, []), vec![reservation::Event::Reserved { holder }]);
+        let refused = decided(&mut world, APPROVAL, &sofie());
+        assert_eq!(refused, Err(Rejection::ForeignBudget { budget: nova_today() }));
+        assert_eq!(world.get::<Budget>(&nova_today()).granted, Usd::ZERO);
+    }
+
+    /// Whatever is not granted to the subject's own project would be seen nowhere else.
+    #[test]
+    fn are_recorded_in_the_project_of_their_subject() {
+        let mut world = World::new();
+        let request = request(ActionType::BudgetOverride, Some(TASK), of(agent_day()));
+        asked(&mut world, APPROVAL, request, &scout()).unwrap();
+        let (approval, key, task) = scope_of(&world, APPROVAL);
+        let wish =
+            DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
+        let concluded = world.ask(|cast| {
+            let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+            decide_approval(scope, wish.clone(), &sofie())
+        });
+        let changes = concluded.unwrap().outcome.decision.into_changes();
+        assert!(changes.iter().any(|change| change.stream == StreamId::of::<Budget>(&agent_day())));
+        assert!(changes.iter().all(|change| change.project == Some(OPENCLAW)));
+    }
+
+    /// What is asked for by hand and what a run that is too dear asks for is one thing, whatever it would cost.
+    #[test]
+    fn are_one_for_one_cause() {
+        let mut world = nearly_spent();
+        let text = approval::canonical(
+            ActionType::BudgetOverride,
+            Some(&json!({ "budget": agent_day().to_string() })),
+        );
+        let own = Ask { matter: Some(ContentHash::new(sha256(&text))), ..of(agent_day()) };
+        let request = request(ActionType::BudgetOverride, None, own);
+        asked(&mut world, APPROVAL, request, &scout()).unwrap();
+        let (_, named) = super::super::runs::too_dear(world.start(RUN, None, None, &scout()));
+        assert_eq!(named, APPROVAL);
+    }
+}
+
+mod what_nobody_waits_for {
+    use super::*;
+
+    fn waiting() -> World {
+        let mut world = World::new();
+        asked(&mut world, APPROVAL, request(ActionType::ToolCall, Some(TASK), send()), &scout()).unwrap();
+        let other = Ask { matter: Some(ContentHash::new([7; 32])), ..send() };
+        asked(&mut world, NEXT, request(ActionType::ToolCall, Some(TASK), other), &scout()).unwrap();
+        world
+    }
+
+    fn moved(world: &mut World, to: Status, moment: &Moment) {
+        let task = world.get::<Task>(&TASK);
+        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        world.act(|cast| move_task(&task, wish.clone(), cast, moment)).unwrap();
+    }
+
+    fn status(world: &World, id: ApprovalId) -> Option<approval::Status> {
+        world.get::<Approval>(&id).status()
+    }
+
+    #[test]
+    fn is_withdrawn_with_the_move_of_its_task() {
+        for to in [Status::Canceled, Status::Done, Status::InProgress, Status::Blocked, Status::Inbox] {
+            let mut world = waiting();
+            moved(&mut world, to, &sofie());
+            for id in [APPROVAL, NEXT] {
+                assert_eq!(status(&world, id), Some(approval::Status::Canceled), "{to}");
+                assert_eq!(decided(&mut world, id, &sofie()), Err(approval::Rejection::Withdrawn.into()));
+                let (_, key, _) = scope_of(&world, id);
+                assert_eq!(key.approval(), None);
+            }
+            assert_eq!(world.task().status(), to);
+        }
+    }
+
+    #[test]
+    fn is_withdrawn_with_the_denial_of_another() {
+        let mut world = waiting();
+        let (approval, key, task) = scope_of(&world, APPROVAL);
+        let answer = Answer::Deny { reason: reason("Not today") };
+        let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
+        let concluded = world.ask(|cast| {
+            let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
+            decide_approval(scope, wish.clone(), &sofie())
+        });
+        world.record(&concluded.unwrap().outcome.decision);
+        assert_eq!(status(&world, APPROVAL), Some(approval::Status::Denied));
+        assert_eq!(status(&world, NEXT), Some(approval::Status::Canceled));
+        assert_eq!(world.task().status(), Status::Blocked);
+    }
+
+    #[test]
+    fn has_expired_where_its_time_was_up() {
+        let mut world = waiting();
+        moved(&mut world, Status::Canceled, &later(&sofie(), Lifetime::DEFAULT.lasts()));
+        assert_eq!(status(&world, APPROVAL), Some(approval::Status::Expired));
+        assert_eq!(world.alert(Kind::ApprovalExpired, alert::Subject::Approval(APPROVAL)), Some(1));
+    }
+
+    #[test]
+    fn is_not_what_the_other_of_two_was_approved_for() {
+        let mut world = waiting();
+        assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(None));
+        assert_eq!(status(&world, NEXT), Some(approval::Status::Pending));
+        assert_eq!(decided(&mut world, NEXT, &sofie()), Ok(None));
+        assert_eq!(world.task().status(), Status::InProgress);
+    }
+}
+
+#[test]
+fn what_ran_out_expires_when_it_is_asked_for_again() {
+    let mut world = World::new();
+    asked(&mut world, APPROVAL, request(ActionType::ToolCall, Some(TASK), send()), &scout()).unwrap();
+    let late = later(&scout(), Lifetime::DEFAULT.lasts());
+    let again = asked(&mut world, NEXT, request(ActionType::ToolCall, Some(TASK), send()), &late).unwrap();
+    assert_eq!(again.approval, NEXT);
+    assert_eq!(world.get::<Approval>(&APPROVAL).status(), Some(approval::Status::Expired));
+    assert_eq!(world.get::<Approval>(&NEXT).status(), Some(approval::Status::Pending));
+    assert_eq!(world.alert(Kind::ApprovalExpired, alert::Subject::Approval(APPROVAL)), Some(1));
+    assert_eq!(world.alert(Kind::ApprovalExpired, about_the_task()), None);
+    assert_eq!(world.task().status(), Status::NeedsApproval);
+    assert_eq!(world.task().awaits, BTreeSet::from([NEXT]));
+    let (_, key, _) = scope_of(&world, NEXT);
+    assert_eq!(key.approval(), Some(NEXT));
+}

@@ -1,0 +1,175 @@
+//! The way out to an operator's own systems: every notification posted to one address, as Standard Webhooks 1.0.0 says.
+//!
+//! `webhook-id` is the notification's identity and the same at every attempt, so a receiver can tell a repeat;
+//! `webhook-timestamp` is the time of the attempt in Unix seconds; `webhook-signature` is `v1,` and the base64 of an
+//! HMAC-SHA-256 over `<id>.<timestamp>.<body>`. The address is the operator's own choice, so it may be a private one; a
+//! redirect is not followed, because that would be somebody else's.
+
+use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use ureq::http::Uri;
+
+/// How long the receiver may take for one answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// What a secret begins with.
+const SECRET_PREFIX: &str = "whsec_";
+/// How long a secret may be, in bytes.
+const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
+
+/// Where notifications are posted to: an `http` or `https` address without credentials in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address(Uri);
+
+/// The text is no address to post to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("give an address such as https://hooks.example/mission-control, without a user or a password in it")]
+pub struct InvalidAddress;
+
+impl FromStr for Address {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let address: Uri = text.parse().map_err(|_| InvalidAddress)?;
+        let is_http = matches!(address.scheme_str(), Some("http" | "https"));
+        let host = address.authority().is_some_and(|host| !host.as_str().contains('@'));
+        if is_http && host { Ok(Self(address)) } else { Err(InvalidAddress) }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What requests are signed with: 24 to 64 bytes, written `whsec_<base64>`. It shows itself to nobody.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Box<[u8]>);
+
+/// Why there is no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSecret {
+    /// The file cannot be read.
+    #[error("the file of the webhook's secret cannot be read")]
+    Unreadable(#[source] std::io::Error),
+    /// It holds something else.
+    #[error("the webhook's secret must be whsec_ and the base64 of 24 to 64 random bytes")]
+    Malformed,
+}
+
+impl Secret {
+    /// The secret that a file holds, white space around it aside.
+    ///
+    /// # Errors
+    /// [`InvalidSecret`]
+    pub fn read(file: &Path) -> Result<Self, InvalidSecret> {
+        std::fs::read_to_string(file).map_err(InvalidSecret::Unreadable)?.trim().parse()
+    }
+
+    /// The value of the header that proves where a request comes from.
+    fn signature(&self, id: &str, timestamp: i64, body: &str) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("an HMAC takes a key of any length");
+        mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+        format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+    }
+}
+
+impl FromStr for Secret {
+    type Err = InvalidSecret;
+
+    fn from_str(text: &str) -> Result<Self, InvalidSecret> {
+        let encoded = text.strip_prefix(SECRET_PREFIX).ok_or(InvalidSecret::Malformed)?;
+        let key = STANDARD.decode(encoded).map_err(|_| InvalidSecret::Malformed)?;
+        if SECRET_BYTES.contains(&key.len()) { Ok(Self(key.into())) } else { Err(InvalidSecret::Malformed) }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// An address and what requests to it are signed with.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    address: Address,
+    secret: Secret,
+    agent: ureq::Agent,
+}
+
+impl Webhook {
+    /// Posts to `address`, signed with `secret`.
+    pub fn new(address: Address, secret: Secret) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(TIMEOUT))
+            .user_agent(concat!("mission-control/", env!("CARGO_PKG_VERSION")));
+        Self { address, secret, agent: config.build().into() }
+    }
+
+    /// Posts `body` under `id`, as of `now`.
+    ///
+    /// # Errors
+    /// Why the receiver did not take it, in one line.
+    pub async fn post(self: &Arc<Self>, id: String, body: String, now: DateTime<Utc>) -> Result<(), String> {
+        let webhook = Arc::clone(self);
+        let posted = tokio::task::spawn_blocking(move || webhook.send(&id, body, now.timestamp()));
+        posted.await.unwrap_or_else(|_| Err("the attempt was broken off".to_owned()))
+    }
+
+    fn send(&self, id: &str, body: String, timestamp: i64) -> Result<(), String> {
+        let request = self
+            .agent
+            .post(&self.address.0)
+            .header("content-type", "application/json")
+            .header("webhook-id", id)
+            .header("webhook-timestamp", timestamp.to_string())
+            .header("webhook-signature", self.secret.signature(id, timestamp, &body));
+        match request.send(body) {
+            Ok(answer) if answer.status().is_success() => Ok(()),
+            Ok(answer) => Err(format!("the webhook answered {}", answer.status())),
+            Err(error) => Err(format!("the webhook could not be reached: {error}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The example of the specification.
+    #[test]
+    fn the_signature_is_that_of_the_standard() {
+        let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+        let signature =
+            secret.signature("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, r#"{"test": 2432232314}"#);
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn secrets_are_long_enough_and_show_themselves_to_nobody() {
+        for text in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=", "whsec_not base64"] {
+            assert!(text.parse::<Secret>().is_err(), "{text}");
+        }
+        let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
+    }
+
+    #[test]
+    fn addresses_are_http_and_carry_no_credentials() {
+        for text in ["http://127.0.0.1:9/hook", "https://hooks.example/mission-control?to=ops"] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
+        }
+        for text in
+            ["", "hooks.example", "ftp://hooks.example", "https://user:secret@hooks.example", "https://"]
+        {
+            assert_eq!(text.parse::<Address>(), Err(InvalidAddress), "{text}");
+        }
+    }
+}

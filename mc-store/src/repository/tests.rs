@@ -1,0 +1,113 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
+
+use std::{sync::atomic::AtomicUsize, sync::atomic::Ordering, task::Poll, time::Duration};
+
+use chrono::DateTime;
+use futures_util::future::{join_all, poll_fn};
+use mc_domain::{
+    actor::Actor,
+    ids::ProjectId,
+    project::{Command, Profile, Project},
+    values::{Name, Slug},
+};
+use tempfile::TempDir;
+
+use super::*;
+use crate::{memory::MemoryLog, sqlite::SqliteLog};
+
+const PROJECT: ProjectId = ProjectId::new(Uuid::from_u128(1));
+
+fn sofie() -> Moment {
+    Moment::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
+}
+
+fn create() -> Command {
+    let profile = Profile::new(Name::new("OpenClaw").unwrap());
+    Command::Create { slug: Slug::new("openclaw").unwrap(), profile }
+}
+
+fn rename(name: &str) -> Command {
+    Command::Edit { profile: Profile::new(Name::new(name).unwrap()) }
+}
+
+fn decided(unit: &mut Unit<'_>, command: Command) -> Result<(Decision, u64), StoreError> {
+    let project = unit.load::<Project>(&PROJECT)?;
+    let events = project.decide(command, &sofie()).unwrap();
+    Ok((Decision::of(&project, Some(PROJECT), events), project.version))
+}
+
+async fn execute(repository: &Repository, command: Command) -> Executed<u64> {
+    let order = Order::new(sofie());
+    repository.execute(&order, |unit| decided(unit, command.clone())).await.unwrap()
+}
+
+fn in_memory() -> Repository {
+    Repository::new(Arc::new(MemoryLog::new()))
+}
+
+fn on_disk() -> (TempDir, Repository) {
+    let directory = TempDir::new().unwrap();
+    let log = SqliteLog::open(directory.path().join("log.db")).unwrap();
+    (directory, Repository::new(Arc::new(log)))
+}
+
+#[tokio::test]
+async fn a_command_that_nobody_waits_for_any_more_is_known_to_the_next_one() {
+    let (_directory, repository) = on_disk();
+    execute(&repository, create()).await;
+    let order = Order::new(sofie());
+    let mut abandoned = Box::pin(repository.execute(&order, |unit| decided(unit, rename("Renamed"))));
+    // The first poll queues the commit; then whoever asked for it is gone.
+    poll_fn(|context| Poll::Ready(abandoned.as_mut().poll(context).is_ready())).await;
+    drop(abandoned);
+    let known = async {
+        while repository.load::<Project>(&PROJECT).await.unwrap().version < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), known).await.unwrap();
+    assert_eq!(execute(&repository, rename("Again")).await.value, 2);
+}
+
+#[tokio::test]
+async fn commands_for_one_aggregate_all_get_through_each_on_what_the_others_left() {
+    let (_directory, repository) = on_disk();
+    execute(&repository, create()).await;
+    let crowd = (0..64).map(|n| execute(&repository, rename(&format!("Project {n}")))).collect::<Vec<_>>();
+    let mut versions: Vec<_> = join_all(crowd).await.into_iter().map(|executed| executed.value).collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=64).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_command_that_is_overtaken_every_time_gives_up() {
+    let repository = in_memory();
+    execute(&repository, create()).await;
+    let (attempts, rival) = (AtomicUsize::new(0), Repository::new(Arc::clone(repository.log())));
+    let order = Order::new(sofie());
+    let overtaken = repository
+        .execute(&order, |unit| {
+            let decision = decided(unit, rename("Mine"))?;
+            let n = attempts.fetch_add(1, Ordering::Relaxed);
+            let theirs = execute(&rival, rename(&format!("Theirs {n}")));
+            // A memory log answers at once.
+            futures_util::FutureExt::now_or_never(theirs).unwrap();
+            Ok::<_, StoreError>(decision)
+        })
+        .await;
+    assert!(matches!(overtaken, Err(StoreError::Conflict { .. })), "{overtaken:?}");
+    assert!(attempts.load(Ordering::Relaxed) >= MAX_ATTEMPTS);
+}
+
+#[tokio::test]
+async fn a_repeat_under_its_key_is_answered_and_not_decided() {
+    let repository = in_memory();
+    let order = |request: u8| Order { key: Some(("k".to_owned(), [request; 32])), ..Order::new(sofie()) };
+    let first = repository.execute(&order(1), |unit| decided(unit, create())).await.unwrap();
+    let nothing =
+        |_: &mut Unit<'_>| -> Result<(Decision, u64), StoreError> { panic!("it is not decided again") };
+    let again = repository.execute(&order(1), nothing).await.unwrap();
+    assert_eq!(again, Executed { replayed: true, ..first });
+    let other = repository.execute(&order(2), nothing).await;
+    assert!(matches!(other, Err(StoreError::KeyReused { .. })), "{other:?}");
+}

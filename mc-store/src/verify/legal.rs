@@ -1,0 +1,155 @@
+//! Whether an event may come next in its stream.
+//!
+//! Folding refuses nothing, so a history in disorder folds too, to something that nobody decided. What is asked here is
+//! what every decision guarantees, whatever the figures of the policy were at the time.
+
+use mc_domain::{
+    actor::ActorKind,
+    agent::{self, Agent},
+    alert::{self, Alert},
+    approval::{self, Approval},
+    notification::{self, Notification},
+    project::{self, Project},
+    recorded::{AnyEvent, AnyState},
+    reservation::{self, Reservation},
+    run::{self, Run},
+    task::{self, Status, Task, allowed_transitions},
+};
+
+/// Why `event` cannot follow on `state`; nothing when it can.
+pub(super) fn illegal(state: &AnyState, event: &AnyEvent) -> Option<String> {
+    match (state, event) {
+        (AnyState::Project(state), AnyEvent::Project(event)) => of_project(state, event),
+        (AnyState::Agent(state), AnyEvent::Agent(event)) => of_agent(state, event),
+        (AnyState::Task(state), AnyEvent::Task(event)) => of_task(state, event),
+        (AnyState::Approval(state), AnyEvent::Approval(event)) => of_approval(state, event),
+        (AnyState::Reservation(state), AnyEvent::Reservation(event)) => of_reservation(*state, event),
+        (AnyState::Alert(state), AnyEvent::Alert(event)) => of_alert(state, event),
+        (AnyState::Run(state), AnyEvent::Run(event)) => of_run(state, event),
+        (AnyState::Notification(state), AnyEvent::Notification(event)) => of_notification(state, event),
+        // Each of these events says what is from then on, whatever was before.
+        (AnyState::Policy(_), AnyEvent::Policy(_))
+        | (AnyState::Budget(_), AnyEvent::Budget(_))
+        | (AnyState::Standup(_), AnyEvent::Standup(_)) => None,
+        _ => Some("it is the event of another aggregate".to_owned()),
+    }
+}
+
+/// The first event of a stream is the one that begins it, and no other is.
+fn beginning(begun: bool, begins: bool) -> Option<String> {
+    match (begun, begins) {
+        (false, false) => Some("it comes before the beginning of its stream".to_owned()),
+        (true, true) => Some("its stream has begun before".to_owned()),
+        (true, false) | (false, true) => None,
+    }
+}
+
+fn unless(holds: bool, why: &str) -> Option<String> {
+    (!holds).then(|| why.to_owned())
+}
+
+fn of_project(state: &Project, event: &project::Event) -> Option<String> {
+    beginning(*state != Project::Absent, matches!(event, project::Event::Created { .. }))
+}
+
+fn of_agent(state: &Agent, event: &agent::Event) -> Option<String> {
+    use agent::Event as E;
+    let disorder = beginning(state.registered().is_ok(), matches!(event, E::Registered { .. }));
+    let Ok(agent) = state.registered() else { return disorder };
+    let becomes = |to: agent::Status| {
+        let from = agent.status();
+        let allowed = agent::allowed_statuses(from).contains(&to);
+        (!allowed).then(|| format!("an agent does not go from {from} to {to}"))
+    };
+    disorder.or_else(|| match event {
+        // An instruction takes the place of a pause that a rule imposed.
+        E::Paused { .. } if agent.status() == agent::Status::Paused => None,
+        E::Paused { .. } => becomes(agent::Status::Paused),
+        E::DrainStarted { .. } => becomes(agent::Status::Draining),
+        E::Quarantined { .. } => becomes(agent::Status::Quarantined),
+        E::SignedOff { .. } => becomes(agent::Status::Offline),
+        E::Resumed { from, .. } => unless(*from == agent.status(), "it resumes from another status"),
+        E::SignedOn { .. } => unless(agent.status() == agent::Status::Offline, "it was not offline"),
+        E::Engaged { .. } => unless(agent.work.is_none(), "the agent holds another task"),
+        E::Released { .. } => unless(agent.work.is_some(), "the agent holds no task"),
+        _ => None,
+    })
+}
+
+fn of_task(state: &Task, event: &task::Event) -> Option<String> {
+    let begun = matches!(state, Task::Present(_));
+    let disorder = beginning(begun, matches!(event, task::Event::Created { .. }));
+    let Task::Present(task) = state else { return disorder };
+    let from = task.stage.status();
+    disorder.or_else(|| match (comes_from(event), event.moves_to()) {
+        (Some(said), _) if said != from => Some(format!("it leaves {said}, and the task is at {from}")),
+        (_, Some(to)) => unless(is_move(from, to), &format!("a task does not go from {from} to {to}")),
+        (_, None) => None,
+    })
+}
+
+/// Whether the table has the move, by whomever.
+fn is_move(from: Status, to: Status) -> bool {
+    let by = |kind| allowed_transitions(from, kind).contains(&to);
+    // What is assigned is assigned to others, and what waits comes to wait for something else: no move of the table.
+    from == to || by(ActorKind::Human) || by(ActorKind::Agent) || by(ActorKind::System)
+}
+
+/// Where the task stands before the event, as far as that says so.
+fn comes_from(event: &task::Event) -> Option<Status> {
+    use task::Event as E;
+    match event {
+        E::Assigned { from, .. }
+        | E::ReturnedToInbox { from, .. }
+        | E::Started { from, .. }
+        | E::ReturnedToReview { from, .. }
+        | E::HeldForApproval { from, .. }
+        | E::Blocked { from, .. }
+        | E::Failed { from, .. }
+        | E::Completed { from, .. }
+        | E::Canceled { from, .. } => Some(*from),
+        E::Claimed { .. } => Some(Status::Inbox),
+        E::Submitted { .. } => Some(Status::InProgress),
+        E::SentBack { .. } => Some(Status::Review),
+        _ => None,
+    }
+}
+
+fn of_approval(state: &Approval, event: &approval::Event) -> Option<String> {
+    let disorder = beginning(state.requested().is_ok(), matches!(event, approval::Event::Requested { .. }));
+    let Ok(approval) = state.requested() else { return disorder };
+    disorder.or_else(|| match (&approval.stage, event) {
+        (approval::Stage::Approved { used_in: None, .. }, approval::Event::Used { .. }) => None,
+        (_, approval::Event::Used { .. }) => Some("the approval permits nothing, or not any more".to_owned()),
+        (stage, _) => unless(matches!(stage, approval::Stage::Open { .. }), "the approval is settled"),
+    })
+}
+
+fn of_reservation(state: Reservation, event: &reservation::Event) -> Option<String> {
+    match (state, event) {
+        (Reservation::Free, reservation::Event::Reserved { .. }) => None,
+        (Reservation::Held(by), reservation::Event::Released { holder }) => {
+            unless(by == *holder, "another holds the name")
+        }
+        (Reservation::Held(_), reservation::Event::Reserved { .. }) => Some("the name is held".to_owned()),
+        (Reservation::Free, reservation::Event::Released { .. }) => Some("nobody holds the name".to_owned()),
+    }
+}
+
+fn of_alert(state: &Alert, event: &alert::Event) -> Option<String> {
+    let open = state.open().is_some();
+    match event {
+        alert::Event::Raised { .. } => unless(!open, "the alert is open already"),
+        _ => unless(open, "no alert is open"),
+    }
+}
+
+fn of_run(state: &Run, event: &run::Event) -> Option<String> {
+    let begun = *state != Run::Unstarted;
+    let over = matches!(state, Run::Over { .. });
+    beginning(begun, matches!(event, run::Event::Started(_))).or_else(|| unless(!over, "the run is over"))
+}
+
+fn of_notification(state: &Notification, event: &notification::Event) -> Option<String> {
+    beginning(state.status().is_some(), matches!(event, notification::Event::Queued { .. }))
+}

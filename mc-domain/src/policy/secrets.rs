@@ -347,12 +347,18 @@ fn without(text: &str, secrets: Vec<Secret>) -> Cow<'_, str> {
 /// assert_eq!(value, expected);
 /// ```
 pub fn redact_json(value: &mut Value) -> BTreeSet<SecretKind> {
-    let mut taken = Taken::default();
-    taken.value(value);
-    if !taken.literals.is_empty() {
+    let mut kinds = BTreeSet::new();
+    // What is taken out may bare the name or the end of another secret.
+    for _ in 0..MAX_PASSES {
+        let mut taken = Taken::default();
+        taken.value(value);
+        if taken.kinds.is_empty() {
+            break;
+        }
+        kinds.append(&mut taken.kinds);
         repeat(value, &taken.literals);
     }
-    taken.kinds
+    kinds
 }
 
 /// What was taken out of a value.

@@ -1,5 +1,6 @@
 //! Runs, costs, approvals, alerts, notifications, the policy, reports and emergencies, as an operator meets them.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::app::App;
@@ -219,7 +220,7 @@ async fn closed_tasks_are_archived_and_restored() {
     app.post(format!("/api/tasks/{task}/restore"), json!({})).await.expect(200).recorded(&["task.restored"]);
     app.post("/api/maintenance/archive", json!({ "olderThan": "90d" })).await.expect(200).recorded(&[]);
 
-    app.wait(chrono::TimeDelta::minutes(1));
+    app.wait(TimeDelta::minutes(1));
     let archive =
         |older_than| app.post("/api/maintenance/archive", json!({ "olderThan": older_than })).key("k");
     let first = archive("0d").await.expect(200).recorded(&["task.archived"]);
@@ -289,4 +290,41 @@ async fn a_race_for_the_last_place_creates_one_agent() {
     statuses.sort_unstable();
     assert_eq!(statuses, [201, 422]);
     assert_eq!(app.get("/api/agents?limit=100").await.column("name").len(), 30);
+}
+
+#[tokio::test]
+async fn more_autonomy_is_asked_for_and_had_once_somebody_else_agrees() {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    let path = format!("/api/agents/{scout}");
+    let itself = json!({ "type": "agent", "id": scout });
+    let more = || json!({ "budgets": { "dailyCap": 9, "perRunCap": 3 }, "role": "lead", "actor": itself });
+    let refused = app.patch(&path, more()).await.expect(403);
+    let approval = refused["approvalId"].as_str().unwrap().to_owned();
+    assert_eq!(app.get(&path).await["role"], "intern");
+    let again = app.patch(&path, more()).await.expect(403);
+    assert_eq!(again["approvalId"], approval);
+
+    let approve = format!("/api/approvals/{approval}/approve");
+    app.post(&approve, json!({ "approver": "Scout" })).await.refused(403, "forbidden");
+    app.post(&approve, json!({ "approver": "operator", "decision": "It has earned it" })).await.expect(200);
+    let now = app.get(&path).await.expect(200);
+    assert_eq!((&now["role"], &now["budgets"]), (&json!("lead"), &json!({ "dailyCap": 9, "perRunCap": 3 })));
+    app.patch(&path, more()).await.expect(200).recorded(&[]);
+}
+
+#[tokio::test]
+async fn what_the_policy_says_of_expiry_holds_for_every_approval() {
+    let app = App::new().await;
+    app.put("/api/policy", json!({ "approvals": { "expiresAfterSecs": 3600 } })).await.expect(200);
+    let scout = app.agent("Scout").await;
+    let more = json!({ "role": "lead", "actor": { "type": "agent", "id": scout } });
+    app.patch(format!("/api/agents/{scout}"), more).await.expect(403);
+    let run = json!({ "agentId": scout, "model": "m", "estimatedCost": 50 });
+    app.post("/api/runs", run).await.expect(409);
+    let open = app.get("/api/approvals").await;
+    let in_an_hour = (app.now() + TimeDelta::hours(1)).format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    assert_eq!(open.column("expiresAt"), [in_an_hour.as_str(), in_an_hour.as_str()]);
+    let beyond = json!({ "approvals": { "expiresAfterSecs": 30, "escalatesAfterSecs": 10 } });
+    app.put("/api/policy", beyond).await.refused(422, "invalid_fields");
 }

@@ -1,7 +1,9 @@
 //! Deciding an approval, taking it back, letting it run out: its end, and everything that follows from the end.
 
 use super::{
-    Cast, Decision, Entity, Outcome, Rejection, by_system,
+    Cast, Decision, Entity, Outcome, Rejection,
+    autonomy::grant_autonomy,
+    by_system,
     hold::{decide_with_holder, tell_of_block},
     overspend::{asks_for_own_budget, grant_override},
     raise_alert::{Warning, raise},
@@ -238,7 +240,7 @@ pub(super) fn withdraw_orphan(
     take_effect(decision, scope, &verdict, moment)
 }
 
-/// What an approval's end does beyond its task: money is granted, and what ran out is told of.
+/// What an approval's end does beyond its task: money or autonomy is granted, and what ran out is told of.
 fn take_effect(
     decision: &mut Decision,
     scope: ApprovalScope<'_>,
@@ -249,6 +251,9 @@ fn take_effect(
     match (verdict.ruling(), action_type) {
         (Ruling::Granted { .. }, ActionType::BudgetOverride) => {
             grant_override(decision, scope.approval, scope.cast, moment)
+        }
+        (Ruling::Granted { .. }, ActionType::Autonomy) => {
+            grant_autonomy(decision, scope.approval, scope.cast, moment)
         }
         (Ruling::Expired, _) => {
             let asked = &scope.approval.requested()?.ask.summary;

@@ -4,6 +4,7 @@
 //! an operation asks each of them and puts their answers together, so that a task and the agent that holds it never
 //! disagree.
 
+mod autonomy;
 mod cast;
 mod claim_task;
 mod complete_run;
@@ -40,6 +41,7 @@ mod tests;
 
 use std::{ops::Deref, sync::Arc};
 
+pub use autonomy::Autonomy;
 pub use cast::{Cast, Known, Load, Missing, with_cast};
 pub use claim_task::claim_task;
 pub use complete_run::{CompleteRun, complete_run, time_out_run};

@@ -18,8 +18,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     alert::{Kind, Subject},
     approval::{
-        self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
-        content_text,
+        self, ActionType, Approval, Ask, ContentHash, Payload, Quorum, Request, Risk, canonical, content_text,
     },
     budget::{self, Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
@@ -215,7 +214,7 @@ impl Overspending {
                 estimated_cost: self.wanted,
                 payload: Some(Payload::try_from(self.cause.payload()).expect("it is small and flat")),
             },
-            lifetime: Lifetime::DEFAULT,
+            lifetime: system.figures.approvals_last(),
             required: Quorum::One,
         })
     }

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::{
     Document, DocumentError, FileRules, MAX_BUDGET, MAX_COUNT, MAX_ENTRY_CHARS, MAX_ERRORS, MAX_LIST_ENTRIES,
     MAX_SPAN_SECS, MAX_TOOLS,
 };
 use crate::{
     agent::Role,
+    approval::Lifetime,
     money::Usd,
     policy::{files, network, shell},
     task::{MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED, MAX_RUNS_WATCHED},
@@ -184,7 +187,6 @@ impl Check {
             ("/loops/messagesWindowSecs", loops.messages_window_secs),
             ("/loops/alternationsWindowSecs", loops.alternations_window_secs),
             ("/loops/pairWindowSecs", loops.pair_window_secs),
-            ("/approvals/expiresAfterSecs", document.approvals.expires_after_secs),
             ("/approvals/escalatesAfterSecs", document.approvals.escalates_after_secs),
             ("/timeouts/staleAfterSecs", times.stale_after_secs),
             ("/timeouts/leaseSecs", times.lease_secs),
@@ -197,6 +199,9 @@ impl Check {
     fn approvals(&mut self, document: &Document) {
         let rules = &document.approvals;
         self.range("/approvals/redDecisions", rules.red_decisions, 1, 2);
+        let secs = |span: TimeDelta| u32::try_from(span.num_seconds()).unwrap_or(MAX_SPAN_SECS);
+        let (least, most) = (secs(Lifetime::MIN), secs(Lifetime::MAX));
+        self.range("/approvals/expiresAfterSecs", rules.expires_after_secs, least, most);
         self.tools("/approvals/tools", &rules.tools);
         for (tool, decisions) in rules.tools.iter().take(MAX_TOOLS) {
             self.range(&format!("/approvals/tools/{}", tool.replace('/', "~1")), *decisions, 1, 2);

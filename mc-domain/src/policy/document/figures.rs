@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{ApprovalRules, Document, LoopThresholds, Roles, SpawnLimits, Thresholds, Timeouts};
+use crate::approval::Lifetime;
 use crate::{money::Usd, task::TaskType};
 
 /// What the policy in force says in numbers.
@@ -27,6 +28,8 @@ pub struct Figures {
     pub timeouts: Timeouts,
     /// After which an undecided approval is escalated.
     pub escalates_after_secs: u32,
+    /// After which an undecided approval expires, where nobody says otherwise.
+    pub expires_after_secs: u32,
     /// What a task may cost when nobody says otherwise.
     pub task_budgets: TaskBudgets,
 }
@@ -64,6 +67,7 @@ impl Default for Figures {
             loops: LoopThresholds::default(),
             timeouts: Timeouts::default(),
             escalates_after_secs: ApprovalRules::default().escalates_after_secs,
+            expires_after_secs: ApprovalRules::default().expires_after_secs,
             task_budgets: TaskBudgets::default(),
         }
     }
@@ -79,6 +83,7 @@ impl Document {
             loops: self.loops,
             timeouts: self.timeouts,
             escalates_after_secs: self.approvals.escalates_after_secs,
+            expires_after_secs: self.approvals.expires_after_secs,
             task_budgets: TaskBudgets::said_by(|kind| {
                 self.task_budgets.get(&kind).copied().unwrap_or(kind.default_budget())
             }),
@@ -100,6 +105,11 @@ impl Figures {
     /// How long a run may last.
     pub fn run_lasts(&self) -> TimeDelta {
         TimeDelta::seconds(self.timeouts.run_timeout_secs.into())
+    }
+
+    /// How long an approval is open, where nobody says otherwise.
+    pub fn approvals_last(&self) -> Lifetime {
+        Lifetime::new(TimeDelta::seconds(self.expires_after_secs.into())).unwrap_or_default()
     }
 
     /// How long an approval waits for a decision before attention is drawn to it.

@@ -2,16 +2,15 @@
 
 use mc_domain::{
     agent::{self, Agent, Profile},
-    approval::{ActionType, Approval, Ask, Lifetime, Payload, Request, Risk, Subject},
+    approval::{ActionType, Approval, Ask, Payload, Request, Risk, Subject},
     ids::{ApprovalId, ProjectId},
-    operation::{Asked, Decision, Entity, request_approval},
+    operation::{Asked, Autonomy, Decision, Entity, request_approval},
     policy::document::Document,
     project::Project,
     reservation::Reservation,
     values::{Reason, Text},
 };
 use mc_store::repository::Unit;
-use serde_json::{Value, json};
 
 use crate::{
     answer::Reply,
@@ -59,7 +58,7 @@ fn wish(
     (call, policy): (&Call, &Document),
 ) -> Result<Request, Refused> {
     let name = &agent.registered()?.profile.name;
-    let (payload, action_type, risk) = (payload(wanted), ActionType::Autonomy, Risk::Red);
+    let (payload, action_type, risk) = (Autonomy::of(wanted).payload(), ActionType::Autonomy, Risk::Red);
     let summary = Reason::new(&format!("{name} asks for more autonomy than it has"))?;
     let matter = matter(action_type, Some(&payload), &summary);
     let ask = Ask {
@@ -77,17 +76,7 @@ fn wish(
         subject: Subject { project, task: None, agent: Some(agent.id), action_type },
         required: quorum(policy, &ask),
         ask,
-        lifetime: Lifetime::DEFAULT,
-    })
-}
-
-/// What the agent would have more of.
-fn payload(wanted: &Profile) -> Value {
-    json!({
-        "role": wanted.role,
-        "dailyCapMicroUsd": wanted.caps.daily,
-        "perRunCapMicroUsd": wanted.caps.per_run,
-        "allowedTools": wanted.allowed_tools,
+        lifetime: call.moment.figures.approvals_last(),
     })
 }
 

@@ -1,9 +1,8 @@
 //! Asking for an approval, asking for something else under it, and taking it back.
 
 use axum::{extract::State, response::Response};
-use chrono::TimeDelta;
 use mc_domain::{
-    approval::{ActionType, Approval, Ask, Lifetime, Payload, Quorum, Request, Risk, Subject},
+    approval::{ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
     policy::{document::Document, evaluate::risk_asked_for},
@@ -82,10 +81,9 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let policy = policy::active(&app, project).await?;
-    let usual = TimeDelta::seconds(policy.approvals.expires_after_secs.into());
     let (subject, lifetime) = (
         Subject { project, task: new.task_id, agent, action_type: new.action_type },
-        new.expires_in.as_ref().map_or(Lifetime::new(usual).unwrap_or_default(), |wanted| wanted.0),
+        new.expires_in.as_ref().map_or(call.moment.figures.approvals_last(), |wanted| wanted.0),
     );
     let ask_for = new.ask(&policy)?;
     let request = Request {

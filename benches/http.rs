@@ -206,8 +206,10 @@ async fn create_tasks(address: &str, tasks: usize) -> Vec<String> {
     created
 }
 
-/// A task for each connection, which an operator assigns and takes back.
+/// A task for each connection, which an operator assigns and takes back. Under the usual policy that would be a loop.
 async fn prepare_moves(address: &str, connections: usize) -> Vec<Vec<Vec<u8>>> {
+    let patient = r#"{"loops":{"pairRepeats":10000}}"#;
+    Client::connect(address).await.ask(&request("PUT", "/api/policy", patient)).await;
     let agent = r#"{"name":"Scout","role":"specialist"}"#;
     Client::connect(address).await.ask(&request("POST", "/api/agents", agent)).await;
     let tasks = create_tasks(address, connections).await;

@@ -711,6 +711,19 @@ mod completing {
         assert!(matches!(refused, Err(Rejection::Run(run::Rejection::NotDue { .. }))));
     }
 
+    #[test]
+    fn not_in_time_is_not_for_an_agent_to_say() {
+        let mut world = World::new();
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        let run = world.get::<Run>(&RUN);
+        for agent in [scout(), by(ECHO)] {
+            let moment = later(&agent, Figures::default().run_lasts());
+            let refused = world.act(|cast| time_out_run(&run, cast, &moment));
+            assert_eq!(refused, Err(Rejection::Run(run::Rejection::OperatorOnly)));
+        }
+        assert_eq!(world.run_status(RUN), Some(run::Status::Running));
+    }
+
     /// Pitfall 18.
     #[test]
     fn not_in_time_ends_the_hold_on_the_task() {
@@ -1033,6 +1046,67 @@ mod living {
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
         world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
         assert_eq!(world.alert(Kind::BudgetCritical, about_scout()), Some(1));
+    }
+}
+
+/// What an operator does leaves a budget with less than was spent: that is told of, and stops nobody.
+mod a_budget_used_up_by_an_operator {
+    use super::*;
+
+    fn spent() -> World {
+        let mut world = World::new();
+        let capped =
+            ProjectProfile { daily_cap: Some(Usd::cents(500)), ..ProjectProfile::new(name("OpenClaw")) };
+        let openclaw = world.get::<Project>(&OPENCLAW);
+        world.put(&openclaw, vec![crate::project::Event::Edited { profile: capped }]);
+        world.start(RUN, Some(TASK), None, &scout()).unwrap();
+        world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
+        world
+    }
+
+    fn told_and_nobody_stopped(world: &World, subject: alert::Subject) {
+        assert_eq!(world.alert(Kind::BudgetExceeded, subject), Some(1));
+        assert_eq!(world.scout().standing, Standing::Active);
+        assert_eq!(world.task().status(), Status::InProgress);
+    }
+
+    #[test]
+    fn who_corrects_what_was_spent() {
+        let mut world = spent();
+        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
+        let corrections = Corrections { today_spend: Some(Usd::cents(300)), ..Corrections::default() };
+        let wish = CorrectAgent { corrections, clear_task: false };
+        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        told_and_nobody_stopped(&world, about_scout());
+    }
+
+    #[test]
+    fn who_lowers_the_cap_of_an_agent() {
+        let mut world = spent();
+        let agent = world.get::<Agent>(&SCOUT);
+        let caps = Caps { daily: Usd::cents(10), per_run: Usd::cents(10) };
+        let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
+        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        told_and_nobody_stopped(&world, about_scout());
+    }
+
+    #[test]
+    fn who_lowers_the_budget_of_a_task() {
+        let mut world = spent();
+        let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
+        let details = task::Details { budget: Usd::cents(10), ..world.task().details };
+        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+        told_and_nobody_stopped(&world, about_the_task());
+    }
+
+    #[test]
+    fn who_lowers_the_cap_of_a_project() {
+        let mut world = spent();
+        let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+        let lowered =
+            ProjectProfile { daily_cap: Some(Usd::cents(10)), ..ProjectProfile::new(name("OpenClaw")) };
+        world.act(|cast| edit_project(&openclaw, lowered.clone(), &agents, cast, &sofie())).unwrap();
+        told_and_nobody_stopped(&world, alert::Subject::Project(OPENCLAW));
     }
 }
 

@@ -241,6 +241,8 @@ fn is_news_of_task(fact: &task::Event) -> bool {
         | task::Event::Completed { .. }
         | task::Event::Canceled { .. }
         | task::Event::Archived { .. }
+        | task::Event::Subscribed { .. }
+        | task::Event::Unsubscribed { .. }
         | task::Event::Restored { .. }
         | task::Event::LoopDetected { .. }
         | task::Event::MessagePosted { .. } => true,

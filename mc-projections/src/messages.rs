@@ -124,6 +124,8 @@ pub(crate) fn is_message(fact: &Event) -> bool {
         | Event::Completed { .. }
         | Event::Canceled { .. }
         | Event::Archived { .. }
+        | Event::Subscribed { .. }
+        | Event::Unsubscribed { .. }
         | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
@@ -188,6 +190,8 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
         | Event::Completed { .. }
         | Event::Canceled { .. }
         | Event::Archived { .. }
+        | Event::Subscribed { .. }
+        | Event::Unsubscribed { .. }
         | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
@@ -217,6 +221,8 @@ fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
         | Event::Completed { .. }
         | Event::Canceled { .. }
         | Event::Archived { .. }
+        | Event::Subscribed { .. }
+        | Event::Unsubscribed { .. }
         | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }

@@ -203,6 +203,8 @@ fn judged(fact: &task::Event) -> Option<Verdict> {
         | task::Event::Completed { .. }
         | task::Event::Canceled { .. }
         | task::Event::Archived { .. }
+        | task::Event::Subscribed { .. }
+        | task::Event::Unsubscribed { .. }
         | task::Event::Restored { .. }
         | task::Event::RunBegan { .. }
         | task::Event::RunEnded { .. }

@@ -89,6 +89,8 @@ pub(crate) struct Row {
     started_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
+    /// Who asked to hear of it.
+    subscribers: BTreeSet<Actor>,
     pub(crate) version: u64,
 }
 
@@ -190,7 +192,7 @@ impl Tasks {
 
 impl Projection for Tasks {
     const NAME: &'static str = "tasks";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
@@ -248,6 +250,7 @@ impl Row {
             started_at: None,
             updated_at: *at,
             archived_at: None,
+            subscribers: BTreeSet::new(),
             version: 0,
         })
     }
@@ -301,6 +304,8 @@ impl Row {
         match fact {
             Event::Created { .. } | Event::Submitted { .. } | Event::MessagePosted { .. } => {}
             Event::Archived { at } => self.archived_at = Some(*at),
+            Event::Subscribed { by, .. } => drop(self.subscribers.insert(by.clone())),
+            Event::Unsubscribed { by, .. } => drop(self.subscribers.remove(by)),
             Event::Restored { .. } => self.archived_at = None,
             Event::Edited { details } => self.details = details.clone(),
             Event::Claimed { agent, .. } => self.assignees = BTreeSet::from([*agent]),

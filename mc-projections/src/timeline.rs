@@ -183,6 +183,8 @@ fn is_told_elsewhere(fact: &task::Event) -> bool {
         | task::Event::Completed { .. }
         | task::Event::Canceled { .. }
         | task::Event::Archived { .. }
+        | task::Event::Subscribed { .. }
+        | task::Event::Unsubscribed { .. }
         | task::Event::Restored { .. }
         | task::Event::LoopDetected { .. }
         | task::Event::MessagePosted { .. } => false,

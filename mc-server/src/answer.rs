@@ -335,7 +335,7 @@ impl Then {
         });
         let of_tasks = tasks.flat_map(|task| {
             let approved_by = task.approval.map(|approval| approval.approved_by);
-            [Some(task.created_by), approved_by].into_iter().flatten()
+            [Some(task.created_by), approved_by].into_iter().flatten().chain(task.subscribers)
         });
         let message = message.and_then(|event| messages::message(event, &self.0.agents));
         let of_message =

@@ -85,6 +85,8 @@ fn recovered() -> Vec<Route<App>> {
         patch("/api/tasks/{task}", tasks::edit),
         post("/api/tasks/{task}/claim", tasks::claim),
         post("/api/tasks/{task}/transition", tasks::transition),
+        post("/api/tasks/{task}/subscribe", tasks::subscribe),
+        post("/api/tasks/{task}/unsubscribe", tasks::unsubscribe),
         post("/api/tasks/{task}/archive", maintenance::archive),
         post("/api/tasks/{task}/restore", maintenance::restore),
         get("/api/tasks/{task}/timeline", messages::timeline),

@@ -126,3 +126,19 @@ async fn nobody_of_another_project_reviews_or_hears_of_a_task() {
     let message = json!({ "content": "Look", "mentions": [stranger] });
     app.post(format!("{task}/messages"), message).await.refused_fields(&["mentions[0]"]);
 }
+
+#[tokio::test]
+async fn whoever_asks_to_hears_of_a_task_until_they_ask_no_more() {
+    let app = App::new().await;
+    let (task, nova) = (app.task("Write").await, app.agent("Nova").await);
+    let (path, by) = (format!("/api/tasks/{task}"), || json!({ "agentId": nova }));
+    let followed = app.post(format!("{path}/subscribe"), by()).await.expect(200);
+    let followed = followed.recorded(&["task.subscribed"]);
+    assert_eq!(followed["subscribers"], json!([{ "type": "agent", "id": nova, "name": "Nova" }]));
+    app.post(format!("{path}/subscribe"), by()).await.expect(200).recorded(&[]);
+    let left = app.post(format!("{path}/unsubscribe"), by()).await.expect(200);
+    assert_eq!(left.recorded(&["task.unsubscribed"])["subscribers"], json!([]));
+    app.post(format!("{path}/unsubscribe"), by()).await.expect(200).recorded(&[]);
+    let stranger = app.foreign_agent("Stranger").await;
+    app.post(format!("{path}/subscribe"), json!({ "agentId": stranger })).await.refused_fields(&["agentId"]);
+}

@@ -66,6 +66,8 @@ pub enum Action {
     Correct { agent: AgentId, wish: CorrectAgent },
     CreateTask { project: ProjectId, fresh: TaskId, parent: Option<TaskId>, wish: CreateTask },
     EditTask { task: TaskId, details: Details },
+    Subscribe { task: TaskId },
+    Unsubscribe { task: TaskId },
     Archive { task: TaskId },
     Restore { task: TaskId },
     Claim { task: TaskId, agent: AgentId },
@@ -110,6 +112,8 @@ pub const KINDS: &[&str] = &[
     "drain agent",
     "edit project",
     "edit task",
+    "subscribe",
+    "unsubscribe",
     "emergency stop",
     "end drain",
     "end lease",
@@ -219,6 +223,8 @@ impl Action {
             Self::Correct { .. } => "correct agent",
             Self::CreateTask { .. } => "create task",
             Self::EditTask { .. } => "edit task",
+            Self::Subscribe { .. } => "subscribe",
+            Self::Unsubscribe { .. } => "unsubscribe",
             Self::Archive { .. } => "archive task",
             Self::Restore { .. } => "restore task",
             Self::Claim { .. } => "claim task",
@@ -293,6 +299,8 @@ impl Action {
             | Self::Correct { agent, .. }
             | Self::StartRun { agent, .. } => states.agent(*agent).map(|agent| agent.project),
             Self::EditTask { task, .. }
+            | Self::Subscribe { task }
+            | Self::Unsubscribe { task }
             | Self::Archive { task }
             | Self::Restore { task }
             | Self::Claim { task, .. }
@@ -348,6 +356,8 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::Correct { .. } => on_agent(action.clone(), unit, moment).map(Outcome::from),
         Action::CreateTask { .. }
         | Action::EditTask { .. }
+        | Action::Subscribe { .. }
+        | Action::Unsubscribe { .. }
         | Action::Archive { .. }
         | Action::Restore { .. }
         | Action::Claim { .. }
@@ -586,6 +596,8 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
             asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, moment))
         }
         Action::EditTask { task, details } => of_task(task, task::Command::Edit(details), unit, moment),
+        Action::Subscribe { task } => of_task(task, task::Command::Subscribe, unit, moment),
+        Action::Unsubscribe { task } => of_task(task, task::Command::Unsubscribe, unit, moment),
         Action::Archive { task } => of_task(task, task::Command::Archive, unit, moment),
         Action::Restore { task } => of_task(task, task::Command::Restore, unit, moment),
         Action::Claim { task, agent } => {

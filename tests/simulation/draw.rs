@@ -516,6 +516,7 @@ fn anything(world: &mut World) -> Command {
         0 => on_any_project(world),
         1 | 2 => on_any_agent(world),
         3..=5 => on_any_task(world),
+        6 if world.random.chance(20) => return no_longer_told(world, who),
         6 => on_any_run(world),
         7 | 8 => return on_any_approval(world, who),
         _ => on_any_other(world),
@@ -523,6 +524,15 @@ fn anything(world: &mut World) -> Command {
     // No worker of ours closes alerts at will.
     let operators_own = matches!(action, Action::Attend { .. }) && who.agent().is_none();
     (if operators_own { operator(0) } else { who }, action)
+}
+
+/// Mostly somebody who had asked to be told.
+fn no_longer_told(world: &mut World, who: Actor) -> Command {
+    let followed = task_where(world, |task| !task.subscribers.is_empty());
+    let task = followed.filter(|_| world.random.chance(80)).unwrap_or_else(|| world.random.id());
+    let subscribers = world.states.task(task).map(|task| task.subscribers.clone()).unwrap_or_default();
+    let subscribers: Vec<_> = subscribers.into_iter().collect();
+    (world.random.pick(&subscribers).unwrap_or(who), Action::Unsubscribe { task })
 }
 
 fn on_any_project(world: &mut World) -> Action {
@@ -625,7 +635,7 @@ fn correction(world: &mut World, agent: AgentId) -> Action {
 
 fn on_any_task(world: &mut World) -> Action {
     let task = some_task(world);
-    match world.random.below(18) {
+    match world.random.below(19) {
         0 => new_task(world),
         8 => {
             let closed =
@@ -636,6 +646,7 @@ fn on_any_task(world: &mut World) -> Action {
             let archived = task_where(world, |task| task.archived).filter(|_| world.random.chance(80));
             Action::Restore { task: archived.unwrap_or(task) }
         }
+        10 => Action::Subscribe { task: if world.random.chance(10) { world.random.id() } else { task } },
         1 => Action::EditTask { task, details: other_details(world, task) },
         2 => Action::Claim { task, agent: some_colleague(world, task) },
         3 | 4 => {

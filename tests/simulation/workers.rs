@@ -265,8 +265,9 @@ impl Directory for States {
 
     fn subscribers(&self, task: TaskId) -> BTreeSet<Actor> {
         let assignees = self.task(task).into_iter().flat_map(|task| &task.assignees);
-        let spoke = self.followers.get(&task).into_iter().flatten().cloned();
-        assignees.map(|agent| Actor::Agent(*agent)).chain(spoke).collect()
+        let asked = self.task(task).into_iter().flat_map(|task| &task.subscribers);
+        let spoke = self.followers.get(&task).into_iter().flatten();
+        assignees.map(|agent| Actor::Agent(*agent)).chain(asked.chain(spoke).cloned()).collect()
     }
 
     fn reviewers(&self, task: TaskId) -> BTreeSet<AgentId> {

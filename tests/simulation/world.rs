@@ -140,7 +140,7 @@ pub struct States {
     pub versions: BTreeMap<StreamId, u64>,
     /// Which project a notification belongs to.
     pub told_in: BTreeMap<NotificationId, ProjectId>,
-    /// Who follows which task.
+    /// Who created or talked in which task.
     pub followers: BTreeMap<TaskId, BTreeSet<Actor>>,
     /// What was said in the thread of which task.
     pub messages: BTreeMap<TaskId, Vec<MessageId>>,

@@ -29,6 +29,7 @@ struct Followed {
     title: Title,
     creator: Actor,
     commenters: BTreeSet<Actor>,
+    subscribers: BTreeSet<Actor>,
     assignees: BTreeSet<AgentId>,
     reviewers: BTreeSet<AgentId>,
 }
@@ -134,6 +135,7 @@ impl Following {
                 title: details.title.clone(),
                 creator: creator.clone(),
                 commenters: BTreeSet::new(),
+                subscribers: BTreeSet::new(),
                 assignees: BTreeSet::new(),
                 reviewers: details.reviewers.iter().copied().collect(),
             };
@@ -151,6 +153,8 @@ impl Following {
             }
             task::Event::ReturnedToInbox { .. } => task.assignees.clear(),
             task::Event::MessagePosted { author, .. } => drop(task.commenters.insert(author.clone())),
+            task::Event::Subscribed { by, .. } => drop(task.subscribers.insert(by.clone())),
+            task::Event::Unsubscribed { by, .. } => drop(task.subscribers.remove(by)),
             _ => {}
         }
     }
@@ -172,7 +176,8 @@ impl Directory for Following {
     fn subscribers(&self, task: TaskId) -> BTreeSet<Actor> {
         let Some(task) = self.tasks.get(&task) else { return BTreeSet::new() };
         let assignees = task.assignees.iter().copied().map(Actor::Agent);
-        assignees.chain([task.creator.clone()]).chain(task.commenters.iter().cloned()).collect()
+        let asked = task.commenters.iter().chain(&task.subscribers).cloned();
+        assignees.chain([task.creator.clone()]).chain(asked).collect()
     }
 
     fn reviewers(&self, task: TaskId) -> BTreeSet<AgentId> {

@@ -105,6 +105,23 @@ fn what_concerns_somebody_is_to_be_queued_until_it_is() {
 }
 
 #[test]
+fn whoever_asked_to_is_told_until_they_ask_no_more() {
+    let reader = Actor::Human(name("Reader"));
+    let unsubscribed = task::Event::Unsubscribed { by: reader.clone(), at: now() };
+    let mut events = history(Status::Assigned);
+    events.push(recorded::<Task>(&TASK, task::Event::Subscribed { by: reader.clone(), at: now() }, now()));
+    let told = |events: &[Recorded<AnyEvent>]| {
+        let moved = task_in(Status::InProgress).pop().unwrap();
+        let moved = recorded::<Task>(&TASK, moved, now() + TimeDelta::seconds(1));
+        let notices = outbox(&[events, &[moved]].concat()).to_queue(now() + TimeDelta::seconds(1));
+        notices.into_iter().any(|notice| Some(notice.recipient) == notification::Recipient::of(&reader))
+    };
+    assert!(told(&events));
+    events.push(recorded::<Task>(&TASK, unsubscribed, now()));
+    assert!(!told(&events));
+}
+
+#[test]
 fn what_happened_long_ago_is_told_nobody() {
     let events = history(Status::Assigned);
     let mut late = Outbox::new(BTreeSet::new(), now() + TimeDelta::seconds(1));

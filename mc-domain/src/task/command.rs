@@ -71,6 +71,10 @@ pub enum Command {
     },
     /// Take it out of the views that show what is going on.
     Archive,
+    /// Whoever gives it wants to hear of whatever happens to the task, without having it.
+    Subscribe,
+    /// Whoever gives it does so no longer.
+    Unsubscribe,
     /// Take it back into them.
     Restore,
     /// Say something in its thread.

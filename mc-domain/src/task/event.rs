@@ -220,6 +220,22 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// Somebody wants to hear of whatever happens to it.
+    #[serde(rename = "subscribed")]
+    Subscribed {
+        /// Who.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Somebody who had asked to hear of it does so no longer.
+    #[serde(rename = "unsubscribed")]
+    Unsubscribed {
+        /// Who.
+        by: Actor,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A loop was found; the same commit stops it.
     #[serde(rename = "loop_detected")]
     LoopDetected {
@@ -309,6 +325,8 @@ impl Event {
             | Self::ApprovalSettled { .. }
             | Self::Archived { .. }
             | Self::Restored { .. }
+            | Self::Subscribed { .. }
+            | Self::Unsubscribed { .. }
             | Self::LoopDetected { .. }
             | Self::RunBegan { .. }
             | Self::RunEnded { .. }
@@ -340,6 +358,8 @@ impl Event {
             | Self::ApprovalSettled { .. }
             | Self::Archived { .. }
             | Self::Restored { .. }
+            | Self::Subscribed { .. }
+            | Self::Unsubscribed { .. }
             | Self::LoopDetected { .. }
             | Self::RunBegan { .. }
             | Self::RunEnded { .. }
@@ -370,6 +390,8 @@ impl crate::aggregate::Event for Event {
             Self::Canceled { .. } => "task.canceled",
             Self::Archived { .. } => "task.archived",
             Self::Restored { .. } => "task.restored",
+            Self::Subscribed { .. } => "task.subscribed",
+            Self::Unsubscribed { .. } => "task.unsubscribed",
             Self::LoopDetected { .. } => "task.loop_detected",
             Self::RunBegan { .. } => "task.run_began",
             Self::RunEnded { .. } => "task.run_ended",

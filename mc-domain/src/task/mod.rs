@@ -121,6 +121,9 @@ pub struct Present {
     /// Whether it has left the views that show what is going on.
     #[serde(default)]
     pub archived: bool,
+    /// Who asked to hear of whatever happens to it.
+    #[serde(default)]
+    pub subscribers: BTreeSet<Actor>,
 }
 
 /// Where a task stands, with what only that status knows.
@@ -203,6 +206,8 @@ impl Aggregate for Task {
                 | Command::EndRun { .. }
                 | Command::Archive
                 | Command::Restore
+                | Command::Subscribe
+                | Command::Unsubscribe
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
             (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
@@ -222,6 +227,8 @@ impl Aggregate for Task {
             }
             (Self::Present(task), Command::Archive) => task.archive(moment),
             (Self::Present(task), Command::Restore) => task.restore(moment),
+            (Self::Present(task), Command::Subscribe) => Ok(task.subscribe(moment)),
+            (Self::Present(task), Command::Unsubscribe) => Ok(task.unsubscribe(moment)),
             (Self::Present(task), Command::Post(message)) => task.post(message, moment),
         }
     }
@@ -288,6 +295,7 @@ impl Present {
             traffic: Traffic::default(),
             types_waived: false,
             archived: false,
+            subscribers: BTreeSet::new(),
         }
     }
 
@@ -612,6 +620,16 @@ impl Present {
         vec![Event::RunEnded { run, outcome, charged, cost_after, at: moment.now }]
     }
 
+    fn subscribe(&self, moment: &Moment) -> Vec<Event> {
+        let by = moment.actor.clone();
+        if self.subscribers.contains(&by) { vec![] } else { vec![Event::Subscribed { by, at: moment.now }] }
+    }
+
+    fn unsubscribe(&self, moment: &Moment) -> Vec<Event> {
+        let by = moment.actor.clone();
+        if self.subscribers.contains(&by) { vec![Event::Unsubscribed { by, at: moment.now }] } else { vec![] }
+    }
+
     /// Invariant 8.
     fn archive(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         operator_only(moment, "archive a task")?;
@@ -713,6 +731,8 @@ impl Present {
             Event::Completed { .. } => self.stage = Stage::Done,
             Event::Canceled { .. } => self.stage = Stage::Canceled,
             Event::Archived { .. } => self.archived = true,
+            Event::Subscribed { by, .. } => drop(self.subscribers.insert(by.clone())),
+            Event::Unsubscribed { by, .. } => drop(self.subscribers.remove(by)),
             Event::Restored { .. } => self.archived = false,
             Event::LoopDetected { .. } => {}
             Event::RunBegan { run, open_run, .. } => {

@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 95;
+pub(super) const KINDS: u8 = 97;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -53,7 +53,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
-            16..36 | 46..51 | 83 | 84 => {
+            16..36 | 46..51 | 83 | 84 | 95 | 96 => {
                 let Some(kind) = once(*kind, BEGIN_TASK, tasks.insert(which)) else { continue };
                 script.task(number, |at| task_event(kind, *more, at));
             }
@@ -239,6 +239,8 @@ fn task_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> task::Ev
         49 => Event::RunBegan { run: run_id(more), open_run: terms(more, at).open_run(), at },
         83 => Event::Archived { at },
         84 => Event::Restored { at },
+        95 => Event::Subscribed { by: Actor::Agent(agent_id(more % 4)), at },
+        96 => Event::Unsubscribed { by: Actor::Agent(agent_id(more % 4)), at },
         _ => Event::RunEnded {
             run: run_id(more),
             outcome: Outcome::ALL[usize::from(more % 4)],

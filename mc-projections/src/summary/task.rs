@@ -61,6 +61,8 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_
         }
         Event::Canceled { reason, .. } => format!("{who} canceled {task}{}", because(reason.as_ref())),
         Event::Archived { .. } => format!("{who} archived {task}"),
+        Event::Subscribed { .. } => format!("{who} follows {task}"),
+        Event::Unsubscribed { .. } => format!("{who} no longer follows {task}"),
         Event::Restored { .. } => format!("{who} restored {task} from the archive"),
         Event::MessagePosted { kind, author, content, artifacts, .. } => {
             let said = message(*kind, task, content.as_ref(), artifacts.first().map(|first| &first.name));

@@ -78,6 +78,7 @@ fn a_task_is_answered_as_the_contract_says() {
             "startedAt": null,
             "completedAt": null,
             "archivedAt": null,
+            "subscribers": [],
             "version": 1,
         })
     );

@@ -92,6 +92,8 @@ pub struct TaskView<'a> {
     pub completed_at: Option<Millis>,
     /// When it was archived, while it is.
     pub archived_at: Option<Millis>,
+    /// Who asked to hear of whatever happens to it.
+    pub subscribers: Vec<ActorView<'a>>,
     /// The version of its stream.
     pub version: u64,
 }
@@ -189,6 +191,7 @@ impl Row {
             status_since: Millis(self.status_since),
             started_at: self.started_at.map(Millis),
             archived_at: self.archived_at.map(Millis),
+            subscribers: self.subscribers.iter().map(|by| agents.actor(by)).collect(),
             completed_at: self.approval.as_ref().map(|approval| Millis(approval.at)),
             version: self.version,
         }

@@ -5,14 +5,16 @@ use std::collections::BTreeSet;
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     agent::{Agent, PauseReason},
+    aggregate::Aggregate,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
     operation::{
-        CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, move_task, reassign_task,
+        CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, edit_task, move_task,
+        reassign_task,
     },
     policy::document::Document,
     project::Project,
-    task::{Details, Move, Priority, Status, Task, TaskType},
+    task::{Command, Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
 use mc_projections::{
@@ -135,6 +137,13 @@ pub struct Transition {
     lease_id: Option<LeaseId>,
 }
 
+/// Who wants to hear of a task: the operator when no agent is named.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Subscriber {
+    agent_id: Option<String>,
+}
+
 /// `GET /api/tasks`: tasks, newest first unless sorted.
 ///
 /// Problems: `malformed-query`.
@@ -247,6 +256,58 @@ pub async fn claim(
         let agent = unit.load::<Agent>(&claimer)?;
         let claimed = ask(unit, |cast| claim_task(&task, &agent, cast, &call.moment))?;
         Ok((claimed, Reply::Changed(Shown::Task(id))))
+    })
+    .await
+}
+
+/// `POST /api/tasks/{task}/subscribe`: whoever asks, an operator or the agent of `agentId`, hears of whatever happens to the
+/// task, without having it.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`.
+pub async fn subscribe(
+    app: State<App>,
+    task: Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Subscriber>,
+) -> Result<Response, Problem> {
+    follow(app, task, condition, body, Command::Subscribe).await
+}
+
+/// `POST /api/tasks/{task}/unsubscribe`: whoever asked to hear of the task does so no longer.
+///
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`.
+pub async fn unsubscribe(
+    app: State<App>,
+    task: Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Subscriber>,
+) -> Result<Response, Problem> {
+    follow(app, task, condition, body, Command::Unsubscribe).await
+}
+
+async fn follow(
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
+    condition: IfMatch,
+    body: Body<Subscriber>,
+    command: Command,
+) -> Result<Response, Problem> {
+    let named = body.value.agent_id;
+    let (project, agent) = app
+        .find(|views| {
+            let project = project_of(views, id)?;
+            let agent = named.as_deref().map(|agent| lookup::agent_of(views, agent, project)).transpose();
+            Ok((project, agent.map_err(|unknown| unknown.in_field("agentId"))?))
+        })
+        .await?;
+    let own = agent.map(|agent| agent.to_string());
+    let actor = app.actor(body.actor, own.as_deref().map(|agent| ("agentId", agent)), Some(project)).await?;
+    let call = app.call(Some(project), actor, body.keyed, condition);
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let events = task.decide(command.clone(), &call.moment)?;
+        Ok((Decision::of(&task, Some(project), events), Reply::Changed(Shown::Task(id))))
     })
     .await
 }

@@ -63,6 +63,8 @@ pub const TYPES: &[&str] = &[
     "task.returned_to_inbox",
     "task.started",
     "task.submitted",
+    "task.subscribed",
+    "task.unsubscribed",
     "task.sent_back",
     "task.returned_to_review",
     "task.held_for_approval",

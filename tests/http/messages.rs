@@ -131,14 +131,16 @@ async fn nobody_of_another_project_reviews_or_hears_of_a_task() {
 async fn whoever_asks_to_hears_of_a_task_until_they_ask_no_more() {
     let app = App::new().await;
     let (task, nova) = (app.task("Write").await, app.agent("Nova").await);
-    let (path, by) = (format!("/api/tasks/{task}"), || json!({ "agentId": nova }));
-    let followed = app.post(format!("{path}/subscribe"), by()).await.expect(200);
+    let by = || json!({ "agentId": nova });
+    let followed = app.post(format!("/api/tasks/{task}/subscribe"), by()).await.expect(200);
     let followed = followed.recorded(&["task.subscribed"]);
     assert_eq!(followed["subscribers"], json!([{ "type": "agent", "id": nova, "name": "Nova" }]));
-    app.post(format!("{path}/subscribe"), by()).await.expect(200).recorded(&[]);
-    let left = app.post(format!("{path}/unsubscribe"), by()).await.expect(200);
+    app.post(format!("/api/tasks/{task}/subscribe"), by()).await.expect(200).recorded(&[]);
+    let left = app.post(format!("/api/tasks/{task}/unsubscribe"), by()).await.expect(200);
     assert_eq!(left.recorded(&["task.unsubscribed"])["subscribers"], json!([]));
-    app.post(format!("{path}/unsubscribe"), by()).await.expect(200).recorded(&[]);
+    app.post(format!("/api/tasks/{task}/unsubscribe"), by()).await.expect(200).recorded(&[]);
     let stranger = app.foreign_agent("Stranger").await;
-    app.post(format!("{path}/subscribe"), json!({ "agentId": stranger })).await.refused_fields(&["agentId"]);
+    app.post(format!("/api/tasks/{task}/subscribe"), json!({ "agentId": stranger }))
+        .await
+        .refused_fields(&["agentId"]);
 }

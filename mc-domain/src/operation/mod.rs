@@ -347,7 +347,6 @@ impl Decision {
     }
 }
 
-/// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
 fn too_dear(cause: &Cause, wanted: Usd, remaining: Usd) -> String {
     match cause {
         Cause::RunCap(_) => format!("{wanted} dollars are more than {cause} of {remaining}"),
@@ -356,6 +355,7 @@ fn too_dear(cause: &Cause, wanted: Usd, remaining: Usd) -> String {
     }
 }
 
+/// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
 fn by_system(moment: &Moment) -> Moment {
     let rules = Name::new("rules").expect("it is a constant that is a name");
     moment.by(Actor::System(rules))

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{lock::FileLock, schema};
+use super::{lock::FileLock, schema, unavailable};
 use crate::error::StoreError;
 
 /// How many bytes a database and the files beside it took before and after.
@@ -26,7 +26,6 @@ pub fn compact(path: impl AsRef<Path>) -> Result<Compacted, StoreError> {
     drop(schema::open_reader(path)?);
     let bytes_before = bytes(path);
     let connection = schema::open_checkpointer(path)?;
-    let unavailable = |error: rusqlite::Error| StoreError::Unavailable(error.into());
     connection
         .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
         .map_err(unavailable)?;
@@ -59,5 +58,21 @@ mod tests {
         let compacted = compact(&path).unwrap();
         assert!(compacted.bytes_after <= compacted.bytes_before && compacted.bytes_after > 0);
         drop(SqliteLog::open(&path).unwrap());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_is_in_use_whatever_it_is_called() {
+        use crate::sqlite::{Holder, holder};
+
+        let directory = tempfile::tempdir().unwrap();
+        let (path, link) = (directory.path().join("log.db"), directory.path().join("link.db"));
+        let server = Holder { id: uuid::Uuid::from_u128(1), listen: "127.0.0.1:3000".to_owned() };
+        let log = SqliteLog::open_for(&path, Some(&server)).unwrap();
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        assert_eq!(holder(&link), Some(server));
+        assert!(matches!(compact(&link), Err(StoreError::Locked { .. })));
+        drop(log);
+        assert!(compact(&link).is_ok());
     }
 }

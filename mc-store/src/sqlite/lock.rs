@@ -123,8 +123,10 @@ fn is_at(_: &File, _: &Path) -> bool {
     true
 }
 
+/// One lock for one file, however that is named.
 fn lock_path(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
+    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
+    let mut path = database.into_os_string();
     path.push(".lock");
     path.into()
 }

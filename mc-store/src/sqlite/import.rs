@@ -15,10 +15,7 @@ use super::{
     inspect::SqliteInspection,
     lock::FileLock,
     resolve, schema, unavailable,
-    writer::{
-        FIND_STREAM, FIND_VERSION, INSERT_EVENT, INSERT_INSTANT, INSERT_KEY, INSERT_STREAM,
-        INSTANT_EVERY_POSITIONS,
-    },
+    writer::{FIND_STREAM, FIND_VERSION, INSERT_EVENT, INSERT_KEY, INSERT_STREAM, note_instant},
 };
 use crate::{
     backup::{self, Import},
@@ -167,12 +164,9 @@ impl SqliteImport {
             metadata,
         ))?;
         self.position = event.position;
-        let recorded_at_micros = event.metadata.recorded_at.timestamp_micros();
-        self.latest_recorded_at_micros = self.latest_recorded_at_micros.max(recorded_at_micros);
-        if event.position.is_multiple_of(INSTANT_EVERY_POSITIONS) {
-            self.statement(INSERT_INSTANT)?.execute((self.latest_recorded_at_micros, event.position))?;
-        }
-        Ok(())
+        let connection = self.connection.as_ref().expect("it is there until the import ends");
+        let latest_micros = &mut self.latest_recorded_at_micros;
+        note_instant(connection, latest_micros, event.position, event.metadata.recorded_at)
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {

@@ -119,7 +119,7 @@ impl Inspection for SqliteInspection {
     }
 
     fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
-        for name in schema::missing_triggers(&self.0).map_err(unavailable)? {
+        for (name, _) in schema::missing_triggers(&self.0).map_err(unavailable)? {
             found(format!("the database lacks {name}, which keeps others from changing what was recorded"));
         }
         if !schema::has_all_instants(&self.0).map_err(unavailable)? {

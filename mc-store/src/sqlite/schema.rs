@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
 use super::{
     reader, unavailable,
-    writer::{INSERT_INSTANT, INSTANT_EVERY_POSITIONS},
+    writer::{INSTANT_EVERY_POSITIONS, note_instant},
 };
 use crate::{error::StoreError, log::MAX_PAGE_EVENTS};
 
@@ -56,15 +56,17 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 /// Puts back what guards the events or is derived from them, where it is gone.
 fn mend(connection: &mut Connection) -> Result<(), StoreError> {
     let missing = missing_triggers(connection).map_err(unavailable)?;
-    for name in &missing {
-        tracing::warn!(trigger = name, "the database lacked one of its guards, which is put back");
+    let is_indexed = has_all_instants(connection).map_err(unavailable)?;
+    if missing.is_empty() && is_indexed {
+        return Ok(());
     }
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(unavailable)?;
-    for (_, sql) in triggers().filter(|(name, _)| missing.iter().any(|missing| missing == name)) {
+    for (trigger, sql) in missing {
+        tracing::warn!(trigger, "the database lacked one of its guards, which is put back");
         transaction.execute_batch(sql).map_err(unavailable)?;
     }
-    if !has_all_instants(&transaction).map_err(unavailable)? {
+    if !is_indexed {
         tracing::warn!("the index by time was not complete, and is made anew");
         index_by_time(&transaction)?;
     }
@@ -80,17 +82,19 @@ fn triggers() -> impl Iterator<Item = (&'static str, &'static str)> {
     })
 }
 
-/// The names of the triggers that are gone.
-pub(super) fn missing_triggers(connection: &Connection) -> rusqlite::Result<Vec<&'static str>> {
+/// The triggers that are gone: their names, and what creates them.
+pub(super) fn missing_triggers(
+    connection: &Connection,
+) -> rusqlite::Result<Vec<(&'static str, &'static str)>> {
     let mut statement = connection.prepare(TRIGGERS)?;
     let there: BTreeSet<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    Ok(triggers().map(|(name, _)| name).filter(|name| !there.contains(*name)).collect())
+    Ok(triggers().filter(|(name, _)| !there.contains(*name)).collect())
 }
 
 /// Whether there is an instant everywhere where one belongs.
 pub(super) fn has_all_instants(connection: &Connection) -> rusqlite::Result<bool> {
     connection.query_one(COUNT_INSTANTS, [INSTANT_EVERY_POSITIONS], |row| {
-        Ok(row.get::<_, Option<u64>>(0)?.unwrap_or_default() == row.get::<_, u64>(1)?)
+        Ok(row.get::<_, u64>(0)? == row.get::<_, u64>(1)?)
     })
 }
 
@@ -104,11 +108,8 @@ fn index_by_time(connection: &Connection) -> Result<(), StoreError> {
         let Some(last) = page.last() else { return Ok(()) };
         after = last.position;
         for event in &page {
-            latest = latest.max(event.metadata.recorded_at.timestamp_micros());
-            if event.position.is_multiple_of(INSTANT_EVERY_POSITIONS) {
-                let mut insert = connection.prepare_cached(INSERT_INSTANT).map_err(unavailable)?;
-                insert.execute((latest, event.position)).map_err(unavailable)?;
-            }
+            let recorded_at = event.metadata.recorded_at;
+            note_instant(connection, &mut latest, event.position, recorded_at).map_err(unavailable)?;
         }
     }
 }

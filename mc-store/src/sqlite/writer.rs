@@ -13,6 +13,7 @@ use std::{
     },
 };
 
+use chrono::{DateTime, Utc};
 use mc_domain::recorded::StreamId;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -50,8 +51,7 @@ pub(super) const INSERT_EVENT: &str = "\
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
 pub(super) const INSERT_KEY: &str =
     "INSERT INTO idempotency_keys (key, fingerprint, position, answer) VALUES (?1, ?2, ?3, ?4)";
-pub(super) const INSERT_INSTANT: &str =
-    "INSERT INTO instants (latest_recorded_at_micros, position) VALUES (?1, ?2)";
+const INSERT_INSTANT: &str = "INSERT INTO instants (latest_recorded_at_micros, position) VALUES (?1, ?2)";
 const LAST_STREAM_KEY: &str = "SELECT coalesce(max(stream_key), 0) FROM streams";
 const LAST_INSTANT: &str = "\
     SELECT latest_recorded_at_micros, position FROM instants \
@@ -432,13 +432,8 @@ impl<'c> OpenGroup<'c> {
             &event.payload,
             metadata,
         ))?;
-        let recorded_at_micros = event.metadata.recorded_at.timestamp_micros();
-        self.ends.latest_recorded_at_micros = self.ends.latest_recorded_at_micros.max(recorded_at_micros);
-        if position.is_multiple_of(INSTANT_EVERY_POSITIONS) {
-            let instant = (self.ends.latest_recorded_at_micros, position);
-            self.connection.prepare_cached(INSERT_INSTANT)?.execute(instant)?;
-        }
-        Ok(())
+        let latest_micros = &mut self.ends.latest_recorded_at_micros;
+        note_instant(self.connection, latest_micros, position, event.metadata.recorded_at)
     }
 
     fn remember(&self, idempotency: &Idempotency, position: u64) -> rusqlite::Result<()> {
@@ -446,6 +441,20 @@ impl<'c> OpenGroup<'c> {
         self.connection.prepare_cached(INSERT_KEY)?.execute((key, fingerprint, position, answer))?;
         Ok(())
     }
+}
+
+/// Notes when the event at `position` was recorded, where an instant belongs: the latest time up to there.
+pub(super) fn note_instant(
+    connection: &Connection,
+    latest_micros: &mut i64,
+    position: u64,
+    recorded_at: DateTime<Utc>,
+) -> rusqlite::Result<()> {
+    *latest_micros = (*latest_micros).max(recorded_at.timestamp_micros());
+    if position.is_multiple_of(INSTANT_EVERY_POSITIONS) {
+        connection.prepare_cached(INSERT_INSTANT)?.execute((*latest_micros, position))?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

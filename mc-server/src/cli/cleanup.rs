@@ -1,6 +1,7 @@
 //! `mission-control cleanup`: gives space back, and never an event away.
 
 use std::{
+    cell::LazyCell,
     ffi::OsStr,
     fmt, fs, io,
     path::{Path, PathBuf},
@@ -108,22 +109,21 @@ pub(super) fn run(options: &CleanupOptions) -> Result<(), Failure> {
 fn remove_backups(options: &CleanupOptions, outcome: &mut Outcome) -> io::Result<()> {
     let latest = fs::canonicalize(options.dir.join("latest.json")).ok();
     let now = SystemTime::now();
-    // Read one after the other, the newest first, until one is whole: most often the first.
-    let mut found_whole = false;
-    for (number, backup) in backups(&options.dir)?.into_iter().rev().enumerate() {
-        let is_newest_whole = !found_whole && is_whole(&backup);
-        found_whole |= is_newest_whole;
-        let file = fs::metadata(&backup)?;
+    let backups = backups(&options.dir)?;
+    // Looked for only where one would go: the newest first, each read until one is whole.
+    let newest_whole = LazyCell::new(|| backups.iter().rev().find(|backup| is_whole(backup)));
+    for (number, backup) in backups.iter().rev().enumerate() {
+        let file = fs::metadata(backup)?;
         let age = now.duration_since(file.modified()?).unwrap_or_default();
-        let is_wanted = number < options.keep || is_newest_whole || age < options.older_than.duration();
-        if is_wanted || fs::canonicalize(&backup).ok() == latest {
+        let is_wanted = number < options.keep || age < options.older_than.duration();
+        if is_wanted || fs::canonicalize(backup).ok() == latest || *newest_whole == Some(backup) {
             continue;
         }
         if !options.dry_run {
-            fs::remove_file(&backup)?;
+            fs::remove_file(backup)?;
         }
         outcome.backup_bytes_freed += file.len();
-        outcome.backups_removed.push(backup);
+        outcome.backups_removed.push(backup.clone());
     }
     Ok(())
 }

@@ -7,9 +7,10 @@ use std::{
 };
 
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
+use mc_projections::instant::Millis;
 use mc_store::log::EventLog;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
@@ -55,14 +56,9 @@ struct Pulse {
 #[serde(rename_all = "camelCase")]
 pub struct WorkerReport {
     /// When it last did its turn; nothing before the first time.
-    #[serde(serialize_with = "to_the_millisecond")]
-    pub last_tick: Option<DateTime<Utc>>,
+    pub last_tick: Option<Millis>,
     /// Whether it has been silent for too long.
     pub late: bool,
-}
-
-fn to_the_millisecond<S: Serializer>(at: &Option<DateTime<Utc>>, serializer: S) -> Result<S::Ok, S::Error> {
-    at.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)).serialize(serializer)
 }
 
 /// A worker's sign of life. A worker that drops it has ended as planned and is no longer waited for.
@@ -116,14 +112,10 @@ impl Health {
         heartbeat
     }
 
-    /// The worker that has been silent for too long, if there is one.
-    pub fn late_worker(&self) -> Option<&'static str> {
-        self.pulses().iter().find(|(_, pulse)| pulse.is_late()).map(|(name, _)| *name)
-    }
-
     /// What is known of every worker that is waited for.
     pub fn workers(&self) -> BTreeMap<&'static str, WorkerReport> {
-        let report = |pulse: &Pulse| WorkerReport { last_tick: pulse.last_tick, late: pulse.is_late() };
+        let report =
+            |pulse: &Pulse| WorkerReport { last_tick: pulse.last_tick.map(Millis), late: pulse.is_late() };
         self.pulses().iter().map(|(name, pulse)| (*name, report(pulse))).collect()
     }
 
@@ -188,12 +180,13 @@ struct Services {
 /// `GET /health`: what of the server works; 503 when a part fails.
 pub async fn health(State(health): State<Health>) -> impl IntoResponse {
     let word = |works: bool| if works { "ok" } else { "error" };
-    let (store, workers) = (health.store_answers().await, health.late_worker().is_none());
+    let (store, workers) = (health.store_answers().await, health.workers());
+    let in_time = workers.values().all(|worker| !worker.late);
     let (code, status) =
-        if store && workers { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
-    let services = Services { api: word(true), store: word(store), workers: word(workers) };
+        if store && in_time { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
+    let services = Services { api: word(true), store: word(store), workers: word(in_time) };
     let timestamp = Utc::now().timestamp_millis();
-    (code, Json(Report { status, timestamp, services, workers: health.workers() }))
+    (code, Json(Report { status, timestamp, services, workers }))
 }
 
 /// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
@@ -272,7 +265,7 @@ mod tests {
         let (health, _log) = ready();
         let heartbeat = health.expect("expiry", Duration::from_secs(60));
         tokio::time::advance(Duration::from_secs(61)).await;
-        assert_eq!(health.late_worker(), Some("expiry"));
+        assert!(health.workers()["expiry"].late);
         assert_eq!(report(&health).await.1["services"]["workers"], "error");
         let named = report(&health).await.1["workers"]["expiry"].clone();
         assert_eq!(named, serde_json::json!({ "lastTick": null, "late": true }));
@@ -288,7 +281,7 @@ mod tests {
         let (health, _log) = ready();
         drop(health.expect("expiry", Duration::ZERO));
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(health.late_worker(), None);
+        assert_eq!(health.workers(), BTreeMap::new());
     }
 
     #[tokio::test]

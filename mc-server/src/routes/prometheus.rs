@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use mc_domain::agent;
-use mc_projections::{metrics::counts, views::Views};
+use mc_projections::{instant::Millis, metrics::counts, views::Views};
 
 use crate::{problem::Problem, requests::Requests, state::App};
 
@@ -59,7 +59,7 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
     app.commits().write_to(&mut text.0, COMMITS, "");
     text.head(TICKS, "When each worker last did its turn, in seconds since 1970.", "gauge");
     for (worker, pulse) in app.health().workers() {
-        if let Some(at) = pulse.last_tick {
+        if let Some(Millis(at)) = pulse.last_tick {
             text.sample(TICKS, &format!("{{worker=\"{worker}\"}}"), at.timestamp());
         }
     }

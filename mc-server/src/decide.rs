@@ -2,10 +2,13 @@
 //! sees what was decided before it.
 
 use mc_domain::{
-    approval::{ActionType, ContentHash, Risk, content_text, matter_text, tool_call_texts},
+    approval::{ActionType, Approval, ContentHash, Risk, content_text, matter_text, tool_call_texts},
+    ids::ApprovalId,
     money::Usd,
-    operation::{Cast, Decision, Entity, Load, Rejection, with_cast},
+    operation::{ApprovalScope, Cast, Decision, Entity, Load, Rejection, with_cast},
     recorded::Streamed,
+    reservation::Reservation,
+    task::Task,
     values::Reason,
 };
 use mc_store::{error::StoreError, repository::Unit};
@@ -49,6 +52,34 @@ impl Load for After<'_, '_> {
 
     fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
         Ok(self.unit.load::<A>(id)?.after_decision(self.decided))
+    }
+}
+
+/// An approval with all that its end may touch.
+pub struct Case {
+    /// The approval.
+    pub approval: Entity<Approval>,
+    key: Entity<Reservation>,
+    task: Option<Entity<Task>>,
+}
+
+impl Case {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// When there is no such approval, and what the log says.
+    pub fn load(unit: &mut Unit<'_>, id: ApprovalId) -> Result<Self, Refused> {
+        let approval = unit.load::<Approval>(&id)?;
+        let requested = approval.requested()?;
+        let key = unit.load::<Reservation>(&requested.key())?;
+        let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+        Ok(Self { approval, key, task })
+    }
+
+    /// It, for a decision that may ask for more.
+    pub fn scope<'a>(&'a self, cast: &'a Cast) -> ApprovalScope<'a> {
+        let Self { approval, key, task } = self;
+        ApprovalScope { approval, key, task: task.as_ref(), cast }
     }
 }
 

@@ -7,18 +7,14 @@ use std::str::FromStr;
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    approval::{Approval, Risk, Status},
+    approval::{Risk, Status},
     ids::{ApprovalId, ProjectId, TaskId},
-    operation::{ApprovalScope, Cast, Entity},
-    reservation::Reservation,
-    task::Task,
 };
 use mc_projections::{
     approvals::{ApprovalQuery, ApprovalSort},
     page::Order,
     views::Views,
 };
-use mc_store::repository::Unit;
 use serde::Deserialize;
 
 pub(super) use self::request::quorum;
@@ -32,7 +28,7 @@ use crate::{
     extract::{IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
-    state::{App, Refused},
+    state::App,
 };
 
 /// Which approvals are asked for.
@@ -108,28 +104,6 @@ pub async fn show(
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
     shown(&app, condition, |_| Ok(Shown::Approval(approval))).await
-}
-
-/// An approval with all that its end may touch.
-struct Case {
-    approval: Entity<Approval>,
-    key: Entity<Reservation>,
-    task: Option<Entity<Task>>,
-}
-
-impl Case {
-    fn load(unit: &mut Unit<'_>, id: ApprovalId) -> Result<Self, Refused> {
-        let approval = unit.load::<Approval>(&id)?;
-        let requested = approval.requested()?;
-        let key = unit.load::<Reservation>(&requested.key())?;
-        let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-        Ok(Self { approval, key, task })
-    }
-
-    fn scope<'a>(&'a self, cast: &'a Cast) -> ApprovalScope<'a> {
-        let Self { approval, key, task } = self;
-        ApprovalScope { approval, key, task: task.as_ref(), cast }
-    }
 }
 
 impl ListApprovals {

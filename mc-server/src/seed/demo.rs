@@ -4,12 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Heartbeat},
-    approval::Approval,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        Answer, ApprovalScope, CompleteRun, CreateTask, DecideApproval, MoveTask, StartRun, complete_run,
-        create_task, decide_approval, heartbeat, move_task, start_run,
+        Answer, CompleteRun, CreateTask, DecideApproval, MoveTask, StartRun, complete_run, create_task,
+        decide_approval, heartbeat, move_task, start_run,
     },
     project::Project,
     reservation::{Key, Reservation},
@@ -21,7 +20,7 @@ use uuid::Uuid;
 
 use super::{Asked, Step, ask_for_approval, default_project, execute_at, passed_over};
 use crate::{
-    decide::{ask, sha256},
+    decide::{Case, ask, sha256},
     state::{App, Refused},
 };
 
@@ -248,14 +247,8 @@ impl Day<'_> {
         let wish = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
         let operator = Actor::Human(app.operator().clone());
         execute_at(app, at, operator, &format!("{key}/decide"), |unit, moment| {
-            let approval = unit.load::<Approval>(&approval)?;
-            let requested = approval.requested()?;
-            let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.matter()))?;
-            let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-            let concluded = ask(unit, |cast| {
-                let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-                decide_approval(scope, wish.clone(), moment)
-            })?;
+            let case = Case::load(unit, approval)?;
+            let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), moment))?;
             match concluded.outcome.refusal {
                 Some(refusal) => Err(refusal.into()),
                 None => Ok((concluded.outcome.decision, ())),

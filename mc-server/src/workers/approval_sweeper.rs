@@ -6,15 +6,13 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     approval::Approval,
     ids::{ApprovalId, ProjectId},
-    operation::{ApprovalScope, Decision, Entity, Outcome, escalate_approval, expire_approval},
+    operation::{Decision, Entity, Outcome, escalate_approval, expire_approval},
     process::{ApprovalDue, approvals_due},
-    reservation::Reservation,
-    task::Task,
 };
 use mc_store::error::StoreError;
 
 use super::{Worker, office::Office};
-use crate::decide::ask;
+use crate::decide::{Case, ask};
 
 /// The approval sweeper.
 pub(super) struct ApprovalSweeper(Arc<Office>);
@@ -75,14 +73,8 @@ impl ApprovalSweeper {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let command = self.0.command(Self::NAME, project, now, format!("expire/{id}"), |unit, moment| {
-            let approval = unit.load::<Approval>(&id)?;
-            let requested = approval.requested()?;
-            let key = unit.load::<Reservation>(&requested.key())?;
-            let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-            let concluded = ask(unit, |cast| {
-                let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-                expire_approval(scope, moment)
-            })?;
+            let case = Case::load(unit, id)?;
+            let concluded = ask(unit, |cast| expire_approval(case.scope(cast), moment))?;
             Ok::<Outcome, _>(concluded.outcome)
         });
         command.await

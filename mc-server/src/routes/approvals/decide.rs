@@ -11,10 +11,10 @@ use mc_domain::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Case, project_of};
+use super::project_of;
 use crate::{
     answer::{Reply, Shown},
-    decide::ask,
+    decide::{Case, ask},
     extract::{ActorClaim, Body, IfMatch, Path},
     lookup,
     problem::{Kind, Problem},

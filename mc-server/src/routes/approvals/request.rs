@@ -16,10 +16,10 @@ use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Case, project_of};
+use super::project_of;
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, content, matter},
+    decide::{Case, ask, content, matter},
     extract::{Body, IfMatch, Path},
     lookup,
     problem::Problem,

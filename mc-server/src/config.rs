@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, str::FromStr
 
 use clap::{Args, Command, ValueEnum};
 use mc_domain::values::Name;
+use mc_store::{Location, Store};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
@@ -85,16 +86,14 @@ pub struct StoreOptions {
 impl StoreOptions {
     /// Whether the log ends with the process.
     pub fn is_memory(&self) -> bool {
-        self.store == "memory:"
+        matches!(Store::locate(&self.store), Ok(Location::Memory))
     }
 }
 
 fn store(text: &str) -> Result<String, String> {
-    match text.split_once(':') {
-        // SQLite's own special names, such as :memory:, are not files.
-        Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => Ok(text.to_owned()),
-        Some(("memory", "")) => Ok(text.to_owned()),
-        _ => Err("give sqlite:<path>, such as sqlite:data/mission-control.db, or memory:".to_owned()),
+    match Store::locate(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("give sqlite:<path>, such as sqlite:data/mission-control.db, or memory:".to_owned()),
     }
 }
 

@@ -6,7 +6,7 @@ mod tests;
 use std::{
     future::Future,
     io::{self, Write},
-    net::{IpAddr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -294,14 +294,15 @@ fn warn_of_exposure(address: SocketAddr) {
 }
 
 fn greeting(address: SocketAddr, store: &str) -> String {
-    // The address of every interface is none that a client can ask.
-    let host = if address.ip().is_unspecified() { "127.0.0.1".to_owned() } else { bracketed(address.ip()) };
-    let url = format!("http://{host}:{}", address.port());
-    format!("Mission Control listens on http://{address} (store {store}). Try: curl {url}/api/tasks")
+    let reachable = reachable(address);
+    format!(
+        "Mission Control listens on http://{address} (store {store}). Try: curl http://{reachable}/api/tasks"
+    )
 }
 
-fn bracketed(ip: IpAddr) -> String {
-    if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() }
+/// Where a client of this machine asks who listens on `address`: that of every interface is none that can be asked.
+pub(crate) fn reachable(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() { (Ipv4Addr::LOCALHOST, address.port()).into() } else { address }
 }
 
 /// The signals that end the server.

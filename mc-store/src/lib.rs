@@ -50,7 +50,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use crate::{
     error::StoreError,
@@ -71,11 +71,35 @@ pub mod subscription;
 pub mod upcast;
 pub mod verify;
 
+/// Where a log is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Location<'a> {
+    /// In memory, until the process ends.
+    Memory,
+    /// In a database file.
+    Sqlite(&'a Path),
+}
+
 /// Opens a log by its address.
 #[derive(Debug)]
 pub struct Store;
 
 impl Store {
+    /// What `url` names: `sqlite:<path>` a database file, `memory:` a log that ends with the process.
+    ///
+    /// # Errors
+    /// [`StoreError::UnknownStore`] when the address is of no known kind.
+    pub fn locate(url: &str) -> Result<Location<'_>, StoreError> {
+        match url.split_once(':') {
+            Some(("memory", "")) => Ok(Location::Memory),
+            // SQLite's own special names, such as :memory:, are not files.
+            Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => {
+                Ok(Location::Sqlite(Path::new(path)))
+            }
+            _ => Err(StoreError::UnknownStore { url: url.to_owned() }),
+        }
+    }
+
     /// The log at `url`: `sqlite:<path>` for a database file, created if there is none, or `memory:` for a log that
     /// ends with the process.
     ///
@@ -92,13 +116,9 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn open_for(url: &str, holder: Option<&Holder>) -> Result<Arc<dyn EventLog>, StoreError> {
-        match url.split_once(':') {
-            Some(("memory", "")) => Ok(Arc::new(MemoryLog::new())),
-            // SQLite's own special names, such as :memory:, are not files.
-            Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => {
-                Ok(Arc::new(SqliteLog::open_for(path, holder)?))
-            }
-            _ => Err(StoreError::UnknownStore { url: url.to_owned() }),
+        match Self::locate(url)? {
+            Location::Memory => Ok(Arc::new(MemoryLog::new())),
+            Location::Sqlite(path) => Ok(Arc::new(SqliteLog::open_for(path, holder)?)),
         }
     }
 }

@@ -1,25 +1,24 @@
 //! `mission-control archive`: what is closed for long leaves the board and the lists.
 
-use std::{fmt, net::SocketAddr, path::Path, sync::Arc};
+use std::{fmt, path::Path};
 
 use clap::Args;
-use mc_domain::{actor::Actor, ids::TaskId};
-use mc_store::{Store, error::StoreError, sqlite};
+use mc_domain::actor::Actor;
+use mc_store::{error::StoreError, sqlite};
 use serde::Serialize;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     Failure,
     client::Client,
-    store::{self, Output, count, failed},
+    store::{self, Output, at_rest, count, failed, one_thread},
 };
 use crate::{
     archive::archive_closed,
     config::{self, LogOptions, OperatorOptions, StoreOptions},
-    health::Health,
+    serve::reachable,
     span::Span,
-    state::{App, Refused, system_clock},
+    state::{App, Refused},
 };
 
 pub(super) const HELP: &str = "\
@@ -79,27 +78,15 @@ impl fmt::Display for Outcome {
 /// Archives, and tells how much.
 pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
     let path = store::existing_file(&options.store)?;
-    // One thread: what follows the log ends before the log does, and finds nothing odd.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(error, None))?;
-    let archived = match runtime.block_on(at_rest(options)) {
+    let operator = Actor::Human(options.operator.operator.clone());
+    let archive = async |app: &App| archive_closed(app, options.older_than, operator).await;
+    let archived = match one_thread()?.block_on(at_rest(&options.store, &options.operator, archive)) {
         Ok(tasks) => tasks.len(),
         Err(Refused::Store(StoreError::Locked { .. })) => by_server(options, path)?,
         Err(Refused::Store(error)) => return Err(failed(&options.store, error)),
         Err(refused) => return Err(Failure::new(refused, None)),
     };
     options.output.print(&Outcome { archived, older_than: options.older_than.to_string() })
-}
-
-async fn at_rest(options: &ArchiveOptions) -> Result<Vec<TaskId>, Refused> {
-    let log = Store::open(&options.store.store)?;
-    let operator = options.operator.operator.clone();
-    let (health, shutdown) = (Health::starting(), CancellationToken::new());
-    let app = App::recover(Arc::clone(&log), operator.clone(), system_clock(), health, shutdown).await?;
-    let archived = archive_closed(&app, options.older_than, Actor::Human(operator)).await;
-    drop(app);
-    log.close().await;
-    archived
 }
 
 fn by_server(options: &ArchiveOptions, path: &Path) -> Result<usize, Failure> {
@@ -116,7 +103,11 @@ fn server_of(options: &ArchiveOptions, path: &Path) -> Result<Client, Failure> {
         let what = format!("the store {} is in use by a process that is no server", path.display());
         return Err(Failure::new(what, Some(advice)));
     };
-    let server = options.server.clone().unwrap_or_else(|| format!("http://{}", reachable(&holder.listen)));
+    let listens = || match holder.listen.parse().map(reachable) {
+        Ok(address) => format!("http://{address}"),
+        Err(_) => format!("http://{}", holder.listen),
+    };
+    let server = options.server.clone().unwrap_or_else(listens);
     let client = Client::new(&server);
     if client.get("/readyz")?["store"] == json!(holder.id) {
         return Ok(client);
@@ -126,12 +117,4 @@ fn server_of(options: &ArchiveOptions, path: &Path) -> Result<Client, Failure> {
         format!("the server at {server} has another store than {}", path.display()),
         Some(advice),
     ))
-}
-
-/// An address that can be asked: that of every interface cannot.
-fn reachable(listen: &str) -> String {
-    match listen.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_unspecified() => format!("127.0.0.1:{}", address.port()),
-        _ => listen.to_owned(),
-    }
 }

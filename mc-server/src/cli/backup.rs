@@ -85,8 +85,7 @@ pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
     if let Some(unsound) = verify_db::unsound(&options.store, path, &report) {
         return Err(unsound);
     }
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().build().map_err(|error| Failure::new(error, None))?;
+    let runtime = store::one_thread()?;
     let created_at = Utc::now();
     let unwritten = |error: io::Error| {
         let advice = format!("Check that {} can be written and has room", options.dir.display());

@@ -25,7 +25,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    store::{self, Output, count, failed},
+    store::{self, Output, count, failed, one_thread},
 };
 use crate::config::{Listen, LogOptions, StoreOptions};
 
@@ -224,9 +224,7 @@ fn open_files(_: &Path, _: &Path) -> Vec<Finding> {
 
 /// Credentials in what was recorded, and agents and policies that allow too much.
 fn recorded(options: &SecurityOptions, path: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(error, None))?;
-    let known = runtime.block_on(read(path)).map_err(|error| failed(&options.store, error))?;
+    let known = one_thread()?.block_on(read(path)).map_err(|error| failed(&options.store, error))?;
     outcome.add(known.credentials);
     let agents: Vec<&Registered> =
         known.agents.values().filter_map(|agent| agent.registered().ok()).collect();

@@ -1,30 +1,23 @@
 //! `mission-control seed`.
 
-use std::{
-    io::{self, Write},
-    sync::Arc,
-};
+use std::io::{self, Write};
 
 use indicatif::ProgressBar;
-use mc_store::{Store, error::StoreError};
-use tokio_util::sync::CancellationToken;
+use mc_store::error::StoreError;
 
 use super::{
     Failure,
-    store::{count, failed},
+    store::{at_rest, count, failed, one_thread},
 };
 use crate::{
     config::SeedOptions,
-    health::Health,
     seed::{STEPS, Seeded, demo, seed},
-    state::{App, Refused, system_clock},
+    state::{App, Refused},
 };
 
 pub(super) fn run(options: &SeedOptions) -> Result<(), Failure> {
-    // One thread: what follows the log ends before the log does, and finds nothing odd.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::new(error, None))?;
-    let seeded = runtime.block_on(record(options)).map_err(|refused| failure(options, refused))?;
+    let record = at_rest(&options.store, &options.operator, async |app| record(app, options.demo).await);
+    let seeded = one_thread()?.block_on(record).map_err(|refused| failure(options, refused))?;
     for skipped in &seeded.skipped {
         tracing::warn!("passed over, because the store has lived on: {skipped}");
     }
@@ -44,18 +37,7 @@ fn told(seeded: &Seeded) -> String {
     }
 }
 
-async fn record(options: &SeedOptions) -> Result<Seeded, Refused> {
-    let log = Store::open(&options.store.store)?;
-    let operator = options.operator.operator.clone();
-    let (health, shutdown) = (Health::starting(), CancellationToken::new());
-    let app = App::recover(Arc::clone(&log), operator, system_clock(), health, shutdown).await?;
-    let seeded = record_into(&app, options.demo).await;
-    drop(app);
-    log.close().await;
-    seeded
-}
-
-async fn record_into(app: &App, with_demo: bool) -> Result<Seeded, Refused> {
+async fn record(app: &App, with_demo: bool) -> Result<Seeded, Refused> {
     let before = app.log().head();
     let mut skipped = seed(app).await?;
     if with_demo {

@@ -4,16 +4,24 @@ use std::{
     fmt, io,
     io::Write,
     path::Path,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mc_store::error::StoreError;
+use mc_store::{Location, Store, error::StoreError};
 use serde::Serialize;
+use tokio::runtime::{self, Runtime};
+use tokio_util::sync::CancellationToken;
 
 use super::Failure;
-use crate::{config::StoreOptions, serve::ServeError};
+use crate::{
+    config::{OperatorOptions, StoreOptions},
+    health::Health,
+    serve::ServeError,
+    state::{App, Refused, system_clock},
+};
 
 /// How often a line tells how far it is, where no bar can be drawn.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
@@ -44,13 +52,12 @@ impl Output {
 
 /// The database file of the store.
 pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
-    match options.store.split_once(':') {
-        Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => Ok(Path::new(path)),
-        Some(("memory", "")) => {
+    match Store::locate(&options.store).map_err(|unknown| failed(options, unknown))? {
+        Location::Sqlite(path) => Ok(path),
+        Location::Memory => {
             let advice = "Give --store sqlite:<path>, as the server has it".to_owned();
             Err(Failure::new("a store in memory ends with its server", Some(advice)))
         }
-        _ => Err(failed(options, StoreError::UnknownStore { url: options.store.clone() })),
     }
 }
 
@@ -62,6 +69,28 @@ pub(super) fn existing_file(options: &StoreOptions) -> Result<&Path, Failure> {
     }
     let advice = "Name the one that the server has with --store, or start the server to make one".to_owned();
     Err(Failure::new(format!("there is no store at {}", path.display()), Some(advice)))
+}
+
+/// What a command that works on a store by itself runs on. One thread: what follows the log ends before the log does, and
+/// finds nothing odd.
+pub(super) fn one_thread() -> Result<Runtime, Failure> {
+    runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::new(error, None))
+}
+
+/// Opens a store that no server has, works on it, and closes it.
+pub(super) async fn at_rest<T>(
+    store: &StoreOptions,
+    operator: &OperatorOptions,
+    work: impl AsyncFnOnce(&App) -> Result<T, Refused>,
+) -> Result<T, Refused> {
+    let log = Store::open(&store.store)?;
+    let (health, shutdown) = (Health::starting(), CancellationToken::new());
+    let operator = operator.operator.clone();
+    let app = App::recover(Arc::clone(&log), operator, system_clock(), health, shutdown).await?;
+    let done = work(&app).await;
+    drop(app);
+    log.close().await;
+    done
 }
 
 /// The store cannot be opened or read.

@@ -242,18 +242,14 @@ impl Repository {
             .map(|(stream, pin)| Guard { stream: stream.clone(), expected: pin.version })
             .collect();
         let idempotency = order.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
-        let advanced: Vec<_> = changes
-            .into_iter()
-            .map(|change| {
-                let advanced = written(&pins, &change)?.advanced(&change.events);
-                Ok((change.stream, advanced))
-            })
-            .collect::<Result<_, StoreError>>()?;
         let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
         let append = async move {
             let appended = log.append(Commit { appends, guards, idempotency }).await?;
             if let Appended::Committed { .. } = appended {
-                advanced.into_iter().for_each(|(stream, folded)| cache.remember(stream, folded));
+                for change in changes {
+                    let folded = written(&pins, &change)?.advanced(&change.events);
+                    cache.remember(change.stream, folded);
+                }
             }
             Ok(appended)
         };

@@ -143,4 +143,6 @@ async fn whoever_asks_to_hears_of_a_task_until_they_ask_no_more() {
     app.post(format!("/api/tasks/{task}/subscribe"), json!({ "agentId": stranger }))
         .await
         .refused_fields(&["agentId"]);
+    let claimed = json!({ "actor": { "type": "agent", "id": stranger } });
+    app.post(format!("/api/tasks/{task}/subscribe"), claimed).await.refused(422, "rule_broken");
 }

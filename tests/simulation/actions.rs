@@ -18,10 +18,10 @@ use mc_domain::{
         MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, UseTool,
         change_profile, claim_task, complete_run, correct_agent, create_project, create_task,
         decide_approval, directives, emergency_stop, end_lease, escalate_approval, expire_approval,
-        fail_notification, heartbeat, mark_heard, mark_stale, move_task, pause_squad, post_message,
-        quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval, restart_agent,
-        resubmit_approval, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run, time_out_run,
-        with_cast, withdraw_approval,
+        fail_notification, follow_task, heartbeat, mark_heard, mark_stale, move_task, pause_squad,
+        post_message, quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval,
+        restart_agent, resubmit_approval, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
+        time_out_run, unfollow_task, with_cast, withdraw_approval,
     },
     policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
@@ -596,8 +596,11 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
             asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, moment))
         }
         Action::EditTask { task, details } => of_task(task, task::Command::Edit(details), unit, moment),
-        Action::Subscribe { task } => of_task(task, task::Command::Subscribe, unit, moment),
-        Action::Unsubscribe { task } => of_task(task, task::Command::Unsubscribe, unit, moment),
+        Action::Subscribe { task } => {
+            let task = unit.load::<Task>(&task)?;
+            asking(unit, |cast| follow_task(&task, cast, moment))
+        }
+        Action::Unsubscribe { task } => Ok(unfollow_task(&unit.load::<Task>(&task)?, moment)?),
         Action::Archive { task } => of_task(task, task::Command::Archive, unit, moment),
         Action::Restore { task } => of_task(task, task::Command::Restore, unit, moment),
         Action::Claim { task, agent } => {

@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     agent::{Agent, PauseReason},
-    aggregate::Aggregate,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
     operation::{
-        CreateTask, Decision, MoveTask, ReassignTask, claim_task, create_task, edit_task, move_task,
-        reassign_task,
+        CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, follow_task, move_task,
+        reassign_task, unfollow_task,
     },
     policy::document::Document,
     project::Project,
-    task::{Command, Details, Move, Priority, Status, Task, TaskType},
+    task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
 use mc_projections::{
@@ -38,7 +37,7 @@ use crate::{
     lookup,
     problem::Problem,
     refusal,
-    state::App,
+    state::{App, Call},
 };
 
 /// The most agents one task may be assigned to.
@@ -263,53 +262,58 @@ pub async fn claim(
 /// `POST /api/tasks/{task}/subscribe`: whoever asks, an operator or the agent of `agentId`, hears of whatever happens to the
 /// task, without having it.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `rule-broken`, `precondition-failed`.
 pub async fn subscribe(
-    app: State<App>,
-    task: Path<TaskId>,
+    State(app): State<App>,
+    Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Subscriber>,
 ) -> Result<Response, Problem> {
-    follow(app, task, condition, body, Command::Subscribe).await
+    let call = subscription(&app, id, condition, body).await?;
+    app.write(&call, |unit| {
+        let task = unit.load::<Task>(&id)?;
+        call.condition.check(task.version)?;
+        let followed = ask(unit, |cast| follow_task(&task, cast, &call.moment))?;
+        Ok((followed, Reply::Changed(Shown::Task(id))))
+    })
+    .await
 }
 
 /// `POST /api/tasks/{task}/unsubscribe`: whoever asked to hear of the task does so no longer.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`.
 pub async fn unsubscribe(
-    app: State<App>,
-    task: Path<TaskId>,
-    condition: IfMatch,
-    body: Body<Subscriber>,
-) -> Result<Response, Problem> {
-    follow(app, task, condition, body, Command::Unsubscribe).await
-}
-
-async fn follow(
     State(app): State<App>,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Subscriber>,
-    command: Command,
 ) -> Result<Response, Problem> {
-    let named = body.value.agent_id;
-    let (project, agent) = app
-        .find(|views| {
-            let project = project_of(views, id)?;
-            let agent = named.as_deref().map(|agent| lookup::agent_of(views, agent, project)).transpose();
-            Ok((project, agent.map_err(|unknown| unknown.in_field("agentId"))?))
-        })
-        .await?;
-    let own = agent.map(|agent| agent.to_string());
-    let actor = app.actor(body.actor, own.as_deref().map(|agent| ("agentId", agent)), Some(project)).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let call = subscription(&app, id, condition, body).await?;
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let events = task.decide(command.clone(), &call.moment)?;
-        Ok((Decision::of(&task, Some(project), events), Reply::Changed(Shown::Task(id))))
+        Ok((unfollow_task(&task, &call.moment)?, Reply::Changed(Shown::Task(id))))
     })
     .await
+}
+
+async fn subscription(
+    app: &App,
+    id: TaskId,
+    condition: IfMatch,
+    body: Body<Subscriber>,
+) -> Result<Call, Problem> {
+    let named = body.value.agent_id.as_deref();
+    let project = app
+        .find(|views| {
+            let project = project_of(views, id)?;
+            let agent = named.map(|agent| lookup::agent_of(views, agent, project)).transpose();
+            agent.map_err(|unknown| unknown.in_field("agentId"))?;
+            Ok(project)
+        })
+        .await?;
+    let actor = app.actor(body.actor, named.map(|agent| ("agentId", agent)), Some(project)).await?;
+    Ok(app.call(Some(project), actor, body.keyed, condition))
 }
 
 /// `POST /api/tasks/{task}/transition`: a move to another status, with what it needs.

@@ -189,7 +189,7 @@ fn a_red_tool(world: &mut World, run: RunId) -> Action {
         let known = approval.requested().ok()?;
         let unused = matches!(known.stage, approval::Stage::Approved { used_in: None, .. });
         let may = unused && known.subject.agent == agent;
-        let tool = known.ask.payload.as_ref()?.value().get("tool")?.as_str()?;
+        let tool = known.ask.parameters()?.get("tool")?.as_str()?;
         may.then(|| (*id, Label::new(tool).unwrap()))
     });
     let given: Vec<_> = given.collect();

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use mc_domain::{
     agent, alert,
-    approval::{self, ActionType, Ask, Payload, Subject},
+    approval::{self, ActionType, Ask, Subject},
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -274,7 +274,7 @@ impl Ledger {
 /// The budget that an override is for: of what its parameters name, or else of its agent's day. What only lets single
 /// runs cost more grants nothing.
 fn budget_asked_for(subject: &Subject, ask: &Ask, today: NaiveDate) -> Option<budget::Key> {
-    let payload = ask.payload.as_ref().map(Payload::value);
+    let payload = ask.parameters();
     let named = |name| payload?.get(name)?.as_str()?.parse::<budget::Key>().ok();
     if named("runCap").is_some() {
         return None;

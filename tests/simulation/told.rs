@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use mc_domain::{
     actor::ActorKind,
     agent, alert,
-    approval::{self, ActionType, Approval, Payload},
+    approval::{self, ActionType, Approval},
     ids::{AgentId, TaskId},
     operation::Answer,
     recorded::{AnyEvent, Recorded, StreamId},
@@ -159,8 +159,7 @@ fn is_violation(states: &States, recorded: &Recorded<AnyEvent>, agent: AgentId) 
 /// Whether an approval was given by which who runs may use `tool` for what the run is for.
 fn permits(approval: &Approval, terms: &Terms, tool: &str) -> bool {
     let Ok(known) = approval.requested() else { return false };
-    let payload = known.ask.payload.as_ref().map(Payload::value);
-    let names = payload.and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
+    let names = known.ask.parameters().and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
     let (subject, approved) = (&known.subject, known.status() == approval::Status::Approved);
     let acts = subject.agent == Some(terms.agent) && subject.task.is_none_or(|task| Some(task) == terms.task);
     approved && acts && names && subject.action_type == ActionType::ToolCall

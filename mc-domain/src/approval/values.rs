@@ -280,7 +280,12 @@ impl Ask {
 
     /// The tool that would be used, where the parameters name one.
     pub fn tool(&self) -> Option<&str> {
-        self.payload.as_ref().and_then(|payload| tool_of(payload.value()))
+        self.parameters().and_then(tool_of)
+    }
+
+    /// The parameters as they are recorded.
+    pub fn parameters(&self) -> Option<&Value> {
+        self.payload.as_ref().map(Payload::value)
     }
 }
 

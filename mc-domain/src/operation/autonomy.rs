@@ -9,7 +9,7 @@ use super::{Cast, Decision, Entity, Rejection, register_agent::change_profile};
 use crate::{
     agent::{Caps, Profile, Role},
     aggregate::Moment,
-    approval::{Approval, Payload},
+    approval::Approval,
     money::Usd,
     values::Label,
 };
@@ -55,7 +55,7 @@ pub(super) fn grant_autonomy(
     moment: &Moment,
 ) -> Result<(), Rejection> {
     let requested = approval.requested()?;
-    let asked = requested.ask.payload.as_ref().map(Payload::value);
+    let asked = requested.ask.parameters();
     let wanted = asked.and_then(|payload| serde_json::from_value::<Autonomy>(payload.clone()).ok());
     let (Some(wanted), Some(agent)) = (wanted, requested.subject.agent) else { return Ok(()) };
     let agent = cast.agent(agent)?.after_decision(decision);

@@ -112,8 +112,8 @@ fn open_elsewhere(
     let waits = agent.waits_for(over.cause.key());
     let Some(overrun) = agent.overrun.filter(|_| waits) else { return Ok(None) };
     let approval = cast.find::<Approval>(&overrun.approval)?;
-    let asked = approval.requested().ok().and_then(|requested| requested.ask.payload.as_ref());
-    let same = asked.map(Payload::value).and_then(Cause::of) == Some(over.cause);
+    let asked = approval.requested().ok().and_then(|requested| requested.ask.parameters());
+    let same = asked.and_then(Cause::of) == Some(over.cause);
     Ok((same && is_open(&approval, moment)).then_some(overrun.approval))
 }
 
@@ -253,8 +253,7 @@ pub(super) fn grant_override(
 ) -> Result<(), Rejection> {
     let requested = approval.requested()?;
     let (today, project) = (moment.now.date_naive(), requested.subject.project);
-    let payload = requested.ask.payload.as_ref().map(Payload::value);
-    let asked = payload.and_then(Cause::of);
+    let asked = requested.ask.parameters().and_then(Cause::of);
     let own = requested.subject.agent.map(|agent| Cause::Budget(Key::AgentDay(agent, today)));
     let Some(cause) = asked.or(own) else { return Ok(()) };
     let key = match cause.key() {
@@ -281,8 +280,7 @@ pub(super) fn asks_for_own_budget(
     ask: &Ask,
     cast: &Cast,
 ) -> Result<(), Rejection> {
-    let payload = ask.payload.as_ref().map(Payload::value);
-    match (subject.action_type, payload.and_then(Cause::of)) {
+    match (subject.action_type, ask.parameters().and_then(Cause::of)) {
         (ActionType::BudgetOverride, Some(cause)) => is_own(cause.key(), subject, cast),
         (_, None)
         | (

@@ -11,13 +11,17 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use mc_domain::{
+    actor::ActorKind,
     aggregate::{Aggregate, Moment},
     ids::{CommandId, EventId},
     operation::{Change, Decision, Entity, Load},
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
 };
 use serde::{Serialize, de::DeserializeOwned};
-use tokio::{runtime::Handle, sync::Mutex as AsyncMutex};
+use tokio::{
+    runtime::Handle,
+    sync::{Mutex as AsyncMutex, RwLock},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -28,6 +32,9 @@ use crate::{
 
 /// How often a command is decided anew when streams it rests on have moved.
 pub const MAX_ATTEMPTS: usize = 16;
+/// How often an agent's command is overtaken before it is decided alone. An operator's, and a worker's, is from the first
+/// time on: what touches many streams would else never meet them all at rest while agents work.
+pub const AGENT_ATTEMPTS_AMONG_OTHERS: usize = 8;
 /// How many aggregates are kept folded; the cache starts over when it is full.
 pub const MAX_CACHED_AGGREGATES: usize = 200_000;
 
@@ -95,7 +102,13 @@ pub struct Repository {
     log: Arc<dyn EventLog>,
     cache: Arc<Cache>,
     overtaken: Vec<AsyncMutex<()>>,
+    /// Held for reading by each commit, and for writing by a command that is decided alone. It is fair: whoever wants to be
+    /// alone waits for the commits under way and not for those that come after.
+    floor: Arc<RwLock<()>>,
 }
+
+/// What a commit holds of the floor, to its end: for reading among others, for writing when it is alone.
+type Turn = Arc<dyn Send + Sync>;
 
 #[derive(Clone)]
 struct Cached {
@@ -113,7 +126,7 @@ impl Repository {
     /// A repository on `log`.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let overtaken = (0..OVERTAKEN_QUEUES).map(|_| AsyncMutex::new(())).collect();
-        Self { log, cache: Arc::default(), overtaken }
+        Self { log, cache: Arc::default(), overtaken, floor: Arc::default() }
     }
 
     /// The log underneath.
@@ -149,10 +162,15 @@ impl Repository {
     /// memory yet is read between two calls and because a stream it rests on may have moved before the commit. Under
     /// an idempotency key the value is kept with the events, and a repeat gets it back without deciding anything.
     ///
+    /// A command that was overtaken is decided alone in the end: nothing is committed through this repository between its
+    /// reading and its commit. An operator's or a worker's is at its second attempt, so that it never loses to the traffic
+    /// of agents, however many streams it rests on.
+    ///
     /// # Errors
     /// - What `decide` says.
     /// - [`StoreError::KeyReused`] when the key was used for another request.
-    /// - [`StoreError::Conflict`] when the streams have moved [`MAX_ATTEMPTS`] times in a row.
+    /// - [`StoreError::Conflict`] when the streams have moved [`MAX_ATTEMPTS`] times in a row, which only somebody who
+    ///   appends to the log around this repository can bring about.
     /// - What the log says ([`EventLog::append`]).
     pub async fn execute<T, E>(
         &self,
@@ -166,10 +184,14 @@ impl Repository {
         if let Some(first) = self.first_answer(order).await? {
             return Ok(first);
         }
-        let mut queue = None;
+        let (mut queue, mut alone) = (None, None::<Turn>);
         for attempt in 1.. {
             let (pins, decision, value) = self.decide(&mut decide).await?;
-            match self.commit(order, pins, decision, &value).await {
+            let turn: Turn = match &alone {
+                Some(alone) => Arc::clone(alone),
+                None => Arc::new(Arc::clone(&self.floor).read_owned().await),
+            };
+            match self.commit(order, pins, decision, &value, turn).await {
                 Ok(Appended::Committed { position }) => {
                     return Ok(Executed { value, position, replayed: false });
                 }
@@ -178,7 +200,11 @@ impl Repository {
                     self.cache.forget(&stream);
                     // Whoever was overtaken queues up for the stream, so that each of a crowd gets its turn.
                     drop(queue.take());
-                    queue = Some(self.overtaken[queue_of(&stream)].lock().await);
+                    if alone.is_none() && attempt >= attempts_among_others(order) {
+                        alone = Some(Arc::new(Arc::clone(&self.floor).write_owned().await));
+                    } else if alone.is_none() {
+                        queue = Some(self.overtaken[queue_of(&stream)].lock().await);
+                    }
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -225,6 +251,7 @@ impl Repository {
         pins: Pins,
         decision: Decision,
         value: &T,
+        turn: Turn,
     ) -> Result<Appended, StoreError> {
         let changes = decision.into_changes();
         if changes.is_empty() && order.key.is_none() {
@@ -251,6 +278,7 @@ impl Repository {
                     cache.remember(change.stream, folded);
                 }
             }
+            drop(turn);
             Ok(appended)
         };
         ToTheEnd(Some(Box::pin(append))).await
@@ -433,6 +461,14 @@ fn replay<T: DeserializeOwned>(first: Answered) -> Result<Executed<T>, StoreErro
     let value = serde_json::from_str(&answer)
         .map_err(|error| StoreError::Corrupt { position, reason: format!("answer of a command: {error}") })?;
     Ok(Executed { value, position, replayed: true })
+}
+
+/// How often a command is overtaken before it is decided alone.
+fn attempts_among_others(order: &Order) -> usize {
+    match order.moment.actor.kind() {
+        ActorKind::Human | ActorKind::System => 1,
+        ActorKind::Agent => AGENT_ATTEMPTS_AMONG_OTHERS,
+    }
 }
 
 fn queue_of(stream: &StreamId) -> usize {

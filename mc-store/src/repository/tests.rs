@@ -36,6 +36,13 @@ fn decided(unit: &mut Unit<'_>, command: Command) -> Result<(Decision, u64), Sto
     Ok((Decision::of(&project, Some(PROJECT), events), project.version))
 }
 
+/// By an operator, whoever orders it: only they edit projects.
+fn on(unit: &mut Unit<'_>, id: ProjectId, command: Command) -> Result<(Decision, ()), StoreError> {
+    let project = unit.load::<Project>(&id)?;
+    let events = project.decide(command, &sofie()).unwrap();
+    Ok((Decision::of(&project, Some(id), events), ()))
+}
+
 async fn execute(repository: &Repository, command: Command) -> Executed<u64> {
     let order = Order::new(sofie());
     repository.execute(&order, |unit| decided(unit, command.clone())).await.unwrap()
@@ -110,4 +117,51 @@ async fn a_repeat_under_its_key_is_answered_and_not_decided() {
     assert_eq!(again, Executed { replayed: true, ..first });
     let other = repository.execute(&order(2), nothing).await;
     assert!(matches!(other, Err(StoreError::KeyReused { .. })), "{other:?}");
+}
+
+/// An operator's command reads every project, one after the other, while agents' traffic edits them without a pause.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_touches_many_streams_never_loses_to_the_traffic_on_them() {
+    const PROJECTS: u128 = 64;
+    let (_directory, repository) = on_disk();
+    let repository = Arc::new(repository);
+    let ids: Vec<_> = (1..=PROJECTS).map(|n| ProjectId::new(Uuid::from_u128(n))).collect();
+    for (n, id) in ids.iter().enumerate() {
+        let create = Command::Create {
+            slug: Slug::new(&format!("project-{n}")).unwrap(),
+            profile: Profile::new(Name::new("New").unwrap()),
+        };
+        let order = Order::new(sofie());
+        repository.execute(&order, |unit| on(unit, *id, create.clone())).await.unwrap();
+    }
+    let traffic: Vec<_> = (0..8_usize)
+        .map(|caller| {
+            let (repository, ids) = (Arc::clone(&repository), ids.clone());
+            tokio::spawn(async move {
+                let agent = Order::new(sofie().by(Actor::Agent(Uuid::from_u128(9).into())));
+                for n in 0_usize.. {
+                    let id = ids[(caller * 7 + n) % ids.len()];
+                    repository
+                        .execute(&agent, |unit| on(unit, id, rename(&format!("{caller} {n}"))))
+                        .await
+                        .unwrap();
+                }
+            })
+        })
+        .collect();
+    for n in 0..40 {
+        let order = Order::new(sofie());
+        let all = repository.execute(&order, |unit| {
+            let mut decision = Decision::default();
+            for id in &ids {
+                decision = decision.and(on(unit, *id, rename(&format!("All {n}")))?.0);
+            }
+            Ok::<_, StoreError>((decision, ()))
+        });
+        all.await.unwrap();
+    }
+    for caller in traffic {
+        assert!(!caller.is_finished());
+        caller.abort();
+    }
 }

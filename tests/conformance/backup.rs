@@ -83,6 +83,30 @@ pub async fn a_restored_log_is_equal_in_everything_that_can_be_asked(fixture: &F
     serde_json::from_slice::<serde::de::IgnoredAny>(&document).unwrap();
 }
 
+pub async fn a_log_of_more_streams_than_any_cache_holds_is_restored(fixture: &Fixture) {
+    let log = &fixture.log;
+    // Over twice what the adapters remember at once: 32,768 streams.
+    let streams = 66_000;
+    let mut number = 0;
+    let mut addition = |stream: u64, expected| {
+        number += 1;
+        addition(stream, expected, number)
+    };
+    for first in (0..streams).step_by(6_000) {
+        committed(log.append(several((first..first + 6_000).map(|stream| addition(stream, 0)))).await);
+    }
+    // Each of these was forgotten in the meantime.
+    committed(log.append(several((0..streams).step_by(11).map(|stream| addition(stream, 1)))).await);
+    let document = backed_up(&**log).await;
+    let restored = fixture.restored(&document).unwrap();
+    assert!(everything(&restored.log).await == everything(log).await);
+    for log in [log, &restored.log] {
+        let conflict = log.append(one(7, 0, 1)).await;
+        assert!(matches!(conflict, Err(StoreError::Conflict { actual: 1, .. })), "{conflict:?}");
+        assert_eq!(committed(log.append(one(0, 2, 200_000)).await), 72_001);
+    }
+}
+
 pub async fn a_restored_log_goes_on_where_the_backup_ends(fixture: &Fixture) {
     fill(&fixture.log).await;
     let restored = fixture.restored(&backed_up(&*fixture.log).await).unwrap().log;

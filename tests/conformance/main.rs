@@ -83,6 +83,7 @@ macro_rules! conforms {
                 backup:
                     an_empty_log_is_restored_empty,
                     a_restored_log_is_equal_in_everything_that_can_be_asked,
+                    a_log_of_more_streams_than_any_cache_holds_is_restored,
                     a_restored_log_goes_on_where_the_backup_ends,
                     what_is_appended_during_a_backup_is_not_part_of_it,
                     a_log_that_is_not_empty_is_not_restored_into,;

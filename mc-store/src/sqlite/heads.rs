@@ -17,14 +17,26 @@ pub(super) struct Head {
 }
 
 /// The heads of the streams used last: what was not used during a whole generation is forgotten and read again when
-/// needed, so memory does not grow with the log.
-#[derive(Debug, Default)]
+/// needed, so memory does not grow with the log. A stream that is not here may well be in the table.
+#[derive(Debug)]
 pub(super) struct Heads {
     young: HashMap<StreamId, Head>,
     old: HashMap<StreamId, Head>,
+    streams_per_generation: usize,
+}
+
+impl Default for Heads {
+    fn default() -> Self {
+        Self::of_generations(STREAMS_PER_GENERATION)
+    }
 }
 
 impl Heads {
+    /// Heads of which each of the two generations holds that many streams.
+    pub(super) fn of_generations(streams: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), streams_per_generation: streams }
+    }
+
     pub(super) fn get(&self, stream: &StreamId) -> Option<Head> {
         self.young.get(stream).or_else(|| self.old.get(stream)).copied()
     }
@@ -34,7 +46,7 @@ impl Heads {
             *known = head;
             return;
         }
-        if self.young.len() >= STREAMS_PER_GENERATION {
+        if self.young.len() >= self.streams_per_generation {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(stream.clone(), head);

@@ -15,7 +15,7 @@ use super::{
     inspect::SqliteInspection,
     lock::FileLock,
     resolve, schema, unavailable,
-    writer::{FIND_STREAM, FIND_VERSION, INSERT_EVENT, INSERT_KEY, INSERT_STREAM, note_instant},
+    writer::{INSERT_EVENT, INSERT_KEY, INSERT_STREAM, find_head, note_instant},
 };
 use crate::{
     backup::{self, Import},
@@ -134,21 +134,20 @@ impl SqliteImport {
         self.connection.as_ref().expect("it is there until the import ends")
     }
 
-    /// Where the event's stream ends; a new one begins here.
+    /// Where the event's stream ends; a new one begins here. A stream that is not remembered is looked for in the table:
+    /// it is new only if it is not there either.
     fn head(&mut self, stream: &StreamId) -> rusqlite::Result<Head> {
         if let Some(head) = self.heads.get(stream) {
             return Ok(head);
         }
-        let names = (&stream.aggregate_type, &stream.aggregate_id);
         let connection = self.connection.as_ref().expect("it is there until the import ends");
-        let created = (self.stream_key + 1, names.0, names.1);
-        if connection.prepare_cached(INSERT_STREAM)?.execute(created)? > 0 {
-            self.stream_key += 1;
-            return Ok(Head { stream_key: self.stream_key, version: 0 });
+        if let Some(head) = find_head(connection, stream)? {
+            return Ok(head);
         }
-        let stream_key = connection.prepare_cached(FIND_STREAM)?.query_one(names, |row| row.get(0))?;
-        let version = connection.prepare_cached(FIND_VERSION)?.query_one([stream_key], |row| row.get(0))?;
-        Ok(Head { stream_key, version })
+        let created = (self.stream_key + 1, &stream.aggregate_type, &stream.aggregate_id);
+        connection.prepare_cached(INSERT_STREAM)?.execute(created)?;
+        self.stream_key += 1;
+        Ok(Head { stream_key: self.stream_key, version: 0 })
     }
 
     fn insert(&mut self, at: Head, event: &StoredEvent) -> rusqlite::Result<()> {
@@ -326,3 +325,6 @@ fn sync_directory(path: &Path) -> io::Result<()> {
 fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

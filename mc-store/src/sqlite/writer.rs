@@ -40,12 +40,11 @@ const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// An instant is noted at every position that this divides.
 pub(super) const INSTANT_EVERY_POSITIONS: u64 = 1_024;
 
-pub(super) const FIND_STREAM: &str =
-    "SELECT stream_key FROM streams WHERE aggregate_type = ?1 AND aggregate_id = ?2";
-pub(super) const FIND_VERSION: &str = "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_key = ?1";
-pub(super) const INSERT_STREAM: &str = "\
-    INSERT INTO streams (stream_key, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3) \
-    ON CONFLICT (aggregate_type, aggregate_id) DO NOTHING";
+const FIND_STREAM: &str = "SELECT stream_key FROM streams WHERE aggregate_type = ?1 AND aggregate_id = ?2";
+const FIND_VERSION: &str = "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_key = ?1";
+/// Of a stream that is not there: a trigger refuses any other, and the whole transaction with it.
+pub(super) const INSERT_STREAM: &str =
+    "INSERT INTO streams (stream_key, aggregate_type, aggregate_id) VALUES (?1, ?2, ?3)";
 pub(super) const INSERT_EVENT: &str = "\
     INSERT INTO events (position, stream_key, sequence, event_type, event_version, payload, metadata) \
     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
@@ -102,7 +101,7 @@ struct Ends {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
-    heads: Heads,
+    pub(super) heads: Heads,
     /// Nothing after a failed transaction: what is then in the database is read again.
     ends: Option<Ends>,
     recent: Arc<Recent>,
@@ -169,7 +168,7 @@ impl Writer {
         self.checkpointer.finish(&self.connection);
     }
 
-    fn commit(&mut self, group: Vec<Request>) {
+    pub(super) fn commit(&mut self, group: Vec<Request>) {
         match self.check_room().and_then(|()| self.transact(&group)) {
             Ok(verdicts) => self.publish(group, verdicts),
             Err(error) => self.fail(group, error),
@@ -317,8 +316,6 @@ struct OpenGroup<'c> {
     ends: Ends,
     /// What the streams that the commit at hand adds to are at, in the order of its appends.
     found: Vec<Option<Head>>,
-    find_stream: CachedStatement<'c>,
-    find_version: CachedStatement<'c>,
     insert_stream: CachedStatement<'c>,
     insert_event: CachedStatement<'c>,
     connection: &'c Connection,
@@ -330,8 +327,6 @@ impl<'c> OpenGroup<'c> {
             heads,
             ends,
             found: Vec::new(),
-            find_stream: connection.prepare_cached(FIND_STREAM)?,
-            find_version: connection.prepare_cached(FIND_VERSION)?,
             insert_stream: connection.prepare_cached(INSERT_STREAM)?,
             insert_event: connection.prepare_cached(INSERT_EVENT)?,
             connection,
@@ -360,9 +355,8 @@ impl<'c> OpenGroup<'c> {
     /// The first stream that is not where the commit expects it; otherwise `found` is filled.
     fn conflict(&mut self, commit: &Commit) -> rusqlite::Result<Option<StoreError>> {
         self.found.clear();
-        let alone = commit.appends.len() == 1 && commit.guards.is_empty();
         for (stream, expected) in commit.expectations() {
-            let head = self.find(stream, alone && expected == 0)?;
+            let head = self.find(stream)?;
             let actual = head.map_or(0, |head| head.version);
             if actual != expected {
                 return Ok(Some(StoreError::Conflict { stream: stream.clone(), expected, actual }));
@@ -372,34 +366,25 @@ impl<'c> OpenGroup<'c> {
         Ok(None)
     }
 
-    /// Where a stream is; nothing when there is none. A stream that will be written if it is new, whatever else, is
-    /// created in the same step: one search of the index instead of two.
-    fn find(&mut self, stream: &StreamId, written_if_new: bool) -> rusqlite::Result<Option<Head>> {
+    /// Where a stream is; nothing when there is none.
+    fn find(&mut self, stream: &StreamId) -> rusqlite::Result<Option<Head>> {
         if let Some(head) = self.heads.get(stream) {
             return Ok(Some(head));
         }
-        if written_if_new && let Some(head) = self.create(stream)? {
-            return Ok(Some(head));
+        let found = find_head(self.connection, stream)?;
+        if let Some(head) = found {
+            self.heads.set(stream, head);
         }
-        let names = (&stream.aggregate_type, &stream.aggregate_id);
-        let Some(stream_key) = self.find_stream.query_one(names, |row| row.get(0)).optional()? else {
-            return Ok(None);
-        };
-        let version = self.find_version.query_one([stream_key], |row| row.get(0))?;
-        let head = Head { stream_key, version };
-        self.heads.set(stream, head);
-        Ok(Some(head))
+        Ok(found)
     }
 
     fn record(&mut self, commit: &Commit, metadata: &[String]) -> rusqlite::Result<()> {
         let mut metadata = metadata.iter();
         for (index, Append { stream, events, .. }) in commit.appends.iter().enumerate() {
-            let found = match self.found[index] {
-                Some(head) => Some(head),
+            let mut head = match self.found[index] {
+                Some(head) => head,
                 None => self.create(stream)?,
             };
-            // Nobody else writes, and the stream was not there a moment ago.
-            let mut head = found.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             for (event, metadata) in zip(events, &mut metadata) {
                 head.version += 1;
                 self.insert(head, event, metadata)?;
@@ -409,15 +394,12 @@ impl<'c> OpenGroup<'c> {
         Ok(())
     }
 
-    /// A new stream; nothing when it is there already.
-    fn create(&mut self, stream: &StreamId) -> rusqlite::Result<Option<Head>> {
+    /// A new stream: nobody else writes, and it was not there a moment ago.
+    fn create(&mut self, stream: &StreamId) -> rusqlite::Result<Head> {
         let stream_key = self.ends.stream_key + 1;
-        let created = (stream_key, &stream.aggregate_type, &stream.aggregate_id);
-        if self.insert_stream.execute(created)? == 0 {
-            return Ok(None);
-        }
+        self.insert_stream.execute((stream_key, &stream.aggregate_type, &stream.aggregate_id))?;
         self.ends.stream_key = stream_key;
-        Ok(Some(Head { stream_key, version: 0 }))
+        Ok(Head { stream_key, version: 0 })
     }
 
     fn insert(&mut self, at: Head, event: &NewEvent, metadata: &str) -> rusqlite::Result<()> {
@@ -441,6 +423,15 @@ impl<'c> OpenGroup<'c> {
         self.connection.prepare_cached(INSERT_KEY)?.execute((key, fingerprint, position, answer))?;
         Ok(())
     }
+}
+
+/// Where a stream is, by the tables.
+pub(super) fn find_head(connection: &Connection, stream: &StreamId) -> rusqlite::Result<Option<Head>> {
+    let names = (&stream.aggregate_type, &stream.aggregate_id);
+    let found = connection.prepare_cached(FIND_STREAM)?.query_one(names, |row| row.get(0)).optional()?;
+    let Some(stream_key) = found else { return Ok(None) };
+    let version = connection.prepare_cached(FIND_VERSION)?.query_one([stream_key], |row| row.get(0))?;
+    Ok(Some(Head { stream_key, version }))
 }
 
 /// Notes when the event at `position` was recorded, where an instant belongs: the latest time up to there.
@@ -512,6 +503,21 @@ mod tests {
         };
         assert_eq!([first, other, second].map(|appended| appended.position()), [1, 2, 3]);
         assert_eq!(*head.borrow(), 3);
+    }
+
+    #[test]
+    fn a_stream_that_was_forgotten_is_found_in_the_table_and_fails_nobody_else() {
+        let (_directory, mut writer, _head) = open();
+        writer.heads = Heads::of_generations(1);
+        let verdicts = answers(
+            &mut writer,
+            [small("a", 0), small("b", 0), small("c", 0), small("a", 0), small("d", 0), small("a", 1)],
+        );
+        let [Ok(_), Ok(_), Ok(_), Err(StoreError::Conflict { actual: 1, .. }), Ok(new), Ok(old)] = verdicts
+        else {
+            panic!("{verdicts:?}")
+        };
+        assert_eq!([new, old].map(|appended| appended.position()), [4, 5]);
     }
 
     #[test]

@@ -5,14 +5,20 @@
 //! | [`Body`] | the JSON body, whatever its content type, without secrets, with the idempotency key and who acts |
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
-//! | [`IfMatch`], [`IfNoneMatch`] | the conditions on an entity's version |
+//! | [`IfMatch`], [`IfNoneMatch`], [`OnlyNew`] | the conditions on an entity's version |
+//! | [`LastEventId`] | where an event stream goes on |
+//!
+//! What a handler takes is what its route honours ([`Contract`]); a client that sends more of that kind is refused.
 
 mod body;
 mod claim;
 mod condition;
+mod contract;
 mod fields;
 mod idempotency;
 mod json;
+mod last_event_id;
+mod only_new;
 mod path;
 mod query;
 mod time;
@@ -20,7 +26,10 @@ mod time;
 pub use body::{Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
+pub use contract::{Contract, Contracted, Honours, MC_POSITION};
 pub use idempotency::{IdempotencyKey, Keyed};
+pub use last_event_id::LastEventId;
+pub use only_new::OnlyNew;
 pub use path::Path;
 pub use query::{Limit, List, Query};
 pub use time::{Day, Time};

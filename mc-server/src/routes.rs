@@ -19,6 +19,7 @@ mod prometheus;
 mod reports;
 mod runs;
 mod said;
+mod scope;
 mod tasks;
 
 use std::sync::{Arc, OnceLock};
@@ -31,6 +32,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{self, MethodRouter},
 };
+use mc_domain::ids::ProjectId;
 use mc_projections::{
     history::HistoryError,
     page::{InvalidCursor, Page},
@@ -39,11 +41,13 @@ use mc_projections::{
 use serde::{Deserialize, Deserializer, Serialize};
 use tower::ServiceExt;
 
+use self::scope::Scope;
 use crate::{
     answer::Shown,
-    extract::{IfNoneMatch, etag},
+    extract::{Contract, Contracted, Honours, IfNoneMatch, MC_POSITION, etag},
     health::{self, Health},
     layers::{self, HostPolicy},
+    lookup::DEFAULT_PROJECT,
     problem::{self, Excerpt, FieldError, Kind, Problem},
     requests::Requests,
     state::App,
@@ -141,9 +145,24 @@ pub fn endpoints() -> Vec<(Method, &'static str)> {
     of(early()).chain(of(recovered())).collect()
 }
 
+/// The same with what each of them honours.
+pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
+    fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str, Contract)> {
+        routes.into_iter().map(|route| (route.method, route.path, Contract::clone(&route.contract)))
+    }
+    of(early()).chain(of(recovered())).collect()
+}
+
 /// A field that may be absent, `null`, or have a value, which are three things.
 fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(field).map(Some)
+}
+
+/// The project in which something is created: the one that is named, in the query or in the body, else the default one.
+fn home(scope: &Scope, views: &Views, in_body: Option<&str>) -> Result<ProjectId, Problem> {
+    let named = scope.with(views, "projectId", in_body)?;
+    let unknown = || Problem::not_found("project", DEFAULT_PROJECT);
+    named.or_else(|| views.projects.named(DEFAULT_PROJECT)).ok_or_else(unknown)
 }
 
 /// One entity with its entity tag, or `304` when the reader has this version already.
@@ -202,7 +221,25 @@ pub(crate) fn history_problem(error: HistoryError) -> Problem {
 struct Route<S> {
     method: Method,
     path: &'static str,
+    contract: Arc<Contract>,
     handler: MethodRouter<S>,
+}
+
+/// What every route of these has, beside what its handler says.
+trait Common {
+    /// Adds that to a contract.
+    fn common(contract: &mut Contract);
+}
+
+impl Common for Health {
+    fn common(_: &mut Contract) {}
+}
+
+impl Common for App {
+    /// The gate waits for the position before any of its routes is asked.
+    fn common(contract: &mut Contract) {
+        contract.headers.push(MC_POSITION);
+    }
 }
 
 macro_rules! methods {
@@ -210,11 +247,15 @@ macro_rules! methods {
         $(
             fn $function<S, H, T>(path: &'static str, handler: H) -> Route<S>
             where
-                S: Clone + Send + Sync + 'static,
+                S: Common + Clone + Send + Sync + 'static,
                 H: Handler<T, S>,
-                T: 'static,
+                T: Honours + 'static,
             {
-                Route { method: Method::$method, path, handler: routing::$function(handler) }
+                let mut contract = Contract::of::<T>();
+                S::common(&mut contract);
+                let contract = Arc::new(contract);
+                let handler = routing::$function(Contracted::new(path, Arc::clone(&contract), handler));
+                Route { method: Method::$method, path, contract, handler }
             }
         )+
     };
@@ -229,18 +270,26 @@ methods! {
 
 /// The recovered server, once it is there.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<OnceLock<Router>>);
+pub struct Gate(Arc<OnceLock<(App, Router)>>);
 
 impl Gate {
     /// Lets the requests through to the recovered server.
     pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
-        let _ = self.0.set(router(recovered()).with_state(state));
+        let router = router(recovered()).with_state(state.clone());
+        let _ = self.0.set((state, router));
     }
 
     async fn pass(self, request: Request) -> Response {
         match self.0.get() {
-            Some(recovered) => recovered.clone().oneshot(request).await.into_response(),
+            Some((app, recovered)) => {
+                if let Some(position) = request.headers().get(MC_POSITION)
+                    && let Err(problem) = app.reach(position).await
+                {
+                    return problem.into_response();
+                }
+                recovered.clone().oneshot(request).await.into_response()
+            }
             None => Problem::new(Kind::Starting, Kind::Starting.about()).into_response(),
         }
     }

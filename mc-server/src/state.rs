@@ -4,7 +4,7 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -41,19 +41,20 @@ use uuid::Uuid;
 use crate::{
     answer::{Kept, Reply, Scene},
     events::EventStreams,
-    extract::{ActorClaim, IfMatch, Keyed, Remembers},
+    extract::{ActorClaim, IfMatch, Keyed, MC_POSITION, Remembers},
     health::Health,
     latency::Latencies,
     lookup::{self, DEFAULT_PROJECT},
-    problem::{Kind, Problem},
+    problem::{Excerpt, Kind, Problem},
     refusal,
     routes::history_problem,
 };
 
-/// The log position an answer reflects.
-pub const MC_POSITION: HeaderName = HeaderName::from_static("mc-position");
 /// Set to `true` on the answer to a repeated request.
 pub const IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+/// How long a request waits for the position it names.
+const TIME_TO_REACH: Duration = Duration::from_secs(5);
 
 /// Tells the time; tests bring their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -265,6 +266,32 @@ impl App {
     pub async fn read<T>(&self, ask: impl FnOnce(&Views) -> T) -> Result<T, Problem> {
         self.0.projected.caught_up().await.map_err(|stopped| refusal::stopped(&stopped))?;
         Ok(self.0.projected.read(ask))
+    }
+
+    /// Waits until answers reflect the position that a client saw elsewhere and names in `Mc-Position`.
+    ///
+    /// # Errors
+    /// `malformed-header`, `position-not-reached`, or as [`App::read`].
+    pub async fn reach(&self, position: &HeaderValue) -> Result<(), Problem> {
+        let written = position.to_str().unwrap_or("\u{fffd}");
+        let position = written.parse().map_err(|_| {
+            let detail = format!(
+                "Mc-Position cannot be {}. Send the number that an answer had in its Mc-Position, or leave it out.",
+                Excerpt(written)
+            );
+            Problem::new(Kind::MalformedHeader, detail)
+        })?;
+        match tokio::time::timeout(TIME_TO_REACH, self.0.projected.wait_for(position)).await {
+            Ok(reached) => reached.map_err(|stopped| refusal::stopped(&stopped)),
+            Err(_) => {
+                let (secs, head) = (TIME_TO_REACH.as_secs(), self.log().head());
+                let detail = format!(
+                    "The log has not reached position {position} within {secs} seconds: it is at {head}. Try again later, \
+                     or leave Mc-Position out to read what there is."
+                );
+                Err(Problem::new(Kind::PositionNotReached, detail))
+            }
+        }
     }
 
     /// Looks up what a write names. Whatever was answered is in the views already, so they are asked as they are, and

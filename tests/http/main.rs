@@ -9,6 +9,7 @@ mod agents;
 mod app;
 mod audit;
 mod board;
+mod contract;
 mod control;
 mod conventions;
 mod coverage;

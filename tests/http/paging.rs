@@ -85,7 +85,7 @@ async fn limits_out_of_range_are_refused_and_the_range_is_named() {
         }
         app.get(format!("{list}?limit=1")).await.expect(200);
         app.get(format!("{list}?limit=1000")).await.expect(200);
-        app.get(format!("{list}?limit=")).await.expect(200);
+        app.get(format!("{list}?limit=")).await.refused(400, "malformed_query");
     }
 }
 

@@ -14,7 +14,7 @@ use crate::problem::{Kind, Problem};
 pub(super) const BODY_FIELD: &str = "idempotencyKey";
 
 /// The headers that may hold the key.
-const HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
+pub(super) const HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
 /// A key that a client chose for one request: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -17,7 +17,8 @@ use serde_path_to_error::Segment;
 use super::fields::Refused;
 use crate::problem::{Excerpt, FieldError, Kind, Problem};
 
-/// The parameters of a query: none that `T` does not know, each at most once, an empty one counting as absent.
+/// The parameters of a query: none that `T` does not know, each at most once, unless it is a [`List`], and none that is
+/// empty: a filter whose value got lost on the way must not become no filter at all.
 ///
 /// `T` is a struct with `deny_unknown_fields`, its fields an [`Option`], a defaulted [`List`] or a plain value.
 ///
@@ -53,7 +54,8 @@ impl<'de> Deserialize<'de> for Limit {
     }
 }
 
-/// The values of a filter, separated by commas; with none of them the filter admits everything.
+/// The values of a filter, separated by commas or in parameters of one name; a filter that is given names at least one.
+/// One that is not given admits everything.
 ///
 /// ```
 /// use mc_server::extract::List;
@@ -82,11 +84,23 @@ impl<T: FromStr<Err: fmt::Display>> FromStr for List<T> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let words = text.split(',').map(str::trim).filter(|word| !word.is_empty());
-        words
+        Self::of(&[text])
+    }
+}
+
+impl<T: FromStr<Err: fmt::Display>> List<T> {
+    /// The values of all these texts.
+    fn of(texts: &[impl AsRef<str>]) -> Result<Self, String> {
+        let words = texts.iter().flat_map(|text| text.as_ref().split(',')).map(str::trim);
+        let named: Vec<T> = words
+            .filter(|word| !word.is_empty())
             .map(|word| word.parse().map_err(|reason| format!("cannot be {}: {reason}", Excerpt(word))))
-            .collect::<Result<_, _>>()
-            .map(Self)
+            .collect::<Result<_, _>>()?;
+        if named.is_empty() {
+            Err("names no value; name one, or leave it out".to_owned())
+        } else {
+            Ok(Self(named))
+        }
     }
 }
 
@@ -111,11 +125,11 @@ impl<'de, T: FromStr<Err: fmt::Display>> Visitor<'de> for ListVisitor<T> {
 
     /// `status=a&status=b` is the same as `status=a,b`.
     fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<List<T>, A::Error> {
-        let mut list = List::default();
+        let mut texts = Vec::new();
         while let Some(text) = values.next_element::<String>()? {
-            list.0.extend(text.parse::<List<T>>().map_err(A::Error::custom)?.0);
+            texts.push(text);
         }
-        Ok(list)
+        List::of(&texts).map_err(A::Error::custom)
     }
 }
 
@@ -139,6 +153,15 @@ fn refused(name: String, reason: &Refused) -> Problem {
     };
     let detail = format!("The parameter {} {reason}.", Excerpt(&name));
     Problem::new(Kind::MalformedQuery, detail).errors(vec![FieldError::of_parameter(name, reason)])
+}
+
+/// The name of the first parameter, where there is one.
+///
+/// # Errors
+/// `malformed-query` when it cannot be read.
+pub(super) fn first_name(query: &str) -> Result<Option<String>, Problem> {
+    let first = query.split('&').find(|pair| !pair.is_empty());
+    first.map(|pair| decoded(pair.split_once('=').map_or(pair, |(name, _)| name))).transpose()
 }
 
 /// Names and their values, in the order of their first appearance.
@@ -200,6 +223,9 @@ struct Values<'a>(&'a [String]);
 impl Values<'_> {
     fn single(&self) -> Result<&str, Refused> {
         match self.0 {
+            [value] if value.trim().is_empty() => {
+                Err(Refused::Because("is empty; give it a value, or leave it out".to_owned()))
+            }
             [value] => Ok(value),
             _ => Err(Refused::Because("was given twice; give it once".to_owned())),
         }
@@ -233,7 +259,7 @@ impl<'de> Deserializer<'de> for Values<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        if self.0.iter().all(String::is_empty) { visitor.visit_none() } else { visitor.visit_some(self) }
+        visitor.visit_some(self)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -321,10 +347,25 @@ mod tests {
     }
 
     #[test]
-    fn empty_parameters_count_as_absent() {
-        for query in ["", "&", "limit=&type=&search=&order", "type=,"] {
+    fn a_parameter_that_is_empty_is_refused_and_does_not_count_as_absent() {
+        for query in ["", "&", "&&"] {
             assert_eq!(parse::<Filter>(query).unwrap(), Filter::default(), "{query:?}");
         }
+        for (query, name) in [
+            ("limit=", "limit"),
+            ("search=", "search"),
+            ("search=%20", "search"),
+            ("order", "order"),
+            ("stale=", "stale"),
+        ] {
+            let sentence = format!("The parameter \"{name}\" is empty; give it a value, or leave it out.");
+            assert_eq!(detail(query), sentence, "{query:?}");
+        }
+        for query in ["type=", "type", "type=,", "type=%20,", "type=&type=,"] {
+            let sentence = "The parameter \"type\" names no value; name one, or leave it out.";
+            assert_eq!(detail(query), sentence, "{query:?}");
+        }
+        assert_eq!(parse::<Filter>("type=docs,").unwrap().r#type.0, [TaskType::Docs]);
     }
 
     #[test]

@@ -44,9 +44,9 @@ kinds! {
     MalformedBody = "malformed-body", BAD_REQUEST, "Malformed body",
         "The body is not a JSON object in UTF-8. The detail says where reading stopped. The content type does not matter, and an empty body counts as {}.";
     MalformedQuery = "malformed-query", BAD_REQUEST, "Malformed query",
-        "A parameter of the query is not known here, was given twice, or has a value it cannot have. The detail names what is allowed; several values of one filter are separated by commas.";
+        "A parameter of the query is not known here, was given twice, is empty, has a value it cannot have, or says something else than the body. The detail names what is allowed; several values of one filter are separated by commas.";
     MalformedHeader = "malformed-header", BAD_REQUEST, "Malformed header",
-        "A header of the request has a value that cannot be read. The detail names the header and shows a valid value.";
+        "A header of the request has a value that cannot be read, or asks for what this route does not look at. The detail names the header, and a valid value or what is looked at.";
     IdempotencyKeyInvalid = "idempotency-key-invalid", BAD_REQUEST, "Invalid idempotency key",
         "An idempotency key is 1 to 255 visible ASCII characters, given once: in the header Idempotency-Key or X-Idempotency-Key, or in the body as idempotencyKey. Given in several places it must be the same.";
     Unauthenticated = "unauthenticated", UNAUTHORIZED, "Who are you?",
@@ -82,7 +82,7 @@ kinds! {
     BudgetExceeded = "budget-exceeded", CONFLICT, "Over budget",
         "The estimated cost does not fit what is left of a budget. An operator raises the budget, or approves the override that approvalId names.";
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The version moved",
-        "The entity has changed since the version in If-Match, or it exists although If-None-Match said that it must not. Read it again, then repeat with its ETag.";
+        "The entity has changed since the version in If-Match, or there is one already although If-None-Match: * asked for a new one. Read it again, then repeat with its ETag.";
     BodyTooSlow = "body-too-slow", REQUEST_TIMEOUT, "Body too slow",
         "The body did not arrive whole in time, so nothing was done. Send it again over a better connection.";
     UnsupportedEncoding = "unsupported-encoding", UNSUPPORTED_MEDIA_TYPE, "Encoding not supported",
@@ -111,6 +111,8 @@ kinds! {
         "The server is shutting down and takes nothing new. Repeat the request once it is back.";
     TimedOut = "timed-out", SERVICE_UNAVAILABLE, "Took too long",
         "No answer was ready in time. It may still have taken effect: repeat a write with the same idempotency key, or read first.";
+    PositionNotReached = "position-not-reached", SERVICE_UNAVAILABLE, "Position not reached",
+        "The log has not reached the position in Mc-Position yet. Repeat the request after the seconds in Retry-After; a position of another log is never reached.";
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, "Too many event streams",
         "All event streams the server keeps open are in use. Close one, or repeat the request after the seconds in Retry-After.";
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The store does not answer",
@@ -154,6 +156,7 @@ impl Kind {
                 | Self::Starting
                 | Self::Draining
                 | Self::TimedOut
+                | Self::PositionNotReached
                 | Self::TooManyStreams
                 | Self::StoreUnavailable
                 | Self::StoreDamaged

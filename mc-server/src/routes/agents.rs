@@ -15,7 +15,7 @@ use axum::{
 use mc_domain::{
     agent::{Agent, Caps, Command, PauseReason, Profile, Role, Status},
     aggregate::{Aggregate, Moment},
-    ids::{AgentId, ProjectId},
+    ids::AgentId,
     operation::{
         Cast, Decision, Entity, RegisterAgent, Rejection, quarantine_agent, register_agent, restart_agent,
     },
@@ -38,11 +38,11 @@ use uuid::Uuid;
 pub(crate) use self::heartbeat::answer as heartbeat_answer;
 pub(crate) use self::spawn::active_agents;
 pub use self::{edit::edit, heartbeat::beat, spawn::spawn};
-use super::{listed, policy, shown};
+use super::{home, listed, policy, scope::Scope, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
-    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
+    extract::{Body, Contract, Honours, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -132,7 +132,7 @@ pub async fn list(
 
 /// `GET /api/agents/{agent}`: one agent, by id or name.
 ///
-/// Problems: `not-found`, `conflict`.
+/// Problems: `not-found`, `conflict`, `malformed-query`.
 pub async fn show(
     State(app): State<App>,
     Path(agent): Path<String>,
@@ -142,41 +142,27 @@ pub async fn show(
     shown(&app, condition, |views| Ok(Shown::Agent(scope.agent(views, &agent)?.0))).await
 }
 
-/// The project in which an agent's name is looked up.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    project: Option<String>,
-}
-
-impl Scope {
-    /// The agent, and the project it belongs to.
-    pub(super) fn agent(&self, views: &Views, written: &str) -> Result<(AgentId, ProjectId), Problem> {
-        let project = lookup::scope(views, self.project.as_deref())?;
-        let agent = lookup::agent(views, written, project).map_err(lookup::NotFound::in_path)?;
-        let home = views.agents.project_of(agent).ok_or_else(|| Problem::not_found("agent", agent))?;
-        Ok((agent, home))
-    }
-}
-
 /// `POST /api/agents`: registers an agent (`201`), or lets one that is known by its name come back (`200`).
 ///
 /// With `parentAgentId` and a `purpose` it is a sub-agent, as by the route that spawns one.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`, `rule-broken`, `agent-not-active`.
-pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Response, Problem> {
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `already-exists`, `forbidden`, `rule-broken`,
+/// `agent-not-active`, `precondition-failed`.
+pub async fn register(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    only_new: OnlyNew,
+    body: Body<NewAgent>,
+) -> Result<Response, Problem> {
     let new = body.value;
-    let project = new.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
-    let project = app
-        .find(|views| lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId")))
-        .await?;
+    let project = app.find(|views| home(&scope, views, new.project_id.as_deref())).await?;
     if let Some(parent) = &new.parent_agent_id {
         let find = |views: &Views| lookup::agent(views, parent, Some(project));
         let found =
             app.find(|views| find(views).map_err(|unknown| unknown.in_field("parentAgentId"))).await?;
         let actor = app.actor(body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
         let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
-        return spawn::create(&app, found, &new, &call).await;
+        return spawn::create(&app, found, &new, only_new, &call).await;
     }
     if new.purpose.is_some() {
         return Err(Problem::invalid_field("purpose", "belongs to a sub-agent: name its parentAgentId too"));
@@ -192,6 +178,7 @@ pub async fn register(State(app): State<App>, body: Body<NewAgent>) -> Result<Re
             Some(known) => (unit.load::<Agent>(&known)?, true),
             None => (unit.fresh::<Agent>(id), false),
         };
+        only_new.check("an agent of this name", known.then_some(agent.version))?;
         let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None };
         let decision = register_agent(&home, &name, &agent, wish, &call.moment)?;
         let shown = Shown::Agent(agent.id);
@@ -247,6 +234,12 @@ pub struct Instruction {
     scope: Query<Scope>,
     condition: IfMatch,
     body: Body<Because>,
+}
+
+impl Honours for Instruction {
+    fn declare(contract: &mut Contract) {
+        <((), State<App>, Path<String>, Query<Scope>, IfMatch, Body<Because>)>::declare(contract);
+    }
 }
 
 impl Instruction {

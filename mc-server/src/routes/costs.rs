@@ -8,7 +8,7 @@ use axum::{
 use mc_projections::costs::{agent_costs, daily_costs};
 use serde::Deserialize;
 
-use super::agents::Scope;
+use super::scope::Scope;
 use crate::{
     extract::{Day, Path, Query},
     lookup,

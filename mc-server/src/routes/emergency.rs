@@ -18,17 +18,16 @@ use mc_projections::{
 use mc_store::repository::Unit;
 use serde::{Deserialize, Serialize};
 
-use super::invalid_cursor;
+use super::{invalid_cursor, scope::Scope};
 use crate::{
     answer::Reply,
     decide::ask_after,
-    extract::{Body, IfMatch},
-    lookup,
+    extract::{Body, IfMatch, Query},
     problem::Problem,
     state::{App, Call, Refused},
 };
 
-/// Which project's squad, all of them when none is named, and why.
+/// Which project's squad, all of them when none is named here or in the query, and why.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichSquad {
@@ -54,23 +53,35 @@ pub struct SquadAnswer {
 
 /// `POST /api/emergency/pause-squad`: every active agent is paused; what they work on waits for them.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
-pub async fn pause(State(app): State<App>, body: Body<WhichSquad>) -> Result<Response, Problem> {
-    command(app, body, Order::Pause).await
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
+pub async fn pause(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    body: Body<WhichSquad>,
+) -> Result<Response, Problem> {
+    command(app, scope, body, Order::Pause).await
 }
 
 /// `POST /api/emergency/resume-squad`: the agents that were paused by hand or with their squad work again.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
-pub async fn resume(State(app): State<App>, body: Body<WhichSquad>) -> Result<Response, Problem> {
-    command(app, body, Order::Resume).await
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
+pub async fn resume(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    body: Body<WhichSquad>,
+) -> Result<Response, Problem> {
+    command(app, scope, body, Order::Resume).await
 }
 
 /// `POST /api/emergency/stop`: every active agent is paused, and every task in progress is blocked.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
-pub async fn stop(State(app): State<App>, body: Body<WhichSquad>) -> Result<Response, Problem> {
-    command(app, body, Order::Stop).await
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
+pub async fn stop(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    body: Body<WhichSquad>,
+) -> Result<Response, Problem> {
+    command(app, scope, body, Order::Stop).await
 }
 
 /// What a squad is told.
@@ -87,9 +98,10 @@ struct Squad {
     agents: Vec<AgentId>,
 }
 
-async fn command(app: App, body: Body<WhichSquad>, order: Order) -> Result<Response, Problem> {
+async fn command(app: App, scope: Scope, body: Body<WhichSquad>, order: Order) -> Result<Response, Problem> {
     let WhichSquad { project, reason } = body.value;
-    let squads = app.read(|views| squads(views, project.as_deref(), &app)).await??;
+    let named = |views: &_| scope.with(views, "project", project.as_deref());
+    let squads = app.read(|views| squads(views, named(views)?, &app)).await??;
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(None, actor, body.keyed, IfMatch::Any);
     app.write(&call, |unit| {
@@ -104,11 +116,9 @@ async fn command(app: App, body: Body<WhichSquad>, order: Order) -> Result<Respo
     .await
 }
 
-fn squads(views: &Views, named: Option<&str>, app: &App) -> Result<Vec<Squad>, Problem> {
+fn squads(views: &Views, named: Option<ProjectId>, app: &App) -> Result<Vec<Squad>, Problem> {
     let projects = match named {
-        Some(named) => {
-            vec![lookup::project(views, named).map_err(|unknown| unknown.in_field("project"))?]
-        }
+        Some(named) => vec![named],
         None => all(|cursor| views.projects.list(None, Some(MAX_LIMIT), cursor), |project| project.id)?,
     };
     projects.into_iter().map(|project| squad(views, project, app)).collect()

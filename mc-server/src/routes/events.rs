@@ -1,9 +1,14 @@
 //! `/api/events`.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
-use crate::{extract::Query, lookup, problem::Problem, state::App};
+use crate::{
+    extract::{LastEventId, Query},
+    lookup,
+    problem::Problem,
+    state::App,
+};
 
 /// Where to start, and of which project.
 #[derive(Debug, Deserialize)]
@@ -13,15 +18,16 @@ pub struct Follow {
     project: Option<String>,
 }
 
-/// `GET /api/events`: every recorded event from a position on, then those to come, as server-sent events.
+/// `GET /api/events`: every recorded event from a position on, then those to come, as server-sent events. Where both
+/// `Last-Event-ID` and `after` say where, the header counts: a browser that connects again sends both.
 ///
 /// Problems: `malformed-header`, `malformed-query`, `too-many-streams`.
 pub async fn follow(
     State(app): State<App>,
     Query(follow): Query<Follow>,
-    headers: HeaderMap,
+    last: LastEventId,
 ) -> Result<Response, Problem> {
     let project = app.read(|views| lookup::scope(views, follow.project.as_deref())).await??;
-    let start = app.streams().start(&headers, follow.after)?;
+    let start = app.streams().start(last, follow.after)?;
     app.streams().open(start, project)
 }

@@ -14,7 +14,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
     operation::Decision,
     policy::{
-        Command, Policy, Scope,
+        self, Command, Policy,
         document::{Document, DocumentError},
         evaluate::{self, Request, Risk, Room, Spawned, Subject},
         reason::Reason,
@@ -26,23 +26,16 @@ use mc_projections::{dollars::Dollars, views::Views};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::agents::active_agents;
+use super::{agents::active_agents, scope::Scope};
 use crate::{
     answer::Reply,
     decide::tool_call_matters,
-    extract::{Body, IfMatch, IfNoneMatch, Query, etag},
+    extract::{Body, IfMatch, IfNoneMatch, OnlyNew, Query, etag},
     lookup,
     problem::{FieldError, Problem},
     routes::not_modified,
     state::{App, Refused, at_position},
 };
-
-/// The policy of which project is asked for; the one that holds for all of them when none is named.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WhichPolicy {
-    project: Option<String>,
-}
 
 /// What an agent would do.
 #[derive(Debug, Deserialize)]
@@ -74,50 +67,48 @@ struct Judgement {
 /// Problems: `malformed-query`.
 pub async fn show(
     State(app): State<App>,
-    Query(query): Query<WhichPolicy>,
+    Query(scope): Query<Scope>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let position = app.log().head();
-    let project = app.read(|views| lookup::scope(views, query.project.as_deref())).await??;
-    let scope = project.map_or(Scope::Global, Scope::Project);
+    let project = app.read(|views| scope.project(views)).await??;
+    let scope = of(project);
     let own = app.repository().load::<Policy>(&scope).await?;
     let response = match own.document() {
         Some(_) if condition.has(own.version().into()) => not_modified(own.version().into()),
         Some(_) => shown(own.id, &own, own.version()),
         None => {
-            let global = app.repository().load::<Policy>(&Scope::Global).await?;
-            shown(Scope::Global, &global, own.version())
+            let global = app.repository().load::<Policy>(&policy::Scope::Global).await?;
+            shown(policy::Scope::Global, &global, own.version())
         }
     };
     Ok(at_position(response, position))
 }
 
 /// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
-/// with it is told at once. The project may be named in the body as well, which then counts.
+/// with it is told at once. The project may be named in the body as well.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
 pub async fn publish(
     State(app): State<App>,
-    Query(query): Query<WhichPolicy>,
+    Query(scope): Query<Scope>,
     condition: IfMatch,
+    only_new: OnlyNew,
     body: Body<Map<String, Value>>,
 ) -> Result<Response, Problem> {
     let mut written = body.value;
     let in_body = Named::take(&mut written)?;
     written.remove("version");
-    let project = app
-        .find(|views| match Named::project(&in_body, views)? {
-            Some(project) => Ok(Some(project)),
-            None => lookup::scope(views, query.project.as_deref()),
-        })
-        .await?;
-    let scope = project.map_or(Scope::Global, Scope::Project);
+    let project =
+        app.find(|views| scope.agrees_with(views, Named::project(&in_body, views)?, "the body does")).await?;
+    let scope = of(project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
     let actor = app.actor(body.actor, None, project).await?;
     let call = app.call(project, actor, body.keyed, condition);
     app.write(&call, |unit| {
         let policy = unit.load::<Policy>(&scope)?;
         call.condition.check(policy.version)?;
+        only_new.check("a policy", (policy.version > 0).then_some(policy.version))?;
         let events = policy.decide(Command::Publish { document: Box::new(document.clone()) }, &call.moment);
         let events = events.map_err(refused)?;
         Ok((Decision::of(&policy, project, events), Reply::Policy(project)))
@@ -129,11 +120,14 @@ pub async fn publish(
 /// `approvalId` names one that was given to this agent for exactly this tool and these parameters, and was not made use of
 /// yet. Nothing is recorded.
 ///
-/// Problems: `malformed-body`, `invalid-fields`.
-pub async fn evaluate(State(app): State<App>, body: Body<Intention>) -> Result<Response, Problem> {
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`.
+pub async fn evaluate(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    body: Body<Intention>,
+) -> Result<Response, Problem> {
     let Intention { agent_id, tool, params, estimated_cost, task_id, approval_id } = body.value;
-    let named = |views: &Views| lookup::agent(views, &agent_id, None);
-    let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
+    let (agent, _) = app.find(|views| scope.agent_in_field(views, "agentId", &agent_id)).await?;
     let (subject, project) = subject(&app, agent, task_id).await?;
     let room = room(&app, agent, project, task_id).await?;
     let document = active(&app, project).await?;
@@ -167,7 +161,7 @@ async fn permitted(
 /// # Errors
 /// What the log says.
 pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Problem> {
-    for scope in [Scope::Project(project), Scope::Global] {
+    for scope in [policy::Scope::Project(project), policy::Scope::Global] {
         if let Some(document) = app.repository().load::<Policy>(&scope).await?.document() {
             return Ok(document.clone());
         }
@@ -183,7 +177,7 @@ pub(crate) async fn active_in(app: &App, project: Option<ProjectId>) -> Result<D
     match project {
         Some(project) => active(app, project).await,
         None => {
-            let global = app.repository().load::<Policy>(&Scope::Global).await?;
+            let global = app.repository().load::<Policy>(&policy::Scope::Global).await?;
             Ok(global.document().cloned().unwrap_or_default())
         }
     }
@@ -198,9 +192,14 @@ pub(crate) async fn published(
     project: Option<ProjectId>,
     position: u64,
 ) -> Result<Response, Problem> {
-    let scope = project.map_or(Scope::Global, Scope::Project);
+    let scope = of(project);
     let policy = app.repository().load_at::<Policy>(&scope, position).await?;
     Ok(shown(scope, &policy, policy.version()))
+}
+
+/// The scope of a project's own policy, or of the one for all.
+fn of(project: Option<ProjectId>) -> policy::Scope {
+    project.map_or(policy::Scope::Global, policy::Scope::Project)
 }
 
 /// A project as a field of the body names it.
@@ -240,7 +239,7 @@ impl Named {
 }
 
 /// A policy of one scope, with the version by which a publication for the scope that was asked for is conditioned.
-fn shown(scope: Scope, policy: &Policy, asked: u32) -> Response {
+fn shown(scope: policy::Scope, policy: &Policy, asked: u32) -> Response {
     let default = Document::default();
     let mut body = policy.document().unwrap_or(&default).to_rest();
     if let Value::Object(fields) = &mut body {

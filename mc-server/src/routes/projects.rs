@@ -17,7 +17,7 @@ use super::{given, listed, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
-    extract::{Body, IfMatch, IfNoneMatch, Limit, Path, Query},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -91,7 +91,7 @@ pub async fn show(
 /// `POST /api/projects`: a new project.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`.
-pub async fn create(State(app): State<App>, body: Body<NewProject>) -> Result<Response, Problem> {
+pub async fn create(State(app): State<App>, _: OnlyNew, body: Body<NewProject>) -> Result<Response, Problem> {
     let NewProject { name, slug, description, budgets } = body.value;
     let daily_cap = budgets.daily_cap.flatten().map(|cap| cap.0);
     let profile = Profile { name, description, daily_cap };

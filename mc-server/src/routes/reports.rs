@@ -15,6 +15,7 @@ use mc_projections::{
 };
 use serde::Deserialize;
 
+use super::scope::Scope;
 use crate::{
     extract::{Day, Path, Query},
     lookup,
@@ -41,13 +42,6 @@ words! {
         /// For people.
         Markdown = "markdown",
     }
-}
-
-/// Which figures are asked for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WhichMetrics {
-    project: Option<String>,
 }
 
 /// `GET /api/standup`: how the day of a project, or of all, went. `format=markdown` for people. A day that is over is
@@ -81,13 +75,10 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
 /// `GET /api/metrics`: the key figures of a project, or of all: agents, tasks, costs, incidents.
 ///
 /// Problems: `malformed-query`.
-pub async fn key_metrics(
-    State(app): State<App>,
-    Query(query): Query<WhichMetrics>,
-) -> Result<Response, Problem> {
+pub async fn key_metrics(State(app): State<App>, Query(scope): Query<Scope>) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
-        let project = lookup::scope(views, query.project.as_deref())?;
+        let project = scope.project(views)?;
         let figures = metrics::metrics(views, project, now, |id| app.last_heard(id));
         Ok(Json(figures).into_response())
     })

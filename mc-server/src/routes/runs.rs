@@ -20,11 +20,11 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 pub use self::tool_calls::{call_tool, list_tool_calls};
-use super::{listed, said, shown};
+use super::{listed, said, scope::Scope, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::{ask, sha256},
-    extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
+    extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -100,20 +100,23 @@ pub async fn show(
 /// `POST /api/runs`: an agent begins a run. What it is expected to cost is set aside; when that is more than there is
 /// left, it is refused, the agent is paused, and `approvalId` names the way on.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `agent-not-active`, `squad-stopped`, `budget-exceeded`, `conflict`,
-/// `forbidden`, `not-found`.
-pub async fn start(State(app): State<App>, body: Body<NewRun>) -> Result<Response, Problem> {
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `agent-not-active`, `squad-stopped`, `budget-exceeded`,
+/// `conflict`, `forbidden`, `not-found`.
+pub async fn start(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    _: OnlyNew,
+    body: Body<NewRun>,
+) -> Result<Response, Problem> {
     let NewRun { agent_id, task_id: task, model, session_key, estimated_cost } = body.value;
-    let named = |views: &_| lookup::agent(views, &agent_id, None);
-    let agent = app.find(|views| named(views).map_err(|unknown| unknown.in_field("agentId"))).await?;
-    let project = app.projected().read(|views| views.agents.project_of(agent));
+    let (agent, project) = app.find(|views| scope.agent_in_field(views, "agentId", &agent_id)).await?;
     if let Some(task) = task {
         let known = |views: &Views| views.tasks.project_of(task);
         let unknown = || Problem::invalid_field("taskId", "there is no such task");
         app.find(|views| known(views).ok_or_else(unknown)).await?;
     }
     let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
-    let call = app.call(project, actor, body.keyed, IfMatch::Any);
+    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let estimate = estimated_cost.map(|cost| cost.0);
     let wish = StartRun { task, model, session_key, estimate, sha256 };
     let id = RunId::new(Uuid::now_v7());

@@ -28,12 +28,14 @@ use uuid::Uuid;
 use super::{
     given,
     handed_in::{Deliverable, Plan, ReviewChecklist},
-    listed, shown,
+    home, listed,
+    scope::Scope,
+    shown,
 };
 use crate::{
     answer::{Reply, Shown},
     decide::{ask, ask_after},
-    extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query, Time},
+    extract::{Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time},
     lookup,
     problem::Problem,
     refusal,
@@ -172,10 +174,15 @@ pub async fn show(
 
 /// `POST /api/tasks`: a new task, in the inbox, or assigned when assignees are named.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
-pub async fn create(State(app): State<App>, body: Body<NewTask>) -> Result<Response, Problem> {
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
+pub async fn create(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    _: OnlyNew,
+    body: Body<NewTask>,
+) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, wish) = app.find(|views| new.resolved(views)).await?;
+    let (project, wish) = app.find(|views| new.resolved(views, &scope)).await?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
@@ -371,9 +378,8 @@ impl ListTasks {
 }
 
 impl NewTask {
-    fn resolved(&self, views: &Views) -> Result<(ProjectId, CreateTask), Problem> {
-        let project = self.project_id.as_deref().unwrap_or(lookup::DEFAULT_PROJECT);
-        let project = lookup::project(views, project).map_err(|unknown| unknown.in_field("projectId"))?;
+    fn resolved(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, CreateTask), Problem> {
+        let project = home(scope, views, self.project_id.as_deref())?;
         let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
         let reviewers = reviewers(views, Some(&self.reviewer_ids), project)?;
         check_labels(Some(&self.labels))?;

@@ -20,13 +20,13 @@ use mc_store::repository::Unit;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{AgentBudgets, Scope, alone, autonomy, check_limits, work_of};
+use super::{AgentBudgets, alone, autonomy, check_limits, work_of};
 use crate::{
     answer::{Reply, Shown},
     decide::{ask, ask_after},
     extract::{Body, IfMatch, Path, Query},
     problem::Problem,
-    routes::{given, policy},
+    routes::{given, policy, scope::Scope},
     state::{App, Call, Refused},
 };
 

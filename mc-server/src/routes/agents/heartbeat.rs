@@ -25,13 +25,13 @@ use mc_projections::{
 use mc_store::repository::Unit;
 use serde::{Deserialize, Serialize};
 
-use super::{Scope, work_of};
+use super::work_of;
 use crate::{
     answer::{Offer, Reply, Scene},
     decide::ask,
     extract::{Body, IfMatch, Path, Query},
     problem::Problem,
-    routes::{invalid_cursor, said},
+    routes::{invalid_cursor, said, scope::Scope},
     state::{App, Refused},
 };
 

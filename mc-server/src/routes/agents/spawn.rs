@@ -13,12 +13,12 @@ use mc_domain::{
 use mc_store::{error::StoreError, repository::Unit};
 use uuid::Uuid;
 
-use super::{NewAgent, Scope};
+use super::NewAgent;
 use crate::{
     answer::{Reply, Shown},
-    extract::{Body, IfMatch, Path, Query},
+    extract::{Body, IfMatch, OnlyNew, Path, Query},
     problem::Problem,
-    routes::policy,
+    routes::{policy, scope::Scope},
     state::{App, Call},
 };
 
@@ -26,17 +26,22 @@ use crate::{
 /// more of anything than its parent, which asks for it unless the body names another actor.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `rule-broken`, `agent-not-active`,
-/// `already-exists`.
+/// `already-exists`, `malformed-query`, `precondition-failed`.
 pub async fn spawn(
     State(app): State<App>,
     Path(parent): Path<String>,
     Query(scope): Query<Scope>,
+    only_new: OnlyNew,
     body: Body<NewAgent>,
 ) -> Result<Response, Problem> {
     let (parent, project) = app.find(|views| scope.agent(views, &parent)).await?;
+    let named = body.value.project_id.as_deref();
+    if app.find(|views| scope.with(views, "projectId", named)).await?.is_some_and(|named| named != project) {
+        return Err(Problem::invalid_field("projectId", "is not the project of its parent"));
+    }
     let actor = app.actor(body.actor, Some(("agentId", &parent.to_string())), None).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
-    create(&app, parent, &body.value, &call).await
+    create(&app, parent, &body.value, only_new, &call).await
 }
 
 /// Creates a sub-agent of `parent`.
@@ -44,6 +49,7 @@ pub(super) async fn create(
     app: &App,
     parent: AgentId,
     new: &NewAgent,
+    only_new: OnlyNew,
     call: &Call,
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("agent", parent);
@@ -62,6 +68,7 @@ pub(super) async fn create(
             Some(known) => (unit.load::<Agent>(&known)?, true),
             None => (unit.fresh::<Agent>(id), false),
         };
+        only_new.check("an agent of this name", known.then_some(child.version))?;
         let active_agents = count_active(unit, &believed)?;
         let (profile, purpose) = (profile.clone(), purpose.clone());
         let wish = SpawnAgent { profile, purpose, active_agents };

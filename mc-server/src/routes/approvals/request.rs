@@ -20,10 +20,10 @@ use super::project_of;
 use crate::{
     answer::{Reply, Shown},
     decide::{Case, ask, content, matter},
-    extract::{Body, IfMatch, Path},
+    extract::{Body, IfMatch, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, policy, said, tasks},
+    routes::{lifetime::ExpiresIn, policy, said, scope::Scope, tasks},
     state::App,
 };
 
@@ -71,11 +71,16 @@ pub struct Withdrawal {
 /// where there is one (`200`), and has run out first where it should have. A task that is named waits for it. It is as red
 /// as it is said to be, or as the policy has the tool that `payload.tool` names.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `forbidden`, `illegal-transition`, `agent-not-active`, `rule-broken`,
-/// `not-found`.
-pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<Response, Problem> {
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `illegal-transition`, `agent-not-active`,
+/// `rule-broken`, `not-found`, `precondition-failed`.
+pub async fn create(
+    State(app): State<App>,
+    Query(scope): Query<Scope>,
+    only_new: OnlyNew,
+    body: Body<NewApproval>,
+) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, agent) = app.find(|views| new.place(views)).await?;
+    let (project, agent) = app.find(|views| new.place(views, &scope)).await?;
     let own = agent.map(|agent| agent.to_string());
     let own = own.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
@@ -102,6 +107,8 @@ pub async fn create(State(app): State<App>, body: Body<NewApproval>) -> Result<R
         let Asked { approval: open, decision } = ask(unit, |cast| {
             request_approval(&home, &approval, &key, task.as_ref(), request.clone(), cast, &call.moment)
         })?;
+        let known = if open == id { None } else { Some(unit.load::<Approval>(&open)?.version) };
+        only_new.check("an approval that is open for this", known)?;
         let shown = Shown::Approval(open);
         Ok((decision, if open == id { Reply::Created(shown) } else { Reply::Changed(shown) }))
     })
@@ -170,17 +177,29 @@ pub(in crate::routes) fn quorum(policy: &Document, ask: &Ask) -> Quorum {
 }
 
 impl NewApproval {
-    /// Where it belongs: to the project of its task, else of its agent, else to the one that is named.
-    fn place(&self, views: &Views) -> Result<(ProjectId, Option<AgentId>), Problem> {
-        let named = self.project_id.as_deref().map(|project| lookup::project(views, project));
-        let named = named.transpose().map_err(|unknown| unknown.in_field("projectId"))?;
+    /// Where it belongs: to the project of its task, else to the one that is named, else to its agent's.
+    fn place(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, Option<AgentId>), Problem> {
+        let named = scope.with(views, "projectId", self.project_id.as_deref())?;
         let of_task = self.task_id.map(|task| tasks::project_of(views, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
-        let agent = self.agent_id.as_deref().map(|agent| lookup::agent(views, agent, of_task.or(named)));
+        if named.zip(of_task).is_some_and(|(named, of_task)| named != of_task) {
+            return Err(Problem::invalid_field(
+                "taskId",
+                "is a task of another project than the one that is named",
+            ));
+        }
+        let within = of_task.or(named);
+        let agent = self.agent_id.as_deref().map(|agent| lookup::agent(views, agent, within));
         let agent = agent.transpose().map_err(|unknown| unknown.in_field("agentId"))?;
         let of_agent = agent.and_then(|agent| views.agents.project_of(agent));
+        if named.zip(of_agent).is_some_and(|(named, of_agent)| named != of_agent) {
+            return Err(Problem::invalid_field(
+                "agentId",
+                "is an agent of another project than the one that is named",
+            ));
+        }
         let default = || views.projects.named(lookup::DEFAULT_PROJECT);
-        let project = of_task.or(named).or(of_agent).or_else(default);
+        let project = within.or(of_agent).or_else(default);
         project
             .map(|project| (project, agent))
             .ok_or_else(|| Problem::not_found("project", lookup::DEFAULT_PROJECT))

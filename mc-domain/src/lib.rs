@@ -28,6 +28,7 @@ pub mod aggregate;
 pub mod alert;
 pub mod approval;
 pub mod budget;
+pub mod effect;
 pub mod ids;
 pub mod money;
 pub mod notification;

@@ -297,13 +297,12 @@ impl From<StoreError> for Problem {
                     "A part of the log cannot be read. The operator has to verify the store and restore it from a backup.",
                 )
             }
-            StoreError::Full => {
-                tracing::error!("the disk of the store has no room left");
-                Self::new(
-                    Kind::StorageFull,
-                    "Too little disk space is left to record anything. Nothing was recorded; reading works. The operator has to make room.",
-                )
-            }
+            // The writer logs it, once for as long as it lasts.
+            StoreError::Full => Self::new(
+                Kind::StorageFull,
+                "Too little disk space is left to record this. Nothing was recorded; reading works. Stopping, pausing, denying \
+                 and whatever else ends work goes on as long as the reserve lasts. The operator has to make room.",
+            ),
             StoreError::Locked { .. }
             | StoreError::Protected { .. }
             | StoreError::NewerVersion { .. }

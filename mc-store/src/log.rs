@@ -90,6 +90,16 @@ pub struct Idempotency {
     pub answer: String,
 }
 
+/// Which commits may still be written when little room is left.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Priority {
+    /// What begins, adds or allows something: not when the reserve would be touched.
+    #[default]
+    Ordinary,
+    /// What stops, ends or lets go of something ([`mc_domain::effect`]): the reserve is kept for it.
+    Containment,
+}
+
 /// What one command appends: everything or nothing.
 ///
 /// A stream occurs at most once over `appends` and `guards`. A commit without events is allowed with an
@@ -102,6 +112,8 @@ pub struct Commit {
     pub guards: Vec<Guard>,
     /// The key the command came with.
     pub idempotency: Option<Idempotency>,
+    /// Whether the reserve is for it.
+    pub priority: Priority,
 }
 
 impl Commit {
@@ -255,7 +267,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// - [`StoreError::Conflict`] when a stream is not at the expected version.
     /// - [`StoreError::KeyReused`] when the key was used before for another request.
     /// - [`StoreError::Invalid`] when the commit breaks a limit or names a stream twice.
-    /// - [`StoreError::Full`] when the disk has no room left; nothing was appended.
+    /// - [`StoreError::Full`] when the disk has no room left for a commit of its priority; nothing was appended.
     /// - [`StoreError::Unavailable`] when the database does not answer; nothing was appended.
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>>;
 

@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use mc_domain::{
     actor::ActorKind,
     aggregate::{Aggregate, Moment},
+    effect,
     ids::{CommandId, EventId},
     operation::{Change, Decision, Entity, Load},
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
@@ -27,7 +28,10 @@ use uuid::Uuid;
 use crate::{
     codec,
     error::StoreError,
-    log::{Answered, Append, Appended, Commit, EventLog, Fingerprint, Guard, Idempotency, MAX_PAGE_EVENTS},
+    log::{
+        Answered, Append, Appended, Commit, EventLog, Fingerprint, Guard, Idempotency, MAX_PAGE_EVENTS,
+        Priority,
+    },
 };
 
 /// How often a command is decided anew when streams it rests on have moved.
@@ -269,9 +273,10 @@ impl Repository {
             .map(|(stream, pin)| Guard { stream: stream.clone(), expected: pin.version })
             .collect();
         let idempotency = order.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
+        let priority = priority(&changes);
         let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
         let append = async move {
-            let appended = log.append(Commit { appends, guards, idempotency }).await?;
+            let appended = log.append(Commit { appends, guards, idempotency, priority }).await?;
             if let Appended::Committed { .. } = appended {
                 for change in changes {
                     let folded = written(&pins, &change)?.advanced(&change.events);
@@ -439,6 +444,13 @@ fn append(order: &Order, command_id: CommandId, change: &Change, expected: u64) 
     };
     let events = change.events.iter().map(|event| codec::encode_any(event, metadata())).collect();
     Append { stream: change.stream.clone(), expected, events }
+}
+
+fn priority(changes: &[Change]) -> Priority {
+    match effect::contains(changes.iter().flat_map(|change| &change.events)) {
+        true => Priority::Containment,
+        false => Priority::Ordinary,
+    }
 }
 
 fn written<'a>(pins: &'a Pins, change: &Change) -> Result<&'a Cached, StoreError> {

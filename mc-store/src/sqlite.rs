@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod compact;
+mod disk;
 mod heads;
 mod import;
 mod inspect;
@@ -29,6 +30,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::{
     compact::{Compacted, compact},
+    disk::Disk,
     import::{Existing, SqliteImport},
     inspect::SqliteInspection,
     lock::{Holder, holder},
@@ -104,13 +106,21 @@ impl SqliteLog {
     /// # Errors
     /// As [`SqliteLog::open`].
     pub fn open_for(path: impl AsRef<Path>, holder: Option<&Holder>) -> Result<Self, StoreError> {
+        Self::open_on(path, holder, Disk::default())
+    }
+
+    /// The same, on a disk that is asked for its room as `disk` does.
+    ///
+    /// # Errors
+    /// As [`SqliteLog::open`].
+    pub fn open_on(path: impl AsRef<Path>, holder: Option<&Holder>, disk: Disk) -> Result<Self, StoreError> {
         let path = resolve(path.as_ref()).map_err(unavailable)?;
         let mut lock = FileLock::acquire(&path)?;
         if let Some(holder) = holder {
             lock.note(holder).map_err(unavailable)?;
         }
         let recent = Arc::new(Recent::default());
-        let (writer, head) = Writer::open(&path, Arc::clone(&recent))?;
+        let (writer, head) = Writer::open(&path, disk, Arc::clone(&recent))?;
         let (queue, queued) = mpsc::channel(QUEUE_COMMITS);
         let thread = std::thread::Builder::new()
             .name("mc-store writer".to_owned())

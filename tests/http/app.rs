@@ -63,6 +63,11 @@ impl App {
         Self::on(log, beginning(), Some(directory)).await
     }
 
+    /// On a log in a file of `directory`, which the test has opened in its own way.
+    pub async fn on_log(log: Arc<dyn EventLog>, directory: TempDir) -> Self {
+        Self::on(log, beginning(), Some(directory)).await
+    }
+
     async fn on(log: Arc<dyn EventLog>, now: DateTime<Utc>, directory: Option<TempDir>) -> Self {
         let now = Arc::new(Mutex::new(now));
         let clock = Arc::clone(&now);

@@ -21,6 +21,7 @@ mod projects;
 mod secrets;
 mod service;
 mod standup;
+mod storage;
 mod table;
 mod tasks;
 mod transitions;

@@ -120,7 +120,7 @@ kinds! {
     StoreDamaged = "store-damaged", SERVICE_UNAVAILABLE, "The store is damaged",
         "A part of the log cannot be read. An operator has to verify the store and restore it from a backup.";
     StorageFull = "storage-full", INSUFFICIENT_STORAGE, "No space left",
-        "Too little disk space is left to record anything safely. Reading works; an operator has to make room.";
+        "Too little disk space is left to record anything that adds to what there is. Reading works, and so does what stops, pauses, denies, blocks, ends or releases, until the reserve for it is used up too. An operator has to make room.";
 }
 
 /// Kept as its code, in an answer that a repeat is to get again.

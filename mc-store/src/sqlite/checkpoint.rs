@@ -91,7 +91,7 @@ fn run(connection: &Connection, requests: &Receiver<()>, passed: &AtomicBool) {
 }
 
 /// A failure costs nothing but space: what is in the write-ahead log is safe there, and the next pass takes it along.
-fn checkpoint(connection: &Connection) {
+pub(super) fn checkpoint(connection: &Connection) {
     let moved = connection.prepare_cached(CHECKPOINT).and_then(|mut pass| pass.query_row([], |_| Ok(())));
     if let Err(error) = moved {
         warn(&error);

@@ -19,7 +19,8 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavi
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
-    checkpoint::Checkpointer,
+    checkpoint::{Checkpointer, checkpoint},
+    disk::{Disk, Room},
     heads::{Head, Heads},
     reader::{self, read_all},
     recent::Recent,
@@ -27,16 +28,13 @@ use super::{
 };
 use crate::{
     error::StoreError,
-    log::{Append, Appended, Commit, Idempotency, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
+    log::{Append, Appended, Commit, Idempotency, MAX_PAGE_EVENTS, NewEvent, Priority, StoredEvent},
 };
 
 /// The most events that go into one transaction, unless a single commit has more.
 const MAX_GROUP_EVENTS: usize = 4_096;
 /// The most commits taken from the queue at once.
 const MAX_GROUP_COMMITS: usize = 1_024;
-/// The least that has to be left on the disk of the log: what the write-ahead log and the index by stream may grow by
-/// until somebody has made room.
-const MIN_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// An instant is noted at every position that this divides.
 pub(super) const INSTANT_EVERY_POSITIONS: u64 = 1_024;
 
@@ -109,14 +107,27 @@ pub(super) struct Writer {
     wal_pages: Arc<AtomicU32>,
     checkpointer: Checkpointer,
     path: PathBuf,
-    min_free_bytes: u64,
+    disk: Disk,
     /// Whether the last transaction failed.
     failing: bool,
+    /// What the program's log was told keeps commits out, until it is over.
+    told: Option<Trouble>,
+}
+
+/// What keeps commits out for as long as nobody does something about it: told once, and once when it is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// There is too little room.
+    Full,
 }
 
 impl Writer {
-    /// A writer of the log at `path`, and its head.
-    pub(super) fn open(path: &Path, recent: Arc<Recent>) -> Result<(Self, watch::Receiver<u64>), StoreError> {
+    /// A writer of the log at `path` on `disk`, and its head.
+    pub(super) fn open(
+        path: &Path,
+        disk: Disk,
+        recent: Arc<Recent>,
+    ) -> Result<(Self, watch::Receiver<u64>), StoreError> {
         let mut connection = schema::open_writer(path)?;
         let wal_pages = Arc::new(AtomicU32::new(0));
         let pages = Arc::clone(&wal_pages);
@@ -138,8 +149,9 @@ impl Writer {
             wal_pages,
             checkpointer,
             path: path.to_owned(),
-            min_free_bytes: MIN_FREE_BYTES,
+            disk,
             failing: false,
+            told: None,
         };
         Ok((writer, watched))
     }
@@ -168,28 +180,56 @@ impl Writer {
         self.checkpointer.finish(&self.connection);
     }
 
+    /// Writes what there is room for, and tells everyone what became of it.
     pub(super) fn commit(&mut self, group: Vec<Request>) {
-        match self.check_room().and_then(|()| self.transact(&group)) {
+        let room = self.disk.room(&self.path);
+        let (group, refused): (Vec<_>, Vec<_>) =
+            group.into_iter().partition(|request| room.admits(request.commit.priority));
+        if !refused.is_empty() {
+            self.tell(Trouble::Full, &StoreError::Full);
+        }
+        for request in refused {
+            // Whoever no longer waits does not want to know.
+            let _ = request.answer.send(Err(StoreError::Full));
+        }
+        if group.is_empty() {
+            return;
+        }
+        match self.transact(&group) {
             Ok(verdicts) => self.publish(group, verdicts),
             Err(error) => self.fail(group, error),
         }
+        match room {
+            Room::Enough => self.tell_the_end(),
+            // What was written goes into the database, so that the write-ahead log starts over instead of growing.
+            Room::Reserve | Room::Exhausted => checkpoint(&self.connection),
+        }
     }
 
-    /// Whether a commit could be written. Where the last one could not, something is written to see.
+    /// Whether any commit could be written. Where the last one could not, something is written to see.
     fn probe(&mut self) -> Result<(), StoreError> {
-        self.check_room()?;
+        if !self.disk.room(&self.path).admits(Priority::Ordinary) {
+            self.tell(Trouble::Full, &StoreError::Full);
+            return Err(StoreError::Full);
+        }
         if self.failing {
             schema::touch(&self.connection)?;
             self.failing = false;
         }
+        self.tell_the_end();
         Ok(())
     }
 
-    /// A disk that is nearly full is refused while there is still room to clean up in.
-    fn check_room(&self) -> Result<(), StoreError> {
-        match free_bytes(&self.path) {
-            Some(free) if free < self.min_free_bytes => Err(StoreError::Full),
-            _ => Ok(()),
+    /// Logs what keeps commits out, once.
+    fn tell(&mut self, trouble: Trouble, error: &StoreError) {
+        if self.told.replace(trouble) != Some(trouble) {
+            tracing::error!(%error, "the store takes no commits, except those that contain where the reserve is left");
+        }
+    }
+
+    fn tell_the_end(&mut self) {
+        if !self.failing && self.told.take().is_some() {
+            tracing::info!("the store takes commits again");
         }
     }
 
@@ -235,7 +275,10 @@ impl Writer {
 
     /// The transaction was rolled back, by SQLite or by dropping it; nobody of the group is told anything else.
     fn fail(&mut self, group: Vec<Request>, error: StoreError) {
-        tracing::error!(%error, source = ?std::error::Error::source(&error), "a transaction failed");
+        match error {
+            StoreError::Full => self.tell(Trouble::Full, &error),
+            _ => tracing::error!(%error, source = ?std::error::Error::source(&error), "a transaction failed"),
+        }
         self.heads.forget();
         self.ends = None;
         self.failing = true;
@@ -249,19 +292,6 @@ impl Writer {
             let _ = request.answer.send(Err(told));
         }
     }
-}
-
-/// How much the disk of the file has left for this user, where the system tells.
-#[cfg(unix)]
-fn free_bytes(path: &Path) -> Option<u64> {
-    let disk = rustix::fs::statvfs(path).ok()?;
-    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// Nobody is asked here.
-#[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
-    None
 }
 
 /// How many of the waiting commits go into the next transaction.
@@ -452,6 +482,8 @@ pub(super) fn note_instant(
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::sync::atomic::AtomicU64;
+
     use chrono::DateTime;
     use mc_domain::{
         actor::Actor,
@@ -461,6 +493,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::sqlite::disk::{FLOOR_BYTES, RESERVE_BYTES};
 
     fn commit(name: &str, expected: u64, payload: String) -> Commit {
         let metadata = Metadata {
@@ -490,7 +523,8 @@ mod tests {
 
     fn open() -> (tempfile::TempDir, Writer, watch::Receiver<u64>) {
         let directory = tempfile::tempdir().unwrap();
-        let (writer, head) = Writer::open(&directory.path().join("log.db"), Arc::default()).unwrap();
+        let (writer, head) =
+            Writer::open(&directory.path().join("log.db"), Disk::default(), Arc::default()).unwrap();
         (directory, writer, head)
     }
 
@@ -544,19 +578,58 @@ mod tests {
         assert_eq!(*head.borrow(), 3);
     }
 
+    fn containing(commit: Commit) -> Commit {
+        Commit { priority: Priority::Containment, ..commit }
+    }
+
+    /// A disk with that much room, to be changed.
+    fn on_disk_with(writer: &mut Writer, free_bytes: u64) -> Arc<AtomicU64> {
+        let free = Arc::new(AtomicU64::new(free_bytes));
+        let asked = Arc::clone(&free);
+        writer.disk = Disk::new(move |_| Some(asked.load(Ordering::Relaxed)));
+        free
+    }
+
     #[test]
-    fn a_disk_that_is_nearly_full_is_told_before_anything_is_written() {
+    fn below_the_reserve_only_what_contains_is_written_and_below_the_floor_nothing() {
         let (_directory, mut writer, head) = open();
-        writer.min_free_bytes = u64::MAX;
-        let [refused] = answers(&mut writer, [small("a", 0)]);
-        assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
-        assert!(matches!(writer.probe(), Err(StoreError::Full)));
-        assert_eq!((*head.borrow(), writer.failing), (0, true));
-        writer.min_free_bytes = 0;
+        let free = on_disk_with(&mut writer, RESERVE_BYTES);
+        let [ordinary, contained] = answers(&mut writer, [small("a", 0), containing(small("b", 0))]);
+        assert_eq!([ordinary, contained].map(|appended| appended.unwrap().position()), [1, 2]);
         writer.probe().unwrap();
-        assert!(!writer.failing);
-        let [appended] = answers(&mut writer, [small("a", 0)]);
-        assert_eq!(appended.unwrap().position(), 1);
+
+        for scarce in [RESERVE_BYTES - 1, FLOOR_BYTES] {
+            free.store(scarce, Ordering::Relaxed);
+            let before = *head.borrow();
+            let [refused, contained, other] =
+                answers(&mut writer, [small("a", 1), containing(small("b", before - 1)), small("c", 0)]);
+            assert!(matches!((refused, other), (Err(StoreError::Full), Err(StoreError::Full))));
+            assert_eq!((contained.unwrap().position(), *head.borrow()), (before + 1, before + 1));
+            assert!(matches!(writer.probe(), Err(StoreError::Full)), "health says that there is too little");
+        }
+        free.store(FLOOR_BYTES - 1, Ordering::Relaxed);
+        for refused in answers(&mut writer, [small("a", 1), containing(small("b", 3))]) {
+            assert!(matches!(refused, Err(StoreError::Full)), "{refused:?}");
+        }
+        assert!(writer.told.is_some());
+
+        free.store(RESERVE_BYTES, Ordering::Relaxed);
+        writer.probe().unwrap();
+        assert!(writer.told.is_none());
+        let [appended] = answers(&mut writer, [small("a", 1)]);
+        assert_eq!(appended.unwrap().position(), 5);
+    }
+
+    #[test]
+    fn the_write_ahead_log_does_not_use_up_the_reserve() {
+        let (directory, mut writer, _head) = open();
+        on_disk_with(&mut writer, FLOOR_BYTES);
+        let wal = || std::fs::metadata(directory.path().join("log.db-wal")).unwrap().len();
+        for version in 0..50 {
+            let [appended] = answers(&mut writer, [containing(commit("a", version, "x".repeat(50_000)))]);
+            appended.unwrap();
+        }
+        assert!(wal() < 300_000, "{} bytes", wal());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::{
     backup,
     log::{Append, Commit, EventLog, Guard, Idempotency, MAX_PAGE_EVENTS, NewEvent, RecordedKey},
     sqlite::{
-        SqliteLog,
+        Disk, SqliteLog,
         writer::{Request, Writer},
     },
 };
@@ -76,7 +76,7 @@ fn write(writer: &mut Writer, steps: Vec<Step>) {
             answer: serde_json::to_string(&key).unwrap(),
             key: format!("{number} {key}"),
         });
-        let commit = Commit { appends, guards, idempotency };
+        let commit = Commit { appends, guards, idempotency, ..Commit::default() };
         commit.validate().is_ok().then(|| Request::new(commit))
     });
     let (group, answers): (Vec<_>, Vec<_>) = group.unzip();
@@ -124,7 +124,7 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let (written, restored) = (directory.path().join("written.db"), directory.path().join("restored.db"));
-        let (mut writer, _head) = Writer::open(&written, Arc::default()).unwrap();
+        let (mut writer, _head) = Writer::open(&written, Disk::default(), Arc::default()).unwrap();
         writer.heads = Heads::of_generations(STREAMS);
         write(&mut writer, steps);
         drop(writer);

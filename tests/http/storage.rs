@@ -1,0 +1,106 @@
+//! A disk that runs full, and a file that goes away: what is still recorded, and what is said of the rest.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use chrono::TimeDelta;
+use mc_store::sqlite::{Disk, SqliteLog};
+use serde_json::{Value, json};
+
+use crate::app::App;
+
+const MIB: u64 = 1024 * 1024;
+
+/// A server on a disk whose free bytes are as told.
+async fn on_small_disk() -> (App, Arc<AtomicU64>) {
+    let directory = tempfile::tempdir().unwrap();
+    let free = Arc::new(AtomicU64::new(1024 * MIB));
+    let asked = Arc::clone(&free);
+    let disk = Disk::new(move |_| Some(asked.load(Ordering::Relaxed)));
+    let log = SqliteLog::open_on(directory.path().join("log.db"), None, disk).unwrap();
+    (App::on_log(Arc::new(log), directory).await, free)
+}
+
+/// An agent of that name at work on a task, in a run: the task and the run.
+async fn at_work(app: &App, name: &str) -> (String, String) {
+    let agent = app.agent(name).await;
+    let task = app.in_progress(&agent).await;
+    let run = app.post("/api/runs", json!({ "agentId": agent, "taskId": task, "model": "small" })).await;
+    (task, run.expect(201).id())
+}
+
+fn ask(agent: &str) -> Value {
+    json!({
+        "agentId": agent, "actionType": "tool_call", "summary": format!("Send the newsletter of {agent}"),
+        "risk": "red", "justification": "It is Monday", "payload": { "tool": "send_email" },
+    })
+}
+
+#[tokio::test]
+async fn on_a_nearly_full_disk_only_what_contains_is_recorded() {
+    let (app, free) = on_small_disk().await;
+    let (task, run) = at_work(&app, "Scout").await;
+    let (other, _) = at_work(&app, "Echo").await;
+    app.agent("Nova").await;
+    app.agent("Gamma").await;
+    let (denied, open) = (
+        app.post("/api/approvals", ask("nova")).await.expect(201).id(),
+        app.post("/api/approvals", ask("gamma")).await.expect(201).id(),
+    );
+    app.wait(TimeDelta::minutes(10));
+
+    free.store(63 * MIB, Ordering::Relaxed);
+    assert_eq!(app.get("/health").await.expect(503)["services"]["store"], "error");
+    for (path, body) in [
+        ("/api/tasks".to_owned(), json!({ "title": "More", "type": "docs" })),
+        ("/api/agents".to_owned(), json!({ "name": "More" })),
+        ("/api/runs".to_owned(), json!({ "agentId": "nova", "model": "small" })),
+        (format!("/api/tasks/{task}/messages"), json!({ "content": "More" })),
+        (format!("/api/approvals/{open}/approve"), json!({ "approver": "operator", "decision": "Yes" })),
+    ] {
+        let refused = app.post(path, body).await.refused(507, "storage_full");
+        assert!(
+            refused["detail"].as_str().unwrap().contains("Stopping, pausing, denying"),
+            "{}",
+            refused.text
+        );
+    }
+    let contain = [
+        ("/api/agents/scout/heartbeat".to_owned(), json!({}), "agent.heartbeat_recorded"),
+        (format!("/api/runs/{run}/complete"), json!({ "status": "completed", "cost": 0.1 }), "run.completed"),
+        (
+            format!("/api/tasks/{task}/transition"),
+            json!({ "toStatus": "blocked", "reason": "No room" }),
+            "task.blocked",
+        ),
+        (
+            format!("/api/approvals/{denied}/deny"),
+            json!({ "approver": "operator", "decision": "No" }),
+            "approval.denied",
+        ),
+        ("/api/agents/nova/pause".to_owned(), json!({}), "agent.paused"),
+        ("/api/agents/gamma/quarantine".to_owned(), json!({ "reason": "Odd" }), "agent.quarantined"),
+        ("/api/emergency/pause-squad".to_owned(), json!({}), "project.squad_paused"),
+        ("/api/emergency/stop".to_owned(), json!({ "reason": "No room" }), "task.blocked"),
+    ];
+    for (path, body, fact) in contain {
+        let answer = app.post(&path, body).await.expect(200);
+        assert!(
+            answer.facts.iter().any(|recorded| recorded.event_type == fact),
+            "{path}: {:?}",
+            answer.facts
+        );
+    }
+    assert_eq!(app.get(format!("/api/tasks/{other}")).await.expect(200)["status"], "blocked");
+    // A stop that is repeated finds nothing left to stop, and is answered all the same.
+    app.post("/api/emergency/stop", json!({ "reason": "Again" })).key("again").await.expect(200);
+    app.post("/api/emergency/resume-squad", json!({})).await.refused(507, "storage_full");
+
+    free.store(7 * MIB, Ordering::Relaxed);
+    app.post("/api/agents/echo/quarantine", json!({ "reason": "Odd" })).await.refused(507, "storage_full");
+    free.store(64 * MIB, Ordering::Relaxed);
+    app.get("/health").await.expect(200);
+    app.post("/api/tasks", json!({ "title": "More", "type": "docs" })).await.expect(201);
+}

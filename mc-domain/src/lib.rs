@@ -43,4 +43,5 @@ pub mod run;
 pub(crate) mod spec;
 pub mod standup;
 pub mod task;
+pub mod text;
 pub mod values;

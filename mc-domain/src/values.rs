@@ -1,15 +1,19 @@
 //! Values parsed once, at the edge; whoever holds one need not check it again.
 //!
-//! Limits count Unicode scalar values. They may be raised, never lowered: recorded events are read through them.
+//! Limits count Unicode scalar values. They may be raised, never lowered: recorded events are read through them. What else
+//! is asked of a text that is new (that something of it can be seen, that a name passes for no other) is not asked of what
+//! is recorded, so `new` and `FromStr` are stricter than serde is.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::{self, Misleading};
+
 /// The text cannot be this value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
-    /// Nothing but white space.
+    /// Nothing that can be seen.
     #[error("must not be empty")]
     Empty,
     /// Too many characters.
@@ -24,8 +28,13 @@ pub enum InvalidText {
     #[error("must not contain control characters")]
     ControlCharacter,
     /// Something a slug cannot have.
-    #[error("must be lower-case letters, digits and single hyphens between them, such as site-gpt")]
+    #[error(
+        "must be 1 to 63 lower-case letters a to z and digits, with single hyphens between them, such as site-gpt"
+    )]
     NotASlug,
+    /// Could be taken for another text.
+    #[error(transparent)]
+    Misleading(#[from] Misleading),
     /// Not one of a closed list of words.
     #[error("must be one of {0}")]
     NotOneOf(&'static str),
@@ -52,6 +61,9 @@ fn checked(text: &str, max: usize, lines: Lines) -> Result<String, InvalidText> 
 
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, $max:literal, $lines:ident) => {
+        text!($(#[$doc])* $name, $max, $lines, |_: &str| Ok::<(), Misleading>(()));
+    };
+    ($(#[$doc:meta])* $name:ident, $max:literal, $lines:ident, $fit:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -61,18 +73,29 @@ macro_rules! text {
             /// The most characters it may have.
             pub const MAX_CHARS: usize = $max;
 
-            /// The text, trimmed and checked.
+            /// The text as somebody gives it, trimmed and checked.
             ///
             /// # Errors
-            /// [`InvalidText`] when it is empty, too long or has control characters.
+            /// [`InvalidText`] when nothing of it can be seen, it is too long, has control characters, or is a name that
+            /// could be taken for another.
             pub fn new(text: &str) -> Result<Self, InvalidText> {
+                let text = Self::recorded(text)?;
+                if text::is_blank(&text.0) {
+                    return Err(InvalidText::Empty);
+                }
+                $fit(text.as_str())?;
+                Ok(text)
+            }
+
+            /// The text as the log has it.
+            fn recorded(text: &str) -> Result<Self, InvalidText> {
                 checked(text, $max, Lines::$lines).map(|text| Self(text.into()))
             }
 
             /// As much of `text` as fits, for texts of our own making; nothing when it is empty or cannot be one.
             pub fn truncated(text: &str) -> Option<Self> {
                 let end = text.char_indices().nth($max).map_or(text.len(), |(end, _)| end);
-                Self::new(&text[..end]).ok()
+                Self::recorded(&text[..end]).ok()
             }
 
             /// The text.
@@ -88,7 +111,7 @@ macro_rules! text {
             type Error = InvalidText;
 
             fn try_from(text: String) -> Result<Self, InvalidText> {
-                Self::new(&text)
+                Self::recorded(&text)
             }
         }
 
@@ -121,8 +144,9 @@ macro_rules! text {
 }
 
 text!(
-    /// The name of an agent, a project or an operator: one line, 1 to 100 characters.
-    Name, 100, One
+    /// The name of an agent, a project or an operator: one line, 1 to 100 characters, all of which can be seen, no word of
+    /// them reading like one of another script.
+    Name, 100, One, text::plain_name
 );
 text!(
     /// The title of a task: one line, 1 to 200 characters.
@@ -149,7 +173,7 @@ text!(
     Location, 2000, One
 );
 
-/// What a project is called in addresses: `[a-z0-9-]`, 1 to 63 characters, no hyphen at an end.
+/// What a project is called in addresses: `[a-z0-9-]`, 1 to 63 characters, no hyphen at an end or after another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Slug(Box<str>);
@@ -158,14 +182,23 @@ impl Slug {
     /// The most characters it may have: that of a DNS label (RFC 1035, 2.3.4).
     pub const MAX_CHARS: usize = 63;
 
-    /// The slug, checked.
+    /// The slug as somebody gives it, checked.
     ///
     /// # Errors
-    /// [`InvalidText`] when it is empty, too long or of other characters.
+    /// [`InvalidText::NotASlug`]
     pub fn new(text: &str) -> Result<Self, InvalidText> {
-        let text = checked(text, Self::MAX_CHARS, Lines::One)?;
+        let slug = Self::recorded(text)?;
+        if slug.0.contains("--") { Err(InvalidText::NotASlug) } else { Ok(slug) }
+    }
+
+    /// The slug as the log has it: several hyphens in a row were let through once.
+    fn recorded(text: &str) -> Result<Self, InvalidText> {
+        let text = text.trim();
         let of_slug = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let well_formed = text.bytes().all(of_slug) && !text.starts_with('-') && !text.ends_with('-');
+        let well_formed = (1..=Self::MAX_CHARS).contains(&text.len())
+            && text.bytes().all(of_slug)
+            && !text.starts_with('-')
+            && !text.ends_with('-');
         if well_formed { Ok(Self(text.into())) } else { Err(InvalidText::NotASlug) }
     }
 
@@ -257,8 +290,42 @@ mod tests {
     #[test]
     fn slugs_are_lower_case_words_joined_by_hyphens() {
         assert_eq!(Slug::new("site-gpt").unwrap().as_str(), "site-gpt");
-        for text in ["Site", "-a", "a-", "a b", "a_b", "ä"] {
+        let long = "x".repeat(Slug::MAX_CHARS + 1);
+        for text in
+            ["Site", "-a", "a-", "a b", "a_b", "ä", "a--b", "", " ", "a\u{0}", "a\u{200b}", long.as_str()]
+        {
             assert_eq!(Slug::new(text), Err(InvalidText::NotASlug), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_of_which_nothing_can_be_seen_says_nothing() {
+        for text in ["\u{200b}", "\u{ad} \u{202e}", "\u{feff}", "\u{2800}"] {
+            assert_eq!(Name::new(text), Err(InvalidText::Empty));
+            assert_eq!(Title::new(text), Err(InvalidText::Empty));
+            assert_eq!(Reason::new(text), Err(InvalidText::Empty));
+            assert_eq!(Text::new(text), Err(InvalidText::Empty));
+        }
+        assert!(Reason::new("\u{202e}because").is_ok(), "what can be seen is kept as it is");
+    }
+
+    #[test]
+    fn a_name_passes_for_no_other() {
+        for text in ["Sc\u{200b}out", "Scout\u{202e}", "So\u{ad}fie", "S\u{441}out"] {
+            assert!(matches!(Name::new(text), Err(InvalidText::Misleading(_))), "{text:?}");
+        }
+    }
+
+    /// What was let through once stays readable.
+    #[test]
+    fn what_is_recorded_is_read_as_it_was_accepted() {
+        fn read<T: serde::de::DeserializeOwned + Into<String>>(text: &str) -> String {
+            serde_json::from_value::<T>(text.into()).unwrap().into()
+        }
+        assert_eq!(read::<Name>("Sc\u{200b}out"), "Sc\u{200b}out");
+        assert_eq!(read::<Name>("S\u{441}out"), "S\u{441}out");
+        assert_eq!(read::<Reason>("\u{200b}"), "\u{200b}");
+        assert_eq!(read::<Slug>("a--b"), "a--b");
+        assert_eq!(Title::truncated("To do: \u{202e}").unwrap().as_str(), "To do: \u{202e}");
     }
 }

@@ -3,6 +3,7 @@
 //! | extractor | takes |
 //! |---|---|
 //! | [`Body`] | the JSON body, whatever its content type, without secrets, with the idempotency key and who acts |
+//! | [`Given`] | a field of it that is refused where it could be taken for another: a name, a slug |
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
 //! | [`IfMatch`], [`IfNoneMatch`], [`OnlyNew`] | the conditions on an entity's version |
@@ -15,6 +16,7 @@ mod claim;
 mod condition;
 mod contract;
 mod fields;
+mod given;
 mod idempotency;
 mod json;
 mod last_event_id;
@@ -27,6 +29,7 @@ pub use body::{Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use contract::{Contract, Contracted, Honours, MC_POSITION};
+pub use given::Given;
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use last_event_id::LastEventId;
 pub use only_new::OnlyNew;

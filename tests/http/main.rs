@@ -24,4 +24,5 @@ mod standup;
 mod storage;
 mod table;
 mod tasks;
+mod text;
 mod transitions;

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use mc_domain::policy::secrets::redact_json;
+use mc_domain::{policy::secrets::redact_json, text::is_blank};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
@@ -32,7 +32,8 @@ pub const TIME_TO_ARRIVE: Duration = Duration::from_secs(15);
 ///
 /// The fields `idempotencyKey` and `actor` are taken out before `T` is read, so `T` may refuse unknown fields. Credentials
 /// in any text of it are replaced before anything else looks at it: a log that never forgets must never learn them. What
-/// is judged or hashed as it was sent, `payload` and `params`, is left to its handler, which redacts what it records.
+/// is judged or hashed as it was sent, `payload` and `params`, is left to its handler, which redacts what it records. A text
+/// of which nothing can be seen counts as an empty one.
 ///
 /// Problems: `malformed-body`, `body-too-large`, `body-too-slow`, `unsupported-encoding`, `invalid-fields`,
 /// `idempotency-key-invalid`.
@@ -98,10 +99,23 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
             return Err(BodyRejection::Answered(Box::new(first)));
         }
         let recorded = json.iter_mut().filter(|(name, _)| !AS_SENT.contains(&name.as_str()));
-        recorded.for_each(|(_, value)| drop(redact_json(value)));
+        recorded.for_each(|(_, value)| {
+            drop(redact_json(value));
+            empty_blanks(value);
+        });
         let actor = claim::take(&mut json)?;
         let value = fields::read(&json)?;
         Ok(Self { value, actor, keyed })
+    }
+}
+
+/// A reason of zero-width characters is no reason, wherever in a body it stands.
+fn empty_blanks(value: &mut Value) {
+    match value {
+        Value::String(text) if is_blank(text) => text.clear(),
+        Value::Array(values) => values.iter_mut().for_each(empty_blanks),
+        Value::Object(members) => members.values_mut().for_each(empty_blanks),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -264,6 +278,16 @@ mod tests {
         assert_eq!(
             (&body["payload"]["note"], &body["params"]),
             (&body["params"], &"password=hunTer9x".into())
+        );
+    }
+
+    #[tokio::test]
+    async fn texts_of_which_nothing_can_be_seen_are_empty_but_in_what_is_hashed_as_it_was_sent() {
+        let sent = "{\"a\": \"\u{200b}\", \"b\": [{\"c\": \"\u{ad} \u{202e}\"}], \"d\": \"x\u{200b}\", \"payload\": \"\u{200b}\"}";
+        let body = extract::<Value>(post(sent)).await.unwrap().value;
+        assert_eq!(
+            body,
+            serde_json::json!({ "a": "", "b": [{ "c": "" }], "d": "x\u{200b}", "payload": "\u{200b}" })
         );
     }
 

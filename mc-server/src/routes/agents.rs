@@ -42,7 +42,7 @@ use super::{home, listed, policy, scope::Scope, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
-    extract::{Body, Contract, Honours, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
+    extract::{Body, Contract, Given, Honours, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -75,7 +75,7 @@ pub struct ListAgents {
 pub struct NewAgent {
     #[serde(alias = "project")]
     project_id: Option<String>,
-    name: Name,
+    name: Given<Name>,
     emoji: Option<Label>,
     role: Option<Role>,
     #[serde(default)]
@@ -297,7 +297,7 @@ impl NewAgent {
             allowed_tools: self.allowed_tools.clone(),
             caps: self.budgets.applied_to(caps)?,
             heartbeat_interval_secs: self.heartbeat_interval_secs,
-            ..Profile::new(self.name.clone(), role)
+            ..Profile::new(self.name.0.clone(), role)
         })
     }
 }

@@ -17,7 +17,7 @@ use super::{given, listed, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
-    extract::{Body, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
+    extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
     state::App,
@@ -36,8 +36,8 @@ pub struct ListProjects {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewProject {
-    name: Name,
-    slug: Slug,
+    name: Given<Name>,
+    slug: Given<Slug>,
     description: Option<Text>,
     #[serde(default)]
     budgets: ProjectBudgets,
@@ -55,7 +55,7 @@ pub struct ProjectBudgets {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProjectChanges {
-    name: Option<Name>,
+    name: Option<Given<Name>>,
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Text>>,
     #[serde(default)]
@@ -92,7 +92,7 @@ pub async fn show(
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`.
 pub async fn create(State(app): State<App>, _: OnlyNew, body: Body<NewProject>) -> Result<Response, Problem> {
-    let NewProject { name, slug, description, budgets } = body.value;
+    let NewProject { name: Given(name), slug: Given(slug), description, budgets } = body.value;
     let daily_cap = budgets.daily_cap.flatten().map(|cap| cap.0);
     let profile = Profile { name, description, daily_cap };
     let actor = app.actor(body.actor, None, None).await?;
@@ -143,7 +143,7 @@ impl ProjectChanges {
     fn applied_to(&self, profile: &Profile) -> Profile {
         let daily_cap = self.budgets.daily_cap.map(|cap| cap.map(|cap| cap.0));
         Profile {
-            name: self.name.clone().unwrap_or_else(|| profile.name.clone()),
+            name: self.name.clone().map_or_else(|| profile.name.clone(), |name| name.0),
             description: self.description.clone().unwrap_or_else(|| profile.description.clone()),
             daily_cap: daily_cap.unwrap_or(profile.daily_cap),
         }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use mc_domain::{
     approval::Payload,
     policy::secrets::{redact, redact_json},
+    text::plain_summary,
     values::{InvalidText, Preview, Reason},
 };
 use serde_json::Value;
@@ -23,6 +24,18 @@ pub(super) fn error(text: Option<&str>) -> Option<Reason> {
 pub(super) fn told<T: FromStr<Err = InvalidText>>(field: &str, text: &impl AsRef<str>) -> Result<T, Problem> {
     let told = redact(text.as_ref()).parse();
     told.map_err(|error: InvalidText| Problem::invalid_field(field, error.to_string()))
+}
+
+/// What somebody is to decide on, in the words of who asks for it: they must be what they look like.
+///
+/// # Errors
+/// `invalid-fields` when they hide something or could be taken for other words.
+pub(super) fn plainly<T>(field: &str, text: Option<&T>) -> Result<(), Problem>
+where
+    T: AsRef<str>,
+{
+    let refused = text.map(|text| plain_summary(text.as_ref())).transpose();
+    refused.map(drop).map_err(|misleading| Problem::invalid_field(field, misleading.to_string()))
 }
 
 /// The beginning of what went into a tool or came out of it: a text as it is, anything else as JSON.

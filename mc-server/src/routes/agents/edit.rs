@@ -24,7 +24,7 @@ use super::{AgentBudgets, alone, autonomy, check_limits, work_of};
 use crate::{
     answer::{Reply, Shown},
     decide::{ask, ask_after},
-    extract::{Body, IfMatch, Path, Query},
+    extract::{Body, Given, IfMatch, Path, Query},
     problem::Problem,
     routes::{given, policy, scope::Scope},
     state::{App, Call, Refused},
@@ -34,7 +34,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentChanges {
-    name: Option<Name>,
+    name: Option<Given<Name>>,
     #[serde(default, deserialize_with = "given")]
     emoji: Option<Option<Label>>,
     role: Option<Role>,
@@ -117,7 +117,7 @@ impl AgentChanges {
 
     fn applied_to(&self, profile: &Profile) -> Result<Profile, Problem> {
         Ok(Profile {
-            name: self.name.clone().unwrap_or_else(|| profile.name.clone()),
+            name: self.name.clone().map_or_else(|| profile.name.clone(), |name| name.0),
             emoji: self.emoji.clone().unwrap_or_else(|| profile.emoji.clone()),
             role: self.role.unwrap_or(profile.role),
             allowed_task_types: self.allowed_task_types.clone().unwrap_or(profile.allowed_task_types.clone()),

@@ -207,6 +207,7 @@ impl NewApproval {
 
     /// At least as red as the policy has the tool for, whatever is claimed.
     fn ask(self, policy: &Document) -> Result<Ask, Problem> {
+        plain(Some(&self.summary), Some(&self.justification), self.rollback_plan.as_ref())?;
         let payload = self.payload.filter(|payload| !payload.is_null());
         let matter = matter(self.action_type, payload.as_ref(), &self.summary);
         let risk = risk(policy, self.risk, payload.as_ref());
@@ -225,12 +226,20 @@ impl NewApproval {
     }
 }
 
+/// Who decides reads these, and decides on what they look like.
+fn plain(summary: Option<&Reason>, justification: Option<&Text>, plan: Option<&Text>) -> Result<(), Problem> {
+    said::plainly("summary", summary)?;
+    said::plainly("justification", justification)?;
+    said::plainly("rollbackPlan", plan)
+}
+
 fn risk(policy: &Document, claimed: Risk, payload: Option<&Value>) -> Risk {
     claimed.or_policy(payload.and_then(|payload| risk_asked_for(policy, payload)))
 }
 
 impl Resubmission {
     fn applied_to(&self, ask: &Ask, action: ActionType, policy: &Document) -> Result<Ask, Problem> {
+        plain(self.summary.as_ref(), self.justification.as_ref(), self.rollback_plan.as_ref())?;
         let sent = self.payload.as_ref().filter(|payload| !payload.is_null());
         let named = self.summary.as_ref().unwrap_or(&ask.summary);
         let matter = match (sent, &ask.payload, &self.summary) {

@@ -87,6 +87,7 @@ fn of_agent(event: &agent::Event) -> Effect {
         Event::Registered { .. }
         | Event::ProfileChanged { .. }
         | Event::Restarted { .. }
+        | Event::Excepted { .. }
         | Event::Engaged { .. }
         | Event::RunBegan { .. }
         | Event::Spawned { .. }

@@ -215,6 +215,7 @@ fn is_news(event: &AnyEvent) -> bool {
             | agent::Event::SignedOn { .. }
             | agent::Event::Restarted { .. }
             | agent::Event::RestartDelivered {}
+            | agent::Event::Excepted { .. }
             | agent::Event::Corrected { .. } => true,
         },
     }

@@ -14,6 +14,7 @@ use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
     policy::{self, Scope, document::Figures},
+    project::{self, Halt},
     recorded::{AnyEvent, Recorded},
     values::{Label, Name, Reason},
 };
@@ -48,6 +49,26 @@ pub struct Agents {
     /// Names in lower case: upper and lower case are the same to a reservation too.
     by_name: BTreeMap<ProjectId, BTreeMap<String, AgentId>>,
     silence: Silence,
+    /// The projects whose squads are stopped, and by which halt.
+    halts: BTreeMap<ProjectId, Halted>,
+}
+
+/// What stops a squad.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Halted {
+    halt: Halt,
+    number: u64,
+}
+
+impl Halted {
+    /// Whether it stops an agent of its squad that is excepted from the halt of that number.
+    fn stops(self, excepted_from: u64) -> bool {
+        match self.halt {
+            Halt::Pause => excepted_from < self.number,
+            // One of before halts were numbered has paused whom it stops in its own commit.
+            Halt::Emergency => self.number > 0,
+        }
+    }
 }
 
 /// How long agents may be silent beyond the interval they declared, in seconds, as the policies have it.
@@ -91,6 +112,8 @@ struct Row {
     children: BTreeSet<AgentId>,
     commission: Option<Commission>,
     retired: bool,
+    /// The halt of its squad that an operator excepted it from last.
+    excepted_from: u64,
     session_key: Option<Label>,
     registered_at: DateTime<Utc>,
     in_service_since: DateTime<Utc>,
@@ -158,13 +181,13 @@ impl Agents {
 
     /// The agents of a project that are paused on this ground.
     pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
-        let paused = |row: &&Row| row.project == project && row.pause_reason == Some(reason);
+        let paused = |row: &&Row| row.project == project && self.standing(row).1 == Some(reason);
         self.rows.values().filter(paused).map(|row| row.id).collect()
     }
 
     /// The agents that are active, in all projects.
     pub fn active(&self) -> Vec<AgentId> {
-        self.rows.values().filter(|row| row.status == Status::Active).map(|row| row.id).collect()
+        self.rows.values().filter(|row| self.standing(row).0 == Status::Active).map(|row| row.id).collect()
     }
 
     /// The picture of an agent.
@@ -184,6 +207,32 @@ impl Agents {
         let Ok(budget::Key::AgentDay(id, day)) = budget.parse() else { return };
         if let Some(row) = self.rows.get_mut(&id) {
             row.account(day, fact);
+        }
+    }
+
+    fn halt(&mut self, project: &str, fact: &project::Event) {
+        let Ok(project) = project.parse() else { return };
+        match fact {
+            project::Event::SquadPaused { halt, number, .. } => {
+                self.halts.insert(project, Halted { halt: *halt, number: *number });
+            }
+            project::Event::SquadResumed { .. } => {
+                self.halts.remove(&project);
+            }
+            project::Event::Created { .. } | project::Event::Edited { .. } => {}
+        }
+    }
+
+    /// How an agent stands. A halt of its squad pauses it at once, whether or not its own stream says so yet.
+    fn standing(&self, row: &Row) -> (Status, Option<PauseReason>) {
+        let halted = self.halts.get(&row.project).is_some_and(|halted| halted.stops(row.excepted_from));
+        match (row.status, row.pause_reason) {
+            (Status::Active, _) | (Status::Paused, Some(PauseReason::Budget | PauseReason::ErrorStreak))
+                if halted =>
+            {
+                (Status::Paused, Some(PauseReason::Squad))
+            }
+            own => own,
         }
     }
 
@@ -207,15 +256,15 @@ fn key(name: &Name) -> String {
 
 impl Projection for Agents {
     const NAME: &'static str = "agents";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
             AnyEvent::Agent(fact) => fact,
             AnyEvent::Budget(fact) => return self.account(&event.stream.aggregate_id, fact),
             AnyEvent::Policy(fact) => return self.follow(&event.stream.aggregate_id, fact),
-            AnyEvent::Project(_)
-            | AnyEvent::Task(_)
+            AnyEvent::Project(fact) => return self.halt(&event.stream.aggregate_id, fact),
+            AnyEvent::Task(_)
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)
@@ -256,6 +305,7 @@ impl Row {
             children: BTreeSet::new(),
             commission: None,
             retired: false,
+            excepted_from: 0,
             session_key: None,
             registered_at: *at,
             in_service_since: *at,
@@ -326,6 +376,7 @@ impl Row {
             Event::ChildRetired { child, .. } => {
                 self.children.remove(child);
             }
+            Event::Excepted { halt, .. } => self.excepted_from = *halt,
             Event::Commissioned { task, until, .. } => {
                 self.commission = Some(Commission { task: *task, until: *until });
                 self.retired = false;

@@ -56,6 +56,7 @@ struct Row {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stop {
     halt: Halt,
+    number: u64,
     reason: Option<Reason>,
     at: DateTime<Utc>,
 }
@@ -132,6 +133,12 @@ impl Projects {
         by_id.or_else(|| self.named(id_or_slug))
     }
 
+    /// The projects whose squads are stopped, each with the number of the halt; those halted before there were numbers left out.
+    pub fn halted(&self) -> Vec<(ProjectId, u64)> {
+        let number = |row: &Row| row.stop.as_ref().map(|stop| stop.number).filter(|number| *number > 0);
+        self.rows.iter().filter_map(|(id, row)| Some((*id, number(row)?))).collect()
+    }
+
     /// What all runs of a project together may cost in one UTC day, where that is limited.
     pub fn daily_cap(&self, id: ProjectId) -> Option<Usd> {
         self.rows.get(&id)?.profile.daily_cap
@@ -187,8 +194,8 @@ impl Row {
         match fact {
             Event::Created { .. } => {}
             Event::Edited { profile } => self.profile = profile.clone(),
-            Event::SquadPaused { halt, reason, at } => {
-                self.stop = Some(Stop { halt: *halt, reason: reason.clone(), at: *at });
+            Event::SquadPaused { halt, number, reason, at } => {
+                self.stop = Some(Stop { halt: *halt, number: *number, reason: reason.clone(), at: *at });
             }
             Event::SquadResumed { .. } => self.stop = None,
         }
@@ -197,7 +204,7 @@ impl Row {
 
 impl Projection for Projects {
     const NAME: &'static str = "projects";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Project(fact) = &event.event else { return };
@@ -264,7 +271,12 @@ mod tests {
         let id = create(&mut script, 1, "openclaw");
         let reason = Some(Reason::new("runaway costs").unwrap());
         let at = script.now();
-        script.project(1, |at| Event::SquadPaused { halt: Halt::Emergency, reason: reason.clone(), at });
+        script.project(1, |at| Event::SquadPaused {
+            halt: Halt::Emergency,
+            number: 1,
+            reason: reason.clone(),
+            at,
+        });
         let views = script.views();
         let squad = views.projects.view(id).unwrap().squad;
         let since = Some(Millis(at));

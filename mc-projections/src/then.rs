@@ -59,7 +59,9 @@ impl Subject {
             Self::Agent(id) => {
                 let days = views.costs.budget_days(*id).map(|day| budget::Key::AgentDay(*id, day));
                 let budgets = days.map(|key| StreamId::of::<Budget>(&key));
-                [StreamId::of::<Agent>(id)].into_iter().chain(budgets).collect()
+                // A halt of its squad is in how it stands.
+                let project = views.agents.project_of(*id).map(|project| StreamId::of::<Project>(&project));
+                [StreamId::of::<Agent>(id)].into_iter().chain(project).chain(budgets).collect()
             }
             Self::Task(id) => {
                 vec![StreamId::of::<Task>(id), StreamId::of::<Budget>(&budget::Key::Task(*id))]

@@ -30,7 +30,11 @@ use crate::{
     extract::etag,
     problem::Problem,
     refusal,
-    routes::{agents::heartbeat_answer, emergency::SquadAnswer, policy},
+    routes::{
+        agents::heartbeat_answer,
+        emergency::{self, SquadAnswer},
+        policy,
+    },
     state::{App, created},
 };
 
@@ -73,6 +77,8 @@ pub enum Reply {
     ToolCalled(RunId, u32),
     /// `200`: what became of a squad.
     Squad(SquadAnswer),
+    /// `200`: what followed from a halt.
+    Halted(emergency::Ordered),
     /// `200`: the tasks that were archived.
     Archived(Vec<TaskId>),
     /// `200`: the policy of a project, or the one for all, as it was published.
@@ -126,6 +132,7 @@ impl Kept {
             Reply::Posted(task, message) => Some(self.message(app, task, message, position).await?),
             Reply::ToolCalled(run, number) => return tool_called(app, run, number).await,
             Reply::Policy(project) => return policy::published(app, project, position).await,
+            Reply::Halted(ref ordered) => return emergency::halted(app, ordered).await,
             _ => None,
         };
         let message = message.as_ref();
@@ -161,7 +168,7 @@ impl Kept {
                 Ok(Json(json!({ "archived": tasks.len(), "taskIds": tasks })).into_response())
             }
             Reply::Refused(problem) => Ok(problem.clone().into_response()),
-            Reply::ToolCalled(..) | Reply::Policy(_) => Err(Problem::internal()),
+            Reply::ToolCalled(..) | Reply::Policy(_) | Reply::Halted(_) => Err(Problem::internal()),
         }
     }
 
@@ -197,6 +204,7 @@ impl Reply {
             Self::Posted(..)
             | Self::ToolCalled(..)
             | Self::Squad(_)
+            | Self::Halted(_)
             | Self::Archived(_)
             | Self::Policy(_)
             | Self::Refused(_) => None,
@@ -310,6 +318,7 @@ impl Then {
             Reply::Posted(..)
             | Reply::ToolCalled(..)
             | Reply::Squad(_)
+            | Reply::Halted(_)
             | Reply::Archived(_)
             | Reply::Policy(_)
             | Reply::Refused(_) => vec![],

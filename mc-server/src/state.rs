@@ -478,9 +478,9 @@ fn replayed(mut response: Response) -> Response {
     response
 }
 
-/// The same answer with the log position it reflects.
+/// The same answer with the log position it reflects, unless it says that itself.
 pub fn at_position(mut response: Response, position: u64) -> Response {
-    response.headers_mut().insert(MC_POSITION, HeaderValue::from(position));
+    response.headers_mut().entry(MC_POSITION).or_insert_with(|| HeaderValue::from(position));
     response
 }
 

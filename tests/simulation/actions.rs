@@ -16,16 +16,16 @@ use mc_domain::{
     operation::{
         Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
         MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, UseTool,
-        change_profile, claim_task, complete_run, correct_agent, create_project, create_task,
-        decide_approval, directives, emergency_stop, end_lease, escalate_approval, expire_approval,
-        fail_notification, follow_task, heartbeat, mark_heard, mark_stale, move_task, pause_squad,
-        post_message, quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval,
-        restart_agent, resubmit_approval, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
+        block_halted, change_profile, claim_task, complete_run, correct_agent, create_project, create_task,
+        decide_approval, directives, end_lease, escalate_approval, expire_approval, fail_notification,
+        follow_halt, follow_task, halt_squad, heartbeat, mark_heard, mark_stale, move_task, post_message,
+        quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval, restart_agent,
+        resubmit_approval, resume_agent, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
         time_out_run, unfollow_task, with_cast, withdraw_approval,
     },
     policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
-    project::{self, Project},
+    project::{self, Halt, Project},
     reservation::{Key, Reservation},
     run::{Bill, Outcome as End, Run, ToolCall, ToolRisk},
     standup::{self, Report, Standup},
@@ -42,55 +42,208 @@ use crate::{
 /// What is asked for. Whoever asks, and whether it can be had, is another matter.
 #[derive(Debug, Clone)]
 pub enum Action {
-    CreateProject { project: ProjectId, slug: String },
-    EditProject { project: ProjectId, daily_cap: Option<Usd> },
-    PauseSquad { project: ProjectId, agents: Vec<AgentId> },
-    ResumeSquad { project: ProjectId, agents: Vec<AgentId> },
-    EmergencyStop { project: ProjectId, agents: Vec<AgentId>, tasks: Vec<TaskId> },
-    PublishPolicy { scope: Scope, draft: Draft, document: Box<Document> },
-    Register { project: ProjectId, fresh: AgentId, profile: Profile },
-    ChangeProfile { agent: AgentId, profile: Profile },
-    Spawn { parent: AgentId, fresh: AgentId, profile: Profile, active_agents: u32 },
-    Retire { child: AgentId, parent: Option<AgentId>, cause: RetirementCause },
-    Heartbeat { agent: AgentId, session: Option<u8>, error: bool },
-    MarkStale { agent: AgentId },
-    MarkHeard { agent: AgentId },
-    EndLease { agent: AgentId, lease: LeaseId, heard: DateTime<Utc> },
-    EndDrain { agent: AgentId },
-    Pause { agent: AgentId, reason: PauseReason },
-    Resume { agent: AgentId },
-    Drain { agent: AgentId },
-    Quarantine { agent: AgentId },
-    SignOff { agent: AgentId },
-    Restart { agent: AgentId },
-    Correct { agent: AgentId, wish: CorrectAgent },
-    CreateTask { project: ProjectId, fresh: TaskId, parent: Option<TaskId>, wish: CreateTask },
-    EditTask { task: TaskId, details: Details },
-    Subscribe { task: TaskId },
-    Unsubscribe { task: TaskId },
-    Archive { task: TaskId },
-    Restore { task: TaskId },
-    Claim { task: TaskId, agent: AgentId },
-    Move { task: TaskId, wish: MoveTask },
-    Reassign { task: TaskId, wish: ReassignTask },
-    Post { task: TaskId, message: Message },
-    StartRun { fresh: RunId, agent: AgentId, task: Option<TaskId>, estimate: Option<Usd> },
-    EndRun { run: RunId, outcome: End, cost: Option<Usd> },
-    TimeOutRun { run: RunId },
-    CallTool { run: RunId, call: ToolCall },
-    RequestApproval { fresh: ApprovalId, asked: Asked },
-    DecideApproval { approval: ApprovalId, answer: Answer, stale: bool, lease: LeaseId },
-    WithdrawApproval { approval: ApprovalId, lease: LeaseId },
-    ResubmitApproval { approval: ApprovalId, tool: &'static str },
-    EscalateApproval { approval: ApprovalId },
-    ExpireApproval { approval: ApprovalId },
-    Attend { alert: alert::Key, id: AlertId, how: Attention },
-    Notify { notice: Notice },
-    DeliverNotification { notification: NotificationId, project: Option<ProjectId> },
-    ReadNotification { notification: NotificationId, project: Option<ProjectId> },
-    FailNotification { notification: NotificationId, project: Option<ProjectId> },
-    ExpireNotification { notification: NotificationId, project: Option<ProjectId> },
-    RecordStandup { key: standup::Key, report: Report },
+    CreateProject {
+        project: ProjectId,
+        slug: String,
+    },
+    EditProject {
+        project: ProjectId,
+        daily_cap: Option<Usd>,
+    },
+    /// The barrier alone; what follows comes with the next two, sooner or later.
+    HaltSquad {
+        project: ProjectId,
+        halt: Halt,
+    },
+    FollowHalt {
+        project: ProjectId,
+        number: u64,
+        agents: Vec<AgentId>,
+    },
+    BlockHalted {
+        project: ProjectId,
+        number: u64,
+        tasks: Vec<TaskId>,
+    },
+    ResumeSquad {
+        project: ProjectId,
+        agents: Vec<AgentId>,
+    },
+    PublishPolicy {
+        scope: Scope,
+        draft: Draft,
+        document: Box<Document>,
+    },
+    Register {
+        project: ProjectId,
+        fresh: AgentId,
+        profile: Profile,
+    },
+    ChangeProfile {
+        agent: AgentId,
+        profile: Profile,
+    },
+    Spawn {
+        parent: AgentId,
+        fresh: AgentId,
+        profile: Profile,
+        active_agents: u32,
+    },
+    Retire {
+        child: AgentId,
+        parent: Option<AgentId>,
+        cause: RetirementCause,
+    },
+    Heartbeat {
+        agent: AgentId,
+        session: Option<u8>,
+        error: bool,
+    },
+    MarkStale {
+        agent: AgentId,
+    },
+    MarkHeard {
+        agent: AgentId,
+    },
+    EndLease {
+        agent: AgentId,
+        lease: LeaseId,
+        heard: DateTime<Utc>,
+    },
+    EndDrain {
+        agent: AgentId,
+    },
+    Pause {
+        agent: AgentId,
+        reason: PauseReason,
+    },
+    Resume {
+        agent: AgentId,
+    },
+    Drain {
+        agent: AgentId,
+    },
+    Quarantine {
+        agent: AgentId,
+    },
+    SignOff {
+        agent: AgentId,
+    },
+    Restart {
+        agent: AgentId,
+    },
+    Correct {
+        agent: AgentId,
+        wish: CorrectAgent,
+    },
+    CreateTask {
+        project: ProjectId,
+        fresh: TaskId,
+        parent: Option<TaskId>,
+        wish: CreateTask,
+    },
+    EditTask {
+        task: TaskId,
+        details: Details,
+    },
+    Subscribe {
+        task: TaskId,
+    },
+    Unsubscribe {
+        task: TaskId,
+    },
+    Archive {
+        task: TaskId,
+    },
+    Restore {
+        task: TaskId,
+    },
+    Claim {
+        task: TaskId,
+        agent: AgentId,
+    },
+    Move {
+        task: TaskId,
+        wish: MoveTask,
+    },
+    Reassign {
+        task: TaskId,
+        wish: ReassignTask,
+    },
+    Post {
+        task: TaskId,
+        message: Message,
+    },
+    StartRun {
+        fresh: RunId,
+        agent: AgentId,
+        task: Option<TaskId>,
+        estimate: Option<Usd>,
+    },
+    EndRun {
+        run: RunId,
+        outcome: End,
+        cost: Option<Usd>,
+    },
+    TimeOutRun {
+        run: RunId,
+    },
+    CallTool {
+        run: RunId,
+        call: ToolCall,
+    },
+    RequestApproval {
+        fresh: ApprovalId,
+        asked: Asked,
+    },
+    DecideApproval {
+        approval: ApprovalId,
+        answer: Answer,
+        stale: bool,
+        lease: LeaseId,
+    },
+    WithdrawApproval {
+        approval: ApprovalId,
+        lease: LeaseId,
+    },
+    ResubmitApproval {
+        approval: ApprovalId,
+        tool: &'static str,
+    },
+    EscalateApproval {
+        approval: ApprovalId,
+    },
+    ExpireApproval {
+        approval: ApprovalId,
+    },
+    Attend {
+        alert: alert::Key,
+        id: AlertId,
+        how: Attention,
+    },
+    Notify {
+        notice: Notice,
+    },
+    DeliverNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    ReadNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    FailNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    ExpireNotification {
+        notification: NotificationId,
+        project: Option<ProjectId>,
+    },
+    RecordStandup {
+        key: standup::Key,
+        report: Report,
+    },
 }
 
 /// Every kind of command, for which all aggregates and operations are asked.
@@ -197,9 +350,11 @@ impl Action {
         match self {
             Self::CreateProject { .. } => "create project",
             Self::EditProject { .. } => "edit project",
-            Self::PauseSquad { .. } => "pause squad",
+            Self::HaltSquad { halt: Halt::Pause, .. } => "pause squad",
+            Self::HaltSquad { halt: Halt::Emergency, .. } => "emergency stop",
+            Self::FollowHalt { .. } => "pause those who are halted",
+            Self::BlockHalted { .. } => "block what is halted",
             Self::ResumeSquad { .. } => "resume squad",
-            Self::EmergencyStop { .. } => "emergency stop",
             Self::PublishPolicy { draft: Draft::Default, .. } => "publish default policy",
             Self::PublishPolicy { draft: Draft::Stricter, .. } => "publish stricter policy",
             Self::PublishPolicy { draft: Draft::Looser, .. } => "publish looser policy",
@@ -276,9 +431,10 @@ impl Action {
         match self {
             Self::CreateProject { project, .. }
             | Self::EditProject { project, .. }
-            | Self::PauseSquad { project, .. }
+            | Self::HaltSquad { project, .. }
+            | Self::FollowHalt { project, .. }
+            | Self::BlockHalted { project, .. }
             | Self::ResumeSquad { project, .. }
-            | Self::EmergencyStop { project, .. }
             | Self::Register { project, .. }
             | Self::CreateTask { project, .. } => Some(*project),
             Self::PublishPolicy { scope, .. } => scope.project(),
@@ -334,9 +490,10 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
     match action.clone() {
         Action::CreateProject { .. }
         | Action::EditProject { .. }
-        | Action::PauseSquad { .. }
+        | Action::HaltSquad { .. }
+        | Action::FollowHalt { .. }
+        | Action::BlockHalted { .. }
         | Action::ResumeSquad { .. }
-        | Action::EmergencyStop { .. }
         | Action::PublishPolicy { .. } => on_project(action.clone(), unit, moment).map(Outcome::from),
         Action::Register { .. }
         | Action::ChangeProfile { .. }
@@ -423,18 +580,20 @@ fn on_project(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<De
             let events = project.decide(project::Command::Edit { profile }, moment)?;
             Ok(Decision::of(&project, Some(project.id), events))
         }
-        Action::PauseSquad { project, agents } => {
+        Action::HaltSquad { project, halt } => {
+            Ok(halt_squad(&unit.load::<Project>(&project)?, halt, why, moment)?)
+        }
+        Action::FollowHalt { project, number, agents } => {
             let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
-            Ok(pause_squad(&project, &agents, why, moment)?)
+            Ok(follow_halt(&project, number, &agents, moment)?)
+        }
+        Action::BlockHalted { project, number, tasks } => {
+            let (project, tasks) = (unit.load::<Project>(&project)?, all::<Task>(unit, &tasks)?);
+            asking(unit, |cast| block_halted(&project, number, &tasks, cast, moment))
         }
         Action::ResumeSquad { project, agents } => {
             let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
             Ok(resume_squad(&project, &agents, why, moment)?)
-        }
-        Action::EmergencyStop { project, agents, tasks } => {
-            let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
-            let tasks = all::<Task>(unit, &tasks)?;
-            asking(unit, |cast| emergency_stop(&project, &agents, &tasks, why.clone(), cast, moment))
         }
         Action::PublishPolicy { scope, document, .. } => {
             let policy = unit.load::<Policy>(&scope)?;
@@ -486,7 +645,10 @@ fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Deci
         Action::Pause { agent, reason } => {
             of_agent(agent, agent::Command::Pause { reason, note: None }, unit, moment)
         }
-        Action::Resume { agent } => of_agent(agent, agent::Command::Resume { note: None }, unit, moment),
+        Action::Resume { agent } => {
+            let agent = unit.load::<Agent>(&agent)?;
+            asking(unit, |cast| resume_agent(&agent, None, cast, moment))
+        }
         Action::Drain { agent } => of_agent(agent, agent::Command::Drain { note: None }, unit, moment),
         Action::Quarantine { agent } => at_work(agent, unit, |agent, task, cast| {
             quarantine_agent(agent, task, Some(reason("enough")), cast, moment)

@@ -13,7 +13,7 @@ use mc_domain::{
     operation::{Answer, CorrectAgent, CreateTask, MoveTask, ReassignTask},
     policy::Scope,
     process::{RetirementCause, notifications},
-    project::Squad,
+    project::{Halt, Project, Squad},
     run::{Outcome, ToolCall, ToolRisk, ToolStatus},
     standup::{self, Report},
     task::{
@@ -544,11 +544,9 @@ fn on_any_project(world: &mut World) -> Action {
                 world.random.chance(60).then(|| Usd::cents(3000 + world.random.below(3000) as u32));
             Action::EditProject { project, daily_cap }
         }
-        3 => Action::PauseSquad { project, agents },
-        4 => {
-            let tasks = world.states.tasks.keys().copied().collect();
-            Action::EmergencyStop { project, agents, tasks }
-        }
+        3 => Action::HaltSquad { project, halt: Halt::Pause },
+        4 => Action::HaltSquad { project, halt: Halt::Emergency },
+        10 => what_follows(world, project),
         5 | 9 => {
             let scope = if world.random.chance(40) { Scope::Global } else { Scope::Project(project) };
             a_policy(world, scope)
@@ -558,6 +556,19 @@ fn on_any_project(world: &mut World) -> Action {
             Action::Register { project, fresh: world.random.id(), profile }
         }
         _ => Action::ResumeSquad { project, agents },
+    }
+}
+
+/// Mostly from the halt of the project that is the latest.
+fn what_follows(world: &mut World, project: ProjectId) -> Action {
+    let latest = world.states.projects.get(&project).map_or(0, Project::halts);
+    let number = if world.random.chance(80) { latest } else { world.random.below(4) as u64 };
+    match world.random.below(2) {
+        0 => Action::FollowHalt { project, number, agents: everyone(world) },
+        _ => {
+            let tasks = world.states.tasks.keys().copied().collect();
+            Action::BlockHalted { project, number, tasks }
+        }
     }
 }
 
@@ -612,6 +623,10 @@ fn by_a_worker(world: &mut World) -> Action {
         1 => Action::MarkHeard { agent },
         2 => Action::EndDrain { agent },
         3 => Action::Resume { agent },
+        4 if world.random.chance(70) => {
+            let project = project(world.random.below(PROJECTS.len()));
+            what_follows(world, project)
+        }
         4 => Action::Pause { agent, reason: PauseReason::Operator },
         5 => {
             let parent = world.states.agent(agent).and_then(|agent| agent.parent);

@@ -14,9 +14,9 @@ use mc_domain::{
     approval::{self, ActionType, Quorum},
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
-    operation::Rejection,
+    operation::{Rejection, is_halted},
     policy::document::Figures,
-    project::{Halt, Project, Squad},
+    project::Project,
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
     run::{self, Terms, ToolRisk, ToolStatus},
@@ -48,6 +48,7 @@ pub fn on_event(
             let id = id.parse().unwrap();
             let moved = Moved { id, before: world.states.task(id), event, commit };
             task_moves_along_the_table(&moved, issued, &world.handed_in);
+            nobody_moves_what_is_halted(&world.states, event, issued);
         }
         AnyEvent::Agent(event) => {
             let agent = world.states.agent(id.parse().unwrap());
@@ -82,11 +83,29 @@ pub fn on_event(
     }
 }
 
+/// From a halt on, before anything else is recorded of it, no agent of the squad claims or moves anything, or gets it to
+/// work on from another agent or a rule; but for those whom an operator let go on.
+fn nobody_moves_what_is_halted(states: &States, event: &task::Event, issued: &Issued<'_>) {
+    let halted = |id: AgentId| {
+        let agent = states.agent(id).unwrap();
+        is_halted(&states.projects[&agent.project], agent)
+    };
+    let asked = matches!(issued.action, Action::Claim { .. } | Action::Move { .. });
+    if let (Some(agent), Some(_), true) = (issued.who.agent(), event.moves_to(), asked) {
+        assert!(!halted(agent), "{agent} is halted: {event:?}");
+    }
+    if let (task::Event::Started { holder, .. }, ActorKind::Agent | ActorKind::System) =
+        (event, issued.who.kind())
+    {
+        assert!(!halted(*holder), "{holder} is halted and gets work: {event:?}");
+    }
+}
+
 /// Whoever starts a run is at work, in a squad that works, on a task of its own, and within its caps.
 fn run_may_start(states: &States, terms: &Terms) {
     let agent = states.agent(terms.agent).unwrap();
-    let squad = states.projects[&agent.project].squad();
-    assert_ne!(squad, Squad::Stopped(Halt::Emergency), "a run of a squad that is stopped");
+    let project = &states.projects[&agent.project];
+    assert!(!is_halted(project, agent), "a run of {} in a squad that is stopped", agent.profile.name);
     let drains = agent.standing == Standing::Draining && agent.work.map(|work| work.task) == terms.task;
     let paused_yesterday = agent.is_paused_since_yesterday(terms.day);
     assert!(agent.standing == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");

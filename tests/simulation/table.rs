@@ -173,7 +173,7 @@ fn mover(moved: &Moved<'_>, before: &Present, issued: &Issued<'_>) -> char {
         // What becomes of an agent takes its task from it, by whoever did that to the agent; the agent itself among them.
         Action::SignOff { .. } => who,
         Action::Restart { .. } | Action::Correct { .. } | Action::Quarantine { .. } => who,
-        Action::EmergencyStop { .. } => who,
+        Action::BlockHalted { .. } => who,
         _ if before.status() == Status::NeedsApproval && moved.commit.iter().any(concludes) => 'h',
         _ => 's',
     }

@@ -63,7 +63,7 @@ fn is_operators_own(issued: &Issued<'_>) -> bool {
         Action::Move { wish, .. } => wish.to.to == Status::Blocked,
         Action::DecideApproval { answer: Answer::Deny { .. }, .. } => true,
         // Nobody else but a worker may, who acts for one.
-        Action::EmergencyStop { .. } => return true,
+        Action::BlockHalted { .. } => return true,
         _ => false,
     };
     decided && issued.who.kind() == ActorKind::Human

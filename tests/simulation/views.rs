@@ -6,11 +6,13 @@ use std::{
 };
 
 use mc_domain::{
+    agent::{PauseReason, Standing},
     alert,
     approval::{self, Approval},
     budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
+    operation::is_halted,
     policy::document::{Document, Figures},
     process::Watch,
     project::Squad,
@@ -161,7 +163,17 @@ fn agent_is_shown(world: &World, id: AgentId) {
     let (views, agent) = (&world.watched.views, world.states.agent(id).unwrap());
     let view = views.agents.view(id, world.now, None).unwrap();
     let who = &agent.profile.name;
-    assert_eq!((view.status, view.pause_reason), (agent.status(), agent.standing.pause_reason()), "{who}");
+    let project = &world.states.projects[&agent.project];
+    let standing = match agent.standing {
+        // What a halt will make of it soon is shown at once.
+        Standing::Active | Standing::Paused(PauseReason::Budget | PauseReason::ErrorStreak)
+            if is_halted(project, agent) =>
+        {
+            Standing::Paused(PauseReason::Squad)
+        }
+        own => own,
+    };
+    assert_eq!((view.status, view.pause_reason), (standing.status(), standing.pause_reason()), "{who}");
     assert_eq!(view.current_task_id, agent.work.map(|work| work.task), "the task of {who}");
     assert_eq!(view.lease_id, agent.work.map(|work| work.lease), "the lease of {who}");
     assert_eq!(view.error_streak, agent.error_streak, "the errors of {who}");

@@ -112,6 +112,11 @@ pub enum Command {
     Commission(Commission),
     /// Have one sub-agent less.
     RetireChild(AgentId),
+    /// Work on although the squad is paused, by an operator.
+    Except {
+        /// The number of the halt.
+        halt: u64,
+    },
 }
 
 /// A sign of life.

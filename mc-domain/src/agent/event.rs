@@ -224,6 +224,14 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// An operator let it work on alone while its squad is paused. It is active; the next halt stops it again.
+    #[serde(rename = "excepted")]
+    Excepted {
+        /// The number of the halt of its project that it is excepted from; it is from all before too.
+        halt: u64,
+        /// When.
+        at: DateTime<Utc>,
+    },
 }
 
 /// A value before and after an operator's correction.
@@ -259,6 +267,7 @@ impl crate::aggregate::Event for Event {
             Self::Spawned { .. } => "agent.spawned",
             Self::Commissioned { .. } => "agent.commissioned",
             Self::ChildRetired { .. } => "agent.child_retired",
+            Self::Excepted { .. } => "agent.excepted",
         }
     }
 }

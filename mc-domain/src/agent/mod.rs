@@ -12,6 +12,7 @@
 //! 6. It creates sub-agents only as far as its role and the policy allow, and none that may do more than itself.
 //! 7. It has at most [`MAX_OPEN_RUNS`] runs under way, and knows each of them until that one ends.
 //! 8. A sub-agent that is retired stays so until its parent spawns it again, and what was imposed on it stays even then.
+//! 9. Only an operator excepts it from a halt of its squad, and only while it is active.
 
 mod command;
 mod event;
@@ -123,6 +124,9 @@ pub struct Registered {
     /// Whether its time as a sub-agent is over.
     #[serde(default)]
     pub retired: bool,
+    /// The number of the halt of its squad that an operator excepted it from last; 0 when from none.
+    #[serde(default)]
+    pub excepted_from: u64,
 }
 
 /// What an agent spent too much of.
@@ -207,6 +211,7 @@ impl Aggregate for Agent {
                 Ok(agent.take_commission(commission, moment))
             }
             (Self::Registered(agent), Command::RetireChild(child)) => Ok(agent.retire_child(child, moment)),
+            (Self::Registered(agent), Command::Except { halt }) => agent.except(halt, moment),
         }
     }
 
@@ -262,6 +267,7 @@ impl Registered {
             commission: None,
             children: BTreeSet::new(),
             retired: false,
+            excepted_from: 0,
         }
     }
 
@@ -645,6 +651,16 @@ impl Registered {
         retired.into_iter().collect()
     }
 
+    /// Invariant 9.
+    fn except(&self, halt: u64, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        self.human_only(moment)?;
+        if self.standing != Standing::Active {
+            return Err(self.not_active());
+        }
+        let excepted = Event::Excepted { halt, at: moment.now };
+        Ok(if self.excepted_from < halt { vec![excepted] } else { vec![] })
+    }
+
     /// Invariants 1 and 8.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
@@ -747,6 +763,7 @@ impl Registered {
             Event::ChildRetired { child, .. } => {
                 self.children.remove(child);
             }
+            Event::Excepted { halt, .. } => self.excepted_from = *halt,
         }
     }
 }

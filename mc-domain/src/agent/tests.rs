@@ -760,3 +760,22 @@ mod corrections {
         assert_eq!(standing, Standing::Paused(PauseReason::Operator));
     }
 }
+
+/// Invariant 9.
+#[test]
+fn an_operator_excepts_an_active_agent_from_a_halt_once() {
+    let except = |halt| Command::Except { halt };
+    let scout_active = given::<Agent>(scout_who(Status::Active));
+    let excepted = Event::Excepted { halt: 2, at: now() };
+    scout_active.when(&sofie(), except(2)).then([excepted.clone()]);
+    for moment in [system(), scout()] {
+        scout_active.when(&moment, except(2)).then_rejected(operator_only());
+    }
+    let history = scout_who(Status::Active).into_iter().chain([excepted]);
+    let let_go = given::<Agent>(history);
+    let_go.when(&sofie(), except(2)).then_nothing();
+    let_go.when(&sofie(), except(3)).then([Event::Excepted { halt: 3, at: now() }]);
+    let (name, reason) = (name("Scout"), None);
+    let refused = Rejection::NotActive { name, status: Status::Quarantined, reason };
+    given::<Agent>(scout_who(Status::Quarantined)).when(&sofie(), except(1)).then_rejected(refused);
+}

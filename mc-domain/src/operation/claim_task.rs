@@ -11,7 +11,7 @@ use crate::{
 /// Gives `task` to `agent`, which asks for it. `cast` has the project.
 ///
 /// # Errors
-/// - [`Rejection::SquadStopped`] in an emergency.
+/// - [`Rejection::SquadStopped`] when a halt of its squad stops it.
 /// - [`task::Rejection::AlreadyClaimed`] when another has it.
 /// - [`task::Rejection::IllegalTransition`] when it is past being claimed.
 /// - An agent's rejection when it may not take the task.
@@ -23,7 +23,7 @@ pub fn claim_task(
 ) -> Result<Decision, Rejection> {
     let (present, today) = (task.present()?, moment.now.date_naive());
     let (project, kind) = (present.project, present.details.kind);
-    works(&*cast.find::<Project>(&project)?)?;
+    works(&*cast.find::<Project>(&project)?, agent.registered()?, moment)?;
     let claimer = agent.registered()?.accept(agent.id, project, kind, TypeRule::Enforced, today)?;
     let events = task.decide(task::Command::Claim(claimer), moment)?;
     let mut decision = Decision::of(task, Some(project), events);

@@ -7,6 +7,7 @@ use super::{
     hold::{decide_with_holder, tell_of_block},
     overspend::{asks_for_own_budget, grant_override},
     raise_alert::{Warning, raise},
+    squad::accept,
     start_task::crew_left,
 };
 use crate::{
@@ -319,10 +320,14 @@ fn settle_task(
 fn former_holder(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<Option<Assignee>, Rejection> {
     let present = task.present()?;
     let Some(holder) = present.waiting_holder() else { return Ok(None) };
-    let agent = cast.agent(holder)?.registered()?;
-    let (project, kind, today) = (present.project, present.details.kind, moment.now.date_naive());
-    let accepted = agent.accept(holder, project, kind, TypeRule::Overridden, today);
-    Ok(accepted.ok().filter(|_| agent.work.is_none()))
+    let (project, kind) = (present.project, present.details.kind);
+    if cast.agent(holder)?.registered()?.work.is_some() {
+        return Ok(None);
+    }
+    match accept(holder, (project, kind), TypeRule::Overridden, cast, moment) {
+        Err(missing @ Rejection::NotLoaded(_)) => Err(missing),
+        accepted => Ok(accepted.ok()),
+    }
 }
 
 /// An agent that is quarantined or gone neither changes nor withdraws what it asked for.

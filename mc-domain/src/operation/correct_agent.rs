@@ -6,6 +6,7 @@ use super::{
     end_run::abort_agent_runs,
     quarantine_agent::{Stop, block_work, seated, stop_at_once},
     restart_agent::give_back,
+    squad::except,
     work_of,
 };
 use crate::{
@@ -27,7 +28,8 @@ pub struct CorrectAgent {
 
 /// Corrects the record of `agent`. `task`, which it works on, is taken from it where that is asked, and always by a
 /// correction to quarantined or offline: it goes back to assigned, or is blocked when the agent cannot take it up again.
-/// What it is to have spent today is adjusted on its budget of the day. `cast` has that, and what ends with its runs.
+/// What it is to have spent today is adjusted on its budget of the day. Corrected to active in a squad that is paused, it
+/// works on alone. `cast` has its budget, its project, and what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::OperatorOnly`] for anyone but an operator.
@@ -45,6 +47,9 @@ pub fn correct_agent(
     let was = agent.registered()?.status();
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
+    if corrections.status == Some(Status::Active) {
+        except(&mut decision, agent, cast, moment)?;
+    }
     let cast = &seated(agent, task, cast);
     if let Some(spent) = corrections.today_spend {
         adjust_spend(&mut decision, agent, spent, cast, moment)?;

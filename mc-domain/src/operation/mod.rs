@@ -71,7 +71,7 @@ pub use request_approval::{Asked, request_approval};
 pub use restart_agent::restart_agent;
 pub use sign_off_agent::sign_off_agent;
 pub use spawn_agent::{SpawnAgent, retire_agent, spawn_agent};
-pub use squad::{emergency_stop, pause_squad, resume_squad};
+pub use squad::{block_halted, follow_halt, halt_squad, is_halted, resume_agent, resume_squad};
 pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
 
@@ -386,13 +386,13 @@ fn work_of<'a>(
     }
 }
 
-/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work, and its squad is not
-/// stopped in an emergency.
+/// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work, and no halt of its squad
+/// stops it.
 fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
     let Some(actor) = moment.actor.agent() else { return Ok(()) };
     let agent = cast.agent(actor)?.registered()?;
     agent.belongs_to(task.present()?.project)?;
-    works(&*cast.find::<Project>(&agent.project)?)?;
+    works(&*cast.find::<Project>(&agent.project)?, agent, moment)?;
     Ok(agent.may_move(task.id, moment.now.date_naive())?)
 }
 

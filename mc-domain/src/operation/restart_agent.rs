@@ -2,7 +2,7 @@
 
 use super::{
     Cast, Decision, Entity, Rejection, end_run::abort_agent_runs, hold::decide_with_holder,
-    quarantine_agent::seated, work_of,
+    quarantine_agent::seated, squad::except, work_of,
 };
 use crate::{
     agent::{self, Agent, Ending, TypeRule},
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Restarts `agent`: active, no errors counted; its runs are broken off, and `task`, which it works on, goes back to
-/// assigned. `cast` has what ends with its runs.
+/// assigned. In a squad that is paused it works on alone. `cast` has its project, and what ends with its runs.
 ///
 /// # Errors
 /// - [`agent::Rejection::OperatorOnly`] for anyone but an operator.
@@ -28,6 +28,7 @@ pub fn restart_agent(
     let events = agent.decide(agent::Command::Restart { note: note.clone() }, moment)?;
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
+    except(&mut decision, agent, cast, moment)?;
     let cast = seated(agent, task, cast);
     abort_agent_runs(&mut decision, agent.id, "its agent was restarted", &cast, moment)?;
     let restarted = agent.after_decision(&decision);

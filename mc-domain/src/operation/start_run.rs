@@ -55,7 +55,7 @@ pub fn start_run(
     let agent = cast.agent(id)?;
     acts_for_itself(agent, moment)?;
     let project = cast.find::<Project>(&agent.registered()?.project)?;
-    works(&project)?;
+    works(&project, agent.registered()?, moment)?;
     let mut decision = Decision::default();
     lift_pause_of_yesterday(&mut decision, agent, moment)?;
     let scope = Scope::new(&agent.after_decision(&decision), &wish, cast, moment)?;

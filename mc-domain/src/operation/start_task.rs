@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cast, Decision, Entity, Rejection, actor_may_move, hold::decide_with_holder, wake_actor};
+use super::{
+    Cast, Decision, Entity, Rejection, actor_may_move, hold::decide_with_holder, squad::accept, wake_actor,
+};
 use crate::{
     actor::ActorKind,
     agent::{Assignee, Ending, TypeRule},
@@ -68,9 +70,7 @@ pub(super) fn crew_named(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<Vec<Assignee>, Rejection> {
-    let today = moment.now.date_naive();
-    let accept = |id: &AgentId| Ok(cast.agent(*id)?.registered()?.accept(*id, project, kind, rule, today)?);
-    assignees.iter().map(accept).collect()
+    assignees.iter().map(|id| accept(*id, (project, kind), rule, cast, moment)).collect()
 }
 
 /// Those who have a task already: as many of them as can take it up, and why the first of the others cannot. Where an
@@ -82,14 +82,14 @@ pub(super) fn crew_left(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(Vec<Assignee>, Option<Rejection>), Rejection> {
-    let (present, today) = (task.present()?, moment.now.date_naive());
+    let present = task.present()?;
     let rule = if present.types_waived { TypeRule::Overridden } else { rule };
     let (mut ready, mut refusal) = (Vec::new(), None);
     for id in assignees {
-        let agent = cast.agent(*id)?.registered()?;
-        match agent.accept(*id, present.project, present.details.kind, rule, today) {
+        match accept(*id, (present.project, present.details.kind), rule, cast, moment) {
             Ok(assignee) => ready.push(assignee),
-            Err(rejection) => refusal = refusal.or(Some(rejection.into())),
+            Err(missing @ (Rejection::NotLoaded(_) | Rejection::UnknownAgent(_))) => return Err(missing),
+            Err(rejection) => refusal = refusal.or(Some(rejection)),
         }
     }
     Ok((ready, refusal))

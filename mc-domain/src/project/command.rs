@@ -18,7 +18,8 @@ pub enum Command {
         /// The whole new profile.
         profile: Profile,
     },
-    /// Stop its squad, to be resumed later.
+    /// Stop its squad, to be resumed later. Each time is a halt of its own, which stops those too who were let go on from
+    /// the one before.
     PauseSquad {
         /// How it is stopped.
         halt: Halt,

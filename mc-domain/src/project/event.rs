@@ -26,11 +26,16 @@ pub enum Event {
         /// The whole profile as it is now.
         profile: Profile,
     },
-    /// Its squad was stopped: no run starts until it is resumed.
+    /// Its squad was stopped. This alone is the barrier: from here on none of its agents starts, claims or moves anything,
+    /// but who is excepted from this halt, whether or not the agent's own stream says already that it is paused.
     #[serde(rename = "squad_paused")]
     SquadPaused {
         /// How it was stopped.
         halt: Halt,
+        /// Which halt of the project it is, from 1. Older ones do not say, and are no barrier: they came in one commit with
+        /// the pauses of the agents.
+        #[serde(default, skip_serializing_if = "is_unnumbered")]
+        number: u64,
         /// Why, when someone said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
@@ -46,6 +51,11 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes fields by reference")]
+fn is_unnumbered(number: &u64) -> bool {
+    *number == 0
 }
 
 impl crate::aggregate::Event for Event {

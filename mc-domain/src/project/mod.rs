@@ -6,6 +6,7 @@
 //! 1. The slug is given at creation and never changes; a reservation keeps it unique over all projects.
 //! 2. Only an operator creates, edits, stops or resumes a project; a worker may create, edit and stop one.
 //! 3. A stopped squad stays stopped until an operator resumes it; agents may still join it.
+//! 4. Halts are numbered from 1, each one higher than the one before.
 
 mod command;
 mod event;
@@ -96,6 +97,12 @@ pub enum Project {
         /// Whether its squad works.
         #[serde(default)]
         squad: Squad,
+        /// How often the squad was stopped.
+        #[serde(default)]
+        halts: u64,
+        /// Why the squad was stopped last, when someone said so.
+        #[serde(default)]
+        halt_reason: Option<Reason>,
     },
 }
 
@@ -113,6 +120,22 @@ impl Project {
         match self {
             Self::Absent => Squad::Working,
             Self::Present { squad, .. } => *squad,
+        }
+    }
+
+    /// The number of its latest halt; 0 before the first, and after one of before halts were numbered.
+    pub fn halts(&self) -> u64 {
+        match self {
+            Self::Absent => 0,
+            Self::Present { halts, .. } => *halts,
+        }
+    }
+
+    /// Why its squad was stopped last, when someone said so.
+    pub fn halt_reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Absent => None,
+            Self::Present { halt_reason, .. } => halt_reason.as_ref(),
         }
     }
 }
@@ -141,8 +164,9 @@ impl Aggregate for Project {
                 Ok(vec![])
             }
             (Self::Present { .. }, Command::Edit { profile }) => Ok(vec![Event::Edited { profile }]),
-            (Self::Present { squad, .. }, Command::PauseSquad { halt, reason }) => {
-                Ok(pause_squad(*squad, halt, reason, moment))
+            (Self::Present { squad, halts, .. }, Command::PauseSquad { halt, reason }) => {
+                let (halt, number) = (hardest(*squad, halt), halts.saturating_add(1));
+                Ok(vec![Event::SquadPaused { halt, number, reason, at: moment.now }])
             }
             (Self::Present { squad, .. }, Command::ResumeSquad { reason }) => {
                 resume_squad(*squad, reason, moment)
@@ -152,32 +176,33 @@ impl Aggregate for Project {
 
     fn evolve(self, event: &Event) -> Self {
         match (self, event) {
-            (_, Event::Created { slug, profile, .. }) => {
-                Self::Present { slug: slug.clone(), profile: profile.clone(), squad: Squad::Working }
-            }
+            (_, Event::Created { slug, profile, .. }) => Self::Present {
+                slug: slug.clone(),
+                profile: profile.clone(),
+                squad: Squad::Working,
+                halts: 0,
+                halt_reason: None,
+            },
             (Self::Absent, _) => Self::Absent,
-            (Self::Present { slug, squad, .. }, Event::Edited { profile }) => {
-                Self::Present { slug, profile: profile.clone(), squad }
+            (Self::Present { slug, squad, halts, halt_reason, .. }, Event::Edited { profile }) => {
+                Self::Present { slug, profile: profile.clone(), squad, halts, halt_reason }
             }
-            (Self::Present { slug, profile, .. }, Event::SquadPaused { halt, .. }) => {
-                Self::Present { slug, profile, squad: Squad::Stopped(*halt) }
+            (Self::Present { slug, profile, .. }, Event::SquadPaused { halt, number, reason, .. }) => {
+                let (squad, halt_reason) = (Squad::Stopped(*halt), reason.clone());
+                Self::Present { slug, profile, squad, halts: *number, halt_reason }
             }
-            (Self::Present { slug, profile, .. }, Event::SquadResumed { .. }) => {
-                Self::Present { slug, profile, squad: Squad::Working }
+            (Self::Present { slug, profile, halts, .. }, Event::SquadResumed { .. }) => {
+                Self::Present { slug, profile, squad: Squad::Working, halts, halt_reason: None }
             }
         }
     }
 }
 
 /// A pause does not soften an emergency stop.
-fn pause_squad(squad: Squad, halt: Halt, reason: Option<Reason>, moment: &Moment) -> Vec<Event> {
-    let paused = || vec![Event::SquadPaused { halt, reason, at: moment.now }];
-    match (squad, halt) {
-        (Squad::Working, Halt::Pause | Halt::Emergency) | (Squad::Stopped(Halt::Pause), Halt::Emergency) => {
-            paused()
-        }
-        (Squad::Stopped(Halt::Pause | Halt::Emergency), Halt::Pause)
-        | (Squad::Stopped(Halt::Emergency), Halt::Emergency) => vec![],
+fn hardest(squad: Squad, halt: Halt) -> Halt {
+    match squad {
+        Squad::Working | Squad::Stopped(Halt::Pause) => halt,
+        Squad::Stopped(Halt::Emergency) => Halt::Emergency,
     }
 }
 

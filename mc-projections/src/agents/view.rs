@@ -177,12 +177,18 @@ impl Agents {
         now: DateTime<Utc>,
         fresher: Option<DateTime<Utc>>,
     ) -> AgentView<'a> {
-        row.view(now, fresher, self.silence.allowed(row.project))
+        row.view(self.standing(row), now, fresher, self.silence.allowed(row.project))
     }
 }
 
 impl Row {
-    fn view(&self, now: DateTime<Utc>, fresher: Option<DateTime<Utc>>, silence: TimeDelta) -> AgentView<'_> {
+    fn view(
+        &self,
+        (status, pause_reason): (Status, Option<PauseReason>),
+        now: DateTime<Utc>,
+        fresher: Option<DateTime<Utc>>,
+        silence: TimeDelta,
+    ) -> AgentView<'_> {
         let last_heartbeat = self.last_heartbeat.max(fresher);
         let last_sign = last_heartbeat.map_or(self.in_service_since, |time| time.max(self.in_service_since));
         let profile = &self.profile;
@@ -195,8 +201,8 @@ impl Row {
             emoji: profile.emoji.as_ref(),
             project_id: self.project,
             role: profile.role,
-            status: self.status,
-            pause_reason: self.pause_reason,
+            status,
+            pause_reason,
             allowed_task_types: &profile.allowed_task_types,
             allowed_tools: &profile.allowed_tools,
             budgets: AgentBudgets {
@@ -215,7 +221,7 @@ impl Row {
             open_run_ids: &self.open_runs,
             last_heartbeat: last_heartbeat.map(Millis),
             heartbeat_interval_secs: profile.heartbeat_interval_secs,
-            stale: is_stale(self.status, last_sign, interval + silence, now),
+            stale: is_stale(status, last_sign, interval + silence, now),
             parent_agent_id: self.parent,
             purpose: self.purpose.as_ref(),
             parent_task_id: self.commission.and_then(|commission| commission.task),

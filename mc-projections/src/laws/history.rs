@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 97;
+pub(super) const KINDS: u8 = 98;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -49,7 +49,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
         script.by(actor);
         let number = u128::from(*which);
         match kind {
-            0..16 | 40..46 | 93 => {
+            0..16 | 40..46 | 93 | 97 => {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
@@ -182,6 +182,7 @@ fn agent_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> agent::
         },
         43 => Event::Spawned { child: agent_id(more % 4), purpose: reason("collect prices"), at },
         93 => Event::Retired { note, at },
+        97 => Event::Excepted { halt: u64::from(more % 4), at },
         44 => Event::Commissioned { depth: 1, task: Some(task), until: at, at },
         _ => Event::ChildRetired { child: agent_id(more % 4), at },
     }
@@ -272,6 +273,7 @@ fn project_event(kind: u8, which: u8, at: chrono::DateTime<chrono::Utc>) -> proj
         37 => project::Event::Edited { profile },
         51 => project::Event::SquadPaused {
             halt: Halt::ALL[usize::from(which % 2)],
+            number: u64::from(which % 4),
             reason: Some(reason("runaway costs")),
             at,
         },

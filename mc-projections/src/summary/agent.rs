@@ -68,6 +68,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<AgentId>, names: 
         Event::ChildRetired { child, .. } => {
             format!("{}, a sub-agent of {agent}, is no longer in service", names.agent(*child))
         }
+        Event::Excepted { .. } => format!("{agent} works on alone while its squad is paused"),
     }
 }
 

@@ -18,6 +18,7 @@ use mc_domain::{
     ids::AgentId,
     operation::{
         Cast, Decision, Entity, RegisterAgent, Rejection, quarantine_agent, register_agent, restart_agent,
+        resume_agent,
     },
     policy::document::Document,
     project::Project,
@@ -195,12 +196,11 @@ pub async fn pause(instruction: Instruction) -> Result<Response, Problem> {
     instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
 }
 
-/// `POST /api/agents/{agent}/resume`: it works again.
+/// `POST /api/agents/{agent}/resume`: it works again; in a squad that is paused, alone.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
 pub async fn resume(instruction: Instruction) -> Result<Response, Problem> {
-    let to = |note| Command::Resume { note };
-    instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
+    instruction.carry_out(|agent, _, note, cast, moment| resume_agent(agent, note, cast, moment)).await
 }
 
 /// `POST /api/agents/{agent}/drain`: it finishes its current task and takes no new one.

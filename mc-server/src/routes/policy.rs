@@ -12,14 +12,14 @@ use mc_domain::{
     approval::{self, Approval, ToolUse},
     budget::{Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
-    operation::Decision,
+    operation::{Decision, is_halted},
     policy::{
         self, Command, Policy,
         document::{Document, DocumentError},
         evaluate::{self, Request, Risk, Room, Spawned, Subject},
         reason::Reason,
     },
-    project::{Halt, Project, Squad},
+    project::Project,
     task::Task,
 };
 use mc_projections::{dollars::Dollars, views::Views};
@@ -284,7 +284,7 @@ async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subjec
         status: agent.standing_on(app.now().date_naive()).status(),
         on_current_task: task.map_or(agent.work.is_some(), |task| agent.works_on(task))
             && agent.status() != Status::Offline,
-        squad_stopped: project.squad() == Squad::Stopped(Halt::Emergency),
+        squad_stopped: is_halted(&project, agent),
         allowed_tools: agent.profile.allowed_tools.clone(),
         spawned,
     };

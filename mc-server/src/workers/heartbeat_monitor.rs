@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
+    actor::Actor,
     agent::{self, Agent, PauseReason, Registered, Status},
     aggregate::Aggregate,
     alert::{self, Alert},
@@ -15,11 +16,12 @@ use mc_domain::{
     process::{Retirement, Watch, retirements},
     run::Run,
     task::Task,
+    values::Name,
 };
 use mc_store::error::StoreError;
 
 use super::{Worker, office::Office};
-use crate::decide::ask;
+use crate::{decide::ask, routes::emergency, state::Refused};
 
 /// The heartbeat monitor.
 pub(super) struct HeartbeatMonitor(Arc<Office>);
@@ -37,8 +39,8 @@ impl Worker for HeartbeatMonitor {
     const EVERY: Duration = Duration::from_secs(30);
 
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let mut done = self.follow_halts().await?;
         let watch = self.0.watch().await?;
-        let mut done = 0;
         for (run, _) in watch.runs.iter().filter(|(_, deadline)| now >= **deadline) {
             let project = self.0.app().projected().read(|views| views.runs.project_of(*run));
             done += self.time_out(*run, project, now).await?;
@@ -58,6 +60,21 @@ impl Worker for HeartbeatMonitor {
 }
 
 impl HeartbeatMonitor {
+    /// What follows from a halt is done with its answer; where the server ended in between, it is done here.
+    async fn follow_halts(&self) -> Result<usize, StoreError> {
+        let app = self.0.app();
+        let mut done = 0;
+        for (project, number) in app.projected().read(|views| views.projects.halted()) {
+            let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));
+            match emergency::follow(app, &itself, project, number).await {
+                Ok(followed) => done += usize::from(followed.late),
+                Err(Refused::Store(error)) => return Err(error),
+                Err(refused) => tracing::warn!(%project, number, %refused, "a halt could not be followed"),
+            }
+        }
+        Ok(done)
+    }
+
     async fn look_after(
         &self,
         agent: &Entity<Agent>,

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -16,9 +16,9 @@ use mc_domain::{
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
     notification::{self, Recipient},
-    operation::{Decision, StartRun, heartbeat, spawn_agent, start_run},
+    operation::{Decision, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
     policy::document::Figures,
-    project::Project,
+    project::{Halt, Project},
     recorded::AnyEvent,
     reservation::{Key, Reservation},
     run::{self, Run},
@@ -108,10 +108,20 @@ impl World {
     }
 
     async fn beat(&self, id: AgentId) {
+        self.send_beat(id, Heartbeat::default()).await;
+    }
+
+    /// A heartbeat that is recorded, as its session is a new one.
+    async fn beat_in(&self, id: AgentId, session: &str) {
+        let session_key = Some(Label::new(session).unwrap());
+        self.send_beat(id, Heartbeat { session_key, error: None }).await;
+    }
+
+    async fn send_beat(&self, id: AgentId, beat: Heartbeat) {
         self.act(Actor::Agent(id), |unit, moment| {
             let agent = unit.load::<Agent>(&id)?;
             let task = agent.registered()?.work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-            ask(unit, |cast| heartbeat(&agent, task.as_ref(), Heartbeat::default(), cast, moment))
+            ask(unit, |cast| heartbeat(&agent, task.as_ref(), beat.clone(), cast, moment))
         })
         .await;
     }
@@ -340,6 +350,74 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
     assert!(world.load_agent(atlas).await.children.is_empty());
     world.sweep().await;
     world.nothing_more().await;
+}
+
+/// As it is when the server ends between the barrier and what follows from it.
+#[tokio::test]
+async fn what_follows_from_a_halt_is_made_up_for() {
+    let world = World::new().await;
+    let (project, cipher) = (world.project().await, world.agent("Cipher").await);
+    world
+        .act(Actor::Human(Name::new("Sofie").unwrap()), |unit, moment| {
+            let project = unit.load::<Project>(&project)?;
+            Ok(halt_squad(&project, Halt::Emergency, None, moment)?)
+        })
+        .await;
+    assert_eq!(world.load_agent(cipher).await.status(), agent::Status::Active);
+    assert_eq!(world.monitor().await, 1);
+    assert_eq!(world.load_agent(cipher).await.standing, agent::Standing::Paused(PauseReason::Squad));
+    let in_progress = world.app.read(|views| views.tasks.count(Some(project), task::Status::InProgress));
+    assert_eq!(in_progress.await.unwrap(), 0);
+    world.nothing_more().await;
+}
+
+/// Workers do not lose to the traffic of agents either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tick_does_not_lose_to_agents_that_go_on() {
+    let world = Arc::new(World::new().await);
+    let names = ["Scout", "Scribe", "Fetch", "Echo", "Pixel", "Atlas", "Cipher", "Hermes", "Nova", "Sage"];
+    let (mut agents, mut runs) = (Vec::new(), Vec::new());
+    for name in names {
+        let (agent, run) = (world.agent(name).await, RunId::new(Uuid::now_v7()));
+        world
+            .act(Actor::Agent(agent), |unit, moment| {
+                let run = unit.load::<Run>(&run)?;
+                let model = Label::new("small")?;
+                let estimate = Some(mc_domain::money::Usd::cents(1));
+                let wish = StartRun { task: None, model, session_key: None, estimate, sha256: |_| [0; 32] };
+                Ok(ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, moment))?.decision)
+            })
+            .await;
+        agents.push(agent);
+        runs.push(run);
+    }
+    world.pass(TimeDelta::hours(2));
+    world.everybody_lives_but(None).await;
+    let (over, beats) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let traffic: Vec<_> = (0..8)
+        .map(|caller| {
+            let (world, over, agents) = (Arc::clone(&world), Arc::clone(&over), agents.clone());
+            let beats = Arc::clone(&beats);
+            tokio::spawn(async move {
+                for agent in agents.iter().cycle().skip(caller) {
+                    if over.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let n = beats.fetch_add(1, Ordering::Relaxed);
+                    world.beat_in(*agent, &format!("session-{n}")).await;
+                }
+            })
+        })
+        .collect();
+    world.monitor().await;
+    over.store(true, Ordering::Relaxed);
+    for caller in traffic {
+        caller.await.unwrap();
+    }
+    for run in runs {
+        let run = world.app.repository().load::<Run>(&run).await.unwrap();
+        assert_eq!(run.status(), Some(run::Status::TimedOut));
+    }
 }
 
 #[tokio::test]

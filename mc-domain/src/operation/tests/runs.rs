@@ -254,18 +254,13 @@ mod starting {
         for halt in crate::project::Halt::ALL.iter().copied() {
             let mut world = World::new();
             let openclaw = world.get::<Project>(&OPENCLAW);
-            let agents = [world.get::<Agent>(&SCOUT)];
-            let stopped = match halt {
-                crate::project::Halt::Pause => pause_squad(&openclaw, &agents, None, &sofie()),
-                crate::project::Halt::Emergency => {
-                    emergency_stop(&openclaw, &agents, &[], None, &nobody_else(), &sofie())
-                }
-            };
-            world.record(&stopped.unwrap());
+            world.record(&halt_squad(&openclaw, halt, None, &sofie()).unwrap());
+            assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped), "at once");
+            let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+            world.record(&follow_halt(&openclaw, 1, &agents, &sofie()).unwrap());
             assert!(world.start(RUN, None, None, &scout()).is_err());
             let agent = world.get::<Agent>(&SCOUT);
-            let resumed = agent.decide(agent::Command::Resume { note: None }, &sofie()).unwrap();
-            world.put(&agent, resumed);
+            world.act(|cast| resume_agent(&agent, None, cast, &sofie())).unwrap();
             let expected = match halt {
                 crate::project::Halt::Pause => Ok(()),
                 crate::project::Halt::Emergency => Err(Rejection::SquadStopped),
@@ -888,9 +883,10 @@ mod no_run_is_left_behind {
     #[test]
     fn by_an_emergency_stop() {
         let mut world = running();
-        let (openclaw, agents, tasks) =
-            (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)], [world.get::<Task>(&TASK)]);
-        world.act(|cast| emergency_stop(&openclaw, &agents, &tasks, None, cast, &sofie())).unwrap();
+        let openclaw = world.get::<Project>(&OPENCLAW);
+        world.record(&halt_squad(&openclaw, crate::project::Halt::Emergency, None, &sofie()).unwrap());
+        let (openclaw, tasks) = (world.get::<Project>(&OPENCLAW), [world.get::<Task>(&TASK)]);
+        world.act(|cast| block_halted(&openclaw, 1, &tasks, cast, &sofie())).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
 

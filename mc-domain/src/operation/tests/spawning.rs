@@ -164,7 +164,8 @@ fn an_agent_whose_tools_do_not_say_so_is_refused() {
 #[test]
 fn nobody_is_created_in_a_squad_that_is_stopped() {
     for halt in project::Halt::ALL.iter().copied() {
-        let stopped = openclaw().after(&[project::Event::SquadPaused { halt, reason: None, at: now() }]);
+        let stopped =
+            openclaw().after(&[project::Event::SquadPaused { halt, number: 1, reason: None, at: now() }]);
         let child = entity::<Agent>(CHILD, []);
         operation(spawn_agent(&stopped, &free(), &child, &nova(), wish(), &by(NOVA)))
             .then_rejected(Rejection::SquadStopped);

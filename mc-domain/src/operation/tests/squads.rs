@@ -10,7 +10,15 @@ fn openclaw() -> Entity<Project> {
 }
 
 fn halted(halt: Halt) -> project::Event {
-    project::Event::SquadPaused { halt, reason: Some(reason("Costs")), at: now() }
+    project::Event::SquadPaused { halt, number: 1, reason: Some(reason("Costs")), at: now() }
+}
+
+fn stopped(halt: Halt) -> Entity<Project> {
+    openclaw().after(&[halted(halt)])
+}
+
+fn excepted(agent: &Entity<Agent>, halt: u64) -> Entity<Agent> {
+    agent.after(&[agent::Event::Excepted { halt, at: now() }])
 }
 
 fn squad_pause() -> agent::Event {
@@ -21,37 +29,144 @@ fn because() -> Option<crate::values::Reason> {
     Some(reason("Costs"))
 }
 
+/// Whatever agents do meanwhile, they do not touch the project.
 #[test]
-fn a_pause_stops_the_active_agents_of_the_project_in_one_commit() {
+fn a_halt_is_one_event_of_the_project() {
+    for halt in Halt::ALL.iter().copied() {
+        operation(halt_squad(&openclaw(), halt, because(), &sofie()))
+            .then([stream(&openclaw(), [halted(halt)])]);
+    }
+}
+
+#[test]
+fn a_halt_pauses_the_active_agents_of_the_project() {
     let (scout, stranger) = (working(), elsewhere(crate::spec::ECHO, "Echo"));
-    let lazy = quarantined(&idle(NOVA));
-    let decision = pause_squad(&openclaw(), &[scout.clone(), stranger, lazy], because(), &sofie());
-    operation(decision).then([stream(&openclaw(), [halted(Halt::Pause)]), stream(&scout, [squad_pause()])]);
+    let agents = [scout.clone(), stranger, quarantined(&idle(NOVA))];
+    for halt in Halt::ALL.iter().copied() {
+        for moment in [sofie(), system()] {
+            operation(follow_halt(&stopped(halt), 1, &agents, &moment))
+                .then([stream(&scout, [squad_pause()])]);
+        }
+    }
 }
 
 /// Pitfall 6.
 #[test]
-fn a_pause_leaves_every_other_stop_as_it_is() {
+fn a_halt_leaves_every_other_stop_as_it_is() {
     let others =
         [paused(&idle(SCOUT), PauseReason::Operator), draining(&idle(ECHO)), quarantined(&idle(NOVA))];
-    operation(pause_squad(&openclaw(), &others, because(), &sofie()))
-        .then([stream(&openclaw(), [halted(Halt::Pause)])]);
+    operation(follow_halt(&stopped(Halt::Pause), 1, &others, &sofie())).then([]);
 }
 
 /// Or the next day, or a higher cap, would let it work in a squad that is stopped.
 #[test]
-fn a_pause_stops_who_is_paused_for_its_budget_too() {
+fn a_halt_pauses_who_is_paused_for_its_budget_too() {
     let overspent = paused(&idle(SCOUT), PauseReason::Budget);
-    operation(pause_squad(&openclaw(), std::slice::from_ref(&overspent), because(), &sofie()))
-        .then([stream(&openclaw(), [halted(Halt::Pause)]), stream(&overspent, [squad_pause()])]);
+    operation(follow_halt(&stopped(Halt::Pause), 1, std::slice::from_ref(&overspent), &sofie()))
+        .then([stream(&overspent, [squad_pause()])]);
 }
 
 #[test]
-fn a_second_pause_stops_only_who_came_since() {
-    let stopped = openclaw().after(&[halted(Halt::Pause)]);
-    let (old, new) = (paused(&idle(SCOUT), PauseReason::Squad), idle(ECHO));
-    operation(pause_squad(&stopped, &[old, new.clone()], because(), &sofie()))
-        .then([stream(&new, [squad_pause()])]);
+fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
+    let (alone, old) = (excepted(&idle(SCOUT), 1), excepted(&idle(ECHO), 0));
+    operation(follow_halt(&stopped(Halt::Pause), 1, &[alone.clone(), old.clone()], &sofie()))
+        .then([stream(&old, [squad_pause()])]);
+    operation(follow_halt(&stopped(Halt::Emergency), 1, std::slice::from_ref(&alone), &sofie()))
+        .then([stream(&alone, [squad_pause()])]);
+}
+
+#[test]
+fn nothing_follows_from_a_halt_that_is_over() {
+    let resumed = stopped(Halt::Emergency).after(&[project::Event::SquadResumed { reason: None, at: now() }]);
+    for project in [&openclaw(), &resumed] {
+        operation(follow_halt(project, 1, &[working()], &sofie())).then([]);
+        operation(block_halted(project, 1, &[task_at(Status::InProgress)], &nobody_else(), &sofie()))
+            .then([]);
+    }
+    operation(follow_halt(&stopped(Halt::Pause), 2, &[working()], &sofie())).then([]);
+}
+
+/// From the barrier on, before anything else is recorded.
+#[test]
+fn who_is_halted_claims_starts_and_moves_nothing() {
+    for halt in Halt::ALL.iter().copied() {
+        let cast = nobody_else().with(stopped(halt)).with(working());
+        operation(claim_task(&task_at(Status::Inbox), &idle(SCOUT), &cast, &scout()))
+            .then_rejected(Rejection::SquadStopped);
+        let go = |status, to, moment: &Moment| {
+            let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+            let cast = if to == Status::InProgress { cast.with(idle(SCOUT)) } else { cast.clone() };
+            move_task(&task_at(status), wish, &cast, moment)
+        };
+        for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
+            operation(go(status, to, &scout())).then_rejected(Rejection::SquadStopped);
+        }
+        assert!(go(Status::Assigned, Status::InProgress, &sofie()).is_ok(), "the operator decides");
+    }
+}
+
+#[test]
+fn who_is_excepted_gives_no_work_to_who_is_not() {
+    let alone = excepted(&idle(NOVA), 1);
+    let cast = nobody_else().with(stopped(Halt::Pause)).with(alone).with(idle(SCOUT));
+    let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
+    let send_back = |moment: &Moment| move_task(&task_at(Status::Review), wish.clone(), &cast, moment);
+    operation(send_back(&by(NOVA))).then_rejected(Rejection::SquadStopped);
+    assert!(send_back(&sofie()).is_ok(), "the operator decides");
+}
+
+#[test]
+fn who_drains_is_halted_too() {
+    let cast = nobody_else().with(stopped(Halt::Pause)).with(draining(&working()));
+    let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+    operation(move_task(&task_at(Status::InProgress), wish, &cast, &scout()))
+        .then_rejected(Rejection::SquadStopped);
+}
+
+#[test]
+fn who_is_excepted_from_a_pause_works_until_the_next_halt() {
+    let alone = excepted(&idle(SCOUT), 1);
+    let claim = |project: Entity<Project>| {
+        let cast = nobody_else().with(project).with(alone.clone());
+        claim_task(&task_at(Status::Inbox), &alone, &cast, &scout())
+    };
+    assert!(claim(stopped(Halt::Pause)).is_ok());
+    let again = project::Event::SquadPaused { halt: Halt::Pause, number: 2, reason: None, at: now() };
+    operation(claim(stopped(Halt::Pause).after(&[again]))).then_rejected(Rejection::SquadStopped);
+    operation(claim(stopped(Halt::Emergency))).then_rejected(Rejection::SquadStopped);
+}
+
+/// A log of before halts were numbered has the agents' pauses in the same commit.
+#[test]
+fn a_halt_without_a_number_stops_nobody_by_itself() {
+    let old = project::Event::SquadPaused { halt: Halt::Pause, number: 0, reason: None, at: now() };
+    let (project, agent) = (openclaw().after(&[old]), idle(SCOUT));
+    assert!(!is_halted(&project, agent.registered().unwrap()));
+}
+
+#[test]
+fn who_an_operator_lets_work_in_a_paused_squad_is_excepted_from_that() {
+    let cast = nobody_else().with(stopped(Halt::Pause));
+    let agent = paused(&idle(SCOUT), PauseReason::Squad);
+    let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
+    let alone = agent::Event::Excepted { halt: 1, at: now() };
+    operation(resume_agent(&agent, None, &cast, &sofie()))
+        .then([stream(&agent, [resumed.clone(), alone.clone()])]);
+    let not_yet = idle(SCOUT);
+    operation(resume_agent(&not_yet, None, &cast, &sofie())).then([stream(&not_yet, [alone.clone()])]);
+    let restarted = agent::Event::Restarted { note: None, at: Some(now()) };
+    operation(restart_agent(&agent, None, None, &cast, &sofie()))
+        .then([stream(&agent, [restarted, alone.clone()])]);
+    let active = crate::agent::Corrections { status: Some(agent::Status::Active), ..Default::default() };
+    let wish = CorrectAgent { corrections: active, clear_task: false };
+    let decision = correct_agent(&agent, None, wish, &cast, &sofie()).unwrap();
+    assert_eq!(agent.after_decision(&decision).registered().unwrap().excepted_from, 1);
+    for project in [openclaw(), stopped(Halt::Emergency)] {
+        operation(resume_agent(&agent, None, &nobody_else().with(project), &sofie()))
+            .then([stream(&agent, [resumed.clone()])]);
+    }
+    let over_budget = paused(&idle(SCOUT), PauseReason::Budget);
+    operation(resume_agent(&over_budget, None, &cast, &system())).then([stream(&over_budget, [resumed])]);
 }
 
 /// Pitfall 6.
@@ -112,44 +227,27 @@ fn resuming_is_the_operators() {
 fn an_emergency_stop_blocks_what_is_in_progress_and_releases_its_holders() {
     let (scout, task) = (working(), task_at(Status::InProgress));
     let waiting = entity(OTHER_TASK, task_in(Status::Assigned));
-    let decision = emergency_stop(
-        &openclaw(),
-        std::slice::from_ref(&scout),
-        &[task.clone(), waiting],
-        because(),
-        &nobody_else(),
-        &sofie(),
-    );
+    let (stopped, cast) = (stopped(Halt::Emergency), nobody_else().with(scout.clone()));
+    let decision = block_halted(&stopped, 1, &[task.clone(), waiting], &cast, &sofie());
     let (from, reason, at) = (Status::InProgress, reason("Emergency stop: Costs"), now());
     operation(decision).then([
-        stream(&openclaw(), [halted(Halt::Emergency)]),
-        stream(&scout, [squad_pause(), released(Ending::Blocked)]),
         stream(&task, [task::Event::Blocked { from, reason, at }]),
+        stream(&scout, [released(Ending::Blocked)]),
     ]);
 }
 
 #[test]
-fn in_an_emergency_no_agent_claims_or_moves_anything() {
-    let stopped = openclaw().after(&[halted(Halt::Emergency)]);
-    let (agent, cast) = (idle(SCOUT), nobody_else().with(stopped).with(idle(SCOUT)));
-    operation(claim_task(&task_at(Status::Inbox), &agent, &cast, &scout()))
-        .then_rejected(Rejection::SquadStopped);
-    let go = |status, to, moment: &Moment| {
-        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        move_task(&task_at(status), wish, &cast, moment)
-    };
-    for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
-        operation(go(status, to, &scout())).then_rejected(Rejection::SquadStopped);
-    }
-    assert!(go(Status::Assigned, Status::InProgress, &sofie()).is_ok(), "the operator decides");
+fn a_pause_blocks_nothing() {
+    let cast = nobody_else().with(working());
+    operation(block_halted(&stopped(Halt::Pause), 1, &[task_at(Status::InProgress)], &cast, &sofie()))
+        .then([]);
 }
 
 #[test]
 fn an_emergency_stop_lets_a_draining_holder_have_drained() {
     let (agent, task) = (draining(&working()), task_at(Status::InProgress));
-    let decision =
-        emergency_stop(&openclaw(), std::slice::from_ref(&agent), &[task], None, &nobody_else(), &sofie())
-            .unwrap();
+    let cast = nobody_else().with(agent);
+    let decision = block_halted(&stopped(Halt::Emergency), 1, &[task], &cast, &sofie()).unwrap();
     let change = decision.into_changes().into_iter().find(|change| change.stream.aggregate_type == "agent");
     let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
     assert_eq!(change.unwrap().events, [released(Ending::Blocked).into(), drained.into()]);
@@ -157,11 +255,10 @@ fn an_emergency_stop_lets_a_draining_holder_have_drained() {
 
 #[test]
 fn agents_do_not_stop_a_squad() {
-    let agents = [working()];
-    operation(pause_squad(&openclaw(), &agents, None, &scout()))
-        .then_rejected(project::Rejection::OperatorOnly);
-    operation(emergency_stop(&openclaw(), &agents, &[], None, &nobody_else(), &scout()))
-        .then_rejected(project::Rejection::OperatorOnly);
-    operation(pause_squad(&entity(OPENCLAW, []), &agents, None, &sofie()))
-        .then_rejected(project::Rejection::NotFound);
+    for halt in Halt::ALL.iter().copied() {
+        operation(halt_squad(&openclaw(), halt, None, &scout()))
+            .then_rejected(project::Rejection::OperatorOnly);
+        operation(halt_squad(&entity(OPENCLAW, []), halt, None, &sofie()))
+            .then_rejected(project::Rejection::NotFound);
+    }
 }

@@ -63,6 +63,7 @@ impl HeartbeatMonitor {
     /// What follows from a halt is done with its answer; where the server ended in between, it is done here.
     async fn follow_halts(&self) -> Result<usize, StoreError> {
         let app = self.0.app();
+        app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
         let mut done = 0;
         for (project, number) in app.projected().read(|views| views.projects.halted()) {
             let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));

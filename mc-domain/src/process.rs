@@ -2,7 +2,6 @@
 
 mod approvals;
 mod notifications;
-mod outbox;
 mod retirement;
 #[cfg(test)]
 mod tests;
@@ -10,6 +9,5 @@ mod watch;
 
 pub use approvals::{ApprovalDue, approvals_due};
 pub use notifications::{Directory, notifications};
-pub use outbox::{Following, Outbox, Waiting};
 pub use retirement::{Retirement, RetirementCause, retirements};
 pub use watch::{Watch, Whereabouts};

@@ -19,8 +19,8 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use view::{
-    AgentHealth, CompletedOn, CostMetrics, Counts, IncidentMetrics, IncidentsOn, Metrics, TaskThroughput,
-    counts, metrics,
+    AgentHealth, CompletedOn, CostMetrics, Counts, IncidentMetrics, IncidentsOn, Metrics,
+    NotificationMetrics, TaskThroughput, counts, metrics,
 };
 
 use crate::projection::Projection;

@@ -1,9 +1,11 @@
 //! Who was told what, what is still unread, and what is to be delivered?
 
+mod address_book;
 mod query;
 #[cfg(test)]
 mod tests;
 mod view;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -17,10 +19,13 @@ use mc_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use address_book::AddressBook;
 pub use query::NotificationQuery;
 pub use view::NotificationView;
+pub use waiting::{Due, Lane};
 
 use crate::{births::Births, projection::Projection};
+use waiting::{Place, Waiting};
 
 /// All notifications, by identity, in their order by recipient, and those that are unread or on their way.
 ///
@@ -31,9 +36,9 @@ use crate::{births::Births, projection::Projection};
 /// let mut script = Script::new();
 /// let recipient = Recipient::Operator(Name::new("Sofie")?);
 /// let (kind, subject, cause) = (Kind::Mention, Title::new("Scout mentioned you")?, uuid::Uuid::nil().into());
-/// let (project, text, task) = (None, None, None);
+/// let (project, text, task, through) = (None, None, None, None);
 /// script.record::<Notification>(&uuid::Uuid::nil().into(), |at| {
-///     Event::Queued { cause, project, recipient, kind, subject, text, task, expires_at: at, at }
+///     Event::Queued { cause, project, recipient, kind, subject, text, task, through, expires_at: at, at }
 /// });
 ///
 /// let views = script.views();
@@ -47,6 +52,9 @@ pub struct Notifications {
     /// By recipient, as text: an enum is no key of a JSON object.
     by_recipient: Births<String, NotificationId>,
     unread: Births<String, NotificationId>,
+    waiting: Waiting,
+    /// The position up to which everything that calls for a notification has one.
+    through: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -65,6 +73,8 @@ struct Row {
     due_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
+    /// The position at which it was queued.
+    position: u64,
     delivered_at: Option<DateTime<Utc>>,
     read_at: Option<DateTime<Utc>>,
     version: u64,
@@ -74,6 +84,35 @@ impl Notifications {
     /// The project a notification belongs to.
     pub fn project_of(&self, id: NotificationId) -> Option<ProjectId> {
         self.rows.get(&id)?.project
+    }
+
+    /// Whether it was ever queued.
+    pub fn contains(&self, id: NotificationId) -> bool {
+        self.rows.contains_key(&id)
+    }
+
+    /// The position of the log up to which everything that calls for a notification has one, as far as that was recorded;
+    /// 0 before the first.
+    pub fn through(&self) -> u64 {
+        self.through
+    }
+
+    /// How many of a project, or of all, are queued and have not arrived.
+    pub fn waiting(&self, project: Option<ProjectId>) -> usize {
+        match project {
+            None => self.waiting.len(),
+            Some(_) => self.waiting.ids().filter(|id| self.project_of(*id) == project).count(),
+        }
+    }
+
+    /// Since when the one has been due that waits longest; in the future when all that wait are still to be tried again.
+    pub fn due_since(&self) -> Option<DateTime<Utc>> {
+        self.waiting.first_due()
+    }
+
+    /// What is due at `now`: for each recipient the first `each`, in the order in which they are due.
+    pub fn due(&self, now: DateTime<Utc>, each: usize) -> Vec<Lane> {
+        self.waiting.due(now, each, |id| self.rows.get(&id).map(Row::due))
     }
 
     fn queue(&mut self, row: Row) {
@@ -88,17 +127,21 @@ impl Notifications {
 
 impl Projection for Notifications {
     const NAME: &'static str = "notifications";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Notification(fact) = &event.event else { return };
         let Ok(id) = event.stream.aggregate_id.parse::<NotificationId>() else { return };
-        if let Some(row) = Row::queued(id, fact) {
+        if let Some(row) = Row::queued(id, fact, event.position) {
             self.queue(row);
+        }
+        if let Event::Queued { through: Some(through), .. } = fact {
+            self.through = self.through.max(*through);
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
         row.apply(fact);
         row.version = event.version;
+        self.waiting.note(&row.key, id, row.place());
         if row.read_at.is_some() {
             self.unread.remove(row.key.clone(), row.created_at, id);
         }
@@ -106,9 +149,8 @@ impl Projection for Notifications {
 }
 
 impl Row {
-    fn queued(id: NotificationId, fact: &Event) -> Option<Self> {
-        let Event::Queued { project, recipient, kind, subject, text, task, expires_at, at, cause: _ } = fact
-        else {
+    fn queued(id: NotificationId, fact: &Event, position: u64) -> Option<Self> {
+        let Event::Queued { project, recipient, kind, subject, text, task, expires_at, at, .. } = fact else {
             return None;
         };
         Some(Self {
@@ -126,10 +168,22 @@ impl Row {
             due_at: *at,
             created_at: *at,
             expires_at: *expires_at,
+            position,
             delivered_at: None,
             read_at: None,
             version: 0,
         })
+    }
+
+    /// Where it waits; nothing once it does not.
+    fn place(&self) -> Option<Place> {
+        let waits = self.status == Status::Queued;
+        waits.then(|| Place { due_at_micros: self.due_at.timestamp_micros(), position: self.position })
+    }
+
+    fn due(&self) -> Due {
+        let Self { id, project, expires_at, .. } = *self;
+        Due { id, project, expires_at }
     }
 
     fn apply(&mut self, fact: &Event) {

@@ -91,6 +91,8 @@ pub(crate) struct Row {
     archived_at: Option<DateTime<Utc>>,
     /// Who asked to hear of it.
     subscribers: BTreeSet<Actor>,
+    /// Who wrote in its thread.
+    commenters: BTreeSet<Actor>,
     pub(crate) version: u64,
 }
 
@@ -131,6 +133,19 @@ impl Tasks {
     /// The project a task belongs to.
     pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
         self.rows.get(&id).map(|row| row.project)
+    }
+
+    /// Who follows a task: its assignees, its creator, whoever wrote in its thread, and whoever asked to.
+    pub fn followers(&self, id: TaskId) -> BTreeSet<Actor> {
+        let Some(row) = self.rows.get(&id) else { return BTreeSet::new() };
+        let assignees = row.assignees.iter().copied().map(Actor::Agent);
+        let others = row.commenters.iter().chain(&row.subscribers).chain([&row.creator]).cloned();
+        assignees.chain(others).collect()
+    }
+
+    /// Who was named to review a task.
+    pub fn reviewers(&self, id: TaskId) -> BTreeSet<AgentId> {
+        self.rows.get(&id).map(|row| row.details.reviewers.iter().copied().collect()).unwrap_or_default()
     }
 
     /// The tasks that have been done or canceled since before `then`, and are not archived.
@@ -192,7 +207,7 @@ impl Tasks {
 
 impl Projection for Tasks {
     const NAME: &'static str = "tasks";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
@@ -251,6 +266,7 @@ impl Row {
             updated_at: *at,
             archived_at: None,
             subscribers: BTreeSet::new(),
+            commenters: BTreeSet::new(),
             version: 0,
         })
     }
@@ -302,7 +318,8 @@ impl Row {
 
     fn take_in(&mut self, fact: &Event) {
         match fact {
-            Event::Created { .. } | Event::Submitted { .. } | Event::MessagePosted { .. } => {}
+            Event::Created { .. } | Event::Submitted { .. } => {}
+            Event::MessagePosted { author, .. } => drop(self.commenters.insert(author.clone())),
             Event::Archived { at } => self.archived_at = Some(*at),
             Event::Subscribed { by, .. } => drop(self.subscribers.insert(by.clone())),
             Event::Unsubscribed { by, .. } => drop(self.subscribers.remove(by)),

@@ -19,6 +19,9 @@ use crate::problem::{Kind, Problem};
 /// How long the store may take to answer until it counts as failing.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long what a worker has to do may wait until the worker counts as late, in seconds.
+pub const MAX_BEHIND_SECS: u64 = 60;
+
 /// Where the server is between its start and its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
@@ -49,6 +52,17 @@ struct Pulse {
     /// The time of the last turn that was done, if there was one.
     last_tick: Option<DateTime<Utc>>,
     patience: Duration,
+    /// How many pieces of work its last turn left, and how long the first of them had waited by then.
+    left: (u64, Duration),
+}
+
+/// What a worker has left to do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many pieces of work.
+    pub items: u64,
+    /// Since when the first of those that are due has been due; nothing when none is.
+    pub since: Option<DateTime<Utc>>,
 }
 
 /// What is known of one worker.
@@ -57,8 +71,12 @@ struct Pulse {
 pub struct WorkerReport {
     /// When it last did its turn; nothing before the first time.
     pub last_tick: Option<Millis>,
-    /// Whether it has been silent for too long.
+    /// Whether it has been silent for too long, or is behind by more than [`MAX_BEHIND_SECS`].
     pub late: bool,
+    /// How many pieces of work its last turn left for the next.
+    pub backlog: u64,
+    /// How long the first of them that is due has waited, in whole seconds.
+    pub behind_secs: u64,
 }
 
 /// A worker's sign of life. A worker that drops it has ended as planned and is no longer waited for.
@@ -108,15 +126,13 @@ impl Health {
     /// Waits for signs of life of a worker, at least one in every `patience`.
     pub fn expect(&self, name: &'static str, patience: Duration) -> Heartbeat {
         let heartbeat = Heartbeat { health: self.clone(), name };
-        self.pulses().insert(name, Pulse { last: Instant::now(), last_tick: None, patience });
+        self.pulses().insert(name, Pulse::new(patience));
         heartbeat
     }
 
     /// What is known of every worker that is waited for.
     pub fn workers(&self) -> BTreeMap<&'static str, WorkerReport> {
-        let report =
-            |pulse: &Pulse| WorkerReport { last_tick: pulse.last_tick.map(Millis), late: pulse.is_late() };
-        self.pulses().iter().map(|(name, pulse)| (*name, report(pulse))).collect()
+        self.pulses().iter().map(|(name, pulse)| (*name, pulse.report())).collect()
     }
 
     /// Whether the store answers, and still takes commits.
@@ -136,8 +152,21 @@ impl Health {
 }
 
 impl Pulse {
-    fn is_late(&self) -> bool {
-        self.last.elapsed() > self.patience
+    fn new(patience: Duration) -> Self {
+        Self { last: Instant::now(), last_tick: None, patience, left: (0, Duration::ZERO) }
+    }
+
+    fn report(&self) -> WorkerReport {
+        let (backlog, behind) = self.left;
+        let silent = self.last.elapsed();
+        // What was left by the last turn goes on waiting until the next.
+        let behind_secs = if behind.is_zero() { 0 } else { (behind + silent).as_secs() };
+        WorkerReport {
+            last_tick: self.last_tick.map(Millis),
+            late: silent > self.patience || behind_secs > MAX_BEHIND_SECS,
+            backlog,
+            behind_secs,
+        }
     }
 }
 
@@ -147,6 +176,16 @@ impl Heartbeat {
         if let Some(pulse) = self.health.pulses().get_mut(self.name) {
             pulse.last = Instant::now();
             pulse.last_tick = Some(Utc::now());
+        }
+    }
+}
+
+impl Heartbeat {
+    /// Tells what the turn left to do, as of `now`.
+    pub fn left(&self, backlog: Backlog, now: DateTime<Utc>) {
+        let behind = backlog.since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();
+        if let Some(pulse) = self.health.pulses().get_mut(self.name) {
+            pulse.left = (backlog.items, behind);
         }
     }
 }
@@ -268,12 +307,33 @@ mod tests {
         assert!(health.workers()["expiry"].late);
         assert_eq!(report(&health).await.1["services"]["workers"], "error");
         let named = report(&health).await.1["workers"]["expiry"].clone();
-        assert_eq!(named, serde_json::json!({ "lastTick": null, "late": true }));
+        assert_eq!(
+            named,
+            serde_json::json!({ "lastTick": null, "late": true, "backlog": 0, "behindSecs": 0 })
+        );
         heartbeat.beat();
         let (status, report) = report(&health).await;
         assert_eq!(status, 200);
         let worker = &report["workers"]["expiry"];
         assert!(worker["lastTick"].as_str().unwrap().ends_with('Z') && worker["late"] == false, "{worker}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_worker_that_is_behind_with_its_work_is_late() {
+        let (health, _log) = ready();
+        let heartbeat = health.expect("courier", Duration::from_secs(600));
+        let now = Utc::now();
+        let left = |secs| Backlog { items: 7, since: Some(now - chrono::TimeDelta::seconds(secs)) };
+        heartbeat.left(left(50), now);
+        assert_eq!(health.workers()["courier"].behind_secs, 50);
+        assert_eq!(report(&health).await.0, 200);
+        tokio::time::advance(Duration::from_secs(11)).await;
+        let (status, body) = report(&health).await;
+        assert_eq!((status, &body["services"]["workers"]), (503, &"error".into()));
+        let expected = serde_json::json!({ "lastTick": null, "late": true, "backlog": 7, "behindSecs": 61 });
+        assert_eq!(body["workers"]["courier"], expected);
+        heartbeat.left(Backlog::default(), now);
+        assert_eq!(report(&health).await.0, 200);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,11 +1,14 @@
 //! Workers: loops that look at what is due and give the ordinary commands for it.
 //!
 //! A worker decides nothing: it names what may be due, and the aggregates judge. Every command has an idempotency key
-//! derived from what it acts on, so a worker that runs twice, late or on two machines changes nothing more. A worker that
-//! panics is restarted with growing pauses, and `/health` tells when one has been silent for too long.
+//! derived from what it acts on, or comes to nothing by its own rules when it is given again, so a worker that runs twice,
+//! late or on two machines changes nothing more. A worker that panics is restarted with growing pauses, and `/health` tells
+//! when one has been silent for too long, or is behind with its work. When the server ends, a turn ends with the command at
+//! hand.
 
 mod approval_sweeper;
 mod heartbeat_monitor;
+mod notification_courier;
 mod notification_dispatcher;
 mod office;
 mod standup;
@@ -19,10 +22,11 @@ use chrono::{DateTime, Utc};
 use mc_store::error::StoreError;
 use tokio_util::task::TaskTracker;
 
-use crate::{state::App, webhook::Webhook};
+use crate::{health::Backlog, state::App, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
 use heartbeat_monitor::HeartbeatMonitor;
-use notification_dispatcher::{NotificationDispatcher, Ways};
+use notification_courier::{NotificationCourier, Ways};
+use notification_dispatcher::NotificationDispatcher;
 use office::Office;
 use standup::StandupRecorder;
 use supervisor::supervise;
@@ -42,6 +46,11 @@ trait Worker: Send + 'static {
     ///
     /// A rule that stands against one of them is logged and passed over; what the store says ends the tick.
     fn tick(&mut self, now: DateTime<Utc>) -> impl Future<Output = Result<usize, StoreError>> + Send;
+
+    /// What it left for the next turn; nothing, unless a worker may get behind.
+    fn backlog(&self) -> Backlog {
+        Backlog::default()
+    }
 
     /// Completes when there is reason to look before the time; never, unless a worker knows better.
     fn woken(&mut self) -> impl Future<Output = ()> + Send {
@@ -63,10 +72,13 @@ impl Workers {
         workers.spawn(supervise(app.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
         workers.spawn(supervise(app.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));
         workers.spawn(supervise(app.clone(), move || StandupRecorder::new(Arc::clone(&recorder))));
-        let (dispatcher, webhook) = (app.clone(), webhook.map(Arc::new));
+        let (dispatcher, arrives_at_once) = (app.clone(), webhook.is_none());
+        let (courier, webhook) = (app.clone(), webhook.map(Arc::new));
         workers.spawn(supervise(app.clone(), move || {
-            let ways = Ways::new(dispatcher.clone(), webhook.clone());
-            NotificationDispatcher::new(dispatcher.clone(), ways)
+            NotificationDispatcher::new(dispatcher.clone(), arrives_at_once)
+        }));
+        workers.spawn(supervise(app.clone(), move || {
+            NotificationCourier::new(courier.clone(), Ways::new(courier.clone(), webhook.clone()))
         }));
         workers.close();
         Self(workers)

@@ -192,7 +192,18 @@ async fn the_figures_of_the_day_are_told() {
     assert!(app.get("/api/standup?format=markdown").await.expect(200).text.contains("# "));
     assert_eq!(app.get("/api/metrics").await.expect(200)["agentHealth"]["active"], 1);
     let metrics = app.get("/metrics").await.expect(200).text;
-    for name in ["mc_agents_active", "mc_projection_lag_events", "mc_log_queued_commits", "mc_tasks_total"] {
+    let notifications = app.get("/api/metrics").await.expect(200)["notifications"].clone();
+    assert_eq!(notifications, json!({ "waiting": 0, "overdueSecs": 0 }));
+    for name in [
+        "mc_agents_active",
+        "mc_projection_lag_events",
+        "mc_log_queued_commits",
+        "mc_tasks_total",
+        "mc_notifications_waiting 0",
+        "mc_notifications_overdue_seconds 0",
+        "mc_worker_backlog",
+        "mc_worker_behind_seconds",
+    ] {
         assert!(metrics.contains(name), "{name} is not in\n{metrics}");
     }
 }

@@ -33,6 +33,10 @@ pub enum Event {
         /// The task concerned.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskId>,
+        /// The position of the log up to which everything that calls for a notification has one, with this one; on the
+        /// last of those that are queued together.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        through: Option<u64>,
         /// From when on it is too late for it.
         expires_at: DateTime<Utc>,
         /// When.

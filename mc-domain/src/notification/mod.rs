@@ -52,6 +52,7 @@ pub const RETRY_AFTER_SECS: [i64; 5] = [30, 60, 120, 240, 480];
 ///     subject: Title::new("Scout mentioned you")?,
 ///     text: None,
 ///     task: None,
+///     through: None,
 ///     at: now,
 /// };
 /// let dispatcher = Moment::new(now, Actor::System(Name::new("dispatcher")?));
@@ -144,13 +145,13 @@ impl Notification {
 /// A notification that comes too late from the start is not begun with.
 fn queue(notice: Notice, moment: &Moment) -> Result<Vec<Event>, Rejection> {
     system_only(moment)?;
-    let Notice { cause, project, recipient, kind, subject, text, task, at } = notice;
+    let Notice { cause, project, recipient, kind, subject, text, task, through, at } = notice;
     let expires_at = at + LASTS;
     if moment.now >= expires_at {
         return Ok(vec![]);
     }
     let at = moment.now;
-    Ok(vec![Event::Queued { cause, project, recipient, kind, subject, text, task, expires_at, at }])
+    Ok(vec![Event::Queued { cause, project, recipient, kind, subject, text, task, through, expires_at, at }])
 }
 
 impl Queued {

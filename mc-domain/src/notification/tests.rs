@@ -18,13 +18,15 @@ fn notice() -> Notice {
         subject: Title::new("Nova mentioned you").unwrap(),
         text: None,
         task: None,
+        through: None,
         at: now(),
     }
 }
 
 fn queued() -> Event {
-    let Notice { cause, project, recipient, kind, subject, text, task, at } = notice();
-    Event::Queued { cause, project, recipient, kind, subject, text, task, expires_at: at + LASTS, at }
+    let Notice { cause, project, recipient, kind, subject, text, task, through, at } = notice();
+    let expires_at = at + LASTS;
+    Event::Queued { cause, project, recipient, kind, subject, text, task, through, expires_at, at }
 }
 
 fn fail() -> Command {

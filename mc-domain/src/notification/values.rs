@@ -105,6 +105,9 @@ pub struct Notice {
     pub text: Option<Text>,
     /// The task concerned.
     pub task: Option<TaskId>,
+    /// The position of the log up to which everything that calls for a notification has one once this one is queued: who
+    /// queues them sets it on the last of a batch.
+    pub through: Option<u64>,
     /// When what it is about happened: it expires some time after that.
     pub at: DateTime<Utc>,
 }

@@ -90,6 +90,7 @@ impl Wanted {
             subject: Title::truncated(&subject)?,
             text: text.as_deref().and_then(Text::truncated),
             task,
+            through: None,
             at: recorded.metadata.recorded_at,
         })
     }

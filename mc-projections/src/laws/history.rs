@@ -466,6 +466,7 @@ fn notification_event(
             subject: Title::new("Scout mentioned you").unwrap(),
             text: None,
             task: None,
+            through: more.is_multiple_of(2).then_some(more.into()),
             expires_at: at,
             at,
         },

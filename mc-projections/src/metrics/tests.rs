@@ -102,6 +102,7 @@ fn the_metrics_are_answered_as_the_runbook_names_them() {
                     "approvalRequests": 0,
                 }],
             },
+            "notifications": { "waiting": 0, "overdueSecs": 0 },
         })
     );
 }

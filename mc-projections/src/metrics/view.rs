@@ -35,6 +35,18 @@ pub struct Metrics {
     pub cost: CostMetrics,
     /// How often it goes wrong.
     pub incidents: IncidentMetrics,
+    /// What is still to be delivered.
+    pub notifications: NotificationMetrics,
+}
+
+/// What is still to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationMetrics {
+    /// How many notifications are queued and have not arrived.
+    pub waiting: usize,
+    /// How long the one that is longest due has been due, of all projects, in whole seconds; 0 when none is.
+    pub overdue_secs: u64,
 }
 
 /// How the agents are.
@@ -146,6 +158,8 @@ pub struct Counts {
     pub approval_requests_total: u64,
     /// How many tasks were accepted as done.
     pub tasks_completed_total: u64,
+    /// What is still to be delivered.
+    pub notifications: NotificationMetrics,
 }
 
 /// The key metrics of a project, or of all, at `now`. `fresher` knows of heartbeats that are not in the log.
@@ -164,6 +178,7 @@ pub fn metrics(
         task_throughput: throughput(views, project, today),
         cost: CostMetrics { today: costs.total, by_agent: costs.by_agent, by_task_type: costs.by_task_type },
         incidents: incidents(views, project, today),
+        notifications: notifications(views, project, now),
     }
 }
 
@@ -190,6 +205,15 @@ pub fn counts(
         loops_detected_total: ever.loops,
         approval_requests_total: ever.approval_requests,
         tasks_completed_total: ever.completed,
+        notifications: notifications(views, project, now),
+    }
+}
+
+fn notifications(views: &Views, project: Option<ProjectId>, now: DateTime<Utc>) -> NotificationMetrics {
+    let overdue = views.notifications.due_since().and_then(|since| (now - since).to_std().ok());
+    NotificationMetrics {
+        waiting: views.notifications.waiting(project),
+        overdue_secs: overdue.unwrap_or_default().as_secs(),
     }
 }
 

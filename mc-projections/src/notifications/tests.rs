@@ -1,5 +1,12 @@
+use std::collections::BTreeSet;
+
 use chrono::TimeDelta;
-use mc_domain::{notification::Notification, values::Name};
+use mc_domain::{
+    notification::Notification,
+    process::Directory,
+    task::{self, Details, TaskType},
+    values::Name,
+};
 use serde_json::json;
 use uuid::Uuid;
 
@@ -23,6 +30,7 @@ fn queue(script: &mut Script, number: u128, recipient: Recipient) -> Notificatio
         subject: Title::new("Scout mentioned you").unwrap(),
         text: None,
         task: Some(id(3)),
+        through: Some(10 * u64::try_from(number).unwrap()),
         expires_at: at + TimeDelta::hours(24),
         at,
     });
@@ -91,4 +99,86 @@ fn notifications_are_filtered_by_recipient_and_whether_they_are_read() {
     let of_scout = NotificationQuery { recipient: vec![Recipient::Agent(id(2))], ..all() };
     assert_eq!(list(&views, of_scout), [second]);
     assert_eq!(list(&views, NotificationQuery { project: Some(id(7)), ..all() }), []);
+}
+
+#[test]
+fn what_is_due_is_told_by_recipient_and_in_the_order_in_which_it_was_queued() {
+    let mut script = Script::new();
+    let scout = || Recipient::Agent(id(2));
+    let [third, first, second] =
+        [(3, sofie()), (1, scout()), (2, scout())].map(|(number, to)| queue(&mut script, number, to));
+    let due = |script: &Script, each| -> Vec<Vec<_>> {
+        let lanes = script.views().notifications.due(script.now(), each);
+        lanes.iter().map(|lane| lane.due.iter().map(|due| due.id).collect()).collect()
+    };
+    assert_eq!(due(&script, 9), [vec![first, second], vec![third]]);
+    assert_eq!(due(&script, 1), [vec![first], vec![third]]);
+    assert_eq!(script.views().notifications.due_since(), Some(script.now() - TimeDelta::seconds(3)));
+
+    let error = Reason::new("connection refused").unwrap();
+    record(&mut script, 1, |at| Event::AttemptFailed {
+        attempt: 1,
+        error,
+        retry_at: at + TimeDelta::seconds(30),
+        at,
+    });
+    assert_eq!(due(&script, 9), [vec![second], vec![third]], "what failed lets the next go ahead");
+    record(&mut script, 2, |at| Event::Delivered { at });
+    record(&mut script, 3, |at| Event::Read { at });
+    assert_eq!(due(&script, 9), [] as [Vec<NotificationId>; 0]);
+    let views = script.views();
+    assert_eq!((views.notifications.waiting(None), views.notifications.waiting(Some(id(1)))), (1, 1));
+    assert_eq!((views.notifications.waiting(Some(id(7))), views.notifications.through()), (0, 30));
+    script.wait(TimeDelta::seconds(30));
+    assert_eq!(due(&script, 9), [vec![first]]);
+}
+
+#[test]
+fn whoever_has_to_do_with_a_task_follows_it_until_they_do_not() {
+    let mut script = Script::new();
+    let (reader, writer, scout) = (human("Reader"), human("Writer"), Actor::Agent(id(2)));
+    let creator = human("Sofie");
+    let details = Details::titled("Guide", TaskType::Docs).unwrap();
+    let reviewers = BTreeSet::from([id(5)]);
+    let details = Details { reviewers: reviewers.clone(), ..details };
+    let task = script.task(1, |at| task::Event::Created {
+        project: id(1),
+        details,
+        parent: None,
+        creator: creator.clone(),
+        at,
+    });
+    script.task(1, |at| task::Event::Assigned {
+        from: task::Status::Inbox,
+        assignees: BTreeSet::from([id(2)]),
+        reason: None,
+        at,
+    });
+    script.task(1, |at| task::Event::Subscribed { by: reader.clone(), at });
+    script.task(1, |at| task::Event::MessagePosted {
+        id: id(9),
+        kind: task::MessageKind::Comment,
+        author: writer.clone(),
+        content: None,
+        artifacts: vec![],
+        mentions: BTreeSet::new(),
+        reply_to: None,
+        at,
+    });
+    let operators = BTreeSet::from([Name::new("Sofie").unwrap()]);
+    let follow = |script: &Script| {
+        let views = script.views();
+        let book = AddressBook { views: &views, operators: &operators };
+        (book.subscribers(task), book.reviewers(task), book.task_title(task).unwrap().to_string())
+    };
+    let followers = BTreeSet::from([creator.clone(), reader.clone(), writer.clone(), scout]);
+    assert_eq!(follow(&script), (followers, reviewers, "Guide".to_owned()));
+    script.task(1, |at| task::Event::Unsubscribed { by: reader, at });
+    let from = task::Status::Assigned;
+    script.task(1, |at| task::Event::ReturnedToInbox { from, reason: None, at });
+    assert_eq!(follow(&script).0, BTreeSet::from([creator, writer]));
+}
+
+fn human(name: &str) -> Actor {
+    Actor::Human(Name::new(name).unwrap())
 }

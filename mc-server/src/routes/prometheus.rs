@@ -18,6 +18,8 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const COMMITS: &str = "mc_commit_duration_seconds";
 const TICKS: &str = "mc_worker_last_tick_timestamp_seconds";
+const BACKLOG: &str = "mc_worker_backlog";
+const BEHIND: &str = "mc_worker_behind_seconds";
 
 /// `GET /metrics`: figures in the text format of Prometheus.
 ///
@@ -52,18 +54,35 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
     text.gauge("mc_runs_open", "Runs under way.", now.runs_open);
     let cost = now.cost_micro_usd_total;
     text.counter("mc_cost_micro_usd_total", "What all runs were charged, in micro-dollars.", cost);
+    let waiting = now.notifications.waiting;
+    text.gauge("mc_notifications_waiting", "Notifications that are queued and have not arrived.", waiting);
+    let overdue = now.notifications.overdue_secs;
+    text.gauge("mc_notifications_overdue_seconds", "How long the longest due of them has been due.", overdue);
     text.gauge("mc_log_position", "The position of the last event the views reflect.", views.position());
     text.gauge("mc_projection_lag_events", "Events that the views did not reflect yet.", lag);
     text.gauge("mc_log_queued_commits", "Commits that wait to be written.", app.log().queued());
     text.head(COMMITS, "How long writes took.", "histogram");
     app.commits().write_to(&mut text.0, COMMITS, "");
     text.head(TICKS, "When each worker last did its turn, in seconds since 1970.", "gauge");
-    for (worker, pulse) in app.health().workers() {
+    let workers = app.health().workers();
+    for (worker, pulse) in &workers {
         if let Some(Millis(at)) = pulse.last_tick {
-            text.sample(TICKS, &format!("{{worker=\"{worker}\"}}"), at.timestamp());
+            text.sample(TICKS, &named(worker), at.timestamp());
         }
     }
+    text.head(
+        BACKLOG,
+        "What the last turn of each worker left to do: events to tell of, notifications.",
+        "gauge",
+    );
+    workers.iter().for_each(|(worker, pulse)| text.sample(BACKLOG, &named(worker), pulse.backlog));
+    text.head(BEHIND, "How long the first of it that is due has waited.", "gauge");
+    workers.iter().for_each(|(worker, pulse)| text.sample(BEHIND, &named(worker), pulse.behind_secs));
     text.0
+}
+
+fn named(worker: &str) -> String {
+    format!("{{worker=\"{worker}\"}}")
 }
 
 /// The text as it grows.

@@ -1,126 +1,92 @@
-//! Tells agents and operators what concerns them: queues it as it happens, delivers it, and tries again.
+//! Finds out who is to be told of what happens, and queues a notification for each.
+//!
+//! It follows the log by pages and queues what a page calls for in few commits. The last notification of each says up to
+//! where in the log everything was told ([`Notice::through`]), so the next server goes on from there and reads nothing of
+//! what came before.
 
-use std::{collections::BTreeSet, future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, Utc};
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mc_domain::{
-    aggregate::{Aggregate, Moment},
-    ids::NotificationId,
-    notification::{self, Command, LASTS, Notice, Notification},
-    operation::{Decision, Entity, fail_notification},
-    process::{Outbox, Waiting},
-    values::Reason,
+    aggregate::Aggregate,
+    notification::{Command, LASTS, Notice, Notification},
+    operation::Decision,
+    process::notifications,
+    values::Name,
 };
-use mc_projections::{instant::Millis, notifications::NotificationView};
-use mc_store::error::StoreError;
-use serde::Serialize;
-use tokio::sync::{Mutex, watch};
+use mc_projections::notifications::AddressBook;
+use mc_store::{codec, error::StoreError, log::StoredEvent};
+use tokio::sync::watch;
 
-use super::{
-    Worker,
-    office::{Follower, command},
-};
+use super::{Worker, office::batch};
 use crate::{
-    decide::ask,
+    health::Backlog,
     state::{App, Refused},
-    webhook::Webhook,
 };
 
-/// The most notifications that one turn tries to deliver; the rest follows in the next.
-const DELIVERED_AT_ONCE: usize = 64;
-/// How many of them are on their way at a time.
-const ON_THEIR_WAY: usize = 8;
-
-/// The way to the recipients.
-pub(super) trait Channel: Send + Sync + 'static {
-    /// Brings one notification on its way; the error says why it did not arrive.
-    fn send(&self, id: NotificationId, now: DateTime<Utc>)
-    -> impl Future<Output = Result<(), Reason>> + Send;
-}
-
-/// Where notifications go: to wherever they are pulled from, and to a webhook besides where there is one.
-pub(super) struct Ways {
-    app: App,
-    webhook: Option<Arc<Webhook>>,
-}
-
-impl Ways {
-    pub(super) fn new(app: App, webhook: Option<Arc<Webhook>>) -> Self {
-        Self { app, webhook }
-    }
-}
-
-/// What a webhook is told.
-#[derive(Debug, Serialize)]
-struct Told<'a> {
-    #[serde(rename = "type")]
-    what: String,
-    timestamp: Millis,
-    data: NotificationView<'a>,
-}
-
-impl Channel for Ways {
-    /// Without a webhook a notification has arrived when it is there to be pulled, with a heartbeat or from the list.
-    async fn send(&self, id: NotificationId, now: DateTime<Utc>) -> Result<(), Reason> {
-        let Some(webhook) = &self.webhook else { return Ok(()) };
-        let told = self.app.read(|views| {
-            let data = views.notifications.view(id, &views.agents)?;
-            let told = Told { what: format!("notification.{}", data.kind), timestamp: data.created_at, data };
-            serde_json::to_string(&told).ok()
-        });
-        let told = told.await.map_err(|problem| failure(problem.detail()))?;
-        let told = told.ok_or_else(|| failure("it is not in the views"))?;
-        webhook.post(id.to_string(), told, now).await.map_err(|error| failure(&error))
-    }
-}
-
-fn failure(what: &str) -> Reason {
-    Reason::truncated(what).unwrap_or_else(|| Reason::new("it did not say why").expect("it is a constant"))
-}
+/// The most events that are looked at together.
+const EVENTS_AT_ONCE: usize = 256;
+/// The most that one turn looks at, in portions of [`EVENTS_AT_ONCE`]; the rest follows in the next.
+const PORTIONS_PER_TURN: usize = 64;
+/// The most notifications that are queued in one commit.
+const NOTICES_PER_COMMIT: usize = 256;
 
 /// The notification dispatcher.
-pub(super) struct NotificationDispatcher<C> {
+pub(super) struct NotificationDispatcher {
     app: App,
-    channel: C,
-    outbox: Mutex<Option<Follower<Outbox>>>,
+    operators: BTreeSet<Name>,
+    arrives_at_once: bool,
+    /// How far in the log everybody was told; nothing before the first turn.
+    position: Option<u64>,
+    left: Backlog,
     head: watch::Receiver<u64>,
 }
 
-impl<C: Channel> NotificationDispatcher<C> {
-    pub(super) fn new(app: App, channel: C) -> Self {
-        let head = app.log().watch_head();
-        Self { app, channel, outbox: Mutex::default(), head }
+impl NotificationDispatcher {
+    /// `arrives_at_once` says that nothing is sent anywhere, so that whatever is queued has arrived by that.
+    pub(super) fn new(app: App, arrives_at_once: bool) -> Self {
+        let (head, operators) = (app.log().watch_head(), BTreeSet::from([app.operator().clone()]));
+        Self { app, operators, arrives_at_once, position: None, left: Backlog::default(), head }
     }
 }
 
-impl<C: Channel> Worker for NotificationDispatcher<C> {
+impl Worker for NotificationDispatcher {
     const NAME: &'static str = "notification-dispatcher";
     const SAYS: &'static str = "[NotificationDispatcher] Processing notifications...";
     const TELLS_EVERY_TICK: bool = true;
     const EVERY: Duration = Duration::from_secs(30);
 
-    /// What happened a day ago or longer is told nobody any more, so a server that was down for long, or that reads an
-    /// old log for the first time, does not begin with a flood.
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         self.head.mark_unchanged();
-        let operators = || BTreeSet::from([self.app.operator().clone()]);
-        let log = Arc::clone(self.app.log());
-        let mut outbox = self.outbox.lock().await;
-        let outbox = outbox.get_or_insert_with(|| Follower::new(Outbox::new(operators(), now - LASTS)));
-        outbox.catch_up(log.as_ref()).await?;
+        self.left = Backlog::default();
+        let mut position = match self.position {
+            Some(position) => position,
+            None => self.begin_at(now).await?,
+        };
         let mut done = 0;
-        for notice in outbox.fold.to_queue(now) {
-            done += self.queue(notice, now).await?;
+        for _ in 0..PORTIONS_PER_TURN {
+            self.position = Some(position);
+            if self.app.shutdown().is_cancelled() {
+                return Ok(done);
+            }
+            let portion = self.app.log().read_all(position, EVENTS_AT_ONCE).await?;
+            let Some(last) = portion.last().map(|event| event.position) else { return Ok(done) };
+            done += self.tell(&portion, last, now).await?;
+            position = last;
         }
-        outbox.catch_up(log.as_ref()).await?;
-        let due = outbox.fold.due(now).into_iter().take(DELIVERED_AT_ONCE);
-        let delivered = stream::iter(due.map(|(id, waiting)| self.deliver(id, waiting, now)));
-        let delivered: Vec<_> = delivered.buffer_unordered(ON_THEIR_WAY).try_collect().await?;
-        Ok(done + delivered.into_iter().sum::<usize>())
+        self.position = Some(position);
+        self.left = self.rest(position).await?;
+        Ok(done)
+    }
+
+    fn backlog(&self) -> Backlog {
+        self.left
     }
 
     async fn woken(&mut self) {
+        if self.left.items > 0 {
+            return tokio::task::yield_now().await;
+        }
         if self.head.changed().await.is_err() {
             // The log is closed: nothing happens any more.
             std::future::pending::<()>().await;
@@ -128,70 +94,133 @@ impl<C: Channel> Worker for NotificationDispatcher<C> {
     }
 }
 
-impl<C: Channel> NotificationDispatcher<C> {
-    async fn queue(&self, notice: Notice, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let (id, project) = (notice.id(), notice.project);
-        let queued = command(&self.app, Self::NAME, project, now, format!("queue/{id}"), |unit, moment| {
-            let notification = unit.load::<Notification>(&id)?;
-            let events = decide(&notification, Command::Queue(notice.clone()), moment)?;
-            Ok(Decision::of(&notification, project, events))
-        });
-        queued.await
+impl NotificationDispatcher {
+    /// After the last event that was told of. What happened a day ago or longer is told nobody any more, so a server that
+    /// was down for long, or that has a log of an older version, does not begin with a flood.
+    pub(super) async fn begin_at(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let log = self.app.log();
+        self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        let through = self.app.projected().read(|views| views.notifications.through());
+        let head = log.head();
+        let too_late = log.first_since(now - LASTS).await?.map_or(head, |first| first - 1);
+        Ok(through.max(too_late))
     }
 
-    async fn deliver(
+    /// Queues what a portion of the log calls for, which ends with the position `last`.
+    async fn tell(
         &self,
-        id: NotificationId,
-        waiting: Waiting,
+        portion: &[StoredEvent],
+        last: u64,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let notification = self.app.repository().load::<Notification>(&id).await?;
-        let attempt = notification.queued().map_or(0, |queued| queued.attempts);
-        if now >= waiting.expires_at {
-            return self.note(id, waiting, now, "expire", Command::Expire).await;
+        self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        let mut done = 0;
+        for notices in told_together(self.notices(portion, now)?, last) {
+            done += self.queue(&notices, now).await?;
         }
-        // What is broken off with the server is tried again when it comes back, under the same identity.
-        let sent = tokio::select! {
-            sent = self.channel.send(id, now) => sent,
-            () = self.app.shutdown().cancelled() => return Ok(0),
-        };
-        match sent {
-            Ok(()) => self.note(id, waiting, now, "deliver", Command::Deliver).await,
-            Err(error) => {
-                let key = format!("attempt/{id}/{attempt}");
-                let failed = command(&self.app, Self::NAME, waiting.project, now, key, |unit, moment| {
-                    let notification = unit.load::<Notification>(&id)?;
-                    ask(unit, |cast| {
-                        fail_notification(&notification, waiting.project, error.clone(), cast, moment)
-                    })
-                });
-                failed.await
-            }
-        }
+        Ok(done)
     }
 
-    async fn note(
-        &self,
-        id: NotificationId,
-        waiting: Waiting,
-        now: DateTime<Utc>,
-        what: &str,
-        then: Command,
-    ) -> Result<usize, StoreError> {
-        let noted =
-            command(&self.app, Self::NAME, waiting.project, now, format!("{what}/{id}"), |unit, moment| {
-                let notification = unit.load::<Notification>(&id)?;
-                let events = decide(&notification, then.clone(), moment)?;
-                Ok(Decision::of(&notification, waiting.project, events))
+    /// What a portion of the log calls for and nobody was told of yet, with the position of the event that calls for it.
+    fn notices(&self, portion: &[StoredEvent], now: DateTime<Utc>) -> Result<Vec<(u64, Notice)>, StoreError> {
+        let events: Vec<_> = portion
+            .iter()
+            .filter_map(|stored| codec::decode_any(stored).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok(self.app.projected().read(|views| {
+            let book = AddressBook { views, operators: &self.operators };
+            let wanted = events.iter().flat_map(|event| {
+                notifications(event, &book).into_iter().map(|notice| (event.position, notice))
             });
-        noted.await
+            let is_new =
+                |notice: &Notice| now < notice.at + LASTS && !views.notifications.contains(notice.id());
+            wanted.filter(|(_, notice)| is_new(notice)).collect()
+        }))
+    }
+
+    /// Their identities come from what they are about, so their streams are taken for new without a look; the commit does
+    /// not hold where one of them is not.
+    async fn queue(&self, notices: &[Notice], now: DateTime<Utc>) -> Result<usize, StoreError> {
+        let arrives_at_once = self.arrives_at_once;
+        batch(&self.app, Self::NAME, now, notices, |unit, _, notice, moment| {
+            let notification = unit.fresh::<Notification>(notice.id());
+            let mut events =
+                notification.decide(Command::Queue(notice.clone()), moment).map_err(Refused::from)?;
+            if arrives_at_once && !events.is_empty() {
+                events.extend(notification.after(&events).decide(Command::Deliver, moment)?);
+            }
+            Ok(Decision::of(&notification, notice.project, events))
+        })
+        .await
+    }
+
+    /// What there is after `position`.
+    async fn rest(&self, position: u64) -> Result<Backlog, StoreError> {
+        let next = self.app.log().read_all(position, 1).await?;
+        let since = next.first().map(|event| event.metadata.recorded_at);
+        Ok(Backlog { items: self.app.log().head().saturating_sub(position), since })
     }
 }
 
-fn decide(
-    notification: &Entity<Notification>,
-    command: Command,
-    moment: &Moment,
-) -> Result<Vec<notification::Event>, Refused> {
-    notification.decide(command, moment).map_err(|rejection| Refused::Rule(rejection.into()))
+/// What is queued in one commit each. The last notice of a commit says how far everybody is told by that: up to `last`
+/// with the last of all, and never past an event of which somebody is still to be told.
+fn told_together(notices: Vec<(u64, Notice)>, last: u64) -> Vec<Vec<Notice>> {
+    let commits = notices.chunks(NOTICES_PER_COMMIT);
+    let nexts = notices.chunks(NOTICES_PER_COMMIT).skip(1).map(|next| next[0].0 - 1);
+    let together = commits.zip(nexts.chain([last])).map(|(commit, through)| {
+        let mut commit: Vec<_> = commit.iter().map(|(_, notice)| notice.clone()).collect();
+        if let Some(end) = commit.last_mut() {
+            end.through = Some(through);
+        }
+        commit
+    });
+    together.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use mc_domain::{
+        notification::{Kind, Recipient},
+        values::{Name, Title},
+    };
+
+    use super::*;
+
+    fn called_for_by(position: u64) -> (u64, Notice) {
+        let notice = Notice {
+            cause: uuid::Uuid::from_u128(u128::from(position)).into(),
+            project: None,
+            recipient: Recipient::Operator(Name::new("Sofie").unwrap()),
+            kind: Kind::Update,
+            subject: Title::new("Now done: Guide").unwrap(),
+            text: None,
+            task: None,
+            through: None,
+            at: DateTime::UNIX_EPOCH,
+        };
+        (position, notice)
+    }
+
+    /// What a commit says everybody was told of, and how many it tells.
+    fn commits(positions: impl IntoIterator<Item = u64>, last: u64) -> Vec<(Option<u64>, usize)> {
+        let commits = told_together(positions.into_iter().map(called_for_by).collect(), last);
+        let (middles, ends): (Vec<_>, Vec<_>) = commits
+            .iter()
+            .map(|commit| {
+                commit.split_last().map(|(end, middle)| (middle, (end.through, commit.len()))).unwrap()
+            })
+            .unzip();
+        assert!(middles.iter().all(|middle| middle.iter().all(|notice| notice.through.is_none())));
+        ends
+    }
+
+    #[test]
+    fn a_commit_tells_no_further_than_everybody_was_told() {
+        assert_eq!(commits([], 9), []);
+        assert_eq!(commits([3, 7], 9), [(Some(9), 2)]);
+        let many = NOTICES_PER_COMMIT as u64;
+        assert_eq!(commits(1..=many + 2, many + 5), [(Some(many), 256), (Some(many + 5), 2)]);
+        let of_one_event = std::iter::repeat_n(4, NOTICES_PER_COMMIT + 1);
+        assert_eq!(commits(of_one_event, 5), [(Some(3), 256), (Some(5), 1)]);
+    }
 }

@@ -5,8 +5,8 @@ use mc_domain::{
     actor::Actor,
     aggregate::Moment,
     ids::ProjectId,
-    operation::Outcome,
-    process::{Outbox, Watch},
+    operation::{Decision, Outcome},
+    process::Watch,
     recorded::{AnyEvent, Recorded},
     values::Name,
 };
@@ -27,12 +27,6 @@ pub(super) trait Fold {
 }
 
 impl Fold for Watch {
-    fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        Self::apply(self, event);
-    }
-}
-
-impl Fold for Outbox {
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         Self::apply(self, event);
     }
@@ -107,7 +101,8 @@ impl Office {
 /// Gives a command in `project` under `key`, which names what it acts on: whether anything came of it, as a number to add
 /// up.
 ///
-/// A rule against it is no failure of the worker: somebody was faster, or it is for an operator to see in the log.
+/// A rule against it is no failure of the worker: somebody was faster, or it is for an operator to see in the log. Once the
+/// server ends nothing more is begun: it is still due when the next one starts.
 ///
 /// # Errors
 /// What the log says.
@@ -119,8 +114,10 @@ pub(super) async fn command<D: Into<Outcome>>(
     key: String,
     mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
 ) -> Result<usize, StoreError> {
-    let worker_itself = Actor::System(Name::new(worker).expect("a worker's name is one"));
-    let moment = Moment::new(now, worker_itself).under(app.figures(project));
+    if app.shutdown().is_cancelled() {
+        return Ok(0);
+    }
+    let moment = Moment::new(now, itself(worker)).under(app.figures(project));
     let order = Order { moment: moment.clone(), key: Some(own_key(worker, &key)) };
     let executed = app.repository().execute(&order, |unit| {
         let Outcome { decision, refusal } = decide(unit, &moment)?.into();
@@ -148,4 +145,39 @@ pub(super) async fn command<D: Into<Outcome>>(
             Ok(0)
         }
     }
+}
+
+/// Gives a command for each of `items` in one commit: how many streams it added to. `decide` gets what was decided for the
+/// items before. A rule against one of them is logged and passed over, as with [`command`].
+///
+/// It has no idempotency key: what is given in this way must come to nothing by its own rules when it is given again.
+///
+/// # Errors
+/// What the log says.
+pub(super) async fn batch<T: Sync>(
+    app: &App,
+    worker: &'static str,
+    now: DateTime<Utc>,
+    items: &[T],
+    mut decide: impl FnMut(&mut Unit<'_>, &Decision, &T, &Moment) -> Result<Decision, Refused> + Send,
+) -> Result<usize, StoreError> {
+    let moment = Moment::new(now, itself(worker)).under(app.figures(None));
+    let order = Order::new(moment.clone());
+    let executed = app.repository().execute(&order, |unit| {
+        let mut decided = Decision::default();
+        for item in items {
+            match decide(unit, &decided, item, &moment) {
+                Ok(decision) => decided = decided.and(decision),
+                Err(Refused::Store(error)) => return Err(error),
+                Err(refused) => tracing::warn!(worker, %refused, "a command was refused"),
+            }
+        }
+        let streams = decided.changes().len();
+        Ok((decided, streams))
+    });
+    executed.await.map(|executed| executed.value)
+}
+
+fn itself(worker: &'static str) -> Actor {
+    Actor::System(Name::new(worker).expect("a worker's name is one"))
 }

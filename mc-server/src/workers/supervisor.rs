@@ -46,7 +46,7 @@ pub(super) async fn supervise<W: Worker>(app: App, make: impl Fn() -> W) {
     }
 }
 
-/// Turn after turn, until the server ends. A turn that has begun is finished.
+/// Turn after turn, until the server ends. A turn that has begun is ended by itself, with the command at hand.
 async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
     let mut turns = interval(W::EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -65,6 +65,7 @@ async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
         match worker.tick(app.now()).await {
             Ok(done) => {
                 heartbeat.beat();
+                heartbeat.left(worker.backlog(), app.now());
                 if done > 0 {
                     tracing::info!(worker = W::NAME, done, "done what was due");
                 }

@@ -1,11 +1,10 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
+mod notifications;
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use chrono::TimeDelta;
@@ -15,7 +14,6 @@ use mc_domain::{
     aggregate::{Aggregate, Moment},
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
-    notification::{self, Recipient},
     operation::{Decision, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
     policy::document::Figures,
     project::{Halt, Project},
@@ -32,14 +30,11 @@ use mc_store::{
     memory::MemoryLog,
     repository::{Order, Unit},
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::mpsc,
-};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{notification_dispatcher::Channel, *};
+use super::*;
 use crate::{
     decide::ask,
     health::Health,
@@ -464,128 +459,6 @@ async fn a_standup_is_recorded_once_a_day_from_nine_on() {
 
 fn count(events: &[AnyEvent], name: &str) -> usize {
     events.iter().filter(|event| event.name() == name).count()
-}
-
-/// A way on which so many are lost first.
-struct Broken(AtomicUsize);
-
-impl Channel for Broken {
-    async fn send(&self, _: mc_domain::ids::NotificationId, _: DateTime<Utc>) -> Result<(), Reason> {
-        let lost = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        if lost.is_ok() { Err(Reason::new("connection refused").unwrap()) } else { Ok(()) }
-    }
-}
-
-#[tokio::test]
-async fn what_concerns_somebody_is_told_once() {
-    let world = World::new().await;
-    let dispatcher = || NotificationDispatcher::new(world.app.clone(), Ways::new(world.app.clone(), None));
-    let mut first = dispatcher();
-    assert!(first.tick(world.now()).await.unwrap() > 0);
-    let head = world.log.head();
-    assert_eq!(first.tick(world.now()).await.unwrap(), 0);
-    assert_eq!(dispatcher().tick(world.now()).await.unwrap(), 0, "with another memory");
-    assert_eq!(world.log.head(), head);
-    let scribe = Recipient::Agent(world.agent("Scribe").await);
-    assert!(recipients(&world.events().await).any(|recipient| recipient == scribe));
-}
-
-fn recipients(events: &[AnyEvent]) -> impl Iterator<Item = Recipient> {
-    events.iter().filter_map(|event| match event {
-        AnyEvent::Notification(notification::Event::Queued { recipient, .. }) => Some(recipient.clone()),
-        _ => None,
-    })
-}
-
-#[tokio::test]
-async fn what_does_not_arrive_is_tried_again_and_in_the_end_given_up() {
-    let world = World::new().await;
-    let mut dispatcher = NotificationDispatcher::new(world.app.clone(), Broken(AtomicUsize::new(usize::MAX)));
-    dispatcher.tick(world.now()).await.unwrap();
-    let queued = count(&world.events().await, "notification.queued");
-    for wait in notification::RETRY_AFTER_SECS {
-        world.pass(TimeDelta::seconds(wait - 1));
-        assert_eq!(count(&world.events().await, "notification.failed"), 0);
-        dispatcher.tick(world.now()).await.unwrap();
-        world.pass(TimeDelta::seconds(1));
-        dispatcher.tick(world.now()).await.unwrap();
-    }
-    let events = world.events().await;
-    assert!(count(&events, "notification.failed") >= queued);
-    let given_up = |event: &AnyEvent| {
-        matches!(event, AnyEvent::Alert(alert::Event::Raised { kind: Kind::NotificationFailed, .. }))
-    };
-    // One for each recipient, however many notifications: and none of them is notified of that in turn.
-    let recipients: BTreeSet<_> = recipients(&events).collect();
-    assert_eq!(events.iter().filter(|event| given_up(event)).count(), recipients.len());
-    world.pass(TimeDelta::minutes(1));
-    dispatcher.tick(world.now()).await.unwrap();
-    assert_eq!(count(&world.events().await, "notification.queued"), queued);
-}
-
-/// Answers each connection with the next of `answers`, and tells what was asked.
-async fn receiver(answers: &'static [&'static str]) -> (String, mpsc::UnboundedReceiver<String>) {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = format!("http://{}/hook", listener.local_addr().unwrap());
-    let (told, asked) = mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        for answer in answers {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut request = Vec::new();
-            while !request.ends_with(b"}") {
-                stream.read_buf(&mut request).await.unwrap();
-            }
-            told.send(String::from_utf8(request).unwrap()).unwrap();
-            let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-            stream.write_all(answer.as_bytes()).await.unwrap();
-        }
-    });
-    (address, asked)
-}
-
-#[tokio::test]
-async fn a_webhook_gets_what_did_not_arrive_again_also_from_the_next_server() {
-    let world = World::new().await;
-    let quiet = NotificationDispatcher::new(world.app.clone(), Ways::new(world.app.clone(), None));
-    { quiet }.tick(world.now()).await.unwrap();
-    let (address, mut asked) = receiver(&["500 Internal Server Error", "302 Found", "204 No Content"]).await;
-    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
-    let webhook = Arc::new(Webhook::new(address.parse().unwrap(), secret));
-    let dispatcher = || {
-        let ways = Ways::new(world.app.clone(), Some(Arc::clone(&webhook)));
-        NotificationDispatcher::new(world.app.clone(), ways)
-    };
-    let scout = world.agent("Scout").await;
-    world.order(scout, agent::Command::Pause { reason: agent::PauseReason::Operator, note: None }).await;
-    let header = |request: &str, name: &str| {
-        let line = request.lines().find(|line| line.to_ascii_lowercase().starts_with(name)).unwrap();
-        line.split_once(": ").unwrap().1.to_owned()
-    };
-    let mut ids = BTreeSet::new();
-    for wait in [0, 30, 60] {
-        world.pass(TimeDelta::seconds(wait));
-        dispatcher().tick(world.now()).await.unwrap();
-        let request = asked.recv().await.unwrap();
-        ids.insert(header(&request, "webhook-id"));
-        assert_eq!(header(&request, "webhook-timestamp"), world.now().timestamp().to_string());
-        assert!(header(&request, "webhook-signature").starts_with("v1,"));
-        assert!(request.contains(r#""type":"notification.directive""#), "{request}");
-    }
-    assert_eq!(ids.len(), 1);
-    let delivered = count(&world.events().await, "notification.delivered");
-    world.pass(TimeDelta::hours(1));
-    dispatcher().tick(world.now()).await.unwrap();
-    assert_eq!(count(&world.events().await, "notification.delivered"), delivered);
-}
-
-#[tokio::test]
-async fn what_could_not_be_delivered_for_a_day_expires() {
-    let world = World::new().await;
-    let mut dispatcher = NotificationDispatcher::new(world.app.clone(), Broken(AtomicUsize::new(usize::MAX)));
-    dispatcher.tick(world.now()).await.unwrap();
-    world.pass(notification::LASTS);
-    dispatcher.tick(world.now()).await.unwrap();
-    assert!(world.events().await.iter().any(|event| event.name() == "notification.expired"));
 }
 
 /// Panics in its first turn, and tells of every other.

@@ -1122,6 +1122,7 @@ fn a_notification_that_is_given_up_is_told_of() {
         subject: crate::values::Title::new("Nova mentioned you").unwrap(),
         text: None,
         task: None,
+        through: None,
         expires_at: now() + TimeDelta::hours(24),
         at: now(),
     };

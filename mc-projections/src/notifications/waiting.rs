@@ -1,0 +1,95 @@
+//! What is on its way: for each recipient, in the order in which it is due.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use mc_domain::ids::{NotificationId, ProjectId};
+use serde::{Deserialize, Serialize};
+
+/// Where a notification stands among those of its recipient: by the time it is due, and then as it was queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct Place {
+    pub(super) due_at_micros: i64,
+    pub(super) position: u64,
+}
+
+/// Those that are queued and have not arrived.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Waiting {
+    places: BTreeMap<NotificationId, Place>,
+    /// None is empty.
+    lanes: BTreeMap<String, BTreeSet<(Place, NotificationId)>>,
+}
+
+/// What is due for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lane {
+    /// The recipient, as text.
+    pub recipient: String,
+    /// Since when the first of it has been due.
+    pub since: DateTime<Utc>,
+    /// What is due, in order; at least one.
+    pub due: Vec<Due>,
+}
+
+/// A notification that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// Which one.
+    pub id: NotificationId,
+    /// The project it belongs to.
+    pub project: Option<ProjectId>,
+    /// From when on it is too late for it.
+    pub expires_at: DateTime<Utc>,
+}
+
+impl Waiting {
+    pub(super) fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    pub(super) fn ids(&self) -> impl Iterator<Item = NotificationId> {
+        self.places.keys().copied()
+    }
+
+    /// Where a notification to `recipient` waits now.
+    pub(super) fn note(&mut self, recipient: &str, id: NotificationId, place: Option<Place>) {
+        let before = match place {
+            Some(place) => self.places.insert(id, place),
+            None => self.places.remove(&id),
+        };
+        if before == place {
+            return;
+        }
+        let lane = self.lanes.entry(recipient.to_owned()).or_default();
+        if let Some(before) = before {
+            lane.remove(&(before, id));
+        }
+        lane.extend(place.map(|place| (place, id)));
+        if lane.is_empty() {
+            self.lanes.remove(recipient);
+        }
+    }
+
+    pub(super) fn first_due(&self) -> Option<DateTime<Utc>> {
+        let firsts = self.lanes.values().filter_map(BTreeSet::first);
+        firsts.map(|(place, _)| place.due_at_micros).min().and_then(DateTime::from_timestamp_micros)
+    }
+
+    pub(super) fn due(
+        &self,
+        now: DateTime<Utc>,
+        each: usize,
+        known: impl Fn(NotificationId) -> Option<Due>,
+    ) -> Vec<Lane> {
+        let now_micros = now.timestamp_micros();
+        let lanes = self.lanes.iter().filter_map(|(recipient, lane)| {
+            let first = lane.first()?.0.due_at_micros;
+            let due = lane.iter().take_while(|(place, _)| place.due_at_micros <= now_micros).take(each);
+            let due: Vec<_> = due.filter_map(|(_, id)| known(*id)).collect();
+            let since = DateTime::from_timestamp_micros(first)?;
+            (!due.is_empty()).then(|| Lane { recipient: recipient.clone(), since, due })
+        });
+        lanes.collect()
+    }
+}

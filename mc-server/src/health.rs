@@ -9,12 +9,12 @@ use std::{
 use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
 use chrono::{DateTime, Utc};
 use mc_projections::instant::Millis;
-use mc_store::log::EventLog;
+use mc_store::{log::EventLog, sqlite::LONG_BYTES};
 use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, kind_of_store};
 
 /// How long the store may take to answer until it counts as failing.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
@@ -135,15 +135,26 @@ impl Health {
         self.pulses().iter().map(|(name, pulse)| (*name, pulse.report())).collect()
     }
 
-    /// Whether the store answers, and still takes commits.
-    pub async fn store_answers(&self) -> bool {
-        let Some(log) = self.0.log.get() else { return false };
-        let is_open = log.watch_head().has_changed().is_ok();
+    /// What keeps the store from answering, or from taking commits, if something does.
+    pub async fn store_problem(&self) -> Option<Kind> {
+        let Some(log) = self.0.log.get() else { return Some(Kind::StoreUnavailable) };
+        if log.watch_head().has_changed().is_err() {
+            return Some(Kind::StoreUnavailable);
+        }
         let asked = async {
             log.read_all(log.head().saturating_sub(1), 1).await?;
             log.probe().await
         };
-        is_open && matches!(tokio::time::timeout(STORE_PATIENCE, asked).await, Ok(Ok(())))
+        match tokio::time::timeout(STORE_PATIENCE, asked).await {
+            Ok(Ok(())) => None,
+            Ok(Err(error)) => Some(kind_of_store(&error)),
+            Err(_) => Some(Kind::StoreUnavailable),
+        }
+    }
+
+    /// Whether more is written ahead than there is without somebody who keeps it from starting over.
+    fn is_written_far_ahead(&self) -> bool {
+        self.0.log.get().is_some_and(|log| log.written_ahead_bytes() >= LONG_BYTES)
     }
 
     fn pulses(&self) -> MutexGuard<'_, BTreeMap<&'static str, Pulse>> {
@@ -207,6 +218,29 @@ struct Report {
     timestamp: i64,
     services: Services,
     workers: BTreeMap<&'static str, WorkerReport>,
+    /// What an operator has to do something about; left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notices: Vec<Notice>,
+}
+
+/// Something an operator has to do something about.
+#[derive(Debug, Serialize)]
+struct Notice {
+    /// The code of the problem that writes are answered with, or what else it is.
+    code: String,
+    detail: &'static str,
+}
+
+impl Notice {
+    fn of(problem: Kind) -> Self {
+        Self { code: problem.code(), detail: problem.about() }
+    }
+
+    fn written_ahead() -> Self {
+        let detail = "The write-ahead log of the store cannot start over and grows: another program has been reading the \
+                      database for long. End that program; nothing is lost.";
+        Self { code: "write_ahead_log_long".to_owned(), detail }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -219,13 +253,16 @@ struct Services {
 /// `GET /health`: what of the server works; 503 when a part fails.
 pub async fn health(State(health): State<Health>) -> impl IntoResponse {
     let word = |works: bool| if works { "ok" } else { "error" };
-    let (store, workers) = (health.store_answers().await, health.workers());
+    let (problem, workers) = (health.store_problem().await, health.workers());
+    let store = problem.is_none();
     let in_time = workers.values().all(|worker| !worker.late);
     let (code, status) =
         if store && in_time { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
     let services = Services { api: word(true), store: word(store), workers: word(in_time) };
     let timestamp = Utc::now().timestamp_millis();
-    (code, Json(Report { status, timestamp, services, workers }))
+    let ahead = health.is_written_far_ahead().then(Notice::written_ahead);
+    let notices = problem.map(Notice::of).into_iter().chain(ahead).collect();
+    (code, Json(Report { status, timestamp, services, workers, notices }))
 }
 
 /// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
@@ -242,17 +279,19 @@ struct Readiness {
     store: Option<Uuid>,
 }
 
-/// `GET /readyz`: requests are welcome.
+/// `GET /readyz`: requests are welcome. On a disk that is nearly full they are: reading and containing go on.
 ///
-/// Problems: `starting`, `draining`, `store-unavailable`.
+/// Problems: `starting`, `draining`, `store-unavailable`, `store-displaced`, `store-damaged`.
 pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, Problem> {
     match health.phase() {
         Phase::Starting => Err(Problem::new(Kind::Starting, Kind::Starting.about())),
         Phase::Draining => Err(Problem::new(Kind::Draining, Kind::Draining.about())),
-        Phase::Ready if health.store_answers().await => {
-            Ok(Json(Readiness { status: "ready", store: health.0.opening.get().copied() }))
-        }
-        Phase::Ready => Err(Problem::new(Kind::StoreUnavailable, "The store does not answer just now.")),
+        Phase::Ready => match health.store_problem().await {
+            None | Some(Kind::StorageFull) => {
+                Ok(Json(Readiness { status: "ready", store: health.0.opening.get().copied() }))
+            }
+            Some(problem) => Err(Problem::new(problem, problem.about())),
+        },
     }
 }
 
@@ -284,6 +323,7 @@ mod tests {
         let (status, report) = report(&ready().0).await;
         assert_eq!((status, &report["status"]), (200, &"ok".into()));
         assert_eq!(report["services"], serde_json::json!({"api": "ok", "store": "ok", "workers": "ok"}));
+        assert!(report.get("notices").is_none());
         assert!(report["timestamp"].as_i64().unwrap() > 1_700_000_000_000);
     }
 
@@ -296,6 +336,7 @@ mod tests {
             (status, &report["status"], &report["services"]["store"]),
             (503, &"degraded".into(), &"error".into())
         );
+        assert_eq!(report["notices"][0]["code"], "store_unavailable");
         assert_eq!(readyz(State(health)).await.err().unwrap().kind(), Kind::StoreUnavailable);
     }
 

@@ -267,6 +267,33 @@ impl FieldError {
     }
 }
 
+/// Which problem a store that does not answer, or takes no commits, is.
+pub(crate) fn kind_of_store(error: &StoreError) -> Kind {
+    match error {
+        StoreError::Full => Kind::StorageFull,
+        StoreError::Displaced { .. } => Kind::StoreDisplaced,
+        StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => {
+            Kind::StoreDamaged
+        }
+        StoreError::Conflict { .. }
+        | StoreError::KeyReused { .. }
+        | StoreError::Invalid { .. }
+        | StoreError::NotLoaded { .. }
+        | StoreError::Locked { .. }
+        | StoreError::Linked { .. }
+        | StoreError::OpenElsewhere { .. }
+        | StoreError::Emptied { .. }
+        | StoreError::Frozen { .. }
+        | StoreError::Protected { .. }
+        | StoreError::NewerVersion { .. }
+        | StoreError::NotALog { .. }
+        | StoreError::Occupied { .. }
+        | StoreError::ReadOnly
+        | StoreError::UnknownStore { .. }
+        | StoreError::Unavailable(_) => Kind::StoreUnavailable,
+    }
+}
+
 impl From<StoreError> for Problem {
     /// Logs what an operator has to know; the client learns only what it can act on.
     fn from(error: StoreError) -> Self {
@@ -303,7 +330,16 @@ impl From<StoreError> for Problem {
                 "Too little disk space is left to record this. Nothing was recorded; reading works. Stopping, pausing, denying \
                  and whatever else ends work goes on as long as the reserve lasts. The operator has to make room.",
             ),
+            StoreError::Displaced { .. } => Self::new(
+                Kind::StoreDisplaced,
+                "The file of the store was removed, moved or replaced while the server has it open, so nothing is recorded: it \
+                 would be lost. The operator moves the file back, or starts the server anew on the file that is to be used.",
+            ),
             StoreError::Locked { .. }
+            | StoreError::Linked { .. }
+            | StoreError::OpenElsewhere { .. }
+            | StoreError::Emptied { .. }
+            | StoreError::Frozen { .. }
             | StoreError::Protected { .. }
             | StoreError::NewerVersion { .. }
             | StoreError::NotALog { .. }
@@ -419,6 +455,7 @@ mod tests {
             (corrupt, 503),
             (StoreError::Damaged("malformed".into()), 503),
             (StoreError::Full, 507),
+            (StoreError::Displaced { file: "mc.db".into() }, 503),
             (unavailable(), 503),
         ];
         for (error, status) in statuses {

@@ -115,6 +115,23 @@ fn store_advice(url: &str, error: &StoreError) -> Option<String> {
         StoreError::Corrupt { .. } | StoreError::Damaged(_) => {
             Some(format!("Restore a backup: {}", restore_command(url)))
         }
+        StoreError::Linked { .. } => Some(
+            "Remove the other names, or copy it to a file of its own with cp and name that with --store".to_owned(),
+        ),
+        StoreError::OpenElsewhere { .. } => {
+            Some("Stop that process first, or name the store as it does with --store".to_owned())
+        }
+        StoreError::Emptied { lock, .. } => Some(format!(
+            "Put the file back, or restore a backup: {}. To begin with an empty log, remove {lock} first",
+            restore_command(url)
+        )),
+        StoreError::Frozen { .. } => Some(
+            "Copy it, with the file that ends in -wal, to a directory that can be written, and name the copy with --store"
+                .to_owned(),
+        ),
+        StoreError::Displaced { .. } => {
+            Some("Put the file back, or choose another store with --store".to_owned())
+        }
         StoreError::Full => Some("Make room on the disk, and try again".to_owned()),
         StoreError::Protected { .. } => {
             Some("Make it writable for the user who runs mission-control, with chmod or chown".to_owned())

@@ -353,3 +353,98 @@ fn help_teaches_with_examples() {
     }
     assert_eq!(world.run(&["restore"]).status.code(), Some(2));
 }
+
+/// Makes the file seem an hour old.
+fn age(path: &Path) {
+    let hour = std::time::Duration::from_secs(3_600);
+    fs::File::options()
+        .write(true)
+        .open(path)
+        .unwrap()
+        .set_modified(std::time::SystemTime::now() - hour)
+        .unwrap();
+}
+
+#[test]
+fn what_a_killed_backup_has_left_goes_and_what_is_being_written_stays() {
+    let world = World::new();
+    world.serve().end();
+    world.backup();
+    let orphan = |name: &str| {
+        let path = world.path("backups").join(name);
+        fs::write(&path, "{\"header\":").unwrap();
+        path
+    };
+    for arguments in [&["backup"][..], &["cleanup"]] {
+        let left = [orphan(".backup-1.partial"), orphan(".latest.json-1")];
+        let (held, new) = (orphan(".backup-2.partial"), orphan(".backup-3.partial"));
+        [&left[0], &left[1], &held].into_iter().for_each(|path| age(path));
+        let writer = fs::File::open(&held).unwrap();
+        writer.lock().unwrap();
+        world.succeeds(arguments);
+        assert!(!left[0].exists() && !left[1].exists(), "{arguments:?}");
+        assert!(held.exists() && new.exists(), "{arguments:?}");
+    }
+}
+
+/// The command as a user that may write nothing here.
+fn as_nobody(world: &World, arguments: &[&str]) -> Output {
+    use std::os::unix::process::CommandExt;
+
+    let nobody = 65_534;
+    let is_root =
+        fs::metadata("/proc/self").is_ok_and(|this| std::os::unix::fs::MetadataExt::uid(&this) == 0);
+    let mut command = world.command(arguments);
+    if is_root {
+        // It may be in a directory that only its owner may enter.
+        let program = world.path("mission-control");
+        if !program.exists() {
+            fs::copy(env!("CARGO_BIN_EXE_mission-control"), &program).unwrap();
+        }
+        command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(world.directory.path())
+            .stdin(Stdio::null())
+            .uid(nobody)
+            .gid(nobody);
+    }
+    command.output().unwrap()
+}
+
+#[test]
+fn a_store_on_media_that_can_only_be_read_is_verified_and_backed_up() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let world = World::new();
+    let server = world.serve();
+    server.create_task(1);
+    server.end();
+    let allow = |path: &Path, mode: u32| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    fs::create_dir(world.path("out")).unwrap();
+    let (data, store) = (world.path("data"), world.path("data/mission-control.db"));
+    allow(world.directory.path(), 0o755);
+    allow(&world.path("out"), 0o777);
+    allow(&store, 0o444);
+    allow(&data, 0o555);
+    for arguments in [&["verify-db", "--json"][..], &["backup", "--json", "--dir", "out"]] {
+        let output = as_nobody(&world, arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+        let outcome: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(outcome["events"], 3, "{outcome}");
+    }
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 2, "the database and its lock");
+
+    // What was written ahead cannot be read there, and is not passed over.
+    fs::write(world.path("data/mission-control.db-wal"), "not empty").unwrap();
+    for arguments in [&["verify-db"][..], &["backup", "--dir", "out"]] {
+        let output = as_nobody(&world, arguments);
+        let complaint = text(&output.stderr);
+        assert!(
+            complaint.contains("cannot be written. Copy it, with the file that ends in -wal"),
+            "{complaint}"
+        );
+        assert_eq!(output.status.code(), Some(1));
+    }
+    allow(&data, 0o755);
+}

@@ -1,6 +1,6 @@
 //! What can go wrong with the log.
 
-use std::error::Error;
+use std::{error::Error, path::PathBuf};
 
 use mc_domain::recorded::StreamId;
 
@@ -98,6 +98,43 @@ pub enum StoreError {
     /// The disk has no room left to record anything. Nothing was appended.
     #[error("there is no room left on the disk of the store")]
     Full,
+    /// The file that a writer has open is no longer where it was: what is written to it is lost with it. Nothing is
+    /// appended until it is back.
+    #[error("the file {} was removed, moved or replaced while it is open", file.display())]
+    Displaced {
+        /// Which file.
+        file: PathBuf,
+    },
+    /// The file has several names. What is locked, and written ahead, under one of them is not under the others.
+    #[error("the store {store} is a file with {links} names (hard links)")]
+    Linked {
+        /// Which file.
+        store: String,
+        /// How many names it has.
+        links: u64,
+    },
+    /// The file is being written to under another name, where what was written last is.
+    #[error("the store {store} is in use by another process under another name")]
+    OpenElsewhere {
+        /// Which file.
+        store: String,
+    },
+    /// There was a log in the file, and there is nothing now.
+    #[error("there is no log in {store} any more, but {lock} says that there was one")]
+    Emptied {
+        /// Which file.
+        store: String,
+        /// What says so.
+        lock: String,
+    },
+    /// The file has a write-ahead log, which cannot be read where nothing can be written beside it.
+    #[error(
+        "the store {store} has a write-ahead log that cannot be read in a directory that cannot be written"
+    )]
+    Frozen {
+        /// Which file.
+        store: String,
+    },
     /// The file, or its directory, may only be read.
     #[error("the store {store} cannot be written: it is read-only")]
     Protected {

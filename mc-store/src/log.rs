@@ -268,6 +268,7 @@ pub trait EventLog: Send + Sync + 'static {
     /// - [`StoreError::KeyReused`] when the key was used before for another request.
     /// - [`StoreError::Invalid`] when the commit breaks a limit or names a stream twice.
     /// - [`StoreError::Full`] when the disk has no room left for a commit of its priority; nothing was appended.
+    /// - [`StoreError::Displaced`] when its file was removed or replaced, so that what is written would be lost.
     /// - [`StoreError::Unavailable`] when the database does not answer; nothing was appended.
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>>;
 
@@ -311,13 +312,19 @@ pub trait EventLog: Send + Sync + 'static {
     /// something can be written again.
     ///
     /// # Errors
-    /// What a commit would meet: [`StoreError::Full`], [`StoreError::Unavailable`] and the like.
+    /// What a commit would meet: [`StoreError::Full`], [`StoreError::Displaced`], [`StoreError::Unavailable`] and the
+    /// like.
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
     /// How many commits wait to be written, those being written left out; 0 for a log without a queue.
     fn queued(&self) -> usize {
+        0
+    }
+
+    /// The bytes that are written ahead and not yet started over; 0 for a log without a write-ahead log.
+    fn written_ahead_bytes(&self) -> u64 {
         0
     }
 

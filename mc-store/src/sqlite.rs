@@ -7,6 +7,7 @@ mod checkpoint;
 mod compact;
 mod disk;
 mod heads;
+mod identity;
 mod import;
 mod inspect;
 mod lock;
@@ -17,8 +18,12 @@ mod writer;
 
 use std::{
     any::Any,
+    fs, io,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     thread::JoinHandle,
 };
 
@@ -29,6 +34,7 @@ use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::{
+    checkpoint::LONG_BYTES,
     compact::{Compacted, compact},
     disk::Disk,
     import::{Existing, SqliteImport},
@@ -36,6 +42,8 @@ pub use self::{
     lock::{Holder, holder},
 };
 use self::{
+    checkpoint::PAGE_BYTES,
+    identity::Identity,
     lock::FileLock,
     reader::Readers,
     recent::Recent,
@@ -48,6 +56,10 @@ use crate::{
 
 /// The most commits that wait for the writer; the next caller waits for a place.
 const QUEUE_COMMITS: usize = 1_024;
+/// How many links that lead to a file that is not there yet are followed.
+const MAX_LINKS: u32 = 40;
+/// What SQLite keeps beside a database that is open.
+const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// A log in an SQLite database.
 ///
@@ -68,6 +80,8 @@ pub struct SqliteLog {
     readers: Readers,
     recent: Arc<Recent>,
     head: watch::Receiver<u64>,
+    /// How many pages were written ahead.
+    wal_pages: Arc<AtomicU32>,
 }
 
 #[derive(Debug)]
@@ -95,6 +109,8 @@ impl SqliteLog {
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
     /// - [`StoreError::NotALog`] when the file is something else; it is left as it is.
     /// - [`StoreError::Protected`] when it may only be read.
+    /// - [`StoreError::Linked`] when the file has several names.
+    /// - [`StoreError::Emptied`] when there was a log, and there is nothing now.
     /// - [`StoreError::Damaged`] or [`StoreError::Corrupt`] when it cannot be read.
     /// - [`StoreError::Unavailable`] when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
@@ -116,33 +132,46 @@ impl SqliteLog {
     pub fn open_on(path: impl AsRef<Path>, holder: Option<&Holder>, disk: Disk) -> Result<Self, StoreError> {
         let path = resolve(path.as_ref()).map_err(unavailable)?;
         let mut lock = FileLock::acquire(&path)?;
+        lock.hold_or_make()?;
+        if lock.had_log() && schema::holds_nothing(&path)? {
+            return Err(lock.emptied());
+        }
         if let Some(holder) = holder {
-            lock.note(holder).map_err(unavailable)?;
+            lock.note(holder);
         }
         let recent = Arc::new(Recent::default());
-        let (writer, head) = Writer::open(&path, disk, Arc::clone(&recent))?;
+        let (writer, head) = Writer::open(&path, disk, Arc::clone(lock.notes()), Arc::clone(&recent))?;
+        if lock.identity() != Identity::at(&path) {
+            return Err(StoreError::Displaced { file: path });
+        }
+        let wal_pages = Arc::clone(writer.wal_pages());
         let (queue, queued) = mpsc::channel(QUEUE_COMMITS);
         let thread = std::thread::Builder::new()
             .name("mc-store writer".to_owned())
             .spawn(move || writer.run(queued))
             .map_err(unavailable)?;
         let writing = Mutex::new(Writing::Open(OpenWriter { queue, thread, lock }));
-        Ok(Self { writing, readers: Readers::new(&path), recent, head })
+        Ok(Self { writing, readers: Readers::new(&path), recent, head, wal_pages })
     }
 
     /// Opens the log at `path` as it is now, to read it only; another process may have it open and go on writing.
     ///
-    /// What that appends later is not part of it: the head stays where it is at the opening.
+    /// What that appends later is not part of it: the head stays where it is at the opening. Where nothing can be written
+    /// beside it, as on read-only media, it is read as a file that nobody changes meanwhile.
     ///
     /// # Errors
+    /// - [`StoreError::OpenElsewhere`] when another process writes to the file under another name.
+    /// - [`StoreError::Frozen`] when it has a write-ahead log that cannot be read there.
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
     /// - [`StoreError::NotALog`] when the file is something else.
     /// - [`StoreError::Unavailable`] when it cannot be opened, for example because there is none.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        lock::check_name(path.as_ref())?;
         let connection = schema::open_reader(path.as_ref())?;
         let (sender, head) = watch::channel(reader::last_position(&connection).map_err(unavailable)?);
         let writing = Mutex::new(Writing::ReadOnly(sender));
-        Ok(Self { writing, readers: Readers::new(path.as_ref()), recent: Arc::default(), head })
+        let (readers, recent) = (Readers::new(path.as_ref()), Arc::default());
+        Ok(Self { writing, readers, recent, head, wal_pages: Arc::default() })
     }
 
     fn queue(&self) -> Result<mpsc::Sender<Asked>, StoreError> {
@@ -255,6 +284,10 @@ impl EventLog for SqliteLog {
         self.queue().map_or(0, |queue| queue.max_capacity() - queue.capacity())
     }
 
+    fn written_ahead_bytes(&self) -> u64 {
+        u64::from(self.wal_pages.load(Ordering::Relaxed)) * PAGE_BYTES
+    }
+
     fn head(&self) -> u64 {
         *self.head.borrow()
     }
@@ -276,15 +309,31 @@ impl EventLog for SqliteLog {
 }
 
 /// One path for one file, however it is named, so that its lock is one file too. Creates the directory.
-fn resolve(path: &Path) -> std::io::Result<PathBuf> {
-    if path.exists() {
-        return path.canonicalize();
+fn resolve(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        if path.exists() {
+            return path.canonicalize();
+        }
+        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+        let directory = directory.unwrap_or(Path::new("."));
+        fs::create_dir_all(directory)?;
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+        let named = directory.canonicalize()?.join(name);
+        match fs::read_link(&named) {
+            // A link to a database that is yet to be made.
+            Ok(target) => path = directory.join(target),
+            Err(_) => return Ok(named),
+        }
     }
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-    let directory = directory.unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory)?;
-    let name = path.file_name().ok_or(std::io::ErrorKind::InvalidFilename)?;
-    Ok(directory.canonicalize()?.join(name))
+    Err(io::ErrorKind::InvalidFilename.into())
+}
+
+/// The file of that name with an ending more.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut path = path.as_os_str().to_owned();
+    path.push(ending);
+    path.into()
 }
 
 /// What an error of the database or of the system means for whoever asks the log.

@@ -109,7 +109,8 @@ pub async fn a_log_of_more_streams_than_any_cache_holds_is_restored(fixture: &Fi
 
 pub async fn a_restored_log_goes_on_where_the_backup_ends(fixture: &Fixture) {
     fill(&fixture.log).await;
-    let restored = fixture.restored(&backed_up(&*fixture.log).await).unwrap().log;
+    let restored = fixture.restored(&backed_up(&*fixture.log).await).unwrap();
+    let restored = &restored.log;
     let head = fixture.log.head();
     let conflict = restored.append(one("a", 3, 1)).await;
     assert!(matches!(conflict, Err(StoreError::Conflict { actual: 4, .. })), "{conflict:?}");

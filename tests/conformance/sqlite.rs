@@ -11,7 +11,8 @@ use mc_store::{
     Store,
     error::StoreError,
     log::{Appended, EventLog, MAX_PAGE_EVENTS},
-    sqlite::SqliteLog,
+    sqlite::{SqliteInspection, SqliteLog, compact},
+    verify::verify,
 };
 use rusqlite::Connection;
 use tempfile::TempDir;
@@ -128,6 +129,102 @@ async fn a_second_open_is_refused_while_the_first_lives() {
     log.close().await;
     drop(open(&path));
     drop(open(&path));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_log_in_use_is_in_use_under_every_name() {
+    let (directory, path) = directory();
+    let name = |name: &str| directory.path().join(name);
+    let log = open(&path);
+    committed(log.append(one("a", 0, 1)).await);
+    std::os::unix::fs::symlink("log.db", name("link.db")).unwrap();
+    assert!(matches!(SqliteLog::open(name("link.db")), Err(StoreError::Locked { .. })));
+    std::fs::hard_link(&path, name("second.db")).unwrap();
+    assert!(matches!(SqliteLog::open(name("second.db")), Err(StoreError::Linked { links: 2, .. })));
+    std::fs::remove_file(name("second.db")).unwrap();
+    std::fs::rename(&path, name("moved.db")).unwrap();
+    for taken in [&path, &name("moved.db")] {
+        assert!(matches!(SqliteLog::open(taken), Err(StoreError::Locked { .. })));
+    }
+    std::fs::rename(name("moved.db"), &path).unwrap();
+    log.close().await;
+    drop(open(&name("link.db")));
+
+    std::os::unix::fs::symlink("made.db", name("to-be-made.db")).unwrap();
+    let made = open(&name("to-be-made.db"));
+    assert!(matches!(SqliteLog::open(name("made.db")), Err(StoreError::Locked { .. })));
+    drop(made);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_with_several_names_is_refused_until_it_has_one() {
+    let (directory, path) = directory();
+    let second = directory.path().join("second.db");
+    committed(open(&path).append(one("a", 0, 1)).await);
+    std::fs::hard_link(&path, &second).unwrap();
+    for name in [&path, &second] {
+        let refused = SqliteLog::open(name);
+        assert!(matches!(refused, Err(StoreError::Linked { links: 2, .. })), "{refused:?}");
+        assert!(matches!(compact(name), Err(StoreError::Linked { .. })));
+    }
+    assert_eq!(SqliteLog::open_read_only(&second).unwrap().head(), 1);
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(open(&second).head(), 1);
+}
+
+#[tokio::test]
+async fn a_log_that_was_emptied_is_not_begun_anew() {
+    let (_directory, path) = directory();
+    let lock = path.with_extension("db.lock");
+    committed(open(&path).append(one("a", 0, 1)).await);
+    let nothing_in_it = Connection::open(path.with_extension("other")).unwrap();
+    nothing_in_it.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+    drop(nothing_in_it);
+    let assert_refused = || {
+        let refused = SqliteLog::open(&path);
+        assert!(matches!(refused, Err(StoreError::Emptied { .. })), "{refused:?}");
+    };
+    std::fs::write(&path, "").unwrap();
+    assert_refused();
+    std::fs::rename(path.with_extension("other"), &path).unwrap();
+    assert_refused();
+    std::fs::remove_file(&path).unwrap();
+    assert_refused();
+    assert!(!path.exists());
+    // The lock of a program that noted nothing.
+    std::fs::write(&lock, "").unwrap();
+    std::fs::write(&path, "").unwrap();
+    assert_refused();
+    std::fs::remove_file(&lock).unwrap();
+    let log = open(&path);
+    assert_eq!(log.head(), 0);
+    drop(log);
+    // Nothing was ever recorded in it.
+    std::fs::write(&path, "").unwrap();
+    assert_eq!(open(&path).head(), 0);
+}
+
+#[tokio::test]
+async fn a_log_that_lacks_what_was_recorded_is_told_of_and_can_be_used() {
+    let (_directory, path) = directory();
+    let copy = path.with_extension("older");
+    committed(open(&path).append(one("a", 0, 1)).await);
+    std::fs::copy(&path, &copy).unwrap();
+    committed(open(&path).append(one("a", 1, 2)).await);
+    let warned = || {
+        let report = verify(&SqliteInspection::open(&path).unwrap(), crate::fixture::at(60), &mut |_, _| {});
+        assert!(report.is_sound(), "{report:?}");
+        report.warnings.into_iter().map(|warning| warning.detail).collect::<Vec<_>>()
+    };
+    assert_eq!(warned(), [""; 0]);
+    std::fs::rename(&copy, &path).unwrap();
+    let told = "the log ends at position 1, but ended at 2 when it was last written to";
+    assert!(warned()[0].starts_with(told), "{:?}", warned());
+    let log = open(&path);
+    assert_eq!(committed(log.append(one("a", 1, 3)).await), 2);
+    assert_eq!(warned(), [""; 0]);
 }
 
 #[tokio::test]

@@ -52,7 +52,13 @@ async fn on_a_nearly_full_disk_only_what_contains_is_recorded() {
     app.wait(TimeDelta::minutes(10));
 
     free.store(63 * MIB, Ordering::Relaxed);
-    assert_eq!(app.get("/health").await.expect(503)["services"]["store"], "error");
+    let health = app.get("/health").await.expect(503);
+    assert_eq!(
+        (&health["services"]["store"], &health["notices"][0]["code"]),
+        (&json!("error"), &json!("storage_full"))
+    );
+    // Whoever asks before sending on goes on sending: stops have to arrive.
+    app.get("/readyz").await.expect(200);
     for (path, body) in [
         ("/api/tasks".to_owned(), json!({ "title": "More", "type": "docs" })),
         ("/api/agents".to_owned(), json!({ "name": "More" })),
@@ -103,4 +109,38 @@ async fn on_a_nearly_full_disk_only_what_contains_is_recorded() {
     free.store(64 * MIB, Ordering::Relaxed);
     app.get("/health").await.expect(200);
     app.post("/api/tasks", json!({ "title": "More", "type": "docs" })).await.expect(201);
+}
+
+#[tokio::test]
+async fn nothing_is_written_into_a_file_that_is_gone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, aside) = (directory.path().join("log.db"), directory.path().join("aside.db"));
+    let log = SqliteLog::open(&file).unwrap();
+    let app = App::on_log(Arc::new(log), directory).await;
+    let task = app.task("Before").await;
+    let more = || json!({ "title": "More", "type": "docs" });
+
+    std::fs::rename(&file, &aside).unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            std::fs::copy(&aside, &file).unwrap();
+        }
+        let refused = app.post("/api/tasks", more()).await.refused(503, "store_displaced");
+        assert!(refused["detail"].as_str().unwrap().contains("moves the file back"), "{}", refused.text);
+        app.post("/api/emergency/stop", json!({})).await.refused(503, "store_displaced");
+        let health = app.get("/health").await.expect(503);
+        assert_eq!(
+            (&health["status"], &health["notices"][0]["code"]),
+            (&json!("degraded"), &json!("store_displaced"))
+        );
+        app.get("/readyz").await.refused(503, "store_displaced");
+        app.get(format!("/api/tasks/{task}")).await.expect(200);
+    }
+    std::fs::rename(&aside, &file).unwrap();
+    app.get("/health").await.expect(200);
+    app.post("/api/tasks", more()).await.expect(201);
+    let figures = app.get("/metrics").await.expect(200).text;
+    assert!(figures.contains("mc_store_write_ahead_bytes "), "{figures}");
+    let app = app.restarted().await;
+    assert_eq!(app.get("/api/tasks").await.expect(200).body.as_array().unwrap().len(), 2);
 }

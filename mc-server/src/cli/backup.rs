@@ -5,6 +5,7 @@ use std::{
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ use mc_store::{
     sqlite::SqliteLog,
 };
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::{
     Failure,
@@ -28,6 +30,12 @@ const BUFFER_BYTES: usize = 1024 * 1024;
 const MAX_BACKUPS_A_MINUTE: u32 = 1_000;
 /// Always the latest backup.
 const LATEST: &str = "latest.json";
+/// What a backup that is not complete is called, around an id of its own.
+const PARTIAL: (&str, &str) = (".backup-", ".partial");
+/// What a link is called that is to take the place of the latest one, before an id of its own.
+const NEXT_LATEST: &str = ".latest.json-";
+/// How old such a file must be to be looked at: whoever makes one needs an instant to lock it, or to rename it.
+const ORPHANED_AFTER: Duration = Duration::from_secs(60);
 
 pub(super) const HELP: &str = "\
 Examples:
@@ -35,9 +43,10 @@ Examples:
   mission-control backup --dir /mnt/backups --json  Elsewhere, and tell a program about it
   mission-control restore --backup=./backups/latest.json   The way back
 
-A server may go on working meanwhile: the backup is the log as it was when the command began. A backup is one JSON
+A server may go on working meanwhile: the backup is the log as it was when the command began. The store may be on media
+that can only be read, as long as it was closed well: it is then read as a file that nobody changes. A backup is one JSON
 document with an event a line; its last line has a SHA-256 of all others. The file appears once it is complete, and
-latest.json then points at it. The store is verified first, as verify-db does it: of a damaged one no backup is written, and
+latest.json then points at it; what a backup that was killed has left is removed by the next. The store is verified first, as verify-db does it: of a damaged one no backup is written, and
 latest.json stays where it was.
 
 Exit status: 0 success, 1 nothing was written.";
@@ -92,6 +101,9 @@ pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
         Failure::new(BackupError::from(error), Some(advice))
     };
     fs::create_dir_all(&options.dir).map_err(unwritten)?;
+    for orphan in orphans(&options.dir).map_err(unwritten)? {
+        remove_if_there(&orphan).map_err(unwritten)?;
+    }
     let mut partial = Partial::create(&options.dir).map_err(unwritten)?;
     let mut meter = Meter::new("backup");
     let written = runtime.block_on(backup::write(&log, created_at, &mut partial.out, &mut |done, of| {
@@ -113,7 +125,37 @@ pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
     })
 }
 
-/// A backup that is not complete yet; gone when it never is.
+/// What backups that were killed have left in the directory: nobody holds the lock on it.
+pub(super) fn orphans(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+        entries => entries?,
+    };
+    let paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
+    Ok(paths.into_iter().filter(|path| is_orphan(path)).collect())
+}
+
+/// Removes a file that another command may have removed already.
+pub(super) fn remove_if_there(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn is_orphan(path: &Path) -> bool {
+    let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
+    let age = path.symlink_metadata().and_then(|file| file.modified()).map(|at| at.elapsed());
+    if !matches!(age, Ok(Ok(age)) if age >= ORPHANED_AFTER) {
+        return false;
+    }
+    match name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1) {
+        true => File::open(path).is_ok_and(|file| file.try_lock().is_ok()),
+        false => name.starts_with(NEXT_LATEST),
+    }
+}
+
+/// A backup that is not complete yet; gone when it never is. It is locked as long as somebody writes it.
 struct Partial {
     out: BufWriter<File>,
     path: PathBuf,
@@ -121,8 +163,13 @@ struct Partial {
 
 impl Partial {
     fn create(directory: &Path) -> io::Result<Self> {
-        let path = directory.join(format!(".backup-{}.partial", std::process::id()));
-        let out = BufWriter::with_capacity(BUFFER_BYTES, File::create(&path)?);
+        // Not a number of a process: two containers that share the directory have the same ones.
+        let path = directory.join(format!("{}{}{}", PARTIAL.0, Uuid::now_v7(), PARTIAL.1));
+        let file = File::create_new(&path)?;
+        if let Err(error) = file.try_lock() {
+            tracing::debug!(%error, "the file system has no locks: an old backup that is not complete may stay");
+        }
+        let out = BufWriter::with_capacity(BUFFER_BYTES, file);
         Ok(Self { out, path })
     }
 
@@ -173,9 +220,8 @@ impl Drop for Partial {
 
 /// Makes `latest.json` lead to the file: by its name alone, so that the directory can be moved.
 fn point_at(directory: &Path, file: &Path) -> io::Result<()> {
-    let (latest, new) = (directory.join(LATEST), directory.join(format!(".{LATEST}-{}", std::process::id())));
+    let (latest, new) = (directory.join(LATEST), directory.join(format!("{NEXT_LATEST}{}", Uuid::now_v7())));
     let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let _ = fs::remove_file(&new);
     if link(Path::new(name), &new).is_err() {
         fs::copy(file, &new)?;
         File::open(&new)?.sync_all()?;

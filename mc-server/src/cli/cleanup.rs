@@ -14,6 +14,7 @@ use serde::Serialize;
 
 use super::{
     Failure,
+    backup::{orphans, remove_if_there},
     store::{self, Output, count, failed},
 };
 use crate::{
@@ -28,12 +29,13 @@ Examples:
   mission-control cleanup --older-than=30d --dry-run       Only tell
 
 What it removes: backups (YYYY-MM-DD-HH-MM.json) older than that, but never the newest ones (--keep), never the one that
-latest.json leads to, and never the newest one that is whole; and the unused space of the database with its write-ahead log. The database is left alone while a
+latest.json leads to, and never the newest one that is whole; what backups and restores that were killed have left; and the
+unused space of the database with its write-ahead log. The database is left alone while a
 server has it: stop the server for that part.
 
 What it never removes: events. The log is the audit trail, and its length is by design. What is in the way on the board is
-archived instead: see mission-control archive. The lock file beside the database stays too; it is empty and held by nobody
-when no server runs.
+archived instead: see mission-control archive. The lock file beside the database stays too; when no server runs it is held by
+nobody, and says how far the log is.
 
 Exit status: 0 success, also where the database was in use; 1 something could not be removed; 2 wrong usage.";
 
@@ -107,6 +109,13 @@ pub(super) fn run(options: &CleanupOptions) -> Result<(), Failure> {
 }
 
 fn remove_backups(options: &CleanupOptions, outcome: &mut Outcome) -> io::Result<()> {
+    for orphan in orphans(&options.dir)? {
+        outcome.backup_bytes_freed += fs::symlink_metadata(&orphan).map_or(0, |file| file.len());
+        if !options.dry_run {
+            remove_if_there(&orphan)?;
+        }
+        outcome.backups_removed.push(orphan);
+    }
     let latest = fs::canonicalize(options.dir.join("latest.json")).ok();
     let now = SystemTime::now();
     let backups = backups(&options.dir)?;
@@ -147,7 +156,8 @@ fn backups(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(backups)
 }
 
-/// `2026-02-01-09-00.json`, also with more behind it where two were made in one minute. Nothing else is ever removed.
+/// `2026-02-01-09-00.json`, also with more behind it where two were made in one minute. No other file that is whole is ever
+/// removed.
 fn is_backup(name: &OsStr) -> bool {
     let Some(stem) = name.to_str().and_then(|name| name.strip_suffix(".json")) else { return false };
     let digits = |c: char| c.is_ascii_digit();

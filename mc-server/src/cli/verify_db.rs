@@ -27,7 +27,8 @@ Examples:
 It reads every row: whether the database is sound, whether events are missing from the log or from a stream or are there
 twice, whether every event can be read and may come where it is, whether every stream can be folded, whether idempotency
 keys lead to where they should. It warns of times in the future, of events of other services, and of what a server puts
-back by itself. Nothing is changed, and a server may go on working meanwhile.
+back by itself, and of events that were there when the store was last written to and are no longer. Nothing is changed, and
+a server may go on working meanwhile. The store may be on media that can only be read, as long as it was closed well.
 
 What it cannot find is a text that somebody rewrote by hand and left readable: events are not chained by hashes. A backup
 is: compare with one where that matters.

@@ -117,6 +117,8 @@ kinds! {
         "All event streams the server keeps open are in use. Close one, or repeat the request after the seconds in Retry-After.";
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The store does not answer",
         "The database does not answer just now. Nothing was recorded. Repeat the request after the seconds in Retry-After.";
+    StoreDisplaced = "store-displaced", SERVICE_UNAVAILABLE, "The file of the store is gone",
+        "The file of the store was removed, moved or replaced while the server has it open, so nothing is recorded: it would be lost. Reading works. An operator moves the file back, or stops the server and starts it on the file that is to be used.";
     StoreDamaged = "store-damaged", SERVICE_UNAVAILABLE, "The store is damaged",
         "A part of the log cannot be read. An operator has to verify the store and restore it from a backup.";
     StorageFull = "storage-full", INSUFFICIENT_STORAGE, "No space left",
@@ -159,6 +161,7 @@ impl Kind {
                 | Self::PositionNotReached
                 | Self::TooManyStreams
                 | Self::StoreUnavailable
+                | Self::StoreDisplaced
                 | Self::StoreDamaged
         )
     }

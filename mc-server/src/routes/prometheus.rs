@@ -61,6 +61,12 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
     text.gauge("mc_log_position", "The position of the last event the views reflect.", views.position());
     text.gauge("mc_projection_lag_events", "Events that the views did not reflect yet.", lag);
     text.gauge("mc_log_queued_commits", "Commits that wait to be written.", app.log().queued());
+    let ahead = app.log().written_ahead_bytes();
+    text.gauge(
+        "mc_store_write_ahead_bytes",
+        "Bytes in the write-ahead log that have not started over.",
+        ahead,
+    );
     text.head(COMMITS, "How long writes took.", "histogram");
     app.commits().write_to(&mut text.0, COMMITS, "");
     text.head(TICKS, "When each worker last did its turn, in seconds since 1970.", "gauge");

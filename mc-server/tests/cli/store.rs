@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt};
 
 use rusqlite::Connection;
 
-use crate::program::{Server, complaint, mission_control, store_in, text};
+use crate::program::{Server, ask, complaint, mission_control, store_in, text, wait_for};
 
 /// The complaint of a server that cannot serve that store.
 fn refused(store: &str) -> String {
@@ -106,4 +106,90 @@ fn a_new_store_is_made_with_its_directories() {
     let output = Server::on(&store).terminated();
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     assert!(directory.path().join("a/b/mc.db").exists());
+}
+
+fn create_task(server: &Server, key: &str) -> u16 {
+    let body = r#"{"title": "Write the guide", "type": "docs"}"#;
+    ask(&server.address, "POST", "/api/tasks", key, body).unwrap().status
+}
+
+#[test]
+fn a_store_that_was_emptied_or_has_two_names_is_refused_with_the_way_out() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, path) = (store_in(directory.path()), directory.path().join("mc.db"));
+    Server::on(&store).terminated();
+    fs::hard_link(&path, directory.path().join("second.db")).unwrap();
+    let complaint = refused(&store);
+    assert!(complaint.contains("2 names (hard links). Remove the other names"), "{complaint}");
+    fs::remove_file(directory.path().join("second.db")).unwrap();
+
+    fs::write(&path, "").unwrap();
+    let complaint = refused(&store);
+    assert!(
+        complaint.contains("there is no log in") && complaint.contains("Put the file back"),
+        "{complaint}"
+    );
+    assert!(complaint.contains("mc.db.lock first"), "{complaint}");
+    fs::remove_file(directory.path().join("mc.db.lock")).unwrap();
+    Server::on(&store);
+}
+
+#[test]
+fn a_store_that_was_moved_in_use_takes_nothing_and_is_in_use_under_its_new_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, path) = (store_in(directory.path()), directory.path().join("mc.db"));
+    let mut server = Server::ready(mission_control(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--log",
+        "info",
+        "--store",
+        &store,
+    ]));
+    let moved = directory.path().join("moved.db");
+    fs::rename(&path, &moved).unwrap();
+    assert_eq!([create_task(&server, "a"), create_task(&server, "b")], [503, 503]);
+    let other = format!("sqlite:{}", moved.display());
+    assert!(refused(&other).contains("in use by another process"), "{}", refused(&other));
+    for command in ["backup", "verify-db"] {
+        let output = mission_control(&[command, "--store", &other]).output().unwrap();
+        let complaint = text(&output.stderr);
+        assert!(complaint.contains("under another name. Stop that process first"), "{complaint}");
+    }
+    fs::rename(&moved, &path).unwrap();
+    assert_eq!(create_task(&server, "c"), 201);
+    let mut log = server.log();
+    let mut told = String::new();
+    server.signal("-TERM");
+    std::io::Read::read_to_string(&mut log, &mut told).unwrap();
+    let count = |words: &str| told.matches(words).count();
+    assert_eq!(
+        (count("was removed, moved or replaced"), count("takes every commit again")),
+        (1, 1),
+        "{told}"
+    );
+    Server::on(&store);
+}
+
+#[test]
+fn a_missing_write_ahead_log_is_told_of_at_the_start() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store_in(directory.path());
+    Server::on(&store).terminated();
+    let server = Server::on(&store);
+    assert_eq!(create_task(&server, "a"), 201);
+    server.killed();
+    let verify = || {
+        let output = mission_control(&["verify-db", "--store", &store]).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stdout).to_owned()
+    };
+    assert!(!verify().contains("warning"), "{}", verify());
+    fs::remove_file(directory.path().join("mc.db-wal")).unwrap();
+    let told = "events that were recorded are missing";
+    assert!(verify().contains(told), "{}", verify());
+    let mut server = Server::on(&store);
+    wait_for(&mut server.log(), told);
+    assert_eq!(create_task(&server, "b"), 201);
 }

@@ -22,6 +22,13 @@ use crate::error::StoreError;
 /// The pages (4 KiB each) in the write-ahead log that make a pass due. Commits beside a pass are slower, so passes
 /// are rare; but the longer the write-ahead log, the longer a pass.
 const CHECKPOINT_PAGES: u32 = 16_384;
+/// The bytes of a page of the database.
+pub(super) const PAGE_BYTES: u64 = 4_096;
+/// The length of the write-ahead log that says that somebody keeps it from starting over: four times what it has
+/// between two passes. Our own reads take far less long.
+pub const LONG_BYTES: u64 = 4 * CHECKPOINT_PAGES as u64 * PAGE_BYTES;
+/// What the write-ahead log is cut to when it starts over.
+pub(super) const KEPT_BYTES: u64 = 2 * CHECKPOINT_PAGES as u64 * PAGE_BYTES;
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_AND_TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -37,6 +44,10 @@ pub(super) struct Checkpointer {
     pub(super) every_pages: u32,
     /// The length of the write-ahead log, in pages, from which on the next pass is due.
     due_at_pages: u32,
+    /// The length of the write-ahead log from which on it is told of.
+    pub(super) long_bytes: u64,
+    /// Whether it was told of, until it is short again.
+    pub(super) is_long: bool,
 }
 
 impl Checkpointer {
@@ -50,11 +61,20 @@ impl Checkpointer {
             .spawn(move || run(&connection, &receiver, &done))
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         let (requests, thread) = (Some(requests), Some(thread));
-        Ok(Self { requests, thread, passed, every_pages: CHECKPOINT_PAGES, due_at_pages: CHECKPOINT_PAGES })
+        Ok(Self {
+            requests,
+            thread,
+            passed,
+            every_pages: CHECKPOINT_PAGES,
+            due_at_pages: CHECKPOINT_PAGES,
+            long_bytes: LONG_BYTES,
+            is_long: false,
+        })
     }
 
     /// Called by the writer between two groups, with the length of the write-ahead log.
     pub(super) fn tend(&mut self, writer: &Connection, wal_pages: u32) {
+        self.watch(u64::from(wal_pages) * PAGE_BYTES);
         if wal_pages < self.every_pages {
             self.due_at_pages = self.every_pages;
         }
@@ -66,6 +86,20 @@ impl Checkpointer {
         {
             // Where a long read keeps the write-ahead log from starting over, passes still keep their distance.
             self.due_at_pages = wal_pages.saturating_add(self.every_pages);
+        }
+    }
+
+    /// Tells, once, of a write-ahead log that does not start over, and once when it has.
+    fn watch(&mut self, bytes: u64) {
+        if bytes >= self.long_bytes && !self.is_long {
+            self.is_long = true;
+            tracing::warn!(
+                bytes,
+                "the write-ahead log cannot start over: another program has been reading the database for long; end it"
+            );
+        } else if self.is_long && bytes < self.long_bytes / 2 {
+            self.is_long = false;
+            tracing::info!(bytes, "the write-ahead log has started over");
         }
     }
 

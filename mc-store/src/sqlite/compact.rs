@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use super::{lock::FileLock, schema, unavailable};
+use super::{beside, import, lock::FileLock, schema, unavailable};
 use crate::error::StoreError;
 
 /// How many bytes a database and the files beside it took before and after.
@@ -22,7 +22,10 @@ pub struct Compacted {
 /// - [`StoreError::Unavailable`] when it cannot be written; rebuilding takes as much room again as it has.
 pub fn compact(path: impl AsRef<Path>) -> Result<Compacted, StoreError> {
     let path = path.as_ref();
-    let _lock = FileLock::acquire(path)?;
+    let mut lock = FileLock::acquire(path)?;
+    lock.hold()?;
+    // What a restore that was killed has left: nobody works on it while the lock is held.
+    import::discard_unfinished(path).map_err(unavailable)?;
     drop(schema::open_reader(path)?);
     let bytes_before = bytes(path);
     let connection = schema::open_checkpointer(path)?;
@@ -34,12 +37,8 @@ pub fn compact(path: impl AsRef<Path>) -> Result<Compacted, StoreError> {
 }
 
 fn bytes(path: &Path) -> u64 {
-    let beside = |suffix: &str| {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        fs::metadata(name).map_or(0, |file| file.len())
-    };
-    beside("") + beside("-wal") + beside("-shm")
+    let length = |ending: &str| fs::metadata(beside(path, ending)).map_or(0, |file| file.len());
+    length("") + length("-wal") + length("-shm")
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use mc_domain::recorded::StreamId;
 use rusqlite::{CachedStatement, Connection};
 
 use super::{
+    beside,
     heads::{Head, Heads},
     inspect::SqliteInspection,
     lock::FileLock,
@@ -239,6 +240,9 @@ impl Import for SqliteImport {
         self.check()?;
         let moved = self.put_in_place()?;
         self.place.taken = true;
+        if let Some(lock) = &self.place.lock {
+            lock.notes().reach(self.position);
+        }
         Ok(moved)
     }
 }
@@ -298,6 +302,12 @@ fn free_name(path: &Path, suffix: &str) -> io::Result<PathBuf> {
     })
 }
 
+/// Removes what a restore into `path` that was killed has left.
+pub(super) fn discard_unfinished(path: &Path) -> io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    discard(&beside(&path, UNFINISHED))
+}
+
 fn discard(unfinished: &Path) -> io::Result<()> {
     for ending in iter::once("").chain(COMPANIONS) {
         match fs::remove_file(beside(unfinished, ending)) {
@@ -306,12 +316,6 @@ fn discard(unfinished: &Path) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(suffix);
-    path.into()
 }
 
 /// A renamed file is at its new place after a crash only if the directory is on disk too.

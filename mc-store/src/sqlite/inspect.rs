@@ -6,7 +6,7 @@ use mc_domain::recorded::StreamId;
 use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
 use serde::de::IgnoredAny;
 
-use super::{reader, schema, unavailable};
+use super::{lock, reader, schema, unavailable};
 use crate::{
     error::StoreError,
     log::Fingerprint,
@@ -32,7 +32,11 @@ const KEYS: &str = "SELECT position, fingerprint, answer FROM idempotency_keys";
 
 /// The database at one moment; a server may go on writing to it.
 #[derive(Debug)]
-pub struct SqliteInspection(Connection);
+pub struct SqliteInspection {
+    connection: Connection,
+    /// Where the log ended when it was last written to, as far as that was noted.
+    noted_head: Option<u64>,
+}
 
 impl SqliteInspection {
     /// Opens the database at `path`, to read it only.
@@ -40,13 +44,18 @@ impl SqliteInspection {
     /// # Errors
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
     /// - [`StoreError::NotALog`] when the file is something else.
+    /// - [`StoreError::OpenElsewhere`] when another process writes to the file under another name.
+    /// - [`StoreError::Frozen`] when it has a write-ahead log that cannot be read there.
     /// - [`StoreError::Unavailable`] when it cannot be opened, for example because there is none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        lock::check_name(path.as_ref())?;
+        // First the note: a server that goes on writing is ahead of it.
+        let noted_head = lock::noted_head(path.as_ref());
         let connection = schema::open_reader(path.as_ref())?;
         // One transaction is one moment; it begins with the first read and ends with the connection. The events are
         // not touched yet: that they can be read is among the questions.
         connection.execute_batch(BEGIN).map_err(unavailable)?;
-        Ok(Self(connection))
+        Ok(Self { connection, noted_head })
     }
 
     fn each(
@@ -62,7 +71,7 @@ impl SqliteInspection {
         sql: &str,
         mut seen: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<()>,
     ) -> rusqlite::Result<()> {
-        let mut statement = self.0.prepare(sql)?;
+        let mut statement = self.connection.prepare(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             seen(row)?;
@@ -119,11 +128,15 @@ impl Inspection for SqliteInspection {
     }
 
     fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
-        for (name, _) in schema::missing_triggers(&self.0).map_err(unavailable)? {
+        for (name, _) in schema::missing_triggers(&self.connection).map_err(unavailable)? {
             found(format!("the database lacks {name}, which keeps others from changing what was recorded"));
         }
-        if !schema::has_all_instants(&self.0).map_err(unavailable)? {
+        if !schema::has_all_instants(&self.connection).map_err(unavailable)? {
             found("the index by time is not complete, and searching by time is slow".to_owned());
+        }
+        let head = reader::last_position(&self.connection).map_err(unavailable)?;
+        if let Some(noted) = self.noted_head.filter(|noted| *noted > head) {
+            found(schema::lost(head, noted));
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use mc_domain::recorded::{AnyEvent, StreamId};
 use rusqlite::{Connection, OptionalExtension, Params, Row, types::Type};
 use tokio::sync::Semaphore;
 
-use super::{schema, unavailable};
+use super::{identity::Identity, schema, unavailable};
 use crate::{
     error::StoreError,
     log::{Answered, Fingerprint, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
@@ -43,6 +43,8 @@ const LAST_INSTANT_BEFORE: &str = "\
 #[derive(Debug)]
 pub(super) struct Readers {
     path: PathBuf,
+    /// What the file is that has this path: another one in its place is not read.
+    identity: Option<Identity>,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
 }
@@ -50,7 +52,8 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn new(path: &Path) -> Self {
         let idle = Arc::new(Mutex::new(Vec::new()));
-        Self { path: path.to_owned(), idle, permits: Arc::new(Semaphore::new(MAX_READERS)) }
+        let (path, identity) = (path.to_owned(), Identity::at(path));
+        Self { path, identity, idle, permits: Arc::new(Semaphore::new(MAX_READERS)) }
     }
 
     /// Asks on a connection, away from the threads that must not block.
@@ -60,11 +63,11 @@ impl Readers {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| StoreError::closed())?;
-        let (path, idle) = (self.path.clone(), Arc::clone(&self.idle));
+        let (path, identity, idle) = (self.path.clone(), self.identity, Arc::clone(&self.idle));
         let asked = tokio::task::spawn_blocking(move || {
             let connection = match lock(&idle).pop() {
                 Some(connection) => connection,
-                None => schema::open_reader(&path)?,
+                None => open(path, identity)?,
             };
             let answer = question(&connection);
             if !permit.semaphore().is_closed() {
@@ -86,6 +89,17 @@ impl Readers {
         self.permits.close();
         lock(&self.idle).clear();
     }
+}
+
+/// A connection to that file, and to none that has taken its place.
+fn open(file: PathBuf, identity: Option<Identity>) -> Result<Connection, StoreError> {
+    if Identity::at(&file) == identity {
+        let connection = schema::open_reader(&file)?;
+        if Identity::at(&file) == identity {
+            return Ok(connection);
+        }
+    }
+    Err(StoreError::Displaced { file })
 }
 
 fn lock(idle: &Mutex<Vec<Connection>>) -> MutexGuard<'_, Vec<Connection>> {

@@ -1,10 +1,12 @@
 //! Opening connections, and the tables behind them.
 
-use std::{collections::BTreeSet, path::Path, time::Duration};
+use std::{collections::BTreeSet, error::Error, fs, path::Path, time::Duration};
 
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, TransactionBehavior};
 
 use super::{
+    beside,
+    checkpoint::KEPT_BYTES,
     reader, unavailable,
     writer::{INSTANT_EVERY_POSITIONS, note_instant},
 };
@@ -144,9 +146,58 @@ pub(super) fn open_checkpointer(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Whether there is a database without anything in it.
+pub(super) fn holds_nothing(path: &Path) -> Result<bool, StoreError> {
+    Ok(identify(&connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, path)? == 0)
+}
+
+/// What is said of a log that ends at `head`, but ended at `noted` when it was last written to.
+pub(super) fn lost(head: u64, noted: u64) -> String {
+    format!(
+        "the log ends at position {head}, but ended at {noted} when it was last written to: events that were recorded are \
+         missing, because the write-ahead log is missing or damaged, or because an older copy was put here"
+    )
+}
+
 /// A connection that only reads.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    match read(connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?, path) {
+        Err(StoreError::Unavailable(error)) if cannot_write_beside(&*error) => open_unchanging(path),
+        opened => opened,
+    }
+}
+
+/// Whether SQLite could not make, or not write, what it keeps beside a database to read it together with others.
+fn cannot_write_beside(error: &(dyn Error + 'static)) -> bool {
+    let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+    matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
+}
+
+/// A connection to a file that nobody changes, because nobody can write beside it. It reads no write-ahead log, so there
+/// may be none.
+fn open_unchanging(path: &Path) -> Result<Connection, StoreError> {
+    if fs::metadata(beside(path, "-wal")).is_ok_and(|file| file.len() > 0) {
+        return Err(StoreError::Frozen { store: path.display().to_string() });
+    }
+    tracing::debug!(file = %path.display(), "read as a file that nobody changes: nothing can be written beside it");
+    let access = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    read(connect(Path::new(&unchanging(path)), access)?, path)
+}
+
+/// The address by which SQLite takes a file for one that nobody changes.
+fn unchanging(path: &Path) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(byte);
+    let mut address = "file:".to_owned();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match plain(byte) {
+            true => address.push(char::from(*byte)),
+            false => address.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    address + "?immutable=1"
+}
+
+fn read(connection: Connection, path: &Path) -> Result<Connection, StoreError> {
     if identify(&connection, path)? == 0 {
         return Err(foreign(path, "it is empty"));
     }
@@ -166,6 +217,7 @@ fn set_up_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update_and_check(None, "journal_size_limit", KEPT_BYTES, |_| Ok(()))?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
     // Streams are written before their events and never deleted; a lookup per event would only cost.
     connection.pragma_update(None, "foreign_keys", false)

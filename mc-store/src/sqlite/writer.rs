@@ -5,7 +5,7 @@
 //! a lone caller waits for its own sync and nothing else.
 
 use std::{
-    iter::{repeat_n, zip},
+    iter::{self, repeat_n, zip},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -19,9 +19,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, TransactionBehavi
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    BESIDE, beside,
     checkpoint::{Checkpointer, checkpoint},
     disk::{Disk, Room},
     heads::{Head, Heads},
+    identity::Place,
+    lock::Notes,
     reader::{self, read_all},
     recent::Recent,
     schema, unavailable,
@@ -107,6 +110,8 @@ pub(super) struct Writer {
     wal_pages: Arc<AtomicU32>,
     checkpointer: Checkpointer,
     path: PathBuf,
+    place: Place,
+    notes: Arc<Notes>,
     disk: Disk,
     /// Whether the last transaction failed.
     failing: bool,
@@ -119,13 +124,16 @@ pub(super) struct Writer {
 enum Trouble {
     /// There is too little room.
     Full,
+    /// A file is not where it was.
+    Displaced,
 }
 
 impl Writer {
-    /// A writer of the log at `path` on `disk`, and its head.
+    /// A writer of the log at `path` on `disk`, and its head. It notes how far the log is.
     pub(super) fn open(
         path: &Path,
         disk: Disk,
+        notes: Arc<Notes>,
         recent: Arc<Recent>,
     ) -> Result<(Self, watch::Receiver<u64>), StoreError> {
         let mut connection = schema::open_writer(path)?;
@@ -138,6 +146,10 @@ impl Writer {
             }))
             .map_err(unavailable)?;
         let ends = load_ends(&connection)?;
+        if let Some(noted) = notes.head().filter(|noted| *noted > ends.position) {
+            tracing::error!("{}", schema::lost(ends.position, noted));
+        }
+        notes.reach(ends.position);
         let (head, watched) = watch::channel(ends.position);
         let checkpointer = Checkpointer::start(path)?;
         let writer = Self {
@@ -149,6 +161,8 @@ impl Writer {
             wal_pages,
             checkpointer,
             path: path.to_owned(),
+            place: Place::of(iter::once(path.to_owned()).chain(BESIDE.map(|ending| beside(path, ending)))),
+            notes,
             disk,
             failing: false,
             told: None,
@@ -180,6 +194,11 @@ impl Writer {
         self.checkpointer.finish(&self.connection);
     }
 
+    /// How many pages were written ahead.
+    pub(super) fn wal_pages(&self) -> &Arc<AtomicU32> {
+        &self.wal_pages
+    }
+
     /// Writes what there is room for, and tells everyone what became of it.
     pub(super) fn commit(&mut self, group: Vec<Request>) {
         let room = self.disk.room(&self.path);
@@ -195,7 +214,7 @@ impl Writer {
         if group.is_empty() {
             return;
         }
-        match self.transact(&group) {
+        match self.transact_in_place(&group) {
             Ok(verdicts) => self.publish(group, verdicts),
             Err(error) => self.fail(group, error),
         }
@@ -208,6 +227,10 @@ impl Writer {
 
     /// Whether any commit could be written. Where the last one could not, something is written to see.
     fn probe(&mut self) -> Result<(), StoreError> {
+        if let Err(displaced) = self.check_place() {
+            self.tell(Trouble::Displaced, &displaced);
+            return Err(displaced);
+        }
         if !self.disk.room(&self.path).admits(Priority::Ordinary) {
             self.tell(Trouble::Full, &StoreError::Full);
             return Err(StoreError::Full);
@@ -223,13 +246,28 @@ impl Writer {
     /// Logs what keeps commits out, once.
     fn tell(&mut self, trouble: Trouble, error: &StoreError) {
         if self.told.replace(trouble) != Some(trouble) {
-            tracing::error!(%error, "the store takes no commits, except those that contain where the reserve is left");
+            tracing::error!("the store does not take every commit any more: {error}");
         }
     }
 
     fn tell_the_end(&mut self) {
         if !self.failing && self.told.take().is_some() {
-            tracing::info!("the store takes commits again");
+            tracing::info!("the store takes every commit again");
+        }
+    }
+
+    /// A transaction in files that are where they were, before and after it: what was written to others is lost.
+    fn transact_in_place(&mut self, group: &[Request]) -> Result<Vec<Verdict>, StoreError> {
+        self.check_place()?;
+        let verdicts = self.transact(group)?;
+        self.check_place()?;
+        Ok(verdicts)
+    }
+
+    fn check_place(&self) -> Result<(), StoreError> {
+        match self.place.displaced() {
+            Some(file) => Err(StoreError::Displaced { file: file.to_owned() }),
+            None => Ok(()),
         }
     }
 
@@ -264,6 +302,7 @@ impl Writer {
             answers.push((request.answer, verdict));
         }
         if head > before {
+            self.notes.reach(head);
             self.recent.push(events);
             self.head.send_replace(head);
         }
@@ -277,6 +316,7 @@ impl Writer {
     fn fail(&mut self, group: Vec<Request>, error: StoreError) {
         match error {
             StoreError::Full => self.tell(Trouble::Full, &error),
+            StoreError::Displaced { .. } => self.tell(Trouble::Displaced, &error),
             _ => tracing::error!(%error, source = ?std::error::Error::source(&error), "a transaction failed"),
         }
         self.heads.forget();
@@ -284,8 +324,9 @@ impl Writer {
         self.failing = true;
         let error = Arc::new(error);
         for request in group {
-            let told = match *error {
+            let told = match &*error {
                 StoreError::Full => StoreError::Full,
+                StoreError::Displaced { file } => StoreError::Displaced { file: file.clone() },
                 StoreError::Damaged(_) => StoreError::Damaged(Box::new(Arc::clone(&error))),
                 _ => StoreError::Unavailable(Box::new(Arc::clone(&error))),
             };
@@ -493,7 +534,10 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::sqlite::disk::{FLOOR_BYTES, RESERVE_BYTES};
+    use crate::sqlite::{
+        disk::{FLOOR_BYTES, RESERVE_BYTES},
+        lock::FileLock,
+    };
 
     fn commit(name: &str, expected: u64, payload: String) -> Commit {
         let metadata = Metadata {
@@ -523,8 +567,9 @@ mod tests {
 
     fn open() -> (tempfile::TempDir, Writer, watch::Receiver<u64>) {
         let directory = tempfile::tempdir().unwrap();
-        let (writer, head) =
-            Writer::open(&directory.path().join("log.db"), Disk::default(), Arc::default()).unwrap();
+        let path = directory.path().join("log.db");
+        let notes = Arc::clone(FileLock::acquire(&path).unwrap().notes());
+        let (writer, head) = Writer::open(&path, Disk::default(), notes, Arc::default()).unwrap();
         (directory, writer, head)
     }
 
@@ -630,6 +675,57 @@ mod tests {
             appended.unwrap();
         }
         assert!(wal() < 300_000, "{} bytes", wal());
+    }
+
+    #[test]
+    fn nothing_is_written_into_a_file_that_is_gone_and_everything_once_it_is_back() {
+        for ending in ["", "-wal", "-shm"] {
+            let (directory, mut writer, head) = open();
+            let (file, aside) =
+                (directory.path().join(format!("log.db{ending}")), directory.path().join("aside"));
+            let [before] = answers(&mut writer, [small("a", 0)]);
+            assert_eq!(before.unwrap().position(), 1);
+            std::fs::rename(&file, &aside).unwrap();
+            for replace in [false, true] {
+                if replace {
+                    std::fs::copy(&aside, &file).unwrap();
+                }
+                let [refused, contained] = answers(&mut writer, [small("b", 0), containing(small("c", 0))]);
+                for refused in [refused.map(drop), contained.map(drop), writer.probe()] {
+                    assert!(matches!(&refused, Err(StoreError::Displaced { file: gone }) if *gone == file));
+                }
+                assert_eq!((*head.borrow(), writer.told), (1, Some(Trouble::Displaced)));
+            }
+            std::fs::rename(&aside, &file).unwrap();
+            writer.probe().unwrap();
+            assert_eq!(writer.told, None);
+            let [after] = answers(&mut writer, [small("a", 1)]);
+            assert_eq!((after.unwrap().position(), *head.borrow()), (2, 2));
+        }
+    }
+
+    #[test]
+    fn a_reader_that_keeps_the_write_ahead_log_from_starting_over_is_told_of_until_it_ends() {
+        let (directory, mut writer, _head) = open();
+        (writer.checkpointer.every_pages, writer.checkpointer.long_bytes) = (64, 1024 * 1024);
+        let reader = Connection::open(directory.path().join("log.db")).unwrap();
+        reader.execute_batch("BEGIN; SELECT count(*) FROM events").unwrap();
+        let mut version = 0;
+        let mut append_until = |writer: &mut Writer, is_long: bool| {
+            for _ in 0..1_000 {
+                let [appended] = answers(writer, [commit("a", version, "x".repeat(50_000))]);
+                appended.unwrap();
+                version += 1;
+                writer.checkpointer.tend(&writer.connection, writer.wal_pages.load(Ordering::Relaxed));
+                if writer.checkpointer.is_long == is_long {
+                    return;
+                }
+            }
+            panic!("the write-ahead log is not {}", if is_long { "long" } else { "short" });
+        };
+        append_until(&mut writer, true);
+        reader.execute_batch("COMMIT").unwrap();
+        append_until(&mut writer, false);
     }
 
     #[test]

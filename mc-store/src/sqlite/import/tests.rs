@@ -14,6 +14,7 @@ use crate::{
     log::{Append, Commit, EventLog, Guard, Idempotency, MAX_PAGE_EVENTS, NewEvent, RecordedKey},
     sqlite::{
         Disk, SqliteLog,
+        lock::FileLock,
         writer::{Request, Writer},
     },
 };
@@ -124,10 +125,12 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let (written, restored) = (directory.path().join("written.db"), directory.path().join("restored.db"));
-        let (mut writer, _head) = Writer::open(&written, Disk::default(), Arc::default()).unwrap();
+        let lock = FileLock::acquire(&written).unwrap();
+        let notes = Arc::clone(lock.notes());
+        let (mut writer, _head) = Writer::open(&written, Disk::default(), notes, Arc::default()).unwrap();
         writer.heads = Heads::of_generations(STREAMS);
         write(&mut writer, steps);
-        drop(writer);
+        drop((writer, lock));
         let before = runtime().block_on(everything(&SqliteLog::open(&written).unwrap()));
 
         let mut import = SqliteImport::create(&restored, Existing::Refuse).unwrap();

@@ -238,6 +238,13 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
             Problem::new(Kind::Conflict, format!("{name} holds the task. Work on another one."))
                 .holder(holder(*by, views))
         }
+        task::Rejection::ThreadFull { .. } => Problem::new(
+            Kind::ThreadFull,
+            format!(
+                "{detail} Go on in another task; an operator still posts here, and may publish a policy with a higher \
+                 limits.maxThreadMessages."
+            ),
+        ),
         task::Rejection::EmptyMessage => Problem::invalid_field("content", rejection.to_string()),
         task::Rejection::TooManyArtifacts => Problem::invalid_field("artifacts", rejection.to_string()),
     }

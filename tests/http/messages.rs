@@ -146,3 +146,24 @@ async fn whoever_asks_to_hears_of_a_task_until_they_ask_no_more() {
     let claimed = json!({ "actor": { "type": "agent", "id": stranger } });
     app.post(format!("/api/tasks/{task}/subscribe"), claimed).await.refused(422, "rule_broken");
 }
+
+/// Whoever floods a thread is told where the flood ends; an operator can always speak.
+#[tokio::test]
+async fn a_full_thread_takes_no_more_from_agents() {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    let task = app.in_progress(&scout).await;
+    app.put("/api/policy", json!({ "limits": { "maxThreadMessages": 2 } })).await.expect(200);
+    let path = format!("/api/tasks/{task}/messages");
+    let by_scout = json!({ "content": "Half way.", "actor": { "type": "agent", "id": scout } });
+    for _ in 0..2 {
+        app.post(&path, by_scout.clone()).await.expect(201);
+    }
+    let refused = app.post(&path, by_scout.clone()).await;
+    assert!(refused["detail"].as_str().unwrap().contains("limits.maxThreadMessages"), "{}", refused.text);
+    refused.refused(422, "thread_full");
+    app.post(&path, json!({ "content": "Go on elsewhere." })).await.expect(201);
+    app.put("/api/policy", json!({ "limits": { "maxThreadMessages": 9 } })).await.expect(200);
+    app.post(&path, by_scout).await.expect(201);
+    app.put("/api/policy", json!({ "limits": { "maxThreadMessages": 0 } })).await.expect(422);
+}

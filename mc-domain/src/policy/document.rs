@@ -85,6 +85,9 @@ section!(
         approvals: ApprovalRules,
         /// How long things may stay silent.
         timeouts: Timeouts,
+        /// How much there may be of one thing. It is stored only where it is not as by default, as older ones have none.
+        #[serde(skip_serializing_if = "Limits::is_default")]
+        limits: Limits,
     }
 );
 
@@ -236,6 +239,21 @@ section!(
     }
 );
 
+section!(
+    /// How much there may be of one thing, so that one agent alone does not fill what all of them share.
+    #[derive(Copy)]
+    Limits {
+        /// Messages in the thread of one task; then only operators and the rules post there.
+        max_thread_messages: u32,
+    }
+);
+
+impl Limits {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Roles {
     /// The rules of one role.
     pub fn of(&self, role: Role) -> &RoleRules {
@@ -277,7 +295,9 @@ impl Document {
 
     /// The document as the REST interface shows it.
     pub fn to_rest(&self) -> Value {
-        in_dollars(serde_json::to_value(self).expect("a document has only text keys and finite numbers"))
+        let mut rest = in_dollars(value(self));
+        rest["limits"] = value(&self.limits);
+        rest
     }
 
     /// Checks what the types alone do not say: globs, hosts, commands, ranges, and what must fit together.
@@ -308,6 +328,10 @@ impl Document {
     pub fn risk_of(&self, tool: &str) -> Risk {
         self.tools.get(&known_as(tool)).copied().unwrap_or(Risk::Yellow)
     }
+}
+
+fn value(part: &impl Serialize) -> Value {
+    serde_json::to_value(part).expect("a document has only text keys and finite numbers")
 }
 
 /// A tool as the lists name it, whatever the case it is written in.

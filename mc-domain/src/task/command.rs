@@ -280,6 +280,12 @@ pub enum Rejection {
     /// A message that says nothing.
     #[error("a message needs content or an artifact")]
     EmptyMessage,
+    /// The thread has as many messages as the policy allows: only operators and the rules still post.
+    #[error("the thread has {limit} messages, and takes no more from agents")]
+    ThreadFull {
+        /// The most messages that agents may post into, as the policy has it.
+        limit: u32,
+    },
     /// More than [`MAX_ARTIFACTS`].
     #[error("a message carries at most {MAX_ARTIFACTS} artifacts")]
     TooManyArtifacts,

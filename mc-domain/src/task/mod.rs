@@ -101,6 +101,9 @@ pub struct Present {
     pub plan: Option<WorkPlan>,
     /// The kinds of artifact handed in by operators and assignees since the work was last sent back, given back or given up.
     pub handed_in: BTreeSet<ArtifactKind>,
+    /// How many messages its thread has.
+    #[serde(default)]
+    pub messages: u32,
     /// How often it was sent back.
     pub review_cycles: u32,
     /// The approvals it waits for.
@@ -288,6 +291,7 @@ impl Present {
             stage: Stage::Inbox,
             plan: None,
             handed_in: BTreeSet::new(),
+            messages: 0,
             review_cycles: 0,
             awaits: BTreeSet::new(),
             open_runs: BTreeMap::new(),
@@ -651,6 +655,10 @@ impl Present {
         if kind == MessageKind::System && moment.actor.kind() != ActorKind::System {
             return Err(Rejection::OperatorOnly { what: "speak for the system" });
         }
+        let limit = moment.figures.limits.max_thread_messages;
+        if moment.actor.kind() == ActorKind::Agent && self.messages >= limit {
+            return Err(Rejection::ThreadFull { limit });
+        }
         if content.is_none() && artifacts.is_empty() {
             return Err(Rejection::EmptyMessage);
         }
@@ -743,6 +751,7 @@ impl Present {
                 self.cost = *cost_after;
             }
             Event::MessagePosted { author, artifacts, .. } => {
+                self.messages = self.messages.saturating_add(1);
                 if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {
                     self.handed_in.extend(artifacts.iter().map(|artifact| artifact.kind));
                 }

@@ -785,6 +785,39 @@ mod messages {
             .then_rejected(Rejection::EmptyMessage);
     }
 
+    /// So that nobody fills a thread that others have to read.
+    #[test]
+    fn of_agents_end_where_the_thread_is_full() {
+        let mut figures = crate::policy::document::Figures::default();
+        figures.limits.max_thread_messages = 2;
+        let history: Vec<_> =
+            task_in(Status::InProgress).into_iter().chain(vec![posted_by_sofie(); 2]).collect();
+        given::<Task>(history)
+            .when(&scout().under(figures), Command::Post(comment()))
+            .then_rejected(Rejection::ThreadFull { limit: 2 });
+        let posts = |n: usize, moment: &Moment| {
+            let events: Vec<_> = task_in(Status::InProgress).into_iter().collect();
+            let messages = vec![posted_by_sofie(); n];
+            Task::fold(events.iter().chain(&messages)).decide(Command::Post(comment()), moment).is_ok()
+        };
+        assert!(posts(1, &scout().under(figures)));
+        assert!(posts(2, &sofie().under(figures)), "operators go on");
+        assert!(posts(2, &system().under(figures)), "and so do the rules");
+    }
+
+    fn posted_by_sofie() -> Event {
+        Event::MessagePosted {
+            id: MESSAGE,
+            kind: MessageKind::Comment,
+            author: sofie().actor,
+            content: comment().content,
+            artifacts: vec![],
+            mentions: BTreeSet::new(),
+            reply_to: None,
+            at: now(),
+        }
+    }
+
     #[test]
     fn carry_a_limited_number_of_artifacts() {
         let heavy = Message { artifacts: vec![deliverable(); MAX_ARTIFACTS + 1], ..comment() };

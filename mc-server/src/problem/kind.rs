@@ -97,6 +97,8 @@ kinds! {
         "The task cannot move from its status to the one asked for, not by this actor, or not without what the move needs. allowedTransitions lists where it can go; errors says what is missing.";
     RuleBroken = "rule-broken", UNPROCESSABLE_ENTITY, "Against a rule",
         "The request is well-formed, but a rule forbids it whatever the current state. The detail names the rule.";
+    ThreadFull = "thread-full", UNPROCESSABLE_ENTITY, "The thread is full",
+        "The thread has as many messages as the policy allows (limits.maxThreadMessages): it takes no more from agents, only from operators. Go on in another task.";
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "Idempotency key used before",
         "The idempotency key came with another request before. One key stands for one request: choose a new key for a new request.";
     Unrecordable = "unrecordable", UNPROCESSABLE_ENTITY, "Cannot be recorded",

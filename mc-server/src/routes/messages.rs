@@ -87,7 +87,7 @@ pub async fn list(
 /// `POST /api/tasks/{task}/messages`: something said in the thread. `@name` in the text mentions too.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `agent-not-active`, `rule-broken`, `conflict`,
-/// `precondition-failed`.
+/// `precondition-failed`, `thread-full`.
 pub async fn post(
     State(app): State<App>,
     Path(id): Path<TaskId>,

@@ -155,6 +155,7 @@ impl Check {
         self.range("/spawn/maxDepth", spawn.max_depth, 0, MAX_COUNT);
         self.range("/spawn/maxActiveAgents", spawn.max_active_agents, 0, MAX_COUNT);
         for (name, count) in [
+            ("/limits/maxThreadMessages", document.limits.max_thread_messages),
             ("/loops/maxReviewCycles", loops.max_review_cycles),
             ("/loops/pairRepeats", loops.pair_repeats),
             ("/loops/identicalToolErrors", loops.identical_tool_errors),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ApprovalRules, Document, FileRules, LoopThresholds, NetworkRules, RoleRules, Roles, ShellRules,
+    ApprovalRules, Document, FileRules, Limits, LoopThresholds, NetworkRules, RoleRules, Roles, ShellRules,
     SpawnLimits, Thresholds, Timeouts,
 };
 use crate::{agent::Role, policy::evaluate::Risk, task::TaskType};
@@ -129,6 +129,7 @@ impl Default for Document {
             loops: LoopThresholds::default(),
             approvals: ApprovalRules::default(),
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
         }
     }
 }
@@ -175,6 +176,12 @@ impl Default for Thresholds {
 impl Default for SpawnLimits {
     fn default() -> Self {
         Self { max_children: 3, max_depth: 2, max_active_agents: 30, retire_after_secs: 6 * HOUR }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_thread_messages: 2_000 }
     }
 }
 

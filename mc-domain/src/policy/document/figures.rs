@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{ApprovalRules, Document, LoopThresholds, Roles, SpawnLimits, Thresholds, Timeouts};
+use super::{ApprovalRules, Document, Limits, LoopThresholds, Roles, SpawnLimits, Thresholds, Timeouts};
 use crate::approval::Lifetime;
 use crate::{money::Usd, task::TaskType};
 
@@ -26,6 +26,8 @@ pub struct Figures {
     pub loops: LoopThresholds,
     /// How long things may stay silent, and how many errors there may be in a row.
     pub timeouts: Timeouts,
+    /// How much there may be of one thing.
+    pub limits: Limits,
     /// After which an undecided approval is escalated.
     pub escalates_after_secs: u32,
     /// After which an undecided approval expires, where nobody says otherwise.
@@ -66,6 +68,7 @@ impl Default for Figures {
             thresholds: Thresholds::default(),
             loops: LoopThresholds::default(),
             timeouts: Timeouts::default(),
+            limits: Limits::default(),
             escalates_after_secs: ApprovalRules::default().escalates_after_secs,
             expires_after_secs: ApprovalRules::default().expires_after_secs,
             task_budgets: TaskBudgets::default(),
@@ -82,6 +85,7 @@ impl Document {
             thresholds: self.thresholds,
             loops: self.loops,
             timeouts: self.timeouts,
+            limits: self.limits,
             escalates_after_secs: self.approvals.escalates_after_secs,
             expires_after_secs: self.approvals.expires_after_secs,
             task_budgets: TaskBudgets::said_by(|kind| {

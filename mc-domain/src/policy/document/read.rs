@@ -34,6 +34,9 @@ pub(super) fn document(value: &Value, money: Money) -> Result<Document, Vec<Docu
     root.section("loops", |section| loops(section, &mut document.loops));
     root.section("approvals", |section| approvals(section, &mut document.approvals));
     root.section("timeouts", |section| timeouts(section, &mut document.timeouts));
+    root.section("limits", |section| {
+        section.number("maxThreadMessages", &mut document.limits.max_thread_messages);
+    });
     root.close();
     errors.0.extend(check::errors(&document).into_iter().map(|error| match money {
         Money::Dollars => DocumentError { pointer: error.pointer.replace(MICRO_USD, ""), ..error },

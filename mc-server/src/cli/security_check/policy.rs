@@ -169,6 +169,7 @@ fn amounts(document: &Document) -> Vec<(String, u64, bool)> {
         ("spawn.maxChildren", spawn.max_children),
         ("spawn.maxDepth", spawn.max_depth),
         ("spawn.maxActiveAgents", spawn.max_active_agents),
+        ("limits.maxThreadMessages", document.limits.max_thread_messages),
         ("loops.maxMessages", loops.max_messages),
         ("loops.maxReviewCycles", loops.max_review_cycles),
         ("loops.maxAlternations", loops.max_alternations),

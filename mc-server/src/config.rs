@@ -1,6 +1,9 @@
 //! What the server is told at its start: options of the command line, and the environment in their place.
 
-use std::{collections::BTreeSet, ffi::OsString, fmt, path::PathBuf, str::FromStr};
+use std::{
+    collections::BTreeSet, ffi::OsString, fmt, ops::RangeInclusive, path::PathBuf, str::FromStr,
+    time::Duration,
+};
 
 use clap::{Args, Command, ValueEnum};
 use mc_domain::values::Name;
@@ -8,12 +11,17 @@ use mc_store::{Location, Store};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    connections::{Descriptors, Limits},
     layers::{Host, InvalidHost},
-    webhook::{Address, InvalidSecret, Secret, Webhook},
+    span::Span,
+    webhook::{Address, InvalidSecret, Secret, Webhook, can_be_reached},
 };
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "MC_";
+
+/// How long a connection may be made to wait for its client: a second at least, an hour at most.
+const TIME_LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(3_600);
 
 /// The options of the server.
 #[derive(Debug, Clone, Args)]
@@ -48,6 +56,10 @@ pub struct ServeOptions {
     #[arg(long, env = "MC_WEBHOOK_SECRET_FILE", value_name = "FILE", requires = "webhook")]
     pub webhook_secret_file: Option<PathBuf>,
 
+    /// How many connections there may be, and how long each may wait.
+    #[command(flatten)]
+    pub connections: ConnectionOptions,
+
     /// What is logged, and how.
     #[command(flatten)]
     pub log: LogOptions,
@@ -66,6 +78,69 @@ impl ServeOptions {
     /// The hosts the server answers for beside loopback.
     pub fn allowed_hosts(&self) -> Vec<Host> {
         self.allowed_hosts.iter().filter_map(|HostOrNone(host)| host.clone()).collect()
+    }
+}
+
+/// How many connections there may be, and how long each may wait for its client.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Connections")]
+pub struct ConnectionOptions {
+    /// The most connections at a time [default: 4096, or what the limit of open files leaves room for].
+    ///
+    /// Where all are taken, the one that waits longest for its client is ended for a new one; where none waits, the new one
+    /// is refused with 503. Half of them at most are event streams.
+    #[arg(long, env = "MC_MAX_CONNECTIONS", value_name = "NUMBER", value_parser = at_least_one)]
+    pub max_connections: Option<usize>,
+
+    /// The most connections at a time from one address that is not loopback [default: half of all].
+    #[arg(long, env = "MC_MAX_CONNECTIONS_PER_PEER", value_name = "NUMBER", value_parser = at_least_one)]
+    pub max_connections_per_peer: Option<usize>,
+
+    /// How long the head of a request may take, and a new connection may send nothing.
+    #[arg(long, env = "MC_HEAD_TIMEOUT", value_name = "SPAN", default_value = "15s", value_parser = time_limit)]
+    pub head_timeout: Span,
+
+    /// How long the body of a request may take.
+    #[arg(long, env = "MC_BODY_TIMEOUT", value_name = "SPAN", default_value = "30s", value_parser = time_limit)]
+    pub body_timeout: Span,
+
+    /// How long a connection may be idle after an answer.
+    #[arg(long, env = "MC_IDLE_TIMEOUT", value_name = "SPAN", default_value = "120s", value_parser = time_limit)]
+    pub idle_timeout: Span,
+
+    /// How long a client may read nothing of an answer or an event stream that is ready for it.
+    #[arg(long, env = "MC_WRITE_TIMEOUT", value_name = "SPAN", default_value = "30s", value_parser = time_limit)]
+    pub write_timeout: Span,
+}
+
+impl ConnectionOptions {
+    /// The limits of a process that may have so many descriptors.
+    pub fn limits(&self, descriptors: Descriptors) -> Limits {
+        let connections = descriptors.connections(self.max_connections);
+        Limits {
+            connections,
+            per_peer: Descriptors::per_peer(connections, self.max_connections_per_peer),
+            head: self.head_timeout.duration(),
+            body: self.body_timeout.duration(),
+            idle: self.idle_timeout.duration(),
+            write: self.write_timeout.duration(),
+        }
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("give a whole number of at least 1".to_owned()),
+    }
+}
+
+fn time_limit(text: &str) -> Result<Span, String> {
+    let span: Span = text.parse().map_err(|error| format!("{error}"))?;
+    if TIME_LIMITS.contains(&span.duration()) {
+        Ok(span)
+    } else {
+        Err("give at least a second and at most an hour, such as 30s".to_owned())
     }
 }
 
@@ -101,7 +176,7 @@ fn store(text: &str) -> Result<String, String> {
 pub fn server(text: &str) -> Result<String, String> {
     let base = text.trim_end_matches('/');
     let host = base.strip_prefix("http://").unwrap_or_default();
-    if host.is_empty() || host.contains(['/', ' ', '?', '#']) {
+    if !can_be_reached(host) {
         return Err("give http://HOST:PORT; encrypted connections end at a proxy".to_owned());
     }
     Ok(base.to_owned())
@@ -259,7 +334,9 @@ mod tests {
             assert!(store(text).is_err(), "{text}");
         }
         assert_eq!(server("http://127.0.0.1:3000/"), Ok("http://127.0.0.1:3000".to_owned()));
-        for text in ["", "foo", "http://", "https://a", "http://a/b"] {
+        for text in
+            ["", "foo", "http://", "https://a", "http://a/b", "http://a:99999", "http://a:", "http://u@a"]
+        {
             assert!(server(text).is_err(), "{text}");
         }
     }

@@ -52,6 +52,11 @@ impl EventStreams {
         Self { log, shutdown, free: Arc::new(Semaphore::new(MAX_STREAMS)) }
     }
 
+    /// Keeps at most so many streams open at a time from now on, and never more than [`MAX_STREAMS`].
+    pub fn keep_within(&self, streams: usize) {
+        self.free.forget_permits(MAX_STREAMS.saturating_sub(streams));
+    }
+
     /// The position after which a client wants the events: that of `Last-Event-ID`, else `after`, else the head, so
     /// that a client that says nothing gets what is recorded from now on. `after=0` is everything.
     ///

@@ -25,7 +25,7 @@ mod path;
 mod query;
 mod time;
 
-pub use body::{Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers};
+pub use body::{Arrival, Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers, TIME_TO_ARRIVE};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use contract::{Contract, Contracted, Honours, MC_POSITION};

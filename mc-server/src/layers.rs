@@ -20,12 +20,12 @@ pub use request_id::RequestId;
 use request_id::identified;
 
 use crate::{
-    extract::MAX_BODY_BYTES,
+    extract::{Arrival, MAX_BODY_BYTES},
     problem::{Kind, Problem},
     requests::Requests,
 };
 
-/// How long a request may take until its answer begins. A stream may go on after that.
+/// How long a request may take until its answer begins, beside the time its body may take. A stream may go on after that.
 pub const TIME_TO_ANSWER: Duration = Duration::from_secs(30);
 
 /// The most bytes path and query may have together: 8 KiB.
@@ -61,12 +61,17 @@ async fn pass(State(door): State<Door>, mut request: Request, next: Next) -> Res
             Err(problem) => problem.into_response(),
         }
     };
-    identified(request, |request| logged(request, &requests, |request| unharmed(in_time(answer(request)))))
-        .await
+    let arrival = request.extensions().get::<Arrival>().map_or(Duration::ZERO, Arrival::limit);
+    let limit = TIME_TO_ANSWER + arrival;
+    identified(request, |request| {
+        logged(request, &requests, |request| unharmed(in_time(answer(request), limit)))
+    })
+    .await
 }
 
 fn check(request: &Request, hosts: &HostPolicy) -> Result<(), Problem> {
     check_address(request)?;
+    guard::check_one_host(request)?;
     guard::check_host(request, hosts)?;
     guard::check_origin(request, hosts)
 }
@@ -80,15 +85,17 @@ fn check_address(request: &Request) -> Result<(), Problem> {
     Err(Problem::new(Kind::AddressTooLong, detail))
 }
 
-async fn in_time(answer: impl Future<Output = Response>) -> Response {
-    match tokio::time::timeout(TIME_TO_ANSWER, answer).await {
+async fn in_time(answer: impl Future<Output = Response>, limit: Duration) -> Response {
+    match tokio::time::timeout(limit, answer).await {
         Ok(response) => response,
-        Err(_) => Problem::new(
-            Kind::TimedOut,
-            "No answer was ready within 30 seconds. It may still have taken effect: repeat a write with the same \
-             idempotency key, or read first.",
-        )
-        .into_response(),
+        Err(_) => {
+            let secs = limit.as_secs();
+            let detail = format!(
+                "No answer was ready within {secs} seconds. It may still have taken effect: repeat a write with the same \
+                 idempotency key, or read first."
+            );
+            Problem::new(Kind::TimedOut, detail).into_response()
+        }
     }
 }
 

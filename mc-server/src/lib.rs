@@ -25,6 +25,7 @@ mod answer;
 pub mod archive;
 pub mod cli;
 pub mod config;
+pub mod connections;
 mod decide;
 pub mod events;
 pub mod extract;

@@ -123,8 +123,9 @@ impl Problem {
 
     /// The entity has another version than the caller's `If-Match`.
     pub fn version_moved(current: u64) -> Self {
-        let detail =
-            format!("The version is {current} by now, not the one in If-Match. Read it again, then repeat.");
+        let detail = format!(
+            "The version is {current} by now, which is no strong tag in If-Match. Read it again, then repeat."
+        );
         Self::new(Kind::PreconditionFailed, detail).current_version(current)
     }
 

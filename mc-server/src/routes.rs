@@ -316,7 +316,11 @@ fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> 
     router.fallback(no_such_route).method_not_allowed_fallback(method_not_allowed)
 }
 
-async fn no_such_route(request: Request) -> Problem {
+/// `OPTIONS *` asks for the server as a whole, which has no options of its own.
+async fn no_such_route(request: Request) -> Response {
+    if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let path = Excerpt(request.uri().path());
     Problem::new(
         Kind::NoSuchRoute,
@@ -324,6 +328,7 @@ async fn no_such_route(request: Request) -> Problem {
             "There is nothing at {path}. The interface starts at /api; check the path for a missing part or a trailing slash."
         ),
     )
+    .into_response()
 }
 
 /// The router adds the `Allow` header. Asked for its options, a path answers with nothing else.

@@ -12,7 +12,6 @@ use std::{
     time::Duration,
 };
 
-use axum::serve::ListenerExt;
 use mc_store::{Store, error::StoreError, log::EventLog, sqlite::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +20,7 @@ use uuid::Uuid;
 use crate::{
     cli::logging,
     config::{Listen, ServeOptions},
+    connections::{self, Connections, Descriptors, Limits},
     health::{Health, Phase},
     layers::HostPolicy,
     routes::{self, Gate},
@@ -208,6 +208,7 @@ pub async fn serve_until(
     announce: impl FnOnce(&str),
 ) -> Result<(), ServeError> {
     let mut end = pin!(end);
+    let limits = limits(options);
     let listener = bind(&options.listen).await?;
     let address = listener.local_addr().map_err(ServeError::System)?;
     warn_of_exposure(address);
@@ -215,14 +216,11 @@ pub async fn serve_until(
     let (health, gate, shutdown) = (Health::starting(), Gate::default(), CancellationToken::new());
     let hosts = HostPolicy::new(address.ip().is_loopback(), &options.allowed_hosts());
     let service = routes::service(health.clone(), gate.clone(), hosts);
-    let server = tokio::spawn(
-        axum::serve(listener.tap_io(send_at_once), service)
-            .with_graceful_shutdown(shutdown.clone().cancelled_owned())
-            .into_future(),
-    );
+    let connections = Connections::new(limits, shutdown.clone());
+    let server = tokio::spawn(connections::accept(listener, service, Arc::clone(&connections)));
 
     let (log, workers) = tokio::select! {
-        recovered = recover(options, address, &health, &gate, &shutdown) => recovered?,
+        recovered = recover(options, address, limits, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
     health.reach(Phase::Ready);
@@ -232,7 +230,7 @@ pub async fn serve_until(
     tracing::info!("shutting down");
     health.reach(Phase::Draining);
     shutdown.cancel();
-    if tokio::time::timeout(DRAIN_DEADLINE, server).await.is_err() {
+    if tokio::time::timeout(DRAIN_DEADLINE, connections.ended(server)).await.is_err() {
         tracing::warn!("some requests did not end within {DRAIN_DEADLINE:?} and are cut off");
     }
     if tokio::time::timeout(WORKERS_DEADLINE, workers.ended()).await.is_err() {
@@ -244,8 +242,23 @@ pub async fn serve_until(
     Ok(())
 }
 
+/// How many connections there may be, and how long each may wait.
+fn limits(options: &ServeOptions) -> Limits {
+    let descriptors = Descriptors::raised();
+    let limits = options.connections.limits(descriptors);
+    if let Some(wanted) = options.connections.max_connections.filter(|wanted| *wanted > limits.connections) {
+        tracing::warn!(
+            "{wanted} connections are asked for, but the process may open {} files only, which is enough for {}. Raise the \
+             limit (ulimit -n)",
+            descriptors.0,
+            limits.connections
+        );
+    }
+    limits
+}
+
 async fn bind(listen: &Listen) -> Result<TcpListener, ServeError> {
-    TcpListener::bind(listen.as_str()).await.map_err(|source| match source.kind() {
+    connections::bind(listen).await.map_err(|source| match source.kind() {
         io::ErrorKind::AddrInUse => ServeError::InUse { listen: listen.clone() },
         _ => ServeError::Listen { listen: listen.clone(), source },
     })
@@ -255,6 +268,7 @@ async fn bind(listen: &Listen) -> Result<TcpListener, ServeError> {
 async fn recover(
     options: &ServeOptions,
     address: SocketAddr,
+    limits: Limits,
     health: &Health,
     gate: &Gate,
     shutdown: &CancellationToken,
@@ -275,6 +289,7 @@ async fn recover(
     )
     .await;
     let app = recovered.map_err(failed)?;
+    app.streams().keep_within(limits.streams());
     if options.seed {
         record_seed(&app).await;
     }
@@ -290,13 +305,6 @@ async fn record_seed(app: &App) {
             .iter()
             .for_each(|what| tracing::warn!("not seeded, because the store has lived on: {what}")),
         Err(refused) => tracing::warn!("the seed could not be recorded: {refused}"),
-    }
-}
-
-/// Answers are small: better sent at once than held back for more.
-fn send_at_once(stream: &mut tokio::net::TcpStream) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection stays with Nagle's algorithm");
     }
 }
 

@@ -5,7 +5,14 @@
 //! HMAC-SHA-256 over `<id>.<timestamp>.<body>`. The address is the operator's own choice, so it may be a private one; a
 //! redirect is not followed, because that would be somebody else's.
 
-use std::{fmt, path::Path, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    net::{Ipv4Addr, Ipv6Addr},
+    path::Path,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Utc};
@@ -15,6 +22,10 @@ use ureq::http::Uri;
 
 /// How long the receiver may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// The most bytes a host name may have (RFC 1035, section 2.3.4).
+const MAX_HOST_BYTES: usize = 253;
+/// The most bytes a part of a host name may have.
+const MAX_LABEL_BYTES: usize = 63;
 /// What a secret begins with.
 const SECRET_PREFIX: &str = "whsec_";
 /// How long a secret may be, in bytes.
@@ -26,7 +37,10 @@ pub struct Address(Uri);
 
 /// The text is no address to post to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("give an address such as https://hooks.example/mission-control, without a user or a password in it")]
+#[error(
+    "give an address such as https://hooks.example/mission-control or http://10.0.0.5:8080/hook, without a user or a \
+     password in it"
+)]
 pub struct InvalidAddress;
 
 impl FromStr for Address {
@@ -35,9 +49,45 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let address: Uri = text.parse().map_err(|_| InvalidAddress)?;
         let is_http = matches!(address.scheme_str(), Some("http" | "https"));
-        let host = address.authority().is_some_and(|host| !host.as_str().contains('@'));
-        if is_http && host { Ok(Self(address)) } else { Err(InvalidAddress) }
+        let place = address.authority().is_some_and(|place| can_be_reached(place.as_str()));
+        // A fragment is for whoever reads an answer; the parser drops it, so the address would not be as it was given.
+        if is_http && place && !text.contains('#') { Ok(Self(address)) } else { Err(InvalidAddress) }
     }
+}
+
+/// Whether a connection to it can be tried: a host and, if any, a port from 1 to 65535.
+pub(crate) fn can_be_reached(authority: &str) -> bool {
+    let end = authority.find(']').map_or_else(|| authority.find(':'), |bracket| Some(bracket + 1));
+    let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
+    let port_is_valid = match port.strip_prefix(':') {
+        Some(digits) => {
+            digits.bytes().all(|b| b.is_ascii_digit()) && digits.parse::<u16>().is_ok_and(|port| port > 0)
+        }
+        None => port.is_empty(),
+    };
+    port_is_valid && is_host(host)
+}
+
+fn is_host(host: &str) -> bool {
+    if let Some(address) = host.strip_prefix('[') {
+        return address.strip_suffix(']').is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
+    }
+    // What ends in a number is an IPv4 address (WHATWG URL, section 3.5).
+    let ends_in_number = host.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    if ends_in_number {
+        return host.parse::<Ipv4Addr>().is_ok();
+    }
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name.len() <= MAX_HOST_BYTES && name.split('.').all(is_label)
+}
+
+/// A part of a name, as resolvers take it: letters, digits, hyphens inside, and the underscore some networks use.
+fn is_label(label: &str) -> bool {
+    let of_label = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+    (1..=MAX_LABEL_BYTES).contains(&label.len())
+        && label.bytes().all(of_label)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
 }
 
 impl fmt::Display for Address {
@@ -163,12 +213,43 @@ mod tests {
 
     #[test]
     fn addresses_are_http_and_carry_no_credentials() {
-        for text in ["http://127.0.0.1:9/hook", "https://hooks.example/mission-control?to=ops"] {
+        for text in [
+            "http://127.0.0.1:9/hook",
+            "https://hooks.example/mission-control?to=ops",
+            "http://[::1]:65535/",
+            "http://receiver_1/hook",
+        ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), text);
         }
         for text in
             ["", "hooks.example", "ftp://hooks.example", "https://user:secret@hooks.example", "https://"]
         {
+            assert_eq!(text.parse::<Address>(), Err(InvalidAddress), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_nobody_can_be_reached_at_is_none() {
+        for place in [
+            "a:99999",
+            "a:65536",
+            "a:0",
+            "a:",
+            "a:+1",
+            "a:x",
+            ":80",
+            "300.1.1.1",
+            "1.2.3",
+            "[::1",
+            "[1.2.3.4]",
+            "[::1]x",
+            "a..b",
+            "-a",
+            "a-.b",
+            "a b",
+            "a#b",
+        ] {
+            let text = format!("http://{place}/hook");
             assert_eq!(text.parse::<Address>(), Err(InvalidAddress), "{text}");
         }
     }

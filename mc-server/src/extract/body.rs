@@ -12,6 +12,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use mc_domain::{policy::secrets::redact_json, text::is_blank};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     claim::{self, ActorClaim},
@@ -25,8 +26,38 @@ use crate::problem::{Excerpt, Kind, Problem};
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
 /// The fields that are judged or hashed as they were sent.
 const AS_SENT: [&str; 2] = ["payload", "params"];
-/// How long a body may take to arrive.
-pub const TIME_TO_ARRIVE: Duration = Duration::from_secs(15);
+/// How long a body may take to arrive by default.
+pub const TIME_TO_ARRIVE: Duration = Duration::from_secs(30);
+
+/// How long the bodies of a server's requests are waited for; an extension of every request that came over a connection.
+#[derive(Debug, Clone)]
+pub struct Arrival {
+    limit: Duration,
+    end: CancellationToken,
+}
+
+impl Arrival {
+    /// Waits for each body as long as `limit`.
+    pub fn new(limit: Duration) -> Self {
+        Self { limit, end: CancellationToken::new() }
+    }
+
+    /// How long a body may take.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// Waits no more: the server ends.
+    pub fn end(&self) {
+        self.end.cancel();
+    }
+}
+
+impl Default for Arrival {
+    fn default() -> Self {
+        Self::new(TIME_TO_ARRIVE)
+    }
+}
 
 /// The body of a request: JSON whatever its content type, nothing at all counting as `{}`.
 ///
@@ -90,7 +121,8 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, BodyRejection> {
         let (parts, stream) = request.into_parts();
-        let bytes = read(&parts.headers, stream).await?;
+        let arrival = parts.extensions.get().cloned().unwrap_or_default();
+        let bytes = read(&parts.headers, stream, &arrival).await?;
         let mut json = json::parse_object(&bytes)?;
         let keyed = keyed(&parts, &mut json)?;
         if let Some(keyed) = &keyed
@@ -125,7 +157,7 @@ fn keyed(parts: &Parts, json: &mut Map<String, Value>) -> Result<Option<Keyed>, 
     Ok(key.map(|key| Keyed::new(key, &parts.method, &parts.uri, &json::canonical(json))))
 }
 
-async fn read(headers: &HeaderMap, stream: Stream) -> Result<Vec<u8>, Problem> {
+async fn read(headers: &HeaderMap, stream: Stream, arrival: &Arrival) -> Result<Vec<u8>, Problem> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {
@@ -136,14 +168,23 @@ async fn read(headers: &HeaderMap, stream: Stream) -> Result<Vec<u8>, Problem> {
         let detail = format!("The body is encoded as {}. Send it as it is.", Excerpt(&coding));
         return Err(Problem::new(Kind::UnsupportedEncoding, detail));
     }
-    match tokio::time::timeout(TIME_TO_ARRIVE, Limited::new(stream, MAX_BODY_BYTES).collect()).await {
+    let arriving = tokio::time::timeout(arrival.limit, Limited::new(stream, MAX_BODY_BYTES).collect());
+    let arrived = tokio::select! {
+        biased;
+        arrived = arriving => arrived,
+        () = arrival.end.cancelled() => {
+            let detail = "The server shuts down, and the body did not arrive before. Nothing was recorded.";
+            return Err(Problem::new(Kind::Draining, detail));
+        }
+    };
+    match arrived {
         Ok(Ok(body)) => Ok(body.to_bytes().into()),
         Ok(Err(error)) if is_limit(&*error) => Err(too_large()),
         Ok(Err(_)) => {
             Err(Problem::new(Kind::MalformedBody, "The body broke off before its end. Send it again, whole."))
         }
         Err(_) => {
-            let secs = TIME_TO_ARRIVE.as_secs();
+            let secs = arrival.limit.as_secs();
             let detail =
                 format!("The body did not arrive whole within {secs} seconds. Nothing was recorded.");
             Err(Problem::new(Kind::BodyTooSlow, detail))

@@ -14,6 +14,8 @@ pub fn etag(version: u64) -> HeaderValue {
 
 /// The condition of a write: the entity must be at one of these versions. Without the header everything is.
 ///
+/// Tags are compared strongly (RFC 9110, section 8.8.3.2), so a weak one matches no version.
+///
 /// ```
 /// use mc_server::extract::IfMatch;
 ///
@@ -24,7 +26,7 @@ pub fn etag(version: u64) -> HeaderValue {
 pub enum IfMatch {
     /// Any version: the header is absent or `*`.
     Any,
-    /// One of these versions; none of a tag that is not a version of ours.
+    /// One of these versions; none of a tag that is weak, or not a version of ours.
     Versions(Vec<u64>),
 }
 
@@ -47,11 +49,10 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         match Tags::of(&parts.headers, header::IF_MATCH)? {
             Tags::Absent | Tags::Any => Ok(Self::Any),
-            Tags::Listed(tags) if tags.iter().any(|tag| tag.weak) => Err(Problem::new(
-                Kind::MalformedHeader,
-                "If-Match cannot compare weak tags. Send the ETag as it was given, such as If-Match: \"7\".",
-            )),
-            Tags::Listed(tags) => Ok(Self::Versions(tags.iter().filter_map(|tag| tag.version).collect())),
+            Tags::Listed(tags) => {
+                let strong = tags.iter().filter(|tag| !tag.weak);
+                Ok(Self::Versions(strong.filter_map(|tag| tag.version).collect()))
+            }
         }
     }
 }
@@ -102,16 +103,17 @@ struct Tag {
 }
 
 impl Tags {
+    /// Several lines of the header are one list (RFC 9110, section 5.3); `*` is alone in it.
     fn of(headers: &HeaderMap, name: HeaderName) -> Result<Self, Problem> {
-        let mut tags = Vec::new();
-        for value in headers.get_all(&name) {
-            let text = std::str::from_utf8(value.as_bytes()).unwrap_or("\u{fffd}").trim();
-            if text == "*" {
-                return Ok(Self::Any);
-            }
-            tags.extend(listed(text).ok_or_else(|| malformed(&name, text))?);
+        let lines: Vec<_> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        if lines.is_empty() {
+            return Ok(Self::Absent);
         }
-        Ok(if headers.contains_key(&name) { Self::Listed(tags) } else { Self::Absent })
+        let text = String::from_utf8_lossy(&lines.join(&b", "[..])).into_owned();
+        match text.trim_matches(is_filler) {
+            "*" => Ok(Self::Any),
+            list => listed(list).map(Self::Listed).ok_or_else(|| malformed(&name, &text)),
+        }
     }
 }
 
@@ -126,7 +128,12 @@ fn malformed(name: &HeaderName, text: &str) -> Problem {
     )
 }
 
-/// The tags of a list such as `"3", W/"4"`; nothing when it is none.
+/// What stands between the elements of a list: a recipient passes over empty elements (RFC 9110, section 5.6.1.2).
+fn is_filler(c: char) -> bool {
+    matches!(c, ' ' | '\t' | ',')
+}
+
+/// The tags of a list such as `"3", W/"4"`, at least one; nothing when it is none.
 fn listed(mut text: &str) -> Option<Vec<Tag>> {
     let mut tags = Vec::new();
     loop {
@@ -137,10 +144,12 @@ fn listed(mut text: &str) -> Option<Vec<Tag>> {
             return None;
         }
         tags.push(Tag { weak, version: version(tag) });
-        text = match rest.trim_start() {
-            "" => return Some(tags),
-            rest => rest.strip_prefix(',')?.trim_start(),
-        };
+        let next = rest.trim_start_matches(is_filler);
+        if next.is_empty() {
+            return Some(tags);
+        }
+        let filler = &rest[..rest.len() - next.len()];
+        text = filler.contains(',').then_some(next)?;
     }
 }
 
@@ -176,6 +185,18 @@ mod tests {
         assert_eq!(if_match(&["*"]).await, Ok(IfMatch::Any));
         assert_eq!(if_match(&["\"7\""]).await, Ok(IfMatch::Versions(vec![7])));
         assert_eq!(if_match(&["\"7\" ,\"8\"", "\"9\""]).await, Ok(IfMatch::Versions(vec![7, 8, 9])));
+        for filled in ["\"7\" ,", "\"7\",", ", \"7\"", ",,\"7\"\t, ,", "\"7\"  "] {
+            assert_eq!(if_match(&[filled]).await, Ok(IfMatch::Versions(vec![7])), "{filled:?}");
+        }
+        assert_eq!(if_match(&["\"7\",", ",", "\"8\""]).await, Ok(IfMatch::Versions(vec![7, 8])));
+        assert_eq!(if_match(&["* ,"]).await, Ok(IfMatch::Any));
+    }
+
+    #[tokio::test]
+    async fn a_weak_tag_matches_no_write() {
+        let weak = if_match(&["W/\"7\""]).await.unwrap();
+        assert_eq!(weak.check(7).unwrap_err().kind(), Kind::PreconditionFailed);
+        assert!(if_match(&["W/\"7\", \"7\""]).await.unwrap().check(7).is_ok());
     }
 
     #[tokio::test]
@@ -187,15 +208,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn malformed_and_weak_tags_are_refused() {
-        for value in ["7", "\"7", "\"7\" \"8\"", "W/\"7\"", "w/\"7\"", "", "\"7\",", "\"a b\"", "ä"] {
+    async fn malformed_tags_are_refused() {
+        for value in [
+            "7",
+            "\"7",
+            "\"7\" \"8\"",
+            "w/\"7\"",
+            "",
+            ",",
+            "\"7\", 8",
+            "\"7\", *",
+            "*, \"7\"",
+            "* *",
+            "\"a b\"",
+            "ä",
+        ] {
             assert_eq!(if_match(&[value]).await, Err(Kind::MalformedHeader), "{value:?}");
         }
+        assert_eq!(if_match(&["*", "\"7\""]).await, Err(Kind::MalformedHeader));
     }
 
     #[tokio::test]
     async fn a_reader_may_hold_a_weak_tag() {
         assert!(if_none_match("W/\"7\"").await.has(7));
+        assert!(if_none_match("\"6\", W/\"7\" ,").await.has(7));
         assert!(if_none_match("*").await.has(7));
         assert!(!if_none_match("\"6\"").await.has(7));
         assert!(!IfNoneMatch::Absent.has(7));

@@ -4,10 +4,13 @@ use std::{fmt, net::IpAddr, str::FromStr, sync::Arc};
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderName, header},
+    http::{HeaderMap, HeaderName, Version, header},
 };
 
-use crate::problem::{Excerpt, Kind, Problem};
+use crate::{
+    connections::Peer,
+    problem::{Excerpt, Kind, Problem},
+};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -78,6 +81,24 @@ impl HostPolicy {
     fn is_configured(&self, authority: &str) -> bool {
         authority.parse::<Host>().is_ok_and(|host| self.allowed.contains(&host))
     }
+}
+
+/// Refuses a request that does not say for which host it is, or says so twice (RFC 9112, section 3.2). HTTP/1.0 knows no
+/// such header, and a request that came over no connection needs none.
+///
+/// # Errors
+/// `malformed-request`
+pub(super) fn check_one_host(request: &Request) -> Result<(), Problem> {
+    let came_over_connection = request.extensions().get::<Peer>().is_some();
+    let least = usize::from(came_over_connection && request.version() >= Version::HTTP_11);
+    let detail = match request.headers().get_all(header::HOST).iter().count() {
+        0 if least > 0 => {
+            "The request has no Host header, which HTTP/1.1 asks for. Send one, such as Host: localhost."
+        }
+        0 | 1 => return Ok(()),
+        _ => "The request has more than one Host header. Send one, such as Host: localhost.",
+    };
+    Err(Problem::new(Kind::MalformedRequest, detail))
 }
 
 /// Refuses a request for a host that the server does not answer for. A request without a host is not a browser's.

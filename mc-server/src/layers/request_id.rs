@@ -31,7 +31,8 @@ impl RequestId {
         headers.get(X_REQUEST_ID).filter(sane).cloned().map_or_else(Self::draw, Self)
     }
 
-    fn draw() -> Self {
+    /// A new id.
+    pub(crate) fn draw() -> Self {
         let id = Uuid::now_v7().to_string();
         Self(HeaderValue::try_from(id).expect("a UUID is valid in a header"))
     }

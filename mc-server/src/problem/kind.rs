@@ -83,6 +83,8 @@ kinds! {
         "The estimated cost does not fit what is left of a budget. An operator raises the budget, or approves the override that approvalId names.";
     PreconditionFailed = "precondition-failed", PRECONDITION_FAILED, "The version moved",
         "The entity has changed since the version in If-Match, or there is one already although If-None-Match: * asked for a new one. Read it again, then repeat with its ETag.";
+    HeadTooSlow = "head-too-slow", REQUEST_TIMEOUT, "Request too slow",
+        "The head of the request did not arrive whole in time. Send it again over a better connection.";
     BodyTooSlow = "body-too-slow", REQUEST_TIMEOUT, "Body too slow",
         "The body did not arrive whole in time, so nothing was done. Send it again over a better connection.";
     UnsupportedEncoding = "unsupported-encoding", UNSUPPORTED_MEDIA_TYPE, "Encoding not supported",
@@ -91,6 +93,8 @@ kinds! {
         "A body may have at most 1 MiB. Send less; long contents belong to where an artifact's address points.";
     AddressTooLong = "address-too-long", URI_TOO_LONG, "Address too long",
         "Path and query together may have at most 8 KiB. Ask for fewer values of a filter at once.";
+    HeadTooLarge = "head-too-large", REQUEST_HEADER_FIELDS_TOO_LARGE, "Request head too large",
+        "The head of a request, which is its first line and its header lines, may have at most 64 KiB and 100 header lines. Send fewer or shorter headers.";
     InvalidFields = "invalid-fields", UNPROCESSABLE_ENTITY, "Fields are not acceptable",
         "The body is JSON, but a field is missing, unknown, of the wrong type, or has a value it cannot have. errors names each field, with a JSON Pointer to it.";
     IllegalTransition = "illegal-transition", UNPROCESSABLE_ENTITY, "Illegal move",
@@ -117,6 +121,8 @@ kinds! {
         "The log has not reached the position in Mc-Position yet. Repeat the request after the seconds in Retry-After; a position of another log is never reached.";
     TooManyStreams = "too-many-streams", SERVICE_UNAVAILABLE, "Too many event streams",
         "All event streams the server keeps open are in use. Close one, or repeat the request after the seconds in Retry-After.";
+    TooManyConnections = "too-many-connections", SERVICE_UNAVAILABLE, "Too many connections",
+        "All connections the server takes, in all or from one address, are being worked on. Repeat the request after the seconds in Retry-After, over fewer connections.";
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The store does not answer",
         "The database does not answer just now. Nothing was recorded. Repeat the request after the seconds in Retry-After.";
     StoreDisplaced = "store-displaced", SERVICE_UNAVAILABLE, "The file of the store is gone",
@@ -162,6 +168,7 @@ impl Kind {
                 | Self::TimedOut
                 | Self::PositionNotReached
                 | Self::TooManyStreams
+                | Self::TooManyConnections
                 | Self::StoreUnavailable
                 | Self::StoreDisplaced
                 | Self::StoreDamaged

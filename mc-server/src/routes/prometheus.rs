@@ -11,7 +11,7 @@ use axum::{
 use mc_domain::agent;
 use mc_projections::{instant::Millis, metrics::counts, views::Views};
 
-use crate::{problem::Problem, requests::Requests, state::App};
+use crate::{connections::Connections, problem::Problem, requests::Requests, state::App};
 
 /// The text format of Prometheus, version 0.0.4.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -27,10 +27,14 @@ const BEHIND: &str = "mc_worker_behind_seconds";
 pub async fn metrics(
     State(app): State<App>,
     Extension(requests): Extension<Arc<Requests>>,
+    connections: Option<Extension<Arc<Connections>>>,
 ) -> Result<Response, Problem> {
     let lag = app.projected().lag();
     let mut text = app.read(|views| text(&app, views, lag)).await?;
     requests.write_to(&mut text);
+    if let Some(Extension(connections)) = connections {
+        connections.write_to(&mut text);
+    }
     Ok(([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response())
 }
 

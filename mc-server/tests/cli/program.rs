@@ -12,10 +12,16 @@ use serde_json::Value;
 /// The program with these arguments, and nothing of this process's configuration.
 pub fn mission_control(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
+    command.args(arguments);
+    configured(command)
+}
+
+/// The command with nothing of this process's configuration, and with its output for the test.
+pub fn configured(mut command: Command) -> Command {
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MC_")) {
         command.env_remove(name);
     }
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 

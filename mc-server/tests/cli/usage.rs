@@ -48,7 +48,13 @@ fn wrong_usage_has_an_exit_status_of_its_own() {
         (&["seed", "--store", "memory:"], "ends with the command"),
         (&["archive", "--server", "foo"], "http://HOST:PORT"),
         (&["agent", "run", "--server", "foo"], "http://HOST:PORT"),
+        (&["agent", "run", "--server", "http://127.0.0.1:99999"], "http://HOST:PORT"),
         (&["agent", "run", "--interval", "0s"], "at least a second"),
+        (
+            &["--webhook", "http://127.0.0.1:99999/hook", "--webhook-secret-file", "x"],
+            "give an address such as",
+        ),
+        (&["--webhook", "http://300.1.1.1/hook", "--webhook-secret-file", "x"], "give an address such as"),
         (&["--log", "inf"], "try info"),
         (&["--log", "warning"], "try info"),
         (&["--operator", ""], "must not be empty"),

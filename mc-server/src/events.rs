@@ -1,26 +1,33 @@
 //! The log as server-sent events (WHATWG HTML, section 9.2): the past after a position first, then what is recorded.
 
-use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
+mod page;
+mod tail;
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use axum::{
+    body::{Body, Bytes},
     http::{HeaderName, HeaderValue, header},
-    response::{
-        IntoResponse, Response, Sse,
-        sse::{Event, KeepAlive},
-    },
+    response::{IntoResponse, Response},
 };
-use chrono::SecondsFormat;
 use futures_util::{Stream, StreamExt, stream};
 use mc_domain::ids::ProjectId;
-use mc_store::{
-    error::StoreError,
-    log::{EventLog, StoredEvent},
-    subscription::Subscription,
-    upcast,
+use mc_store::{error::StoreError, log::EventLog};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    time::Instant,
 };
-use serde_json::{Value, json};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
+
+use self::tail::Tail;
 
 use crate::{
     extract::LastEventId,
@@ -36,25 +43,54 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The most streams open at a time.
 pub const MAX_STREAMS: usize = 512;
 
+/// How often at most a stream sends what was recorded. All streams do so at the same moments, so that what is recorded
+/// between two of them is read and rendered once, and sent to each reader at once. What comes after a quiet time goes out
+/// without delay.
+pub const ROUND: Duration = Duration::from_millis(50);
+
+/// What a stream begins with.
+const GREETING: Bytes = Bytes::from_static(b"retry: 2000\n: the log follows\n\n");
+/// What a silent stream sends.
+const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
+
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// The event streams of one log; clones share the limit.
 #[derive(Clone)]
 pub struct EventStreams {
     log: Arc<dyn EventLog>,
+    tail: Arc<Tail>,
     shutdown: CancellationToken,
     free: Arc<Semaphore>,
+    limit: Arc<AtomicUsize>,
+    /// From when the rounds are counted.
+    begun: Instant,
 }
 
 impl EventStreams {
     /// Streams of `log` that end with `shutdown`.
     pub fn new(log: Arc<dyn EventLog>, shutdown: CancellationToken) -> Self {
-        Self { log, shutdown, free: Arc::new(Semaphore::new(MAX_STREAMS)) }
+        let tail = Arc::new(Tail::new(Arc::clone(&log)));
+        let free = Arc::new(Semaphore::new(MAX_STREAMS));
+        let limit = Arc::new(AtomicUsize::new(MAX_STREAMS));
+        Self { log, tail, shutdown, free, limit, begun: Instant::now() }
+    }
+
+    /// The most streams open at a time.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Relaxed)
+    }
+
+    /// How many are open now.
+    pub fn open_now(&self) -> usize {
+        self.limit().saturating_sub(self.free.available_permits())
     }
 
     /// Keeps at most so many streams open at a time from now on, and never more than [`MAX_STREAMS`].
     pub fn keep_within(&self, streams: usize) {
-        self.free.forget_permits(MAX_STREAMS.saturating_sub(streams));
+        let fewer = self.limit().saturating_sub(streams);
+        let forgotten = self.free.forget_permits(fewer);
+        self.limit.fetch_sub(forgotten, Relaxed);
     }
 
     /// The position after which a client wants the events: that of `Last-Event-ID`, else `after`, else the head, so
@@ -79,64 +115,106 @@ impl EventStreams {
         Err(Problem::new(kind, detail))
     }
 
-    /// Every event above position `after`, in order and each once, of one project or of all. Nothing is queued for a
-    /// slow reader: the log is read as fast as the client takes it.
+    /// Every event above position `after`, in order and each once, of one project or of all.
+    ///
+    /// Nothing is queued for a slow reader: it holds one page at most, and gets the next one when it has taken that. Writers
+    /// wait for no reader.
     ///
     /// # Errors
     /// `too-many-streams`.
     pub fn open(&self, after: u64, project: Option<ProjectId>) -> Result<Response, Problem> {
         let permit = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
-            let detail = format!(
-                "The server keeps {MAX_STREAMS} event streams open already. Close one, or come back later."
-            );
+            let detail =
+                "The server keeps as many event streams open as it can. Close one, or come back later.";
             Problem::new(Kind::TooManyStreams, detail).retry_after(KEEP_ALIVE)
         })?;
-        let greeting = stream::iter([Event::default().retry(RETRY).comment("the log follows")]);
-        let events = greeting.chain(events(self.log.subscribe(after), project, permit));
-        let events = events.take_until(self.shutdown.clone().cancelled_owned()).map(Ok::<_, Infallible>);
+        let reader = Reader {
+            tail: Arc::clone(&self.tail),
+            head: self.log.watch_head(),
+            position: after,
+            project,
+            ready: VecDeque::from([GREETING]),
+            last_sent: Instant::now(),
+            caught_up: None,
+            begun: self.begun,
+            _permit: permit,
+        };
+        let sent = reader.stream().take_until(self.shutdown.clone().cancelled_owned());
         let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
             (X_ACCEL_BUFFERING, HeaderValue::from_static("no")),
         ];
-        let sse = Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE));
-        Ok((headers, sse).into_response())
+        Ok((headers, Body::from_stream(sent.map(Ok::<_, Infallible>))).into_response())
     }
 }
 
-/// A reader with the events it has read and not yet handed out: at most one page of the log.
+/// A reader and how far it is.
 struct Reader {
-    subscription: Subscription,
-    page: VecDeque<StoredEvent>,
+    tail: Arc<Tail>,
+    head: watch::Receiver<u64>,
+    /// That of the last event it was given.
+    position: u64,
+    project: Option<ProjectId>,
+    /// What it was given and did not take yet: of one page at most.
+    ready: VecDeque<Bytes>,
+    last_sent: Instant,
+    /// When it was given the last event there was.
+    caught_up: Option<Instant>,
+    begun: Instant,
     _permit: OwnedSemaphorePermit,
 }
 
-fn events(
-    subscription: Subscription,
-    project: Option<ProjectId>,
-    permit: OwnedSemaphorePermit,
-) -> impl Stream<Item = Event> {
-    let reader = Reader { subscription, page: VecDeque::new(), _permit: permit };
-    stream::unfold(reader, move |mut reader| async move {
-        match reader.next(project).await.and_then(|stored| rendered(&stored)) {
-            Ok(event) => Some((event, reader)),
+impl Reader {
+    fn stream(self) -> impl Stream<Item = Bytes> {
+        stream::unfold(self, async |mut reader| match reader.next().await {
+            Ok(bytes) => Some((bytes, reader)),
             Err(error) => {
                 ended(&error);
                 None
             }
-        }
-    })
-}
+        })
+    }
 
-impl Reader {
-    async fn next(&mut self, project: Option<ProjectId>) -> Result<StoredEvent, StoreError> {
+    /// What to send next: waits for something to be recorded, or for the time to show that the stream is alive.
+    async fn next(&mut self) -> Result<Bytes, StoreError> {
         loop {
-            while let Some(event) = self.page.pop_front() {
-                if project.is_none() || event.metadata.project == project {
-                    return Ok(event);
-                }
+            if let Some(bytes) = self.ready.pop_front() {
+                self.last_sent = Instant::now();
+                return Ok(bytes);
             }
-            self.page = self.subscription.next().await?.into();
+            if !self.has_more().await? {
+                self.last_sent = Instant::now();
+                return Ok(SIGN_OF_LIFE);
+            }
+            let page = self.tail.after(self.position).await?;
+            self.ready = page.after(self.position, self.project);
+            self.position = page.last();
+            self.caught_up = (self.position >= *self.head.borrow()).then(Instant::now);
         }
+    }
+
+    /// Waits for an event above its position; gives up when it is time to show that the stream is alive.
+    async fn has_more(&mut self) -> Result<bool, StoreError> {
+        if let Some(at) = self.caught_up.take() {
+            tokio::time::sleep_until(self.round_after(at)).await;
+        }
+        let (after, patience) = (self.position, self.last_sent + KEEP_ALIVE);
+        if *self.head.borrow() > after {
+            // Whoever follows one project may pass over the events of others for long.
+            return Ok(Instant::now() < patience || self.project.is_none());
+        }
+        match tokio::time::timeout_at(patience, self.head.wait_for(|head| *head > after)).await {
+            Ok(Ok(_)) => Ok(true),
+            Ok(Err(closed)) => Err(StoreError::Unavailable(closed.into())),
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// When the next round begins.
+    fn round_after(&self, at: Instant) -> Instant {
+        let rounds = at.duration_since(self.begun).as_millis() / ROUND.as_millis() + 1;
+        self.begun + ROUND * u32::try_from(rounds).unwrap_or(u32::MAX)
     }
 }
 
@@ -150,35 +228,10 @@ fn ended(error: &StoreError) {
     }
 }
 
-fn rendered(stored: &StoredEvent) -> Result<Event, StoreError> {
-    let event = Event::default().id(stored.position.to_string()).data(document(stored)?.to_string());
-    // Another service may have put its events into the log; a line break would end the field.
-    let is_one_line = !stored.event_type.contains(['\r', '\n']);
-    Ok(if is_one_line { event.event(&stored.event_type) } else { event })
-}
-
-fn document(stored: &StoredEvent) -> Result<Value, StoreError> {
-    let payload = upcast::current(&stored.event_type, stored.event_version, &stored.payload);
-    let data: Value = serde_json::from_str(&payload)
-        .map_err(|error| StoreError::Corrupt { position: stored.position, reason: error.to_string() })?;
-    let metadata = &stored.metadata;
-    Ok(json!({
-        "position": stored.position,
-        "eventId": metadata.event_id,
-        "at": metadata.recorded_at.to_rfc3339_opts(SecondsFormat::Millis, true),
-        "actor": metadata.actor,
-        "type": stored.event_type,
-        "eventVersion": stored.event_version,
-        "entity": { "kind": stored.stream.aggregate_type, "id": stored.stream.aggregate_id },
-        "version": stored.version,
-        "projectId": metadata.project,
-        "data": data,
-    }))
-}
-
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use futures_util::FutureExt;
     use http_body_util::BodyExt;
     use mc_domain::{
         actor::Actor,
@@ -190,6 +243,7 @@ mod tests {
         log::{Append, Commit, NewEvent},
         memory::MemoryLog,
     };
+    use serde_json::{Value, json};
     use uuid::Uuid;
 
     use super::*;
@@ -234,27 +288,30 @@ mod tests {
         }
 
         fn open(&self, after: u64, project: Option<ProjectId>) -> Client {
-            Client(self.streams.open(after, project).unwrap().into_body())
+            Client { body: self.streams.open(after, project).unwrap().into_body(), ids: VecDeque::new() }
         }
     }
 
-    struct Client(axum::body::Body);
+    struct Client {
+        body: axum::body::Body,
+        /// Of events that came with others, and nobody asked for yet.
+        ids: VecDeque<u64>,
+    }
 
     impl Client {
         /// The next part of the stream; nothing at its end.
         async fn part(&mut self) -> Option<String> {
-            let frame = self.0.frame().await?.unwrap();
+            let frame = self.body.frame().await?.unwrap();
             Some(String::from_utf8(frame.into_data().unwrap().to_vec()).unwrap())
         }
 
         async fn ids(&mut self, count: usize) -> Vec<u64> {
-            let mut ids = Vec::new();
-            while ids.len() < count {
+            while self.ids.len() < count {
                 let part = self.part().await.unwrap();
-                let id = part.lines().find_map(|line| line.strip_prefix("id: "));
-                ids.extend(id.map(|id| id.parse::<u64>().unwrap()));
+                let ids = part.lines().filter_map(|line| line.strip_prefix("id: "));
+                self.ids.extend(ids.map(|id| id.parse::<u64>().unwrap()));
             }
-            ids
+            self.ids.drain(..count).collect()
         }
     }
 
@@ -357,6 +414,53 @@ mod tests {
         assert_eq!(world.streams.open(0, None).unwrap_err().kind(), Kind::TooManyStreams);
         drop(open);
         assert!(world.streams.open(0, None).is_ok());
+    }
+
+    #[tokio::test]
+    async fn there_are_as_many_streams_as_there_are_connections_for() {
+        let world = world();
+        world.streams.keep_within(2);
+        let open = [world.open(0, None), world.open(0, None)];
+        assert_eq!(world.streams.open(0, None).unwrap_err().kind(), Kind::TooManyStreams);
+        assert_eq!((world.streams.open_now(), world.streams.limit()), (2, 2));
+        drop(open);
+        assert_eq!(world.streams.open_now(), 0);
+    }
+
+    #[tokio::test]
+    async fn readers_at_the_end_share_one_copy() {
+        let world = world();
+        world.record(project(1)).await;
+        let (one, other) =
+            (world.streams.tail.after(0).await.unwrap(), world.streams.tail.after(0).await.unwrap());
+        assert!(Arc::ptr_eq(&one, &other));
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_fell_behind_what_is_kept_misses_and_repeats_nothing() {
+        let world = world();
+        for _ in 0..3 {
+            world.record(project(1)).await;
+        }
+        // Somebody follows from the end, so that what is kept begins there.
+        let mut ahead = world.open(2, None);
+        assert_eq!(ahead.ids(1).await, [3]);
+        let mut behind = world.open(0, None);
+        world.record(project(1)).await;
+        assert_eq!(ahead.ids(1).await, [4]);
+        assert_eq!(behind.ids(4).await, [1, 2, 3, 4]);
+    }
+
+    #[tokio::test]
+    async fn a_reader_that_stands_still_holds_up_nobody() {
+        let world = world();
+        let mut still = world.open(0, None);
+        still.part().await;
+        world.record(project(1)).await;
+        // It asks for the page, and is not asked again before that is there.
+        let waiting = still.part().now_or_never();
+        assert_eq!(world.open(0, None).ids(1).await, [1]);
+        drop(waiting);
     }
 
     #[tokio::test]

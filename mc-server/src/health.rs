@@ -6,7 +6,12 @@ use std::{
     time::Duration,
 };
 
-use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
 use chrono::{DateTime, Utc};
 use mc_projections::instant::Millis;
 use mc_store::{log::EventLog, sqlite::LONG_BYTES};
@@ -14,7 +19,7 @@ use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
-use crate::problem::{Kind, Problem, kind_of_store};
+use crate::problem::{Kind, Problem, RETRY_AFTER, kind_of_store};
 
 /// How long the store may take to answer until it counts as failing.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
@@ -42,7 +47,26 @@ struct Parts {
     log: OnceLock<Arc<dyn EventLog>>,
     /// An id of this opening of the store, which is also in its lock.
     opening: OnceLock<Uuid>,
+    read: watch::Sender<Progress>,
     workers: Mutex<BTreeMap<&'static str, Pulse>>,
+}
+
+/// How far the server has read its log while it starts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Progress {
+    /// The position of the last event it has read.
+    pub position: u64,
+    /// The position it reads up to; nothing as long as the store is being opened.
+    pub head: Option<u64>,
+    /// How much of the log that is, in whole percent, rounded down.
+    pub percent: u8,
+}
+
+impl Progress {
+    fn of(position: u64, head: u64) -> Self {
+        let percent = (u128::from(position) * 100).checked_div(head.into()).unwrap_or(100).min(100);
+        Self { position, head: Some(head), percent: u8::try_from(percent).unwrap_or(100) }
+    }
 }
 
 /// When a worker last gave a sign of life, and how long it may be silent.
@@ -93,6 +117,7 @@ impl Health {
             phase: watch::Sender::new(Phase::Starting),
             log: OnceLock::new(),
             opening: OnceLock::new(),
+            read: watch::Sender::default(),
             workers: Mutex::default(),
         }))
     }
@@ -121,6 +146,16 @@ impl Health {
     pub fn identify(&self, opening: Uuid) {
         // A server opens its store once.
         let _ = self.0.opening.set(opening);
+    }
+
+    /// Tells how far the log is read that the server reads before it is ready.
+    pub fn has_read(&self, position: u64, head: u64) {
+        self.0.read.send_replace(Progress::of(position, head));
+    }
+
+    /// How far the log is read.
+    pub fn progress(&self) -> Progress {
+        *self.0.read.borrow()
     }
 
     /// Waits for signs of life of a worker, at least one in every `patience`.
@@ -221,6 +256,9 @@ struct Report {
     /// What an operator has to do something about; left out where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notices: Vec<Notice>,
+    /// How far it is, while it starts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    progress: Option<Progress>,
 }
 
 /// Something an operator has to do something about.
@@ -250,8 +288,15 @@ struct Services {
     workers: &'static str,
 }
 
-/// `GET /health`: what of the server works; 503 when a part fails.
-pub async fn health(State(health): State<Health>) -> impl IntoResponse {
+/// `GET /health`: what of the server works; 503 when a part fails, and while it starts.
+pub async fn health(State(health): State<Health>) -> Response {
+    match health.phase() {
+        Phase::Starting => starting(&health),
+        Phase::Ready | Phase::Draining => working(&health).await,
+    }
+}
+
+async fn working(health: &Health) -> Response {
     let word = |works: bool| if works { "ok" } else { "error" };
     let (problem, workers) = (health.store_problem().await, health.workers());
     let store = problem.is_none();
@@ -262,7 +307,21 @@ pub async fn health(State(health): State<Health>) -> impl IntoResponse {
     let timestamp = Utc::now().timestamp_millis();
     let ahead = health.is_written_far_ahead().then(Notice::written_ahead);
     let notices = problem.map(Notice::of).into_iter().chain(ahead).collect();
-    (code, Json(Report { status, timestamp, services, workers, notices }))
+    (code, Json(Report { status, timestamp, services, workers, notices, progress: None })).into_response()
+}
+
+/// Store and workers neither work nor fail yet.
+fn starting(health: &Health) -> Response {
+    let report = Report {
+        status: "starting",
+        timestamp: Utc::now().timestamp_millis(),
+        services: Services { api: "ok", store: "starting", workers: "starting" },
+        workers: BTreeMap::new(),
+        notices: Vec::new(),
+        progress: Some(health.progress()),
+    };
+    let retry = [(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER.as_secs()))];
+    (StatusCode::SERVICE_UNAVAILABLE, retry, Json(report)).into_response()
 }
 
 /// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
@@ -284,7 +343,18 @@ struct Readiness {
 /// Problems: `starting`, `draining`, `store-unavailable`, `store-displaced`, `store-damaged`.
 pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, Problem> {
     match health.phase() {
-        Phase::Starting => Err(Problem::new(Kind::Starting, Kind::Starting.about())),
+        Phase::Starting => {
+            let Progress { position, head, percent } = health.progress();
+            let detail = match head {
+                Some(head) => {
+                    format!(
+                        "The server has read {percent} % of its log: position {position} of {head}. Ask again soon."
+                    )
+                }
+                None => "The server opens its store. Ask again soon.".to_owned(),
+            };
+            Err(Problem::new(Kind::Starting, detail))
+        }
         Phase::Draining => Err(Problem::new(Kind::Draining, Kind::Draining.about())),
         Phase::Ready => match health.store_problem().await {
             None | Some(Kind::StorageFull) => {
@@ -297,7 +367,6 @@ pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, P
 
 #[cfg(test)]
 mod tests {
-    use axum::response::Response;
     use http_body_util::BodyExt;
     use mc_store::memory::MemoryLog;
     use serde_json::Value;
@@ -305,7 +374,7 @@ mod tests {
     use super::*;
 
     async fn report(health: &Health) -> (u16, Value) {
-        let response: Response = super::health(State(health.clone())).await.into_response();
+        let response = super::health(State(health.clone())).await;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
@@ -325,6 +394,40 @@ mod tests {
         assert_eq!(report["services"], serde_json::json!({"api": "ok", "store": "ok", "workers": "ok"}));
         assert!(report.get("notices").is_none());
         assert!(report["timestamp"].as_i64().unwrap() > 1_700_000_000_000);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_starts_says_how_far_it_is() {
+        let health = Health::starting();
+        let (status, opening) = report(&health).await;
+        assert_eq!((status, &opening["status"]), (503, &"starting".into()));
+        assert_eq!(
+            opening["progress"],
+            serde_json::json!({ "position": 0, "head": Value::Null, "percent": 0 })
+        );
+        health.observe(Arc::new(MemoryLog::new()));
+        health.has_read(1_999, 4_000);
+        let response = super::health(State(health.clone())).await;
+        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
+        let (_, reading) = report(&health).await;
+        assert_eq!(
+            reading["services"],
+            serde_json::json!({ "api": "ok", "store": "starting", "workers": "starting" })
+        );
+        assert_eq!(
+            reading["progress"],
+            serde_json::json!({ "position": 1_999, "head": 4_000, "percent": 49 })
+        );
+        let refused = readyz(State(health.clone())).await.err().unwrap();
+        assert!(refused.detail().contains("49 % of its log: position 1999 of 4000"), "{}", refused.detail());
+        health.reach(Phase::Ready);
+        let (status, ready) = report(&health).await;
+        assert_eq!((status, &ready["status"], ready.get("progress")), (200, &"ok".into(), None));
+    }
+
+    #[test]
+    fn an_empty_log_is_read() {
+        assert_eq!(Progress::of(0, 0).percent, 100);
     }
 
     #[tokio::test]

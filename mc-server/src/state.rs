@@ -153,7 +153,10 @@ impl App {
         health.observe(Arc::clone(&log));
         let projected = Runner::start(Arc::clone(&log));
         projected
-            .catch_up(|position, head| tracing::debug!(position, head, "reading the log"))
+            .catch_up(|position, head| {
+                tracing::debug!(position, head, "reading the log");
+                health.has_read(position, head);
+            })
             .await
             .map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
         let app = Self(Arc::new(Parts {

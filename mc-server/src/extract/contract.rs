@@ -64,6 +64,7 @@ honour_nothing! {
     State<S>, S;
     Path<T>, T;
     Extension<T>, T;
+    Option<Extension<T>>, T;
     Uri;
 }
 

@@ -71,6 +71,9 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
         "Bytes in the write-ahead log that have not started over.",
         ahead,
     );
+    let streams = app.streams();
+    text.gauge("mc_event_streams", "Event streams that are open.", streams.open_now());
+    text.gauge("mc_event_streams_limit", "The most event streams there may be.", streams.limit());
     text.head(COMMITS, "How long writes took.", "histogram");
     app.commits().write_to(&mut text.0, COMMITS, "");
     text.head(TICKS, "When each worker last did its turn, in seconds since 1970.", "gauge");

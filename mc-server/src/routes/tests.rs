@@ -64,7 +64,8 @@ async fn a_server_that_recovers_answers_for_its_health_only() {
     assert_eq!(ask(service(), Request::get("/livez")).await.0.status(), 200);
     assert_eq!(ask(service(), Request::get("/readyz")).await.0.status(), 503);
     let (response, report) = ask(service(), Request::get("/health")).await;
-    assert_eq!((response.status().as_u16(), &report["status"]), (503, &"degraded".into()));
+    assert_eq!((response.status().as_u16(), &report["status"]), (503, &"starting".into()));
+    assert!(response.headers().contains_key(header::RETRY_AFTER));
 }
 
 #[tokio::test]

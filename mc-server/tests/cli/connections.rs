@@ -136,6 +136,44 @@ fn a_client_that_does_not_read_is_ended() {
 }
 
 #[test]
+fn a_reader_that_was_ended_goes_on_where_it_was() {
+    let server = server(&["--write-timeout", "1s"]);
+    let long = json!({ "title": "Long", "type": "docs", "description": "x".repeat(9_000) }).to_string();
+    for _ in 0..500 {
+        assert_eq!(ask(&server.address, "POST", "/api/tasks", "", &long).unwrap().status, 201);
+    }
+    let host = &server.address;
+    let mut deaf = send(&server, format!("GET /api/events?after=0 HTTP/1.1\r\nhost: {host}\r\n\r\n"));
+    let begun = Instant::now();
+    while metric(&server, "mc_http_connections_ended_total{reason=\"write_timeout\"}") == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(30), "a client that does not read stays");
+    }
+    assert_eq!(metric(&server, "mc_event_streams"), 0);
+    let head = 502;
+    let mut ids = Vec::new();
+    let mut whole = |text: &str| {
+        // What is not followed by an empty line was not received.
+        let events = text.rsplit_once("\n\n").map_or("", |(events, _)| events);
+        let found = events.lines().filter_map(|line| line.strip_prefix("id: "));
+        ids.extend(found.map(|id| id.parse::<u64>().unwrap()));
+        ids.last().copied().unwrap_or_default()
+    };
+    let last = whole(&rest(&mut deaf));
+    assert!(last < head, "everything was received");
+    let request = format!("GET /api/events HTTP/1.1\r\nhost: {host}\r\nlast-event-id: {last}\r\n\r\n");
+    let mut again = send(&server, request);
+    let mut text = Vec::new();
+    let mut part = [0; 64 * 1024];
+    while !String::from_utf8_lossy(&text).contains(&format!("id: {head}\n")) {
+        let bytes = again.read(&mut part).unwrap();
+        assert_ne!(bytes, 0);
+        text.extend_from_slice(&part[..bytes]);
+    }
+    whole(&format!("{}\n\n", String::from_utf8_lossy(&text)));
+    assert_eq!(ids, (1..=head).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_crowd_that_sends_nothing_keeps_nobody_out() {
     let mut server = server_with_files(64);
     let crowd: Vec<_> = (0..200).map(|_| send(&server, "GET /")).collect();

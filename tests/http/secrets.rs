@@ -9,8 +9,11 @@ use crate::app::{App, plan};
 /// Nobody has it anywhere else.
 const SECRET: &str = "hunTer9xQ7";
 
+/// By its name, and by its shape, which is put together here so that no scanner takes this file for a leak.
 fn leak() -> String {
-    format!("use password={SECRET} for it")
+    let shaped =
+        format!("{}{SECRET}aB3dE6gH9jK2.{SECRET}mN5pQ8sT1vW4yZ7cF0aB3dE6gH9jK2mN5", ["S", "G."].concat());
+    format!("use password={SECRET} or {shaped}")
 }
 
 /// Whatever is in the log, with everything that is kept to answer repeats.

@@ -4,6 +4,8 @@
 //! In doubt it redacts: a lost word costs less than a recorded key. Every pass moves forward only, so the work is
 //! linear in the length of the text, whoever wrote it.
 
+mod shapes;
+
 use std::{borrow::Cow, collections::BTreeSet, ops::Range, sync::LazyLock};
 
 use regex::{Regex, RegexSet, SetMatches};
@@ -75,28 +77,6 @@ const MAX_PASSES: usize = 4;
 /// What names a secret when it ends an identifier. The last word decides: `inputTokens` and `tokenLimit` do not match.
 const NAMES: &str = r"(?:authorization|pass(?:word|wd|phrase|code)|(?-u:\b)pwd|_pwd|[_-]pass|secret|token|credentials?|[_-]auth|(?:api|access|secret|private|encryption|signing|ssh|master|account|auth|service[_-]?role)[_-]?key)";
 
-/// Credentials that are known by their own shape; the first group is the credential.
-static SHAPES: LazyLock<Vec<(SecretKind, Regex)>> = LazyLock::new(|| {
-    use SecretKind::{ApiKey, AwsKey, GithubToken, GitlabToken, SlackToken, WebToken};
-    [
-        (GithubToken, r"(gh[pousr]_[A-Za-z0-9]{8,}|github_pat_[A-Za-z0-9_]{8,})"),
-        (GitlabToken, r"(glpat-[A-Za-z0-9_-]{8,})"),
-        (SlackToken, r"(xox[a-z]-[A-Za-z0-9-]{8,}|xapp-[A-Za-z0-9-]{8,})"),
-        (SlackToken, r"hooks\.slack\.com/services/([A-Za-z0-9/_-]{8,})"),
-        (AwsKey, r"((?:AKIA|ASIA|AROA|AIDA|AGPA)[A-Z0-9]{12,})"),
-        (ApiKey, r"(?:(?-u:\b)|_)(sk-[A-Za-z0-9_-]{8,})"),
-        (ApiKey, r"(?:(?-u:\b)|_)([spr]k_(?:live|test|prod)_[A-Za-z0-9_]{4,})"),
-        (ApiKey, r"(?:(?-u:\b)|_)([spr]k_[A-Za-z0-9]{16,})"),
-        (
-            ApiKey,
-            r"(AIza[A-Za-z0-9_-]{30,}|npm_[A-Za-z0-9]{30,}|SG\.[A-Za-z0-9_-]{16,}|whsec_[A-Za-z0-9+/=]{16,})",
-        ),
-        (WebToken, r"(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
-    ]
-    .map(|(kind, pattern)| (kind, regex(pattern)))
-    .into()
-});
-
 /// Names that often mean something else, so their values are looked at more closely.
 const WEAK_NAMES: &str = r"(?:(?-u:\b)pass|(?-u:\b)pw|[_-]pw|[a-z0-9]{2,32}[_-]key|[a-z0-9](?-i:Key))";
 /// What joins a name to its value, with the quote or bracket that closes the name.
@@ -132,11 +112,10 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// Everything that a search begins with, so that a text without a secret is read once.
+/// What tells that a secret may follow, so that a text without any of it is searched for no value.
 static HINTS: LazyLock<RegexSet> = LazyLock::new(|| {
     let contexts = Context::ALL.iter().map(|context| context.hint());
-    let patterns = contexts.chain(SHAPES.iter().map(|(_, shape)| shape.as_str()));
-    RegexSet::new(patterns).expect("the patterns are constants that the tests compile")
+    RegexSet::new(contexts).expect("the patterns are constants that the tests compile")
 });
 
 /// What tells that a secret may follow, by its place among the hints.
@@ -222,13 +201,9 @@ fn regex(pattern: &str) -> Regex {
 /// assert!(find_secrets("inputTokens: 5").is_empty());
 /// ```
 pub fn find_secrets(text: &str) -> Vec<Secret> {
-    let hints = HINTS.matches(text);
-    if !hints.matched_any() {
-        return Vec::new();
-    }
-    let mut found = find_in_context(text, &hints);
+    let mut found = find_in_context(text, &HINTS.matches(text));
     find_repeated(text, &repeated(text, &found), &mut found);
-    find_shapes(text, &hints, &mut found);
+    shapes::find(text, &mut found);
     found.retain(|secret| !MARKERS.is_match(&text[secret.span.clone()]));
     merge(found)
 }
@@ -493,14 +468,6 @@ fn find_private_keys(text: &str, found: &mut Vec<Secret>) {
         });
         found.push(Secret { kind: SecretKind::PrivateKey, span: begin.start()..end });
         from = end;
-    }
-}
-
-fn find_shapes(text: &str, hints: &SetMatches, found: &mut Vec<Secret>) {
-    let hinted = |(at, _): &(usize, _)| hints.matched(Context::ALL.len() + at);
-    for (_, (kind, shape)) in SHAPES.iter().enumerate().filter(hinted) {
-        let spans = shape.captures_iter(text).filter_map(|groups| groups.get(1));
-        found.extend(spans.map(|group| Secret { kind: *kind, span: group.range() }));
     }
 }
 

@@ -333,3 +333,42 @@ async fn an_agent_holds_one_task_at_a_time() {
     let refused = app.post(format!("/api/tasks/{second}/transition"), start).await.refused(409, "conflict");
     assert_eq!(refused["holder"]["taskId"], first);
 }
+
+#[tokio::test]
+async fn labels_with_a_comma_are_found() {
+    let app = App::new().await;
+    for (title, labels) in [("One", json!(["a,b"])), ("Two", json!(["a", "c\\"])), ("Three", json!(["b"]))] {
+        app.post("/api/tasks", json!({ "title": title, "type": "docs", "labels": labels })).await.expect(201);
+    }
+    let found = async |filter: &str| {
+        let mut titles: Vec<_> = app
+            .get(format!("/api/tasks?sortBy=createdAt&order=asc&{filter}"))
+            .await
+            .expect(200)
+            .column("title")
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        titles.sort();
+        titles.join(" ")
+    };
+    assert_eq!(found("label=a%5C%2Cb").await, "One");
+    assert_eq!(found("label=a,b").await, "Three Two");
+    assert_eq!(found("label=a%5C,b,b").await, "One Three");
+    assert_eq!(found("label=c%5C%5C").await, "Two");
+    assert_eq!(found("label=c%5C").await, "Two");
+}
+
+#[tokio::test]
+async fn tasks_that_nobody_is_assigned_to_are_found_whatever_agents_are_called() {
+    let app = App::new().await;
+    let none = app.agent("none").await;
+    app.task("Free").await;
+    let taken = json!({ "title": "Taken", "type": "docs", "assigneeIds": [none] });
+    app.post("/api/tasks", taken).await.expect(201);
+    assert_eq!(app.get("/api/tasks?unassigned=true").await.expect(200).column("title"), ["Free"]);
+    assert_eq!(app.get("/api/tasks?unassigned=false").await.expect(200).column("title"), ["Taken"]);
+    assert_eq!(app.get("/api/tasks?assignee=none").await.expect(200).column("title"), ["Taken"]);
+    assert!(app.get("/api/tasks?unassigned=true&assignee=none").await.expect(200).column("title").is_empty());
+    app.get("/api/tasks?unassigned=yes").await.refused(400, "malformed_query");
+}

@@ -57,6 +57,8 @@ pub struct TaskQuery {
     pub kind: Vec<TaskType>,
     /// Assigned to one of these agents.
     pub assignee: Vec<AgentId>,
+    /// Assigned to nobody, or to somebody.
+    pub unassigned: Option<bool>,
     /// Of one of these priorities.
     pub priority: Vec<Priority>,
     /// With one of these labels.
@@ -124,7 +126,8 @@ impl Tasks {
 impl TaskQuery {
     fn question(&self, sort: TaskSort) -> impl std::hash::Hash {
         let what = (&self.status, &self.kind, &self.priority, &self.label, self.archived);
-        ("tasks", self.project, &self.assignee, what, &self.search, self.overdue, sort)
+        let who = (&self.assignee, self.unassigned);
+        ("tasks", self.project, who, what, &self.search, self.overdue, sort)
     }
 
     /// Project and status are left to the index.
@@ -132,6 +135,7 @@ impl TaskQuery {
         let details = &row.details;
         (self.kind.is_empty() || self.kind.contains(&details.kind))
             && (self.assignee.is_empty() || self.assignee.iter().any(|agent| row.assignees.contains(agent)))
+            && self.unassigned.is_none_or(|unassigned| unassigned == row.assignees.is_empty())
             && (self.priority.is_empty() || self.priority.contains(&details.priority))
             && (self.label.is_empty() || self.label.iter().any(|label| details.labels.contains(label)))
             && self.overdue.is_none_or(|overdue| overdue == row.is_overdue(now))

@@ -55,7 +55,8 @@ impl<'de> Deserialize<'de> for Limit {
 }
 
 /// The values of a filter, separated by commas or in parameters of one name; a filter that is given names at least one.
-/// One that is not given admits everything.
+/// One that is not given admits everything. A comma that belongs to a value is written `\,`, and a backslash before a comma
+/// `\\`.
 ///
 /// ```
 /// use mc_server::extract::List;
@@ -91,10 +92,13 @@ impl<T: FromStr<Err: fmt::Display>> FromStr for List<T> {
 impl<T: FromStr<Err: fmt::Display>> List<T> {
     /// The values of all these texts.
     fn of(texts: &[impl AsRef<str>]) -> Result<Self, String> {
-        let words = texts.iter().flat_map(|text| text.as_ref().split(',')).map(str::trim);
+        let words = texts.iter().flat_map(|text| separated(text.as_ref()));
         let named: Vec<T> = words
-            .filter(|word| !word.is_empty())
-            .map(|word| word.parse().map_err(|reason| format!("cannot be {}: {reason}", Excerpt(word))))
+            .filter(|word| !word.trim().is_empty())
+            .map(|word| {
+                let word = word.trim();
+                word.parse().map_err(|reason| format!("cannot be {}: {reason}", Excerpt(word)))
+            })
             .collect::<Result<_, _>>()?;
         if named.is_empty() {
             Err("names no value; name one, or leave it out".to_owned())
@@ -102,6 +106,20 @@ impl<T: FromStr<Err: fmt::Display>> List<T> {
             Ok(Self(named))
         }
     }
+}
+
+/// What is between commas, with escaped commas and backslashes as they are meant.
+fn separated(text: &str) -> Vec<String> {
+    let (mut words, mut chars) = (vec![String::new()], text.chars().peekable());
+    while let Some(c) = chars.next() {
+        let word = words.last_mut().expect("there is one from the start");
+        match c {
+            '\\' if matches!(chars.peek(), Some(',' | '\\')) => word.extend(chars.next()),
+            ',' => words.push(String::new()),
+            c => word.push(c),
+        }
+    }
+    words
 }
 
 impl<'de, T: FromStr<Err: fmt::Display>> Deserialize<'de> for List<T> {

@@ -58,6 +58,7 @@ pub struct ListTasks {
     kind: List<TaskType>,
     #[serde(default)]
     assignee: List<String>,
+    unassigned: Option<bool>,
     #[serde(default)]
     priority: List<Priority>,
     #[serde(default)]
@@ -364,6 +365,7 @@ impl ListTasks {
             status: self.status.0,
             kind: self.kind.0,
             assignee,
+            unassigned: self.unassigned,
             priority: self.priority.0,
             label: self.label.0,
             search: self.search,

@@ -242,3 +242,40 @@ async fn the_unblocking_of_the_runbook_works_as_it_is_written() {
     assert_eq!(app.moved(&task, body.clone()).await["status"], "assigned");
     assert!(app.moved(&task, body).await.is_replayed());
 }
+
+#[tokio::test]
+async fn a_deliverable_may_have_a_summary_besides_its_content() {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    let task = app.in_progress(&scout).await;
+    let deliverable =
+        json!({ "summary": "Prices are compared", "content": "1. They rose.", "name": "Report" });
+    let body = json!({
+        "toStatus": "review", "agentId": scout, "deliverable": deliverable, "reviewChecklist": ["links work"],
+    });
+    app.post(format!("/api/tasks/{task}/transition"), body).await.expect(200);
+    let thread = app.get(format!("/api/tasks/{task}/messages")).await.expect(200).text;
+    assert!(thread.contains(r"Prices are compared\n\n1. They rose."), "{thread}");
+}
+
+#[tokio::test]
+async fn tools_and_runs_end_in_the_words_that_people_use() {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    let task = app.in_progress(&scout).await;
+    let run = app
+        .post("/api/runs", json!({ "agentId": scout, "taskId": task, "model": "m" }))
+        .await
+        .expect(201)
+        .id();
+    let used =
+        app.post(format!("/api/runs/{run}/tool-calls"), json!({ "tool": "read_file", "status": "ok" })).await;
+    assert_eq!(used.expect(201)["status"], "success");
+    let unknown = json!({ "tool": "read_file", "status": "so_so" });
+    let refused = app.post(format!("/api/runs/{run}/tool-calls"), unknown).await.expect(422);
+    assert!(refused.text.contains("must be one of success, failed, denied"), "{}", refused.text);
+    let complete = format!("/api/runs/{run}/complete");
+    let refused = app.post(complete.clone(), json!({ "status": "so_so" })).await.expect(422);
+    assert!(refused.text.contains("must be one of completed, failed, timeout, aborted"), "{}", refused.text);
+    assert_eq!(app.post(complete, json!({ "status": "succeeded" })).await.expect(200)["status"], "completed");
+}

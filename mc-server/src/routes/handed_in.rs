@@ -19,7 +19,8 @@ impl<'de> Deserialize<'de> for Plan {
     }
 }
 
-/// A deliverable: its text, or an object with `content` (also called `summary`) or `url`, and a `name`.
+/// A deliverable: its text, or an object with `summary`, `content` or `url`, a `name` and a `kind`. A summary goes before
+/// the content; with a url, which has no text of its own, it goes into the name.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Deliverable(pub Artifact);
 
@@ -28,7 +29,7 @@ impl<'de> Deserialize<'de> for Deliverable {
         let written = match Value::deserialize(deserializer)? {
             Value::String(content) => json!({ "content": content }),
             object @ Value::Object(_) => object,
-            _ => return Err(D::Error::custom("must be a text, or an object with content or url")),
+            _ => return Err(D::Error::custom("must be a text, or an object with summary, content or url")),
         };
         let written: WrittenArtifact = serde_json::from_value(written).map_err(D::Error::custom)?;
         written.artifact("Deliverable", ArtifactKind::Deliverable).map(Self).map_err(D::Error::custom)
@@ -80,26 +81,41 @@ fn listed(written: Value, name: &str) -> Result<Vec<Value>, String> {
 struct WrittenArtifact {
     name: Option<Label>,
     kind: Option<ArtifactKind>,
-    #[serde(alias = "summary")]
+    summary: Option<Text>,
     content: Option<Text>,
     url: Option<Location>,
 }
 
 impl WrittenArtifact {
-    fn artifact(self, name: &str, kind: ArtifactKind) -> Result<Artifact, &'static str> {
+    fn artifact(self, name: &str, kind: ArtifactKind) -> Result<Artifact, String> {
         // It will be a link: nothing that a browser would run, or read from its own disk.
         let web =
             |url: &Location| ["http://", "https://"].iter().any(|scheme| url.as_str().starts_with(scheme));
         if self.url.as_ref().is_some_and(|url| url.as_str().contains(':') && !web(url)) {
-            return Err("needs a url that begins with https:// or http://, or a path");
+            return Err("needs a url that begins with https:// or http://, or a path".to_owned());
         }
-        let body = match (self.content, self.url) {
-            (Some(content), None) => ArtifactBody::Content(content),
-            (None, Some(url)) => ArtifactBody::Url(url),
-            (None, None) => return Err("needs content or url"),
-            (Some(_), Some(_)) => return Err("has content and url; one of them is enough"),
+        let named = self.name.or_else(|| Label::truncated(name)).ok_or("needs a name")?;
+        let (name, body) = match (self.summary, self.content, self.url) {
+            (Some(text), None, None) | (None, Some(text), None) => (named, ArtifactBody::Content(text)),
+            (Some(summary), Some(content), None) => {
+                let text = Text::new(&format!("{summary}\n\n{content}"));
+                let text =
+                    text.map_err(|error| format!("has a summary and content that together {error}"))?;
+                (named, ArtifactBody::Content(text))
+            }
+            (None, None, Some(url)) => (named, ArtifactBody::Url(url)),
+            (Some(summary), None, Some(url)) => {
+                let name = Label::new(&format!("{named}: {summary}"));
+                let name = name.map_err(|error| {
+                    format!(
+                        "has a url, whose name and summary together {error}; a longer text goes into content"
+                    )
+                })?;
+                (name, ArtifactBody::Url(url))
+            }
+            (None, None, None) => return Err("needs summary, content or url".to_owned()),
+            (_, Some(_), Some(_)) => return Err("has content and url; one of them is enough".to_owned()),
         };
-        let name = self.name.or_else(|| Label::truncated(name)).ok_or("needs a name")?;
         Ok(Artifact { name, kind: self.kind.unwrap_or(kind), body })
     }
 }
@@ -146,8 +162,19 @@ mod tests {
         {
             assert!(read::<Deliverable>(bad).is_err());
         }
-        let sentence = "must be a text, or an object with content or url";
+        let sentence = "must be a text, or an object with summary, content or url";
         assert_eq!(read::<Deliverable>(json!(["n", "evidence", "c", null])), Err(sentence.to_owned()));
+        let both = json!({ "summary": "Prices are compared", "content": "1. They rose." });
+        let text = json!("Prices are compared\n\n1. They rose.");
+        assert_eq!(read::<Deliverable>(both), read::<Deliverable>(text));
+        let linked = json!({ "summary": "Prices", "url": "report.md", "kind": "evidence", "name": "Report" });
+        let artifact = read::<Deliverable>(linked).unwrap().0;
+        assert_eq!((artifact.name.as_str(), artifact.kind), ("Report: Prices", ArtifactKind::Evidence));
+        let long = "x".repeat(Text::MAX_CHARS);
+        let refused = read::<Deliverable>(json!({ "summary": "a", "content": long })).unwrap_err();
+        assert!(refused.contains("together must be at most 10000 characters"), "{refused}");
+        let refused = read::<Deliverable>(json!({ "summary": "x".repeat(100), "url": "a" })).unwrap_err();
+        assert!(refused.contains("name and summary together must be at most 100 characters"), "{refused}");
         for url in ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd"] {
             assert!(read::<Deliverable>(json!({ "url": url })).is_err(), "{url}");
         }

@@ -1,5 +1,6 @@
 //! `/api/runs`: what agents execute, and what it costs.
 
+mod ended;
 mod tool_calls;
 
 use axum::{extract::State, http::Uri, response::Response};
@@ -29,6 +30,7 @@ use crate::{
     problem::Problem,
     state::App,
 };
+use ended::Ended;
 
 /// Which runs are asked for.
 #[derive(Debug, Deserialize)]
@@ -62,7 +64,7 @@ pub struct NewRun {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RunEnd {
-    status: Outcome,
+    status: Ended<Outcome>,
     #[serde(default)]
     input_tokens: Tokens,
     #[serde(default)]
@@ -187,6 +189,6 @@ impl RunEnd {
         };
         let bill =
             Bill { usage, cost: self.cost.map(|cost| cost.0), error: said::error(self.error.as_deref()) };
-        CompleteRun { outcome: self.status, bill, sha256 }
+        CompleteRun { outcome: self.status.0, bill, sha256 }
     }
 }

@@ -12,7 +12,7 @@ use mc_projections::{history::HistoryQuery, page::Order};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::actor_in;
+use super::{actor_in, ended::Ended};
 use crate::{
     answer::Reply,
     decide::{ask, tool_call_matters},
@@ -29,7 +29,7 @@ use crate::{
 pub struct NewToolCall {
     tool: Label,
     risk: Option<ToolRisk>,
-    status: ToolStatus,
+    status: Ended<ToolStatus>,
     approval_id: Option<ApprovalId>,
     params: Option<Value>,
     input_preview: Option<Value>,
@@ -107,7 +107,7 @@ impl NewToolCall {
             tool: self.tool,
             risk: self.risk,
             approval: self.approval_id,
-            status: self.status,
+            status: self.status.0,
             input_preview: said::preview(self.input_preview.as_ref()),
             output_preview: said::preview(self.output_preview.as_ref()),
             error: said::error(self.error.as_deref()),

@@ -227,7 +227,8 @@ fn is_news_of_task(fact: &task::Event) -> bool {
         task::Event::ApprovalAwaited { .. }
         | task::Event::ApprovalSettled { .. }
         | task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. } => false,
+        | task::Event::RunEnded { .. }
+        | task::Event::RunBilled { .. } => false,
         task::Event::Created { .. }
         | task::Event::Edited { .. }
         | task::Event::Claimed { .. }
@@ -260,7 +261,8 @@ fn is_news_of_run(fact: &run::Event) -> bool {
         | run::Event::Completed(_)
         | run::Event::Failed(_)
         | run::Event::TimedOut(_)
-        | run::Event::Aborted(_) => true,
+        | run::Event::Aborted(_)
+        | run::Event::Billed(_) => true,
     }
 }
 
@@ -270,6 +272,7 @@ fn is_news_of_budget(fact: &budget::Event) -> bool {
         budget::Event::Granted { .. } | budget::Event::RunAllowed { .. } => true,
         budget::Event::Reserved { .. }
         | budget::Event::Settled { .. }
+        | budget::Event::Charged { .. }
         | budget::Event::Released { .. }
         | budget::Event::Adjusted { .. }
         | budget::Event::CapChanged { .. }

@@ -416,6 +416,10 @@ impl Row {
                 self.total_spend = self.total_spend.plus(*cost);
                 (of_day.reserved, of_day.spent) = (*reserved_after, *spent_after);
             }
+            budget::Event::Charged { cost, spent_after, .. } => {
+                self.total_spend = self.total_spend.plus(*cost);
+                of_day.spent = *spent_after;
+            }
             // What the day counts is set right; what runs have cost stays what it was.
             budget::Event::Adjusted { spent_after, .. } => of_day.spent = *spent_after,
             budget::Event::Granted { granted_after, .. } => of_day.granted = *granted_after,

@@ -15,7 +15,7 @@ use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    run::{Ended, Event, Outcome, Terms, Usage},
+    run::{Billed, Ended, Event, Outcome, Terms, Usage},
     values::Label,
 };
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ pub struct Costs {
     accounts: BTreeMap<AgentId, Account>,
     /// The runs under way.
     open: BTreeMap<RunId, Open>,
+    /// The runs that others than their agent ended, until that tells what they cost.
+    unbilled: BTreeMap<RunId, Open>,
     total: Tally,
 }
 
@@ -85,7 +87,7 @@ struct AccountDay {
     spent: Usd,
 }
 
-/// Where the end of a run will count.
+/// Where the end of a run will count, and what its agent tells after it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Open {
     agent: AgentId,
@@ -119,11 +121,19 @@ impl Tally {
     };
 
     fn ended(outcome: Outcome, ended: &Ended) -> Self {
-        let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = ended.usage;
+        Self::charged(ended.charged, is_unpriced(outcome, ended), ended.usage)
+    }
+
+    fn billed(bill: &Billed) -> Self {
+        Self::charged(bill.charged, bill.cost.is_none(), bill.usage)
+    }
+
+    fn charged(cost: Usd, unpriced: bool, usage: Usage) -> Self {
+        let Usage { input_tokens, output_tokens, cache_read_tokens, cache_write_tokens } = usage;
         Self {
-            cost: ended.charged,
+            cost,
             runs: 0,
-            unpriced: is_unpriced(outcome, ended).into(),
+            unpriced: unpriced.into(),
             input_tokens: input_tokens.count(),
             output_tokens: output_tokens.count(),
             cache_read_tokens: cache_read_tokens.count(),
@@ -186,6 +196,15 @@ impl Costs {
     fn end(&mut self, id: RunId, outcome: Outcome, ended: &Ended) {
         if let Some(open) = self.open.remove(&id) {
             self.count(&open, &Tally::ended(outcome, ended));
+            if ended.is_unbilled(outcome) {
+                self.unbilled.insert(id, open);
+            }
+        }
+    }
+
+    fn bill(&mut self, id: RunId, bill: &Billed) {
+        if let Some(open) = self.unbilled.remove(&id) {
+            self.count(&open, &Tally::billed(bill));
         }
     }
 
@@ -209,7 +228,9 @@ impl Costs {
         let Ok(budget::Key::AgentDay(agent, day)) = key.parse() else { return };
         let of_day = self.accounts.entry(agent).or_default().days.entry(day).or_default();
         match fact {
-            budget::Event::Settled { spent_after, .. } | budget::Event::Adjusted { spent_after, .. } => {
+            budget::Event::Settled { spent_after, .. }
+            | budget::Event::Charged { spent_after, .. }
+            | budget::Event::Adjusted { spent_after, .. } => {
                 of_day.spent = *spent_after;
             }
             budget::Event::Reserved { .. }
@@ -225,7 +246,7 @@ impl Costs {
 
 impl Projection for Costs {
     const NAME: &'static str = "costs";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let key = &event.stream.aggregate_id;
@@ -250,6 +271,7 @@ impl Projection for Costs {
             Event::Failed(ended) => self.end(id, Outcome::Failed, ended),
             Event::TimedOut(ended) => self.end(id, Outcome::TimedOut, ended),
             Event::Aborted(ended) => self.end(id, Outcome::Aborted, ended),
+            Event::Billed(bill) => self.bill(id, bill),
         }
     }
 }

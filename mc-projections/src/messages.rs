@@ -129,7 +129,8 @@ pub(crate) fn is_message(fact: &Event) -> bool {
         | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
-        | Event::RunEnded { .. } => false,
+        | Event::RunEnded { .. }
+        | Event::RunBilled { .. } => false,
     }
 }
 
@@ -195,7 +196,8 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
         | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
-        | Event::RunEnded { .. } => {}
+        | Event::RunEnded { .. }
+        | Event::RunBilled { .. } => {}
     }
     Some(view)
 }
@@ -226,7 +228,8 @@ fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
         | Event::Restored { .. }
         | Event::LoopDetected { .. }
         | Event::RunBegan { .. }
-        | Event::RunEnded { .. } => (&[], None, None),
+        | Event::RunEnded { .. }
+        | Event::RunBilled { .. } => (&[], None, None),
     };
     posted.iter().chain(deliverable).map(ArtifactView::from).chain(checklist.map(ArtifactView::from))
 }

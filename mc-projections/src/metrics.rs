@@ -208,6 +208,7 @@ fn judged(fact: &task::Event) -> Option<Verdict> {
         | task::Event::Restored { .. }
         | task::Event::RunBegan { .. }
         | task::Event::RunEnded { .. }
+        | task::Event::RunBilled { .. }
         | task::Event::MessagePosted { .. } => None,
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Recorded},
-    run::{Ended, Event, Outcome, Status, Terms},
+    run::{Billed, Ended, Event, Outcome, Status, Terms},
     values::Label,
 };
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ struct Row {
     tool_calls: Vec<u64>,
     last_tool: Option<Label>,
     end: Option<End>,
+    /// What its agent told of it after others had ended it.
+    bill: Option<Billed>,
     version: u64,
 }
 
@@ -96,14 +98,15 @@ impl Runs {
             self.by_task.insert(task, terms.at, id);
         }
         let terms = terms.clone();
-        let row = Row { id, terms, tool_calls: Vec::new(), last_tool: None, end: None, version: 0 };
+        let row =
+            Row { id, terms, tool_calls: Vec::new(), last_tool: None, end: None, bill: None, version: 0 };
         self.rows.insert(id, row);
     }
 }
 
 impl Projection for Runs {
     const NAME: &'static str = "runs";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Run(fact) = &event.event else { return };
@@ -123,6 +126,7 @@ impl Projection for Runs {
                 let end = fact.end().map(|(outcome, ended)| End { outcome, ended: ended.clone() });
                 row.end = row.end.take().or(end);
             }
+            Event::Billed(billed) => row.bill = row.bill.take().or(Some(billed.clone())),
         }
     }
 }

@@ -78,6 +78,8 @@ pub(crate) struct Row {
     awaited_approvals: BTreeSet<ApprovalId>,
     found_loop: Option<FoundLoop>,
     open_runs: BTreeSet<RunId>,
+    /// Its runs that were ended by others than their agent, which may still tell what they cost.
+    unbilled: BTreeSet<RunId>,
     /// What its own runs were charged.
     own_cost: Usd,
     /// What the runs of sub-agents were charged, which work on other tasks or on none.
@@ -192,8 +194,9 @@ impl Tasks {
     fn charge(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::Task(id)) = budget.parse() else { return };
         let Some(row) = self.rows.get_mut(&id) else { return };
-        if let budget::Event::Settled { run, cost, .. } = fact
+        if let budget::Event::Settled { run, cost, .. } | budget::Event::Charged { run, cost, .. } = fact
             && !row.open_runs.contains(run)
+            && !row.unbilled.contains(run)
         {
             row.sub_agents_cost = row.sub_agents_cost.plus(*cost);
         }
@@ -256,6 +259,7 @@ impl Row {
             awaited_approvals: BTreeSet::new(),
             found_loop: None,
             open_runs: BTreeSet::new(),
+            unbilled: BTreeSet::new(),
             own_cost: Usd::ZERO,
             sub_agents_cost: Usd::ZERO,
             review_cycles: 0,
@@ -366,8 +370,15 @@ impl Row {
             Event::RunBegan { run, .. } => {
                 self.open_runs.insert(*run);
             }
-            Event::RunEnded { run, cost_after, .. } => {
+            Event::RunEnded { run, outcome, charged, cost_after, .. } => {
                 self.open_runs.remove(run);
+                self.own_cost = *cost_after;
+                if !outcome.is_charged() && *charged == Usd::ZERO {
+                    self.unbilled.insert(*run);
+                }
+            }
+            Event::RunBilled { run, cost_after, .. } => {
+                self.unbilled.remove(run);
                 self.own_cost = *cost_after;
             }
             Event::Blocked { reason, .. } => self.status_reason = Some(reason.clone()),

@@ -46,7 +46,7 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timelines {
     positions: BTreeMap<TaskId, Vec<u64>>,
-    /// The tasks of the runs under way.
+    /// The tasks of the runs under way, and of those whose agent may still tell what they cost.
     runs: BTreeMap<RunId, BTreeSet<TaskId>>,
     /// The tasks of the approvals that are open.
     approvals: BTreeMap<ApprovalId, TaskId>,
@@ -63,7 +63,7 @@ impl Timelines {
 
 impl Projection for Timelines {
     const NAME: &'static str = "timelines";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         for task in self.concerned(event) {
@@ -106,7 +106,11 @@ impl Timelines {
             run::Event::Completed(_)
             | run::Event::Failed(_)
             | run::Event::TimedOut(_)
-            | run::Event::Aborted(_) => self.runs.remove(&run).unwrap_or_default(),
+            | run::Event::Aborted(_) => match fact.end().is_some_and(|(how, ended)| ended.is_unbilled(how)) {
+                true => self.runs.get(&run).cloned().unwrap_or_default(),
+                false => self.runs.remove(&run).unwrap_or_default(),
+            },
+            run::Event::Billed(_) => self.runs.remove(&run).unwrap_or_default(),
         }
     }
 
@@ -154,6 +158,7 @@ fn of_budget(key: &str, fact: &budget::Event) -> Option<TaskId> {
         | budget::Event::Exceeded { .. } => Some(task),
         budget::Event::Reserved { .. }
         | budget::Event::Settled { .. }
+        | budget::Event::Charged { .. }
         | budget::Event::Released { .. }
         | budget::Event::RunAllowed { .. }
         | budget::Event::CapChanged { .. } => None,
@@ -165,6 +170,7 @@ fn is_told_elsewhere(fact: &task::Event) -> bool {
     match fact {
         task::Event::RunBegan { .. }
         | task::Event::RunEnded { .. }
+        | task::Event::RunBilled { .. }
         | task::Event::ApprovalAwaited { .. }
         | task::Event::ApprovalSettled { .. } => true,
         task::Event::Created { .. }

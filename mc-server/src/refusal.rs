@@ -293,10 +293,15 @@ fn of_run(rejection: &run::Rejection) -> Problem {
     match rejection {
         run::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
         run::Rejection::AlreadyExists => Problem::new(Kind::AlreadyExists, detail),
+        run::Rejection::Unbilled { .. } => Problem::new(
+            Kind::Conflict,
+            format!("{detail} Only its agent adds something: it tells once what the run has cost."),
+        ),
         run::Rejection::AlreadyEnded { charged, .. } => Problem::new(
             Kind::Conflict,
             format!("{detail} It was charged {charged} dollars, once. Start a new run."),
         ),
+        run::Rejection::NotEnded => Problem::new(Kind::Conflict, detail),
         run::Rejection::OtherAgent | run::Rejection::OperatorOnly => Problem::new(Kind::Forbidden, detail),
         run::Rejection::NotDue { .. } => Problem::new(Kind::Conflict, detail),
         run::Rejection::TooManyToolCalls => {

@@ -192,7 +192,11 @@ fn run_is_shown(world: &World, id: RunId) {
     let run = &world.states.runs[&id];
     let view = world.watched.views.runs.view(id).unwrap();
     assert_eq!(Some(view.status), run.status(), "run {id}");
-    let charged = if let Run::Over { charged, .. } = run { Some(*charged) } else { None };
+    let charged = match run {
+        Run::Unstarted | Run::Running(_) => None,
+        Run::Unbilled(_) => Some(Usd::ZERO),
+        Run::Over { charged, .. } => Some(*charged),
+    };
     assert_eq!(view.charged.map(|charged| charged.0), charged, "run {id}");
     let terms = world.ledger.terms(id);
     let spent = world.watched.views.costs.spent_on(terms.day, Some(terms.project));

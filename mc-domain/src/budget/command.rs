@@ -25,6 +25,15 @@ pub enum Command {
         /// What it has cost; nobody knows when absent, and what was set aside is charged.
         cost: Option<Usd>,
     },
+    /// Charge a run that nothing is set aside for any more: its cost became known after its end, which the run takes once.
+    Charge {
+        /// The run.
+        run: RunId,
+        /// What it is charged.
+        amount: Usd,
+        /// Whether that is what it has cost.
+        priced: bool,
+    },
     /// Give back what was set aside for a run.
     Release {
         /// The run.

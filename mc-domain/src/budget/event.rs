@@ -55,6 +55,25 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A run was charged after what was set aside for it had been given back.
+    #[serde(rename = "charged")]
+    Charged {
+        /// The run.
+        run: RunId,
+        /// What it was charged.
+        #[serde(rename = "costMicroUsd")]
+        cost: Usd,
+        /// Whether that is what it has cost; otherwise nobody knows that, and what had been set aside was charged.
+        priced: bool,
+        /// All that is spent now.
+        #[serde(rename = "spentAfterMicroUsd")]
+        spent_after: Usd,
+        /// How far that is beyond the limit, where it is.
+        #[serde(default, rename = "overrunMicroUsd", skip_serializing_if = "Option::is_none")]
+        overrun: Option<Usd>,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// What was set aside for a run was given back.
     #[serde(rename = "released")]
     Released {
@@ -154,6 +173,7 @@ impl crate::aggregate::Event for Event {
         match self {
             Self::Reserved { .. } => "budget.reserved",
             Self::Settled { .. } => "budget.settled",
+            Self::Charged { .. } => "budget.charged",
             Self::Released { .. } => "budget.released",
             Self::Granted { .. } => "budget.granted",
             Self::RunAllowed { .. } => "budget.run_allowed",

@@ -1,11 +1,13 @@
 //! A budget: what may be spent, what is set aside for runs that are under way, and what is spent.
 //!
-//! State: for each run `absent → reserved → settled | released`
+//! State: for each run `absent → reserved → settled | released`, and after `released` where its cost becomes known
+//! then: `→ charged`
 //!
 //! Invariants:
 //! 1. When money is set aside, all that is set aside and spent stays within the cap and what was granted. Only what a
 //!    run turns out to cost can go beyond, and says so.
-//! 2. A run is charged at most once, and only what is set aside for it can be charged or given back.
+//! 2. A run is charged at most once. Only what is set aside for it can be settled or given back; what is charged after
+//!    that is told of once by the run itself.
 //! 3. A threshold is told once a day.
 //! 4. What is granted rests on an approval, each of which counts once; only an operator adjusts what is spent.
 
@@ -82,6 +84,7 @@ impl Aggregate for Budget {
         match command {
             Command::Reserve { run, amount, cap } => self.reserve(run, amount, cap, moment),
             Command::Settle { run, cost } => self.settle(run, cost, moment),
+            Command::Charge { run, amount, priced } => self.charge(run, amount, priced, moment),
             Command::Release { run } => Ok(self.release(run, moment)),
             Command::Grant { approval, amount } => self.grant(approval, amount, moment),
             Command::AllowRun { approval, up_to } => self.allow_run(approval, up_to, moment),
@@ -100,6 +103,7 @@ impl Aggregate for Budget {
                 self.reserved.remove(run);
                 self.spent = *spent_after;
             }
+            Event::Charged { spent_after, .. } => self.spent = *spent_after,
             Event::Released { run, .. } => {
                 self.reserved.remove(run);
             }
@@ -175,7 +179,6 @@ impl Budget {
         let released = *self.reserved.get(&run).ok_or(Rejection::NotReserved)?;
         let charged = cost.unwrap_or(released);
         let spent_after = self.spent.plus(charged);
-        let limit = self.limit(self.cap.unwrap_or_default());
         let settled = Event::Settled {
             run,
             cost: charged,
@@ -183,10 +186,27 @@ impl Budget {
             released,
             reserved_after: self.reserved().minus(released),
             spent_after,
-            overrun: Some(spent_after.minus(limit)).filter(|overrun| *overrun > Usd::ZERO),
+            overrun: self.overrun(spent_after),
             at: moment.now,
         };
         Ok(self.with_thresholds(settled, moment))
+    }
+
+    /// Invariant 2.
+    fn charge(&self, run: RunId, cost: Usd, priced: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        if let Some(amount) = self.reserved.get(&run) {
+            return Err(Rejection::AlreadyReserved { amount: *amount });
+        }
+        let spent_after = self.spent.plus(cost);
+        let overrun = self.overrun(spent_after);
+        let charged = Event::Charged { run, cost, priced, spent_after, overrun, at: moment.now };
+        Ok(self.with_thresholds(charged, moment))
+    }
+
+    /// How far `spent` is beyond the limit, where it is.
+    fn overrun(&self, spent: Usd) -> Option<Usd> {
+        let limit = self.limit(self.cap.unwrap_or_default());
+        Some(spent.minus(limit)).filter(|overrun| *overrun > Usd::ZERO)
     }
 
     fn release(&self, run: RunId, moment: &Moment) -> Vec<Event> {

@@ -114,6 +114,27 @@ fn a_run_is_charged_once() {
     assert_eq!(settled.decide(Command::Release { run: run(1) }, &agent()), Ok(vec![]));
 }
 
+/// Invariant 2.
+#[test]
+fn a_cost_that_became_known_later_is_charged_on_top() {
+    let released = after([reserve(1, 75), Command::Release { run: run(1) }, reserve(2, 50)]);
+    let charge = |cents, priced| Command::Charge { run: run(1), amount: Usd::cents(cents), priced };
+    let events = released.decide(charge(130, true), &agent()).unwrap();
+    let over = Some(Usd::cents(30));
+    assert!(
+        matches!(events[..], [Event::Charged { cost, priced: true, spent_after, overrun, .. }, Event::Exceeded { .. }]
+            if cost == spent_after && cost == Usd::cents(130) && overrun == over)
+    );
+    assert_eq!(events.iter().fold(released.clone(), Budget::evolve).reserved(), Usd::cents(50));
+    let unpriced = released.decide(charge(75, false), &agent()).unwrap();
+    assert!(matches!(unpriced[..], [Event::Charged { priced: false, overrun: None, .. }]));
+    let open = after([reserve(1, 75)]);
+    assert_eq!(
+        open.decide(charge(1, true), &agent()),
+        Err(Rejection::AlreadyReserved { amount: Usd::cents(75) })
+    );
+}
+
 #[test]
 fn an_overrun_is_recorded() {
     let events = after([reserve(1, 75)]).decide(settle(1, 130), &agent()).unwrap();
@@ -219,6 +240,9 @@ fn any_command() -> impl Strategy<Value = Command> {
         3 => (run_number.clone(), proptest::option::of(cents.clone()))
             .prop_map(|(n, cents)| Command::Settle { run: run(n), cost: cents.map(Usd::cents) }),
         2 => run_number.clone().prop_map(|n| Command::Release { run: run(n) }),
+        1 => (run_number.clone(), cents.clone()).prop_map(|(n, cents)| {
+            Command::Charge { run: run(n), amount: Usd::cents(cents), priced: true }
+        }),
         1 => (run_number, cents.clone()).prop_map(|(n, cents)| grant(n, cents)),
         1 => cents.prop_map(|cents| Command::SetCap(Usd::cents(cents))),
     ]
@@ -245,6 +269,7 @@ proptest! {
             for event in &events {
                 match event {
                     Event::Reserved { amount, .. } => set_aside = set_aside.plus(*amount),
+                    Event::Charged { cost, .. } => settled = settled.plus(*cost),
                     Event::Released { amount, .. } => set_aside = set_aside.minus(*amount),
                     Event::Settled { cost, released, .. } => {
                         settled = settled.plus(*cost);

@@ -1,7 +1,9 @@
 //! The end of a run: it is charged once, and what follows from its cost and from its failure is decided with it.
 
 use super::{
-    Cast, Cause, Decision, Entity, Rejection, Sha256, by_system,
+    Cast, Cause, Decision, Entity, Rejection, Sha256,
+    bill_run::bill_run,
+    by_system,
     end_run::{End, Open, end_run},
     hold::decide_with_holder,
     overspend::{Overspending, contain_overspending, current_cap, subject},
@@ -32,7 +34,11 @@ pub struct CompleteRun {
 }
 
 /// Ends `run`: it is charged, the rest of what was set aside is given back, and errors in a row are counted. A run that
-/// uses a budget up is recorded all the same, and what follows for a run that is too dear follows here too.
+/// uses a budget up is recorded all the same, and what follows for a run that is too dear follows here too; a run that is
+/// dearer than its agent's cap per run, and uses up nothing, is told of.
+///
+/// A run that others have ended stays ended as it is. Its agent tells once what it has cost, and that is charged on the
+/// budgets of the day it began.
 ///
 /// # Errors
 /// - [`crate::run::Rejection::AlreadyEnded`] when it is over, even for the same end.
@@ -44,17 +50,35 @@ pub fn complete_run(
     cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
+    if let Run::Unbilled(unbilled) = &*run.state {
+        return bill_run(run, unbilled, wish, cast, moment);
+    }
     let CompleteRun { outcome, bill, sha256 } = wish;
     let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
     let mut decision = Decision::default();
     let error = bill.error.clone();
     end(&mut decision, run, &terms, End { outcome, bill }, cast, moment)?;
+    count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
+    judge_cost(&mut decision, run, &terms, sha256, cast, moment)?;
+    Ok(decision)
+}
+
+/// What follows from what `run` was charged by `decision`: thresholds are told of, and what is used up is dealt with.
+pub(super) fn judge_cost(
+    decision: &mut Decision,
+    run: &Entity<Run>,
+    terms: &Terms,
+    sha256: Sha256,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
     let spender =
         Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run.id) };
-    tell_of_budgets(&mut decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
-    count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
-    contain_overrun(&mut decision, run, &terms, sha256, cast, moment)?;
-    Ok(decision)
+    tell_of_budgets(decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
+    match used_up(decision, terms, terms.project, cast, moment)? {
+        Some(key) => contain_overrun(decision, (run.id, terms), key, sha256, cast, moment),
+        None => tell_of_dear_run(decision, run, terms, cast, moment),
+    }
 }
 
 /// Ends a run that did not end in time. Its lease is over with it: the task that its agent held for it is blocked.
@@ -210,28 +234,52 @@ pub(super) fn tell_of_errors(
     raise(decision, warning, cast, moment)
 }
 
-/// What was spent on a day that is over stops nobody any more.
+/// Its task waits with the agent, unless others have it by now and it has room itself.
 fn contain_overrun(
     decision: &mut Decision,
-    run: &Entity<Run>,
-    terms: &Terms,
+    (run, terms): (RunId, &Terms),
+    key: Key,
     sha256: Sha256,
     cast: &Cast,
     moment: &Moment,
 ) -> Result<(), Rejection> {
-    let Some(key) = used_up(decision, terms, terms.project, cast, moment)? else { return Ok(()) };
-    let over = Overspending {
-        cause: Cause::Budget(key),
-        agent: terms.agent,
-        task: terms.task,
-        run: run.id,
-        wanted: None,
-        sha256,
+    let task = match terms.task {
+        Some(id) if key != Key::Task(id) => {
+            let task = cast.find::<Task>(&id)?.after_decision(decision);
+            task.present()?.assignees.contains(&terms.agent).then_some(id)
+        }
+        task => task,
     };
+    let over =
+        Overspending { cause: Cause::Budget(key), agent: terms.agent, task, run, wanted: None, sha256 };
     contain_overspending(decision, &over, cast, moment)?;
     Ok(())
 }
 
+/// Raises an alert where a run has cost more than its agent may spend in one.
+fn tell_of_dear_run(
+    decision: &mut Decision,
+    run: &Entity<Run>,
+    terms: &Terms,
+    cast: &Cast,
+    moment: &Moment,
+) -> Result<(), Rejection> {
+    let cost = decision.events_of(run).filter_map(Run::event).find_map(run::Event::cost);
+    let Some(cost) = cost else { return Ok(()) };
+    let agent = cast.agent(terms.agent)?.registered()?;
+    let allowance = cast.find::<Budget>(&Key::AgentDay(terms.agent, terms.day))?.run_allowance;
+    let cap = agent.profile.caps.per_run.max(allowance);
+    if cost <= cap {
+        return Ok(());
+    }
+    let title = format!("A run of {} cost {cost} dollars", agent.profile.name);
+    let description = format!("That is more than the {cap} dollars that one run of it may cost.");
+    let warning = Warning::new(Kind::BudgetExceeded, Subject::Run(run.id), terms.project, title);
+    let warning = warning.saying(description).concerning(terms.agent, terms.task, Some(run.id));
+    raise(decision, warning, cast, moment)
+}
+
+/// The budget that is used up. What was spent on a day that is over stops nobody any more.
 fn used_up(
     decision: &Decision,
     terms: &Terms,

@@ -88,7 +88,7 @@ fn settle(
 
 /// What a run has cost is judged by what the budget allows now, not by what it allowed when the run began. A day that is
 /// over keeps the cap it had.
-fn follow_current_cap(
+pub(super) fn follow_current_cap(
     decision: &mut Decision,
     key: Key,
     project: ProjectId,

@@ -5,6 +5,7 @@
 //! disagree.
 
 mod autonomy;
+mod bill_run;
 mod cast;
 mod claim_task;
 mod complete_run;

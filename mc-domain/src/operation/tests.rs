@@ -2,6 +2,7 @@
 
 mod agents;
 mod approvals;
+mod bills;
 mod creation;
 mod leases;
 mod loops;

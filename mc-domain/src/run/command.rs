@@ -22,6 +22,13 @@ pub enum Command {
         /// What it used and cost.
         bill: Bill,
     },
+    /// Tell what it used and cost after others than its agent have ended it.
+    Bill {
+        /// How it ended for its agent.
+        told: Outcome,
+        /// What it used and cost.
+        bill: Bill,
+    },
 }
 
 /// Why a run refuses a command.
@@ -41,6 +48,15 @@ pub enum Rejection {
         /// What it was charged.
         charged: Usd,
     },
+    /// Invariant 1: others than its agent have ended it, and only that one's report of what it cost is missing.
+    #[error("the run was ended already: {status}")]
+    Unbilled {
+        /// How it ended.
+        status: Status,
+    },
+    /// It is under way: its end tells what it cost.
+    #[error("the run is under way")]
+    NotEnded,
     /// Invariant 2.
     #[error("the run is another agent's")]
     OtherAgent,

@@ -1,6 +1,6 @@
 //! What may have happened to a run. Names and shapes here are a stored contract: see the golden files.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::values::{Outcome, Terms, ToolRisk, ToolStatus, Usage};
@@ -59,6 +59,9 @@ pub enum Event {
     /// Something else ended it.
     #[serde(rename = "aborted")]
     Aborted(Ended),
+    /// Its agent told what it cost, after others had ended it without knowing that.
+    #[serde(rename = "billed")]
+    Billed(Billed),
 }
 
 /// What a run used and cost, at its end.
@@ -89,6 +92,44 @@ pub struct Ended {
     pub at: DateTime<Utc>,
 }
 
+/// What a run used and cost, told by its agent after others had ended it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Billed {
+    /// Who ran.
+    pub agent: AgentId,
+    /// The task it was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The project it belongs to.
+    pub project: ProjectId,
+    /// How it ended for its agent; for everybody else it ended as it was ended.
+    pub outcome: Outcome,
+    /// The tokens it used, beyond those told of at its end.
+    pub usage: Usage,
+    /// What it cost; nobody knows when absent.
+    #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Usd>,
+    /// What it was charged: its cost, or what had been set aside where nobody knows that.
+    #[serde(rename = "chargedMicroUsd")]
+    pub charged: Usd,
+    /// What went wrong for its agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<Reason>,
+    /// The UTC day it began, on whose budgets it is charged.
+    pub day: NaiveDate,
+    /// When its agent told.
+    pub at: DateTime<Utc>,
+}
+
+impl Ended {
+    /// Whether nothing was charged at this end because nobody knew its cost: others than its agent broke it off, or let it
+    /// time out.
+    pub fn is_unbilled(&self, outcome: Outcome) -> bool {
+        !outcome.is_charged() && self.cost.is_none() && self.charged == Usd::ZERO
+    }
+}
+
 impl Event {
     /// How often the same has gone wrong in the run, if this is the use of a tool.
     pub fn failures(&self) -> u32 {
@@ -98,14 +139,37 @@ impl Event {
             | Self::Completed(_)
             | Self::Failed(_)
             | Self::TimedOut(_)
-            | Self::Aborted(_) => 0,
+            | Self::Aborted(_)
+            | Self::Billed(_) => 0,
+        }
+    }
+
+    /// What the run was charged by this, if it was.
+    pub fn charged(&self) -> Option<Usd> {
+        match self {
+            Self::Started(_) | Self::ToolCalled { .. } => None,
+            Self::Completed(ended) | Self::Failed(ended) | Self::TimedOut(ended) | Self::Aborted(ended) => {
+                Some(ended.charged)
+            }
+            Self::Billed(billed) => Some(billed.charged),
+        }
+    }
+
+    /// What the run cost by this, where somebody told.
+    pub fn cost(&self) -> Option<Usd> {
+        match self {
+            Self::Started(_) | Self::ToolCalled { .. } => None,
+            Self::Completed(ended) | Self::Failed(ended) | Self::TimedOut(ended) | Self::Aborted(ended) => {
+                ended.cost
+            }
+            Self::Billed(billed) => billed.cost,
         }
     }
 
     /// How the run ended, if this is its end.
     pub fn end(&self) -> Option<(Outcome, &Ended)> {
         match self {
-            Self::Started(_) | Self::ToolCalled { .. } => None,
+            Self::Started(_) | Self::ToolCalled { .. } | Self::Billed(_) => None,
             Self::Completed(ended) => Some((Outcome::Completed, ended)),
             Self::Failed(ended) => Some((Outcome::Failed, ended)),
             Self::TimedOut(ended) => Some((Outcome::TimedOut, ended)),
@@ -123,6 +187,7 @@ impl crate::aggregate::Event for Event {
             Self::Failed(_) => "run.failed",
             Self::TimedOut(_) => "run.timed_out",
             Self::Aborted(_) => "run.aborted",
+            Self::Billed(_) => "run.billed",
         }
     }
 }

@@ -1,12 +1,14 @@
 //! A run: one execution turn of an agent.
 //!
-//! State: `Unstarted → running → completed | failed | timeout | aborted`
+//! State: `Unstarted → running → completed | failed | timeout | aborted`, and of the last two that others than its agent
+//! ended: `→ billed`
 //!
 //! Invariants:
-//! 1. Its end is final, and it is charged there and nowhere else.
+//! 1. Its end is final, and it is charged once: there, or where others ended it and nobody knew its cost, when its agent
+//!    tells of that afterwards.
 //! 2. An agent acts on its own runs only, and breaks none of them off.
 //! 3. Where nobody knows what a run has cost, it is charged what was set aside; but when it is broken off or timed out
-//!    by others than its agent, that is given back.
+//!    by others than its agent, that is given back, until its agent tells of the cost.
 //! 4. A run that does not end has a deadline, set at its start by the policy in force.
 
 mod command;
@@ -20,7 +22,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Rejection};
-pub use event::{Ended, Event};
+pub use event::{Billed, Ended, Event};
 pub use values::{
     Bill, InvalidTokens, OpenRun, Outcome, Start, Status, Terms, Tokens, ToolCall, ToolRisk, ToolStatus,
     Usage,
@@ -76,6 +78,8 @@ pub enum Run {
     Unstarted,
     /// Under way.
     Running(Box<Running>),
+    /// Ended by others than its agent, which has not told yet what it cost.
+    Unbilled(Box<Unbilled>),
     /// Over.
     Over {
         /// How it ended.
@@ -96,6 +100,17 @@ pub struct Running {
     pub errors: VecDeque<(String, u32)>,
 }
 
+/// What the rules read of a run that was ended by others than its agent, until that tells what it cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Unbilled {
+    /// What it began with.
+    pub terms: Terms,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The tokens that were told of at its end.
+    pub usage: Usage,
+}
+
 impl Aggregate for Run {
     const TYPE: &'static str = "run";
     type Id = RunId;
@@ -109,13 +124,21 @@ impl Aggregate for Run {
                 is_agents_own(start.agent, moment)?;
                 Ok(vec![Event::Started(Terms::new(start, moment))])
             }
-            (Self::Running(_) | Self::Over { .. }, Command::Start(_)) => Err(Rejection::AlreadyExists),
-            (Self::Unstarted, Command::CallTool(_) | Command::End { .. }) => Err(Rejection::NotFound),
-            (Self::Over { outcome, charged }, Command::CallTool(_) | Command::End { .. }) => {
-                Err(Rejection::AlreadyEnded { status: outcome.status(), charged: *charged })
+            (Self::Running(_) | Self::Unbilled(_) | Self::Over { .. }, Command::Start(_)) => {
+                Err(Rejection::AlreadyExists)
             }
+            (Self::Unstarted, Command::CallTool(_) | Command::End { .. } | Command::Bill { .. }) => {
+                Err(Rejection::NotFound)
+            }
+            (
+                Self::Over { outcome, charged },
+                Command::CallTool(_) | Command::End { .. } | Command::Bill { .. },
+            ) => Err(Rejection::AlreadyEnded { status: outcome.status(), charged: *charged }),
+            (Self::Unbilled(run), Command::CallTool(_) | Command::End { .. }) => Err(run.already_ended()),
+            (Self::Unbilled(run), Command::Bill { told, bill }) => run.bill(told, bill, moment),
             (Self::Running(run), Command::CallTool(call)) => run.call_tool(call, moment),
             (Self::Running(run), Command::End { outcome, bill }) => run.end(outcome, bill, moment),
+            (Self::Running(_), Command::Bill { .. }) => Err(Rejection::NotEnded),
         }
     }
 
@@ -130,17 +153,19 @@ impl Aggregate for Run {
                 run.count(cause(error.as_ref(), tool), *failures);
                 Self::Running(run)
             }
-            (state @ (Self::Unstarted | Self::Over { .. }), Event::ToolCalled { .. }) => state,
-            (_, Event::Completed(ended)) => over(Outcome::Completed, ended),
-            (_, Event::Failed(ended)) => over(Outcome::Failed, ended),
-            (_, Event::TimedOut(ended)) => over(Outcome::TimedOut, ended),
-            (_, Event::Aborted(ended)) => over(Outcome::Aborted, ended),
+            (state @ (Self::Unstarted | Self::Unbilled(_) | Self::Over { .. }), Event::ToolCalled { .. }) => {
+                state
+            }
+            (state, Event::Completed(ended)) => state.over(Outcome::Completed, ended),
+            (state, Event::Failed(ended)) => state.over(Outcome::Failed, ended),
+            (state, Event::TimedOut(ended)) => state.over(Outcome::TimedOut, ended),
+            (state, Event::Aborted(ended)) => state.over(Outcome::Aborted, ended),
+            (Self::Unbilled(run), Event::Billed(billed)) => {
+                Self::Over { outcome: run.outcome, charged: billed.charged }
+            }
+            (state @ (Self::Unstarted | Self::Running(_) | Self::Over { .. }), Event::Billed(_)) => state,
         }
     }
-}
-
-fn over(outcome: Outcome, ended: &Ended) -> Run {
-    Run::Over { outcome, charged: ended.charged }
 }
 
 impl Run {
@@ -149,6 +174,7 @@ impl Run {
         match self {
             Self::Unstarted => None,
             Self::Running(_) => Some(Status::Running),
+            Self::Unbilled(run) => Some(run.outcome.status()),
             Self::Over { outcome, .. } => Some(outcome.status()),
         }
     }
@@ -157,15 +183,64 @@ impl Run {
     ///
     /// # Errors
     /// - [`Rejection::NotFound`] before its start.
-    /// - [`Rejection::AlreadyEnded`] after its end.
+    /// - [`Rejection::AlreadyEnded`] or [`Rejection::Unbilled`] after its end.
     pub fn running(&self) -> Result<&Running, Rejection> {
         match self {
             Self::Unstarted => Err(Rejection::NotFound),
             Self::Running(run) => Ok(run),
+            Self::Unbilled(run) => Err(run.already_ended()),
             Self::Over { outcome, charged } => {
                 Err(Rejection::AlreadyEnded { status: outcome.status(), charged: *charged })
             }
         }
+    }
+
+    /// What it began with, as long as its agent has something to tell of it.
+    pub fn terms(&self) -> Option<&Terms> {
+        match self {
+            Self::Running(run) => Some(&run.terms),
+            Self::Unbilled(run) => Some(&run.terms),
+            Self::Unstarted | Self::Over { .. } => None,
+        }
+    }
+
+    /// Invariant 1. Nothing was charged for what nobody knew the cost of: its agent may still tell.
+    fn over(self, outcome: Outcome, ended: &Ended) -> Self {
+        match self {
+            Self::Running(run) if ended.is_unbilled(outcome) => {
+                Self::Unbilled(Box::new(Unbilled { terms: run.terms, outcome, usage: ended.usage }))
+            }
+            Self::Unstarted | Self::Running(_) | Self::Unbilled(_) | Self::Over { .. } => {
+                Self::Over { outcome, charged: ended.charged }
+            }
+        }
+    }
+}
+
+impl Unbilled {
+    fn already_ended(&self) -> Rejection {
+        Rejection::Unbilled { status: self.outcome.status() }
+    }
+
+    /// Invariants 1 to 3: only its agent tells, in whatever way it has ended for that.
+    fn bill(&self, told: Outcome, bill: Bill, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        is_agents_own(self.terms.agent, moment)?;
+        if moment.actor.kind() != ActorKind::Agent {
+            return Err(self.already_ended());
+        }
+        let Bill { usage, cost, error } = bill;
+        Ok(vec![Event::Billed(Billed {
+            agent: self.terms.agent,
+            task: self.terms.task,
+            project: self.terms.project,
+            outcome: told,
+            usage: usage.beyond(&self.usage),
+            cost,
+            charged: cost.unwrap_or(self.terms.reserved),
+            error,
+            day: self.terms.day,
+            at: moment.now,
+        })])
     }
 }
 

@@ -156,6 +156,83 @@ fn an_end_is_final_even_for_the_same_end() {
     over.when(&scout(), Command::Start(start())).then_rejected(Rejection::AlreadyExists);
 }
 
+fn bill(told: Outcome, cents: Option<u32>) -> Command {
+    Command::Bill { told, bill: Bill { cost: cents.map(Usd::cents), ..Bill::default() } }
+}
+
+fn billed(cents: Option<u32>, charged: u32) -> Billed {
+    Billed {
+        agent: SCOUT,
+        task: Some(TASK),
+        project: OPENCLAW,
+        outcome: Outcome::Completed,
+        usage: Usage::default(),
+        cost: cents.map(Usd::cents),
+        charged: Usd::cents(charged),
+        error: None,
+        day: now().date_naive(),
+        at: now(),
+    }
+}
+
+/// Invariant 1.
+#[test]
+fn a_run_that_others_ended_takes_its_agents_bill_once() {
+    for ended in [Event::Aborted(ended(None, 0)), Event::TimedOut(ended(None, 0))] {
+        let over = given::<Run>(running().into_iter().chain([ended.clone()]));
+        let (known, unknown) = (billed(Some(20), 20), billed(None, 25));
+        over.when(&scout(), bill(Outcome::Completed, Some(20))).then([Event::Billed(known.clone())]);
+        over.when(&scout(), bill(Outcome::Completed, None)).then([Event::Billed(unknown)]);
+        let twice = given::<Run>(running().into_iter().chain([ended.clone(), Event::Billed(known)]));
+        let (outcome, _) = ended.end().unwrap();
+        let refused = Rejection::AlreadyEnded { status: outcome.status(), charged: Usd::cents(20) };
+        twice.when(&scout(), bill(Outcome::Completed, Some(20))).then_rejected(refused);
+    }
+}
+
+/// Invariant 2: who ended it, and who is another, has nothing to tell of it.
+#[test]
+fn only_its_agent_tells_what_a_run_cost_that_others_ended() {
+    let over = given::<Run>(running().into_iter().chain([Event::Aborted(ended(None, 0))]));
+    let unbilled = || Rejection::Unbilled { status: Status::Aborted };
+    over.when(&by(ECHO), bill(Outcome::Completed, Some(1))).then_rejected(Rejection::OtherAgent);
+    over.when(&sofie(), bill(Outcome::Aborted, Some(1))).then_rejected(unbilled());
+    over.when(&system(), bill(Outcome::Aborted, Some(1))).then_rejected(unbilled());
+    over.when(&sofie(), end(Outcome::Aborted, None)).then_rejected(unbilled());
+    let call = Command::CallTool(call(ToolStatus::Success, None));
+    over.when(&scout(), call).then_rejected(unbilled());
+}
+
+#[test]
+fn what_was_charged_at_the_end_is_not_charged_again() {
+    for ended in [Event::Aborted(ended(Some(3), 3)), Event::TimedOut(ended(None, 25))] {
+        let over = given::<Run>(running().into_iter().chain([ended.clone()]));
+        let (outcome, Ended { charged, .. }) = ended.end().unwrap();
+        let refused = Rejection::AlreadyEnded { status: outcome.status(), charged: *charged };
+        over.when(&scout(), bill(Outcome::Completed, Some(20))).then_rejected(refused);
+    }
+    given::<Run>(running())
+        .when(&scout(), bill(Outcome::Completed, Some(1)))
+        .then_rejected(Rejection::NotEnded);
+    given::<Run>([]).when(&scout(), bill(Outcome::Completed, Some(1))).then_rejected(Rejection::NotFound);
+}
+
+#[test]
+fn tokens_that_were_told_of_at_the_end_count_once() {
+    let tokens = |count| Tokens::try_from(count).unwrap();
+    let usage = |input, output| Usage {
+        input_tokens: tokens(input),
+        output_tokens: tokens(output),
+        ..Usage::default()
+    };
+    let aborted = Ended { usage: usage(10, 0), ..ended(None, 0) };
+    let over = given::<Run>(running().into_iter().chain([Event::Aborted(aborted)]));
+    let told = Bill { usage: usage(8, 5), cost: Some(Usd::cents(20)), error: None };
+    let expected = Billed { usage: usage(0, 5), ..billed(Some(20), 20) };
+    let command = Command::Bill { told: Outcome::Completed, bill: told };
+    over.when(&scout(), command).then([Event::Billed(expected)]);
+}
+
 #[test]
 fn equal_failures_of_tools_are_counted() {
     let failed = || call(ToolStatus::Failed, Some("connection refused"));
@@ -211,21 +288,27 @@ fn any_command() -> impl Strategy<Value = Command> {
     prop_oneof![
         Just(Command::Start(start())),
         (status, error).prop_map(|(status, error)| Command::CallTool(call(status, error))),
-        (outcome, proptest::option::of(0..100_u32)).prop_map(|(outcome, cents)| end(outcome, cents)),
+        (outcome.clone(), proptest::option::of(0..100_u32)).prop_map(|(outcome, cents)| end(outcome, cents)),
+        (outcome, proptest::option::of(0..100_u32)).prop_map(|(outcome, cents)| bill(outcome, cents)),
     ]
 }
 
 proptest! {
     #[test]
-    fn no_run_has_two_ends(commands in proptest::collection::vec(any_command(), 0..30)) {
-        let (mut run, mut ends) = (Run::default(), 0);
-        for command in commands {
-            let events = run.decide(command, &sofie()).unwrap_or_default();
+    fn no_run_has_two_ends_or_is_charged_twice(
+        commands in proptest::collection::vec((any_command(), any::<bool>()), 0..30)
+    ) {
+        let (mut run, mut ends, mut charges) = (Run::default(), 0, 0);
+        for (command, by_agent) in commands {
+            let events = run.decide(command, &if by_agent { scout() } else { sofie() }).unwrap_or_default();
             ends += events.iter().filter(|event| event.end().is_some()).count();
+            charges += events.iter().filter(|event| event.charged().is_some_and(|usd| usd > Usd::ZERO)).count();
             run = events.iter().fold(run, Run::evolve);
         }
-        prop_assert!(ends <= 1);
-        prop_assert_eq!(ends == 1, matches!(run, Run::Over { .. }));
+        prop_assert!(ends <= 1 && charges <= 1);
+        prop_assert_eq!(ends == 1, matches!(run, Run::Over { .. } | Run::Unbilled(_)));
+        let over = matches!(run, Run::Over { .. });
+        prop_assert!(charges == 0 || over);
     }
 
     #[test]

@@ -174,6 +174,29 @@ pub struct Usage {
     pub cache_write_tokens: Tokens,
 }
 
+impl Usage {
+    /// Both together, kind by kind; at most [`Tokens::MAX`] of each.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Self {
+        self.with(other, |one, other| Tokens(one.0.saturating_add(other.0).min(Tokens::MAX)))
+    }
+
+    /// What of it is more than `told`, kind by kind.
+    #[must_use]
+    pub fn beyond(&self, told: &Self) -> Self {
+        self.with(told, |all, told| Tokens(all.0.saturating_sub(told.0)))
+    }
+
+    fn with(&self, other: &Self, put: impl Fn(Tokens, Tokens) -> Tokens) -> Self {
+        Self {
+            input_tokens: put(self.input_tokens, other.input_tokens),
+            output_tokens: put(self.output_tokens, other.output_tokens),
+            cache_read_tokens: put(self.cache_read_tokens, other.cache_read_tokens),
+            cache_write_tokens: put(self.cache_write_tokens, other.cache_write_tokens),
+        }
+    }
+}
+
 /// What a run is to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {

@@ -69,6 +69,13 @@ pub enum Command {
         /// What it was charged.
         charged: Usd,
     },
+    /// Take note of what a run has cost that was over without anybody knowing that.
+    BillRun {
+        /// The run.
+        run: RunId,
+        /// What it was charged.
+        charged: Usd,
+    },
     /// Take it out of the views that show what is going on.
     Archive,
     /// Whoever gives it wants to hear of whatever happens to the task, without having it.

@@ -280,6 +280,20 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// What a run for it has cost became known after it was over.
+    #[serde(rename = "run_billed")]
+    RunBilled {
+        /// The run.
+        run: RunId,
+        /// What it was charged.
+        #[serde(rename = "chargedMicroUsd")]
+        charged: Usd,
+        /// What all runs for the task have cost so far.
+        #[serde(rename = "costAfterMicroUsd")]
+        cost_after: Usd,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// Something was said in its thread.
     #[serde(rename = "message_posted")]
     MessagePosted {
@@ -330,6 +344,7 @@ impl Event {
             | Self::LoopDetected { .. }
             | Self::RunBegan { .. }
             | Self::RunEnded { .. }
+            | Self::RunBilled { .. }
             | Self::MessagePosted { .. } => None,
         }
     }
@@ -363,6 +378,7 @@ impl Event {
             | Self::LoopDetected { .. }
             | Self::RunBegan { .. }
             | Self::RunEnded { .. }
+            | Self::RunBilled { .. }
             | Self::MessagePosted { .. } => None,
         }
     }
@@ -395,6 +411,7 @@ impl crate::aggregate::Event for Event {
             Self::LoopDetected { .. } => "task.loop_detected",
             Self::RunBegan { .. } => "task.run_began",
             Self::RunEnded { .. } => "task.run_ended",
+            Self::RunBilled { .. } => "task.run_billed",
             Self::MessagePosted { .. } => "task.message_posted",
         }
     }

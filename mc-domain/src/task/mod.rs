@@ -207,6 +207,7 @@ impl Aggregate for Task {
                 | Command::Contain(_)
                 | Command::BeginRun { .. }
                 | Command::EndRun { .. }
+                | Command::BillRun { .. }
                 | Command::Archive
                 | Command::Restore
                 | Command::Subscribe
@@ -227,6 +228,9 @@ impl Aggregate for Task {
             }
             (Self::Present(task), Command::EndRun { run, outcome, charged }) => {
                 Ok(task.end_run(run, outcome, charged, moment))
+            }
+            (Self::Present(task), Command::BillRun { run, charged }) => {
+                Ok(vec![task.bill_run(run, charged, moment)])
             }
             (Self::Present(task), Command::Archive) => task.archive(moment),
             (Self::Present(task), Command::Restore) => task.restore(moment),
@@ -624,6 +628,11 @@ impl Present {
         vec![Event::RunEnded { run, outcome, charged, cost_after, at: moment.now }]
     }
 
+    /// That it comes once is the run's to see to; what the task has become since does not matter.
+    fn bill_run(&self, run: RunId, charged: Usd, moment: &Moment) -> Event {
+        Event::RunBilled { run, charged, cost_after: self.cost.plus(charged), at: moment.now }
+    }
+
     fn subscribe(&self, moment: &Moment) -> Vec<Event> {
         let by = moment.actor.clone();
         if self.subscribers.contains(&by) { vec![] } else { vec![Event::Subscribed { by, at: moment.now }] }
@@ -750,6 +759,7 @@ impl Present {
                 self.open_runs.remove(run);
                 self.cost = *cost_after;
             }
+            Event::RunBilled { cost_after, .. } => self.cost = *cost_after,
             Event::MessagePosted { author, artifacts, .. } => {
                 self.messages = self.messages.saturating_add(1);
                 if author.agent().is_none_or(|agent| self.assignees.contains(&agent)) {

@@ -14,7 +14,7 @@ use mc_domain::{
     policy::{self, Policy, Scope, document::Document},
     project::{self, Halt},
     reservation::{self, Holder, Key, Reservation},
-    run::{self, Ended, Outcome, Run, Terms, Tokens, ToolRisk, ToolStatus, Usage},
+    run::{self, Billed, Ended, Outcome, Run, Terms, Tokens, ToolRisk, ToolStatus, Usage},
     standup::{self, Standup},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, LoopKind, MessageKind,
@@ -31,7 +31,7 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 98;
+pub(super) const KINDS: u8 = 101;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
@@ -53,7 +53,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let Some(kind) = once(*kind, BEGIN_AGENT, agents.insert(which)) else { continue };
                 script.agent(number, |at| agent_event(kind, *more, at));
             }
-            16..36 | 46..51 | 83 | 84 | 95 | 96 => {
+            16..36 | 46..51 | 83 | 84 | 95 | 96 | 100 => {
                 let Some(kind) = once(*kind, BEGIN_TASK, tasks.insert(which)) else { continue };
                 script.task(number, |at| task_event(kind, *more, at));
             }
@@ -62,11 +62,11 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 script.project(number, |at| project_event(kind, *which, at));
             }
             38 | 39 => reservation_event(&mut script, *kind, *which),
-            53..60 => {
+            53..60 | 98 => {
                 let Some(kind) = once(*kind, BEGIN_RUN, runs.insert(*more % RUNS)) else { continue };
                 script.record::<Run>(&run_id(*more), |at| run_event(kind, *more, at));
             }
-            60..69 => {
+            60..69 | 99 => {
                 let key = budget_key(*which, *more, script.now());
                 script.record::<Budget>(&key, |at| budget_event(*kind, *more, at));
             }
@@ -242,6 +242,12 @@ fn task_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> task::Ev
         84 => Event::Restored { at },
         95 => Event::Subscribed { by: Actor::Agent(agent_id(more % 4)), at },
         96 => Event::Unsubscribed { by: Actor::Agent(agent_id(more % 4)), at },
+        100 => Event::RunBilled {
+            run: run_id(more),
+            charged: Usd::cents(u32::from(more)),
+            cost_after: Usd::cents(u32::from(more)),
+            at,
+        },
         _ => Event::RunEnded {
             run: run_id(more),
             outcome: Outcome::ALL[usize::from(more % 4)],
@@ -290,6 +296,7 @@ fn run_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> run::Even
         56 => Event::Failed(ended(more, at)),
         57 => Event::TimedOut(ended(more, at)),
         58 => Event::Aborted(ended(more, at)),
+        98 => Event::Billed(billed(more, at)),
         _ => tool_called(ToolStatus::Failed, Some(reason("no such host")), at),
     }
 }
@@ -335,7 +342,8 @@ fn ended(more: u8, at: chrono::DateTime<chrono::Utc>) -> Ended {
     let cost = more.is_multiple_of(3).then(|| Usd::cents(u32::from(more)));
     let tokens = |count: u8| Tokens::try_from(u64::from(count)).unwrap();
     let usage = Usage { input_tokens: tokens(more), output_tokens: tokens(more / 2), ..Usage::default() };
-    let charged = cost.unwrap_or(Usd::cents(25));
+    let unknown = if more.is_multiple_of(2) { Usd::ZERO } else { Usd::cents(25) };
+    let charged = cost.unwrap_or(unknown);
     let error = more.is_multiple_of(7).then(|| reason("out of context"));
     Ended { agent, task, project, usage, cost, charged, error, started_at: at, at }
 }
@@ -346,6 +354,14 @@ fn budget_key(which: u8, more: u8, now: chrono::DateTime<chrono::Utc>) -> budget
         1 => budget::Key::Task(task_id(which)),
         _ => budget::Key::ProjectDay(project_id(which), now.date_naive()),
     }
+}
+
+fn billed(more: u8, at: chrono::DateTime<chrono::Utc>) -> Billed {
+    let Terms { agent, task, project, day, .. } = terms(more, at);
+    let Ended { usage, cost, error, .. } = ended(more, at);
+    let charged = cost.unwrap_or(Usd::cents(25));
+    let outcome = Outcome::ALL[usize::from(more % 4)];
+    Billed { agent, task, project, outcome, usage, cost, charged, error, day, at }
 }
 
 fn budget_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> budget::Event {
@@ -360,6 +376,14 @@ fn budget_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> budget
             priced: more.is_multiple_of(2),
             released: amount,
             reserved_after: Usd::ZERO,
+            spent_after: amount,
+            overrun: None,
+            at,
+        },
+        99 => Event::Charged {
+            run,
+            cost: amount,
+            priced: more.is_multiple_of(2),
             spent_after: amount,
             overrun: None,
             at,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
+    money::Usd,
     run::Status,
     words,
 };
@@ -93,7 +94,7 @@ impl RunSort {
         let (id, ended) = (row.id.uuid(), row.end.as_ref().map(|end| &end.ended));
         match self {
             Self::StartedAt => place(row.terms.at, id),
-            Self::Cost => Place::optional(ended.map(|ended| ended.charged.micros()), id),
+            Self::Cost => Place::optional(row.charged().map(Usd::micros), id),
             Self::Duration => {
                 let took = ended.map(|ended| (ended.at - row.terms.at).num_microseconds());
                 took.map_or(Place(Key::Missing, id), |took| Place(Key::Number(took.unwrap_or(i64::MAX)), id))

@@ -4,7 +4,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    run::{Ended, Event, Outcome, Status, ToolRisk, ToolStatus},
+    run::{Ended, Event, Outcome, Status, ToolRisk, ToolStatus, Usage},
     values::{Label, Preview, Reason},
 };
 use serde::Serialize;
@@ -32,7 +32,8 @@ pub struct RunView<'a> {
     pub status: Status,
     /// What is or was set aside for it.
     pub estimated_cost: Dollars,
-    /// What it cost; nothing while it is under way, and where nobody knows.
+    /// What it cost; nothing while it is under way, and where nobody knows. Of a run that others than its agent ended, its
+    /// agent may tell afterwards.
     pub cost: Option<Dollars>,
     /// What it was charged; nothing while it is under way.
     pub charged: Option<Dollars>,
@@ -56,6 +57,8 @@ pub struct RunView<'a> {
     pub started_at: Millis,
     /// When it ended.
     pub ended_at: Option<Millis>,
+    /// When its agent told what it cost, after others had ended it.
+    pub billed_at: Option<Millis>,
     /// When it is ended by the control plane.
     pub deadline: Millis,
     /// How long it took.
@@ -128,7 +131,8 @@ pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
         | Event::Completed(_)
         | Event::Failed(_)
         | Event::TimedOut(_)
-        | Event::Aborted(_) => None,
+        | Event::Aborted(_)
+        | Event::Billed(_) => None,
     }
 }
 
@@ -143,7 +147,7 @@ impl Row {
     pub(super) fn view(&self) -> RunView<'_> {
         let terms = &self.terms;
         let ended = self.end.as_ref().map(|end| &end.ended);
-        let usage = ended.map(|ended| ended.usage).unwrap_or_default();
+        let usage = self.usage();
         RunView {
             id: self.id,
             agent_id: terms.agent,
@@ -153,9 +157,9 @@ impl Row {
             session_key: terms.session_key.as_ref(),
             status: self.status(),
             estimated_cost: Dollars(terms.reserved),
-            cost: ended.and_then(|ended| ended.cost).map(Dollars),
-            charged: ended.map(|ended| Dollars(ended.charged)),
-            unpriced: self.end.as_ref().is_some_and(|end| is_unpriced(end.outcome, &end.ended)),
+            cost: self.cost().map(Dollars),
+            charged: self.charged().map(Dollars),
+            unpriced: self.is_unpriced(),
             input_tokens: usage.input_tokens.count(),
             output_tokens: usage.output_tokens.count(),
             cache_read_tokens: usage.cache_read_tokens.count(),
@@ -165,10 +169,35 @@ impl Row {
             error: ended.and_then(|ended| ended.error.as_ref()),
             started_at: Millis(terms.at),
             ended_at: ended.map(|ended| Millis(ended.at)),
+            billed_at: self.bill.as_ref().map(|bill| Millis(bill.at)),
             deadline: Millis(terms.deadline),
             duration_ms: ended.map(|ended| (ended.at - terms.at).num_milliseconds()),
             version: self.version,
         }
+    }
+}
+
+impl Row {
+    /// What it cost, as far as somebody told.
+    fn cost(&self) -> Option<Usd> {
+        let told = self.end.as_ref().and_then(|end| end.ended.cost);
+        told.or(self.bill.as_ref().and_then(|bill| bill.cost))
+    }
+
+    /// What it was charged at its end and afterwards; nothing while it is under way.
+    pub(super) fn charged(&self) -> Option<Usd> {
+        let afterwards = self.bill.as_ref().map_or(Usd::ZERO, |bill| bill.charged);
+        self.end.as_ref().map(|end| end.ended.charged.plus(afterwards))
+    }
+
+    fn is_unpriced(&self) -> bool {
+        let at_end = self.end.as_ref().is_some_and(|end| is_unpriced(end.outcome, &end.ended));
+        at_end || self.bill.as_ref().is_some_and(|bill| bill.cost.is_none())
+    }
+
+    fn usage(&self) -> Usage {
+        let at_end = self.end.as_ref().map(|end| end.ended.usage).unwrap_or_default();
+        self.bill.as_ref().map_or(at_end, |bill| at_end.plus(&bill.usage))
     }
 }
 

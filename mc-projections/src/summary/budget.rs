@@ -12,6 +12,12 @@ pub(super) fn sentence(fact: &Event, key: Option<Key>, actor: &Actor, names: &Na
     let budget = key.map_or_else(|| "a budget".to_owned(), |key| of(key, names));
     match fact {
         Event::Reserved { amount, .. } => format!("${amount} of {budget} was set aside for a run"),
+        Event::Charged { cost, priced: true, .. } => {
+            format!("a run that was over was charged ${cost} to {budget}")
+        }
+        Event::Charged { cost, priced: false, .. } => {
+            format!("a run that was over, of unknown cost, was charged ${cost} to {budget}")
+        }
         Event::Settled { cost, priced: true, .. } => format!("a run was charged ${cost} to {budget}"),
         Event::Settled { cost, priced: false, .. } => {
             format!("a run of unknown cost was charged ${cost} to {budget}")

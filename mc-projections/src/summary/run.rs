@@ -2,7 +2,7 @@
 
 use mc_domain::{
     actor::Actor,
-    run::{Ended, Event, Outcome, Terms, ToolStatus},
+    run::{Billed, Ended, Event, Outcome, Terms, ToolStatus},
 };
 
 use super::{Names, because};
@@ -22,6 +22,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, names: &Names<'_>) -> String
                 ToolStatus::Denied => format!("{who} was not allowed to use {tool}{said}"),
             }
         }
+        Event::Billed(billed) => told_after(billed, names),
         Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
             "a run came to its end".to_owned()
         }
@@ -42,6 +43,16 @@ fn over(outcome: Outcome, end: &Ended, names: &Names<'_>) -> String {
         None => format!(" at an unknown cost, ${} charged", end.charged),
     };
     format!("a run of {agent}{on} {}{charged}{}", ended(outcome), because(end.error.as_ref()))
+}
+
+/// "Scout told what a run on the task, which was over, had cost: $0.12".
+fn told_after(bill: &Billed, names: &Names<'_>) -> String {
+    let (agent, on) = (names.agent(bill.agent), names.on(bill.task));
+    let cost = match bill.cost {
+        Some(cost) => format!("${cost}"),
+        None => format!("nobody knows, ${} charged", bill.charged),
+    };
+    format!("{agent} told what a run{on}, which was over, had cost: {cost}")
 }
 
 /// What became of a run.

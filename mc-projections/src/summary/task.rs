@@ -54,6 +54,9 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_
         Event::RunEnded { outcome, charged, .. } => {
             format!("a run on {task} {} and was charged ${charged}", ended(*outcome))
         }
+        Event::RunBilled { charged, .. } => {
+            format!("a run on {task} that was over was charged ${charged} after all")
+        }
         Event::Blocked { reason, .. } => format!("{who} blocked {task}{}", because(Some(reason))),
         Event::Failed { reason, .. } => format!("{who} gave {task} up as failed{}", because(reason.as_ref())),
         Event::Completed { approved_by, note, .. } => {

@@ -131,7 +131,8 @@ pub async fn start(
 }
 
 /// `POST /api/runs/{run}/complete`: the end of a run, which is final. It is by the run's agent unless the body names
-/// another actor.
+/// another actor. Of a run that others have ended, its agent tells once what it used and cost: the run stays ended as it
+/// is, and the cost is charged.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
 pub async fn complete(
@@ -156,7 +157,7 @@ pub async fn complete(
 /// Who acts in a run: its agent, unless somebody else is named.
 async fn actor_in(app: &App, run: RunId, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
     let run = app.repository().load::<Run>(&run).await?;
-    let own: Option<AgentId> = run.running().ok().map(|run| run.terms.agent);
+    let own: Option<AgentId> = run.terms().map(|terms| terms.agent);
     let own = own.map(|agent| agent.to_string());
     app.actor(claim, own.as_deref().map(|agent| ("agentId", agent)), None).await
 }

@@ -146,8 +146,12 @@ fn of_alert(state: &Alert, event: &alert::Event) -> Option<String> {
 
 fn of_run(state: &Run, event: &run::Event) -> Option<String> {
     let begun = *state != Run::Unstarted;
-    let over = matches!(state, Run::Over { .. });
-    beginning(begun, matches!(event, run::Event::Started(_))).or_else(|| unless(!over, "the run is over"))
+    beginning(begun, matches!(event, run::Event::Started(_))).or_else(|| match (state, event) {
+        (Run::Unbilled(_), run::Event::Billed(_)) => None,
+        (_, run::Event::Billed(_)) => Some("nothing of the run is left to charge".to_owned()),
+        (Run::Unbilled(_) | Run::Over { .. }, _) => Some("the run is over".to_owned()),
+        (Run::Unstarted | Run::Running(_), _) => None,
+    })
 }
 
 fn of_notification(state: &Notification, event: &notification::Event) -> Option<String> {

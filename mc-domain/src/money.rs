@@ -67,6 +67,40 @@ impl Usd {
         }
     }
 
+    /// Reads the digits of what something costs: what is finer than a micro-dollar is rounded up, so that no cost is lost.
+    ///
+    /// ```
+    /// use mc_domain::money::Usd;
+    ///
+    /// assert_eq!(Usd::rounded_up("0.0044985").unwrap().micros(), 4_499);
+    /// ```
+    ///
+    /// # Errors
+    /// [`InvalidUsd`], but for [`InvalidUsd::TooPrecise`].
+    pub fn rounded_up(digits: &str) -> Result<Self, InvalidUsd> {
+        let (whole_micros, rest) = Self::read(digits)?;
+        if rest { Self::from_micros(whole_micros.0 + 1) } else { Ok(whole_micros) }
+    }
+
+    /// What the digits mean to the micro-dollar below, and whether they mean more than that.
+    fn read(text: &str) -> Result<(Self, bool), InvalidUsd> {
+        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if let Some(rest) = text.strip_prefix('-') {
+            let zero = rest.bytes().all(|b| b == b'0' || b == b'.') && rest.contains('0');
+            return if zero { Ok((Self::ZERO, false)) } else { Err(InvalidUsd::Negative) };
+        }
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        if whole.is_empty() || !digits(whole) || !digits(fraction) {
+            return Err(InvalidUsd::NotANumber);
+        }
+        let (fraction, finer) = fraction.split_at_checked(6).unwrap_or((fraction, ""));
+        let whole: i64 = whole.parse().map_err(|_| InvalidUsd::TooLarge)?;
+        let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| InvalidUsd::NotANumber)?;
+        let micros = whole.checked_mul(MICROS_PER_DOLLAR).and_then(|micros| micros.checked_add(fraction));
+        let amount = micros.ok_or(InvalidUsd::TooLarge).and_then(Self::from_micros)?;
+        Ok((amount, finer.bytes().any(|b| b != b'0')))
+    }
+
     /// The sum, at most [`Usd::MAX`].
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -111,26 +145,10 @@ impl FromStr for Usd {
 
     /// Reads the digits of a decimal number of dollars; no floating point is involved.
     fn from_str(text: &str) -> Result<Self, InvalidUsd> {
-        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if let Some(rest) = text.strip_prefix('-') {
-            let zero = rest.bytes().all(|b| b == b'0' || b == b'.') && rest.contains('0');
-            return if zero { Ok(Self::ZERO) } else { Err(InvalidUsd::Negative) };
+        match Self::read(text)? {
+            (amount, false) => Ok(amount),
+            (_, true) => Err(InvalidUsd::TooPrecise),
         }
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        if whole.is_empty() || !digits(whole) || !digits(fraction) {
-            return Err(InvalidUsd::NotANumber);
-        }
-        let fraction = fraction.trim_end_matches('0');
-        if fraction.len() > 6 {
-            return Err(InvalidUsd::TooPrecise);
-        }
-        let whole: i64 = whole.parse().map_err(|_| InvalidUsd::TooLarge)?;
-        let fraction: i64 = format!("{fraction:0<6}").parse().map_err(|_| InvalidUsd::NotANumber)?;
-        whole
-            .checked_mul(MICROS_PER_DOLLAR)
-            .and_then(|micros| micros.checked_add(fraction))
-            .ok_or(InvalidUsd::TooLarge)
-            .and_then(Self::from_micros)
     }
 }
 
@@ -162,6 +180,29 @@ mod tests {
         assert_eq!("1.0000001".parse::<Usd>(), Err(InvalidUsd::TooPrecise));
         for text in ["", ".", ".5", "1e3", "NaN", "1,5", " 1", "+1"] {
             assert_eq!(text.parse::<Usd>(), Err(InvalidUsd::NotANumber), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn costs_finer_than_a_micro_dollar_are_rounded_up() {
+        for (digits, micros) in [
+            ("0.0044985", 4_499),
+            ("0.30000000000000004", 300_001),
+            ("0.0000001", 1),
+            ("0.0000000", 0),
+            ("1.0000000000", 1_000_000),
+            ("0.1234561", 123_457),
+            ("0.123456", 123_456),
+            ("99999999.9999999", 100_000_000_000_000),
+            ("2", 2_000_000),
+            ("-0.0", 0),
+        ] {
+            assert_eq!(Usd::rounded_up(digits).map(Usd::micros), Ok(micros), "{digits}");
+        }
+        assert_eq!(Usd::rounded_up("-0.0000001"), Err(InvalidUsd::Negative));
+        assert_eq!(Usd::rounded_up("100000000.0000001"), Err(InvalidUsd::TooLarge));
+        for text in ["", ".", "1e3", "NaN", "inf", "0.1x", "0.0000000x"] {
+            assert_eq!(Usd::rounded_up(text), Err(InvalidUsd::NotANumber), "{text:?}");
         }
     }
 

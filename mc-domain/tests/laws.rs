@@ -17,10 +17,11 @@ use mc_domain::{
         create_project, create_task, heartbeat, move_task, post_message, quarantine_agent, reassign_task,
         record_tool_call, register_agent, restart_agent, sign_off_agent, start_run, time_out_run, with_cast,
     },
+    policy::document::Figures,
     project::{self, Project},
     recorded::{AnyEvent, StreamId, Streamed},
     reservation::{Key, Reservation},
-    run::{Bill, Outcome, Run, ToolCall, ToolRisk, ToolStatus},
+    run::{self, Bill, Outcome, Run, ToolCall, ToolRisk, ToolStatus},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind,
         Move, Status, Task, TaskType, WorkPlan,
@@ -171,11 +172,14 @@ fn moves() -> impl Strategy<Value = Status> {
     ]
 }
 
-/// Anybody asks for anything, and now and then an agent for what it may have.
+/// Anybody asks for anything, and now and then an agent for what it may have, or tells what a run of it cost.
 fn asked() -> impl Strategy<Value = (Who, Ask)> {
     let own =
         (0..TASKS, 0..AGENTS.len()).prop_map(|(task, agent)| (Who::Agent(agent), Ask::Claim { task, agent }));
-    prop_oneof![12 => (who(), asks()), 1 => own]
+    let told = (any::<usize>(), 0..2_usize, option::of(0..90_u32)).prop_map(|(run, agent, cents)| {
+        (Who::Agent(agent), Ask::EndRun { run, outcome: Outcome::Completed, cents })
+    });
+    prop_oneof![12 => (who(), asks()), 1 => own, 1 => told]
 }
 
 fn who() -> impl Strategy<Value = Who> {
@@ -583,14 +587,43 @@ fn tasks_cost_what_their_runs_were_charged(world: &World) -> TestCaseResult {
     let mut charged = BTreeMap::<_, Usd>::new();
     for event in world.log.values().flatten() {
         let AnyEvent::Run(event) = event else { continue };
-        let Some((_, ended)) = event.end() else { continue };
-        let Some(task) = ended.task else { continue };
+        let (Some(task), Some(amount)) = (task_charged(event), event.charged()) else { continue };
         let sum = charged.entry(task).or_default();
-        *sum = sum.plus(ended.charged);
+        *sum = sum.plus(amount);
     }
     for task in world.tasks.values() {
         let expected = charged.get(&task.id).copied().unwrap_or_default();
         prop_assert_eq!(task.present().unwrap().cost, expected);
+    }
+    Ok(())
+}
+
+fn task_charged(event: &run::Event) -> Option<TaskId> {
+    match event {
+        run::Event::Billed(billed) => billed.task,
+        _ => event.end().and_then(|(_, ended)| ended.task),
+    }
+}
+
+/// Every budget has spent what the runs that began on it were charged, at their end or afterwards, each of them once; and
+/// no run begins with nothing set aside.
+fn budgets_have_spent_what_runs_were_charged(world: &World) -> TestCaseResult {
+    let mut charged = BTreeMap::<_, Usd>::new();
+    for (stream, events) in world.log.iter().filter(|(stream, _)| stream.aggregate_type == Run::TYPE) {
+        let facts: Vec<_> = events.iter().filter_map(Run::event).collect();
+        let Some(run::Event::Started(terms)) = facts.first() else { panic!("{stream} has not begun") };
+        prop_assert!(terms.reserved >= Figures::default().least_reserved);
+        let amounts: Vec<_> =
+            facts.iter().filter_map(|fact| fact.charged()).filter(|usd| *usd > Usd::ZERO).collect();
+        prop_assert!(amounts.len() <= 1, "{stream} is charged {amounts:?}");
+        for key in terms.open_run().budgets(terms.project) {
+            let sum = charged.entry(key).or_default();
+            *sum = amounts.iter().copied().fold(*sum, Usd::plus);
+        }
+    }
+    for (key, sum) in charged {
+        let budget = Recorded(world).load::<Budget>(&key).unwrap();
+        prop_assert_eq!(budget.spent, sum, "{}", key);
     }
     Ok(())
 }
@@ -761,6 +794,7 @@ proptest! {
             agents_agree_with_their_tasks(&world)?;
             runs_are_known_to_all_or_none(&world)?;
             tasks_cost_what_their_runs_were_charged(&world)?;
+            budgets_have_spent_what_runs_were_charged(&world)?;
             assignees_fit_the_status(&world)?;
             names_are_held_by_who_bears_them(&world)?;
             nothing_final_or_imposed_was_undone(&before, &world, who)?;

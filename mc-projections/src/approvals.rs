@@ -111,6 +111,17 @@ impl Approvals {
         self.open.of(project.as_ref()).into_iter().map(std::collections::BTreeSet::len).sum()
     }
 
+    /// The overrides that wait for a decision in a project and `wanted` says are meant, oldest first.
+    pub fn waiting_overrides(
+        &self,
+        project: ProjectId,
+        wanted: impl Fn(&Subject, &Ask) -> bool,
+    ) -> Vec<ApprovalId> {
+        let open = self.open.of(Some(&project)).into_iter().flatten();
+        let rows = open.filter_map(|(_, id)| self.rows.get(id));
+        rows.filter(|row| wanted(&row.subject, &row.ask)).map(|row| row.id).collect()
+    }
+
     /// The project an approval belongs to.
     pub fn project_of(&self, id: ApprovalId) -> Option<ProjectId> {
         self.rows.get(&id).map(|row| row.subject.project)

@@ -20,6 +20,18 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dollars(pub Usd);
 
+/// What something costs, as it is reported or estimated: read as [`Dollars`] are, but what is finer than a micro-dollar is
+/// rounded up instead of refused. Token prices make such numbers, and so does floating point.
+///
+/// ```
+/// use mc_projections::dollars::Cost;
+///
+/// let cost: Cost = serde_json::from_str("0.0044985").unwrap();
+/// assert_eq!(cost.0.micros(), 4_499);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cost(pub Usd);
+
 impl From<Usd> for Dollars {
     fn from(amount: Usd) -> Self {
         Self(amount)
@@ -59,34 +71,43 @@ impl Serialize for Dollars {
 
 impl<'de> Deserialize<'de> for Dollars {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DollarsVisitor)
+        deserializer.deserialize_any(AmountVisitor { read: str::parse }).map(Self)
     }
 }
 
-struct DollarsVisitor;
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(AmountVisitor { read: Usd::rounded_up }).map(Self)
+    }
+}
 
-impl de::Visitor<'_> for DollarsVisitor {
-    type Value = Dollars;
+/// Takes the digits of a JSON number, or of a text.
+struct AmountVisitor {
+    read: fn(&str) -> Result<Usd, InvalidUsd>,
+}
+
+impl de::Visitor<'_> for AmountVisitor {
+    type Value = Usd;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an amount of dollars, such as 2 or 0.75")
     }
 
-    fn visit_u64<E: de::Error>(self, dollars: u64) -> Result<Dollars, E> {
+    fn visit_u64<E: de::Error>(self, dollars: u64) -> Result<Usd, E> {
         self.visit_str(&dollars.to_string())
     }
 
-    fn visit_i64<E: de::Error>(self, dollars: i64) -> Result<Dollars, E> {
+    fn visit_i64<E: de::Error>(self, dollars: i64) -> Result<Usd, E> {
         self.visit_str(&dollars.to_string())
     }
 
     /// `Display` prints the fewest digits that mean this number, which are those that were sent, and never an exponent.
-    fn visit_f64<E: de::Error>(self, dollars: f64) -> Result<Dollars, E> {
+    fn visit_f64<E: de::Error>(self, dollars: f64) -> Result<Usd, E> {
         self.visit_str(&dollars.to_string())
     }
 
-    fn visit_str<E: de::Error>(self, digits: &str) -> Result<Dollars, E> {
-        digits.parse().map_err(E::custom)
+    fn visit_str<E: de::Error>(self, digits: &str) -> Result<Usd, E> {
+        (self.read)(digits).map_err(E::custom)
     }
 }
 
@@ -142,6 +163,24 @@ mod tests {
         ] {
             let error = read(json).unwrap_err();
             assert!(error.contains(reason), "{json}: {error}");
+        }
+    }
+
+    #[test]
+    fn costs_are_rounded_up_and_refused_for_the_same_reasons() {
+        let cost = |json: &str| serde_json::from_str::<Cost>(json).map(|cost| cost.0.micros());
+        for (json, micros) in [
+            ("0.0044985", 4_499),
+            ("0.30000000000000004", 300_001),
+            ("1e-300", 1),
+            ("\"0.0044985\"", 4_499),
+            ("2", 2_000_000),
+            ("0.25", 250_000),
+        ] {
+            assert_eq!(cost(json).unwrap(), micros, "{json}");
+        }
+        for json in ["-1", "-1e-9", "100000000.0000001", "1e300", "\"NaN\"", "true", "null", "\"\""] {
+            assert!(cost(json).is_err(), "{json}");
         }
     }
 

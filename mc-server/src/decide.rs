@@ -2,10 +2,15 @@
 //! sees what was decided before it.
 
 use mc_domain::{
+    aggregate::Moment,
     approval::{ActionType, Approval, ContentHash, Risk, content_text, matter_text, tool_call_texts},
-    ids::ApprovalId,
+    budget::Key,
+    ids::{ApprovalId, ProjectId},
     money::Usd,
-    operation::{ApprovalScope, Cast, Decision, Entity, Load, Rejection, with_cast},
+    operation::{
+        Allowed, ApprovalScope, Cast, Decision, Entity, Load, Rejection, budget_asked_for, with_cast,
+        withdraw_overrides,
+    },
     recorded::Streamed,
     reservation::Reservation,
     task::Task,
@@ -15,7 +20,10 @@ use mc_store::{error::StoreError, repository::Unit};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::state::Refused;
+use crate::{
+    problem::Problem,
+    state::{App, Call, Refused},
+};
 
 /// Asks an operation, with everything at hand that it turns out to need. What follows from numbers follows from those of
 /// the policy in force, which come with the moment ([`crate::state::App::call`]).
@@ -81,6 +89,41 @@ impl Case {
         let Self { approval, key, task } = self;
         ApprovalScope { approval, key, task: task.as_ref(), cast }
     }
+}
+
+/// The overrides of a project that wait for more to be allowed on the budget `key`, or on that of another day.
+///
+/// # Errors
+/// When the views no longer follow the log.
+pub async fn waiting_overrides(
+    app: &App,
+    call: &Call,
+    project: ProjectId,
+    key: Key,
+) -> Result<Vec<ApprovalId>, Problem> {
+    app.read(|views| {
+        views.approvals.waiting_overrides(project, |subject, ask| {
+            budget_asked_for(subject, ask, &call.moment).is_some_and(|asked| asked.has_owner_of(key))
+        })
+    })
+    .await
+}
+
+/// What `decision` raised frees what was held for it, in the same commit: `waiting` are the overrides that may be.
+///
+/// # Errors
+/// As [`ask`].
+pub fn and_free_held(
+    unit: &mut Unit<'_>,
+    decision: Decision,
+    before: Allowed,
+    waiting: &[ApprovalId],
+    moment: &Moment,
+) -> Result<Decision, Refused> {
+    let waiting = waiting.iter().map(|id| unit.load::<Approval>(id)).collect::<Result<Vec<_>, _>>()?;
+    let free = |cast: &Cast| withdraw_overrides(before, &waiting, cast, moment);
+    let freed = ask_after(unit, &decision, free)?;
+    Ok(decision.and(freed))
 }
 
 /// The SHA-256 of a text, for the rules, which have no cryptography of their own.

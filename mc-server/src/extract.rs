@@ -29,6 +29,7 @@ pub use body::{Arrival, Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers,
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use contract::{Contract, Contracted, Honours, MC_POSITION};
+pub(crate) use fields::NEVER_NULL;
 pub use given::Given;
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use last_event_id::LastEventId;

@@ -370,7 +370,7 @@ fn missing(requirement: Requirement) -> FieldError {
         Requirement::WorkPlan => "workPlan",
         Requirement::Deliverable => "deliverable",
         Requirement::ReviewChecklist => "reviewChecklist",
-        Requirement::Feedback => "reason",
+        Requirement::Feedback | Requirement::Note => "reason",
         Requirement::BlockedReason => "blockedReason",
     };
     FieldError::new(field, format!("{} is needed", requirement.as_str()))

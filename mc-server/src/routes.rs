@@ -38,13 +38,13 @@ use mc_projections::{
     page::{InvalidCursor, Page},
     views::Views,
 };
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use tower::ServiceExt;
 
 use self::scope::Scope;
 use crate::{
     answer::Shown,
-    extract::{Contract, Contracted, Honours, IfNoneMatch, MC_POSITION, etag},
+    extract::{Contract, Contracted, Honours, IfNoneMatch, MC_POSITION, NEVER_NULL, etag},
     health::{self, Health},
     layers::{self, HostPolicy},
     lookup::DEFAULT_PROJECT,
@@ -163,6 +163,11 @@ fn home(scope: &Scope, views: &Views, in_body: Option<&str>) -> Result<ProjectId
     let named = scope.with(views, "projectId", in_body)?;
     let unknown = || Problem::not_found("project", DEFAULT_PROJECT);
     named.or_else(|| views.projects.named(DEFAULT_PROJECT)).ok_or_else(unknown)
+}
+
+/// A field that may be absent or have a value. A null asks for something to be taken away, which this field cannot lose.
+fn never_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(field)?.map(Some).ok_or_else(|| D::Error::custom(NEVER_NULL))
 }
 
 /// One entity with its entity tag, or `304` when the reader has this version already.

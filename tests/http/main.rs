@@ -17,6 +17,7 @@ mod emergency;
 mod events;
 mod idempotency;
 mod messages;
+mod money;
 mod paging;
 mod projects;
 mod secrets;

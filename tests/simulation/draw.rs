@@ -162,6 +162,12 @@ fn at_work(world: &mut World) -> Command {
     if let (Some(run), true) = (world.random.pick(&open), world.random.chance(65)) {
         return (who, on_run(world, run));
     }
+    let unbilled: Vec<_> =
+        world.ledger.unbilled().filter(|(_, agent)| *agent == id).map(|(run, _)| run).collect();
+    if let (Some(run), true) = (world.random.pick(&unbilled), world.random.chance(30)) {
+        let cost = world.random.chance(80).then(|| cents(world, 60));
+        return (who, Action::EndRun { run, outcome: world.random.one_of(Outcome::ALL), cost });
+    }
     let action = match agent.work {
         Some(work) => on_task(world, id, work.task),
         None => without_task(world, id, &agent),

@@ -72,7 +72,9 @@ pub fn on_event(
         AnyEvent::Run(event) => {
             let run = world.states.runs.get(&id.parse().unwrap());
             let starts = matches!(event, run::Event::Started(_));
-            assert!(starts == run.is_none() && (starts || run.unwrap().running().is_ok()), "a run ends once");
+            let told_late = matches!((run, event), (Some(run::Run::Unbilled(_)), run::Event::Billed(_)));
+            let goes_on = run.is_some_and(|run| run.running().is_ok()) || told_late;
+            assert!(starts == run.is_none() && (starts || goes_on), "a run ends once");
             if let run::Event::Started(terms) = event {
                 run_may_start(&world.states, terms);
             }
@@ -111,7 +113,7 @@ fn run_may_start(states: &States, terms: &Terms) {
     assert!(agent.standing == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");
     let allowance = states.budgets.get(&budget::Key::AgentDay(terms.agent, terms.day));
     let allowance = allowance.map(|budget| budget.run_allowance).unwrap_or_default();
-    assert!(terms.reserved <= agent.profile.caps.per_run.max(allowance), "{terms:?}");
+    assert!(terms.reserved <= agent.profile.caps.per_run_in_force().max(allowance), "{terms:?}");
     let Some(task) = terms.task.and_then(|task| states.task(task)) else { return };
     let own = match task.hold() {
         Some(hold) => hold.holder == terms.agent,
@@ -149,6 +151,7 @@ pub fn budget_is_kept(before: &Budget, event: &budget::Event) {
     let (was, is) = (excess(before), excess(&after));
     let may_add = match event {
         budget::Event::Settled { cost, released, .. } => (cost.micros() - released.micros()).max(0),
+        budget::Event::Charged { cost, .. } => cost.micros(),
         budget::Event::Adjusted { spent_before, spent_after, .. } => {
             (spent_after.micros() - spent_before.micros()).max(0)
         }
@@ -271,7 +274,7 @@ fn after_event(
         AnyEvent::Budget(event) => {
             let key = key_of(&recorded.stream);
             world.ledger.agrees(key, &world.states.budgets[&key]);
-            if let budget::Event::Settled { overrun, .. } = event {
+            if let budget::Event::Settled { overrun, .. } | budget::Event::Charged { overrun, .. } = event {
                 world.ledger.overrun_is_recorded(key, *overrun);
             }
             grant_rests_on_an_approval(&world.states, event, commit);
@@ -403,7 +406,7 @@ fn exceeded_is_told_of(event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
     let told = alerts_in(commit).any(|told| told.kind == alert::Kind::BudgetExceeded);
     let run_over = commit
         .iter()
-        .any(|recorded| matches!(&recorded.event, AnyEvent::Run(event) if event.end().is_some()));
+        .any(|recorded| matches!(&recorded.event, AnyEvent::Run(event) if event.charged().is_some()));
     assert!(told || run_over, "a budget is used up in silence");
 }
 
@@ -449,6 +452,7 @@ fn is_run_over(action: &Action) -> bool {
 /// Who used a budget up: whose run ended with it, or whose day it is.
 fn spender(world: &World, key: budget::Key, commit: &[Recorded<AnyEvent>]) -> Option<AgentId> {
     let ended = commit.iter().find_map(|recorded| match &recorded.event {
+        AnyEvent::Run(run::Event::Billed(bill)) => Some(bill.agent),
         AnyEvent::Run(event) => event.end().map(|(_, ended)| ended.agent),
         _ => None,
     });

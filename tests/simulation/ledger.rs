@@ -67,6 +67,8 @@ impl Owner {
 pub struct Ledger {
     terms: BTreeMap<RunId, Terms>,
     running: BTreeSet<RunId>,
+    /// Ended by others than their agent, which has not told yet what they cost.
+    unbilled: BTreeSet<RunId>,
     accounts: BTreeMap<budget::Key, Account>,
     caps: BTreeMap<Owner, Option<i64>>,
     asked: BTreeMap<ApprovalId, (Subject, Ask)>,
@@ -86,6 +88,7 @@ impl Ledger {
         let id = recorded.stream.aggregate_id.as_str();
         match &recorded.event {
             AnyEvent::Run(run::Event::Started(terms)) => self.start(id.parse().unwrap(), terms),
+            AnyEvent::Run(run::Event::Billed(bill)) => self.bill(id.parse().unwrap(), bill.charged.micros()),
             AnyEvent::Run(event) => self.end(id.parse().unwrap(), event),
             AnyEvent::Agent(event) => self.take_in_agent(id.parse().unwrap(), event, recorded),
             AnyEvent::Task(event) => self.take_in_task(id.parse().unwrap(), event),
@@ -108,6 +111,7 @@ impl Ledger {
     }
 
     fn start(&mut self, id: RunId, terms: &Terms) {
+        assert!(terms.reserved > Usd::ZERO, "{id} begins with nothing set aside");
         self.terms.insert(id, terms.clone());
         self.running.insert(id);
         for key in terms.open_run().budgets(terms.project) {
@@ -124,13 +128,30 @@ impl Ledger {
     fn end(&mut self, id: RunId, event: &run::Event) {
         let Some((_, ended)) = event.end() else { return };
         assert!(self.running.remove(&id), "run {id} ends twice");
-        let (terms, charged) = (&self.terms[&id], ended.charged.micros());
+        let charged = ended.charged.micros();
+        if matches!(event, run::Event::TimedOut(_) | run::Event::Aborted(_))
+            && ended.cost.is_none()
+            && charged == 0
+        {
+            self.unbilled.insert(id);
+        }
+        self.charge(id, charged);
+    }
+
+    /// What became known only after the end is charged on top of whatever was set aside meanwhile.
+    fn bill(&mut self, id: RunId, charged: i64) {
+        assert!(self.unbilled.remove(&id), "run {id} is charged again, or before its end");
+        self.charge(id, charged);
+    }
+
+    fn charge(&mut self, id: RunId, charged: i64) {
+        let terms = &self.terms[&id];
         self.total += charged;
         *self.by_day.entry((terms.day, terms.project)).or_default() += charged;
         for key in terms.open_run().budgets(terms.project) {
             *self.charged.entry(key).or_default() += charged;
             let account = self.accounts.get_mut(&key).unwrap();
-            let set_aside = account.set_aside.remove(&id).unwrap();
+            let set_aside = account.set_aside.remove(&id).unwrap_or_default();
             account.spent += charged;
             account.beyond += (charged - set_aside).max(0);
         }
@@ -233,6 +254,11 @@ impl Ledger {
 
     pub fn days(&self) -> BTreeSet<NaiveDate> {
         self.by_day.keys().map(|(day, _)| *day).collect()
+    }
+
+    /// The runs whose agent may still tell what they cost.
+    pub fn unbilled(&self) -> impl Iterator<Item = (RunId, AgentId)> {
+        self.unbilled.iter().map(|run| (*run, self.terms[run].agent))
     }
 
     pub fn open_runs(&self) -> usize {

@@ -398,19 +398,11 @@ impl Registered {
         self.work.is_some_and(|work| work.task == task)
     }
 
-    /// Invariant 8: only as a sub-agent that is spawned anew does one that is retired come back.
-    fn register(&self, known: Profile, spawned: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        let Profile { emoji, allowed_task_types, allowed_tools, heartbeat_interval_secs, .. } = known;
-        let profile = Profile {
-            emoji: emoji.or(self.profile.emoji.clone()),
-            allowed_task_types: or_else_current(allowed_task_types, &self.profile.allowed_task_types),
-            allowed_tools: or_else_current(allowed_tools, &self.profile.allowed_tools),
-            heartbeat_interval_secs: match heartbeat_interval_secs {
-                0 => self.profile.heartbeat_interval_secs,
-                declared => declared,
-            },
-            ..self.profile.clone()
-        };
+    /// Invariant 8: only as a sub-agent that is spawned anew does one that is retired come back. Its name, role and caps
+    /// stay; the rest is as it declares.
+    fn register(&self, declared: Profile, spawned: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+        let Profile { name, role, caps, .. } = self.profile.clone();
+        let profile = Profile { name, role, caps, ..declared };
         let changed = self.change_profile(profile, moment)?;
         let comes_back = self.standing == Standing::Offline && (spawned || !self.retired);
         let back = if comes_back { self.sign_on(moment) } else { vec![] };
@@ -770,10 +762,6 @@ impl Registered {
 
 /// What ends a drain.
 const DRAINED: Event = Event::Paused { reason: PauseReason::Operator, note: None };
-
-fn or_else_current<T: Clone + Ord>(named: BTreeSet<T>, current: &BTreeSet<T>) -> BTreeSet<T> {
-    if named.is_empty() { current.clone() } else { named }
-}
 
 fn correction<T: PartialEq>(before: T, after: T) -> Option<Correction<T>> {
     (before != after).then_some(Correction { before, after })

@@ -302,14 +302,11 @@ mod registration {
     }
 
     #[test]
-    fn again_without_an_interval_keeps_the_one_declared() {
-        let declared = Profile { heartbeat_interval_secs: 900, ..profile() };
-        given::<Agent>(registered_as(declared)).when(&scout(), register(profile())).then_nothing();
-    }
-
-    #[test]
-    fn again_without_a_list_keeps_what_was_allowed() {
-        given::<Agent>(registered_as(limited())).when(&scout(), register(profile())).then_nothing();
+    fn again_takes_at_its_word_what_it_declares() {
+        let declared = Profile { heartbeat_interval_secs: 900, ..limited() };
+        given::<Agent>(registered_as(declared))
+            .when(&sofie(), register(profile()))
+            .then([Event::ProfileChanged { profile: profile() }]);
     }
 
     /// Invariant 4.

@@ -126,9 +126,16 @@ pub struct Caps {
     /// In one UTC day.
     #[serde(rename = "dailyMicroUsd")]
     pub daily: Usd,
-    /// In one run.
+    /// In one run, as it was asked for; what holds is [`Caps::per_run_in_force`].
     #[serde(rename = "perRunMicroUsd")]
     pub per_run: Usd,
+}
+
+impl Caps {
+    /// What one run may cost: no more than the whole day. A lower day takes it along, and a higher one brings it back.
+    pub fn per_run_in_force(self) -> Usd {
+        self.per_run.min(self.daily)
+    }
 }
 
 /// What an agent is and may do: everything that an edit may change.

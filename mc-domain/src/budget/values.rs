@@ -53,6 +53,16 @@ impl Key {
             Self::Task(_) => None,
         }
     }
+
+    /// Whether both are of the same agent, task or project, on whatever day.
+    pub fn has_owner_of(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::AgentDay(one, _), Self::AgentDay(other, _)) => one == other,
+            (Self::Task(one), Self::Task(other)) => one == other,
+            (Self::ProjectDay(one, _), Self::ProjectDay(other, _)) => one == other,
+            (Self::AgentDay(..) | Self::Task(_) | Self::ProjectDay(..), _) => false,
+        }
+    }
 }
 
 impl fmt::Display for Key {

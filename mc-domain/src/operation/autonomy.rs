@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Cast, Decision, Entity, Rejection, register_agent::change_profile};
+use super::{Allowed, Cast, Decision, Entity, Rejection, register_agent::change_profile, withdraw_overrides};
 use crate::{
     agent::{Caps, Profile, Role},
     aggregate::Moment,
@@ -46,7 +46,7 @@ impl Autonomy {
     }
 }
 
-/// Gives the agent that an approval is about what was asked for it. A payload that says something else grants nothing by
+/// Gives the agent that an approval is about what was asked for it, and what that has room for now is no longer held. A payload that says something else grants nothing by
 /// itself: an operator changes the profile by hand.
 pub(super) fn grant_autonomy(
     decision: &mut Decision,
@@ -62,5 +62,10 @@ pub(super) fn grant_autonomy(
     let profile = wanted.applied_to(&agent.registered()?.profile);
     let changed = change_profile(requested.subject.project, &agent, None, profile, cast, moment)?;
     *decision = std::mem::take(decision).and(changed);
+    let Some(overrun) = agent.registered()?.overrun else { return Ok(()) };
+    let held = [cast.find::<Approval>(&overrun.approval)?];
+    let before = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
+    let freed = withdraw_overrides(before, &held, &cast.after(decision), moment)?;
+    *decision = std::mem::take(decision).and(freed);
     Ok(())
 }

@@ -268,7 +268,7 @@ fn tell_of_dear_run(
     let Some(cost) = cost else { return Ok(()) };
     let agent = cast.agent(terms.agent)?.registered()?;
     let allowance = cast.find::<Budget>(&Key::AgentDay(terms.agent, terms.day))?.run_allowance;
-    let cap = agent.profile.caps.per_run.max(allowance);
+    let cap = agent.profile.caps.per_run_in_force().max(allowance);
     if cost <= cap {
         return Ok(());
     }

@@ -201,9 +201,11 @@ fn conclude(
         scope.key.decide(reservation::Command::Release(Holder::Approval(scope.approval.id)), moment)?;
     decision.add(scope.key, Some(project), released);
     take_effect(&mut decision, scope, &verdict, moment)?;
-    let cast = resume_spender(&mut decision, &verdict, scope.cast, moment)?;
+    let cast = scope.cast.after(&decision);
+    resume_spender(&mut decision, &verdict, &cast, moment)?;
     if let Some(task) = scope.task {
-        settle_task(&mut decision, scope.approval, task, verdict.clone(), lease, &cast, moment)?;
+        let (task, cast) = (task.after_decision(&decision), scope.cast.after(&decision));
+        settle_task(&mut decision, scope.approval, &task, verdict.clone(), lease, &cast, moment)?;
     }
     let outcome = match verdict.ruling() {
         Ruling::Expired if !by_sweeper => {
@@ -270,26 +272,24 @@ fn take_effect(
     }
 }
 
-/// An agent that was paused for its budget goes on when it may spend more: the agents as they are after that.
+/// An agent that was paused for its budget goes on when it may spend more.
 fn resume_spender(
     decision: &mut Decision,
     verdict: &Verdict,
     cast: &Cast,
     moment: &Moment,
-) -> Result<Cast, Rejection> {
+) -> Result<(), Rejection> {
     let (Ruling::Granted { note, .. }, ActionType::BudgetOverride, Some(agent)) =
         (verdict.ruling(), verdict.subject().action_type, verdict.subject().agent)
     else {
-        return Ok(cast.clone());
+        return Ok(());
     };
     let agent = cast.agent(agent)?;
-    if !agent.registered()?.is_paused_for_budget() {
-        return Ok(cast.clone());
+    if agent.registered()?.is_paused_for_budget() {
+        let events = agent.decide(agent::Command::Resume { note: note.clone() }, moment)?;
+        decision.add_agent(agent, events);
     }
-    let events = agent.decide(agent::Command::Resume { note: note.clone() }, moment)?;
-    let resumed = agent.after(&events);
-    decision.add_agent(agent, events);
-    Ok(cast.with(resumed))
+    Ok(())
 }
 
 fn settle_task(

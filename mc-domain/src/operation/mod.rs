@@ -40,6 +40,7 @@ mod start_run;
 mod start_task;
 #[cfg(test)]
 mod tests;
+mod withdraw_overrides;
 
 use std::{ops::Deref, sync::Arc};
 
@@ -62,7 +63,7 @@ pub use follow_task::{follow_task, unfollow_task};
 pub use heartbeat::{directives, heartbeat};
 pub use liveness::{mark_heard, mark_stale};
 pub use move_task::{MoveTask, move_task};
-pub use overspend::{Cause, Sha256};
+pub use overspend::{Cause, Sha256, budget_asked_for};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};
@@ -75,6 +76,7 @@ pub use spawn_agent::{SpawnAgent, retire_agent, spawn_agent};
 pub use squad::{block_halted, follow_halt, halt_squad, is_halted, resume_agent, resume_squad};
 pub use start_run::{StartRun, start_run};
 pub use start_task::{StartTask, start_task};
+pub use withdraw_overrides::{Allowed, withdraw_overrides};
 
 use squad::works;
 

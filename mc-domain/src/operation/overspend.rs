@@ -42,7 +42,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    fn key(self) -> Key {
+    pub(super) fn key(self) -> Key {
         match self {
             Self::RunCap(key) | Self::Budget(key) => key,
         }
@@ -243,6 +243,18 @@ pub(super) fn subject(key: Key) -> Subject {
     }
 }
 
+/// What an override is asked for because of: what its parameters say, or else the agent's budget of today.
+pub(super) fn cause_of(subject: &approval::Subject, ask: &Ask, moment: &Moment) -> Option<Cause> {
+    let asked = ask.parameters().and_then(Cause::of);
+    let own = || subject.agent.map(|agent| Cause::Budget(Key::AgentDay(agent, moment.now.date_naive())));
+    if subject.action_type == ActionType::BudgetOverride { asked.or_else(own) } else { None }
+}
+
+/// The budget that an override would raise, where what is asked for is one; of its agent's days, whichever is named.
+pub fn budget_asked_for(subject: &approval::Subject, ask: &Ask, moment: &Moment) -> Option<Key> {
+    cause_of(subject, ask, moment).map(Cause::key)
+}
+
 /// Grants what an approved override is for: what the run was expected to cost, or else half the cap. What is granted on a
 /// day's budget is granted for the day of the decision.
 pub(super) fn grant_override(
@@ -253,9 +265,7 @@ pub(super) fn grant_override(
 ) -> Result<(), Rejection> {
     let requested = approval.requested()?;
     let (today, project) = (moment.now.date_naive(), requested.subject.project);
-    let asked = requested.ask.parameters().and_then(Cause::of);
-    let own = requested.subject.agent.map(|agent| Cause::Budget(Key::AgentDay(agent, today)));
-    let Some(cause) = asked.or(own) else { return Ok(()) };
+    let Some(cause) = cause_of(&requested.subject, &requested.ask, moment) else { return Ok(()) };
     let key = match cause.key() {
         Key::AgentDay(agent, _) => Key::AgentDay(agent, today),
         Key::ProjectDay(project, _) => Key::ProjectDay(project, today),

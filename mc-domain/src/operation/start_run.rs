@@ -27,7 +27,8 @@ pub struct StartRun {
     pub model: Label,
     /// The session it belongs to, in the agent's own words.
     pub session_key: Option<Label>,
-    /// What it is expected to cost; the agent's cap per run when nobody says.
+    /// What it is expected to cost; the agent's cap per run when nobody says, and at least what the policy sets aside for
+    /// every run.
     pub estimate: Option<Usd>,
     /// For the approval that is opened when it is too dear.
     pub sha256: Sha256,
@@ -141,13 +142,13 @@ impl Scope {
         let agent_day = Some((Key::AgentDay(agent.id, today), caps.daily));
         let project_day = day_cap.map(|cap| (Key::ProjectDay(project, today), cap));
         let caps = agent_day.into_iter().chain(task_budget).chain(parent_budget).chain(project_day).collect();
-        let run_cap = registered.profile.caps.per_run;
+        let run_cap = registered.profile.caps.per_run_in_force();
         Ok(Self {
             agent: agent.clone(),
             task,
             parent_task,
             project,
-            estimate: wish.estimate.unwrap_or(run_cap),
+            estimate: wish.estimate.unwrap_or(run_cap).max(moment.figures.least_reserved),
             run_cap,
             caps,
             on_project: day_cap.is_some(),

@@ -6,6 +6,7 @@ mod bills;
 mod creation;
 mod leases;
 mod loops;
+mod overrides;
 mod permits;
 mod runs;
 mod spawning;

@@ -88,6 +88,9 @@ section!(
         /// How much there may be of one thing. It is stored only where it is not as by default, as older ones have none.
         #[serde(skip_serializing_if = "Limits::is_default")]
         limits: Limits,
+        /// What holds of every run; left out of what is stored where it is as by default.
+        #[serde(skip_serializing_if = "RunRules::is_default")]
+        runs: RunRules,
     }
 );
 
@@ -248,6 +251,22 @@ section!(
     }
 );
 
+section!(
+    /// What holds of every run.
+    #[derive(Copy)]
+    RunRules {
+        /// The least that is set aside for a run, whatever it is expected to cost: more than nothing.
+        #[serde(rename = "leastReservedMicroUsd")]
+        least_reserved: Usd,
+    }
+);
+
+impl RunRules {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 impl Limits {
     fn is_default(&self) -> bool {
         *self == Self::default()
@@ -297,6 +316,7 @@ impl Document {
     pub fn to_rest(&self) -> Value {
         let mut rest = in_dollars(value(self));
         rest["limits"] = value(&self.limits);
+        rest["runs"] = in_dollars(value(&self.runs));
         rest
     }
 

@@ -189,6 +189,8 @@ pub enum Requirement {
     Feedback,
     /// Why work cannot go on.
     BlockedReason,
+    /// What is noted with the acceptance of the result.
+    Note,
 }
 
 impl Requirement {
@@ -200,6 +202,7 @@ impl Requirement {
             Self::ReviewChecklist => "a self-review checklist",
             Self::Feedback => "feedback that says what to change",
             Self::BlockedReason => "a reason",
+            Self::Note => "a note that says why the result is accepted",
         }
     }
 }

@@ -8,7 +8,7 @@
 //! 2. An agent moves only what is assigned to it, and sends back only what is not.
 //! 3. In progress means held: by one agent, under one lease. A write that names a lease which is over is refused.
 //! 4. Work starts with a plan, is handed in with a deliverable and a self-review, is sent back with feedback, and is
-//!    blocked with a reason. What was handed in counts until the work is sent back or given back, a plan until others get it.
+//!    blocked with a reason, and accepted with a note. What was handed in counts until the work is sent back or given back, a plan until others get it.
 //! 5. Whoever gets it is vouched for by the agent's own aggregate ([`crate::agent::Assignee`]).
 //! 6. What waits for approvals is moved by an operator, or by the verdicts of just these approvals, each vouched for by
 //!    the approval's own aggregate ([`crate::approval::Verdict`]): back to where it came from by the last yes or
@@ -549,6 +549,7 @@ impl Present {
                 (Requirement::ReviewChecklist, to.checklist.is_some() || handed_in(ArtifactKind::Checklist)),
             ],
             (Status::Review, Status::InProgress) => vec![(Requirement::Feedback, to.reason.is_some())],
+            (_, Status::Done) => vec![(Requirement::Note, to.reason.is_some())],
             _ => vec![],
         };
         let what: Vec<_> = needs.into_iter().filter(|(_, there)| !there).map(|(what, _)| what).collect();

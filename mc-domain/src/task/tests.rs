@@ -401,6 +401,16 @@ mod needs {
     }
 
     #[test]
+    fn accepting_needs_a_note() {
+        for from in [Status::Review, Status::NeedsApproval] {
+            let bare = Move { reason: None, ..equipped(Status::Done) };
+            given::<Task>(task_in(from))
+                .when(&sofie(), Command::Move(bare))
+                .then_rejected(Rejection::Missing { to: Status::Done, what: vec![Requirement::Note] });
+        }
+    }
+
+    #[test]
     fn blocking_needs_a_reason() {
         for from in
             [Status::Inbox, Status::Assigned, Status::InProgress, Status::Review, Status::NeedsApproval]

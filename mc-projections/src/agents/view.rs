@@ -207,7 +207,7 @@ impl Row {
             allowed_tools: &profile.allowed_tools,
             budgets: AgentBudgets {
                 daily_cap: Dollars(profile.caps.daily),
-                per_run_cap: Dollars(profile.caps.per_run),
+                per_run_cap: Dollars(profile.caps.per_run_in_force()),
             },
             today_spend: Dollars(today.spent),
             reserved: Dollars(today.reserved),

@@ -303,10 +303,13 @@ fn over_privileged(agent: &Registered) -> Option<Finding> {
     let profile = &agent.profile;
     let (caps, usual) = (profile.caps, profile.role.default_caps());
     let finding = |what: String, remedy| Some(Finding { severity: Severity::Medium, what, remedy });
-    if caps.daily > usual.daily || caps.per_run > usual.per_run {
+    if caps.daily > usual.daily || caps.per_run_in_force() > usual.per_run {
         let what = format!(
             "{} may spend {} a day and {} in a run, more than its role {} has by default",
-            profile.name, caps.daily, caps.per_run, profile.role
+            profile.name,
+            caps.daily,
+            caps.per_run_in_force(),
+            profile.role
         );
         return finding(what, "Lower its caps when they are no longer needed");
     }

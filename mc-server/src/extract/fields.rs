@@ -18,7 +18,11 @@ use crate::problem::{Excerpt, FieldError, Problem};
 /// The most fields one answer complains about.
 const MAX_ERRORS: usize = 16;
 
-/// Reads a handler's type out of a body. A null where none can be counts as nothing given.
+/// Why a null is refused by a field that says what is to become of something, where leaving it out keeps what it is.
+pub(crate) const NEVER_NULL: &str = "must not be null; leave it out to keep what it is";
+
+/// Reads a handler's type out of a body. A null where none can be counts as nothing given, unless the field refuses it
+/// with [`NEVER_NULL`].
 ///
 /// # Errors
 /// `invalid-fields`, naming as many of the bad fields as can be told at once.
@@ -28,7 +32,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &Map<String, Value>) -> Result<T, 
         Err(located) => located,
     };
     let mut given = body.clone();
-    while let Some(null) = first.top.clone().filter(|field| given.get(field).is_some_and(Value::is_null)) {
+    while let Some(null) = first.forgivable().filter(|field| given.get(field).is_some_and(Value::is_null)) {
         given.remove(&null);
         first = match attempt(&given) {
             Ok(value) => return Ok(value),
@@ -65,6 +69,13 @@ struct Located {
     error: FieldError,
     top: Option<String>,
     missing: bool,
+}
+
+impl Located {
+    /// The field of the body that it is about, where a null in it may count as nothing given.
+    fn forgivable(&self) -> Option<String> {
+        self.top.clone().filter(|_| self.error.message != NEVER_NULL)
+    }
 }
 
 fn attempt<T: DeserializeOwned>(body: &Map<String, Value>) -> Result<T, Located> {

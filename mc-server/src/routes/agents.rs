@@ -13,7 +13,7 @@ use axum::{
     response::Response,
 };
 use mc_domain::{
-    agent::{Agent, Caps, Command, PauseReason, Profile, Role, Status},
+    agent::{Agent, Caps, Command, PauseReason, Profile, Registered, Role, Status},
     aggregate::{Aggregate, Moment},
     ids::AgentId,
     operation::{
@@ -39,7 +39,7 @@ use uuid::Uuid;
 pub(crate) use self::heartbeat::answer as heartbeat_answer;
 pub(crate) use self::spawn::active_agents;
 pub use self::{edit::edit, heartbeat::beat, spawn::spawn};
-use super::{home, listed, policy, scope::Scope, shown};
+use super::{given, home, listed, policy, scope::Scope, shown};
 use crate::{
     answer::{Reply, Shown},
     decide::ask,
@@ -79,24 +79,23 @@ pub struct NewAgent {
     name: Given<Name>,
     emoji: Option<Label>,
     role: Option<Role>,
-    #[serde(default)]
-    allowed_task_types: BTreeSet<TaskType>,
-    #[serde(default)]
-    allowed_tools: BTreeSet<Label>,
+    allowed_task_types: Option<BTreeSet<TaskType>>,
+    allowed_tools: Option<BTreeSet<Label>>,
     #[serde(default)]
     budgets: AgentBudgets,
-    #[serde(default)]
-    heartbeat_interval_secs: u32,
+    heartbeat_interval_secs: Option<u32>,
     parent_agent_id: Option<String>,
     purpose: Option<Reason>,
 }
 
-/// What an agent may spend.
+/// What an agent may spend; `null` for what its role may.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentBudgets {
-    daily_cap: Option<Dollars>,
-    per_run_cap: Option<Dollars>,
+    #[serde(default, deserialize_with = "given")]
+    daily_cap: Option<Option<Dollars>>,
+    #[serde(default, deserialize_with = "given")]
+    per_run_cap: Option<Option<Dollars>>,
 }
 
 /// Why something is done to an agent.
@@ -180,7 +179,7 @@ pub async fn register(
             None => (unit.fresh::<Agent>(id), false),
         };
         only_new.check("an agent of this name", known.then_some(agent.version))?;
-        let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None };
+        let wish = RegisterAgent { profile: new.declared(&profile, &agent), parent: None, purpose: None };
         let decision = register_agent(&home, &name, &agent, wish, &call.moment)?;
         let shown = Shown::Agent(agent.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
@@ -287,34 +286,60 @@ fn work_of(unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<T
 
 impl NewAgent {
     pub(super) fn profile(&self, policy: &Document) -> Result<Profile, Problem> {
-        check_limits(Some(&self.allowed_tools), Some(self.heartbeat_interval_secs))?;
+        check_limits(self.allowed_tools.as_ref(), self.heartbeat_interval_secs)?;
         let role = self.role.unwrap_or(Role::Intern);
-        let rules = policy.roles.of(role);
-        let caps = Caps { daily: rules.daily_cap, per_run: rules.per_run_cap };
+        let caps = usual_caps(policy, role);
         Ok(Profile {
             emoji: self.emoji.clone(),
-            allowed_task_types: self.allowed_task_types.clone(),
-            allowed_tools: self.allowed_tools.clone(),
-            caps: self.budgets.applied_to(caps)?,
-            heartbeat_interval_secs: self.heartbeat_interval_secs,
+            allowed_task_types: self.allowed_task_types.clone().unwrap_or_default(),
+            allowed_tools: self.allowed_tools.clone().unwrap_or_default(),
+            caps: self.budgets.applied_to(caps, caps)?,
+            heartbeat_interval_secs: self.heartbeat_interval_secs.unwrap_or_default(),
             ..Profile::new(self.name.0.clone(), role)
         })
     }
+
+    /// What it declares: of an agent that is known, what it does not name stays as it is.
+    pub(super) fn declared(&self, profile: &Profile, agent: &Agent) -> Profile {
+        let Ok(Registered { profile: known, .. }) = agent.registered() else { return profile.clone() };
+        Profile {
+            emoji: self.emoji.clone().or_else(|| known.emoji.clone()),
+            allowed_task_types: self.allowed_task_types.clone().unwrap_or(known.allowed_task_types.clone()),
+            allowed_tools: self.allowed_tools.clone().unwrap_or(known.allowed_tools.clone()),
+            heartbeat_interval_secs: self.heartbeat_interval_secs.unwrap_or(known.heartbeat_interval_secs),
+            ..profile.clone()
+        }
+    }
+}
+
+/// What an agent of this role may spend when nobody says otherwise, by the policy.
+fn usual_caps(policy: &Document, role: Role) -> Caps {
+    let rules = policy.roles.of(role);
+    Caps { daily: rules.daily_cap, per_run: rules.per_run_cap }
 }
 
 impl AgentBudgets {
-    fn applied_to(self, caps: Caps) -> Result<Caps, Problem> {
-        let caps = Caps {
-            daily: self.daily_cap.map_or(caps.daily, |cap| cap.0),
-            per_run: self.per_run_cap.map_or(caps.per_run, |cap| cap.0),
+    /// `usual` is what the role may spend. The cap per run is kept as it is asked for, also where the day does not allow as
+    /// much; who asks for it above the day that holds is told so.
+    fn applied_to(self, caps: Caps, usual: Caps) -> Result<Caps, Problem> {
+        let chosen = |asked: Option<Option<Dollars>>, now, usual| match asked {
+            None => now,
+            Some(None) => usual,
+            Some(Some(cap)) => cap.0,
         };
-        // A lower day takes the cap per run with it, unless that is asked for itself.
-        let per_run = if self.per_run_cap.is_none() { caps.per_run.min(caps.daily) } else { caps.per_run };
-        let caps = Caps { per_run, ..caps };
-        let asked_for_more = self.per_run_cap.is_some() && caps.per_run > caps.daily;
-        match asked_for_more {
-            true => Err(Problem::invalid_field("budgets.perRunCap", "must not be above dailyCap")),
-            false => Ok(caps),
+        let daily = chosen(self.daily_cap, caps.daily, usual.daily);
+        // Who sends back what is shown asks for no change.
+        let shown = daily == caps.daily && self.per_run_cap == Some(Some(Dollars(caps.per_run_in_force())));
+        let per_run = match shown {
+            true => caps.per_run,
+            false => chosen(self.per_run_cap, caps.per_run, usual.per_run),
+        };
+        let caps = Caps { daily, per_run };
+        match self.per_run_cap.flatten() {
+            Some(asked) if asked.0 > caps.daily => {
+                Err(Problem::invalid_field("budgets.perRunCap", "must not be above dailyCap"))
+            }
+            Some(_) | None => Ok(caps),
         }
     }
 }

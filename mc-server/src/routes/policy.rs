@@ -22,7 +22,7 @@ use mc_domain::{
     project::Project,
     task::Task,
 };
-use mc_projections::{dollars::Dollars, views::Views};
+use mc_projections::{dollars::Cost, views::Views};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -46,7 +46,7 @@ pub struct Intention {
     tool: String,
     #[serde(default)]
     params: Value,
-    estimated_cost: Option<Dollars>,
+    estimated_cost: Option<Cost>,
     task_id: Option<TaskId>,
     approval_id: Option<ApprovalId>,
 }
@@ -311,7 +311,7 @@ async fn room(app: &App, id: AgentId, project: ProjectId, task: Option<TaskId>) 
         }
     };
     Ok(Room {
-        per_run: Some(caps.per_run.max(day.run_allowance)),
+        per_run: Some(caps.per_run_in_force().max(day.run_allowance)),
         task: of_task,
         day: Some(day.remaining(caps.daily)),
         project: of_project.map(|cap| project_day.remaining(cap)),

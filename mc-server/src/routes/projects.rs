@@ -3,8 +3,9 @@
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     agent::{Agent, PauseReason},
+    budget::Key as BudgetKey,
     ids::ProjectId,
-    operation::{create_project, edit_project},
+    operation::{Allowed, create_project, edit_project},
     project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{Name, Slug, Text},
@@ -13,10 +14,10 @@ use mc_projections::{dollars::Dollars, page::Order};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{given, listed, shown};
+use super::{given, listed, never_null, shown};
 use crate::{
     answer::{Reply, Shown},
-    decide::ask,
+    decide::{and_free_held, ask, waiting_overrides},
     extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
@@ -44,7 +45,7 @@ pub struct NewProject {
 }
 
 /// What all runs of a project may cost.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProjectBudgets {
     #[serde(default, deserialize_with = "given")]
@@ -55,11 +56,12 @@ pub struct ProjectBudgets {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProjectChanges {
+    #[serde(default, deserialize_with = "never_null")]
     name: Option<Given<Name>>,
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Text>>,
-    #[serde(default)]
-    budgets: ProjectBudgets,
+    #[serde(default, deserialize_with = "never_null")]
+    budgets: Option<ProjectBudgets>,
 }
 
 /// `GET /api/projects`: all projects, newest first.
@@ -121,8 +123,15 @@ pub async fn edit(
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(Some(id), actor, body.keyed, condition);
     let changes = body.value;
-    let waiting = match changes.budgets.daily_cap {
+    let waiting = match changes.budgets().daily_cap {
         Some(_) => app.read(|views| views.agents.paused(id, PauseReason::Budget)).await?,
+        None => vec![],
+    };
+    let overrides = match changes.budgets().daily_cap {
+        Some(_) => {
+            let today = BudgetKey::ProjectDay(id, call.moment.now.date_naive());
+            waiting_overrides(&app, &call, id, today).await?
+        }
         None => vec![],
     };
     app.write(&call, |unit| {
@@ -134,14 +143,20 @@ pub async fn edit(
         let profile = changes.applied_to(profile);
         let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
         let edit = |cast: &_| edit_project(&project, profile.clone(), &waiting, cast, &call.moment);
-        Ok((ask(unit, edit)?, Reply::Changed(Shown::Project(id))))
+        let (decision, allowed) = (ask(unit, edit)?, Allowed::Project(id, project.daily_cap()));
+        let decision = and_free_held(unit, decision, allowed, &overrides, &call.moment)?;
+        Ok((decision, Reply::Changed(Shown::Project(id))))
     })
     .await
 }
 
 impl ProjectChanges {
+    fn budgets(&self) -> ProjectBudgets {
+        self.budgets.unwrap_or_default()
+    }
+
     fn applied_to(&self, profile: &Profile) -> Profile {
-        let daily_cap = self.budgets.daily_cap.map(|cap| cap.map(|cap| cap.0));
+        let daily_cap = self.budgets().daily_cap.map(|cap| cap.map(|cap| cap.0));
         Profile {
             name: self.name.clone().map_or_else(|| profile.name.clone(), |name| name.0),
             description: self.description.clone().unwrap_or_else(|| profile.description.clone()),

@@ -12,7 +12,7 @@ use mc_domain::{
     values::Label,
 };
 use mc_projections::{
-    dollars::Dollars,
+    dollars::Cost,
     page::Order,
     runs::{RunQuery, RunSort},
     views::Views,
@@ -57,7 +57,7 @@ pub struct NewRun {
     task_id: Option<TaskId>,
     model: Label,
     session_key: Option<Label>,
-    estimated_cost: Option<Dollars>,
+    estimated_cost: Option<Cost>,
 }
 
 /// How a run ended, what it used, and what it cost: nobody knows when that is `null` or absent.
@@ -73,7 +73,7 @@ pub struct RunEnd {
     cache_read_tokens: Tokens,
     #[serde(default)]
     cache_write_tokens: Tokens,
-    cost: Option<Dollars>,
+    cost: Option<Cost>,
     error: Option<String>,
 }
 

@@ -5,19 +5,20 @@ use std::collections::BTreeSet;
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     agent::{Agent, PauseReason},
+    budget::Key as BudgetKey,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
     operation::{
-        CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, follow_task, move_task,
-        reassign_task, unfollow_task,
+        Allowed, CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, follow_task,
+        move_task, reassign_task, unfollow_task,
     },
-    policy::document::Document,
+    policy::document::{Document, Figures},
     project::Project,
     task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
 use mc_projections::{
-    dollars::Dollars,
+    dollars::{Cost, Dollars},
     page::Order,
     tasks::{TaskQuery, TaskSort},
     views::Views,
@@ -28,13 +29,13 @@ use uuid::Uuid;
 use super::{
     given,
     handed_in::{Deliverable, Plan, ReviewChecklist},
-    home, listed,
+    home, listed, never_null,
     scope::Scope,
     shown,
 };
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, ask_after},
+    decide::{and_free_held, ask, ask_after, waiting_overrides},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time},
     lookup,
     problem::Problem,
@@ -90,28 +91,34 @@ pub struct NewTask {
     reviewer_ids: Vec<String>,
     #[serde(default)]
     labels: BTreeSet<Label>,
-    estimated_cost: Option<Dollars>,
+    estimated_cost: Option<Cost>,
     budget: Option<Dollars>,
     due_at: Option<Time>,
     parent_task_id: Option<TaskId>,
 }
 
-/// What to change of a task; `null` takes an optional detail away.
+/// What to change of a task; `null` takes an optional detail away, and gives the budget of its type back.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TaskChanges {
+    #[serde(default, deserialize_with = "never_null")]
     title: Option<Title>,
     #[serde(default, deserialize_with = "given")]
     description: Option<Option<Text>>,
-    #[serde(rename = "type")]
+    #[serde(default, rename = "type", deserialize_with = "never_null")]
     kind: Option<TaskType>,
+    #[serde(default, deserialize_with = "never_null")]
     priority: Option<Priority>,
+    #[serde(default, deserialize_with = "never_null")]
     assignee_ids: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "never_null")]
     reviewer_ids: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "never_null")]
     labels: Option<BTreeSet<Label>>,
     #[serde(default, deserialize_with = "given")]
-    estimated_cost: Option<Option<Dollars>>,
-    budget: Option<Dollars>,
+    estimated_cost: Option<Option<Cost>>,
+    #[serde(default, deserialize_with = "given")]
+    budget: Option<Option<Dollars>>,
     #[serde(default, deserialize_with = "given")]
     due_at: Option<Option<Time>>,
     reason: Option<Reason>,
@@ -209,6 +216,9 @@ pub async fn edit(
     body: Body<TaskChanges>,
 ) -> Result<Response, Problem> {
     let changes = body.value;
+    if changes.reason.is_some() && changes.assignee_ids.is_none() {
+        return Err(Problem::invalid_field("reason", "says why its assignees change: name assigneeIds too"));
+    }
     let (project, assignees, reviewers) = app
         .find(|views| {
             let project = project_of(views, id)?;
@@ -224,13 +234,20 @@ pub async fn edit(
         Some(_) => app.read(|views| views.agents.paused(project, PauseReason::Budget)).await?,
         None => vec![],
     };
+    let overrides = match changes.budget {
+        Some(_) => waiting_overrides(&app, &call, project, BudgetKey::Task(id)).await?,
+        None => vec![],
+    };
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let details = changes.applied_to(&task.present()?.details, reviewers.clone());
+        let figures = &call.moment.figures;
+        let details = changes.applied_to(&task.present()?.details, reviewers.clone(), figures);
         let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
         let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.moment);
-        let mut decision = ask(unit, edit)?;
+        let decision = ask(unit, edit)?;
+        let allowed = Allowed::Task(id, task.present()?.details.budget);
+        let mut decision = and_free_held(unit, decision, allowed, &overrides, &call.moment)?;
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
             let wish = ReassignTask { assignees, reason: changes.reason.clone() };
@@ -400,17 +417,24 @@ impl NewTask {
 }
 
 impl TaskChanges {
-    fn applied_to(&self, details: &Details, reviewers: Option<BTreeSet<AgentId>>) -> Details {
+    fn applied_to(
+        &self,
+        details: &Details,
+        reviewers: Option<BTreeSet<AgentId>>,
+        figures: &Figures,
+    ) -> Details {
+        let kind = self.kind.unwrap_or(details.kind);
+        let budget = |asked: Option<Dollars>| asked.map_or(figures.task_budgets.of(kind), |budget| budget.0);
         let estimated_cost = self.estimated_cost.map(|cost| cost.map(|cost| cost.0));
         Details {
             title: self.title.clone().unwrap_or_else(|| details.title.clone()),
             description: self.description.clone().unwrap_or_else(|| details.description.clone()),
-            kind: self.kind.unwrap_or(details.kind),
+            kind,
             priority: self.priority.unwrap_or(details.priority),
             labels: self.labels.clone().unwrap_or_else(|| details.labels.clone()),
             reviewers: reviewers.unwrap_or_else(|| details.reviewers.clone()),
             estimated_cost: estimated_cost.unwrap_or(details.estimated_cost),
-            budget: self.budget.map_or(details.budget, |budget| budget.0),
+            budget: self.budget.map_or(details.budget, budget),
             due_at: self.due_at.map_or(details.due_at, |due| due.map(|due| due.0)),
         }
     }

@@ -45,7 +45,7 @@ fn work(address: &str, client: usize, answered: &Sender<()>) -> Vec<Write> {
         for step in [
             json!({ "toStatus": "in_progress", "workPlan": ["a", "b", "c"] }),
             json!({ "toStatus": "review", "deliverable": "x", "reviewChecklist": ["y"] }),
-            json!({ "toStatus": "done" }),
+            json!({ "toStatus": "done", "reason": "fine" }),
         ] {
             send(format!("/api/tasks/{task}/transition"), step)?;
         }

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{
-    runs::{NEXT_RUN, RUN, World, about_scout, about_the_task, agent_day},
+    runs::{NEXT_RUN, RUN, World, about_scout, about_the_task},
     *,
 };
 use crate::{
@@ -126,7 +126,8 @@ fn beyond_the_budget_is_contained() {
 /// Echo has the task by then: it is not stopped for what Scout spends, unless the task itself has nothing left.
 #[test]
 fn stops_the_task_of_another_only_where_the_task_is_used_up() {
-    for (budget, status) in [(500, Status::InProgress), (200, Status::NeedsApproval)] {
+    let waits = Standing::Paused(PauseReason::Budget);
+    for (budget, cents, status) in [(500, 210, Status::InProgress), (150, 190, Status::NeedsApproval)] {
         let mut world = World::new();
         let echo = idle(ECHO);
         world.put(&entity::<Agent>(ECHO, []), registered("Echo", Role::Intern));
@@ -141,8 +142,8 @@ fn stops_the_task_of_another_only_where_the_task_is_used_up() {
         let to = Move { reason: None, deliverable: None, checklist: None, ..equipped(Status::InProgress) };
         let wish = MoveTask { to, assignees: None, lease: NEXT_LEASE };
         world.act(|cast| move_task(&task, wish.clone(), cast, &by(ECHO))).unwrap();
-        world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
-        assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
+        world.complete(RUN, Ended::Completed, Some(cents), &scout()).unwrap();
+        assert_eq!(world.scout().standing, waits);
         assert_eq!(world.task().status(), status, "a budget of {budget}");
     }
 }

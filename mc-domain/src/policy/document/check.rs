@@ -126,6 +126,11 @@ impl Check {
         for (kind, budget) in &document.task_budgets {
             self.amount(format!("/taskBudgetsMicroUsd/{kind}"), *budget);
         }
+        let least = document.runs.least_reserved;
+        self.amount("/runs/leastReservedMicroUsd".to_owned(), least);
+        if least == Usd::ZERO {
+            self.add("/runs/leastReservedMicroUsd", "must be more than 0");
+        }
     }
 
     fn amount(&mut self, pointer: String, amount: Usd) {

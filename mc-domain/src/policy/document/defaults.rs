@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ApprovalRules, Document, FileRules, Limits, LoopThresholds, NetworkRules, RoleRules, Roles, ShellRules,
+    ApprovalRules, Document, FileRules, Limits, LoopThresholds, NetworkRules, RoleRules, Roles, RunRules,
+    ShellRules,
     SpawnLimits, Thresholds, Timeouts,
 };
-use crate::{agent::Role, policy::evaluate::Risk, task::TaskType};
+use crate::{agent::Role, money::Usd, policy::evaluate::Risk, task::TaskType};
 
 const MINUTE: u32 = 60;
 const HOUR: u32 = 60 * MINUTE;
@@ -130,7 +131,14 @@ impl Default for Document {
             approvals: ApprovalRules::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
+            runs: RunRules::default(),
         }
+    }
+}
+
+impl Default for RunRules {
+    fn default() -> Self {
+        Self { least_reserved: Usd::cents(1) }
     }
 }
 

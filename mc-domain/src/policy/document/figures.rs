@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 
-use super::{ApprovalRules, Document, Limits, LoopThresholds, Roles, SpawnLimits, Thresholds, Timeouts};
+use super::{
+    ApprovalRules, Document, Limits, LoopThresholds, Roles, RunRules, SpawnLimits, Thresholds, Timeouts,
+};
 use crate::approval::Lifetime;
 use crate::{money::Usd, task::TaskType};
 
@@ -34,6 +36,8 @@ pub struct Figures {
     pub expires_after_secs: u32,
     /// What a task may cost when nobody says otherwise.
     pub task_budgets: TaskBudgets,
+    /// The least that is set aside for a run, whatever it is expected to cost.
+    pub least_reserved: Usd,
 }
 
 /// What a task of each type may cost when nobody says otherwise.
@@ -72,6 +76,7 @@ impl Default for Figures {
             escalates_after_secs: ApprovalRules::default().escalates_after_secs,
             expires_after_secs: ApprovalRules::default().expires_after_secs,
             task_budgets: TaskBudgets::default(),
+            least_reserved: RunRules::default().least_reserved,
         }
     }
 }
@@ -91,6 +96,7 @@ impl Document {
             task_budgets: TaskBudgets::said_by(|kind| {
                 self.task_budgets.get(&kind).copied().unwrap_or(kind.default_budget())
             }),
+            least_reserved: self.runs.least_reserved,
         }
     }
 }

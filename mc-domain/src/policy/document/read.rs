@@ -6,7 +6,7 @@ use serde_json::{Map, Number, Value};
 
 use super::{
     ApprovalRules, Document, DocumentError, FileRules, LoopThresholds, MAX_ERRORS, MICRO_USD, NetworkRules,
-    RoleRules, Roles, ShellRules, SpawnLimits, Thresholds, Timeouts, check,
+    RoleRules, Roles, RunRules, ShellRules, SpawnLimits, Thresholds, Timeouts, check,
 };
 use crate::money::{InvalidUsd, Usd};
 
@@ -37,6 +37,7 @@ pub(super) fn document(value: &Value, money: Money) -> Result<Document, Vec<Docu
     root.section("limits", |section| {
         section.number("maxThreadMessages", &mut document.limits.max_thread_messages);
     });
+    root.section("runs", |section| runs(section, &mut document.runs));
     root.close();
     errors.0.extend(check::errors(&document).into_iter().map(|error| match money {
         Money::Dollars => DocumentError { pointer: error.pointer.replace(MICRO_USD, ""), ..error },
@@ -114,6 +115,10 @@ fn timeouts(section: &mut Section<'_>, timeouts: &mut Timeouts) {
     section.number("runTimeoutSecs", &mut timeouts.run_timeout_secs);
     section.number("errorStreakWarning", &mut timeouts.error_streak_warning);
     section.number("errorStreakQuarantine", &mut timeouts.error_streak_quarantine);
+}
+
+fn runs(section: &mut Section<'_>, rules: &mut RunRules) {
+    section.usd("leastReserved", &mut rules.least_reserved);
 }
 
 #[derive(Default)]

@@ -53,7 +53,7 @@ impl Runner {
         let mut new = json!({
             "name": name,
             "role": role,
-            "allowedTaskTypes": types,
+            "allowedTaskTypes": (!types.is_empty()).then_some(types),
             "heartbeatIntervalSecs": interval.duration().as_secs().min(86_400),
         });
         if let Some(emoji) = emoji {

@@ -8,25 +8,26 @@ use mc_domain::{
     budget::{Budget, Key as BudgetKey},
     ids::{ApprovalId, TaskId},
     operation::{
-        CorrectAgent, Decision, Entity, Rejection, change_profile, correct_agent, quarantine_agent,
+        Allowed, CorrectAgent, Decision, Entity, Rejection, change_profile, correct_agent, quarantine_agent,
         sign_off_agent,
     },
+    policy::document::Document,
     reservation::{Key, Reservation},
     task::TaskType,
     values::{Label, Name, Reason},
 };
-use mc_projections::dollars::Dollars;
+use mc_projections::dollars::Cost;
 use mc_store::repository::Unit;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{AgentBudgets, alone, autonomy, check_limits, work_of};
+use super::{AgentBudgets, alone, autonomy, check_limits, usual_caps, work_of};
 use crate::{
     answer::{Reply, Shown},
-    decide::{ask, ask_after},
+    decide::{and_free_held, ask, ask_after, waiting_overrides},
     extract::{Body, Given, IfMatch, Path, Query},
     problem::Problem,
-    routes::{given, policy, scope::Scope},
+    routes::{given, never_null, policy, scope::Scope},
     state::{App, Call, Refused},
 };
 
@@ -34,18 +35,26 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentChanges {
+    #[serde(default, deserialize_with = "never_null")]
     name: Option<Given<Name>>,
     #[serde(default, deserialize_with = "given")]
     emoji: Option<Option<Label>>,
+    #[serde(default, deserialize_with = "never_null")]
     role: Option<Role>,
+    #[serde(default, deserialize_with = "never_null")]
     allowed_task_types: Option<BTreeSet<TaskType>>,
+    #[serde(default, deserialize_with = "never_null")]
     allowed_tools: Option<BTreeSet<Label>>,
-    #[serde(default)]
-    budgets: AgentBudgets,
+    #[serde(default, deserialize_with = "never_null")]
+    budgets: Option<AgentBudgets>,
+    #[serde(default, deserialize_with = "never_null")]
     heartbeat_interval_secs: Option<u32>,
+    #[serde(default, deserialize_with = "never_null")]
     status: Option<Status>,
+    #[serde(default, deserialize_with = "never_null")]
     error_streak: Option<u32>,
-    today_spend: Option<Dollars>,
+    #[serde(default, deserialize_with = "never_null")]
+    today_spend: Option<Cost>,
     #[serde(default, deserialize_with = "given")]
     current_task_id: Option<Option<TaskId>>,
     reason: Option<Reason>,
@@ -70,16 +79,26 @@ pub async fn edit(
     let call = app.call(Some(project), actor, body.keyed, condition);
     let policy = policy::active(&app, project).await?;
     let approval = ApprovalId::new(Uuid::now_v7());
+    let overrides = match changes.budgets {
+        Some(_) => {
+            waiting_overrides(&app, &call, project, BudgetKey::AgentDay(id, call.moment.now.date_naive()))
+                .await?
+        }
+        None => vec![],
+    };
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;
-        let profile = changes.applied_to(&agent.registered()?.profile)?;
+        let before = agent.registered()?.profile.clone();
+        let profile = changes.applied_to(&before, &policy)?;
         let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &call) {
             Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
                 return autonomy::request(unit, approval, &agent, &profile, &refusal, (&call, &policy));
             }
             decided => decided?,
         };
+        let allowed = Allowed::Agent(id, before.caps);
+        decision = and_free_held(unit, decision, allowed, &overrides, &call.moment)?;
         let agent = agent.after_decision(&decision);
         let stopped = changes.standing_decision(unit, &agent, &decision, &call)?;
         decision = decision.and(stopped);
@@ -92,6 +111,9 @@ pub async fn edit(
 
 impl AgentChanges {
     fn check(&self) -> Result<(), Problem> {
+        if self.reason.is_some() && self.status.is_none() {
+            return Err(Problem::invalid_field("reason", "says why the status changes: name that too"));
+        }
         check_limits(self.allowed_tools.as_ref(), self.heartbeat_interval_secs)
     }
 
@@ -115,14 +137,16 @@ impl AgentChanges {
         ask(unit, |cast| change_profile(project, agent, names, profile.clone(), cast, &call.moment))
     }
 
-    fn applied_to(&self, profile: &Profile) -> Result<Profile, Problem> {
+    fn applied_to(&self, profile: &Profile, policy: &Document) -> Result<Profile, Problem> {
+        let role = self.role.unwrap_or(profile.role);
+        let budgets = self.budgets.unwrap_or_default();
         Ok(Profile {
             name: self.name.clone().map_or_else(|| profile.name.clone(), |name| name.0),
             emoji: self.emoji.clone().unwrap_or_else(|| profile.emoji.clone()),
-            role: self.role.unwrap_or(profile.role),
+            role,
             allowed_task_types: self.allowed_task_types.clone().unwrap_or(profile.allowed_task_types.clone()),
             allowed_tools: self.allowed_tools.clone().unwrap_or(profile.allowed_tools.clone()),
-            caps: self.budgets.applied_to(profile.caps)?,
+            caps: budgets.applied_to(profile.caps, usual_caps(policy, role))?,
             heartbeat_interval_secs: self.heartbeat_interval_secs.unwrap_or(profile.heartbeat_interval_secs),
         })
     }

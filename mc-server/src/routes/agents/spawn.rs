@@ -70,7 +70,7 @@ pub(super) async fn create(
         };
         only_new.check("an agent of this name", known.then_some(child.version))?;
         let active_agents = count_active(unit, &believed)?;
-        let (profile, purpose) = (profile.clone(), purpose.clone());
+        let (profile, purpose) = (new.declared(&profile, &child), purpose.clone());
         let wish = SpawnAgent { profile, purpose, active_agents };
         let decision = spawn_agent(&project, &name, &child, &parent, wish, &call.moment)?;
         let shown = Shown::Agent(child.id);

@@ -11,7 +11,7 @@ use mc_domain::{
     task::Task,
     values::{Reason, Text},
 };
-use mc_projections::{dollars::Dollars, views::Views};
+use mc_projections::{dollars::Cost, views::Views};
 use serde::Deserialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -23,7 +23,7 @@ use crate::{
     extract::{Body, IfMatch, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, policy, said, scope::Scope, tasks},
+    routes::{given, lifetime::ExpiresIn, never_null, policy, said, scope::Scope, tasks},
     state::App,
 };
 
@@ -40,22 +40,28 @@ pub struct NewApproval {
     risk: Risk,
     justification: Text,
     rollback_plan: Option<Text>,
-    estimated_cost: Option<Dollars>,
+    estimated_cost: Option<Cost>,
     payload: Option<Value>,
     expires_in: Option<ExpiresIn>,
 }
 
-/// What is asked for instead; what is not named stays as it is.
+/// What is asked for instead; what is not named stays as it is, and `null` takes an optional detail away.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resubmission {
     agent_id: Option<String>,
+    #[serde(default, deserialize_with = "never_null")]
     summary: Option<Reason>,
+    #[serde(default, deserialize_with = "never_null")]
     risk: Option<Risk>,
+    #[serde(default, deserialize_with = "never_null")]
     justification: Option<Text>,
-    rollback_plan: Option<Text>,
-    estimated_cost: Option<Dollars>,
-    payload: Option<Value>,
+    #[serde(default, deserialize_with = "given")]
+    rollback_plan: Option<Option<Text>>,
+    #[serde(default, deserialize_with = "given")]
+    estimated_cost: Option<Option<Cost>>,
+    #[serde(default, deserialize_with = "given")]
+    payload: Option<Option<Value>>,
 }
 
 /// Why it is no longer asked for.
@@ -239,24 +245,27 @@ fn risk(policy: &Document, claimed: Risk, payload: Option<&Value>) -> Risk {
 
 impl Resubmission {
     fn applied_to(&self, ask: &Ask, action: ActionType, policy: &Document) -> Result<Ask, Problem> {
-        plain(self.summary.as_ref(), self.justification.as_ref(), self.rollback_plan.as_ref())?;
-        let sent = self.payload.as_ref().filter(|payload| !payload.is_null());
+        let plan = self.rollback_plan.as_ref().and_then(Option::as_ref);
+        plain(self.summary.as_ref(), self.justification.as_ref(), plan)?;
         let named = self.summary.as_ref().unwrap_or(&ask.summary);
-        let matter = match (sent, &ask.payload, &self.summary) {
-            (Some(sent), _, _) => matter(action, Some(sent), named),
-            (None, None, Some(summary)) => matter(action, None, summary),
-            (None, _, _) => ask.matter().clone(),
+        let (payload, sent) = match &self.payload {
+            None => (ask.payload.clone(), None),
+            Some(None) => (None, None),
+            Some(Some(sent)) => (said::payload(Some(sent.clone()))?, Some(sent)),
         };
-        let payload = match sent {
-            Some(sent) => said::payload(Some(sent.clone()))?,
-            None => ask.payload.clone(),
+        let matter = match (sent, &payload, &self.summary) {
+            (Some(sent), _, _) => matter(action, Some(sent), named),
+            (None, None, _) if self.summary.is_some() || self.payload.is_some() => {
+                matter(action, None, named)
+            }
+            (None, _, _) => ask.matter().clone(),
         };
         let in_force = sent.or(payload.as_ref().map(Payload::value));
         let risk = risk(policy, self.risk.unwrap_or(ask.risk), in_force);
         let summary = said::told("summary", named)?;
         let justification = self.justification.as_ref().unwrap_or(&ask.justification);
-        let plan = self.rollback_plan.as_ref().or(ask.rollback_plan.as_ref());
-        let estimated_cost = self.estimated_cost.map(|cost| cost.0).or(ask.estimated_cost);
+        let plan = self.rollback_plan.as_ref().map_or(ask.rollback_plan.as_ref(), Option::as_ref);
+        let estimated_cost = self.estimated_cost.map_or(ask.estimated_cost, |cost| cost.map(|cost| cost.0));
         Ok(Ask {
             content: content(&matter, &summary, risk, estimated_cost),
             matter: Some(matter),

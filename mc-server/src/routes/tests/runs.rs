@@ -45,7 +45,7 @@ async fn costs_and_tokens_that_are_none_are_refused() {
     client.agent("Scout", 1.0).await;
     let run = client.run("Scout", 0.1).await.expect(201).id();
     let complete = format!("/api/runs/{run}/complete");
-    for cost in [json!(-1), json!("NaN"), json!(1e300), json!(0.000_000_1), json!(true)] {
+    for cost in [json!(-1), json!("NaN"), json!(1e300), json!(-0.000_000_1), json!(true)] {
         let body = json!({ "status": "completed", "cost": cost });
         client.post(&complete, body).await.refused(422, "invalid_fields");
     }

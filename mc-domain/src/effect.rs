@@ -117,6 +117,7 @@ fn of_task(event: &task::Event) -> Effect {
         | Event::Archived { .. }
         | Event::Subscribed { .. }
         | Event::Unsubscribed { .. }
+        | Event::RunBilled { .. }
         | Event::MessagePosted { .. } => Effect::Accompanies,
         Event::Created { .. }
         | Event::Edited { .. }
@@ -157,7 +158,12 @@ fn of_run(event: &run::Event) -> Effect {
     use run::Event;
 
     match event {
-        Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => Effect::Contains,
+        // What a run cost that was stopped belongs to its stop, and may stop its agent.
+        Event::Completed(_)
+        | Event::Failed(_)
+        | Event::TimedOut(_)
+        | Event::Aborted(_)
+        | Event::Billed(_) => Effect::Contains,
         // The use of a red tool without an approval is recorded with what stops the agent.
         Event::ToolCalled { .. } => Effect::Accompanies,
         Event::Started(_) => Effect::Extends,
@@ -169,6 +175,7 @@ fn of_budget(event: &budget::Event) -> Effect {
 
     match event {
         Event::Settled { .. }
+        | Event::Charged { .. }
         | Event::Released { .. }
         | Event::Adjusted { .. }
         | Event::CapChanged { .. }

@@ -82,6 +82,7 @@ pub const TYPES: &[&str] = &[
     "run.failed",
     "run.timed_out",
     "run.aborted",
+    "run.billed",
     "budget.granted",
     "budget.run_allowed",
     "approval.requested",

@@ -14,25 +14,27 @@ use mc_domain::{
     money::Usd,
     notification::{self, Notice, Notification},
     operation::{
-        Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval, Decision, Entity,
-        MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent, StartRun, UseTool,
-        block_halted, change_profile, claim_task, complete_run, correct_agent, create_project, create_task,
-        decide_approval, directives, end_lease, escalate_approval, expire_approval, fail_notification,
-        follow_halt, follow_task, halt_squad, heartbeat, mark_heard, mark_stale, move_task, post_message,
-        quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval, restart_agent,
-        resubmit_approval, resume_agent, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
-        time_out_run, unfollow_task, with_cast, withdraw_approval,
+        Allowed, Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval,
+        Decision, Entity, Load, MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent,
+        StartRun, UseTool, block_halted, change_profile, claim_task, complete_run, correct_agent,
+        create_project, create_task, decide_approval, directives, end_lease, escalate_approval,
+        expire_approval, fail_notification, follow_halt, follow_task, halt_squad, heartbeat, mark_heard,
+        mark_stale, move_task, post_message, quarantine_agent, reassign_task, record_tool_call,
+        register_agent, request_approval, restart_agent, resubmit_approval, resume_agent, resume_squad,
+        retire_agent, sign_off_agent, spawn_agent, start_run, time_out_run, unfollow_task, with_cast,
+        withdraw_approval, withdraw_overrides,
     },
     policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
     project::{self, Halt, Project},
+    recorded::Streamed,
     reservation::{Key, Reservation},
     run::{Bill, Outcome as End, Run, ToolCall, ToolRisk},
     standup::{self, Report, Standup},
     task::{self, Details, Message, Status, Task},
     values::{Label, Name, Reason, Slug, Text},
 };
-use mc_store::repository::Unit;
+use mc_store::{error::StoreError, repository::Unit};
 
 use crate::{
     policies::Draft,
@@ -82,6 +84,7 @@ pub enum Action {
     ChangeProfile {
         agent: AgentId,
         profile: Profile,
+        overrides: Vec<ApprovalId>,
     },
     Spawn {
         parent: AgentId,
@@ -145,6 +148,7 @@ pub enum Action {
     EditTask {
         task: TaskId,
         details: Details,
+        overrides: Vec<ApprovalId>,
     },
     Subscribe {
         task: TaskId,
@@ -607,7 +611,9 @@ fn on_project(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<De
 fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
     match action {
         Action::Register { project, fresh, profile } => register(project, fresh, profile, unit, moment),
-        Action::ChangeProfile { agent, profile } => rename(agent, profile, unit, moment),
+        Action::ChangeProfile { agent, profile, overrides } => {
+            rename(agent, profile, &overrides, unit, moment)
+        }
         Action::Spawn { parent, fresh, profile, active_agents } => {
             spawn(parent, fresh, profile, active_agents, unit, moment)
         }
@@ -700,14 +706,48 @@ fn register(
 fn rename(
     agent: AgentId,
     profile: Profile,
+    overrides: &[ApprovalId],
     unit: &mut Unit<'_>,
     moment: &Moment,
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
+    let allowed = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
     let (project, current) = (agent.registered()?.project, agent.registered()?.profile.name.clone());
     let old = unit.load::<Reservation>(&Key::agent(project, &current))?;
     let new = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
-    asking(unit, |cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, moment))
+    let change =
+        |cast: &Cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, moment);
+    let decision = asking(unit, change)?;
+    free_held(decision, allowed, overrides, unit, moment)
+}
+
+/// What a raised cap frees joins the same commit.
+fn free_held(
+    decision: Decision,
+    before: Allowed,
+    overrides: &[ApprovalId],
+    unit: &mut Unit<'_>,
+    moment: &Moment,
+) -> Result<Decision, Failure> {
+    let overrides = all::<Approval>(unit, overrides)?;
+    let free = |cast: &Cast| withdraw_overrides(before, &overrides, cast, moment);
+    let freed: Decision =
+        with_cast::<_, _, Failure>(&mut After { unit, decided: &decision }, Cast::default(), free)?;
+    Ok(decision.and(freed))
+}
+
+/// Everything as it is after a decision that is still to be committed.
+struct After<'a, 'u> {
+    unit: &'a mut Unit<'u>,
+    decided: &'a Decision,
+}
+
+impl Load for After<'_, '_> {
+    type Error = StoreError;
+
+    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
+        Ok(self.unit.load::<A>(id)?.after_decision(self.decided))
+    }
 }
 
 fn spawn(
@@ -757,7 +797,11 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
             let parent = parent.map(|parent| unit.load::<Task>(&parent)).transpose()?;
             asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, moment))
         }
-        Action::EditTask { task, details } => of_task(task, task::Command::Edit(details), unit, moment),
+        Action::EditTask { task, details, overrides } => {
+            let before = unit.load::<Task>(&task)?.present()?.details.budget;
+            let decision = of_task(task, task::Command::Edit(details), unit, moment)?;
+            free_held(decision, Allowed::Task(task, before), &overrides, unit, moment)
+        }
         Action::Subscribe { task } => {
             let task = unit.load::<Task>(&task)?;
             asking(unit, |cast| follow_task(&task, cast, moment))
@@ -929,10 +973,7 @@ fn asking<T>(unit: &mut Unit<'_>, ask: impl FnMut(&Cast) -> Result<T, Rejection>
     with_cast(unit, Cast::default(), ask)
 }
 
-fn all<A: mc_domain::recorded::Streamed>(
-    unit: &mut Unit<'_>,
-    ids: &[A::Id],
-) -> Result<Vec<Entity<A>>, Failure> {
+fn all<A: Streamed>(unit: &mut Unit<'_>, ids: &[A::Id]) -> Result<Vec<Entity<A>>, Failure> {
     ids.iter().map(|id| Ok(unit.load::<A>(id)?)).collect()
 }
 

@@ -146,6 +146,16 @@ fn some_approval(world: &mut World, open: bool) -> Option<ApprovalId> {
     world.random.pick(&ids)
 }
 
+/// The overrides that wait for a decision, whatever for.
+fn overrides(world: &World) -> Vec<ApprovalId> {
+    let open = world.states.approvals.iter().filter(|(_, approval)| {
+        approval.requested().is_ok_and(|known| {
+            known.status().is_open() && known.subject.action_type == ActionType::BudgetOverride
+        })
+    });
+    open.map(|(id, _)| *id).collect()
+}
+
 fn cents(world: &mut World, most: usize) -> Usd {
     Usd::cents(world.random.below(most + 1) as u32)
 }
@@ -496,7 +506,7 @@ fn raise_a_cap(world: &mut World) -> Action {
     let agent = some_agent(world);
     let profile = world.states.agent(agent).unwrap().profile.clone();
     let caps = Caps { daily: profile.caps.daily.plus(cents(world, 300)), per_run: profile.caps.per_run };
-    Action::ChangeProfile { agent, profile: Profile { caps, ..profile } }
+    Action::ChangeProfile { agent, profile: Profile { caps, ..profile }, overrides: overrides(world) }
 }
 
 /// Somebody starts a crashed agent again.
@@ -607,14 +617,14 @@ fn on_any_agent(world: &mut World) -> Action {
         6 => Action::Restart { agent },
         7 => correction(world, agent),
         8 | 9 => raise_a_cap(world),
-        10 => Action::ChangeProfile { agent, profile: a_profile(world) },
+        10 => Action::ChangeProfile { agent, profile: a_profile(world), overrides: overrides(world) },
         11 => Action::MarkStale { agent },
         12 => a_spawn(world, agent),
         13..=16 => a_heartbeat(world, agent, 70),
         17 => {
             let profile = world.states.agent(agent).unwrap().profile.clone();
             let caps = Caps { daily: cents(world, 400), per_run: cents(world, 80) };
-            Action::ChangeProfile { agent, profile: Profile { caps, ..profile } }
+            Action::ChangeProfile { agent, profile: Profile { caps, ..profile }, overrides: overrides(world) }
         }
         _ => a_heartbeat(world, agent, 10),
     }
@@ -668,7 +678,7 @@ fn on_any_task(world: &mut World) -> Action {
             Action::Restore { task: archived.unwrap_or(task) }
         }
         10 => Action::Subscribe { task: if world.random.chance(10) { world.random.id() } else { task } },
-        1 => Action::EditTask { task, details: other_details(world, task) },
+        1 => Action::EditTask { task, details: other_details(world, task), overrides: overrides(world) },
         2 => Action::Claim { task, agent: some_colleague(world, task) },
         3 | 4 => {
             let held = |task: &Present| matches!(task.status(), Status::InProgress | Status::Review);

@@ -99,6 +99,7 @@ fn a_run_is_answered_as_the_contract_says() {
             "error": null,
             "startedAt": "2026-02-01T09:00:00.000Z",
             "endedAt": "2026-02-01T09:00:02.000Z",
+            "billedAt": null,
             "deadline": "2026-02-01T11:00:00.000Z",
             "durationMs": 2000,
             "version": 3,
@@ -131,6 +132,31 @@ fn a_run_that_was_broken_off_for_nothing_is_not_unpriced() {
     });
     let runs: Runs = script.fold();
     assert!(!runs.view(run).unwrap().unpriced);
+}
+
+#[test]
+fn what_its_agent_tells_afterwards_is_added_and_the_end_stays() {
+    let mut script = Script::new();
+    let run = start(&mut script, 9, 2, Some(3));
+    script.record::<Run>(&run, |at| {
+        Event::Aborted(Ended { charged: Usd::ZERO, ..ended(2, Some(3), None, at) })
+    });
+    let before: Runs = script.fold();
+    let known = before.view(run).unwrap();
+    script.record::<Run>(&run, |at| {
+        let Ended { agent, task, project, usage, .. } = ended(2, Some(3), None, at);
+        let (cost, charged) = (Some(Usd::cents(12)), Usd::cents(12));
+        let (outcome, error, day) = (Outcome::Completed, None, at.date_naive());
+        Event::Billed(Billed { agent, task, project, outcome, usage, cost, charged, error, day, at })
+    });
+    let after: Runs = script.fold();
+    let view = after.view(run).unwrap();
+    assert_eq!((view.status, view.ended_at), (Status::Aborted, known.ended_at));
+    assert_eq!((view.cost, view.charged), (Some(Usd::cents(12).into()), Some(Usd::cents(12).into())));
+    assert_eq!((view.input_tokens, view.unpriced), (2 * known.input_tokens, false));
+    assert_eq!((known.charged, known.billed_at), (Some(Usd::ZERO.into()), None));
+    let dearest = RunQuery { sort: Some(RunSort::Cost), ..RunQuery::default() };
+    assert_eq!(list(&after, dearest), [run]);
 }
 
 #[test]

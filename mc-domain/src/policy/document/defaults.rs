@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ApprovalRules, Document, FileRules, Limits, LoopThresholds, NetworkRules, RoleRules, Roles, RunRules,
-    ShellRules,
-    SpawnLimits, Thresholds, Timeouts,
+    ShellRules, SpawnLimits, Thresholds, Timeouts,
 };
 use crate::{agent::Role, money::Usd, policy::evaluate::Risk, task::TaskType};
 

@@ -181,9 +181,9 @@ async fn costs_finer_than_a_micro_dollar_are_rounded_up_and_limits_are_exact() {
     let task = app.post("/api/tasks", task).await.expect(201);
     assert_eq!(task["estimatedCost"], 0.100001);
     let edited =
-        app.patch(format!("/api/tasks/{}", task.id()), json!({ "estimatedCost": 0.2_000_000_1 })).await;
+        app.patch(format!("/api/tasks/{}", task.id()), json!({ "estimatedCost": 0.200_000_01 })).await;
     assert_eq!(edited.expect(200)["estimatedCost"], 0.200001);
-    let corrected = app.patch("/api/agents/scout", json!({ "todaySpend": 0.1_000_000_1 })).await.expect(200);
+    let corrected = app.patch("/api/agents/scout", json!({ "todaySpend": 0.100_000_01 })).await.expect(200);
     assert_eq!(corrected["todaySpend"], 0.100001);
     let ask = json!({
         "agentId": agent, "actionType": "budget_override", "summary": "More", "risk": "yellow",

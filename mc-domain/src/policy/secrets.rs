@@ -112,10 +112,10 @@ static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 
-/// What tells that a secret may follow, so that a text without any of it is searched for no value.
+/// What tells that a secret may follow, and what the known shapes hold: a text without any of it is read once.
 static HINTS: LazyLock<RegexSet> = LazyLock::new(|| {
     let contexts = Context::ALL.iter().map(|context| context.hint());
-    RegexSet::new(contexts).expect("the patterns are constants that the tests compile")
+    RegexSet::new(contexts.chain(shapes::holds())).expect("the patterns are constants that the tests compile")
 });
 
 /// What tells that a secret may follow, by its place among the hints.
@@ -201,9 +201,14 @@ fn regex(pattern: &str) -> Regex {
 /// assert!(find_secrets("inputTokens: 5").is_empty());
 /// ```
 pub fn find_secrets(text: &str) -> Vec<Secret> {
-    let mut found = find_in_context(text, &HINTS.matches(text));
+    let hints = HINTS.matches(text);
+    if !hints.matched_any() {
+        return Vec::new();
+    }
+    let mut found = find_in_context(text, &hints);
     find_repeated(text, &repeated(text, &found), &mut found);
-    shapes::find(text, &mut found);
+    let rows = hints.iter().filter_map(|hint| hint.checked_sub(Context::ALL.len()));
+    shapes::find(text, rows, &mut found);
     found.retain(|secret| !MARKERS.is_match(&text[secret.span.clone()]));
     merge(found)
 }

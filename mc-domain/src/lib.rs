@@ -30,6 +30,7 @@ pub mod approval;
 pub mod budget;
 pub mod effect;
 pub mod ids;
+pub mod json;
 pub mod money;
 pub mod notification;
 pub mod operation;

@@ -6,10 +6,11 @@
 mod export;
 mod states;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use mc_domain::{
     ids::{EventId, ProjectId},
+    json::Json,
     recorded::{AnyEvent, Recorded},
 };
 use mc_store::{
@@ -18,7 +19,6 @@ use mc_store::{
     log::{EventLog, StoredEvent},
 };
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 pub use export::{CSV_HEADER, cloud_event, csv_line};
 
@@ -53,9 +53,9 @@ pub struct AuditEntry {
     /// What was done, in one sentence.
     pub summary: String,
     /// What changed, as it was before.
-    pub before: Map<String, Value>,
+    pub before: BTreeMap<String, Json>,
     /// What changed, as it was after.
-    pub after: Map<String, Value>,
+    pub after: BTreeMap<String, Json>,
     /// The identity of the event.
     pub event_id: EventId,
 }
@@ -129,11 +129,12 @@ impl Auditor {
 
 /// The fields that differ, as they were and as they are; an absent one is not listed.
 fn changed(
-    (before, after): (Map<String, Value>, &Map<String, Value>),
-) -> (Map<String, Value>, Map<String, Value>) {
-    let differs = |other: &Map<String, Value>, name: &String, value: &Value| other.get(name) != Some(value);
+    (before, after): (BTreeMap<String, Json>, &BTreeMap<String, Json>),
+) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
+    let differs =
+        |other: &BTreeMap<String, Json>, name: &String, value: &Json| other.get(name) != Some(value);
     let new = after.iter().filter(|(name, value)| differs(&before, name, value));
-    let new: Map<_, _> = new.map(|(name, value)| (name.clone(), value.clone())).collect();
+    let new: BTreeMap<_, _> = new.map(|(name, value)| (name.clone(), value.clone())).collect();
     let old = before.into_iter().filter(|(name, value)| differs(after, name, value));
     (
         old.filter(|(_, value)| !value.is_null()).collect(),

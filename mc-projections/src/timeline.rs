@@ -11,12 +11,12 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     alert, approval, budget,
     ids::{AlertId, ApprovalId, RunId, TaskId},
+    json::Json,
     money::Usd,
     recorded::{AnyEvent, Recorded},
     run, task,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     agents::ActorView,
@@ -212,8 +212,8 @@ pub struct TimelineEntry {
     pub actor: ActorView<'static>,
     /// What, in one sentence.
     pub summary: String,
-    /// What the event says, with money in dollars.
-    pub data: Value,
+    /// What the event says, with money in dollars, and what was asked for digit by digit as it was sent.
+    pub data: Json,
 }
 
 /// An event as an entry of a timeline.
@@ -230,37 +230,50 @@ pub fn entry(event: &Recorded<AnyEvent>, views: &Views) -> TimelineEntry {
 
 /// What an event says, as the REST answers write it: without the outer tag and the time, which the entry has, money
 /// in dollars and times in milliseconds.
-pub fn data(event: &AnyEvent) -> Value {
-    let payload = event.serialize_payload(serde_json::value::Serializer).unwrap_or_default();
-    let mut fields = match payload {
-        Value::Object(tagged) => tagged.into_iter().next().map_or(Value::Null, |(_, fields)| fields),
+pub fn data(event: &AnyEvent) -> Json {
+    let mut fields = match Json::of(&Payload(event)).unwrap_or_default() {
+        Json::Object(tagged) => tagged.into_iter().next().map_or(Json::Null, |(_, fields)| fields),
         other => other,
     };
-    if let Value::Object(fields) = &mut fields {
+    if let Json::Object(fields) = &mut fields {
         fields.remove("at");
     }
     presented(fields)
 }
 
-pub(crate) fn presented(value: Value) -> Value {
+/// What an event says, as it is stored.
+struct Payload<'a>(&'a AnyEvent);
+
+impl Serialize for Payload<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_payload(serializer)
+    }
+}
+
+pub(crate) fn presented(value: Json) -> Json {
     match value {
-        Value::Object(fields) => fields.into_iter().map(field).collect::<Map<_, _>>().into(),
-        Value::Array(items) => items.into_iter().map(presented).collect(),
+        Json::Object(fields) => Json::Object(fields.into_iter().map(field).collect()),
+        Json::Array(items) => Json::Array(items.into_iter().map(presented).collect()),
         other => other,
     }
 }
 
+/// The field that has what somebody sent: its names and values are theirs, and are shown as they are.
+pub(crate) const AS_SENT: &str = "payload";
 /// Fields that hold a time though their names do not say so.
 const TIMES: [&str; 2] = ["deadline", "until"];
 
-fn field((name, value): (String, Value)) -> (String, Value) {
+fn field((name, value): (String, Json)) -> (String, Json) {
+    if name == AS_SENT {
+        return (name, value);
+    }
     let amount = name.strip_suffix("MicroUsd").zip(value.as_i64());
     if let Some((name, Ok(amount))) = amount.map(|(name, micros)| (name, Usd::from_micros(micros))) {
-        return (name.to_owned(), serde_json::json!(Dollars(amount)));
+        return (name.to_owned(), Json::of(&Dollars(amount)).unwrap_or_default());
     }
     let time = value.as_str().filter(|_| name.ends_with("At") || TIMES.contains(&name.as_str()));
     if let Some(Ok(time)) = time.map(str::parse::<DateTime<Utc>>) {
-        return (name, serde_json::json!(Millis(time)));
+        return (name, Json::of(&Millis(time)).unwrap_or_default());
     }
     (name, presented(value))
 }
@@ -378,7 +391,7 @@ mod tests {
         };
         assert_eq!(
             data(&event.into()),
-            json!({
+            Json::from(json!({
                 "project": "00000000-0000-0000-0000-000000000000",
                 "details": {
                     "title": "Guide",
@@ -388,7 +401,7 @@ mod tests {
                     "dueAt": "1970-01-01T00:00:01.500Z",
                 },
                 "creator": { "type": "human", "id": "Sofie" },
-            })
+            }))
         );
     }
 }

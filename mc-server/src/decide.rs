@@ -6,6 +6,7 @@ use mc_domain::{
     approval::{ActionType, Approval, ContentHash, Risk, content_text, matter_text, tool_call_texts},
     budget::Key,
     ids::{ApprovalId, ProjectId},
+    json::Json,
     money::Usd,
     operation::{
         Allowed, ApprovalScope, Cast, Decision, Entity, Load, Rejection, budget_asked_for, with_cast,
@@ -17,7 +18,6 @@ use mc_domain::{
     values::Reason,
 };
 use mc_store::{error::StoreError, repository::Unit};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -132,7 +132,7 @@ pub fn sha256(text: &str) -> [u8; 32] {
 }
 
 /// What is asked for: the hash of the action and its payload as it was sent, or of its summary where it has none.
-pub fn matter(action: ActionType, payload: Option<&Value>, summary: &Reason) -> ContentHash {
+pub fn matter(action: ActionType, payload: Option<&Json>, summary: &Reason) -> ContentHash {
     hash(&matter_text(action, payload, summary))
 }
 
@@ -142,7 +142,7 @@ pub fn content(matter: &ContentHash, summary: &Reason, risk: Risk, cost: Option<
 }
 
 /// The matters that ask for just this use of a tool.
-pub fn tool_call_matters(tool: &str, params: &Value) -> Vec<ContentHash> {
+pub fn tool_call_matters(tool: &str, params: &Json) -> Vec<ContentHash> {
     tool_call_texts(tool, params).iter().map(|text| hash(text)).collect()
 }
 

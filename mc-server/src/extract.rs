@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`Body`] | the JSON body, whatever its content type, without secrets, with the idempotency key and who acts |
 //! | [`Given`] | a field of it that is refused where it could be taken for another: a name, a slug |
+//! | [`AsSent`] | of a body, a field that is judged or kept digit by digit |
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
 //! | [`IfMatch`], [`IfNoneMatch`], [`OnlyNew`] | the conditions on an entity's version |
@@ -11,6 +12,7 @@
 //!
 //! What a handler takes is what its route honours ([`Contract`]); a client that sends more of that kind is refused.
 
+mod as_sent;
 mod body;
 mod claim;
 mod condition;
@@ -25,6 +27,7 @@ mod path;
 mod query;
 mod time;
 
+pub use as_sent::AsSent;
 pub use body::{Arrival, Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers, TIME_TO_ARRIVE};
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};

@@ -63,7 +63,6 @@ async fn bodies_that_are_no_json_object_are_malformed() {
         "{\"a\":Infinity}",
         "{\"a\":-Infinity}",
         "{\"a\":01}",
-        "{\"a\":1e999}",
         "{\"a\":\"\u{1}\"}",
         "{\"a\":\"\\ud800\"}",
         "{\"title\":\"x\",\"title\":\"y\"}",

@@ -916,7 +916,7 @@ fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
         rollback_plan: None,
         estimated_cost,
         matter: None,
-        content: ContentHash::new(sha256(&canonical(action, Some(&payload)))),
+        content: ContentHash::new(sha256(&canonical(action, Some(&payload.clone().into())))),
         payload: Some(Payload::try_from(payload).unwrap()),
     }
 }

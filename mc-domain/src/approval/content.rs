@@ -5,13 +5,13 @@
 //! is kept: two asks of one matter are the same, whatever they would cost. The *content* is the matter on its terms: the
 //! words, the risk and the cost that a decider reads.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::values::{ActionType, InvalidRequest, Risk};
-use crate::{money::Usd, values::Reason};
+use crate::{json::Json, money::Usd, values::Reason};
 
 /// A SHA-256 in lower-case hexadecimal: what exactly an approval is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,20 +60,18 @@ impl fmt::Display for ContentHash {
     }
 }
 
-/// An action and its payload as JSON without spaces, keys sorted, so that the same action always has the same text.
+/// An action and its payload as JSON without spaces, keys sorted and numbers digit by digit as they were sent, so that the
+/// same action always has the same text, and another one another.
 ///
 /// ```
-/// use mc_domain::approval::{ActionType, canonical};
+/// use mc_domain::{approval::{ActionType, canonical}, json::Json};
 ///
-/// let payload = serde_json::json!({ "tool": "deploy_prod", "params": {} });
+/// let payload = Json::from(serde_json::json!({ "tool": "deploy_prod", "params": {} }));
 /// let text = canonical(ActionType::ToolCall, Some(&payload));
 /// assert_eq!(text, r#"["tool_call",{"params":{},"tool":"deploy_prod"}]"#);
 /// ```
-pub fn canonical(action: ActionType, payload: Option<&Value>) -> String {
-    let mut text = format!("[\"{action}\",");
-    write_canonical(&mut text, payload.unwrap_or(&Value::Null));
-    text.push(']');
-    text
+pub fn canonical(action: ActionType, payload: Option<&Json>) -> String {
+    format!("[\"{action}\",{}]", payload.unwrap_or(&Json::Null))
 }
 
 /// The text of the matter: the action and its payload as it was sent, or its summary where it has no payload.
@@ -86,7 +84,7 @@ pub fn canonical(action: ActionType, payload: Option<&Value>) -> String {
 /// assert_ne!(text(&newsletter), text(&table));
 /// # Ok::<(), mc_domain::values::InvalidText>(())
 /// ```
-pub fn matter_text(action: ActionType, payload: Option<&Value>, summary: &Reason) -> String {
+pub fn matter_text(action: ActionType, payload: Option<&Json>, summary: &Reason) -> String {
     match payload {
         Some(payload) => canonical(action, Some(payload)),
         None => json!([action, null, summary]).to_string(),
@@ -107,50 +105,21 @@ pub fn content_text(
 /// out.
 ///
 /// ```
-/// use mc_domain::approval::tool_call_texts;
-/// use serde_json::json;
+/// use mc_domain::{approval::tool_call_texts, json::Json};
 ///
-/// assert_eq!(tool_call_texts("publish", &json!({ "page": 1 })).len(), 1);
-/// assert_eq!(tool_call_texts("publish", &json!({})).len(), 3);
+/// assert_eq!(tool_call_texts("publish", &Json::parse(r#"{ "page": 1 }"#)?).len(), 1);
+/// assert_eq!(tool_call_texts("publish", &Json::parse("{}")?).len(), 3);
+/// # Ok::<(), mc_domain::json::Malformed>(())
 /// ```
-pub fn tool_call_texts(tool: &str, params: &Value) -> Vec<String> {
-    let nothing = params.is_null() || params.as_object().is_some_and(serde_json::Map::is_empty);
+pub fn tool_call_texts(tool: &str, params: &Json) -> Vec<String> {
+    let nothing = params.is_null() || params.as_object().is_some_and(BTreeMap::is_empty);
+    let of_tool = |params: Option<Json>| {
+        let params = params.map(|params| ("params".to_owned(), params));
+        Json::Object([("tool".to_owned(), Json::from(tool))].into_iter().chain(params).collect())
+    };
     let payloads = match nothing {
-        true => vec![
-            json!({ "tool": tool }),
-            json!({ "tool": tool, "params": null }),
-            json!({ "tool": tool, "params": {} }),
-        ],
-        false => vec![json!({ "tool": tool, "params": params })],
+        true => vec![of_tool(None), of_tool(Some(Json::Null)), of_tool(Some(Json::Object(BTreeMap::new())))],
+        false => vec![of_tool(Some(params.clone()))],
     };
     payloads.iter().map(|payload| canonical(ActionType::ToolCall, Some(payload))).collect()
-}
-
-/// Sorts by itself: whether a map of `serde_json` is sorted depends on features that any crate may switch on.
-fn write_canonical(text: &mut String, value: &Value) {
-    match value {
-        Value::Array(items) => {
-            text.push('[');
-            for (nth, item) in items.iter().enumerate() {
-                text.push_str(if nth == 0 { "" } else { "," });
-                write_canonical(text, item);
-            }
-            text.push(']');
-        }
-        Value::Object(fields) => {
-            let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_unstable_by_key(|(key, _)| *key);
-            text.push('{');
-            for (nth, (key, value)) in fields.into_iter().enumerate() {
-                text.push_str(if nth == 0 { "" } else { "," });
-                text.push_str(&Value::from(key.as_str()).to_string());
-                text.push(':');
-                write_canonical(text, value);
-            }
-            text.push('}');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            text.push_str(&value.to_string());
-        }
-    }
 }

@@ -167,6 +167,27 @@ mod requesting {
         assert_eq!(Payload::try_from(long), Err(InvalidRequest::PayloadTooLarge));
     }
 
+    /// Two numbers that are one as 64 bits are two actions, and each is read back as it was sent.
+    #[test]
+    fn tells_actions_apart_by_every_digit() {
+        let text = |number: &str| {
+            let payload = crate::json::Json::parse(&format!("{{\"amount\": {number}}}")).unwrap();
+            let text = canonical(ActionType::ToolCall, Some(&payload));
+            let stored = serde_json::to_string(&Payload::try_from(payload).unwrap()).unwrap();
+            assert_eq!(stored, format!("{{\"amount\":{number}}}"));
+            assert_eq!(serde_json::from_str::<Payload>(&stored).unwrap().value().to_string(), stored);
+            text
+        };
+        for (one, other) in [
+            ("12345678901234567890123", "12345678901234567890124"),
+            ("0.1", "0.10000000000000001"),
+            ("1e400", "1e401"),
+            ("1", "1.0"),
+        ] {
+            assert_ne!(text(one), text(other));
+        }
+    }
+
     #[test]
     fn is_keyed_by_its_task_or_else_its_agent() {
         let key = |task, agent, byte| Subject { task, agent, ..subject() }.key(&content(byte)).to_string();
@@ -582,7 +603,8 @@ proptest! {
         fields.sort();
         fields.dedup_by(|a, b| a.0 == b.0);
         let object = |fields: &[(String, i64)]| {
-            serde_json::Value::Object(fields.iter().map(|(key, value)| (key.clone(), (*value).into())).collect())
+            let fields = fields.iter().map(|(key, value)| (key.clone(), (*value).into())).collect();
+            crate::json::Json::from(serde_json::Value::Object(fields))
         };
         let sorted = canonical(ActionType::Spawn, Some(&object(&fields)));
         fields.reverse();

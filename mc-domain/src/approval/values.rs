@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::content::ContentHash;
 use crate::{
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
+    json::Json,
     money::Usd,
     policy::evaluate,
     reservation::Key,
@@ -168,12 +169,12 @@ impl Default for Lifetime {
     }
 }
 
-/// The parameters of an action, as JSON: at most 64 KiB, at most 32 levels deep.
+/// The parameters of an action, as JSON with every digit as it was sent: at most 64 KiB, at most 32 levels deep.
 ///
 /// The depth is bounded so that a payload that was recorded, inside its event, can always be read back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Value", into = "Value")]
-pub struct Payload(Value);
+#[serde(try_from = "Json", into = "Json")]
+pub struct Payload(Json);
 
 impl Payload {
     /// The most bytes its compact text may have.
@@ -182,15 +183,15 @@ impl Payload {
     pub const MAX_DEPTH: usize = 32;
 
     /// The parameters.
-    pub fn value(&self) -> &Value {
+    pub fn value(&self) -> &Json {
         &self.0
     }
 }
 
-impl TryFrom<Value> for Payload {
+impl TryFrom<Json> for Payload {
     type Error = InvalidRequest;
 
-    fn try_from(value: Value) -> Result<Self, InvalidRequest> {
+    fn try_from(value: Json) -> Result<Self, InvalidRequest> {
         if depth(&value, 0) > Self::MAX_DEPTH {
             return Err(InvalidRequest::PayloadTooDeep);
         }
@@ -201,20 +202,28 @@ impl TryFrom<Value> for Payload {
     }
 }
 
-impl From<Payload> for Value {
+impl TryFrom<Value> for Payload {
+    type Error = InvalidRequest;
+
+    fn try_from(value: Value) -> Result<Self, InvalidRequest> {
+        Self::try_from(Json::from(value))
+    }
+}
+
+impl From<Payload> for Json {
     fn from(payload: Payload) -> Self {
         payload.0
     }
 }
 
 /// How deep a value is nested; it stops counting past the limit, so that no value can exhaust the stack.
-fn depth(value: &Value, above: usize) -> usize {
-    let inside = |child: &Value| depth(child, above + 1);
+fn depth(value: &Json, above: usize) -> usize {
+    let inside = |child: &Json| depth(child, above + 1);
     match value {
         _ if above > Payload::MAX_DEPTH => above,
-        Value::Array(items) => items.iter().map(inside).max().unwrap_or(above + 1),
-        Value::Object(fields) => fields.values().map(inside).max().unwrap_or(above + 1),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => above,
+        Json::Array(items) => items.iter().map(inside).max().unwrap_or(above + 1),
+        Json::Object(fields) => fields.values().map(inside).max().unwrap_or(above + 1),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => above,
     }
 }
 
@@ -284,13 +293,13 @@ impl Ask {
     }
 
     /// The parameters as they are recorded.
-    pub fn parameters(&self) -> Option<&Value> {
+    pub fn parameters(&self) -> Option<&Json> {
         self.payload.as_ref().map(Payload::value)
     }
 }
 
 /// The tool that the parameters of an action name.
-pub fn tool_of(payload: &Value) -> Option<&str> {
+pub fn tool_of(payload: &Json) -> Option<&str> {
     payload.get("tool")?.as_str()
 }
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{Allowed, Cast, Decision, Entity, Rejection, register_agent::change_profile, withdraw_overrides};
 use crate::{
     agent::{Caps, Profile, Role},
     aggregate::Moment,
     approval::Approval,
+    json::Json,
     money::Usd,
     values::Label,
 };
@@ -35,8 +35,8 @@ impl Autonomy {
     }
 
     /// As it is sent and stored.
-    pub fn payload(&self) -> Value {
-        serde_json::to_value(self).expect("it has only text keys and whole numbers")
+    pub fn payload(&self) -> Json {
+        Json::of(self).expect("it has only text keys and whole numbers")
     }
 
     fn applied_to(self, profile: &Profile) -> Profile {
@@ -56,7 +56,7 @@ pub(super) fn grant_autonomy(
 ) -> Result<(), Rejection> {
     let requested = approval.requested()?;
     let asked = requested.ask.parameters();
-    let wanted = asked.and_then(|payload| serde_json::from_value::<Autonomy>(payload.clone()).ok());
+    let wanted = asked.and_then(|payload| serde_json::from_str::<Autonomy>(&payload.to_string()).ok());
     let (Some(wanted), Some(agent)) = (wanted, requested.subject.agent) else { return Ok(()) };
     let agent = cast.agent(agent)?.after_decision(decision);
     let profile = wanted.applied_to(&agent.registered()?.profile);

@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
-
 use super::{
     Cast, Decision, Entity, Rejection, by_system,
     raise_alert::{Warning, raise},
@@ -22,6 +20,7 @@ use crate::{
     },
     budget::{self, Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    json::Json,
     money::Usd,
     project::Project,
     reservation::Reservation,
@@ -48,15 +47,18 @@ impl Cause {
         }
     }
 
-    fn payload(self) -> Value {
+    fn payload(self) -> Json {
+        let named = |name: &str, key: Key| {
+            Json::Object([(name.to_owned(), Json::from(key.to_string().as_str()))].into_iter().collect())
+        };
         match self {
-            Self::RunCap(key) => json!({ "runCap": key.to_string() }),
-            Self::Budget(key) => json!({ "budget": key.to_string() }),
+            Self::RunCap(key) => named("runCap", key),
+            Self::Budget(key) => named("budget", key),
         }
     }
 
     /// What the parameters of an approval say is not enough.
-    fn of(payload: &Value) -> Option<Self> {
+    fn of(payload: &Json) -> Option<Self> {
         let key = |name| payload.get(name)?.as_str()?.parse().ok();
         key("runCap").map(Self::RunCap).or_else(|| key("budget").map(Self::Budget))
     }

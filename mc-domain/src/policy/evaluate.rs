@@ -11,7 +11,6 @@ mod tools;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     document::Document,
@@ -22,6 +21,7 @@ use crate::{
     agent::{Role, Status},
     approval::{self, tool_of},
     ids::ApprovalId,
+    json::Json,
     money::Usd,
     values::{Label, words},
 };
@@ -97,7 +97,7 @@ pub struct Request {
     /// The tool by name.
     pub tool: String,
     /// What the tool is given.
-    pub params: Value,
+    pub params: Json,
     /// What it is expected to cost; nothing when that is not known.
     pub estimated_cost: Option<Usd>,
     /// What may be spent.
@@ -136,8 +136,8 @@ impl Evaluation {
 ///     allowed_tools: Default::default(),
 ///     spawned: Spawned::default(),
 /// };
-/// let request = |tool: &str, params| Request {
-///     tool: tool.into(), params, estimated_cost: None, room: Room::default(),
+/// let request = |tool: &str, params: serde_json::Value| Request {
+///     tool: tool.into(), params: params.into(), estimated_cost: None, room: Room::default(),
 /// };
 /// let judged = |request| evaluate(&Document::default(), &scout, &request).decision;
 /// assert_eq!(judged(request("web_search", json!({ "query": "rust" }))), Decision::Allow);
@@ -166,15 +166,15 @@ pub fn evaluate(document: &Document, subject: &Subject, request: &Request) -> Ev
 ///
 /// ```
 /// use mc_domain::policy::{document::Document, evaluate::{Risk, risk_asked_for}};
-/// use serde_json::json;
+/// use serde_json::{Value, json};
 ///
-/// let risk = |payload| risk_asked_for(&Document::default(), &payload);
+/// let risk = |payload: Value| risk_asked_for(&Document::default(), &payload.into());
 /// assert_eq!(risk(json!({ "tool": "deploy_prod" })), Some(Risk::Red));
 /// assert_eq!(risk(json!({ "tool": "shell_exec", "params": { "command": "ls" } })), Some(Risk::Yellow));
 /// assert_eq!(risk(json!({ "tool": "git_push", "params": { "branch": "x", "force": true } })), Some(Risk::Red));
 /// assert_eq!(risk(json!({ "budget": 5 })), None);
 /// ```
-pub fn risk_asked_for(document: &Document, payload: &Value) -> Option<Risk> {
+pub fn risk_asked_for(document: &Document, payload: &Json) -> Option<Risk> {
     let tool = tool_of(payload)?.trim().to_ascii_lowercase();
     let params = payload.get("params").filter(|params| !params.is_null());
     let lists = params.map_or(Standing::Allowed, |params| tools::judge(document, &tool, params).standing);
@@ -255,7 +255,7 @@ fn tool_list(subject: &Subject, tool: &str) -> Vec<Reason> {
 }
 
 /// What in the parameters raises the risk to red.
-fn raised(tool: &str, params: &Value) -> Vec<Reason> {
+fn raised(tool: &str, params: &Json) -> Vec<Reason> {
     let mut copy = params.clone();
     let mut reasons: Vec<Reason> = redact_json(&mut copy)
         .into_iter()

@@ -6,12 +6,16 @@
 
 mod shapes;
 
-use std::{borrow::Cow, collections::BTreeSet, ops::Range, sync::LazyLock};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+    sync::LazyLock,
+};
 
 use regex::{Regex, RegexSet, SetMatches};
-use serde_json::{Map, Value};
 
-use crate::values::words;
+use crate::{json::Json, values::words};
 
 words! {
     /// What kind of credential was found.
@@ -317,16 +321,15 @@ fn without(text: &str, secrets: Vec<Secret>) -> Cow<'_, str> {
 /// Answers what it took out. A text without a secret is read once.
 ///
 /// ```
-/// use mc_domain::policy::secrets::redact_json;
+/// use mc_domain::{json::Json, policy::secrets::redact_json};
 ///
-/// let mut value = serde_json::json!({ "user": "bob", "password": "hunter2", "tokens": 5, "note": "it is hunter2" });
+/// let mut value = Json::parse(r#"{"note": "it is hunter2", "password": "hunter2", "tokens": 5.0}"#)?;
 /// redact_json(&mut value);
-/// let expected = serde_json::json!({
-///     "user": "bob", "password": "[redacted:password]", "tokens": 5, "note": "it is [redacted:password]",
-/// });
-/// assert_eq!(value, expected);
+/// let expected = r#"{"note":"it is [redacted:password]","password":"[redacted:password]","tokens":5.0}"#;
+/// assert_eq!(value.to_string(), expected);
+/// # Ok::<(), mc_domain::json::Malformed>(())
 /// ```
-pub fn redact_json(value: &mut Value) -> BTreeSet<SecretKind> {
+pub fn redact_json(value: &mut Json) -> BTreeSet<SecretKind> {
     let mut kinds = BTreeSet::new();
     // What is taken out may bare the name or the end of another secret.
     for _ in 0..MAX_PASSES {
@@ -350,12 +353,12 @@ struct Taken {
 }
 
 impl Taken {
-    fn value(&mut self, value: &mut Value) {
+    fn value(&mut self, value: &mut Json) {
         match value {
-            Value::String(text) => self.text(text),
-            Value::Array(items) => self.array(items),
-            Value::Object(fields) => self.object(fields),
-            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+            Json::String(text) => self.text(text),
+            Json::Array(items) => self.array(items),
+            Json::Object(fields) => self.object(fields),
+            Json::Null | Json::Bool(_) | Json::Number(_) => {}
         }
     }
 
@@ -373,7 +376,7 @@ impl Taken {
     }
 
     /// An argument list may hold an option and its secret as two items.
-    fn array(&mut self, items: &mut [Value]) {
+    fn array(&mut self, items: &mut [Json]) {
         let mut announced = None;
         for item in items {
             let option = item.as_str().filter(|text| OPTION_NAME.is_match(text)).map(name_kind);
@@ -385,7 +388,7 @@ impl Taken {
         }
     }
 
-    fn object(&mut self, fields: &mut Map<String, Value>) {
+    fn object(&mut self, fields: &mut BTreeMap<String, Json>) {
         let named = ["name", "key"].into_iter().find_map(|name| fields.get(name)?.as_str());
         let named = named.filter(|name| SECRET_NAME.is_match(name)).map(name_kind);
         for (mut name, mut value) in std::mem::take(fields) {
@@ -398,11 +401,11 @@ impl Taken {
         }
     }
 
-    fn field(&mut self, name: &str, value: &mut Value) {
+    fn field(&mut self, name: &str, value: &mut Json) {
         let weak = |text: &str| WEAK_NAME.is_match(name).then(|| weak_kind(name, text, "")).flatten();
         match value {
             value if SECRET_NAME.is_match(name) => self.whole(value, name_kind(name)),
-            Value::String(text) => match weak(text).filter(|_| !MARKERS.is_match(text)) {
+            Json::String(text) => match weak(text).filter(|_| !MARKERS.is_match(text)) {
                 Some(kind) => self.whole(value, kind),
                 None => self.text(text),
             },
@@ -411,18 +414,18 @@ impl Taken {
     }
 
     /// Everything below a secret name is secret, but for what says nothing.
-    fn whole(&mut self, value: &mut Value, kind: SecretKind) {
+    fn whole(&mut self, value: &mut Json, kind: SecretKind) {
         match value {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.whole(item, kind)),
-            Value::Object(fields) => fields.values_mut().for_each(|field| self.whole(field, kind)),
-            Value::Null | Value::Bool(_) => {}
-            Value::String(text) if MARKERS.is_match(text) => {}
-            Value::String(text) if is_harmless(kind, text) => self.text(text),
-            Value::Number(number) if is_harmless(kind, &number.to_string()) => {}
-            Value::String(_) | Value::Number(_) => {
+            Json::Array(items) => items.iter_mut().for_each(|item| self.whole(item, kind)),
+            Json::Object(fields) => fields.values_mut().for_each(|field| self.whole(field, kind)),
+            Json::Null | Json::Bool(_) => {}
+            Json::String(text) if MARKERS.is_match(text) => {}
+            Json::String(text) if is_harmless(kind, text) => self.text(text),
+            Json::Number(number) if is_harmless(kind, &number.to_string()) => {}
+            Json::String(_) | Json::Number(_) => {
                 self.remember(value.as_str().and_then(|text| Literal::new(kind, text)));
                 self.kinds.insert(kind);
-                *value = Value::String(marker(kind));
+                *value = Json::String(marker(kind));
             }
         }
     }
@@ -437,7 +440,7 @@ impl Taken {
 }
 
 /// Takes out what is known as a secret from elsewhere in the value.
-fn repeat(value: &mut Value, literals: &[Literal]) {
+fn repeat(value: &mut Json, literals: &[Literal]) {
     let redact = |text: &mut String| {
         let mut found = Vec::new();
         find_repeated(text, literals, &mut found);
@@ -446,16 +449,16 @@ fn repeat(value: &mut Value, literals: &[Literal]) {
         }
     };
     match value {
-        Value::String(text) => redact(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| repeat(item, literals)),
-        Value::Object(fields) => {
+        Json::String(text) => redact(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| repeat(item, literals)),
+        Json::Object(fields) => {
             for (mut name, mut value) in std::mem::take(fields) {
                 redact(&mut name);
                 repeat(&mut value, literals);
                 fields.insert(name, value);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 

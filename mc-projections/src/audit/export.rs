@@ -1,10 +1,10 @@
 //! Entries for other programs: comma-separated values (RFC 4180) and CloudEvents 1.0.2.
 
-use std::fmt::Write;
+use std::{collections::BTreeMap, fmt::Write};
 
-use mc_domain::actor::Actor;
+use mc_domain::{actor::Actor, json::Json};
 use mc_store::log::StoredEvent;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use super::AuditEntry;
 use crate::{agents::ActorId, instant::Millis, views::Views};
@@ -22,9 +22,9 @@ pub fn csv_line(entry: &AuditEntry) -> String {
         ActorId::Agent(id) => id.to_string(),
         ActorId::Named(name) => name.to_string(),
     };
-    let object = |fields: &Map<String, Value>| match fields.is_empty() {
+    let object = |fields: &BTreeMap<String, Json>| match fields.is_empty() {
         true => String::new(),
-        false => Value::from(fields.clone()).to_string(),
+        false => Json::Object(fields.clone()).to_string(),
     };
     let cells = [
         entry.position.to_string(),
@@ -54,11 +54,11 @@ fn cell(text: &str) -> String {
 }
 
 /// The event as a CloudEvent, with its payload as it was recorded.
-pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Value {
+pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Json {
     let metadata = &stored.metadata;
     // What another service recorded may be no JSON: then it is text.
-    let data = serde_json::from_str(&stored.payload).unwrap_or_else(|_| Value::from(stored.payload.as_str()));
-    json!({
+    let data = Json::parse(&stored.payload).unwrap_or_else(|_| Json::from(stored.payload.as_str()));
+    let mut event = Json::from(json!({
         "specversion": "1.0",
         "id": metadata.event_id,
         "source": source(stored, views),
@@ -66,13 +66,16 @@ pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Value {
         "subject": stored.stream.aggregate_id,
         "time": Millis(metadata.recorded_at),
         "datacontenttype": "application/json",
-        "data": data,
         "sequence": stored.position.to_string(),
         "partitionkey": stored.stream.to_string(),
         "streamversion": stored.version.to_string(),
         "actor": actor(&metadata.actor),
         "correlationid": metadata.command_id,
-    })
+    }));
+    if let Json::Object(members) = &mut event {
+        members.insert("data".to_owned(), data);
+    }
+    event
 }
 
 /// `/projects/<slug>`, and what it is within: `/projects/<slug>/tasks/<id>`.

@@ -1,19 +1,26 @@
 //! What the entities are like, as far as the log was gone through: the streams met last.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use mc_domain::recorded::{AnyEvent, AnyState, Recorded, StreamId};
+use mc_domain::{
+    json::Json,
+    recorded::{AnyEvent, AnyState, Recorded, StreamId},
+};
 use mc_store::{
     codec,
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
 };
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
 
 use super::Audited;
 use crate::{
-    agents::Agents, projection::Projection, projects::Projects, tasks::Tasks, timeline::presented,
+    agents::Agents,
+    projection::Projection,
+    projects::Projects,
+    tasks::Tasks,
+    timeline::{AS_SENT, presented},
     views::Views,
 };
 
@@ -35,7 +42,7 @@ struct Known {
     version: u64,
     fold: Fold,
     /// What it is like then; nothing before that was asked for.
-    shown: Option<Map<String, Value>>,
+    shown: Option<BTreeMap<String, Json>>,
 }
 
 /// The fold of one stream: the view that the REST answers show of it, or else what the rules read of it.
@@ -72,7 +79,7 @@ impl States {
         &mut self,
         event: &Recorded<AnyEvent>,
         views: &Views,
-    ) -> (Map<String, Value>, &Map<String, Value>) {
+    ) -> (BTreeMap<String, Json>, &BTreeMap<String, Json>) {
         // The stretch may have begun in the generation that is the old one by now.
         let known = self.old.remove(&event.stream);
         let known = self
@@ -140,21 +147,17 @@ impl Fold {
     }
 
     /// What the entity is like, field by field.
-    fn show(&self, stream: &StreamId, views: &Views, at: DateTime<Utc>) -> Map<String, Value> {
+    fn show(&self, stream: &StreamId, views: &Views, at: DateTime<Utc>) -> BTreeMap<String, Json> {
         let id = &stream.aggregate_id;
         let shown = match self {
-            Self::Project(projects) => {
-                id.parse().ok().and_then(|id| Some(serde_json::to_value(projects.view(id)?)))
-            }
-            Self::Agent(agents) => {
-                id.parse().ok().and_then(|id| Some(serde_json::to_value(agents.view(id, at, None)?)))
-            }
+            Self::Project(projects) => id.parse().ok().and_then(|id| Some(Json::of(&projects.view(id)?))),
+            Self::Agent(agents) => id.parse().ok().and_then(|id| Some(Json::of(&agents.view(id, at, None)?))),
             Self::Task(tasks) => {
-                id.parse().ok().and_then(|id| Some(serde_json::to_value(tasks.view(id, &views.agents)?)))
+                id.parse().ok().and_then(|id| Some(Json::of(&tasks.view(id, &views.agents)?)))
             }
-            Self::Other(state) => state.as_ref().map(|state| state.serialize(serde_json::value::Serializer)),
+            Self::Other(state) => state.as_ref().map(|state| Json::of(&State(state))),
         };
-        let Some(Ok(shown)) = shown else { return Map::new() };
+        let Some(Ok(shown)) = shown else { return BTreeMap::new() };
         let mut fields = match self {
             Self::Other(_) => unwrapped(shown),
             Self::Project(_) | Self::Agent(_) | Self::Task(_) => fields(shown),
@@ -164,36 +167,45 @@ impl Fold {
     }
 }
 
-fn fields(shown: Value) -> Map<String, Value> {
+/// What the rules read of an entity, as it is serialized.
+struct State<'a>(&'a AnyState);
+
+impl Serialize for State<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+fn fields(shown: Json) -> BTreeMap<String, Json> {
     match shown {
-        Value::Object(fields) => fields,
-        Value::Null => Map::new(),
+        Json::Object(fields) => fields,
+        Json::Null => BTreeMap::new(),
         other => [("state".to_owned(), other)].into_iter().collect(),
     }
 }
 
 /// The state of an aggregate: a name, which becomes the field `state`, maybe with fields.
-fn unwrapped(state: Value) -> Map<String, Value> {
+fn unwrapped(state: Json) -> BTreeMap<String, Json> {
     let mut parts = fields(presented(camel_case(state)));
     match (parts.len(), parts.iter_mut().next()) {
-        (1, Some((name, Value::Object(fields)))) => {
-            let name = Value::from(name.clone());
+        (1, Some((name, Json::Object(fields)))) => {
+            let name = Json::from(name.as_str());
             let mut fields = std::mem::take(fields);
-            fields.entry("state").or_insert(name);
+            fields.entry("state".to_owned()).or_insert(name);
             fields
         }
         _ => parts,
     }
 }
 
-fn camel_case(value: Value) -> Value {
+fn camel_case(value: Json) -> Json {
+    let member = |(name, value): (String, Json)| match name.as_str() {
+        AS_SENT => (name, value),
+        _ => (camel(&name), camel_case(value)),
+    };
     match value {
-        Value::Object(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (camel(&name), camel_case(value)))
-            .collect::<Map<_, _>>()
-            .into(),
-        Value::Array(items) => items.into_iter().map(camel_case).collect(),
+        Json::Object(fields) => Json::Object(fields.into_iter().map(member).collect()),
+        Json::Array(items) => Json::Array(items.into_iter().map(camel_case).collect()),
         other => other,
     }
 }

@@ -4,13 +4,13 @@ use std::{collections::VecDeque, fmt::Write};
 
 use axum::body::Bytes;
 use chrono::SecondsFormat;
-use mc_domain::ids::ProjectId;
+use mc_domain::{ids::ProjectId, json::Json};
 use mc_store::{
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
     upcast,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// A page ends with the event that makes it this long: 128 KiB. So it has at least one event, however long that is.
 pub(super) const PAGE_BYTES: usize = 128 * 1024;
@@ -119,12 +119,12 @@ fn render(stored: &StoredEvent, text: &mut String) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn document(stored: &StoredEvent) -> Result<Value, StoreError> {
+fn document(stored: &StoredEvent) -> Result<Json, StoreError> {
     let payload = upcast::current(&stored.event_type, stored.event_version, &stored.payload);
-    let data: Value = serde_json::from_str(&payload)
+    let data = Json::parse(&payload)
         .map_err(|error| StoreError::Corrupt { position: stored.position, reason: error.to_string() })?;
     let metadata = &stored.metadata;
-    Ok(json!({
+    let mut document = Json::from(json!({
         "position": stored.position,
         "eventId": metadata.event_id,
         "at": metadata.recorded_at.to_rfc3339_opts(SecondsFormat::Millis, true),
@@ -134,8 +134,11 @@ fn document(stored: &StoredEvent) -> Result<Value, StoreError> {
         "entity": { "kind": stored.stream.aggregate_type, "id": stored.stream.aggregate_id },
         "version": stored.version,
         "projectId": metadata.project,
-        "data": data,
-    }))
+    }));
+    if let Json::Object(members) = &mut document {
+        members.insert("data".to_owned(), data);
+    }
+    Ok(document)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The body of a request.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use axum::{
     body::Body as Stream,
@@ -9,9 +9,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use mc_domain::{policy::secrets::redact_json, text::is_blank};
+use mc_domain::{json::Json, policy::secrets::redact_json, text::is_blank};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -142,19 +141,19 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
 }
 
 /// A reason of zero-width characters is no reason, wherever in a body it stands.
-fn empty_blanks(value: &mut Value) {
+fn empty_blanks(value: &mut Json) {
     match value {
-        Value::String(text) if is_blank(text) => text.clear(),
-        Value::Array(values) => values.iter_mut().for_each(empty_blanks),
-        Value::Object(members) => members.values_mut().for_each(empty_blanks),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        Json::String(text) if is_blank(text) => text.clear(),
+        Json::Array(values) => values.iter_mut().for_each(empty_blanks),
+        Json::Object(members) => members.values_mut().for_each(empty_blanks),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 
-fn keyed(parts: &Parts, json: &mut Map<String, Value>) -> Result<Option<Keyed>, Problem> {
+fn keyed(parts: &Parts, json: &mut BTreeMap<String, Json>) -> Result<Option<Keyed>, Problem> {
     let in_body = json.remove(idempotency::BODY_FIELD);
     let key = idempotency::key(&parts.headers, in_body)?;
-    Ok(key.map(|key| Keyed::new(key, &parts.method, &parts.uri, &json::canonical(json))))
+    Ok(key.map(|key| Keyed::new(key, &parts.method, &parts.uri, &json::canonical(json.clone()))))
 }
 
 async fn read(headers: &HeaderMap, stream: Stream, arrival: &Arrival) -> Result<Vec<u8>, Problem> {
@@ -207,6 +206,7 @@ fn too_large() -> Problem {
 mod tests {
     use axum::http::Method;
     use futures_util::{StreamExt, stream};
+    use serde_json::Value;
 
     use super::*;
 

@@ -1,6 +1,8 @@
 //! Who a body says is acting.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+use mc_domain::json::Json;
 
 use crate::problem::Problem;
 
@@ -22,17 +24,17 @@ pub enum ActorClaim {
 ///
 /// # Errors
 /// `invalid-fields`
-pub(super) fn take(body: &mut Map<String, Value>) -> Result<Option<ActorClaim>, Problem> {
+pub(super) fn take(body: &mut BTreeMap<String, Json>) -> Result<Option<ActorClaim>, Problem> {
     match body.remove(BODY_FIELD) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(kind)) => claim(&kind, None).map(Some),
-        Some(Value::Object(mut claimed)) => {
+        None | Some(Json::Null) => Ok(None),
+        Some(Json::String(kind)) => claim(&kind, None).map(Some),
+        Some(Json::Object(mut claimed)) => {
             let id = match claimed.remove("id") {
-                None | Some(Value::Null) => None,
-                Some(Value::String(id)) => Some(id),
+                None | Some(Json::Null) => None,
+                Some(Json::String(id)) => Some(id),
                 Some(_) => return Err(Problem::invalid_field("actor.id", "must be a text")),
             };
-            let Some(Value::String(kind)) = claimed.remove("type") else {
+            let Some(Json::String(kind)) = claimed.remove("type") else {
                 return Err(Problem::invalid_field("actor.type", KINDS));
             };
             match claimed.keys().next() {
@@ -57,12 +59,12 @@ fn claim(kind: &str, id: Option<String>) -> Result<ActorClaim, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
     fn taken(body: Value) -> Result<Option<ActorClaim>, ()> {
-        let Value::Object(mut body) = body else { panic!("a body is an object") };
+        let Json::Object(mut body) = Json::from(body) else { panic!("a body is an object") };
         let claim = take(&mut body).map_err(|_| ());
         assert!(body.is_empty());
         claim

@@ -1,7 +1,8 @@
 //! From parsed JSON to a handler's type, with every refusal located at its field and said in plain words.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
+use mc_domain::json::{Json, Number};
 use serde::{
     Deserializer,
     de::{
@@ -10,13 +11,15 @@ use serde::{
     },
     forward_to_deserialize_any,
 };
-use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 
+use super::as_sent::AS_SENT;
 use crate::problem::{Excerpt, FieldError, Problem};
 
 /// The most fields one answer complains about.
 const MAX_ERRORS: usize = 16;
+/// The most digits of a number that a sentence repeats.
+const MAX_DIGITS: usize = 40;
 
 /// Why a null is refused by a field that says what is to become of something, where leaving it out keeps what it is.
 pub(crate) const NEVER_NULL: &str = "must not be null; leave it out to keep what it is";
@@ -26,13 +29,13 @@ pub(crate) const NEVER_NULL: &str = "must not be null; leave it out to keep what
 ///
 /// # Errors
 /// `invalid-fields`, naming as many of the bad fields as can be told at once.
-pub(super) fn read<T: DeserializeOwned>(body: &Map<String, Value>) -> Result<T, Problem> {
+pub(super) fn read<T: DeserializeOwned>(body: &BTreeMap<String, Json>) -> Result<T, Problem> {
     let mut first = match attempt(body) {
         Ok(value) => return Ok(value),
         Err(located) => located,
     };
     let mut given = body.clone();
-    while let Some(null) = first.forgivable().filter(|field| given.get(field).is_some_and(Value::is_null)) {
+    while let Some(null) = first.forgivable().filter(|field| given.get(field).is_some_and(Json::is_null)) {
         given.remove(&null);
         first = match attempt(&given) {
             Ok(value) => return Ok(value),
@@ -43,7 +46,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &Map<String, Value>) -> Result<T, 
 }
 
 /// Serde stops at the first bad field: take it out and try again, to name the others too.
-fn all_errors<T: DeserializeOwned>(mut body: Map<String, Value>, first: Located) -> Vec<FieldError> {
+fn all_errors<T: DeserializeOwned>(mut body: BTreeMap<String, Json>, first: Located) -> Vec<FieldError> {
     let mut errors = Vec::new();
     let mut next = Some(first);
     while let Some(located) = next.take() {
@@ -78,8 +81,8 @@ impl Located {
     }
 }
 
-fn attempt<T: DeserializeOwned>(body: &Map<String, Value>) -> Result<T, Located> {
-    serde_path_to_error::deserialize(Json::Object(body)).map_err(|error| {
+fn attempt<T: DeserializeOwned>(body: &BTreeMap<String, Json>) -> Result<T, Located> {
+    serde_path_to_error::deserialize(Source::Object(body)).map_err(|error| {
         let mut place = Place::of(error.path());
         let refused = error.into_inner();
         if let Refused::Missing(field) = refused {
@@ -153,6 +156,8 @@ pub(super) enum Refused {
     Unknown { expected: &'static [&'static str] },
     /// A name that the type needs.
     Missing(&'static str),
+    /// A number where something else is expected; its digits are put in where they are known.
+    OtherThan { expected: String },
     /// Anything else, as the end of a sentence that begins with the field's name.
     Because(String),
 }
@@ -163,6 +168,7 @@ impl fmt::Display for Refused {
             Self::Unknown { expected: [] } => f.write_str("is not known; none is expected here"),
             Self::Unknown { expected } => write!(f, "is not known; known are {}", expected.join(", ")),
             Self::Missing(_) => f.write_str("is missing"),
+            Self::OtherThan { expected } => write!(f, "must be {expected}"),
             Self::Because(reason) => f.write_str(reason),
         }
     }
@@ -176,7 +182,13 @@ impl de::Error for Refused {
     }
 
     fn invalid_type(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::Because(format!("must be {}, was {}", plain(expected), found(unexpected)))
+        let expected = plain(expected);
+        match unexpected {
+            Unexpected::Unsigned(_) | Unexpected::Signed(_) | Unexpected::Float(_) => {
+                Self::OtherThan { expected }
+            }
+            other => Self::Because(format!("must be {expected}, was {}", found(other))),
+        }
     }
 
     fn invalid_value(unexpected: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -246,9 +258,6 @@ fn plain(expected: &dyn Expected) -> String {
 fn found(unexpected: Unexpected<'_>) -> String {
     match unexpected {
         Unexpected::Bool(value) => value.to_string(),
-        Unexpected::Unsigned(value) => value.to_string(),
-        Unexpected::Signed(value) => value.to_string(),
-        Unexpected::Float(value) => value.to_string(),
         Unexpected::Str(text) => format!("the text {}", Excerpt(text)),
         Unexpected::Unit | Unexpected::Option => "null".to_owned(),
         Unexpected::Seq => "an array".to_owned(),
@@ -259,59 +268,102 @@ fn found(unexpected: Unexpected<'_>) -> String {
 
 /// Parsed JSON as a source for serde whose errors are [`Refused`].
 #[derive(Clone, Copy)]
-enum Json<'de> {
-    Object(&'de Map<String, Value>),
-    Value(&'de Value),
+enum Source<'de> {
+    Object(&'de BTreeMap<String, Json>),
+    Value(&'de Json),
 }
 
 type Members<'de> = MapDeserializer<
     'de,
-    Box<dyn Iterator<Item = (BorrowedStrDeserializer<'de, Refused>, Json<'de>)> + 'de>,
+    Box<dyn Iterator<Item = (BorrowedStrDeserializer<'de, Refused>, Source<'de>)> + 'de>,
     Refused,
 >;
 
-fn members(object: &Map<String, Value>) -> Members<'_> {
+fn members(object: &BTreeMap<String, Json>) -> Members<'_> {
     MapDeserializer::new(Box::new(
-        object.iter().map(|(name, value)| (BorrowedStrDeserializer::new(name), Json::Value(value))),
+        object.iter().map(|(name, value)| (BorrowedStrDeserializer::new(name), Source::Value(value))),
     ))
 }
 
-impl<'de> Deserializer<'de> for Json<'de> {
+/// A number for whoever takes any, and what is wrong with it in its own digits.
+fn number<'de, V: Visitor<'de>>(number: &Number, visitor: V) -> Result<V::Value, Refused> {
+    let digits = number.as_str();
+    let nearest = number.nearest();
+    let taken = match (digits.parse::<u64>(), digits.parse::<i64>()) {
+        (Ok(value), _) => visitor.visit_u64(value),
+        (Err(_), Ok(value)) => visitor.visit_i64(value),
+        (Err(_), Err(_)) if nearest.is_finite() => visitor.visit_f64(nearest),
+        (Err(_), Err(_)) => Err(de::Error::invalid_type(Unexpected::Float(nearest), &visitor)),
+    };
+    taken.map_err(|refused| match refused {
+        Refused::OtherThan { expected } => {
+            Refused::Because(format!("must be {expected}, was {}", Shortened(digits)))
+        }
+        refused => refused,
+    })
+}
+
+impl Source<'_> {
+    /// The number where it is a whole one, also one that is written `3.0` or `3e0`, of which JSON does not know two kinds.
+    fn whole(self) -> Option<i128> {
+        match self {
+            Self::Value(Json::Number(number)) => number.whole(),
+            Self::Value(_) | Self::Object(_) => None,
+        }
+    }
+}
+
+macro_rules! take_whole_numbers {
+    ($($method:ident)+) => {
+        $(
+            fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+                let whole = self.whole();
+                match (whole.map(u64::try_from), whole.map(i64::try_from)) {
+                    (Some(Ok(value)), _) => visitor.visit_u64(value),
+                    (_, Some(Ok(value))) => visitor.visit_i64(value),
+                    _ => self.deserialize_any(visitor),
+                }
+            }
+        )+
+    };
+}
+
+impl<'de> Deserializer<'de> for Source<'de> {
     type Error = Refused;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         match self {
-            Self::Object(object) | Self::Value(Value::Object(object)) => visitor.visit_map(members(object)),
-            Self::Value(Value::Null) => visitor.visit_unit(),
-            Self::Value(Value::Bool(value)) => visitor.visit_bool(*value),
-            Self::Value(Value::String(text)) => visitor.visit_borrowed_str(text),
-            Self::Value(Value::Array(values)) => {
-                let mut elements = SeqDeserializer::new(values.iter().map(Json::Value));
+            Self::Object(object) | Self::Value(Json::Object(object)) => visitor.visit_map(members(object)),
+            Self::Value(Json::Null) => visitor.visit_unit(),
+            Self::Value(Json::Bool(value)) => visitor.visit_bool(*value),
+            Self::Value(Json::String(text)) => visitor.visit_borrowed_str(text),
+            Self::Value(Json::Array(values)) => {
+                let mut elements = SeqDeserializer::new(values.iter().map(Source::Value));
                 let value = visitor.visit_seq(&mut elements)?;
                 elements.end().map(|()| value)
             }
-            Self::Value(Value::Number(number)) => match (number.as_u64(), number.as_i64(), number.as_f64()) {
-                (Some(value), _, _) => visitor.visit_u64(value),
-                (None, Some(value), _) => visitor.visit_i64(value),
-                (None, None, Some(value)) => visitor.visit_f64(value),
-                (None, None, None) => Err(Refused::Because("is not a number that can be held".to_owned())),
-            },
+            Self::Value(Json::Number(value)) => number(value, visitor),
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         match self {
-            Self::Value(Value::Null) => visitor.visit_none(),
+            Self::Value(Json::Null) => visitor.visit_none(),
             Self::Value(_) | Self::Object(_) => visitor.visit_some(self),
         }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        visitor.visit_newtype_struct(self)
+        match self {
+            Self::Value(value) if name == AS_SENT => {
+                visitor.visit_newtype_struct(value.to_string().into_deserializer())
+            }
+            Self::Value(_) | Self::Object(_) => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -321,8 +373,8 @@ impl<'de> Deserializer<'de> for Json<'de> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         match self {
-            Self::Value(Value::String(word)) => visitor.visit_enum(BorrowedStrDeserializer::new(word)),
-            Self::Object(object) | Self::Value(Value::Object(object)) => {
+            Self::Value(Json::String(word)) => visitor.visit_enum(BorrowedStrDeserializer::new(word)),
+            Self::Object(object) | Self::Value(Json::Object(object)) => {
                 visitor.visit_enum(MapAccessDeserializer::new(members(object)))
             }
             Self::Value(_) => self.deserialize_any(visitor),
@@ -337,22 +389,39 @@ impl<'de> Deserializer<'de> for Json<'de> {
         visitor: V,
     ) -> Result<V::Value, Refused> {
         match self {
-            Self::Value(Value::Array(_)) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
+            Self::Value(Json::Array(_)) => Err(de::Error::invalid_type(Unexpected::Seq, &visitor)),
             Self::Value(_) | Self::Object(_) => self.deserialize_any(visitor),
         }
     }
 
+    take_whole_numbers! {
+        deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_u8 deserialize_u16 deserialize_u32
+        deserialize_u64
+    }
+
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        bool i128 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq
         tuple tuple_struct map identifier ignored_any
     }
 }
 
-impl<'de> IntoDeserializer<'de, Refused> for Json<'de> {
+impl<'de> IntoDeserializer<'de, Refused> for Source<'de> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
         self
+    }
+}
+
+/// The digits of a number, as many of them as a sentence has room for.
+struct Shortened<'a>(&'a str);
+
+impl fmt::Display for Shortened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.get(..MAX_DIGITS) {
+            Some(beginning) if self.0.len() > MAX_DIGITS => write!(f, "{beginning}…"),
+            Some(_) | None => f.write_str(self.0),
+        }
     }
 }
 
@@ -361,7 +430,7 @@ mod tests {
     use chrono::{DateTime, Utc};
     use mc_domain::{actor::Actor, ids::AgentId, task::TaskType, values::Title};
     use serde::Deserialize;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -387,7 +456,7 @@ mod tests {
     }
 
     fn errors(body: Value) -> Vec<(String, String, String)> {
-        let Value::Object(body) = body else { panic!("an object") };
+        let Json::Object(body) = Json::from(body) else { panic!("an object") };
         let problem = read::<Example>(&body).unwrap_err();
         let document: Value = serde_json::from_slice(&problem.to_json(None)).unwrap();
         let text = |error: &Value, name: &str| error[name].as_str().unwrap().to_owned();
@@ -441,7 +510,7 @@ mod tests {
     fn enumerations_and_tagged_values_are_read() {
         let body =
             json!({"title": "x", "type": "CUSTOMER_RESEARCH", "actor": {"type": "human", "id": "Sofie"}});
-        let Value::Object(body) = body else { panic!("an object") };
+        let Json::Object(body) = Json::from(body) else { panic!("an object") };
         let example: Example = read(&body).unwrap();
         assert_eq!(example.r#type, Some(TaskType::CustomerResearch));
         assert!(matches!(example.actor, Some(Actor::Human(_))));

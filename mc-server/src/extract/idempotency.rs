@@ -3,9 +3,8 @@
 use std::fmt;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
-use mc_domain::policy::secrets::find_secrets;
+use mc_domain::{json::Json, policy::secrets::find_secrets};
 use mc_store::log::{Fingerprint, MAX_KEY_BYTES};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::problem::{Kind, Problem};
@@ -76,7 +75,7 @@ impl Keyed {
 ///
 /// # Errors
 /// `idempotency-key-invalid`, also when two places hold different keys.
-pub(super) fn key(headers: &HeaderMap, in_body: Option<Value>) -> Result<Option<IdempotencyKey>, Problem> {
+pub(super) fn key(headers: &HeaderMap, in_body: Option<Json>) -> Result<Option<IdempotencyKey>, Problem> {
     let in_headers = HEADERS.iter().flat_map(|name| headers.get_all(*name)).map(of_header);
     let in_body = in_body.filter(|value| !value.is_null()).map(of_body);
     let mut keys = in_headers.chain(in_body);
@@ -89,9 +88,9 @@ pub(super) fn key(headers: &HeaderMap, in_body: Option<Value>) -> Result<Option<
     Ok(Some(first))
 }
 
-fn of_body(value: Value) -> Result<IdempotencyKey, Problem> {
+fn of_body(value: Json) -> Result<IdempotencyKey, Problem> {
     match value {
-        Value::String(text) => IdempotencyKey::new(&text),
+        Json::String(text) => IdempotencyKey::new(&text),
         _ => Err(invalid("The idempotencyKey of the body must be a text.".to_owned())),
     }
 }
@@ -128,7 +127,7 @@ fn invalid(detail: String) -> Problem {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -141,7 +140,7 @@ mod tests {
     }
 
     fn found(values: &[(&'static str, &str)], in_body: Option<Value>) -> Result<Option<String>, Kind> {
-        key(&headers(values), in_body)
+        key(&headers(values), in_body.map(Json::from))
             .map(|key| key.map(|key| key.to_string()))
             .map_err(|problem| problem.kind())
     }

@@ -1,197 +1,67 @@
 //! Strict JSON: an object, in UTF-8, no name given twice.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
-};
-use serde_json::{Map, Number, Value};
+use mc_domain::json::{Json, Malformed};
 
-use crate::problem::{Excerpt, Kind, Problem};
+use crate::problem::{Kind, Problem};
 
 /// The bytes some editors put in front of UTF-8 text; RFC 8259, section 8.1 allows to ignore them.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-/// The object that a body holds; nothing at all counts as `{}`.
-///
-/// Nesting is limited to 128 levels, which is serde_json's limit.
+/// The object that a body holds, its numbers digit by digit; nothing at all counts as `{}`.
 ///
 /// # Errors
 /// `malformed-body`, saying where reading stopped.
-pub(super) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+pub(super) fn parse_object(body: &[u8]) -> Result<BTreeMap<String, Json>, Problem> {
     let text = std::str::from_utf8(body).map_err(|error| {
         let at = error.valid_up_to();
         malformed(format!("The body is not UTF-8: byte {at} cannot be read. Send JSON in UTF-8."))
     })?;
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     if text.trim().is_empty() {
-        return Ok(Map::new());
+        return Ok(BTreeMap::new());
     }
-    match parse(text)? {
-        Value::Object(object) => Ok(object),
-        other => Err(malformed(format!("The body must be a JSON object, was {}.", kind_of(&other)))),
-    }
-}
-
-fn parse(text: &str) -> Result<Value, Problem> {
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value =
-        Strict::deserialize(&mut deserializer).and_then(|Strict(value)| deserializer.end().map(|()| value));
-    value.map_err(|error| {
-        let (line, column, message) = (error.line(), error.column(), error.to_string());
-        let reason = message.rsplit_once(" at line ").map_or(message.as_str(), |(reason, _)| reason);
-        malformed(format!(
+    match Json::parse(text) {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(other) => Err(malformed(format!("The body must be a JSON object, was {}.", kind_of(&other)))),
+        Err(Malformed { reason, line, column }) => Err(malformed(format!(
             "The body is not JSON: {reason}, at line {line}, column {column}. Correct it and repeat."
-        ))
-    })
+        ))),
+    }
 }
 
 fn malformed(detail: String) -> Problem {
     Problem::new(Kind::MalformedBody, detail)
 }
 
-fn kind_of(value: &Value) -> &'static str {
+fn kind_of(value: &Json) -> &'static str {
     match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
+        Json::Null => "null",
+        Json::Bool(_) => "a boolean",
+        Json::Number(_) => "a number",
+        Json::String(_) => "a text",
+        Json::Array(_) => "an array",
+        Json::Object(_) => "an object",
     }
 }
 
-/// A JSON value whose objects name each member once: RFC 8259 leaves open which of two counts, so two readers of one
-/// request could see different requests.
-struct Strict(Value);
-
-impl<'de> Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(StrictVisitor).map(Self)
-    }
-}
-
-struct StrictVisitor;
-
-impl<'de> DeserializeSeed<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for StrictVisitor {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::from(value))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
-        Ok(Value::from(text))
-    }
-
-    fn visit_string<E>(self, text: String) -> Result<Value, E> {
-        Ok(Value::String(text))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(value) = elements.next_element_seed(StrictVisitor)? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
-        let mut object = Map::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if object.contains_key(&name) {
-                return Err(A::Error::custom(format!("the name {} is given twice", Excerpt(&name))));
-            }
-            object.insert(name, members.next_value_seed(StrictVisitor)?);
-        }
-        Ok(Value::Object(object))
-    }
-}
-
-/// JSON in one canonical form: names sorted, no white space, whole numbers without a fraction.
+/// JSON in one canonical form: names sorted, no white space, equal numbers written alike.
 ///
-/// Two bodies that say the same give the same text, whatever their order and spacing. It follows RFC 8785 except in
-/// how it prints fractions and large numbers, which is stable too.
-pub(super) fn canonical(object: &Map<String, Value>) -> String {
-    let mut text = String::new();
-    write_object(&mut text, object);
-    text
+/// Two bodies that say the same give the same text, whatever their order and spacing, and whether they write `1`, `1.0` or
+/// `1e0`; two numbers that differ in any digit give another one, however long they are.
+pub(super) fn canonical(object: BTreeMap<String, Json>) -> String {
+    plain(Json::Object(object)).to_string()
 }
 
-fn write_object(text: &mut String, object: &Map<String, Value>) {
-    let mut members: Vec<_> = object.iter().collect();
-    members.sort_by_key(|(name, _)| name.as_str());
-    write_list(text, ['{', '}'], members, |text, (name, value)| {
-        write_text(text, name);
-        text.push(':');
-        write_value(text, value);
-    });
-}
-
-fn write_value(text: &mut String, value: &Value) {
+fn plain(value: Json) -> Json {
     match value {
-        Value::Object(object) => write_object(text, object),
-        Value::Array(values) => write_list(text, ['[', ']'], values, write_value),
-        Value::String(string) => write_text(text, string),
-        Value::Number(number) => text.push_str(&canonical_number(number)),
-        Value::Null | Value::Bool(_) => text.push_str(&value.to_string()),
-    }
-}
-
-fn write_list<T>(
-    text: &mut String,
-    [open, close]: [char; 2],
-    items: impl IntoIterator<Item = T>,
-    write: impl Fn(&mut String, T),
-) {
-    text.push(open);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 {
-            text.push(',');
+        Json::Object(members) => {
+            Json::Object(members.into_iter().map(|(name, value)| (name, plain(value))).collect())
         }
-        write(text, item);
-    }
-    text.push(close);
-}
-
-fn write_text(text: &mut String, string: &str) {
-    text.push_str(&serde_json::to_string(string).expect("a text is always JSON"));
-}
-
-/// `Display` of a float prints no exponent and no `.0`, so `1`, `1.0` and `1e0` are the same text.
-fn canonical_number(number: &Number) -> String {
-    match (number.is_f64(), number.as_f64()) {
-        (true, Some(value)) => value.to_string(),
-        _ => number.to_string(),
+        Json::Array(items) => Json::Array(items.into_iter().map(plain).collect()),
+        Json::Number(number) => Json::Number(number.in_plain_form()),
+        other => other,
     }
 }
 
@@ -208,7 +78,7 @@ mod tests {
     #[test]
     fn nothing_at_all_is_an_empty_object() {
         for body in ["", " \r\n", "{}", "\u{feff}{}", "\u{feff}"] {
-            assert_eq!(parse_object(body.as_bytes()).unwrap(), Map::new(), "{body:?}");
+            assert_eq!(parse_object(body.as_bytes()).unwrap(), BTreeMap::new(), "{body:?}");
         }
     }
 
@@ -225,7 +95,6 @@ mod tests {
         for body in [
             "{\"a\": \"\u{0}\"}",
             "\u{0}",
-            "{\"a\": 1e999}",
             "{\"a\": \"\\ud800\"}",
             "{} {}",
             "{\"a\"",
@@ -257,7 +126,21 @@ mod tests {
     fn canonical_text_ignores_order_spacing_and_how_numbers_are_written() {
         let one = parse_object(br#"{"b": [1.0, 2e3, "\u0041"], "a": {"y": null, "x": 0.5}}"#).unwrap();
         let other = parse_object(br#"{"a":{"x":5e-1,"y":null},"b":[1,2000,"A"]}"#).unwrap();
-        assert_eq!(canonical(&one), r#"{"a":{"x":0.5,"y":null},"b":[1,2000,"A"]}"#);
-        assert_eq!(canonical(&one), canonical(&other));
+        assert_eq!(canonical(one), r#"{"a":{"x":0.5,"y":null},"b":[1,2000,"A"]}"#);
+        assert_eq!(canonical(other), r#"{"a":{"x":0.5,"y":null},"b":[1,2000,"A"]}"#);
+    }
+
+    #[test]
+    fn canonical_text_has_every_digit() {
+        let of = |number: &str| canonical(parse_object(format!("{{\"a\":{number}}}").as_bytes()).unwrap());
+        for (one, other) in [
+            ("12345678901234567890123", "12345678901234567890124"),
+            ("0.1", "0.10000000000000001"),
+            ("1e400", "1e401"),
+            ("9007199254740993.0", "9007199254740992.0"),
+        ] {
+            assert_ne!(of(one), of(other));
+        }
+        assert_eq!(of("10e399"), of("1e400"));
     }
 }

@@ -30,7 +30,7 @@ use super::{agents::active_agents, scope::Scope};
 use crate::{
     answer::Reply,
     decide::tool_call_matters,
-    extract::{Body, IfMatch, IfNoneMatch, OnlyNew, Query, etag},
+    extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query, etag},
     lookup,
     problem::{FieldError, Problem},
     routes::not_modified,
@@ -44,8 +44,7 @@ pub struct Intention {
     agent_id: String,
     #[serde(alias = "action")]
     tool: String,
-    #[serde(default)]
-    params: Value,
+    params: Option<AsSent>,
     estimated_cost: Option<Cost>,
     task_id: Option<TaskId>,
     approval_id: Option<ApprovalId>,
@@ -132,6 +131,7 @@ pub async fn evaluate(
     let room = room(&app, agent, project, task_id).await?;
     let document = active(&app, project).await?;
     let estimated_cost = estimated_cost.map(|cost| cost.0);
+    let params = params.unwrap_or_default().0;
     let request = Request { tool, params, estimated_cost, room };
     let mut judged = evaluate::evaluate(&document, &subject, &request);
     if let Some(approval) = approval_id {

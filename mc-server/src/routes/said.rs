@@ -4,11 +4,11 @@ use std::str::FromStr;
 
 use mc_domain::{
     approval::Payload,
+    json::Json,
     policy::secrets::{redact, redact_json},
     text::plain_summary,
     values::{InvalidText, Preview, Reason},
 };
-use serde_json::Value;
 
 use crate::problem::Problem;
 
@@ -39,10 +39,10 @@ where
 }
 
 /// The beginning of what went into a tool or came out of it: a text as it is, anything else as JSON.
-pub(super) fn preview(said: Option<&Value>) -> Option<Preview> {
+pub(super) fn preview(said: Option<&Json>) -> Option<Preview> {
     match said {
-        None | Some(Value::Null) => None,
-        Some(Value::String(text)) => Preview::truncated(&recordable(text)),
+        None | Some(Json::Null) => None,
+        Some(Json::String(text)) => Preview::truncated(&recordable(text)),
         Some(other) => {
             let mut other = other.clone();
             redact_json(&mut other);
@@ -61,7 +61,7 @@ fn recordable(text: &str) -> String {
 ///
 /// # Errors
 /// `invalid-fields` when they are too large or too deep.
-pub(super) fn payload(said: Option<Value>) -> Result<Option<Payload>, Problem> {
+pub(super) fn payload(said: Option<Json>) -> Result<Option<Payload>, Problem> {
     let said = said.filter(|value| !value.is_null()).map(|mut value| {
         redact_json(&mut value);
         value

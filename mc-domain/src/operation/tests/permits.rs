@@ -25,7 +25,10 @@ const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
 const NEXT: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x601));
 
 fn hashes(params: &serde_json::Value) -> Vec<ContentHash> {
-    tool_call_texts("send_email", params).iter().map(|text| ContentHash::new(sha256(text))).collect()
+    tool_call_texts("send_email", &params.clone().into())
+        .iter()
+        .map(|text| ContentHash::new(sha256(text)))
+        .collect()
 }
 
 fn ask(payload: serde_json::Value, matter: ContentHash) -> Ask {
@@ -360,7 +363,7 @@ mod overrides {
         let mut world = nearly_spent();
         let text = approval::canonical(
             ActionType::BudgetOverride,
-            Some(&json!({ "budget": agent_day().to_string() })),
+            Some(&json!({ "budget": agent_day().to_string() }).into()),
         );
         let own = Ask { matter: Some(ContentHash::new(sha256(&text))), ..of(agent_day()) };
         let request = request(ActionType::BudgetOverride, None, own);

@@ -1,16 +1,17 @@
 //! What a tool that runs commands is given: the command in any of its spellings, and what it runs among.
 
-use serde_json::Value;
-
 use super::{
     missing,
     tools::{fields, leaving, texts, values},
 };
-use crate::policy::{
-    document::{Document, FileRules, ShellRules},
-    files,
-    reason::Verdict,
-    shell,
+use crate::{
+    json::Json,
+    policy::{
+        document::{Document, FileRules, ShellRules},
+        files,
+        reason::Verdict,
+        shell,
+    },
 };
 
 /// Names of a command.
@@ -21,7 +22,7 @@ const ARGUMENTS: [&str; 3] = ["args", "argv", "arguments"];
 const MAX_COMMANDS: usize = 64;
 
 /// Judges every command that the parameters may mean, where it runs, with which variables and on what input.
-pub(super) fn judge(document: &Document, params: &Value) -> Verdict {
+pub(super) fn judge(document: &Document, params: &Json) -> Verdict {
     let places = values(params, &["cwd", "workdir", "workingDirectory", "dir", "directory"]);
     let (shell, rules) = rules(document, &places);
     let commands = commands(params);
@@ -51,7 +52,7 @@ fn rules(document: &Document, places: &[String]) -> (ShellRules, FileRules) {
 }
 
 /// Every command with every list of arguments, and with all of them: which ones the tool looks at is not known.
-fn commands(params: &Value) -> Vec<String> {
+fn commands(params: &Json) -> Vec<String> {
     let spellings = |names: &[&str]| -> Vec<String> {
         names.iter().flat_map(|name| fields(params, name)).flat_map(lines).collect()
     };
@@ -76,15 +77,15 @@ fn commands(params: &Value) -> Vec<String> {
 }
 
 /// What may be a command of its own next to one: an `argv` that does not begin with an option.
-fn whole(params: &Value) -> Vec<String> {
+fn whole(params: &Json) -> Vec<String> {
     let whole = fields(params, "argv").flat_map(lines);
     whole.filter(|line| !line.trim_start_matches('\'').starts_with('-')).collect()
 }
 
 /// A text as it is; words that were split already are not split again.
-fn lines(value: &Value) -> Vec<String> {
+fn lines(value: &Json) -> Vec<String> {
     match value {
-        Value::Array(_) => {
+        Json::Array(_) => {
             let words: Vec<_> = texts(value).iter().map(|word| quoted(word)).collect();
             if words.is_empty() { Vec::new() } else { vec![words.join(" ")] }
         }
@@ -101,25 +102,25 @@ fn within(document: &Document, place: &str) -> Verdict {
 }
 
 /// The variables a command is given, as an object or as texts such as `A=1`.
-fn variables(params: &Value) -> Verdict {
+fn variables(params: &Json) -> Verdict {
     let given = ["env", "environment", "envVars", "variables"].into_iter();
     let given = given.flat_map(|name| fields(params, name));
     let names = given.flat_map(|value| match value {
-        Value::Object(variables) => variables.keys().cloned().collect(),
+        Json::Object(variables) => variables.keys().cloned().collect(),
         value => texts(value),
     });
     names.map(|name| shell::variable(&name)).collect()
 }
 
 /// A shell that is asked for by name must be one.
-fn interpreter(params: &Value) -> Verdict {
+fn interpreter(params: &Json) -> Verdict {
     let named = fields(params, "shell").chain(fields(params, "executable")).flat_map(texts);
     let odd = named.filter(|name| !matches!(name.as_str(), "true" | "false" | "") && !shell::is_shell(name));
     odd.map(|name| Verdict::unlisted("shell_unlisted", format!("{name} is not a known shell"))).collect()
 }
 
 /// What a command reads, where it takes it for commands or their arguments.
-fn input(document: &Document, params: &Value, commands: &[String]) -> Verdict {
+fn input(document: &Document, params: &Json, commands: &[String]) -> Verdict {
     let inputs = values(params, &["stdin", "input"]);
     let pairs = commands.iter().flat_map(|command| inputs.iter().map(move |input| (command, input)));
     pairs
@@ -129,14 +130,14 @@ fn input(document: &Document, params: &Value, commands: &[String]) -> Verdict {
 }
 
 /// Whether a flag is set, in whatever way it is written.
-pub(super) fn is_set(value: &Value) -> bool {
+pub(super) fn is_set(value: &Json) -> bool {
     const UNSET: [&str; 7] = ["", "false", "0", "no", "off", "none", "never"];
     match value {
-        Value::Null => false,
-        Value::Bool(set) => *set,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !UNSET.contains(&text.trim().to_ascii_lowercase().as_str()),
-        Value::Array(items) => items.iter().any(is_set),
-        Value::Object(fields) => fields.values().any(is_set),
+        Json::Null => false,
+        Json::Bool(set) => *set,
+        Json::Number(number) => number.nearest() != 0.0,
+        Json::String(text) => !UNSET.contains(&text.trim().to_ascii_lowercase().as_str()),
+        Json::Array(items) => items.iter().any(is_set),
+        Json::Object(fields) => fields.values().any(is_set),
     }
 }

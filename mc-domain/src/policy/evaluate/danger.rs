@@ -3,13 +3,15 @@
 use std::sync::LazyLock;
 
 use regex::Regex;
-use serde_json::Value;
 
 use super::{
     commands::is_set,
     tools::{plain, pushes},
 };
-use crate::policy::{reason::Reason, shell};
+use crate::{
+    json::Json,
+    policy::{reason::Reason, shell},
+};
 
 /// `prod` and `production` as whole words, so that product, domain and maintain stay harmless.
 static PRODUCTION: LazyLock<Regex> = LazyLock::new(|| {
@@ -39,7 +41,7 @@ const PUSH_FLAGS: [&str; 8] =
     ["f", "forcepush", "forcewithlease", "mirror", "all", "branches", "delete", "prune"];
 
 /// Everything in the parameters that raises the risk.
-pub(super) fn found(tool: &str, params: &Value) -> Vec<Reason> {
+pub(super) fn found(tool: &str, params: &Json) -> Vec<Reason> {
     let mut all = Vec::new();
     collect(params, &mut all);
     let found = |pattern: &Regex| {
@@ -84,29 +86,29 @@ fn may_be_protected(word: &str) -> bool {
 }
 
 /// The name of a flag that is set, at any depth.
-fn flag(value: &Value, push: bool) -> Option<String> {
+fn flag(value: &Json, push: bool) -> Option<String> {
     let forces = |name: &str| matches!(name, "force" | "hard") || (push && PUSH_FLAGS.contains(&name));
     match value {
-        Value::Object(fields) => {
+        Json::Object(fields) => {
             fields.iter().find_map(|(name, value)| match forces(&plain(name)) && is_set(value) {
                 true => Some(plain(name)),
                 false => flag(value, push),
             })
         }
-        Value::Array(items) => items.iter().find_map(|item| flag(item, push)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        Json::Array(items) => items.iter().find_map(|item| flag(item, push)),
+        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => None,
     }
 }
 
 /// Every text and every name in a value.
-fn collect<'a>(value: &'a Value, all: &mut Vec<&'a str>) {
+fn collect<'a>(value: &'a Json, all: &mut Vec<&'a str>) {
     match value {
-        Value::String(text) => all.push(text),
-        Value::Array(items) => items.iter().for_each(|item| collect(item, all)),
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| {
+        Json::String(text) => all.push(text),
+        Json::Array(items) => items.iter().for_each(|item| collect(item, all)),
+        Json::Object(fields) => fields.iter().for_each(|(name, value)| {
             all.push(name);
             collect(value, all);
         }),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }

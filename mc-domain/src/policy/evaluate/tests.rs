@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn agent(role: Role) -> Subject {
 }
 
 fn request(tool: &str, params: Value) -> Request {
-    Request { tool: tool.into(), params, estimated_cost: None, room: Room::default() }
+    Request { tool: tool.into(), params: params.into(), estimated_cost: None, room: Room::default() }
 }
 
 fn judged(role: Role, tool: &str, params: Value) -> Evaluation {

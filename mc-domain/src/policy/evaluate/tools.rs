@@ -1,8 +1,7 @@
 //! Which lists judge a tool, and which of its parameters they look at.
 
-use serde_json::Value;
-
 use super::{commands, missing};
+use crate::json::Json;
 use crate::policy::{
     document::Document,
     evaluate::Risk,
@@ -61,7 +60,7 @@ fn kind(tool: &str) -> Kind {
 }
 
 /// The judgement of the lists over the parameters of a tool.
-pub(super) fn judge(document: &Document, tool: &str, params: &Value) -> Verdict {
+pub(super) fn judge(document: &Document, tool: &str, params: &Json) -> Verdict {
     let judged = |texts: Vec<String>, what: &str, judge: &dyn Fn(&str) -> Verdict| match texts {
         texts if texts.is_empty() => missing(what),
         texts => texts.iter().map(|text| judge(text)).collect(),
@@ -82,7 +81,7 @@ pub(super) fn judge(document: &Document, tool: &str, params: &Value) -> Verdict 
 
 /// What other tools may still not do: their parameters are judged where their names say what they are. Of a tool that
 /// the risk map knows only what is denied counts, as its risk is known; but where a green one goes is not.
-fn readable(document: &Document, tool: &str, params: &Value) -> Verdict {
+fn readable(document: &Document, tool: &str, params: &Json) -> Verdict {
     let known = document.tools.contains_key(tool);
     let green = document.risk_of(tool) == Risk::Green;
     let counts = |verdict: &Verdict| !known || verdict.standing == Standing::Denied;
@@ -118,23 +117,23 @@ pub(super) fn plain(name: &str) -> String {
 }
 
 /// Every field of that name, in any case and with or without underscores: which of them a tool looks at is not known.
-pub(super) fn fields<'a>(params: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn fields<'a>(params: &'a Json, name: &str) -> impl Iterator<Item = &'a Json> {
     let name = plain(name);
     let given = params.as_object().into_iter().flatten();
     given.filter(move |(given, _)| plain(given) == name).map(|(_, value)| value)
 }
 
-pub(super) fn values(params: &Value, names: &[&str]) -> Vec<String> {
+pub(super) fn values(params: &Json, names: &[&str]) -> Vec<String> {
     names.iter().flat_map(|name| fields(params, name)).flat_map(texts).collect()
 }
 
 /// Every text in a value. What is neither a text nor made of texts is shown as JSON, which no list knows.
-pub(super) fn texts(value: &Value) -> Vec<String> {
+pub(super) fn texts(value: &Json) -> Vec<String> {
     match value {
-        Value::Null => Vec::new(),
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => items.iter().flat_map(texts).collect(),
-        Value::Object(fields) => fields.values().flat_map(texts).collect(),
-        Value::Bool(_) | Value::Number(_) => vec![value.to_string()],
+        Json::Null => Vec::new(),
+        Json::String(text) => vec![text.clone()],
+        Json::Array(items) => items.iter().flat_map(texts).collect(),
+        Json::Object(fields) => fields.values().flat_map(texts).collect(),
+        Json::Bool(_) | Json::Number(_) => vec![value.to_string()],
     }
 }

@@ -4,6 +4,7 @@ use axum::{extract::State, response::Response};
 use mc_domain::{
     approval::{ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
+    json::Json,
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
     policy::{document::Document, evaluate::risk_asked_for},
     project::Project,
@@ -13,14 +14,13 @@ use mc_domain::{
 };
 use mc_projections::{dollars::Cost, views::Views};
 use serde::Deserialize;
-use serde_json::Value;
 use uuid::Uuid;
 
 use super::project_of;
 use crate::{
     answer::{Reply, Shown},
     decide::{Case, ask, content, matter},
-    extract::{Body, IfMatch, OnlyNew, Path, Query},
+    extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
     routes::{given, lifetime::ExpiresIn, never_null, policy, said, scope::Scope, tasks},
@@ -41,7 +41,7 @@ pub struct NewApproval {
     justification: Text,
     rollback_plan: Option<Text>,
     estimated_cost: Option<Cost>,
-    payload: Option<Value>,
+    payload: Option<AsSent>,
     expires_in: Option<ExpiresIn>,
 }
 
@@ -61,7 +61,7 @@ pub struct Resubmission {
     #[serde(default, deserialize_with = "given")]
     estimated_cost: Option<Option<Cost>>,
     #[serde(default, deserialize_with = "given")]
-    payload: Option<Option<Value>>,
+    payload: Option<Option<AsSent>>,
 }
 
 /// Why it is no longer asked for.
@@ -214,7 +214,7 @@ impl NewApproval {
     /// At least as red as the policy has the tool for, whatever is claimed.
     fn ask(self, policy: &Document) -> Result<Ask, Problem> {
         plain(Some(&self.summary), Some(&self.justification), self.rollback_plan.as_ref())?;
-        let payload = self.payload.filter(|payload| !payload.is_null());
+        let payload = self.payload.map(|AsSent(payload)| payload);
         let matter = matter(self.action_type, payload.as_ref(), &self.summary);
         let risk = risk(policy, self.risk, payload.as_ref());
         let summary = said::told("summary", &self.summary)?;
@@ -239,7 +239,7 @@ fn plain(summary: Option<&Reason>, justification: Option<&Text>, plan: Option<&T
     said::plainly("rollbackPlan", plan)
 }
 
-fn risk(policy: &Document, claimed: Risk, payload: Option<&Value>) -> Risk {
+fn risk(policy: &Document, claimed: Risk, payload: Option<&Json>) -> Risk {
     claimed.or_policy(payload.and_then(|payload| risk_asked_for(policy, payload)))
 }
 
@@ -251,7 +251,7 @@ impl Resubmission {
         let (payload, sent) = match &self.payload {
             None => (ask.payload.clone(), None),
             Some(None) => (None, None),
-            Some(Some(sent)) => (said::payload(Some(sent.clone()))?, Some(sent)),
+            Some(Some(AsSent(sent))) => (said::payload(Some(sent.clone()))?, Some(sent)),
         };
         let matter = match (sent, &payload, &self.summary) {
             (Some(sent), _, _) => matter(action, Some(sent), named),

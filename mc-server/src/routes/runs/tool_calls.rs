@@ -10,13 +10,12 @@ use mc_domain::{
 };
 use mc_projections::{history::HistoryQuery, page::Order};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::{actor_in, ended::Ended};
 use crate::{
     answer::Reply,
     decide::{ask, tool_call_matters},
-    extract::{Body, IfMatch, Limit, Path, Query},
+    extract::{AsSent, Body, IfMatch, Limit, Path, Query},
     problem::Problem,
     routes::{history_problem, listed, policy, said},
     state::App,
@@ -31,9 +30,9 @@ pub struct NewToolCall {
     risk: Option<ToolRisk>,
     status: Ended<ToolStatus>,
     approval_id: Option<ApprovalId>,
-    params: Option<Value>,
-    input_preview: Option<Value>,
-    output_preview: Option<Value>,
+    params: Option<AsSent>,
+    input_preview: Option<AsSent>,
+    output_preview: Option<AsSent>,
     error: Option<String>,
 }
 
@@ -100,16 +99,15 @@ impl From<ListToolCalls> for HistoryQuery {
 
 impl NewToolCall {
     fn told(self, policy: &Document) -> UseTool {
-        let params = self.params.filter(|params| !params.is_null());
-        let matters = params.map(|params| tool_call_matters(self.tool.as_str(), &params));
+        let matters = self.params.map(|AsSent(params)| tool_call_matters(self.tool.as_str(), &params));
         let risk = policy.risk_of(self.tool.as_str()).into();
         let call = ToolCall {
             tool: self.tool,
             risk: self.risk,
             approval: self.approval_id,
             status: self.status.0,
-            input_preview: said::preview(self.input_preview.as_ref()),
-            output_preview: said::preview(self.output_preview.as_ref()),
+            input_preview: said::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
+            output_preview: said::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
             error: said::error(self.error.as_deref()),
         };
         UseTool { call, policy: risk, matters }

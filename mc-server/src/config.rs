@@ -17,6 +17,9 @@ use crate::{
     webhook::{Address, InvalidSecret, Secret, Webhook, can_be_reached},
 };
 
+/// The store when none is named.
+pub const DEFAULT_STORE: &str = "sqlite:data/mission-control.db";
+
 /// What every variable of ours begins with.
 const PREFIX: &str = "MC_";
 
@@ -152,7 +155,7 @@ pub struct StoreOptions {
         long,
         env = "MC_STORE",
         value_name = "URL",
-        default_value = "sqlite:data/mission-control.db",
+        default_value = DEFAULT_STORE,
         value_parser = store
     )]
     pub store: String,

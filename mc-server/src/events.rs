@@ -325,7 +325,7 @@ mod tests {
         let field = |name: &str| part.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         assert_eq!((field("id: "), field("event: ")), ("1", "task.claimed"));
         assert_eq!(
-            serde_json::from_str::<serde_json::Value>(field("data: ")).unwrap(),
+            serde_json::from_str::<Value>(field("data: ")).unwrap(),
             json!({
                 "position": 1, "eventId": Uuid::nil(), "at": "1970-01-01T00:00:00.000Z",
                 "actor": {"type": "human", "id": "Sofie"}, "type": "task.claimed", "eventVersion": 1,

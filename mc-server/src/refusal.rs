@@ -2,7 +2,7 @@
 
 use mc_domain::{
     actor::Actor,
-    agent,
+    agent::{self, SpawnBound},
     aggregate::Moment,
     alert, approval, budget,
     ids::AgentId,
@@ -172,8 +172,22 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
             Kind::IllegalTransition,
             format!("{detail} Its parent puts it back into service with POST /api/agents/{{agent}}/spawn."),
         ),
-        agent::Rejection::SpawnLimit { .. } => {
-            Problem::new(Kind::RuleBroken, format!("{detail} Retire a sub-agent first."))
+        agent::Rejection::SpawnLimit { bound, limit, .. } => {
+            let how = match bound {
+                SpawnBound::Children if *limit == 0 => {
+                    "The policy allows no sub-agents; an operator can raise spawn.maxChildren."
+                }
+                SpawnBound::Children => {
+                    "Wait until one of its sub-agents is retired, or let an operator raise spawn.maxChildren in the policy."
+                }
+                SpawnBound::Depth => {
+                    "Let an agent nearer to the first one do it, or let an operator register the agent."
+                }
+                SpawnBound::ActiveAgents => {
+                    "Pause an agent first, or let an operator raise spawn.maxActiveAgents in the policy."
+                }
+            };
+            Problem::new(Kind::RuleBroken, format!("{detail} {how}"))
         }
         agent::Rejection::SelfPromotion { .. } => {
             Problem::new(Kind::ApprovalRequired, format!("{detail} An operator has to change it."))

@@ -7,19 +7,20 @@ use std::{
     future::Future,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     pin::pin,
     sync::Arc,
     time::Duration,
 };
 
-use mc_store::{Store, error::StoreError, log::EventLog, sqlite::Holder};
+use mc_store::{Location, Store, error::StoreError, log::EventLog, sqlite::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
     cli::logging,
-    config::{Listen, ServeOptions},
+    config::{DEFAULT_STORE, Listen, ServeOptions},
     connections::{self, Connections, Descriptors, Limits},
     health::{Health, Phase},
     layers::HostPolicy,
@@ -38,6 +39,9 @@ const WORKERS_DEADLINE: Duration = Duration::from_secs(5);
 
 /// How long the store may take to write what is queued and close.
 const CLOSE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many other stores the greeting names beside a new one.
+const MAX_NAMED: usize = 3;
 
 /// Why the server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -219,12 +223,13 @@ pub async fn serve_until(
     let connections = Connections::new(limits, shutdown.clone());
     let server = tokio::spawn(connections::accept(listener, service, Arc::clone(&connections)));
 
+    let new = new_store(&options.store.store);
     let (log, workers) = tokio::select! {
         recovered = recover(options, address, limits, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
     health.reach(Phase::Ready);
-    announce(&greeting(address, &options.store.store));
+    announce(&greeting(address, &options.store.store, new.as_deref()));
 
     end.as_mut().await;
     tracing::info!("shutting down");
@@ -318,11 +323,43 @@ fn warn_of_exposure(address: SocketAddr) {
     }
 }
 
-fn greeting(address: SocketAddr, store: &str) -> String {
+/// Who listens where on what; `new` says what there is to know of a store that was not there before.
+fn greeting(address: SocketAddr, store: &str, new: Option<&str>) -> String {
     let reachable = reachable(address);
+    let (which, hint) = new.map_or(("store", ""), |hint| ("new store", hint));
     format!(
-        "Mission Control listens on http://{address} (store {store}). Try: curl http://{reachable}/api/tasks"
+        "Mission Control listens on http://{address} ({which} {store}{hint}). Try: curl http://{reachable}/api/tasks"
     )
+}
+
+/// Nothing where the store is there; else the end of a sentence that names the stores beside it: a path that is mistyped
+/// makes a new store as well, and then everything seems to be lost.
+fn new_store(store: &str) -> Option<String> {
+    let Ok(Location::Sqlite(path)) = Store::locate(store) else { return None };
+    if path.exists() {
+        return None;
+    }
+    let beside = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let beside = std::fs::read_dir(beside).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut others: Vec<_> = beside.filter(|path| path.extension().is_some_and(|end| end == "db")).collect();
+    others.sort();
+    if let Ok(Location::Sqlite(default)) = Store::locate(DEFAULT_STORE)
+        && default.exists()
+        && others.iter().all(|other| !is_same(other, default))
+    {
+        others.push(default.to_owned());
+    }
+    let named: Vec<_> =
+        others.iter().take(MAX_NAMED).map(|path| format!("sqlite:{}", path.display())).collect();
+    match named.is_empty() {
+        true => Some(String::new()),
+        false => Some(format!("; there is {} already, which --store opens", named.join(", "))),
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    let canonical = |path: &Path| std::fs::canonicalize(path).ok();
+    canonical(one).is_some_and(|one| canonical(other) == Some(one))
 }
 
 /// Where a client of this machine asks who listens on `address`: that of every interface is none that can be asked.

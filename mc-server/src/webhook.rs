@@ -184,6 +184,9 @@ impl Webhook {
         match request.send(body) {
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("the webhook answered {}", answer.status())),
+            Err(ureq::Error::Timeout(_)) => {
+                Err(format!("the webhook did not answer within {} seconds", TIMEOUT.as_secs()))
+            }
             Err(error) => Err(format!("the webhook could not be reached: {error}")),
         }
     }

@@ -29,3 +29,4 @@ mod table;
 mod tasks;
 mod text;
 mod transitions;
+mod wording;

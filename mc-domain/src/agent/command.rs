@@ -146,7 +146,7 @@ pub enum Rejection {
     #[error("there is no such agent")]
     NotFound,
     /// Invariant 1: its status does not lead there.
-    #[error("{name} cannot go from {from} to {to}")]
+    #[error("agent {name} cannot go from {from} to {to}")]
     IllegalStatus {
         /// Who.
         name: Name,
@@ -158,7 +158,7 @@ pub enum Rejection {
         allowed: Vec<Status>,
     },
     /// Its status lets it take or move nothing.
-    #[error("{name} is {status}{}", because(.reason))]
+    #[error("agent {name} is {status}{}", because(.reason))]
     NotActive {
         /// Who.
         name: Name,
@@ -168,13 +168,13 @@ pub enum Rejection {
         reason: Option<PauseReason>,
     },
     /// It works for another project.
-    #[error("{name} belongs to another project")]
+    #[error("agent {name} belongs to another project")]
     OtherProject {
         /// Who.
         name: Name,
     },
     /// It does not accept such tasks.
-    #[error("{name} does not take {kind} tasks")]
+    #[error("agent {name} does not take {kind} tasks")]
     TypeNotAccepted {
         /// Who.
         name: Name,
@@ -182,7 +182,7 @@ pub enum Rejection {
         kind: TaskType,
     },
     /// Invariant 2: it works on something else.
-    #[error("{name} already works on task {task}")]
+    #[error("agent {name} already works on task {task}")]
     Busy {
         /// Who.
         name: Name,
@@ -190,7 +190,7 @@ pub enum Rejection {
         task: TaskId,
     },
     /// Invariant 7: too much is under way.
-    #[error("{name} already has {MAX_OPEN_RUNS} runs under way")]
+    #[error("agent {name} already has {MAX_OPEN_RUNS} runs under way")]
     TooManyRuns {
         /// Who.
         name: Name,
@@ -208,7 +208,7 @@ pub enum Rejection {
         name: Name,
     },
     /// Invariant 6: agents of this role create no sub-agents.
-    #[error("{name} may not spawn: it is an agent of role {role}")]
+    #[error("agent {name} may not spawn: it is an agent of role {role}")]
     MayNotSpawn {
         /// Who.
         name: Name,
@@ -216,7 +216,7 @@ pub enum Rejection {
         role: Role,
     },
     /// Invariant 6: creating sub-agents is not among the tools it may use.
-    #[error("{name} may not spawn: {SPAWN_TOOL} is not among its tools")]
+    #[error("agent {name} may not spawn: {SPAWN_TOOL} is not among its tools")]
     SpawnToolMissing {
         /// Who.
         name: Name,
@@ -230,13 +230,13 @@ pub enum Rejection {
         what: String,
     },
     /// Invariant 8: its time as a sub-agent is over.
-    #[error("{name} is retired")]
+    #[error("agent {name} is retired")]
     Retired {
         /// Who.
         name: Name,
     },
     /// Invariant 6: there are enough of them.
-    #[error("{name} cannot spawn: the limit of {limit} for {bound} is reached")]
+    #[error("agent {name} cannot spawn: the limit of {limit} for {bound} is reached")]
     SpawnLimit {
         /// Who.
         name: Name,

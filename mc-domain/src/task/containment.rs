@@ -192,7 +192,9 @@ impl Traffic {
         let limit = limits.max_messages.min(count(MAX_MESSAGES_WATCHED) - 1);
         let since = now - secs(limits.messages_window_secs);
         let recent = || self.messages.iter().filter(|said| said.at > since);
-        let count = count(recent().count());
+        // What people say to each other is no loop of agents, however much it is.
+        let by_agents = recent().filter(|said| said.by.kind() == ActorKind::Agent);
+        let count = count(by_agents.count());
         (count > limit).then(|| Loop {
             kind: LoopKind::Messages,
             count,

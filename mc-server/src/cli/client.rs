@@ -64,7 +64,12 @@ impl Client {
 
     fn unreachable(&self, error: ureq::Error) -> Failure {
         let advice = "Start one with: mission-control serve; or name another with --server".to_owned();
-        let what = format!("there is no answer from a server at {}: {error}", self.base);
+        let what = match error {
+            ureq::Error::Timeout(_) => {
+                format!("the server at {} did not answer within {} seconds", self.base, TIMEOUT.as_secs())
+            }
+            error => format!("there is no answer from a server at {}: {error}", self.base),
+        };
         Failure::new(what, Some(advice))
     }
 }

@@ -112,7 +112,27 @@ fn the_greeting_shows_an_address_that_can_be_asked() {
         ("0.0.0.0:80", "curl http://127.0.0.1:80/api/tasks"),
         ("[::1]:3000", "curl http://[::1]:3000/api/tasks"),
     ] {
-        let line = greeting(address.parse().unwrap(), "memory:");
+        let line = greeting(address.parse().unwrap(), "memory:", None);
         assert!(line.ends_with(url) && line.contains(&format!("http://{address} ")), "{line}");
     }
+}
+
+#[test]
+fn the_greeting_says_that_a_store_is_new_and_which_one_lies_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let (own, other) =
+        (directory.path().join("mission-contrl.db"), directory.path().join("mission-control.db"));
+    let store = format!("sqlite:{}", own.display());
+    let line = || {
+        let address = "127.0.0.1:3000".parse().unwrap();
+        greeting(address, &store, new_store(&store).as_deref())
+    };
+    assert!(line().contains(&format!("(new store {store})")), "{}", line());
+    drop(Store::open(&format!("sqlite:{}", other.display())).unwrap());
+    let named =
+        format!("(new store {store}; there is sqlite:{} already, which --store opens)", other.display());
+    assert!(line().contains(&named), "{}", line());
+    drop(Store::open(&store).unwrap());
+    assert!(line().contains(&format!("(store {store})")), "{}", line());
+    assert_eq!(new_store("memory:"), None);
 }

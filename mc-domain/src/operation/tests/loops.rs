@@ -231,10 +231,24 @@ fn taking_up_again_what_was_over_starts_the_counts_anew() {
         assert_eq!(found(&story.go(back, &sofie())), None, "from {over}");
         assert_eq!(story.status(), back);
         for _ in 0..20 {
-            assert_eq!(found(&story.say(&sofie())), None);
+            assert_eq!(found(&story.say(&scout())), None);
         }
-        assert_eq!(found(&story.say(&sofie())), Some((LoopKind::Messages, 21)));
+        assert_eq!(found(&story.say(&scout())), Some((LoopKind::Messages, 21)));
     }
+}
+
+#[test]
+fn people_may_say_as_much_as_they_like() {
+    let mut story = Story::of(task_at(Status::InProgress));
+    for _ in 0..60 {
+        assert_eq!(found(&story.say(&sofie())), None);
+    }
+    assert_eq!(story.status(), Status::InProgress);
+    for _ in 0..20 {
+        assert_eq!(found(&story.say(&scout())), None);
+        assert_eq!(found(&story.say(&sofie())), None);
+    }
+    assert_eq!(found(&story.say(&scout())), Some((LoopKind::Messages, 21)));
 }
 
 #[test]

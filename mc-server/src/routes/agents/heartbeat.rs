@@ -23,14 +23,14 @@ use mc_projections::{
     tasks::{TaskQuery, TaskSort, TaskView},
 };
 use mc_store::repository::Unit;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::work_of;
 use crate::{
     answer::{Offer, Reply, Scene},
     decide::ask,
     extract::{Body, IfMatch, Path, Query},
-    problem::Problem,
+    problem::{Excerpt, Problem},
     routes::{invalid_cursor, said, scope::Scope},
     state::{App, Refused},
 };
@@ -47,11 +47,34 @@ const TO_CLAIM: [task::Status; 1] = [task::Status::Inbox];
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct SignOfLife {
     session_key: Option<Label>,
-    status: Option<Status>,
+    status: Option<OwnStatus>,
     /// What the agent believes it works on; the log knows better, and the answer says so.
     #[serde(rename = "currentTaskId")]
     _current_task_id: Option<TaskId>,
     error_message: Option<String>,
+}
+
+/// What an agent says of itself. What else it is, the control plane and its operators decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum OwnStatus {
+    /// It is there, which lifts nothing that was imposed on it.
+    Active,
+    /// It goes.
+    Offline,
+}
+
+impl<'de> Deserialize<'de> for OwnStatus {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let said = String::deserialize(deserializer)?;
+        match said.to_ascii_lowercase().as_str() {
+            "active" => Ok(Self::Active),
+            "offline" => Ok(Self::Offline),
+            _ => Err(D::Error::custom(format!(
+                "must be active or offline, was {}: whether an agent is paused, draining or quarantined is not its own to say",
+                Excerpt(&said)
+            ))),
+        }
+    }
 }
 
 /// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
@@ -74,7 +97,7 @@ pub async fn beat(
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;
         let task = work_of(unit, &agent)?;
-        if status == Some(Status::Offline) {
+        if status == Some(OwnStatus::Offline) {
             let note = sign.error.clone();
             let decision =
                 ask(unit, |cast| sign_off_agent(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;

@@ -40,7 +40,7 @@ impl Actor {
         }
     }
 
-    /// Whether both are one and the same: upper and lower case do not make two people of one name.
+    /// Whether both are one and the same: names compare as [`Name::is`] says.
     ///
     /// ```
     /// use mc_domain::{actor::Actor, values::Name};
@@ -53,7 +53,7 @@ impl Actor {
     pub fn is(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Human(one), Self::Human(other)) | (Self::System(one), Self::System(other)) => {
-                one.as_str().to_lowercase() == other.as_str().to_lowercase()
+                one.is(other)
             }
             (Self::Agent(one), Self::Agent(other)) => one == other,
             (Self::Human(_) | Self::Agent(_) | Self::System(_), _) => false,

@@ -31,6 +31,7 @@ pub mod budget;
 pub mod effect;
 pub mod ids;
 pub mod json;
+pub mod markdown;
 pub mod money;
 pub mod notification;
 pub mod operation;

@@ -173,6 +173,18 @@ text!(
     Location, 2000, One
 );
 
+impl Name {
+    /// Whether both are one name: they compare by NFKC and case folding.
+    pub fn is(&self, other: &Self) -> bool {
+        self == other || text::folded(&self.0) == text::folded(&other.0)
+    }
+
+    /// Whether `text` is this name, as [`Name::is`] compares.
+    pub fn is_written(&self, text: &str) -> bool {
+        text::folded(&self.0) == text::folded(text)
+    }
+}
+
 /// What a project is called in addresses: `[a-z0-9-]`, 1 to 63 characters, no hyphen at an end or after another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

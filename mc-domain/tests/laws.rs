@@ -12,10 +12,11 @@ use mc_domain::{
     ids::{AgentId, LeaseId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        self, Cast, CompleteRun, CorrectAgent, CreateTask, Decision, Entity, Load, MoveTask, ReassignTask,
-        RegisterAgent, Rejection, StartRun, change_profile, claim_task, complete_run, correct_agent,
-        create_project, create_task, heartbeat, move_task, post_message, quarantine_agent, reassign_task,
-        record_tool_call, register_agent, restart_agent, sign_off_agent, start_run, time_out_run, with_cast,
+        self, Cast, Claims, CompleteRun, CorrectAgent, CreateTask, Decision, Entity, Load, MoveTask, Names,
+        ReassignTask, RegisterAgent, Rejection, StartRun, change_profile, claim_task, complete_run,
+        correct_agent, create_project, create_task, heartbeat, move_task, post_message, quarantine_agent,
+        reassign_task, record_tool_call, register_agent, restart_agent, sign_off_agent, start_run,
+        time_out_run, with_cast,
     },
     policy::document::Figures,
     project::{self, Project},
@@ -255,6 +256,10 @@ impl World {
         loaded(&self.tasks, task_id(number))
     }
 
+    fn names_of(&self, project: ProjectId, name: &Name) -> Names {
+        Names::load(&mut Recorded(self), project, name, &Claims::default()).expect("everything is recorded")
+    }
+
     fn name(&self, key: Key) -> Entity<Reservation> {
         loaded(&self.names, key)
     }
@@ -324,7 +329,7 @@ impl World {
                     Ok(known) => Profile { role: *role, ..known.profile.clone() },
                     Err(_) => profile(name, *role),
                 };
-                let key = self.name(Key::agent(project_id(project), &profile.name));
+                let key = self.names_of(project_id(project), &profile.name);
                 let wish = RegisterAgent { profile, parent: None, purpose: None };
                 register_agent(&self.project(project), &key, &self.agent(*agent), wish, &moment)
             }
@@ -332,8 +337,8 @@ impl World {
                 let (agent, project) = (self.agent(*agent), project_id(AGENTS[*agent].1));
                 let current = agent.registered()?.profile.clone();
                 let wanted = Profile { name: Name::new(NAMES[*to]).unwrap(), ..current.clone() };
-                let old = self.name(Key::agent(project, &current.name));
-                let new = self.name(Key::agent(project, &wanted.name));
+                let (old, new) =
+                    (self.names_of(project, &current.name), self.names_of(project, &wanted.name));
                 change_profile(project, &agent, Some((&old, &new)), wanted, cast, &moment)
             }
             Ask::Heartbeat { agent, error, .. } => {

@@ -16,6 +16,7 @@ use mc_domain::{
     policy::{self, Scope, document::Figures},
     project::{self, Halt},
     recorded::{AnyEvent, Recorded},
+    text,
     values::{Label, Name, Reason},
 };
 use serde::{Deserialize, Serialize};
@@ -46,8 +47,7 @@ use crate::projection::Projection;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Agents {
     rows: BTreeMap<AgentId, Row>,
-    /// Names in lower case: upper and lower case are the same to a reservation too.
-    by_name: BTreeMap<ProjectId, BTreeMap<String, AgentId>>,
+    by_name: BTreeMap<ProjectId, Directory>,
     silence: Silence,
     /// The projects whose squads are stopped, and by which halt.
     halts: BTreeMap<ProjectId, Halted>,
@@ -67,6 +67,53 @@ impl Halted {
             Halt::Pause => excepted_from < self.number,
             // One of before halts were numbered has paused whom it stops in its own commit.
             Halt::Emergency => self.number > 0,
+        }
+    }
+}
+
+/// The agents of a project by their names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Directory {
+    /// In lower case, as names compared once: of two that are one name by now, each is still found as it is written.
+    written: BTreeMap<String, AgentId>,
+    /// As names compare.
+    folded: BTreeMap<String, BTreeSet<AgentId>>,
+    /// By what they look like.
+    looks: BTreeMap<String, BTreeSet<AgentId>>,
+}
+
+impl Directory {
+    fn find(&self, name: &str) -> Option<AgentId> {
+        let written = self.written.get(&name.to_lowercase()).copied();
+        written.or_else(|| self.folded.get(&text::folded(name))?.first().copied())
+    }
+
+    fn add(&mut self, name: &Name, id: AgentId) {
+        let name = name.as_str();
+        self.written.insert(name.to_lowercase(), id);
+        self.folded.entry(text::folded(name)).or_default().insert(id);
+        for look in text::looks(name) {
+            self.looks.entry(look).or_default().insert(id);
+        }
+    }
+
+    fn remove(&mut self, name: &Name, id: AgentId) {
+        let name = name.as_str();
+        if self.written.get(&name.to_lowercase()) == Some(&id) {
+            self.written.remove(&name.to_lowercase());
+        }
+        take_out(&mut self.folded, &text::folded(name), id);
+        for look in text::looks(name) {
+            take_out(&mut self.looks, &look, id);
+        }
+    }
+}
+
+fn take_out(index: &mut BTreeMap<String, BTreeSet<AgentId>>, key: &str, id: AgentId) {
+    if let Some(ids) = index.get_mut(key) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(key);
         }
     }
 }
@@ -147,15 +194,22 @@ struct Commission {
 }
 
 impl Agents {
-    /// The agent with this name in a project, upper and lower case being the same.
+    /// The agent with this name in a project, as names compare: by NFKC and case folding.
     pub fn named(&self, project: ProjectId, name: &str) -> Option<AgentId> {
-        self.by_name.get(&project)?.get(&name.to_lowercase()).copied()
+        self.by_name.get(&project)?.find(name)
+    }
+
+    /// The agents of a project that have this name or one that passes for it.
+    pub fn passing_for(&self, project: ProjectId, name: &Name) -> Vec<AgentId> {
+        let Some(names) = self.by_name.get(&project) else { return vec![] };
+        let looks = text::looks(name.as_str());
+        let found: BTreeSet<_> = looks.iter().filter_map(|look| names.looks.get(look)).flatten().collect();
+        found.into_iter().copied().collect()
     }
 
     /// The agents with this name, at most one in each project.
-    pub fn named_anywhere(&self, name: &str) -> impl Iterator<Item = AgentId> {
-        let name = name.to_lowercase();
-        self.by_name.values().filter_map(move |names| names.get(&name).copied())
+    pub fn named_anywhere<'a>(&'a self, name: &'a str) -> impl Iterator<Item = AgentId> + 'a {
+        self.by_name.values().filter_map(move |names| names.find(name))
     }
 
     /// The agents meant by a path or a parameter: an identity, or a name in `project` or else in any. Several only
@@ -237,21 +291,15 @@ impl Agents {
     }
 
     fn register(&mut self, row: Row) {
-        self.by_name.entry(row.project).or_default().insert(key(&row.profile.name), row.id);
+        self.by_name.entry(row.project).or_default().add(&row.profile.name, row.id);
         self.rows.insert(row.id, row);
     }
 
     fn rename(&mut self, id: AgentId, project: ProjectId, before: &Name, after: &Name) {
         let names = self.by_name.entry(project).or_default();
-        if names.get(&key(before)) == Some(&id) {
-            names.remove(&key(before));
-        }
-        names.insert(key(after), id);
+        names.remove(before, id);
+        names.add(after, id);
     }
-}
-
-fn key(name: &Name) -> String {
-    name.as_str().to_lowercase()
 }
 
 impl Projection for Agents {

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     alert, approval,
     ids::TaskId,
+    markdown::{inline, quoted},
     recorded::{AnyEvent, Recorded},
     values::Reason,
 };
@@ -154,8 +155,8 @@ impl Report {
             (None, None) => format!("under way, ${} set aside", run.estimated_cost),
         };
         let agent = views.agents.name_or_id(run.agent_id);
-        let _ =
-            write!(self.0, "- {} {}: {}, {cost}, {}", run.started_at, inline(&agent), run.status, run.model);
+        let (agent, model) = (inline(&agent), inline(run.model.as_str()));
+        let _ = write!(self.0, "- {} {agent}: {}, {cost}, {model}", run.started_at, run.status);
         let _ = write!(self.0, ", {} tokens in, {} out", run.input_tokens, run.output_tokens);
         let _ = write!(self.0, ", {} tool calls", run.tool_calls);
         if let Some(error) = run.error {
@@ -213,7 +214,8 @@ impl Report {
                 self.line(format_args!("{}\n", quoted(content)));
             }
             for artifact in &message.artifacts {
-                let place = artifact.url.as_deref().map_or_else(String::new, |url| format!(": <{url}>"));
+                let place =
+                    artifact.url.as_deref().map_or_else(String::new, |url| format!(": {}", inline(url)));
                 self.line(format_args!("- {} ({}){place}\n", inline(&artifact.name), artifact.kind));
             }
         }
@@ -252,24 +254,4 @@ fn state(status: alert::Status) -> &'static str {
         alert::Status::Resolved => "resolved",
         alert::Status::Ignored => "ignored",
     }
-}
-
-/// What people wrote, on one line and without a meaning of its own in the document.
-fn inline(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => line.push_str("&lt;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' => line.extend(['\\', character]),
-            character if character.is_control() => line.push(' '),
-            character => line.push(character),
-        }
-    }
-    line
-}
-
-/// What people wrote, as a quotation: whatever it says, it does not end it.
-fn quoted(text: &str) -> String {
-    let lines: Vec<_> = text.lines().map(|line| format!("> {}", line.replace('<', "&lt;"))).collect();
-    lines.join("\n")
 }

@@ -7,6 +7,7 @@ use mc_domain::{
     agent,
     alert::Severity,
     ids::{AgentId, ProjectId, TaskId},
+    markdown::inline,
     money::Usd,
     task::{Status, TaskType},
     values::{Reason, Title},
@@ -321,7 +322,7 @@ impl Standup<'_> {
     pub fn markdown(&self) -> String {
         let mut text = format!("# Standup {}", self.date);
         if let Some(project) = &self.project {
-            let _ = write!(text, ": {project}");
+            let _ = write!(text, ": {}", inline(project));
         }
         let _ = write!(text, "\n\n{}\n", self.summary);
         let agents = self.agents.by_status.iter().map(|(status, count)| format!("{status}: {count}"));
@@ -329,7 +330,13 @@ impl Standup<'_> {
         let tasks = self.tasks.by_status.iter().map(|(status, count)| format!("{status}: {count}"));
         section(&mut text, "Tasks", tasks);
         let done = self.completed_last_24h.iter().map(|task| {
-            format!("{} ({}, ${}, {})", task.title, task.kind, task.cost, or_nobody(&task.assignees))
+            format!(
+                "{} ({}, ${}, {})",
+                inline(task.title.as_str()),
+                task.kind,
+                task.cost,
+                or_nobody(&task.assignees)
+            )
         });
         section(
             &mut text,
@@ -337,20 +344,21 @@ impl Standup<'_> {
             done.chain(more(self.counts.completed_last_24h)),
         );
         let stuck = self.blocked.iter().map(|task| {
-            let reason = task.reason.map_or("no reason was given", |reason| reason.as_str());
-            format!("{} ({}): {reason}, since {}", task.title, or_nobody(&task.assignees), task.since)
+            let (title, assignees) = (inline(task.title.as_str()), or_nobody(&task.assignees));
+            let reason =
+                task.reason.map_or("no reason was given".to_owned(), |reason| inline(reason.as_str()));
+            format!("{title} ({assignees}): {reason}, since {}", task.since)
         });
         section(&mut text, "Blocked", stuck.chain(more(self.counts.blocked)));
         let waiting = self.waiting_approvals.iter().map(|approval| {
-            let (by, until) = (&approval.requested_by.name, approval.expires_at);
-            format!(
-                "{} ({}, {}), asked by {by}, until {until}",
-                approval.summary, approval.risk, approval.status
-            )
+            let (by, until) = (inline(&approval.requested_by.name), approval.expires_at);
+            let summary = inline(approval.summary.as_str());
+            format!("{summary} ({}, {}), asked by {by}, until {until}", approval.risk, approval.status)
         });
         section(&mut text, "Waiting for approval", waiting.chain(more(self.counts.waiting_approvals)));
         let alerts = self.open_alerts.iter().map(|alert| {
-            format!("{} ({}, {}, {} times)", alert.title, alert.kind, alert.severity, alert.count)
+            let title = inline(alert.title.as_str());
+            format!("{title} ({}, {}, {} times)", alert.kind, alert.severity, alert.count)
         });
         section(&mut text, "Open alerts", alerts.chain(more(self.counts.open_alerts)));
         let _ = write!(text, "\n## Spend\n\n- Runs of the day: ${}\n- Budgets of the agents: ", self.spend);
@@ -381,7 +389,7 @@ fn section(text: &mut String, title: &str, lines: impl Iterator<Item = String>) 
 }
 
 fn or_nobody(names: &[String]) -> String {
-    if names.is_empty() { "nobody".to_owned() } else { names.join(", ") }
+    if names.is_empty() { "nobody".to_owned() } else { inline(&names.join(", ")) }
 }
 
 #[cfg(test)]

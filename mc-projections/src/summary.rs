@@ -16,6 +16,7 @@ use mc_domain::{
     project::{self, Halt},
     recorded::{AnyEvent, Recorded},
     reservation, standup,
+    text::visible,
 };
 
 use crate::views::Views;
@@ -32,7 +33,8 @@ pub enum Naming {
     Titled,
 }
 
-/// One sentence without a full stop that says what happened; the views give names to agents and tasks.
+/// One sentence without a full stop that says what happened; the views give names to agents and tasks. What cannot be seen
+/// in them is shown by its number: it would turn the sentence around.
 ///
 /// ```
 /// use mc_domain::{agent::{Event, Profile, Role}, values::Name};
@@ -49,6 +51,14 @@ pub enum Naming {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String {
+    let told = told(event, views, naming);
+    match visible(&told) {
+        Cow::Borrowed(_) => told,
+        Cow::Owned(shown) => shown,
+    }
+}
+
+fn told(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String {
     let names = Names { views, naming };
     let actor = &event.metadata.actor;
     let id = &event.stream.aggregate_id;
@@ -63,7 +73,7 @@ pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> St
         AnyEvent::Notification(fact) => notification(fact, &names),
         AnyEvent::Policy(fact) => policy(fact, &names.actor(actor)),
         AnyEvent::Standup(fact) => standup(fact, &names.actor(actor)),
-        AnyEvent::Reservation(fact) => reservation(fact, &names.actor(actor), id),
+        AnyEvent::Reservation(fact) => reservation(fact, &names, &names.actor(actor), id),
     }
 }
 
@@ -117,11 +127,16 @@ fn notification(fact: &notification::Event, names: &Names<'_>) -> String {
     }
 }
 
-fn reservation(fact: &reservation::Event, who: &str, key: &str) -> String {
-    let name = key.rsplit('/').next().unwrap_or(key);
+/// What an agent's name looks like is not how it is written, so that is told by who holds it now.
+fn reservation(fact: &reservation::Event, names: &Names<'_>, who: &str, key: &str) -> String {
+    let in_key = || Cow::Borrowed(key.rsplit('/').next().unwrap_or(key));
+    let name = |holder: &reservation::Holder| match holder {
+        reservation::Holder::Agent(id) => names.agent(*id),
+        reservation::Holder::Project(_) | reservation::Holder::Approval(_) => in_key(),
+    };
     match fact {
-        reservation::Event::Reserved { .. } => format!("{who} reserved the name {name}"),
-        reservation::Event::Released { .. } => format!("{who} gave up the name {name}"),
+        reservation::Event::Reserved { holder } => format!("{who} reserved the name {}", name(holder)),
+        reservation::Event::Released { .. } => format!("{who} gave up the name {}", in_key()),
     }
 }
 

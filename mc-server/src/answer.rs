@@ -19,7 +19,9 @@ use mc_domain::{
 };
 use mc_projections::{
     agents::{ActorId, ActorView, Agents},
-    history, messages, runs,
+    history,
+    messages::{self, MessageView},
+    runs,
     then::{self, Subject},
     views::Views,
 };
@@ -69,8 +71,8 @@ pub enum Reply {
     Created(Shown),
     /// `200`: the entity as it now is.
     Changed(Shown),
-    /// `201`: the message that was posted to a task.
-    Posted(TaskId, MessageId),
+    /// `201`: the message that was posted to a task, and the names it mentions that nobody has.
+    Posted(TaskId, MessageId, #[serde(default)] Vec<String>),
     /// `200`: the answer to a heartbeat.
     Heartbeat(AgentId, Vec<Directive>, Offer),
     /// `201`: the use of a tool in a run, by its number.
@@ -129,7 +131,7 @@ impl Kept {
     pub(crate) async fn render(&self, app: &App, position: u64, exact: bool) -> Result<Response, Problem> {
         app.projected().wait_for(position).await.map_err(|stopped| refusal::stopped(&stopped))?;
         let message = match self.reply {
-            Reply::Posted(task, message) => Some(self.message(app, task, message, position).await?),
+            Reply::Posted(task, message, _) => Some(self.message(app, task, message, position).await?),
             Reply::ToolCalled(run, number) => return tool_called(app, run, number).await,
             Reply::Policy(project) => return policy::published(app, project, position).await,
             Reply::Halted(ref ordered) => return emergency::halted(app, ordered).await,
@@ -157,10 +159,11 @@ impl Kept {
         match &self.reply {
             Reply::Created(shown) => Ok(created(shown.entity(scene)?.1, &shown.address())),
             Reply::Changed(shown) => Ok(shown.entity(scene)?.1),
-            Reply::Posted(task, id) => {
+            Reply::Posted(task, id, unknown_mentions) => {
                 let view = message.and_then(|event| messages::message(event, &scene.views.agents));
                 let view = view.ok_or_else(|| Problem::not_found("message", id))?;
-                Ok(created(Json(view).into_response(), &format!("/api/tasks/{task}/messages")))
+                let answer = PostedAnswer { message: view, unknown_mentions };
+                Ok(created(Json(answer).into_response(), &format!("/api/tasks/{task}/messages")))
             }
             Reply::Heartbeat(agent, directives, offer) => heartbeat_answer(scene, *agent, directives, offer),
             Reply::Squad(answer) => Ok(Json(answer).into_response()),
@@ -190,6 +193,16 @@ impl Kept {
         let events = history::recall(app.log().as_ref(), &positions).await?;
         events.into_iter().find(is_it).ok_or_else(|| Problem::not_found("message", message))
     }
+}
+
+/// A message that was posted, with a hint at whom it did not reach.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PostedAnswer<'a> {
+    #[serde(flatten)]
+    message: MessageView,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unknown_mentions: &'a [String],
 }
 
 /// An event with a message.

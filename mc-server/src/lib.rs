@@ -33,6 +33,7 @@ pub mod health;
 mod latency;
 pub mod layers;
 mod lookup;
+mod mentions;
 pub mod problem;
 mod refusal;
 pub mod requests;

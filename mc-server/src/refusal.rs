@@ -116,6 +116,14 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
     let detail = sentence(rejection);
     match rejection {
         agent::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        agent::Rejection::LooksLike { by, name } => {
+            Problem::new(Kind::AlreadyExists, format!("{detail} Choose one that nobody mistakes for it."))
+                .holder(json!({ "agentId": by, "name": name }))
+        }
+        agent::Rejection::OperatorsName { .. } => {
+            Problem::new(Kind::InvalidFields, format!("{detail} Choose another."))
+                .errors(vec![FieldError::new("name", rejection.to_string())])
+        }
         agent::Rejection::IllegalStatus { allowed, .. } => {
             let how = if allowed.is_empty() {
                 "It comes back by itself: it registers again or sends a heartbeat.".to_owned()

@@ -14,7 +14,7 @@ use mc_domain::{
     approval::{ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{
-        CreateTask, Decision, MoveTask, RegisterAgent, create_task, move_task, register_agent,
+        CreateTask, Decision, MoveTask, Names, RegisterAgent, create_task, move_task, register_agent,
         request_approval,
     },
     policy::{self, Policy, Scope},
@@ -230,11 +230,13 @@ pub async fn seed(app: &App) -> Result<Vec<String>, Refused> {
     let project = default_project(app).await?;
     publish(app).await?;
     let mut agents = Vec::new();
+    let mut skipped = Vec::new();
     for (name, emoji, role, types) in AGENTS {
-        agents.push((name, register(app, project, name, emoji, role, types).await?));
+        let registered =
+            register(app, project, name, emoji, role, types).await.map(|id| agents.push((name, id)));
+        skipped.extend(passed_over(name, registered)?);
     }
     let known = |name: &str| agents.iter().find(|(known, _)| *known == name).map(|(_, id)| *id);
-    let mut skipped = Vec::new();
     for task in &TASKS {
         let (assignee, reviewer) = (task.assignee.and_then(known), task.reviewer.and_then(known));
         let prepared = prepare(app, project, task, assignee, reviewer).await;
@@ -301,16 +303,16 @@ async fn register(
         heartbeat_interval_secs: HEARTBEAT_INTERVAL_SECS,
         ..Profile::new(Name::new(name)?, role)
     };
-    let fresh = AgentId::new(Uuid::now_v7());
+    let (fresh, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
     execute(app, Actor::Human(app.operator().clone()), &format!("agent/{name}"), |unit, moment| {
         let home = unit.load::<Project>(&project)?;
-        let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
-        if let Some(known) = name.agent() {
-            return Ok((Decision::default(), known));
+        let names = Names::load(unit, project, &profile.name, &claims)?;
+        if let Some(known) = names.bearer() {
+            return Ok((Decision::default(), known.id));
         }
         let agent = unit.fresh::<Agent>(fresh);
         let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None };
-        Ok((register_agent(&home, &name, &agent, wish, moment)?, fresh))
+        Ok((register_agent(&home, &names, &agent, wish, moment)?, fresh))
     })
     .await
 }

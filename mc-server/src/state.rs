@@ -17,7 +17,7 @@ use mc_domain::{
     actor::Actor,
     aggregate::Moment,
     ids::{AgentId, MessageId, ProjectId, TaskId},
-    operation::{Decision, Outcome, Rejection, create_project},
+    operation::{Claims, Decision, Outcome, Rejection, create_project},
     policy::document::{Document, Figures},
     project::{Profile, Project},
     reservation::{Key, Reservation},
@@ -230,6 +230,15 @@ impl App {
     /// The operator on whose behalf unattributed writes are made.
     pub fn operator(&self) -> &Name {
         &self.0.operator
+    }
+
+    /// Whose name `name` is taken for in a project, as far as reservations do not tell.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub(crate) async fn claims(&self, project: ProjectId, name: &Name) -> Result<Claims, Problem> {
+        let operators = vec![self.operator().clone()];
+        self.read(|views| Claims { operators, bearers: views.agents.passing_for(project, name) }).await
     }
 
     /// How long commits took.

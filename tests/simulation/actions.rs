@@ -14,8 +14,8 @@ use mc_domain::{
     money::Usd,
     notification::{self, Notice, Notification},
     operation::{
-        Allowed, Answer, ApprovalScope, Cast, CompleteRun, CorrectAgent, CreateTask, DecideApproval,
-        Decision, Entity, Load, MoveTask, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent,
+        Allowed, Answer, ApprovalScope, Cast, Claims, CompleteRun, CorrectAgent, CreateTask, DecideApproval,
+        Decision, Entity, Load, MoveTask, Names, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent,
         StartRun, UseTool, block_halted, change_profile, claim_task, complete_run, correct_agent,
         create_project, create_task, decide_approval, directives, end_lease, escalate_approval,
         expire_approval, fail_notification, follow_halt, follow_task, halt_squad, heartbeat, mark_heard,
@@ -696,11 +696,11 @@ fn register(
     unit: &mut Unit<'_>,
     moment: &Moment,
 ) -> Result<Decision, Failure> {
-    let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
-    let agent = unit.load::<Agent>(&name.agent().unwrap_or(fresh))?;
+    let names = Names::load(unit, project, &profile.name, &Claims::default())?;
+    let agent = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
     let project = unit.load::<Project>(&project)?;
     let wish = RegisterAgent { profile, parent: None, purpose: None };
-    Ok(register_agent(&project, &name, &agent, wish, moment)?)
+    Ok(register_agent(&project, &names, &agent, wish, moment)?)
 }
 
 fn rename(
@@ -713,8 +713,8 @@ fn rename(
     let agent = unit.load::<Agent>(&agent)?;
     let allowed = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
     let (project, current) = (agent.registered()?.project, agent.registered()?.profile.name.clone());
-    let old = unit.load::<Reservation>(&Key::agent(project, &current))?;
-    let new = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
+    let old = Names::load(unit, project, &current, &Claims::default())?;
+    let new = Names::load(unit, project, &profile.name, &Claims::default())?;
     let change =
         |cast: &Cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, moment);
     let decision = asking(unit, change)?;
@@ -760,10 +760,10 @@ fn spawn(
 ) -> Result<Decision, Failure> {
     let parent = unit.load::<Agent>(&parent)?;
     let project = unit.load::<Project>(&parent.registered()?.project)?;
-    let name = unit.load::<Reservation>(&Key::agent(project.id, &profile.name))?;
-    let child = unit.load::<Agent>(&name.agent().unwrap_or(fresh))?;
+    let names = Names::load(unit, project.id, &profile.name, &Claims::default())?;
+    let child = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
     let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents };
-    Ok(spawn_agent(&project, &name, &child, &parent, wish, moment)?)
+    Ok(spawn_agent(&project, &names, &child, &parent, wish, moment)?)
 }
 
 fn of_agent(

@@ -201,6 +201,20 @@ pub enum Rejection {
         /// What it asked for, comma-separated.
         what: String,
     },
+    /// Its name passes for that of another agent of the project.
+    #[error("the name is taken for that of {name}")]
+    LooksLike {
+        /// The other agent.
+        by: AgentId,
+        /// What that one is called.
+        name: Name,
+    },
+    /// Its name is an operator's, or passes for it.
+    #[error("{operator} is an operator, and no agent takes an operator's name")]
+    OperatorsName {
+        /// Whose name it is.
+        operator: Name,
+    },
     /// An agent asked to register another.
     #[error("an agent does not register another, {name}")]
     RegistersAnother {

@@ -6,6 +6,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     alert::{self, Alert, Key, Kind, Raise, Subject},
     ids::{AgentId, AlertId, ProjectId, RunId, TaskId},
+    text::visible,
     values::{Text, Title},
 };
 
@@ -74,7 +75,8 @@ fn decide(
 ) -> Result<(), Rejection> {
     let Warning { kind, subject, project, title, description, agent, task, run } = warning;
     let alert = cast.find::<Alert>(&Key::new(kind, subject))?.after_decision(decision);
-    let title = Title::truncated(&title).expect("it is made of words and of names, which are on one line");
+    let title =
+        Title::truncated(&visible(&title)).expect("it is made of words and of names, which are on one line");
     let description = description.as_deref().and_then(Text::truncated);
     let id = episode_id(&alert.id, alert.version);
     let raise = Raise { description, agent, task, run, ..Raise::new(id, kind, project, title) };

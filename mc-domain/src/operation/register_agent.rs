@@ -1,7 +1,7 @@
 //! Registering an agent: the agent and its name, which no other in its project may have.
 
 use super::{
-    Cast, Decision, Entity, Rejection, acts_for_itself,
+    Cast, Decision, Entity, Names, Rejection, acts_for_itself,
     complete_run::Spender,
     follow_cap::{follow_cap, lift_pauses},
     squad::join_stopped,
@@ -12,7 +12,7 @@ use crate::{
     budget,
     ids::{AgentId, ProjectId},
     project::{self, Project},
-    reservation::{self, Holder, Key, Reservation},
+    reservation,
     values::Reason,
 };
 
@@ -27,20 +27,22 @@ pub struct RegisterAgent {
     pub purpose: Option<Reason>,
 }
 
-/// Registers `agent` in `project` under its name, which `name` reserves; or lets it come back when it is the one that
-/// holds the name. In a squad that is stopped it is paused with the others.
+/// Registers `agent` in `project` under its name, which `names` reserve; or lets it come back when it is the one that bears
+/// the name. In a squad that is stopped it is paused with the others.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
-/// - [`reservation::Rejection::NotHolder`] when `name` is not the reservation of its name.
+/// - [`reservation::Rejection::NotHolder`] when `names` are not the reservations of its name.
+/// - [`agent::Rejection::LooksLike`] when its name passes for that of another agent of the project.
+/// - [`agent::Rejection::OperatorsName`] when it is an operator's, but for the seat of the chief agent officer.
 /// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
 /// - [`agent::Rejection::RegistersAnother`] when an agent asks for one that is not known, or names a parent: sub-agents are
 ///   created by [`super::spawn_agent`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 pub fn register_agent(
     project: &Entity<Project>,
-    name: &Entity<Reservation>,
+    names: &Names,
     agent: &Entity<Agent>,
     wish: RegisterAgent,
     moment: &Moment,
@@ -55,59 +57,64 @@ pub fn register_agent(
     if moment.actor.agent().is_some() && (!known || wish.parent.is_some()) {
         return Err(agent::Rejection::RegistersAnother { name: wish.profile.name }.into());
     }
-    let (reserved, registered) = register(project.id, name, agent, wish, moment)?;
-    let mut decision = Decision::of(name, Some(project.id), reserved);
+    let mut decision = Decision::default();
+    let registered = register(&mut decision, project.id, names, agent, wish, moment)?;
     decision.add(agent, Some(project.id), registered);
     join_stopped(&mut decision, agent, project, moment)?;
     Ok(decision)
 }
 
-/// The name's events and the agent's.
+/// Adds the name's events to `decision`, and answers with the agent's.
 pub(super) fn register(
+    decision: &mut Decision,
     project: ProjectId,
-    name: &Entity<Reservation>,
+    names: &Names,
     agent: &Entity<Agent>,
     wish: RegisterAgent,
     moment: &Moment,
-) -> Result<(Vec<reservation::Event>, Vec<agent::Event>), Rejection> {
+) -> Result<Vec<agent::Event>, Rejection> {
     let RegisterAgent { profile, parent, purpose } = wish;
-    if name.id != Key::agent(project, &profile.name) {
+    if !names.is_of(project, &profile.name) {
         return Err(reservation::Rejection::NotHolder.into());
     }
-    let reserved = name.decide(reservation::Command::Reserve(Holder::Agent(agent.id)), moment)?;
+    if names.bearer().is_some_and(|bearer| bearer.id == agent.id) {
+        names.keep(decision, agent.id, &agent.registered()?.profile.name, moment)?;
+    } else {
+        names.give(decision, agent.id, profile.role, moment)?;
+    }
     let register = agent::Command::Register { project, profile, parent, purpose };
-    Ok((reserved, agent.decide(register, moment)?))
+    Ok(agent.decide(register, moment)?)
 }
 
-/// Changes what an agent is or may do. A new name is reserved, the old one given back: `names` are their
-/// reservations, old and new, when they differ. `cast` has its budget of the day, where its caps change.
+/// Changes what an agent is or may do. A new name is reserved, the old one given back: `names` are the old one and the new
+/// one, when they differ. `cast` has its budget of the day, where its caps change.
 ///
 /// # Errors
 /// - [`reservation::Rejection::Taken`] when another agent of the project has the new name.
-/// - [`reservation::Rejection::NotHolder`] when it is renamed and `names` are not the reservations of its names.
+/// - [`reservation::Rejection::NotHolder`] when it is renamed and `names` are not its names.
+/// - [`agent::Rejection::LooksLike`] and [`agent::Rejection::OperatorsName`] as for a registration.
 /// - [`agent::Rejection::OperatorOnly`] for another agent.
 /// - [`agent::Rejection::SelfPromotion`] when an agent asks for more than it has.
 pub fn change_profile(
     project: ProjectId,
     agent: &Entity<Agent>,
-    names: Option<(&Entity<Reservation>, &Entity<Reservation>)>,
+    names: Option<(&Names, &Names)>,
     profile: Profile,
     cast: &Cast,
     moment: &Moment,
 ) -> Result<Decision, Rejection> {
     acts_for_itself(agent, moment)?;
-    let (before, after) = (&agent.registered()?.profile.name, profile.name.clone());
-    let (before, after) = (Key::agent(project, before), Key::agent(project, &after));
+    let (before, after, role) = (&agent.registered()?.profile.name, profile.name.clone(), profile.role);
     let changed = agent.decide(agent::Command::ChangeProfile(profile), moment)?;
     let mut decision = Decision::default();
-    if before != after {
-        let named = names.filter(|(old, new)| (&old.id, &new.id) == (&before, &after));
+    if *before != after {
+        let named = names.filter(|(old, new)| old.is_of(project, before) && new.is_of(project, &after));
         let (old, new) = named.ok_or(reservation::Rejection::NotHolder)?;
-        let holder = Holder::Agent(agent.id);
-        let reserved = new.decide(reservation::Command::Reserve(holder), moment)?;
-        let released = old.decide(reservation::Command::Release(holder), moment)?;
-        decision.add(new, Some(project), reserved);
-        decision.add(old, Some(project), released);
+        match before.is(&after) {
+            true => new.keep(&mut decision, agent.id, &after, moment)?,
+            false => new.give(&mut decision, agent.id, role, moment)?,
+        }
+        old.give_back(&mut decision, agent.id, new, moment)?;
     }
     decision.add(agent, Some(project), changed);
     follow_caps(&mut decision, agent, cast, moment)?;

@@ -1,7 +1,7 @@
 //! Spawning: an agent creates a sub-agent, on the record of both; and the sub-agent's retirement.
 
 use super::{
-    Cast, Decision, Entity, RegisterAgent, Rejection, acts_for_itself, by_system,
+    Cast, Decision, Entity, Names, RegisterAgent, Rejection, acts_for_itself, by_system,
     end_run::abort_agent_runs,
     quarantine_agent::{Stop, block_work, seated},
     register_agent::register,
@@ -13,7 +13,7 @@ use crate::{
     aggregate::{Aggregate, Moment},
     process::RetirementCause,
     project::{self, Project, Squad},
-    reservation::{self, Holder, Reservation},
+    reservation::{self, Holder},
     task::Task,
     values::Reason,
 };
@@ -29,8 +29,7 @@ pub struct SpawnAgent {
     pub active_agents: u32,
 }
 
-/// Creates `child` under `parent`, which asks for it or for which an operator does. `name` is the reservation of its
-/// name. A former sub-agent of the same parent and name comes back into service.
+/// Creates `child` under `parent`, which asks for it or for which an operator does. `names` reserve its name. A former sub-agent of the same parent and name comes back into service.
 ///
 /// # Errors
 /// - [`project::Rejection::NotFound`] when there is no such project.
@@ -38,10 +37,11 @@ pub struct SpawnAgent {
 /// - [`agent::Rejection::OperatorOnly`] when an agent asks in another's name.
 /// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::SpawnToolMissing`], [`agent::Rejection::ChildAbove`] or
 ///   [`agent::Rejection::SpawnLimit`] as the rules on spawning say.
-/// - [`reservation::Rejection::Taken`] when another agent of the project has the name.
+/// - [`reservation::Rejection::Taken`], [`agent::Rejection::LooksLike`] or [`agent::Rejection::OperatorsName`] when another
+///   agent of the project or an operator has the name, or one that it passes for.
 pub fn spawn_agent(
     project: &Entity<Project>,
-    name: &Entity<Reservation>,
+    names: &Names,
     child: &Entity<Agent>,
     parent: &Entity<Agent>,
     wish: SpawnAgent,
@@ -65,7 +65,8 @@ pub fn spawn_agent(
     let spawned = parent.decide(agent::Command::Spawn(spawn), moment)?;
     let registration = RegisterAgent { profile, parent: Some(parent.id), purpose: Some(purpose) };
     // What a known sub-agent may do is its parent's to say here, so it is not held against the parent as raising its own.
-    let (reserved, mut registered) = register(project.id, name, child, registration, &by_system(moment))?;
+    let mut reserved = Decision::default();
+    let mut registered = register(&mut reserved, project.id, names, child, registration, &by_system(moment))?;
     if !spawned.is_empty() {
         let commission = agent::Command::Commission(commission);
         registered.extend(child.after(&registered).decide(commission, moment)?);
@@ -73,7 +74,7 @@ pub fn spawn_agent(
     let mut decision = Decision::default();
     lift_pause_of_yesterday(&mut decision, parent, moment)?;
     decision.add(parent, Some(project.id), spawned);
-    decision.add(name, Some(project.id), reserved);
+    decision = decision.and(reserved);
     decision.add(child, Some(project.id), registered);
     Ok(decision)
 }

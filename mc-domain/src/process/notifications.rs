@@ -9,6 +9,7 @@ use crate::{
     notification::{Kind, Notice, Recipient},
     recorded::{AnyEvent, Recorded},
     task,
+    text::visible,
     values::{Name, Reason, Text, Title},
 };
 
@@ -87,7 +88,7 @@ impl Wanted {
             project: recorded.metadata.project,
             recipient,
             kind,
-            subject: Title::truncated(&subject)?,
+            subject: Title::truncated(&visible(&subject))?,
             text: text.as_deref().and_then(Text::truncated),
             task,
             through: None,

@@ -20,11 +20,11 @@ use crate::{
     aggregate::{Aggregate, Moment},
     approval::ContentHash,
     ids::{AgentId, ApprovalId, ProjectId},
+    text,
     values::{Name, Slug},
 };
 
-/// What is reserved: a project's slug, an agent's name in its project (upper and lower case are the same), or what an
-/// open approval is for.
+/// What is reserved: a project's slug, what an agent's name looks like in its project, or what an open approval is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key(String);
 
@@ -34,9 +34,20 @@ impl Key {
         Self(format!("project/{slug}"))
     }
 
-    /// The name of an agent in `project`.
+    /// The name of an agent in `project`: the first of [`Key::of_agent`], which is the same for names that are the same.
     pub fn agent(project: ProjectId, name: &Name) -> Self {
-        Self(format!("agent/{project}/{}", name.as_str().to_lowercase()))
+        Self::of_agent(project, name).swap_remove(0)
+    }
+
+    /// All that the name of an agent in `project` is taken for, in one key or two ([`text::looks`]).
+    pub fn of_agent(project: ProjectId, name: &Name) -> Vec<Self> {
+        text::looks(name.as_str()).iter().map(|look| Self(format!("agent/{project}/{look}"))).collect()
+    }
+
+    /// The key of the same name as it was when only upper and lower case were the same, unless it still is that.
+    pub fn of_agent_before(project: ProjectId, name: &Name) -> Option<Self> {
+        let before = Self(format!("agent/{project}/{}", name.as_str().to_lowercase()));
+        (!Self::of_agent(project, name).contains(&before)).then_some(before)
     }
 
     /// What is asked for in `project` about one subject: a task, or where none is named an agent.

@@ -59,6 +59,32 @@ fn agent_names_are_unique_per_project_whatever_their_case() {
 }
 
 #[test]
+fn agent_names_are_the_same_however_they_are_composed() {
+    let composed = Key::agent(OPENCLAW, &name("Zo\u{eb}"));
+    assert_eq!(composed, Key::agent(OPENCLAW, &name("ZOE\u{308}")));
+    assert_ne!(composed, Key::agent(OPENCLAW, &name("Zoe")));
+}
+
+#[test]
+fn agent_names_that_are_taken_for_each_other_meet() {
+    let keys = |text| Key::of_agent(OPENCLAW, &name(text));
+    for (one, other) in [("Coco", "Сосо"), ("SOFIE", "SOFlE"), ("Modern", "Modem"), ("Agent 1", "Agent l")]
+    {
+        assert!(keys(one).iter().any(|key| keys(other).contains(key)), "{one} {other}");
+    }
+}
+
+/// Most names have kept the key that they had before look-alikes were looked for.
+#[test]
+fn the_key_of_before_is_told_where_it_is_another() {
+    for text in ["Scout", "Nova", "Pixel", "QA Engineer", "nova-2"] {
+        assert_eq!(Key::of_agent_before(OPENCLAW, &name(text)), None, "{text}");
+    }
+    let before = Key::of_agent_before(OPENCLAW, &name("Hermes")).unwrap();
+    assert_eq!(before.to_string(), format!("agent/{OPENCLAW}/hermes"));
+}
+
+#[test]
 fn a_slug_is_no_agent_name() {
     assert_ne!(Key::project(&slug("scout")), Key::agent(OPENCLAW, &name("scout")));
 }

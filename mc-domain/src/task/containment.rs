@@ -16,6 +16,7 @@ use super::values::{Artifact, ArtifactBody, ArtifactKind, Status};
 use crate::{
     actor::{Actor, ActorKind},
     ids::AgentId,
+    markdown::inline,
     policy::document::LoopThresholds,
     run::Outcome,
     values::{Label, Name, Reason, Text, words},
@@ -281,8 +282,8 @@ impl Traffic {
     /// The artifact that tells an operator what repeated and what to decide, in Markdown.
     pub(super) fn summary(&self, found: &Loop, names: &BTreeMap<AgentId, Name>) -> Artifact {
         let name_of = |actor: &Actor| match actor.agent().and_then(|agent| names.get(&agent)) {
-            Some(name) => name.to_string(),
-            None => actor.to_string(),
+            Some(name) => inline(name.as_str()),
+            None => inline(&actor.to_string()),
         };
         let mut text = format!("# Loop Summary\n\n**What repeated:** {}\n", found.what());
         let participants: Vec<_> = found.participants.iter().map(name_of).collect();
@@ -298,7 +299,7 @@ impl Traffic {
         text.push_str("\n## Last exchanges\n\n");
         for Exchange { by, text: said, at } in &self.last {
             let who = by.as_ref().map_or_else(|| "Review".to_owned(), name_of);
-            let _ = writeln!(text, "- {} {who}: {said}", at.format("%H:%M:%S"));
+            let _ = writeln!(text, "- {} {who}: {}", at.format("%H:%M:%S"), inline(said));
         }
         for Moved { from, to, at } in self.moves.iter().rev().take(LAST_EXCHANGES).rev() {
             let _ = writeln!(text, "- {} {from} → {to}", at.format("%H:%M:%S"));

@@ -117,7 +117,7 @@ fn a_report_tells_what_whoever_looks_into_it_needs() {
         script.events().iter().filter(|event| wanted.contains(&event.position)).cloned().collect();
     let report = report(&views, task, &events, 2, script.now()).unwrap();
     for part in [
-        "# Incident report: Pricing &lt;b>\n",
+        "# Incident report: Pricing \\<b\\>\n",
         "- Status: blocked since 2026-02-01T09:00:06.000Z\n- Reason: a loop was found\n",
         "- Loop: messages: 21, where the limit is 20\n",
         "## Who\n\n- Assigned to: Scout\n- Created by: Sofie\n- Sofie (human): 8 events\n",
@@ -125,7 +125,7 @@ fn a_report_tells_what_whoever_looks_into_it_needs() {
         ": failed, $0.12, claude-sonnet, 0 tokens in, 0 out, 0 tool calls: no such host\n",
         "## Approvals\n\nNone.\n",
         "A loop was found (loop_detected, error): nobody looks after it\n",
-        "## Loop Summary\n\n> # Loop Summary\n> \n> What repeated: messages\n",
+        "## Loop Summary\n\n> \\# Loop Summary\n>\n> What repeated: messages\n",
         "## Messages\n\n**Sofie**, system, 2026-02-01T09:00:07.000Z\n\n> a loop was found\n",
     ] {
         assert!(report.contains(part), "{part}\nis not in\n{report}");
@@ -140,6 +140,6 @@ fn there_is_no_report_on_a_task_that_is_not_known() {
 
 #[test]
 fn what_people_wrote_does_not_become_part_of_the_document() {
-    assert_eq!(inline("a\n# b <script> *c*"), "a # b &lt;script> \\*c\\*");
-    assert_eq!(quoted("a\n\n## b"), "> a\n> \n> ## b");
+    assert_eq!(inline("a\n# b <script> *c*"), "a \\# b \\<script\\> \\*c\\*");
+    assert_eq!(quoted("a\n\n## b"), "> a\n>\n> \\#\\# b");
 }

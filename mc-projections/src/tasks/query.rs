@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::{AgentId, ProjectId},
     task::{Priority, Status, TaskType},
+    text::searchable,
     values::Label,
     words,
 };
@@ -63,7 +64,7 @@ pub struct TaskQuery {
     pub priority: Vec<Priority>,
     /// With one of these labels.
     pub label: Vec<Label>,
-    /// With this text in title or description, upper and lower case being the same.
+    /// With this text in title or description, however it is composed, upper and lower case being the same, accents or not.
     pub search: Option<String>,
     /// Past its due time and not closed, or else.
     pub overdue: Option<bool>,
@@ -94,7 +95,7 @@ impl Tasks {
         let sort = query.sort.unwrap_or(TaskSort::CreatedAt);
         let order = query.order.unwrap_or(sort.default_order());
         let cut = Cut::new(query.question(sort), order, query.limit, query.cursor.as_deref())?;
-        let search = query.search.as_deref().map(str::to_lowercase);
+        let search = query.search.as_deref().map(searchable).filter(|text| !text.is_empty());
         let page = if sort == TaskSort::CreatedAt {
             let rows = self.by_creation(query, order, cut.after());
             let rows = rows.filter(|row| query.wants(row, search.as_deref(), now));
@@ -148,10 +149,11 @@ impl Row {
         !self.status.is_closed() && self.details.due_at.is_some_and(|due| due < now)
     }
 
-    fn mentions(&self, lower_case: &str) -> bool {
+    /// `text` is what [`searchable`] makes of what is searched for.
+    fn mentions(&self, text: &str) -> bool {
         let description = self.details.description.as_ref();
-        self.details.title.as_str().to_lowercase().contains(lower_case)
-            || description.is_some_and(|text| text.as_str().to_lowercase().contains(lower_case))
+        searchable(self.details.title.as_str()).contains(text)
+            || description.is_some_and(|description| searchable(description.as_str()).contains(text))
     }
 }
 

@@ -17,12 +17,11 @@ use mc_domain::{
     aggregate::{Aggregate, Moment},
     ids::AgentId,
     operation::{
-        Cast, Decision, Entity, RegisterAgent, Rejection, quarantine_agent, register_agent, restart_agent,
-        resume_agent,
+        Cast, Decision, Entity, Names, RegisterAgent, Rejection, quarantine_agent, register_agent,
+        restart_agent, resume_agent,
     },
     policy::document::Document,
     project::Project,
-    reservation::{Key, Reservation},
     task::{Task, TaskType},
     values::{Label, Name, Reason},
 };
@@ -170,17 +169,17 @@ pub async fn register(
     let profile = new.profile(&policy::active(&app, project).await?)?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
-    let id = AgentId::new(Uuid::now_v7());
+    let (id, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
-        let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
-        let (agent, known) = match name.agent() {
-            Some(known) => (unit.load::<Agent>(&known)?, true),
+        let names = Names::load(unit, project, &profile.name, &claims)?;
+        let (agent, known) = match names.bearer() {
+            Some(known) => (known.clone(), true),
             None => (unit.fresh::<Agent>(id), false),
         };
         only_new.check("an agent of this name", known.then_some(agent.version))?;
         let wish = RegisterAgent { profile: new.declared(&profile, &agent), parent: None, purpose: None };
-        let decision = register_agent(&home, &name, &agent, wish, &call.moment)?;
+        let decision = register_agent(&home, &names, &agent, wish, &call.moment)?;
         let shown = Shown::Agent(agent.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })

@@ -20,12 +20,10 @@ use crate::{
     decide::ask,
     extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
+    mentions::{MAX_MENTIONS, mentions},
     problem::Problem,
     state::App,
 };
-
-/// The most that one message may mention.
-const MAX_MENTIONS: usize = 50;
 
 /// Which part of a history is asked for.
 #[derive(Debug, Deserialize)]
@@ -84,7 +82,8 @@ pub async fn list(
     app.answer(|_| listed(&uri, Ok(page))).await
 }
 
-/// `POST /api/tasks/{task}/messages`: something said in the thread. `@name` in the text mentions too.
+/// `POST /api/tasks/{task}/messages`: something said in the thread. `@name` in the text mentions too; those names that nobody
+/// has come back as `unknownMentions`.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `agent-not-active`, `rule-broken`, `conflict`,
 /// `precondition-failed`, `thread-full`.
@@ -96,10 +95,11 @@ pub async fn post(
 ) -> Result<Response, Problem> {
     let new = body.value;
     let operator = app.operator().clone();
-    let (project, mentions) = app
+    let (project, mentions, unknown) = app
         .read(|views| {
             let project = project_of(views, id)?;
-            Ok::<_, Problem>((project, new.mentioned(views, project, &operator)?))
+            let (mentions, unknown) = new.mentioned(views, project, &operator)?;
+            Ok::<_, Problem>((project, mentions, unknown))
         })
         .await??;
     let own = new.agent_id.as_deref().map(|agent| ("agentId", agent));
@@ -121,7 +121,7 @@ pub async fn post(
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.moment))?;
-        Ok((decision, Reply::Posted(id, message.id)))
+        Ok((decision, Reply::Posted(id, message.id, unknown.clone())))
     })
     .await
 }
@@ -133,17 +133,18 @@ impl From<History> for HistoryQuery {
 }
 
 impl NewMessage {
-    /// Those who are named in `mentions`, which must exist, and those who are named in the text, where they do.
+    /// Those who are named in `mentions`, which must exist, and those who are named in the text, where they do; and the
+    /// names in the text that nobody has.
     fn mentioned(
         &self,
         views: &Views,
         project: ProjectId,
         operator: &Name,
-    ) -> Result<BTreeSet<Actor>, Problem> {
+    ) -> Result<(BTreeSet<Actor>, Vec<String>), Problem> {
         if self.mentions.len() > MAX_MENTIONS {
             return Err(Problem::invalid_field("mentions", format!("must be at most {MAX_MENTIONS}")));
         }
-        let find = |name: &str| match name.eq_ignore_ascii_case(operator.as_str()) {
+        let find = |name: &str| match operator.is_written(name) {
             true => Ok(Actor::Human(operator.clone())),
             false => lookup::agent_of(views, name, project).map(Actor::Agent),
         };
@@ -151,30 +152,9 @@ impl NewMessage {
             find(name.trim_start_matches('@'))
                 .map_err(|unknown| unknown.in_field(&format!("mentions[{index}]")))
         });
+        let named = named.collect::<Result<BTreeSet<_>, _>>()?;
         let text = self.content.as_ref().map_or("", |content| content.as_str());
-        let in_text = at_names(text).take(MAX_MENTIONS).filter_map(|name| find(name).ok());
-        named.chain(in_text.map(Ok)).collect()
-    }
-}
-
-/// The names after an `@` that begins a word.
-fn at_names(text: &str) -> impl Iterator<Item = &str> {
-    let of_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
-    text.match_indices('@').filter_map(move |(at, _)| {
-        let begins_a_word = !text[..at].chars().next_back().is_some_and(|c| of_name(c) || c == '.');
-        let rest = &text[at + 1..];
-        let name = &rest[..rest.find(|c| !of_name(c)).unwrap_or(rest.len())];
-        (begins_a_word && !name.is_empty()).then_some(name)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_after_an_at_sign_are_found_and_addresses_are_not() {
-        let text = "@Scout, please ask @nova-2. Not me@example.com, not @ alone; (@Sofie)";
-        assert_eq!(at_names(text).collect::<Vec<_>>(), ["Scout", "nova-2", "Sofie"]);
+        let in_text = mentions(text, |name| find(name).ok());
+        Ok((named.into_iter().chain(in_text.known).collect(), in_text.unknown))
     }
 }

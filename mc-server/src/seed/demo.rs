@@ -11,10 +11,9 @@ use mc_domain::{
         decide_approval, heartbeat, move_task, start_run,
     },
     project::Project,
-    reservation::{Key, Reservation},
     run::{Bill, Outcome, Run, Tokens, Usage},
     task::{Details, Task, TaskType},
-    values::{Label, Name, Reason, Title},
+    values::{Label, Reason, Title},
 };
 use uuid::Uuid;
 
@@ -178,9 +177,8 @@ impl Day<'_> {
     }
 
     async fn agent(&self, name: &str) -> Result<AgentId, Refused> {
-        let key = Key::agent(self.project, &Name::new(name)?);
-        let known = self.app.repository().load::<Reservation>(&key).await?;
-        known.agent().ok_or_else(|| mc_domain::agent::Rejection::NotFound.into())
+        let known = self.app.read(|views| views.agents.named(self.project, name)).await?;
+        known.ok_or_else(|| mc_domain::agent::Rejection::NotFound.into())
     }
 
     async fn work(&mut self, key: &str, task: &DemoTask) -> Result<(), Refused> {

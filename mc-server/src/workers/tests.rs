@@ -14,7 +14,7 @@ use mc_domain::{
     aggregate::{Aggregate, Moment},
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
-    operation::{Decision, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
+    operation::{Claims, Decision, Names, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
     policy::document::Figures,
     project::{Halt, Project},
     recorded::AnyEvent,
@@ -326,7 +326,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
         .act(Actor::Agent(atlas), |unit, moment| {
             let home = unit.load::<Project>(&project)?;
             let profile = Profile::new(Name::new("Helper")?, Role::Intern);
-            let name = unit.load::<Reservation>(&Key::agent(project, &profile.name))?;
+            let names = Names::load(unit, project, &profile.name, &Claims::default())?;
             let (child, parent) = (unit.load::<Agent>(&child)?, unit.load::<Agent>(&atlas)?);
             let types = parent.registered()?.profile.allowed_task_types.clone();
             let wish = mc_domain::operation::SpawnAgent {
@@ -334,7 +334,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
                 purpose: Reason::new("Read along")?,
                 active_agents: 11,
             };
-            Ok(spawn_agent(&home, &name, &child, &parent, wish, moment)?)
+            Ok(spawn_agent(&home, &names, &child, &parent, wish, moment)?)
         })
         .await;
     assert_eq!(world.monitor().await, 0);

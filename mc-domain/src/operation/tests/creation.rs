@@ -176,14 +176,19 @@ mod agents {
         Key::agent(OPENCLAW, &name("Scout"))
     }
 
+    fn scout_named(key: Entity<Reservation>, bearers: &[&Entity<Agent>]) -> Names {
+        Names::of(&name("Scout"), key, bearers)
+    }
+
     fn as_scout() -> RegisterAgent {
         RegisterAgent { profile: Profile::new(name("Scout"), Role::Intern), parent: None, purpose: None }
     }
 
     #[test]
     fn reserve_their_name_in_the_same_decision() {
-        let (agent, key) = (Entity::new(SCOUT), Entity::new(scout_key()));
-        operation(register_agent(&openclaw(), &key, &agent, as_scout(), &sofie())).then([
+        let (agent, key) = (Entity::new(SCOUT), Entity::<Reservation>::new(scout_key()));
+        let names = scout_named(key.clone(), &[]);
+        operation(register_agent(&openclaw(), &names, &agent, as_scout(), &sofie())).then([
             stream(&key, [reservation::Event::Reserved { holder: Holder::Agent(SCOUT) }]),
             stream(&agent, registered("Scout", Role::Intern)),
         ]);
@@ -191,16 +196,16 @@ mod agents {
 
     #[test]
     fn that_are_known_register_again_without_a_trace() {
-        let key = held(scout_key(), Holder::Agent(SCOUT));
+        let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[&idle(SCOUT)]);
         for moment in [sofie(), scout()] {
-            operation(register_agent(&openclaw(), &key, &idle(SCOUT), as_scout(), &moment)).then_nothing();
+            operation(register_agent(&openclaw(), &names, &idle(SCOUT), as_scout(), &moment)).then_nothing();
         }
     }
 
     #[test]
     fn do_not_register_for_others_that_are_known() {
-        let key = held(scout_key(), Holder::Agent(SCOUT));
-        operation(register_agent(&openclaw(), &key, &idle(SCOUT), as_scout(), &by(ECHO)))
+        let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[&idle(SCOUT)]);
+        operation(register_agent(&openclaw(), &names, &idle(SCOUT), as_scout(), &by(ECHO)))
             .then_rejected(agent::Rejection::OperatorOnly { name: name("Scout") });
     }
 
@@ -210,7 +215,7 @@ mod agents {
         let wish = RegisterAgent { profile: Profile::new(name("Scout"), Role::Cao), ..as_scout() };
         operation(register_agent(
             &openclaw(),
-            &Entity::new(scout_key()),
+            &scout_named(Entity::new(scout_key()), &[]),
             &Entity::new(SCOUT),
             wish,
             &by(ECHO),
@@ -220,10 +225,10 @@ mod agents {
 
     #[test]
     fn do_not_share_a_name_in_a_project() {
-        let key = held(scout_key(), Holder::Agent(SCOUT));
-        operation(register_agent(&openclaw(), &key, &Entity::new(ECHO), as_scout(), &sofie()))
+        let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[]);
+        operation(register_agent(&openclaw(), &names, &Entity::new(ECHO), as_scout(), &sofie()))
             .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
-        let wrong = Entity::new(Key::agent(ELSEWHERE, &name("Scout")));
+        let wrong = Names::of(&name("Echo"), Entity::new(scout_key()), &[]);
         operation(register_agent(&openclaw(), &wrong, &Entity::new(ECHO), as_scout(), &sofie()))
             .then_rejected(reservation::Rejection::NotHolder);
     }
@@ -232,7 +237,7 @@ mod agents {
     fn belong_to_a_project_that_exists() {
         operation(register_agent(
             &Entity::new(OPENCLAW),
-            &Entity::new(scout_key()),
+            &scout_named(Entity::new(scout_key()), &[]),
             &Entity::new(SCOUT),
             as_scout(),
             &sofie(),
@@ -243,12 +248,13 @@ mod agents {
     #[test]
     fn that_are_renamed_reserve_the_new_name_and_give_the_old_one_back() {
         let (agent, holder) = (idle(SCOUT), Holder::Agent(SCOUT));
-        let (old, new) = (held(scout_key(), holder), Entity::new(Key::agent(OPENCLAW, &name("Ranger"))));
+        let ranger = Key::agent(OPENCLAW, &name("Ranger"));
+        let (old, new) = (held(scout_key(), holder), Entity::<Reservation>::new(ranger));
         let profile = Profile::new(name("Ranger"), Role::Intern);
         operation(change_profile(
             OPENCLAW,
             &agent,
-            Some((&old, &new)),
+            Some((&scout_named(old.clone(), &[&agent]), &Names::of(&name("Ranger"), new.clone(), &[]))),
             profile.clone(),
             &nobody_else(),
             &sofie(),
@@ -268,6 +274,7 @@ mod agents {
         let old = held(scout_key(), Holder::Agent(SCOUT));
         let new = held(Key::agent(OPENCLAW, &name("Echo")), Holder::Agent(ECHO));
         let profile = Profile::new(name("Echo"), Role::Intern);
+        let (old, new) = (scout_named(old, &[&agent]), Names::of(&name("Echo"), new, &[]));
         operation(change_profile(OPENCLAW, &agent, Some((&old, &new)), profile, &nobody_else(), &sofie()))
             .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(ECHO) });
     }
@@ -279,7 +286,7 @@ mod agents {
         operation(change_profile(
             OPENCLAW,
             &agent,
-            Some((&key, &key)),
+            Some((&scout_named(key.clone(), &[&agent]), &Names::of(&name("SCOUT"), key, &[&agent]))),
             profile.clone(),
             &nobody_else(),
             &sofie(),

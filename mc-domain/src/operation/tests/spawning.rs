@@ -26,12 +26,16 @@ fn free() -> Entity<Reservation> {
     entity(Key::agent(OPENCLAW, &name("Digger")), [])
 }
 
+fn digger() -> Names {
+    Names::of(&name("Digger"), free(), &[])
+}
+
 fn wish() -> SpawnAgent {
     SpawnAgent { profile: profile(), purpose: reason("Read the sources"), active_agents: 11 }
 }
 
 fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Result<Decision, Rejection> {
-    spawn_agent(&openclaw(), &free(), &entity(CHILD, []), parent, wish, &by(parent.id))
+    spawn_agent(&openclaw(), &digger(), &entity(CHILD, []), parent, wish, &by(parent.id))
 }
 
 fn spawned(child: AgentId) -> agent::Event {
@@ -76,7 +80,15 @@ fn spawning_twice_creates_one_sub_agent() {
     let taken =
         entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
     let (parent, child) = (nova().after(&[spawned(CHILD)]), entity::<Agent>(CHILD, in_service()));
-    operation(spawn_agent(&openclaw(), &taken, &child, &parent, wish(), &by(NOVA))).then_nothing();
+    operation(spawn_agent(
+        &openclaw(),
+        &Names::of(&name("Digger"), taken, &[]),
+        &child,
+        &parent,
+        wish(),
+        &by(NOVA),
+    ))
+    .then_nothing();
 }
 
 #[test]
@@ -96,9 +108,9 @@ fn a_parent_that_is_not_active_is_refused() {
 #[test]
 fn an_agent_spawns_for_itself_only() {
     let child = entity::<Agent>(CHILD, []);
-    operation(spawn_agent(&openclaw(), &free(), &child, &nova(), wish(), &scout()))
+    operation(spawn_agent(&openclaw(), &digger(), &child, &nova(), wish(), &scout()))
         .then_rejected(agent::Rejection::OperatorOnly { name: name("Nova") });
-    assert!(spawn_agent(&openclaw(), &free(), &child, &nova(), wish(), &sofie()).is_ok());
+    assert!(spawn_agent(&openclaw(), &digger(), &child, &nova(), wish(), &sofie()).is_ok());
 }
 
 #[test]
@@ -158,7 +170,7 @@ fn an_agent_whose_tools_do_not_say_so_is_refused() {
     let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
     operation(spawn(&limited, wish.clone()))
         .then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
-    assert!(spawn_agent(&openclaw(), &free(), &child, &limited, wish, &sofie()).is_ok());
+    assert!(spawn_agent(&openclaw(), &digger(), &child, &limited, wish, &sofie()).is_ok());
 }
 
 #[test]
@@ -167,7 +179,7 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
         let stopped =
             openclaw().after(&[project::Event::SquadPaused { halt, number: 1, reason: None, at: now() }]);
         let child = entity::<Agent>(CHILD, []);
-        operation(spawn_agent(&stopped, &free(), &child, &nova(), wish(), &by(NOVA)))
+        operation(spawn_agent(&stopped, &digger(), &child, &nova(), wish(), &by(NOVA)))
             .then_rejected(Rejection::SquadStopped);
     }
 }
@@ -175,7 +187,7 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
 #[test]
 fn the_name_of_another_agent_is_refused() {
     let known = idle(SCOUT);
-    operation(spawn_agent(&openclaw(), &free(), &known, &nova(), wish(), &by(NOVA)))
+    operation(spawn_agent(&openclaw(), &digger(), &known, &nova(), wish(), &by(NOVA)))
         .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
 }
 
@@ -183,7 +195,7 @@ fn the_name_of_another_agent_is_refused() {
 fn registering_under_a_parent_is_no_way_around_the_limits() {
     let registration =
         RegisterAgent { profile: profile(), parent: Some(NOVA), purpose: Some(reason("Read the sources")) };
-    operation(register_agent(&openclaw(), &free(), &entity(CHILD, []), registration, &by(NOVA)))
+    operation(register_agent(&openclaw(), &digger(), &entity(CHILD, []), registration, &by(NOVA)))
         .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
 
@@ -345,8 +357,10 @@ mod retirement {
         operation(restart_agent(&retired, None, None, &nobody_else(), &sofie())).then_rejected(refused);
     }
 
-    fn taken() -> Entity<Reservation> {
-        entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }])
+    fn taken() -> Names {
+        let key =
+            entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
+        Names::of(&name("Digger"), key, &[])
     }
 
     #[test]

@@ -198,12 +198,16 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
     let wish =
         RegisterAgent { profile: Profile::new(name("Scout"), Role::Intern), parent: None, purpose: None };
     let new = Entity::new(SCOUT);
+    let named = |key, agent: &Entity<Agent>| Names::of(&name("Scout"), key, &[agent]);
     let cast = nobody_else().with(stopped.clone());
     let beat =
         |agent: &Entity<Agent>| heartbeat(agent, None, crate::agent::Heartbeat::default(), &cast, &scout());
     for (agent, decision) in [
-        (&new, register_agent(&stopped, &Entity::new(key.clone()), &new, wish.clone(), &sofie())),
-        (&gone, register_agent(&stopped, &held, &gone, wish, &scout())),
+        (
+            &new,
+            register_agent(&stopped, &named(Entity::new(key.clone()), &new), &new, wish.clone(), &sofie()),
+        ),
+        (&gone, register_agent(&stopped, &named(held, &gone), &gone, wish, &scout())),
         (&gone, beat(&gone)),
     ] {
         let standing = agent.after_decision(&decision.unwrap()).registered().unwrap().standing;

@@ -8,11 +8,10 @@ use mc_domain::{
     budget::{Budget, Key as BudgetKey},
     ids::{ApprovalId, TaskId},
     operation::{
-        Allowed, CorrectAgent, Decision, Entity, Rejection, change_profile, correct_agent, quarantine_agent,
-        sign_off_agent,
+        Allowed, Claims, CorrectAgent, Decision, Entity, Names, Rejection, change_profile, correct_agent,
+        quarantine_agent, sign_off_agent,
     },
     policy::document::Document,
-    reservation::{Key, Reservation},
     task::TaskType,
     values::{Label, Name, Reason},
 };
@@ -86,12 +85,16 @@ pub async fn edit(
         }
         None => vec![],
     };
+    let claims = match &changes.name {
+        Some(Given(name)) => app.claims(project, name).await?,
+        None => Claims::default(),
+    };
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;
         let before = agent.registered()?.profile.clone();
         let profile = changes.applied_to(&before, &policy)?;
-        let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &call) {
+        let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &claims, &call) {
             Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
                 return autonomy::request(unit, approval, &agent, &profile, &refusal, (&call, &policy));
             }
@@ -121,6 +124,7 @@ impl AgentChanges {
         unit: &mut Unit<'_>,
         agent: &Entity<Agent>,
         profile: &Profile,
+        claims: &Claims,
         call: &Call,
     ) -> Result<Decision, Refused> {
         let registered = agent.registered()?;
@@ -128,10 +132,12 @@ impl AgentChanges {
         if profile == current {
             return Ok(Decision::default());
         }
-        let (old, new) = (Key::agent(project, &current.name), Key::agent(project, &profile.name));
-        let names = match old == new {
+        let names = match profile.name == current.name {
             true => None,
-            false => Some((unit.load::<Reservation>(&old)?, unit.load::<Reservation>(&new)?)),
+            false => Some((
+                Names::load(unit, project, &current.name, &Claims::default())?,
+                Names::load(unit, project, &profile.name, claims)?,
+            )),
         };
         let names = names.as_ref().map(|(old, new)| (old, new));
         ask(unit, |cast| change_profile(project, agent, names, profile.clone(), cast, &call.moment))

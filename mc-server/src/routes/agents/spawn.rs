@@ -6,9 +6,8 @@ use axum::{extract::State, response::Response};
 use mc_domain::{
     agent::{Agent, Status},
     ids::AgentId,
-    operation::{SpawnAgent, spawn_agent},
+    operation::{Names, SpawnAgent, spawn_agent},
     project::Project,
-    reservation::{Key, Reservation},
 };
 use mc_store::{error::StoreError, repository::Unit};
 use uuid::Uuid;
@@ -59,20 +58,20 @@ pub(super) async fn create(
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
     let believed = app.read(|views| views.agents.active()).await?;
-    let id = AgentId::new(Uuid::now_v7());
+    let (id, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
     app.write(call, |unit| {
         let parent = unit.load::<Agent>(&parent)?;
         let project = unit.load::<Project>(&parent.registered()?.project)?;
-        let name = unit.load::<Reservation>(&Key::agent(project.id, &profile.name))?;
-        let (child, known) = match name.agent() {
-            Some(known) => (unit.load::<Agent>(&known)?, true),
+        let names = Names::load(unit, project.id, &profile.name, &claims)?;
+        let (child, known) = match names.bearer() {
+            Some(known) => (known.clone(), true),
             None => (unit.fresh::<Agent>(id), false),
         };
         only_new.check("an agent of this name", known.then_some(child.version))?;
         let active_agents = count_active(unit, &believed)?;
         let (profile, purpose) = (new.declared(&profile, &child), purpose.clone());
         let wish = SpawnAgent { profile, purpose, active_agents };
-        let decision = spawn_agent(&project, &name, &child, &parent, wish, &call.moment)?;
+        let decision = spawn_agent(&project, &names, &child, &parent, wish, &call.moment)?;
         let shown = Shown::Agent(child.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })

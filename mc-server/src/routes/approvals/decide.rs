@@ -152,7 +152,7 @@ async fn named(app: &App, approver: Option<Approver>, claim: Option<ActorClaim>)
 
 async fn called(app: &App, name: Name) -> Result<ActorClaim, Problem> {
     let operator = ["operator", "human"].into_iter().any(|word| name.as_str().eq_ignore_ascii_case(word));
-    if operator || name == *app.operator() {
+    if operator || name.is(app.operator()) {
         return Ok(ActorClaim::Human(None));
     }
     if name.as_str().eq_ignore_ascii_case("system") {

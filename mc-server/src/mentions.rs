@@ -81,11 +81,11 @@ impl Place {
 /// Where a name at the beginning of `rest` could end, the shortest first.
 fn ends(rest: &str) -> Vec<usize> {
     let mut ends = Vec::new();
-    let mut characters = rest.char_indices().take(MAX_CHARS);
+    let characters = rest.char_indices().take(MAX_CHARS);
     if rest.starts_with(|c: char| c.is_whitespace() || c == '@') {
         return ends;
     }
-    while let Some((at, c)) = characters.next() {
+    for (at, c) in characters {
         if c.is_control() {
             break;
         }

@@ -48,6 +48,7 @@ pub const TYPES: &[&str] = &[
     "agent.paused",
     "agent.resumed",
     "agent.drain_started",
+    "agent.excepted",
     "agent.quarantined",
     "agent.retired",
     "agent.signed_off",

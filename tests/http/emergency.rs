@@ -116,6 +116,8 @@ async fn who_is_let_go_on_alone_works_until_the_next_halt() {
     app.post("/api/agents/scout/resume", json!({})).await.expect(200);
     let run = json!({ "agentId": scout, "model": "small", "estimatedCost": 0.1 });
     app.post("/api/runs", run.clone()).await.expect(201);
+    let alone = app.get("/api/activity?type=agent.excepted").await.expect(200);
+    assert_eq!(alone.column("type"), ["agent.excepted"]);
     let again = app.post("/api/emergency/pause-squad", json!({})).await.expect(200);
     assert_eq!(again.body, json!({ "paused": 1, "agents": [scout] }));
     app.post("/api/runs", run.clone()).await.refused(409, "agent_not_active");

@@ -10,4 +10,4 @@ mod watch;
 pub use approvals::{ApprovalDue, approvals_due};
 pub use notifications::{Directory, notifications};
 pub use retirement::{Retirement, RetirementCause, retirements};
-pub use watch::{Watch, Whereabouts};
+pub use watch::Watch;

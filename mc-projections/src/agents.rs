@@ -1,6 +1,7 @@
 //! Which agents are there, how are they, and what do they work on?
 
 mod query;
+mod squad;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -25,8 +26,9 @@ pub use query::{AgentQuery, AgentSort};
 pub use view::{ActorId, ActorView, AgentBudgets, AgentView};
 
 use crate::projection::Projection;
+use squad::{Index, Own, Standing};
 
-/// All agents, by identity and by name in their project.
+/// All agents, by identity, by name and by how they are in their project.
 ///
 /// ```
 /// use mc_domain::{agent::{Event, Profile, Role}, values::Name};
@@ -45,12 +47,30 @@ use crate::projection::Projection;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Agents {
-    rows: BTreeMap<AgentId, Row>,
+    rows: BTreeMap<AgentId, Box<Row>>,
     by_name: BTreeMap<ProjectId, Directory>,
     silence: Silence,
     /// The projects whose squads are stopped, and by which halt.
     halts: BTreeMap<ProjectId, Halted>,
+    #[serde(skip_serializing)]
+    index: Index,
+}
+
+/// What is kept of them: the index follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    rows: BTreeMap<AgentId, Box<Row>>,
+    by_name: BTreeMap<ProjectId, Directory>,
+    silence: Silence,
+    halts: BTreeMap<ProjectId, Halted>,
+}
+
+impl From<Stored> for Agents {
+    fn from(Stored { rows, by_name, silence, halts }: Stored) -> Self {
+        Self { index: Index::of(&rows), rows, by_name, silence, halts }
+    }
 }
 
 /// What stops a squad.
@@ -142,7 +162,7 @@ impl Silence {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Row {
+pub(crate) struct Row {
     id: AgentId,
     project: ProjectId,
     profile: Profile,
@@ -235,13 +255,12 @@ impl Agents {
 
     /// The agents of a project that are paused on this ground.
     pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
-        let paused = |row: &&Row| row.project == project && self.standing(row).1 == Some(reason);
-        self.rows.values().filter(paused).map(|row| row.id).collect()
+        self.standing_as(Some(project), |_, paused| paused == Some(reason))
     }
 
     /// The agents that are active, in all projects.
     pub fn active(&self) -> Vec<AgentId> {
-        self.rows.values().filter(|row| self.standing(row).0 == Status::Active).map(|row| row.id).collect()
+        self.standing_as(None, |status, _| status == Status::Active)
     }
 
     /// The picture of an agent.
@@ -259,9 +278,7 @@ impl Agents {
     /// What an agent spends is what its budgets of days say.
     fn account(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::AgentDay(id, day)) = budget.parse() else { return };
-        if let Some(row) = self.rows.get_mut(&id) {
-            row.account(day, fact);
-        }
+        self.change(id, |row| row.account(day, fact));
     }
 
     fn halt(&mut self, project: &str, fact: &project::Event) {
@@ -279,8 +296,12 @@ impl Agents {
 
     /// How an agent stands. A halt of its squad pauses it at once, whether or not its own stream says so yet.
     fn standing(&self, row: &Row) -> (Status, Option<PauseReason>) {
-        let halted = self.halts.get(&row.project).is_some_and(|halted| halted.stops(row.excepted_from));
-        match (row.status, row.pause_reason) {
+        self.stands((row.project, row.status, row.pause_reason, row.excepted_from))
+    }
+
+    fn stands(&self, (project, status, pause_reason, excepted_from): Own) -> (Status, Option<PauseReason>) {
+        let halted = self.halts.get(&project).is_some_and(|halted| halted.stops(excepted_from));
+        match (status, pause_reason) {
             (Status::Active, _) | (Status::Paused, Some(PauseReason::Budget | PauseReason::ErrorStreak))
                 if halted =>
             {
@@ -290,9 +311,23 @@ impl Agents {
         }
     }
 
+    /// The agents of a project, or of all, that stand so, by identity.
+    fn standing_as(
+        &self,
+        project: Option<ProjectId>,
+        wanted: impl Fn(Status, Option<PauseReason>) -> bool,
+    ) -> Vec<AgentId> {
+        let groups = self.groups(project, wanted);
+        let mut agents: Vec<_> = groups.into_iter().flatten().map(|(_, id)| *id).collect();
+        agents.sort_unstable();
+        agents
+    }
+
     fn register(&mut self, row: Row) {
         self.by_name.entry(row.project).or_default().add(&row.profile.name, row.id);
-        self.rows.insert(row.id, row);
+        let before = self.rows.get(&row.id).map(|row| Standing::of(row));
+        self.index.shift(before, Standing::of(&row));
+        self.rows.insert(row.id, Box::new(row));
     }
 
     fn rename(&mut self, id: AgentId, project: ProjectId, before: &Name, after: &Name) {
@@ -300,11 +335,19 @@ impl Agents {
         names.remove(before, id);
         names.add(after, id);
     }
+
+    /// Changes an agent, and counts it where it belongs then.
+    fn change(&mut self, id: AgentId, change: impl FnOnce(&mut Row)) {
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        let before = Standing::of(row);
+        change(row);
+        self.index.shift(Some(before), Standing::of(row));
+    }
 }
 
 impl Projection for Agents {
     const NAME: &'static str = "agents";
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
@@ -328,14 +371,26 @@ impl Projection for Agents {
             let (project, before) = (row.project, row.profile.name.clone());
             self.rename(id, project, &before, &profile.name);
         }
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        row.apply(fact);
-        row.updated_at = event.metadata.recorded_at;
-        row.version = event.version;
+        self.change(id, |row| {
+            row.apply(fact);
+            row.updated_at = event.metadata.recorded_at;
+            row.version = event.version;
+        });
     }
 }
 
 impl Row {
+    /// The row of one stream alone, after one more of its events.
+    pub(crate) fn of_stream(row: Option<Box<Self>>, event: &Recorded<AnyEvent>) -> Option<Box<Self>> {
+        let AnyEvent::Agent(fact) = &event.event else { return row };
+        let registered = || Self::registered(event.stream.aggregate_id.parse().ok()?, fact).map(Box::new);
+        let mut row = registered().or(row)?;
+        row.apply(fact);
+        row.updated_at = event.metadata.recorded_at;
+        row.version = event.version;
+        Some(row)
+    }
+
     fn registered(id: AgentId, fact: &Event) -> Option<Self> {
         let Event::Registered { project, profile, parent, purpose, at } = fact else { return None };
         Some(Self {
@@ -480,6 +535,11 @@ impl Row {
             budget = of_day;
         }
         self.day = Some(budget);
+    }
+
+    /// When it last gave a sign of life that is in the log.
+    fn last_sign(&self) -> DateTime<Utc> {
+        self.last_heartbeat.map_or(self.in_service_since, |time| time.max(self.in_service_since))
     }
 
     /// The budget of a day, by the time of the facts: nothing resets at midnight.

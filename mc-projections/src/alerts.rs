@@ -1,5 +1,6 @@
 //! Which alerts were raised, and who looks after them?
 
+mod index;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,10 @@ use serde::{Deserialize, Serialize};
 pub use query::{AlertQuery, AlertSort};
 pub use view::AlertView;
 
-use crate::{births::Births, projection::Projection};
+use crate::projection::Projection;
+use index::{Index, Standing};
 
-/// All episodes of alerts, by identity, in the order in which they were raised by project, and those that are open.
+/// All episodes of alerts, by identity and in every order that is asked for.
 ///
 /// ```
 /// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, values::Title};
@@ -43,10 +45,23 @@ use crate::{births::Births, projection::Projection};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Alerts {
-    rows: BTreeMap<AlertId, Row>,
-    by_project: Births<ProjectId, AlertId>,
-    open: Births<ProjectId, AlertId>,
+    rows: BTreeMap<AlertId, Box<Row>>,
+    #[serde(skip_serializing)]
+    index: Index,
+}
+
+/// What is kept of them: the index follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    rows: BTreeMap<AlertId, Box<Row>>,
+}
+
+impl From<Stored> for Alerts {
+    fn from(Stored { rows }: Stored) -> Self {
+        Self { index: Index::of(&rows), rows }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,43 +114,30 @@ impl Alerts {
     /// How many alerts of a project, or of all, are open or acknowledged, by severity.
     pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
         let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
-        for row in self.open(project) {
-            *counts.entry(row.severity).or_default() += 1;
+        for ((of, is_open, severity), set) in self.index.by_project.all() {
+            if *is_open && project.is_none_or(|wanted| wanted == *of) {
+                *counts.entry(*severity).or_default() += set.len();
+            }
         }
         counts
-    }
-
-    fn open(&self, project: Option<ProjectId>) -> impl Iterator<Item = &Row> {
-        let births = self.open.of(project.as_ref()).into_iter().flatten();
-        births.filter_map(|(_, id)| self.rows.get(id))
-    }
-
-    fn raise(&mut self, row: Row) {
-        if let Some(before) = self.rows.get(&row.id) {
-            self.by_project.remove(before.project, before.created_at, row.id);
-            self.open.remove(before.project, before.created_at, row.id);
-        }
-        self.by_project.insert(row.project, row.created_at, row.id);
-        self.open.insert(row.project, row.created_at, row.id);
-        self.rows.insert(row.id, row);
     }
 }
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Alert(fact) = &event.event else { return };
         if let Some(row) = Row::raised(&event.stream.aggregate_id, fact) {
-            self.raise(row);
+            self.index.shift(self.rows.get(&row.id).map(|row| Standing::of(row)), Standing::of(&row));
+            self.rows.insert(row.id, Box::new(row));
         }
         let Some(row) = self.rows.get_mut(&episode(fact)) else { return };
+        let before = Standing::of(row);
         row.apply(fact, &event.metadata.actor);
         row.version = event.version;
-        if !is_open(row.status) {
-            self.open.remove(row.project, row.created_at, row.id);
-        }
+        self.index.shift(Some(before), Standing::of(row));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Which approvals were asked for, who decided them, and which still wait?
 
+mod index;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -21,9 +22,10 @@ use serde::{Deserialize, Serialize};
 pub use query::{ApprovalQuery, ApprovalSort};
 pub use view::{ApprovalView, DecisionView};
 
-use crate::{births::Births, projection::Projection};
+use crate::{merge::merged, page::Order, projection::Projection};
+use index::{Index, Standing};
 
-/// All approvals, by identity, in the order in which they were asked for by project, and those that wait.
+/// All approvals, by identity and in every order that is asked for.
 ///
 /// ```
 /// use mc_domain::{approval::{ActionType, Approval, Ask, ContentHash, Event, Quorum, Risk, Subject}, values::{Reason, Text}};
@@ -46,10 +48,23 @@ use crate::{births::Births, projection::Projection};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Approvals {
-    rows: BTreeMap<ApprovalId, Row>,
-    by_project: Births<ProjectId, ApprovalId>,
-    open: Births<ProjectId, ApprovalId>,
+    rows: BTreeMap<ApprovalId, Box<Row>>,
+    #[serde(skip_serializing)]
+    index: Index,
+}
+
+/// What is kept of them: the index follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    rows: BTreeMap<ApprovalId, Box<Row>>,
+}
+
+impl From<Stored> for Approvals {
+    fn from(Stored { rows }: Stored) -> Self {
+        Self { index: Index::of(&rows), rows }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -108,7 +123,12 @@ struct End {
 impl Approvals {
     /// How many approvals of a project, or of all, wait for a decision.
     pub fn open_count(&self, project: Option<ProjectId>) -> usize {
-        self.open.of(project.as_ref()).into_iter().map(std::collections::BTreeSet::len).sum()
+        let open = self
+            .index
+            .expiries
+            .all()
+            .filter(|((of, is_open), _)| *is_open && project.is_none_or(|wanted| wanted == *of));
+        open.map(|(_, set)| set.len()).sum()
     }
 
     /// The overrides that wait for a decision in a project and `wanted` says are meant, oldest first.
@@ -117,8 +137,10 @@ impl Approvals {
         project: ProjectId,
         wanted: impl Fn(&Subject, &Ask) -> bool,
     ) -> Vec<ApprovalId> {
-        let open = self.open.of(Some(&project)).into_iter().flatten();
-        let rows = open.filter_map(|(_, id)| self.rows.get(id));
+        let open = Status::ALL.iter().filter(|status| status.is_open());
+        let sets: Vec<_> = open.filter_map(|status| self.index.by_project.of(&(project, *status))).collect();
+        let births = merged(sets.into_iter(), Order::Asc, None);
+        let rows = births.filter_map(|(_, id)| self.rows.get(id));
         rows.filter(|row| wanted(&row.subject, &row.ask)).map(|row| row.id).collect()
     }
 
@@ -150,22 +172,20 @@ impl Approvals {
 
 impl Projection for Approvals {
     const NAME: &'static str = "approvals";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Approval(fact) = &event.event else { return };
         let Ok(id) = event.stream.aggregate_id.parse::<ApprovalId>() else { return };
         if let Some(row) = Row::requested(id, fact) {
-            self.by_project.insert(row.subject.project, row.created_at, id);
-            self.open.insert(row.subject.project, row.created_at, id);
-            self.rows.insert(id, row);
+            self.index.shift(self.rows.get(&id).map(|row| Standing::of(row)), Standing::of(&row));
+            self.rows.insert(id, Box::new(row));
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
+        let before = Standing::of(row);
         row.apply(fact);
         row.version = event.version;
-        if !row.status.is_open() {
-            self.open.remove(row.subject.project, row.created_at, id);
-        }
+        self.index.shift(Some(before), Standing::of(row));
     }
 }
 

@@ -4,9 +4,10 @@
 //! meets, as many as it may remember, so a day with a million events takes no more memory than one with a thousand.
 
 mod export;
+mod shown;
 mod states;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use mc_domain::{
     ids::{EventId, ProjectId},
@@ -29,6 +30,7 @@ use crate::{
     summary::{Naming, sentence},
     views::Views,
 };
+use shown::changed;
 use states::States;
 
 /// The most events prepared at once: their streams have to be remembered together.
@@ -69,6 +71,18 @@ pub struct Audited {
     pub recorded: Option<Recorded<AnyEvent>>,
 }
 
+impl Audited {
+    /// An event as it was read, decoded.
+    ///
+    /// # Errors
+    /// - [`StoreError::Corrupt`] when it cannot be decoded.
+    /// - [`StoreError::NewerEvent`] when a newer version of this program has written it.
+    pub fn new(stored: StoredEvent) -> Result<Self, StoreError> {
+        let recorded = codec::decode_any(&stored)?;
+        Ok(Self { stored, recorded })
+    }
+}
+
 /// Goes through the log in order, and knows what each event changed.
 #[derive(Debug, Default)]
 pub struct Auditor {
@@ -76,33 +90,24 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// Decodes a stretch of the log, at most [`MAX_STRETCH_EVENTS`], and reads up on the streams it is
-    /// about, so that [`Auditor::entry`] can be asked about each of its events in turn.
+    /// Reads up on the streams that a stretch of the log is about, at most [`MAX_STRETCH_EVENTS`], so that
+    /// [`Auditor::entry`] can be asked about each of its events in turn.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] when the log does not answer.
     /// - [`StoreError::Corrupt`] when an event cannot be read.
-    pub async fn prepare(
-        &mut self,
-        log: &dyn EventLog,
-        stretch: Vec<StoredEvent>,
-    ) -> Result<Vec<Audited>, StoreError> {
-        let mut audited = Vec::with_capacity(stretch.len());
-        for stored in stretch {
-            let recorded = codec::decode_any(&stored)?;
-            if recorded.is_some() {
-                self.states.prepare(log, &stored, &audited).await?;
-            }
-            audited.push(Audited { stored, recorded });
-        }
-        Ok(audited)
+    pub async fn prepare(&mut self, log: &Arc<dyn EventLog>, stretch: &[Audited]) -> Result<(), StoreError> {
+        self.states.prepare(log, stretch).await
     }
 
     /// The entry for an event that was prepared; the views give names.
     pub fn entry(&mut self, event: &Audited, views: &Views) -> AuditEntry {
         let Audited { stored, recorded } = event;
         let (before, after) = match recorded {
-            Some(recorded) => changed(self.states.evolve(recorded, views)),
+            Some(recorded) => {
+                let (before, after) = self.states.evolve(recorded, views);
+                changed(&before, after)
+            }
             None => Default::default(),
         };
         let summary = match recorded {
@@ -125,19 +130,4 @@ impl Auditor {
             event_id: stored.metadata.event_id,
         }
     }
-}
-
-/// The fields that differ, as they were and as they are; an absent one is not listed.
-fn changed(
-    (before, after): (BTreeMap<String, Json>, &BTreeMap<String, Json>),
-) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
-    let differs =
-        |other: &BTreeMap<String, Json>, name: &String, value: &Json| other.get(name) != Some(value);
-    let new = after.iter().filter(|(name, value)| differs(&before, name, value));
-    let new: BTreeMap<_, _> = new.map(|(name, value)| (name.clone(), value.clone())).collect();
-    let old = before.into_iter().filter(|(name, value)| differs(after, name, value));
-    (
-        old.filter(|(_, value)| !value.is_null()).collect(),
-        new.into_iter().filter(|(_, value)| !value.is_null()).collect(),
-    )
 }

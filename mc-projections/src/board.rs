@@ -2,7 +2,7 @@
 //!
 //! The board is a question to the tasks and the agents, not a fold of its own.
 
-use std::{borrow::Cow, cmp::Reverse, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -16,6 +16,7 @@ use crate::{
     agents::Agents,
     dollars::Dollars,
     instant::Millis,
+    page::Order,
     tasks::{Row, Tasks},
     views::Views,
 };
@@ -158,22 +159,18 @@ pub fn board<'a>(views: &'a Views, query: &BoardQuery, now: DateTime<Utc>) -> Bo
 }
 
 fn cards<'a>(tasks: &'a Tasks, query: &BoardQuery, status: Status) -> Vec<&'a Row> {
-    let mut rows: Vec<_> = tasks.in_status(query.project, status).collect();
+    let (project, most) = (query.project, query.cards_per_column);
     match status {
         Status::Done | Status::Failed | Status::Canceled => {
-            rows.sort_unstable_by_key(|row| Reverse((row.status_since, row.id)));
+            tasks.in_status(project, status, Order::Desc).take(most).collect()
         }
         Status::Inbox
         | Status::Assigned
         | Status::InProgress
         | Status::Review
         | Status::NeedsApproval
-        | Status::Blocked => {
-            rows.sort_unstable_by_key(|row| (row.details.priority, row.status_since, row.id));
-        }
+        | Status::Blocked => tasks.by_urgency(project, status).take(most).collect(),
     }
-    rows.truncate(query.cards_per_column);
-    rows
 }
 
 impl Row {

@@ -7,7 +7,7 @@
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use chrono::NaiveDate;
 use mc_domain::{
@@ -16,6 +16,7 @@ use mc_domain::{
     money::Usd,
     recorded::{AnyEvent, Recorded},
     run::{Billed, Ended, Event, Outcome, Terms, Usage},
+    task::{self, TaskType},
     values::Label,
 };
 use serde::{Deserialize, Serialize};
@@ -60,16 +61,60 @@ pub struct Costs {
     open: BTreeMap<RunId, Open>,
     /// The runs that others than their agent ended, until that tells what they cost.
     unbilled: BTreeMap<RunId, Open>,
+    /// All tasks.
+    tasks: BTreeMap<TaskId, Known>,
     total: Tally,
+}
+
+/// What has to be known of a task.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Known {
+    kind: Option<TaskType>,
+    /// The first and the last day on which runs for it began.
+    days: Option<(NaiveDate, NaiveDate)>,
 }
 
 /// The runs of one project that began on one day.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Day {
+    total: Tally,
     agents: BTreeMap<AgentId, Tally>,
     tasks: BTreeMap<TaskId, Tally>,
+    dearest: Dearest,
     without_task: Tally,
+    kinds: BTreeMap<TaskType, Tally>,
+    /// Those for tasks of which nothing is known.
+    without_kind: Tally,
     models: BTreeMap<Label, Tally>,
+}
+
+impl Day {
+    fn of_kind(&mut self, kind: Option<TaskType>) -> &mut Tally {
+        match kind {
+            Some(kind) => self.kinds.entry(kind).or_default(),
+            None => &mut self.without_kind,
+        }
+    }
+}
+
+/// The [`MAX_TASKS`] tasks that cost the most, the dearest first. What a task costs only grows, so one that is not
+/// among them stays out until it grows.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Dearest(Vec<(Usd, TaskId)>);
+
+impl Dearest {
+    fn note(&mut self, task: TaskId, cost: Usd) {
+        self.0.retain(|(_, known)| *known != task);
+        let place = self.0.partition_point(|(of, known)| (Reverse(*of), *known) < (Reverse(cost), task));
+        if place < MAX_TASKS {
+            self.0.insert(place, (cost, task));
+            self.0.truncate(MAX_TASKS);
+        }
+    }
+
+    fn tasks(&self) -> impl Iterator<Item = TaskId> {
+        self.0.iter().map(|(_, task)| *task)
+    }
 }
 
 /// What one agent spent.
@@ -77,6 +122,7 @@ struct Day {
 struct Account {
     days: BTreeMap<NaiveDate, AccountDay>,
     tasks: BTreeMap<TaskId, Tally>,
+    dearest: Dearest,
     without_task: Tally,
 }
 
@@ -151,6 +197,17 @@ impl Tally {
         self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
     }
 
+    /// Takes off what was added before.
+    fn remove(&mut self, other: &Self) {
+        self.cost = self.cost.minus(other.cost);
+        self.runs = self.runs.saturating_sub(other.runs);
+        self.unpriced = self.unpriced.saturating_sub(other.unpriced);
+        self.input_tokens = self.input_tokens.saturating_sub(other.input_tokens);
+        self.output_tokens = self.output_tokens.saturating_sub(other.output_tokens);
+        self.cache_read_tokens = self.cache_read_tokens.saturating_sub(other.cache_read_tokens);
+        self.cache_write_tokens = self.cache_write_tokens.saturating_sub(other.cache_write_tokens);
+    }
+
     fn sum<'a>(tallies: impl Iterator<Item = &'a Self>) -> Self {
         tallies.fold(Self::default(), |mut sum, tally| {
             sum.add(tally);
@@ -162,7 +219,7 @@ impl Tally {
 impl Costs {
     /// What all runs of a project, or of all, that began on a day were charged.
     pub fn spent_on(&self, day: NaiveDate, project: Option<ProjectId>) -> Usd {
-        self.of_day(day, project).flat_map(|(_, day)| day.agents.values()).map(|tally| tally.cost).sum()
+        self.of_day(day, project).map(|(_, day)| day.total.cost).sum()
     }
 
     /// What all runs were ever charged.
@@ -181,9 +238,10 @@ impl Costs {
     }
 
     fn of_day(&self, day: NaiveDate, project: Option<ProjectId>) -> impl Iterator<Item = (ProjectId, &Day)> {
-        let projects = self.days.get(&day).into_iter().flatten();
-        let wanted = move |id: &ProjectId| project.is_none_or(|project| project == *id);
-        projects.filter(move |(id, _)| wanted(id)).map(|(id, day)| (*id, day))
+        let days = self.days.get(&day);
+        let only = days.zip(project).and_then(|(days, project)| Some((project, days.get(&project)?)));
+        let all = days.filter(|_| project.is_none()).into_iter().flatten();
+        only.into_iter().chain(all.map(|(id, day)| (*id, day)))
     }
 
     fn start(&mut self, id: RunId, terms: &Terms) {
@@ -211,17 +269,42 @@ impl Costs {
     /// Every amount counts once in each way of looking at it, so that each adds up to the same.
     fn count(&mut self, open: &Open, tally: &Tally) {
         let day = self.days.entry(open.day).or_default().entry(open.project).or_default();
+        day.total.add(tally);
         day.agents.entry(open.agent).or_default().add(tally);
         day.models.entry(open.model.clone()).or_default().add(tally);
         let account = self.accounts.entry(open.agent).or_default();
         account.days.entry(open.day).or_default().runs.add(tally);
-        let (of_day, of_account) = match open.task {
-            Some(task) => (day.tasks.entry(task).or_default(), account.tasks.entry(task).or_default()),
-            None => (&mut day.without_task, &mut account.without_task),
-        };
-        of_day.add(tally);
-        of_account.add(tally);
         self.total.add(tally);
+        let Some(task) = open.task else {
+            day.without_task.add(tally);
+            account.without_task.add(tally);
+            return;
+        };
+        let known = self.tasks.entry(task).or_default();
+        let (first, last) = known.days.unwrap_or((open.day, open.day));
+        known.days = Some((first.min(open.day), last.max(open.day)));
+        day.of_kind(known.kind).add(tally);
+        let of_day = day.tasks.entry(task).or_default();
+        of_day.add(tally);
+        day.dearest.note(task, of_day.cost);
+        let of_account = account.tasks.entry(task).or_default();
+        of_account.add(tally);
+        account.dearest.note(task, of_account.cost);
+    }
+
+    /// A task is of another type from now on: what it cost counts there, on all its days.
+    fn turns(&mut self, task: TaskId, kind: TaskType) {
+        let known = self.tasks.entry(task).or_default();
+        let before = known.kind.replace(kind);
+        let Some((first, last)) = known.days.filter(|_| before != Some(kind)) else { return };
+        for (_, projects) in self.days.range_mut(first..=last) {
+            for day in projects.values_mut() {
+                let Some(tally) = day.tasks.get(&task).copied() else { continue };
+                day.of_kind(before).remove(&tally);
+                day.of_kind(Some(kind)).add(&tally);
+                day.kinds.retain(|_, tally| *tally != Tally::default());
+            }
+        }
     }
 
     fn account(&mut self, key: &str, fact: &budget::Event) {
@@ -246,13 +329,19 @@ impl Costs {
 
 impl Projection for Costs {
     const NAME: &'static str = "costs";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let key = &event.stream.aggregate_id;
         let (id, fact) = match &event.event {
             AnyEvent::Run(fact) => (key.parse::<RunId>(), fact),
             AnyEvent::Budget(fact) => return self.account(key, fact),
+            AnyEvent::Task(task::Event::Created { details, .. } | task::Event::Edited { details }) => {
+                if let Ok(task) = key.parse() {
+                    self.turns(task, details.kind);
+                }
+                return;
+            }
             AnyEvent::Project(_)
             | AnyEvent::Agent(_)
             | AnyEvent::Task(_)

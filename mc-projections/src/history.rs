@@ -121,7 +121,7 @@ impl Projected {
         let cut = query.cut()?;
         let before = match cut.after() {
             Some(Place(Key::Number(position), _)) => u64::try_from(*position).unwrap_or(0),
-            Some(Place(Key::Text(_) | Key::Missing, _)) | None => u64::MAX,
+            Some(Place(Key::Pair(..) | Key::Text(_) | Key::Missing(_), _)) | None => u64::MAX,
         };
         // One more than the page shows tells whether there is a next one.
         let wanted = cut.limit() + 1;
@@ -163,8 +163,25 @@ impl HistoryQuery {
     }
 }
 
+/// A page of `positions`, which ascend: it costs what it shows.
 fn pick(cut: &Cut, positions: &[u64]) -> Page<u64> {
-    cut.of_unsorted(positions.iter().map(|position| (activity::place(*position), *position)))
+    let last = cut.after().map(|place| match place {
+        Place(Key::Number(position), _) => u64::try_from(*position).unwrap_or(0),
+        Place(Key::Pair(..) | Key::Text(_) | Key::Missing(_), _) => 0,
+    });
+    let place = |position: &u64| activity::place(*position);
+    let page = match cut.order() {
+        Order::Asc => {
+            let from = last.map_or(0, |last| positions.partition_point(|position| *position <= last));
+            cut.of_sorted(positions[from..].iter(), |_| true, place)
+        }
+        Order::Desc => {
+            let to =
+                last.map_or(positions.len(), |last| positions.partition_point(|position| *position < last));
+            cut.of_sorted(positions[..to].iter().rev(), |_| true, place)
+        }
+    };
+    Page { items: page.items.into_iter().copied().collect(), next: page.next }
 }
 
 /// The events at `positions`, which ascend or descend, in the same order. Neighbours are read together.

@@ -4,35 +4,36 @@ mod history;
 
 use std::{collections::BTreeSet, fmt::Debug};
 
-use chrono::DateTime;
 use mc_domain::{
-    ids::TaskId,
+    approval,
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::Status,
+    task::{Priority, Status, TaskType},
+    values::Label,
 };
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use crate::{
     activity::{Activity, ActivityQuery, TYPES},
     agents::Agents,
-    alerts::Alerts,
-    approvals::Approvals,
+    alerts::{AlertQuery, AlertSort, Alerts},
+    approvals::{ApprovalQuery, ApprovalSort, Approvals},
     board::{BoardQuery, board},
     costs::{Costs, Spend, agent_costs, daily_costs},
+    hours::Hours,
     messages::Threads,
     metrics::Tallies,
     notifications::Notifications,
-    page::{MAX_LIMIT, Order},
+    page::{MAX_LIMIT, Order, Page},
     policy::Policies,
     projection::Projection,
     projects::Projects,
-    runs::{RunQuery, Runs},
+    runs::{RunQuery, RunSort, Runs},
     script::Script,
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
     timeline::{Timelines, entry},
-    views::Views,
 };
 use history::{KINDS, histories, written};
 
@@ -51,16 +52,46 @@ fn stored_and_read_back<P: Projection>(state: &P) -> P {
     serde_json::from_str(&json).expect("a projection reads itself back")
 }
 
-fn all_pages(views: &Views, query: &TaskQuery) -> Vec<TaskId> {
-    let (mut query, mut seen) = (query.clone(), Vec::new());
+/// What all pages of an answer show, one after the other.
+fn all_pages<T>(page: impl Fn(Option<String>) -> Page<T>) -> Vec<T> {
+    let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
-        let page = views.tasks.list(&query, DateTime::UNIX_EPOCH, &views.agents).unwrap();
-        seen.extend(page.items.iter().map(|task| task.id));
-        match page.next {
-            Some(next) => query.cursor = Some(next),
+        let shown = page(cursor);
+        seen.extend(shown.items);
+        match shown.next {
+            Some(next) => cursor = Some(next),
             None => return seen,
         }
     }
+}
+
+fn ids<T, I>(page: Page<T>, id: impl Fn(&T) -> I) -> Page<I> {
+    Page { items: page.items.iter().map(id).collect(), next: page.next }
+}
+
+/// Questions with nothing but one filter, and with several.
+fn task_queries(script: &Script) -> Vec<TaskQuery> {
+    let any = TaskQuery::default;
+    let (agent, label) = (Uuid::from_u128(1).into(), Label::new("q1").unwrap());
+    let project = script.events().iter().find_map(|event| match &event.event {
+        AnyEvent::Task(mc_domain::task::Event::Created { project, .. }) => Some(*project),
+        _ => None,
+    });
+    let open = vec![Status::Inbox, Status::Assigned, Status::InProgress, Status::Blocked];
+    vec![
+        any(),
+        TaskQuery { project, ..any() },
+        TaskQuery { status: open.clone(), ..any() },
+        TaskQuery { status: vec![Status::Inbox], kind: vec![TaskType::Docs, TaskType::Ops], ..any() },
+        TaskQuery { assignee: vec![agent, Uuid::from_u128(2).into()], ..any() },
+        TaskQuery { assignee: vec![agent], status: open, project, ..any() },
+        TaskQuery { label: vec![label], ..any() },
+        TaskQuery { priority: vec![Priority::try_from(1).unwrap(), Priority::NORMAL], ..any() },
+        TaskQuery { overdue: Some(true), ..any() },
+        TaskQuery { overdue: Some(false), ..any() },
+        TaskQuery { search: Some("GUIDE".to_owned()), ..any() },
+        TaskQuery { archived: true, ..any() },
+    ]
 }
 
 fn every_kind() -> Script {
@@ -87,17 +118,61 @@ proptest! {
         laws_hold::<Threads>(script.events());
         laws_hold::<Timelines>(script.events());
         laws_hold::<Activity>(script.events());
+        laws_hold::<Hours>(script.events());
     }
 
     #[test]
-    fn pages_show_every_task_once_in_every_order(choices in histories()) {
+    fn pages_of_tasks_show_what_looking_at_everything_finds_in_every_order(choices in histories()) {
+        let script = written(&choices);
+        let (views, now) = (script.views(), script.now());
+        for query in task_queries(&script) {
+            for (sort, order) in TaskSort::ALL.iter().flat_map(|sort| Order::ALL.iter().map(move |o| (*sort, *o))) {
+                let query = TaskQuery { sort: Some(sort), order: Some(order), limit: Some(MAX_LIMIT), ..query.clone() };
+                let pages = all_pages(|cursor| {
+                    let query = TaskQuery { limit: Some(2), cursor, ..query.clone() };
+                    ids(views.tasks.list(&query, now, &views.agents).unwrap(), |task| task.id)
+                });
+                prop_assert_eq!(pages, views.tasks.list_by_looking(&query, now), "{:?}", query);
+            }
+        }
+    }
+
+    #[test]
+    fn pages_of_runs_approvals_and_alerts_show_what_looking_at_everything_finds(choices in histories()) {
         let views = written(&choices).views();
-        let whole = TaskQuery { limit: Some(MAX_LIMIT), ..TaskQuery::default() };
-        for sort in TaskSort::ALL {
+        let (limit, agent, task) = (Some(MAX_LIMIT), Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
+        for (agent, task) in [(vec![], vec![]), (vec![agent], vec![]), (vec![], vec![task]), (vec![agent], vec![task])] {
             for order in Order::ALL {
-                let whole = TaskQuery { sort: Some(*sort), order: Some(*order), ..whole.clone() };
-                let paged = TaskQuery { limit: Some(2), ..whole.clone() };
-                prop_assert_eq!(all_pages(&views, &paged), all_pages(&views, &whole));
+                for sort in RunSort::ALL {
+                    let of = (agent.clone(), task.clone());
+                    let (sort, order) = (Some(*sort), Some(*order));
+                    let query = RunQuery { agent: of.0, task: of.1, sort, order, limit, ..RunQuery::default() };
+                    let pages = all_pages(|cursor| {
+                        let query = RunQuery { limit: Some(2), cursor, ..query.clone() };
+                        ids(views.runs.list(&query).unwrap(), |run| run.id)
+                    });
+                    prop_assert_eq!(pages, views.runs.list_by_looking(&query), "{:?}", query);
+                }
+                for (sort, status) in ApprovalSort::ALL.iter().flat_map(|sort| [(sort, vec![]), (sort, approval::Status::ALL.to_vec())]) {
+                    let of = (agent.clone(), task.clone());
+                    let (sort, order) = (Some(*sort), Some(*order));
+                    let query = ApprovalQuery { agent: of.0, task: of.1, status, sort, order, limit, ..ApprovalQuery::default() };
+                    let pages = all_pages(|cursor| {
+                        let query = ApprovalQuery { limit: Some(2), cursor, ..query.clone() };
+                        ids(views.approvals.list(&query, &views.agents).unwrap(), |approval| approval.id)
+                    });
+                    prop_assert_eq!(pages, views.approvals.list_by_looking(&query), "{:?}", query);
+                }
+                for (sort, resolved) in AlertSort::ALL.iter().flat_map(|sort| [(sort, None), (sort, Some(false))]) {
+                    let of = (agent.clone(), task.clone());
+                    let (sort, order) = (Some(*sort), Some(*order));
+                    let query = AlertQuery { agent: of.0, task: of.1, resolved, sort, order, limit, ..AlertQuery::default() };
+                    let pages = all_pages(|cursor| {
+                        let query = AlertQuery { limit: Some(2), cursor, ..query.clone() };
+                        ids(views.alerts.list(&query, &views.agents).unwrap(), |alert| alert.id)
+                    });
+                    prop_assert_eq!(pages, views.alerts.list_by_looking(&query), "{:?}", query);
+                }
             }
         }
     }

@@ -1,41 +1,105 @@
 //! Several ordered sets read as one.
 
 use std::{
-    collections::BTreeSet,
-    iter::Peekable,
+    cmp::{Ordering, Reverse},
+    collections::{BTreeSet, BinaryHeap, binary_heap::PeekMut, btree_set},
+    iter::Rev,
     ops::Bound::{Excluded, Unbounded},
 };
 
 use crate::page::Order;
 
-type Walk<'a, K> = Peekable<Box<dyn Iterator<Item = K> + 'a>>;
-
-/// The members of all `sets` in `order`, those beyond `after` only. Lazy: a page costs what it shows.
-pub(crate) fn merged<'a, K: Ord + Copy + 'a>(
-    sets: impl Iterator<Item = &'a BTreeSet<K>>,
+/// The members of all `sets` in `order`, each once, those beyond `after` only. Lazy: a page costs what it shows, and a
+/// look into each set.
+pub(crate) fn merged<'a, K: Ord + 'a, S: Iterator<Item = &'a BTreeSet<K>>>(
+    sets: S,
     order: Order,
-    after: Option<K>,
-) -> impl Iterator<Item = K> + 'a {
-    let mut walks: Vec<Walk<'a, K>> =
-        sets.filter(|set| !set.is_empty()).map(|set| walk(set, order, after)).collect();
+    after: Option<&K>,
+) -> impl Iterator<Item = &'a K> + use<'a, K, S> {
+    let walks: Vec<_> = sets.map(|set| Walk::new(set, order, after)).collect();
+    in_turn(walks, order)
+}
+
+/// The members of all `walks`, each of which goes in `order`, in that order and each once.
+pub(crate) fn in_turn<K: Ord + Copy, W: Iterator<Item = K>>(
+    walks: Vec<W>,
+    order: Order,
+) -> impl Iterator<Item = K> + use<K, W> {
+    let heads = walks.into_iter().filter_map(|mut walk| Some(Head { key: walk.next()?, order, walk }));
+    let mut heads: BinaryHeap<Head<K, W>> = heads.collect();
+    let mut last: Option<K> = None;
     std::iter::from_fn(move || {
-        let heads = walks.iter_mut().enumerate().filter_map(|(which, walk)| Some((*walk.peek()?, which)));
-        let (_, which) = match order {
-            Order::Asc => heads.min(),
-            Order::Desc => heads.max(),
-        }?;
-        walks[which].next()
+        loop {
+            let mut top = heads.peek_mut()?;
+            let key = top.key;
+            match top.walk.next() {
+                Some(next) => top.key = next,
+                None => drop(PeekMut::pop(top)),
+            }
+            if last != Some(key) {
+                last = Some(key);
+                return last;
+            }
+        }
     })
 }
 
-fn walk<'a, K: Ord + Copy + 'a>(set: &'a BTreeSet<K>, order: Order, after: Option<K>) -> Walk<'a, K> {
-    let from = after.map_or(Unbounded, Excluded);
-    let walk: Box<dyn Iterator<Item = K> + 'a> = match order {
-        Order::Asc => Box::new(set.range((from, Unbounded)).copied()),
-        Order::Desc => Box::new(set.range((Unbounded, from)).rev().copied()),
-    };
-    walk.peekable()
+/// One set, from one end to the other.
+enum Walk<'a, K> {
+    Up(btree_set::Range<'a, K>),
+    Down(Rev<btree_set::Range<'a, K>>),
 }
+
+impl<'a, K: Ord> Walk<'a, K> {
+    fn new(set: &'a BTreeSet<K>, order: Order, after: Option<&K>) -> Self {
+        let from = after.map_or(Unbounded, Excluded);
+        match order {
+            Order::Asc => Self::Up(set.range((from, Unbounded))),
+            Order::Desc => Self::Down(set.range((Unbounded, from)).rev()),
+        }
+    }
+}
+
+impl<'a, K> Iterator for Walk<'a, K> {
+    type Item = &'a K;
+
+    fn next(&mut self) -> Option<&'a K> {
+        match self {
+            Self::Up(walk) => walk.next(),
+            Self::Down(walk) => walk.next(),
+        }
+    }
+}
+
+/// The next member of one set. The greatest is the one that comes first.
+struct Head<K, W> {
+    key: K,
+    order: Order,
+    walk: W,
+}
+
+impl<K: Ord + Copy, W> Ord for Head<K, W> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match self.order {
+            Order::Asc => Reverse(self.key).cmp(&Reverse(other.key)),
+            Order::Desc => self.key.cmp(&other.key),
+        }
+    }
+}
+
+impl<K: Ord + Copy, W> PartialOrd for Head<K, W> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<K: Ord + Copy, W> PartialEq for Head<K, W> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl<K: Ord + Copy, W> Eq for Head<K, W> {}
 
 #[cfg(test)]
 mod tests {
@@ -44,9 +108,17 @@ mod tests {
     #[test]
     fn sets_read_as_one_in_either_order_from_any_place() {
         let sets = [BTreeSet::from([1, 4, 7]), BTreeSet::new(), BTreeSet::from([2, 5, 6])];
-        let read = |order, after| merged(sets.iter(), order, after).collect::<Vec<_>>();
+        let read = |order, after: Option<i32>| {
+            merged(sets.iter(), order, after.as_ref()).copied().collect::<Vec<_>>()
+        };
         assert_eq!(read(Order::Asc, None), [1, 2, 4, 5, 6, 7]);
         assert_eq!(read(Order::Desc, Some(5)), [4, 2, 1]);
         assert_eq!(read(Order::Asc, Some(3)), [4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn what_is_in_several_sets_is_read_once() {
+        let sets = [BTreeSet::from([1, 2, 3]), BTreeSet::from([2, 3]), BTreeSet::from([3])];
+        assert_eq!(merged(sets.iter(), Order::Desc, None).copied().collect::<Vec<_>>(), [3, 2, 1]);
     }
 }

@@ -48,9 +48,17 @@ const DAYS: i64 = 7;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tallies {
-    projects: BTreeMap<ProjectId, BTreeMap<NaiveDate, Day>>,
+    projects: BTreeMap<ProjectId, Days>,
     /// All tasks.
     tasks: BTreeMap<TaskId, Course>,
+}
+
+/// What happened in one project.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Days {
+    by_date: BTreeMap<NaiveDate, Day>,
+    /// The days together.
+    ever: Day,
 }
 
 /// What happened in one project on one day.
@@ -92,25 +100,27 @@ impl Day {
 impl Tallies {
     /// What happened on a day in a project, or in all.
     fn on(&self, day: NaiveDate, project: Option<ProjectId>) -> Day {
-        self.sum(project, |date| *date == day)
+        self.sum(project, |days| days.by_date.get(&day))
     }
 
     /// What ever happened in a project, or in all.
     fn ever(&self, project: Option<ProjectId>) -> Day {
-        self.sum(project, |_| true)
+        self.sum(project, |days| Some(&days.ever))
     }
 
-    fn sum(&self, project: Option<ProjectId>, wanted: impl Fn(&NaiveDate) -> bool) -> Day {
+    fn sum(&self, project: Option<ProjectId>, part: impl Fn(&Days) -> Option<&Day>) -> Day {
         let projects = self.projects.iter().filter(|(id, _)| project.is_none_or(|project| project == **id));
-        let days = projects.flat_map(|(_, days)| days).filter(|(day, _)| wanted(day));
-        days.fold(Day::default(), |mut sum, (_, day)| {
+        projects.filter_map(|(_, days)| part(days)).fold(Day::default(), |mut sum, day| {
             sum.add(day);
             sum
         })
     }
 
-    fn day(&mut self, project: ProjectId, at: DateTime<Utc>) -> &mut Day {
-        self.projects.entry(project).or_default().entry(at.date_naive()).or_default()
+    /// Counts what happened at `at` in a project.
+    fn count(&mut self, project: ProjectId, at: DateTime<Utc>, happened: &Day) {
+        let days = self.projects.entry(project).or_default();
+        days.by_date.entry(at.date_naive()).or_default().add(happened);
+        days.ever.add(happened);
     }
 
     fn of_task(&mut self, id: TaskId, fact: &task::Event, at: DateTime<Utc>) {
@@ -123,14 +133,13 @@ impl Tallies {
         let verdict = (!course.judged).then(|| judged(fact)).flatten();
         course.judged |= verdict.is_some();
         match verdict {
-            Some(Verdict::Unaided) => self.day(project, at).unaided += 1,
-            Some(Verdict::Aided) => self.day(project, at).aided += 1,
+            Some(Verdict::Unaided) => self.count(project, at, &Day { unaided: 1, ..Day::default() }),
+            Some(Verdict::Aided) => self.count(project, at, &Day { aided: 1, ..Day::default() }),
             None => {}
         }
         if matches!(fact, task::Event::Completed { .. }) {
-            let day = self.day(project, at);
-            day.completed += 1;
-            day.completion_secs += secs(at - created_at);
+            let completion_secs = secs(at - created_at);
+            self.count(project, at, &Day { completed: 1, completion_secs, ..Day::default() });
         }
     }
 
@@ -148,8 +157,10 @@ impl Tallies {
         };
         let Some(project) = project else { return };
         match kind {
-            Some(Kind::BudgetExceeded) => self.day(project, at).budget_breaches += 1,
-            Some(Kind::LoopDetected) => self.day(project, at).loops += 1,
+            Some(Kind::BudgetExceeded) => {
+                self.count(project, at, &Day { budget_breaches: 1, ..Day::default() });
+            }
+            Some(Kind::LoopDetected) => self.count(project, at, &Day { loops: 1, ..Day::default() }),
             Some(
                 Kind::BudgetWarning
                 | Kind::BudgetCritical
@@ -215,7 +226,7 @@ fn judged(fact: &task::Event) -> Option<Verdict> {
 
 impl Projection for Tallies {
     const NAME: &'static str = "metrics";
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         match &event.event {
@@ -226,7 +237,7 @@ impl Projection for Tallies {
             }
             AnyEvent::Alert(fact) => self.of_alert(fact, event),
             AnyEvent::Approval(approval::Event::Requested { subject, at, .. }) => {
-                self.day(subject.project, *at).approval_requests += 1;
+                self.count(subject.project, *at, &Day { approval_requests: 1, ..Day::default() });
             }
             AnyEvent::Approval(_)
             | AnyEvent::Project(_)

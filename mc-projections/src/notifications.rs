@@ -24,10 +24,13 @@ pub use query::NotificationQuery;
 pub use view::NotificationView;
 pub use waiting::{Due, Lane};
 
-use crate::{births::Births, projection::Projection};
+use crate::{
+    projection::Projection,
+    ranks::{Birth, Ranks},
+};
 use waiting::{Place, Waiting};
 
-/// All notifications, by identity, in their order by recipient, and those that are unread or on their way.
+/// All notifications, by identity and in their order by recipient and by project, unread or read.
 ///
 /// ```
 /// use mc_domain::{notification::{Event, Kind, Notification, Recipient}, values::{Name, Title}};
@@ -47,14 +50,51 @@ use waiting::{Place, Waiting};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Notifications {
-    rows: BTreeMap<NotificationId, Row>,
-    /// By recipient, as text: an enum is no key of a JSON object.
-    by_recipient: Births<String, NotificationId>,
-    unread: Births<String, NotificationId>,
+    rows: BTreeMap<NotificationId, Box<Row>>,
     waiting: Waiting,
     /// The position up to which everything that calls for a notification has one.
     through: u64,
+    #[serde(skip_serializing)]
+    index: Index,
+}
+
+/// Where each notification stands. It follows from the rows, so it is not stored.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Index {
+    /// By recipient, as text, and whether they are unread.
+    by_recipient: Ranks<(String, bool), Birth<NotificationId>>,
+    /// By project and whether they are unread.
+    by_project: Ranks<(Option<ProjectId>, bool), Birth<NotificationId>>,
+}
+
+/// What is kept of them: the index follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    rows: BTreeMap<NotificationId, Box<Row>>,
+    waiting: Waiting,
+    through: u64,
+}
+
+impl From<Stored> for Notifications {
+    fn from(Stored { rows, waiting, through }: Stored) -> Self {
+        let mut index = Index::default();
+        rows.values().for_each(|row| index.insert(row));
+        Self { rows, waiting, through, index }
+    }
+}
+
+impl Index {
+    fn insert(&mut self, row: &Row) {
+        self.by_recipient.insert(row.of_recipient());
+        self.by_project.insert(row.of_project());
+    }
+
+    fn remove(&mut self, row: &Row) {
+        self.by_recipient.remove(row.of_recipient());
+        self.by_project.remove(row.of_project());
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -112,16 +152,15 @@ impl Notifications {
 
     /// What is due at `now`: for each recipient the first `each`, in the order in which they are due.
     pub fn due(&self, now: DateTime<Utc>, each: usize) -> Vec<Lane> {
-        self.waiting.due(now, each, |id| self.rows.get(&id).map(Row::due))
+        self.waiting.due(now, each, |id| self.rows.get(&id).map(|row| row.due()))
     }
 
     fn queue(&mut self, row: Row) {
         if self.rows.contains_key(&row.id) {
             return;
         }
-        self.by_recipient.insert(row.key.clone(), row.created_at, row.id);
-        self.unread.insert(row.key.clone(), row.created_at, row.id);
-        self.rows.insert(row.id, row);
+        self.index.insert(&row);
+        self.rows.insert(row.id, Box::new(row));
     }
 }
 
@@ -139,11 +178,15 @@ impl Projection for Notifications {
             self.through = self.through.max(*through);
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
+        let is_being_read = matches!(fact, Event::Read { .. }) && row.read_at.is_none();
+        if is_being_read {
+            self.index.remove(row);
+        }
         row.apply(fact);
         row.version = event.version;
         self.waiting.note(&row.key, id, row.place());
-        if row.read_at.is_some() {
-            self.unread.remove(row.key.clone(), row.created_at, id);
+        if is_being_read {
+            self.index.insert(row);
         }
     }
 }
@@ -184,6 +227,18 @@ impl Row {
     fn due(&self) -> Due {
         let Self { id, project, expires_at, .. } = *self;
         Due { id, project, expires_at }
+    }
+
+    fn birth(&self) -> Birth<NotificationId> {
+        (self.created_at.timestamp_micros(), self.id)
+    }
+
+    fn of_recipient(&self) -> ((String, bool), Birth<NotificationId>) {
+        ((self.key.clone(), self.read_at.is_none()), self.birth())
+    }
+
+    fn of_project(&self) -> ((Option<ProjectId>, bool), Birth<NotificationId>) {
+        ((self.project, self.read_at.is_none()), self.birth())
     }
 
     fn apply(&mut self, fact: &Event) {

@@ -17,6 +17,11 @@ use uuid::Uuid;
 pub const DEFAULT_LIMIT: usize = 100;
 /// The most rows a page may have.
 pub const MAX_LIMIT: usize = 1_000;
+/// The most rows that are looked at for one page, where no index leads to those that are asked for: a millisecond's
+/// worth. A page may be short for that, even empty, and still have a next one.
+pub const MAX_LOOKED_AT: usize = 10_000;
+/// The most rows that are put in order for a page; tests have few rows, and go both ways.
+pub(crate) const MAX_SORTED: usize = if cfg!(test) { 3 } else { 2_000 };
 /// The most bytes a cursor may have; a title of 200 characters fits with room.
 const MAX_CURSOR_BYTES: usize = 4_096;
 
@@ -50,13 +55,19 @@ words! {
     }
 }
 
-/// What a list is sorted by, for one row. Rows without it come last in either order.
+/// What a list is sorted by, for one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
 pub(crate) enum Key {
+    #[serde(rename = "n")]
     Number(i64),
+    /// What it is sorted by, and when the row began: many rows have the same of the first.
+    #[serde(rename = "p")]
+    Pair(i64, i64),
+    #[serde(rename = "t")]
     Text(String),
-    Missing,
+    /// A row without what the list is sorted by, and when it began. Such rows come last in either order.
+    #[serde(rename = "m")]
+    Missing(i64),
 }
 
 /// Where a row stands in a list: the identity makes the order total.
@@ -64,8 +75,9 @@ pub(crate) enum Key {
 pub(crate) struct Place(pub(crate) Key, pub(crate) Uuid);
 
 impl Place {
-    pub(crate) fn optional(number: Option<i64>, id: Uuid) -> Self {
-        Self(number.map_or(Key::Missing, Key::Number), id)
+    /// By a number that a row may not have; `began` is when the row did, in microseconds.
+    pub(crate) fn optional(number: Option<i64>, began: i64, id: Uuid) -> Self {
+        Self(number.map_or(Key::Missing(began), Key::Number), id)
     }
 }
 
@@ -76,6 +88,7 @@ pub(crate) struct Cut {
     limit: usize,
     fingerprint: u64,
     after: Option<Place>,
+    looks: usize,
 }
 
 impl Cut {
@@ -89,33 +102,66 @@ impl Cut {
         let fingerprint = fingerprint(&(question, order));
         let after = cursor.map(|cursor| read(cursor, fingerprint)).transpose()?;
         let limit = limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT);
-        Ok(Self { order, limit, fingerprint, after })
+        Ok(Self { order, limit, fingerprint, after, looks: MAX_LOOKED_AT })
+    }
+
+    /// The same, looking at fewer rows.
+    pub(crate) fn looking_at(self, looks: usize) -> Self {
+        Self { looks, ..self }
     }
 
     pub(crate) fn after(&self) -> Option<&Place> {
         self.after.as_ref()
     }
 
+    pub(crate) fn order(&self) -> Order {
+        self.order
+    }
+
     pub(crate) fn limit(&self) -> usize {
         self.limit
     }
 
-    /// The page out of `rows` in any order.
-    pub(crate) fn of_unsorted<R>(&self, rows: impl Iterator<Item = (Place, R)>) -> Page<R> {
+    /// The page out of `rows` in any order, which are few.
+    pub(crate) fn of_unsorted<R: Copy>(
+        &self,
+        rows: impl Iterator<Item = R>,
+        place: impl Fn(R) -> Place,
+    ) -> Page<R> {
+        let rows = rows.map(|row| (place(row), row));
         let mut rows: Vec<_> = rows.filter(|(place, _)| self.is_beyond(place)).collect();
         rows.sort_unstable_by(|(a, _), (b, _)| self.compare(a, b));
-        self.of_sorted(rows.into_iter())
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let next = rows.last().filter(|_| more).map(|(place, _)| self.cursor(place));
+        Page { items: rows.into_iter().map(|(_, row)| row).collect(), next }
     }
 
-    /// The page out of `rows` that come in order and beyond the cursor; reads one more than it shows.
-    pub(crate) fn of_sorted<R>(&self, mut rows: impl Iterator<Item = (Place, R)>) -> Page<R> {
-        let (mut items, mut last) = (Vec::with_capacity(self.limit.min(DEFAULT_LIMIT)), None);
-        for (place, row) in rows.by_ref().take(self.limit) {
-            items.push(row);
-            last = Some(place);
+    /// The page out of `rows` that come in order and beyond the cursor: those that are `wanted`. It looks for one more
+    /// than it shows, and at [`MAX_LOOKED_AT`] rows at most: from there the next page goes on.
+    pub(crate) fn of_sorted<R: Copy>(
+        &self,
+        rows: impl Iterator<Item = R>,
+        wanted: impl Fn(R) -> bool,
+        place: impl Fn(R) -> Place,
+    ) -> Page<R> {
+        let mut items: Vec<R> = Vec::with_capacity(self.limit.min(DEFAULT_LIMIT));
+        let mut next = None;
+        for (looked_at, row) in (1..).zip(rows) {
+            let is_wanted = wanted(row);
+            if is_wanted && items.len() == self.limit {
+                next = items.last().copied();
+                break;
+            }
+            if is_wanted {
+                items.push(row);
+            }
+            if looked_at == self.looks {
+                next = Some(row);
+                break;
+            }
         }
-        let next = last.filter(|_| rows.next().is_some()).map(|place| self.cursor(&place));
-        Page { items, next }
+        Page { items, next: next.map(|row| self.cursor(&place(row))) }
     }
 
     /// The cursor that goes on after `place`.
@@ -131,13 +177,14 @@ impl Cut {
     fn compare(&self, a: &Place, b: &Place) -> Ordering {
         let keys = match (&a.0, &b.0) {
             (Key::Number(a), Key::Number(b)) => a.cmp(b),
+            (Key::Pair(a, of_a), Key::Pair(b, of_b)) => (a, of_a).cmp(&(b, of_b)),
             (Key::Text(a), Key::Text(b)) => a.cmp(b),
-            (Key::Missing, Key::Missing) => Ordering::Equal,
-            (Key::Missing, _) => return Ordering::Greater,
-            (_, Key::Missing) => return Ordering::Less,
+            (Key::Missing(a), Key::Missing(b)) => a.cmp(b),
+            (Key::Missing(_), _) => return Ordering::Greater,
+            (_, Key::Missing(_)) => return Ordering::Less,
             // One list has one kind of key; a cursor with another kind still needs some place.
-            (Key::Number(_), Key::Text(_)) => Ordering::Less,
-            (Key::Text(_), Key::Number(_)) => Ordering::Greater,
+            (Key::Number(_), _) | (Key::Pair(..), Key::Text(_)) => Ordering::Less,
+            (Key::Text(_), _) | (Key::Pair(..), Key::Number(_)) => Ordering::Greater,
         };
         let ascending = keys.then(a.1.cmp(&b.1));
         match self.order {
@@ -182,16 +229,12 @@ fn fingerprint(question: &impl Hash) -> u64 {
 mod tests {
     use super::*;
 
-    fn rows(keys: &[Option<i64>]) -> Vec<(Place, usize)> {
-        let place = |index: usize| Place::optional(keys[index], Uuid::from_u128(index as u128));
-        (0..keys.len()).map(|index| (place(index), index)).collect()
-    }
-
     fn walk(order: Order, keys: &[Option<i64>]) -> Vec<usize> {
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let cut = Cut::new("all", order, Some(2), cursor.as_deref()).unwrap();
-            let page = cut.of_unsorted(rows(keys).into_iter());
+            let place = |index: usize| Place::optional(keys[index], 0, Uuid::from_u128(index as u128));
+            let page = cut.of_unsorted(0..keys.len(), place);
             seen.extend(page.items);
             match page.next {
                 Some(next) => cursor = Some(next),
@@ -205,6 +248,28 @@ mod tests {
         let keys = [Some(3), None, Some(1), Some(3), None, Some(2)];
         assert_eq!(walk(Order::Asc, &keys), [2, 5, 0, 3, 1, 4]);
         assert_eq!(walk(Order::Desc, &keys), [3, 0, 5, 2, 4, 1]);
+    }
+
+    #[test]
+    fn a_page_ends_where_it_looked_at_enough_and_the_next_goes_on_there() {
+        let place = |number: usize| Place(Key::Number(number as i64), Uuid::nil());
+        let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, None::<String>);
+        loop {
+            let cut = Cut::new("rare", Order::Asc, Some(2), cursor.as_deref()).unwrap();
+            let from = match cut.after() {
+                Some(Place(Key::Number(number), _)) => *number as usize + 1,
+                _ => 0,
+            };
+            let page = cut.of_sorted(from..MAX_LOOKED_AT * 3, |number| number % MAX_LOOKED_AT == 1, place);
+            seen.extend(page.items);
+            pages += 1;
+            match page.next {
+                Some(next) => cursor = Some(next),
+                None => break,
+            }
+        }
+        assert_eq!(seen, [1, MAX_LOOKED_AT + 1, MAX_LOOKED_AT * 2 + 1]);
+        assert!(pages <= 4, "{pages}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Which projects are there, and what may they spend?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -16,8 +16,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     dollars::Dollars,
     instant::Millis,
-    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    merge::merged,
+    page::{Cut, InvalidCursor, Order, Page},
     projection::Projection,
+    ranks::{Birth, birth, place},
 };
 
 /// All projects, by identity and by slug.
@@ -40,6 +42,8 @@ use crate::{
 pub struct Projects {
     rows: BTreeMap<ProjectId, Row>,
     by_slug: BTreeMap<Slug, ProjectId>,
+    /// In the order in which they were created.
+    births: BTreeSet<Birth<ProjectId>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -155,9 +159,10 @@ impl Projects {
         cursor: Option<&str>,
     ) -> Result<Page<ProjectView<'_>>, InvalidCursor> {
         let cut = Cut::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
-        let place =
-            |id: ProjectId, row: &Row| Place(Key::Number(row.created_at.timestamp_micros()), id.uuid());
-        Ok(cut.of_unsorted(self.rows.iter().map(|(id, row)| (place(*id, row), row.view(*id)))))
+        let births = merged([&self.births].into_iter(), cut.order(), cut.after().and_then(birth).as_ref());
+        let rows = births.filter_map(|(_, id)| Some((*id, self.rows.get(id)?)));
+        let page = cut.of_sorted(rows, |_| true, |(id, row)| place(row.created_at, id.uuid()));
+        Ok(Page { items: page.items.into_iter().map(|(id, row)| row.view(id)).collect(), next: page.next })
     }
 }
 
@@ -211,6 +216,10 @@ impl Projection for Projects {
         let Ok(id) = event.stream.aggregate_id.parse::<ProjectId>() else { return };
         if let Event::Created { slug, profile, at } = fact {
             self.by_slug.insert(slug.clone(), id);
+            if let Some(before) = self.rows.get(&id) {
+                self.births.remove(&(before.created_at.timestamp_micros(), id));
+            }
+            self.births.insert((at.timestamp_micros(), id));
             let row = Row {
                 slug: slug.clone(),
                 profile: profile.clone(),

@@ -139,8 +139,8 @@ impl Report {
 
     fn runs(&mut self, views: &Views, task: &TaskView<'_>) {
         self.section("Runs and costs");
-        let runs: Vec<_> = views.runs.of_task(task.id).collect();
-        for run in runs.iter().skip(runs.len().saturating_sub(MAX_RUNS)) {
+        let runs: Vec<_> = views.runs.of_task(task.id).take(MAX_RUNS).collect();
+        for run in runs.iter().rev() {
             self.run(views, run);
         }
         self.or_none(runs.is_empty());

@@ -112,23 +112,23 @@ impl Runner {
     fn take_in(&self, batch: &[StoredEvent]) -> Result<(), StoreError> {
         let mut decoded = Vec::with_capacity(batch.len());
         let outcome = batch.iter().try_for_each(|stored| {
-            decoded.push((stored.position, codec::decode_any(stored)?));
+            decoded.push((stored, codec::decode_any(stored)?));
             Ok(())
         });
-        if let Some((position, _)) = decoded.last() {
-            let position = *position;
+        if let Some((last, _)) = decoded.last() {
+            let position = last.position;
             self.apply(&decoded);
             self.progress.send_replace(Progress { position, ..Progress::default() });
         }
         outcome
     }
 
-    fn apply(&self, events: &[(u64, Option<Recorded<AnyEvent>>)]) {
+    fn apply(&self, events: &[(&StoredEvent, Option<Recorded<AnyEvent>>)]) {
         let mut views = self.views.write().unwrap_or_else(PoisonError::into_inner);
-        for (position, event) in events {
+        for (stored, event) in events {
             match event {
                 Some(event) => views.apply(event),
-                None => views.pass(*position),
+                None => views.pass(stored.position, stored.metadata.recorded_at),
             }
         }
     }

@@ -1,5 +1,6 @@
 //! Which runs were there, what did they use, and what did they cost?
 
+mod index;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Recorded},
@@ -19,9 +21,10 @@ pub use query::{RunQuery, RunSort};
 pub(crate) use view::is_unpriced;
 pub use view::{RunView, ToolCallView, tool_call};
 
-use crate::{births::Births, projection::Projection};
+use crate::{page::Order, projection::Projection};
+use index::{Index, Standing};
 
-/// All runs, by identity and in the order in which they began by project, agent and task.
+/// All runs, by identity and in every order that is asked for.
 ///
 /// ```
 /// use mc_domain::{money::Usd, run::{Event, Run, Status, Terms}, values::Label};
@@ -43,11 +46,23 @@ use crate::{births::Births, projection::Projection};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Runs {
-    rows: BTreeMap<RunId, Row>,
-    by_project: Births<ProjectId, RunId>,
-    by_agent: Births<AgentId, RunId>,
-    by_task: Births<TaskId, RunId>,
+    rows: BTreeMap<RunId, Box<Row>>,
+    #[serde(skip_serializing)]
+    index: Index,
+}
+
+/// What is kept of them: the index follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    rows: BTreeMap<RunId, Box<Row>>,
+}
+
+impl From<Stored> for Runs {
+    fn from(Stored { rows }: Stored) -> Self {
+        Self { index: Index::of(&rows), rows }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,10 +90,10 @@ impl Runs {
         self.rows.get(&run).map_or(&[], |row| &row.tool_calls)
     }
 
-    /// The runs for a task, in the order in which they began.
+    /// The runs for a task, the latest first.
     pub fn of_task(&self, task: TaskId) -> impl Iterator<Item = RunView<'_>> {
-        let births = self.by_task.of(Some(&task)).into_iter().flatten();
-        births.filter_map(|(_, run)| self.view(*run))
+        let births = self.index.by_task.of(task, Order::Desc, None);
+        births.filter_map(|(_, run)| self.view(run))
     }
 
     /// The project a run belongs to.
@@ -92,21 +107,24 @@ impl Runs {
     }
 
     fn start(&mut self, id: RunId, terms: &Terms) {
-        self.by_project.insert(terms.project, terms.at, id);
-        self.by_agent.insert(terms.agent, terms.at, id);
-        if let Some(task) = terms.task {
-            self.by_task.insert(task, terms.at, id);
-        }
         let terms = terms.clone();
-        let row =
-            Row { id, terms, tool_calls: Vec::new(), last_tool: None, end: None, bill: None, version: 0 };
+        let row = Box::new(Row {
+            id,
+            terms,
+            tool_calls: Vec::new(),
+            last_tool: None,
+            end: None,
+            bill: None,
+            version: 0,
+        });
+        self.index.shift(self.rows.get(&id).map(|row| Standing::of(row)), Standing::of(&row));
         self.rows.insert(id, row);
     }
 }
 
 impl Projection for Runs {
     const NAME: &'static str = "runs";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Run(fact) = &event.event else { return };
@@ -123,10 +141,16 @@ impl Projection for Runs {
                 row.last_tool = Some(tool.clone());
             }
             Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
+                let before = Standing::of(row);
                 let end = fact.end().map(|(outcome, ended)| End { outcome, ended: ended.clone() });
                 row.end = row.end.take().or(end);
+                self.index.shift(Some(before), Standing::of(row));
             }
-            Event::Billed(billed) => row.bill = row.bill.take().or(Some(billed.clone())),
+            Event::Billed(billed) => {
+                let before = Standing::of(row);
+                row.bill = row.bill.take().or(Some(billed.clone()));
+                self.index.shift(Some(before), Standing::of(row));
+            }
         }
     }
 }
@@ -134,5 +158,14 @@ impl Projection for Runs {
 impl Row {
     fn status(&self) -> Status {
         self.end.as_ref().map_or(Status::Running, |end| end.outcome.status())
+    }
+
+    /// How long it took, once it is over. A clock that stepped back meanwhile makes that nothing, never less.
+    fn duration(&self) -> Option<TimeDelta> {
+        self.end.as_ref().map(|end| (end.ended.at - self.terms.at).max(TimeDelta::zero()))
+    }
+
+    fn duration_micros(&self) -> Option<i64> {
+        self.duration().map(|took| took.num_microseconds().unwrap_or(i64::MAX))
     }
 }

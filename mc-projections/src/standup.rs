@@ -20,6 +20,7 @@ use crate::{
     dollars::Dollars,
     instant::Millis,
     page::{MAX_LIMIT, Order},
+    tasks::Row,
     views::Views,
 };
 
@@ -169,14 +170,14 @@ pub fn standup<'a>(
     let StandupQuery { project, date } = query;
     let until = now.min(end_of(date));
     let spend = views.costs.spent_on(date, project);
-    let (completed, blocked) = (completed(views, project, until), blocked(views, project));
-    let alerts: Vec<_> = views.alerts.unresolved(project, &views.agents).collect();
+    let done = || views.tasks.arrived(project, Status::Done, until - TimeDelta::hours(24), until);
+    let open_alerts = views.alerts.open_by_severity(project);
     let counts = Counts {
-        completed_last_24h: completed.len(),
-        blocked: blocked.len(),
+        completed_last_24h: done().count(),
+        blocked: views.tasks.count(project, Status::Blocked),
         waiting_approvals: views.approvals.open_count(project),
-        open_alerts: alerts.len(),
-        critical_alerts: alerts.iter().filter(|alert| alert.severity == Severity::Critical).count(),
+        open_alerts: open_alerts.values().sum(),
+        critical_alerts: open_alerts[&Severity::Critical],
     };
     let mut report = Standup {
         date,
@@ -185,10 +186,10 @@ pub fn standup<'a>(
         generated_at: Millis(now),
         agents: agents(views, project, until, fresher),
         tasks: tasks(views, project),
-        completed_last_24h: named(completed),
-        blocked: named(blocked),
+        completed_last_24h: completed(views, done().take(MAX_NAMED)),
+        blocked: blocked(views, project),
         waiting_approvals: waiting(views, project),
-        open_alerts: named(alerts),
+        open_alerts: views.alerts.unresolved(project, &views.agents).take(MAX_NAMED).collect(),
         counts,
         spend: Dollars(spend),
         burn_rate: Dollars(per_hour(spend, until - start_of(date))),
@@ -196,11 +197,6 @@ pub fn standup<'a>(
     };
     report.summary = report.sentences();
     report
-}
-
-fn named<T>(mut all: Vec<T>) -> Vec<T> {
-    all.truncate(MAX_NAMED);
-    all
 }
 
 fn start_of(date: NaiveDate) -> DateTime<Utc> {
@@ -225,18 +221,13 @@ fn agents(
     at: DateTime<Utc>,
     fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> AgentsOfDay {
-    let all: Vec<_> = views.agents.all(project, at, fresher).collect();
-    let mut by_status: BTreeMap<_, _> = agent::Status::ALL.iter().map(|status| (*status, 0)).collect();
-    for agent in &all {
-        *by_status.entry(agent.status).or_default() += 1;
-    }
-    let in_service = all.iter().filter(|agent| agent.status != agent::Status::Offline);
+    let squad = views.agents.squad(project, at, fresher);
     AgentsOfDay {
-        total: all.len(),
-        by_status,
-        stale: all.iter().filter(|agent| agent.stale).count(),
-        spend_today: Dollars(all.iter().map(|agent| agent.today_spend.0).sum()),
-        cap: Dollars(in_service.map(|agent| agent.budgets.daily_cap.0).sum()),
+        total: squad.by_status.values().sum(),
+        by_status: squad.by_status,
+        stale: squad.stale,
+        spend_today: Dollars(squad.spent),
+        cap: Dollars(squad.cap),
     }
 }
 
@@ -246,39 +237,31 @@ fn tasks(views: &Views, project: Option<ProjectId>) -> TasksOfDay {
     TasksOfDay { total: by_status.values().sum(), by_status }
 }
 
-fn completed<'a>(
-    views: &'a Views,
-    project: Option<ProjectId>,
-    until: DateTime<Utc>,
-) -> Vec<CompletedTask<'a>> {
-    let since = until - TimeDelta::hours(24);
-    let done = views.tasks.all_in(project, Status::Done, &views.agents).filter_map(|task| {
-        let completed_at = task.completed_at.filter(|at| at.0 > since && at.0 <= until)?;
-        Some(CompletedTask {
+fn completed<'a>(views: &'a Views, done: impl Iterator<Item = &'a Row>) -> Vec<CompletedTask<'a>> {
+    done.map(|row| row.view(&views.agents))
+        .map(|task| CompletedTask {
             id: task.id,
             title: task.title,
             kind: task.kind,
             assignees: names(views, task.assignee_ids),
             cost: task.cost,
-            completed_at,
+            completed_at: task.status_since,
         })
-    });
-    let mut done: Vec<_> = done.collect();
-    done.sort_by_key(|task| std::cmp::Reverse((task.completed_at, task.id)));
-    done
+        .collect()
 }
 
 fn blocked<'a>(views: &'a Views, project: Option<ProjectId>) -> Vec<BlockedTask<'a>> {
-    let stuck = views.tasks.all_in(project, Status::Blocked, &views.agents).map(|task| BlockedTask {
-        id: task.id,
-        title: task.title,
-        assignees: names(views, task.assignee_ids),
-        reason: task.blocked_reason,
-        since: task.status_since,
-    });
-    let mut stuck: Vec<_> = stuck.collect();
-    stuck.sort_by_key(|task| (task.since, task.id));
+    let stuck = views.tasks.in_status(project, Status::Blocked, Order::Asc).take(MAX_NAMED);
     stuck
+        .map(|row| row.view(&views.agents))
+        .map(|task| BlockedTask {
+            id: task.id,
+            title: task.title,
+            assignees: names(views, task.assignee_ids),
+            reason: task.blocked_reason,
+            since: task.status_since,
+        })
+        .collect()
 }
 
 fn waiting(views: &Views, project: Option<ProjectId>) -> Vec<ApprovalView<'_>> {

@@ -1,5 +1,6 @@
 //! Which tasks are there, where do they stand, and who has them?
 
+mod index;
 mod query;
 #[cfg(test)]
 mod tests;
@@ -14,7 +15,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Details, Event, LoopKind, Status, TaskType, WorkPlan},
+    task::{Details, Event, LoopKind, Priority, Status, TaskType, WorkPlan},
     values::{Reason, Title},
 };
 use serde::{Deserialize, Serialize};
@@ -23,11 +24,14 @@ pub use query::{TaskQuery, TaskSort};
 pub use view::{AcceptanceView, LoopView, TaskView};
 
 use crate::{
+    merge::merged,
     messages::{artifacts_in, is_message},
+    page::Order,
     projection::Projection,
 };
+use index::{Index, Standing};
 
-/// All tasks, by identity and in order of creation by project and status.
+/// All tasks, by identity and in every order that is asked for.
 ///
 /// ```
 /// use mc_domain::task::{Details, Event, Status, TaskType};
@@ -47,17 +51,27 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct Tasks {
-    rows: BTreeMap<TaskId, Row>,
-    by_status: Index,
-    archived: Index,
+    rows: BTreeMap<TaskId, Box<Row>>,
+    #[serde(skip_serializing)]
+    index: Index,
 }
 
-/// Tasks by project and status.
-type Index = BTreeMap<ProjectId, BTreeMap<Status, BTreeSet<Birth>>>;
+/// What is kept of them: the index follows from it.
+#[derive(Deserialize)]
+struct Stored {
+    rows: BTreeMap<TaskId, Box<Row>>,
+}
 
-/// When a task was created, in microseconds, and which it is: the order of the default list.
-type Birth = (i64, TaskId);
+impl From<Stored> for Tasks {
+    fn from(Stored { rows }: Stored) -> Self {
+        Self { index: Index::of(&rows), rows }
+    }
+}
+
+/// The order in which tasks came to a status: when, in microseconds, and which.
+type Arrival = (i64, TaskId);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
@@ -150,67 +164,114 @@ impl Tasks {
         self.rows.get(&id).map(|row| row.details.reviewers.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// The tasks that have been done or canceled since before `then`, and are not archived.
+    /// The tasks that have been done or canceled since before `then`, and are not archived. It costs what it names.
     pub fn closed_before(&self, then: DateTime<Utc>) -> Vec<TaskId> {
-        let closed =
-            [Status::Done, Status::Canceled].into_iter().flat_map(|status| self.in_status(None, status));
-        closed.filter(|row| row.status_since < then).map(|row| row.id).collect()
+        let closed = |status: &Status| matches!(status, Status::Done | Status::Canceled);
+        let groups = self.index.arrivals.all().filter(|((_, status, _), _)| closed(status));
+        let old = groups.flat_map(|(_, arrivals)| {
+            arrivals.iter().take_while(|(arrived, _)| *arrived < then.timestamp_micros())
+        });
+        old.map(|(_, id)| *id).collect()
     }
 
     /// How many tasks of a project, or of all, are in a status; archived ones are not counted.
     pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
-        self.sets(project, false).filter_map(|sets| sets.get(&status)).map(BTreeSet::len).sum()
+        self.arrivals(project, status).map(|(_, arrivals)| arrivals.len()).sum()
     }
 
-    /// The tasks of a project, or of all, that are in a status and not archived.
-    pub(crate) fn in_status(&self, project: Option<ProjectId>, status: Status) -> impl Iterator<Item = &Row> {
-        let births = self.sets(project, false).filter_map(move |sets| sets.get(&status)).flatten();
-        births.filter_map(|(_, id)| self.rows.get(id))
-    }
-
-    fn sets(
+    /// The tasks of a project, or of all, that are in a status and not archived, in the order in which they came there.
+    pub(crate) fn in_status(
         &self,
         project: Option<ProjectId>,
-        archived: bool,
-    ) -> impl Iterator<Item = &BTreeMap<Status, BTreeSet<Birth>>> {
-        let wanted = move |id: &ProjectId| project.is_none_or(|project| project == *id);
-        let index = if archived { &self.archived } else { &self.by_status };
-        index.iter().filter(move |(id, _)| wanted(id)).map(|(_, sets)| sets)
+        status: Status,
+        order: Order,
+    ) -> impl Iterator<Item = &Row> {
+        let groups = self.arrivals(project, status).map(|(_, arrivals)| arrivals);
+        self.rows_of(merged(groups, order, None))
     }
 
-    fn index(&mut self, row: &Row) {
-        self.set(row.project, row.place()).insert(row.birth());
+    /// The same, the most urgent first, and of those the longest waiting.
+    pub(crate) fn by_urgency(
+        &self,
+        project: Option<ProjectId>,
+        status: Status,
+    ) -> impl Iterator<Item = &Row> {
+        let mut ranks: BTreeMap<Priority, Vec<&BTreeSet<Arrival>>> = BTreeMap::new();
+        for (priority, arrivals) in self.arrivals(project, status) {
+            ranks.entry(priority).or_default().push(arrivals);
+        }
+        let arrivals = ranks.into_values().flat_map(|groups| merged(groups.into_iter(), Order::Asc, None));
+        self.rows_of(arrivals)
     }
 
-    /// `before` is where the task was: archived or not, and in which status.
-    fn reindex(&mut self, id: TaskId, before: (bool, Status)) {
-        let Some(row) = self.rows.get(&id).filter(|row| row.place() != before) else { return };
-        let (project, birth, after) = (row.project, row.birth(), row.place());
-        self.set(project, before).remove(&birth);
-        self.set(project, after).insert(birth);
+    /// The tasks that came to a status after `since` and not after `until`, the latest first.
+    pub(crate) fn arrived(
+        &self,
+        project: Option<ProjectId>,
+        status: Status,
+        since: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> impl Iterator<Item = &Row> {
+        let first_too_late = (until.timestamp_micros().saturating_add(1), TaskId::new(uuid::Uuid::nil()));
+        let groups = self.arrivals(project, status).map(|(_, arrivals)| arrivals);
+        let arrivals = merged(groups, Order::Desc, Some(&first_too_late));
+        self.rows_of(arrivals.take_while(move |(arrived, _)| *arrived > since.timestamp_micros()))
+    }
+
+    fn arrivals(
+        &self,
+        project: Option<ProjectId>,
+        status: Status,
+    ) -> impl Iterator<Item = (Priority, &BTreeSet<Arrival>)> {
+        let wanted = move |of: &ProjectId| project.is_none_or(|project| project == *of);
+        let first = project.map(|project| (project, status, Priority::MOST_URGENT));
+        let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
+        let groups = self.index.arrivals.groups((from, std::ops::Bound::Unbounded));
+        let groups = groups.take_while(move |((of, _, _), _)| wanted(of));
+        groups
+            .filter(move |((_, of, _), _)| *of == status)
+            .map(|((_, _, priority), arrivals)| (*priority, arrivals))
+    }
+
+    fn rows_of<'a>(
+        &'a self,
+        places: impl Iterator<Item = &'a (i64, TaskId)>,
+    ) -> impl Iterator<Item = &'a Row> {
+        places.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref)
+    }
+
+    /// Changes a task, and puts it where it belongs then.
+    fn change(&mut self, id: TaskId, is_reworded: bool, change: impl FnOnce(&mut Row)) {
+        let Some(row) = self.rows.get_mut(&id) else { return };
+        let is_reworded = is_reworded || row.archived_at.is_some();
+        let before = Standing::of(row, is_reworded);
+        change(row);
+        let after = Standing::of(row, is_reworded);
+        self.index.shift(Some(before), Some(after));
+    }
+
+    fn create(&mut self, row: Row) {
+        let before = self.rows.get(&row.id).map(|before| Standing::of(before, true));
+        self.index.shift(before, Some(Standing::of(&row, true)));
+        self.rows.insert(row.id, Box::new(row));
     }
 
     /// What is charged to the budget of a task for a run that is not its own is a sub-agent's.
     fn charge(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::Task(id)) = budget.parse() else { return };
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        if let budget::Event::Settled { run, cost, .. } | budget::Event::Charged { run, cost, .. } = fact
-            && !row.open_runs.contains(run)
-            && !row.unbilled.contains(run)
-        {
-            row.sub_agents_cost = row.sub_agents_cost.plus(*cost);
+        if let budget::Event::Settled { run, cost, .. } | budget::Event::Charged { run, cost, .. } = fact {
+            self.change(id, false, |row| {
+                if !row.open_runs.contains(run) && !row.unbilled.contains(run) {
+                    row.sub_agents_cost = row.sub_agents_cost.plus(*cost);
+                }
+            });
         }
-    }
-
-    fn set(&mut self, project: ProjectId, (archived, status): (bool, Status)) -> &mut BTreeSet<Birth> {
-        let index = if archived { &mut self.archived } else { &mut self.by_status };
-        index.entry(project).or_default().entry(status).or_default()
     }
 }
 
 impl Projection for Tasks {
     const NAME: &'static str = "tasks";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let fact = match &event.event {
@@ -228,18 +289,28 @@ impl Projection for Tasks {
         };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {
-            self.index(&row);
-            self.rows.insert(id, row);
+            self.create(row);
         }
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let before = row.place();
-        row.apply(fact, event.metadata.recorded_at);
-        row.version = event.version;
-        self.reindex(id, before);
+        let is_reworded =
+            matches!(fact, Event::Edited { .. } | Event::Archived { .. } | Event::Restored { .. });
+        self.change(id, is_reworded, |row| {
+            row.apply(fact, event.metadata.recorded_at);
+            row.version = event.version;
+        });
     }
 }
 
 impl Row {
+    /// The row of one stream alone, after one more of its events.
+    pub(crate) fn of_stream(row: Option<Box<Self>>, event: &Recorded<AnyEvent>) -> Option<Box<Self>> {
+        let AnyEvent::Task(fact) = &event.event else { return row };
+        let created = || Self::created(event.stream.aggregate_id.parse().ok()?, fact).map(Box::new);
+        let mut row = created().or(row)?;
+        row.apply(fact, event.metadata.recorded_at);
+        row.version = event.version;
+        Some(row)
+    }
+
     fn created(id: TaskId, fact: &Event) -> Option<Self> {
         let Event::Created { project, details, parent, creator, at } = fact else { return None };
         Some(Self {
@@ -277,14 +348,6 @@ impl Row {
 
     pub(crate) fn blocked_reason(&self) -> Option<&Reason> {
         self.status_reason.as_ref().filter(|_| self.status == Status::Blocked)
-    }
-
-    fn place(&self) -> (bool, Status) {
-        (self.archived_at.is_some(), self.status)
-    }
-
-    fn birth(&self) -> Birth {
-        (self.created_at.timestamp_micros(), self.id)
     }
 
     fn apply(&mut self, fact: &Event, at: DateTime<Utc>) {

@@ -1,9 +1,8 @@
-//! How was one entity at a position of the log, and how was everything at an instant?
+//! How was one entity at a position of the log, and how was everything?
 //!
 //! An entity may hang on more than its own stream: an agent on the budgets of its days, a task on its own budget. The
 //! answer is a fold of exactly these streams, so it costs what the entity's history costs and not what the log does.
 
-use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::Agent,
     alert::{self, Alert},
@@ -90,14 +89,13 @@ pub async fn then(log: &dyn EventLog, streams: &[StreamId], position: u64) -> Re
     Ok(views)
 }
 
-/// The views of everything that was recorded before `end`: a fold of the log, as far as that. It costs what the log up
-/// to there costs.
+/// The views of the log up to `position`, such as that of [`crate::hours::Hours::last_by`]: what was recorded on a day and
+/// before is in them, also where the clock was set back. It costs what the log up to there costs.
 ///
 /// # Errors
 /// As [`then`].
-pub async fn world_before(log: &dyn EventLog, end: DateTime<Utc>) -> Result<Views, StoreError> {
-    let last = log.first_since(end).await?.map_or(log.head(), |first| first - 1);
-    let mut views = Views::default();
+pub async fn world_at(log: &dyn EventLog, position: u64) -> Result<Views, StoreError> {
+    let (last, mut views) = (position, Views::default());
     let mut position = 0;
     while position < last {
         let page = log.read_all(position, MAX_PAGE_EVENTS).await?;

@@ -1,9 +1,10 @@
 //! All views at one position of the log.
 
+use chrono::{DateTime, Utc};
 use mc_domain::recorded::{AnyEvent, Recorded};
 
 use crate::{
-    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs,
+    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs, hours::Hours,
     messages::Threads, metrics::Tallies, notifications::Notifications, policy::Policies,
     projection::Projection, projects::Projects, runs::Runs, tasks::Tasks, timeline::Timelines,
 };
@@ -38,6 +39,8 @@ pub struct Views {
     pub timelines: Timelines,
     /// What happened lately.
     pub activity: Activity,
+    /// Where in the log each hour is.
+    pub hours: Hours,
 }
 
 impl Views {
@@ -61,11 +64,13 @@ impl Views {
         self.threads.apply(event);
         self.timelines.apply(event);
         self.activity.apply(event);
+        self.hours.apply(event);
         self.position = event.position;
     }
 
     /// Passes over an event that is none of this domain's.
-    pub(crate) fn pass(&mut self, position: u64) {
+    pub(crate) fn pass(&mut self, position: u64, at: DateTime<Utc>) {
+        self.hours.note(position, at);
         self.position = position;
     }
 }

@@ -29,7 +29,7 @@ use uuid::Uuid;
 const EXPORT: &str = "/api/audit/export";
 
 /// A server with a clock that the test sets.
-struct World {
+pub struct World {
     log: Arc<dyn EventLog>,
     service: Router,
     now: Arc<Mutex<DateTime<Utc>>>,
@@ -44,7 +44,8 @@ async fn world() -> World {
     world_of(Arc::new(MemoryLog::new())).await
 }
 
-async fn world_of(log: Arc<dyn EventLog>) -> World {
+/// A server of this log.
+pub async fn world_of(log: Arc<dyn EventLog>) -> World {
     let now = Arc::new(Mutex::new(time("2026-02-01T09:00:00Z")));
     let clock = Arc::clone(&now);
     let shutdown = CancellationToken::new();
@@ -63,7 +64,8 @@ impl World {
         *self.now.lock().unwrap() = time(text);
     }
 
-    async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
+    /// What is answered to a request that must succeed.
+    pub async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
         let request = Request::builder().method(method).uri(path).body(Body::from(body.to_string())).unwrap();
         let response = self.service.clone().oneshot(request).await.unwrap();
         let status = response.status();
@@ -179,6 +181,26 @@ async fn clocks_that_step_back_hide_nothing() {
     }
     assert_eq!(titles(&world.export("endDate=2026-02-01").await), ["first", "third"]);
     assert_eq!(titles(&world.export("startDate=2026-02-02").await), ["second", "fourth"]);
+}
+
+#[tokio::test]
+async fn the_days_add_up_to_the_whole_however_far_clocks_step() {
+    let world = world().await;
+    for at in ["02-03T12:00", "02-01T01:00", "02-05T23:59", "02-01T23:00", "02-04T00:00", "02-03T00:00"] {
+        world.at(&format!("2026-{at}:00Z"));
+        let task = world.task(at).await;
+        world.ask("PATCH", &format!("/api/tasks/{task}"), json!({ "title": format!("{at} again") })).await;
+    }
+    let (_, _, whole) = world.get("format=ndjson").await;
+    let mut days = Vec::new();
+    for day in 1..=6 {
+        let (_, _, lines) =
+            world.get(&format!("startDate=2026-02-0{day}&endDate=2026-02-0{day}&format=ndjson")).await;
+        days.extend(lines.lines().map(str::to_owned));
+    }
+    let position = |line: &String| serde_json::from_str::<Value>(line).unwrap()["position"].as_u64().unwrap();
+    days.sort_by_key(position);
+    assert_eq!(days, whole.lines().collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -304,7 +326,7 @@ async fn cloud_events_follow_their_specification() {
 }
 
 /// Facts about tasks, all created first, then all edited, so that every task is forgotten in between.
-async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
+pub async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
     let start = time("2026-01-01T00:00:00Z");
     for version in 0..2 {
         for task in 1..=tasks {
@@ -335,16 +357,17 @@ async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
 #[tokio::test]
 async fn what_was_before_is_known_of_streams_that_were_forgotten_and_of_ranges_that_begin_later() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
-    fill(&log, 3_000).await;
+    // More than twice what an export remembers.
+    fill(&log, 9_000).await;
     let world = world_of(log).await;
     let entries = world.export("endDate=2026-01-02").await;
-    assert_eq!(entries.len(), 6_000);
-    for (entry, task) in entries[3_000..].iter().zip(1..) {
+    assert_eq!(entries.len(), 18_000);
+    for (entry, task) in entries[9_000..].iter().zip(1..) {
         assert_eq!(entry["before"], json!({ "title": format!("Title {task}.0") }));
         assert_eq!(entry["after"], json!({ "title": format!("Title {task}.1") }));
     }
-    let late = world.export("startDate=2026-01-01T01:20:00Z&endDate=2026-01-02").await;
-    assert_eq!(late, entries[4_799..]);
+    let late = world.export("startDate=2026-01-01T02:46:40Z&endDate=2026-01-02").await;
+    assert_eq!(late, entries[9_999..]);
 }
 
 #[tokio::test]

@@ -1,10 +1,14 @@
 //! Lists: limits, and cursors that show everything once while rows are added.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
+use mc_store::{log::EventLog, memory::MemoryLog};
 use serde_json::json;
 
-use crate::app::App;
+use crate::{
+    app::App,
+    audit::{fill, world_of},
+};
 
 /// Walks a list to its end, adding a row after every page, and gives back the member `name` of all rows.
 async fn walked(app: &App, first: &str, name: &str) -> Vec<String> {
@@ -105,4 +109,15 @@ async fn a_cursor_is_of_one_question() {
     for cursor in ["x", "%00", "bm90IGpzb24", &"A".repeat(5_000)] {
         app.get(format!("/api/tasks?cursor={cursor}")).await.refused(400, "malformed_query");
     }
+}
+
+#[tokio::test]
+async fn a_search_finds_what_lies_beyond_as_many_tasks_as_are_looked_at_at_once() {
+    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+    fill(&log, 10_500).await;
+    let world = world_of(log).await;
+    let found = world.ask("GET", "/api/tasks?search=TITLE%207.1", json!({})).await;
+    let titles: Vec<_> =
+        found.as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["Title 7.1"]);
 }

@@ -28,6 +28,30 @@ async fn a_day_that_is_over_is_told_as_it_was_at_its_end() {
 }
 
 #[tokio::test]
+async fn every_task_is_completed_on_one_day_also_when_the_clock_is_set_back() {
+    let app = App::new().await;
+    let (scout, first) = (app.agent("Scout").await, app.now().date_naive());
+    let hand_in = json!({
+        "toStatus": "review",
+        "deliverable": { "name": "Guide", "url": "https://example.org/guide" },
+        "reviewChecklist": { "items": [{ "label": "links work", "checked": true }] },
+    });
+    for days in [1, -1, 2, -1] {
+        let task = app.in_progress(&scout).await;
+        app.moved(&task, hand_in.clone()).await;
+        app.wait(TimeDelta::days(days));
+        app.moved(&task, json!({ "toStatus": "done" })).await;
+    }
+    app.wait(TimeDelta::days(2));
+    let mut completed = 0;
+    for day in first.iter_days().take(4) {
+        let report = app.get(format!("/api/standup?date={day}")).await.expect(200);
+        completed += report["counts"]["completedLast24h"].as_u64().unwrap();
+    }
+    assert_eq!(completed, 4);
+}
+
+#[tokio::test]
 async fn a_day_that_is_still_to_come_is_refused() {
     let app = App::new().await;
     app.get("/api/standup?date=2099-01-01").await.refused(400, "malformed_query");

@@ -173,8 +173,11 @@ fn report(world: &World, project: ProjectId) -> Report {
         blocked: watch.in_status(project, task::Status::Blocked).take(standup::MAX_NAMED).collect(),
         ..Report::default()
     };
-    for (_, task) in watch.tasks_of(project) {
-        *report.tasks.entry(task.status).or_default() += 1;
+    for status in task::Status::ALL {
+        let count = watch.count(project, *status) as u32;
+        if count > 0 {
+            report.tasks.insert(*status, count);
+        }
     }
     for (status, shown) in &report.tasks {
         let there = world.columns.get(&(project, *status)).copied().unwrap_or_default();
@@ -199,11 +202,17 @@ fn due_approvals(world: &World) -> Vec<Command> {
 }
 
 fn due_retirements(world: &World) -> Vec<Command> {
-    let closed: BTreeSet<TaskId> =
-        world.states.present().filter(|(_, task)| task.status().is_closed()).map(|(id, _)| id).collect();
-    assert_eq!(closed, world.watched.watch.closed(), "what is closed");
+    let watch = &world.watched.watch;
+    for (id, task) in world.states.present() {
+        assert_eq!(watch.is_closed(id), task.status().is_closed(), "whether {id} is closed");
+    }
     let agents = world.states.entities(&world.states.agents, |_: &Agent| true);
-    let due = retirements(&agents, &closed, world.now);
+    let due = retirements(&agents, |task| watch.is_closed(task), world.now);
+    let looked_after = watch.agents_to_look_after();
+    for due in &due {
+        assert!(looked_after.contains(&due.child), "nobody looks after {}", due.child);
+        assert!(due.parent.is_none_or(|parent| looked_after.contains(&parent)), "nor after its parent");
+    }
     due.into_iter()
         .map(|due| {
             let action = Action::Retire { child: due.child, parent: due.parent, cause: due.cause };

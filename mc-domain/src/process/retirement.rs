@@ -46,18 +46,18 @@ impl RetirementCause {
     }
 }
 
-/// The sub-agents among `agents` that are to be retired at `now`, and theirs with them; `closed` are the tasks that are done
-/// or canceled.
+/// The sub-agents among `agents` that are to be retired at `now`, and theirs with them; `is_closed` says whether a task is
+/// done or canceled.
 ///
 /// Asking again after a retirement names it no more, so a worker may run twice or late.
 pub fn retirements(
     agents: &[Entity<Agent>],
-    closed: &BTreeSet<TaskId>,
+    is_closed: impl Fn(TaskId) -> bool,
     now: DateTime<Utc>,
 ) -> Vec<Retirement> {
     let in_service: BTreeSet<_> = registered(agents).flat_map(|(_, agent)| agent.children.clone()).collect();
     let due = |(child, agent): (AgentId, &Registered)| {
-        let cause = cause(agent, in_service.contains(&child), closed, now)?;
+        let cause = cause(agent, in_service.contains(&child), &is_closed, now)?;
         Some(Retirement { child, parent: agent.parent, cause })
     };
     let mut found: Vec<_> = registered(agents).filter_map(due).collect();
@@ -95,7 +95,7 @@ fn left_behind(
 fn cause(
     agent: &Registered,
     in_service: bool,
-    closed: &BTreeSet<TaskId>,
+    is_closed: impl Fn(TaskId) -> bool,
     now: DateTime<Utc>,
 ) -> Option<RetirementCause> {
     let commission = agent.commission?;
@@ -104,9 +104,7 @@ fn cause(
         Status::Active | Status::Paused | Status::Draining | Status::Quarantined => match () {
             () if agent.retired => None,
             () if now >= commission.until => Some(RetirementCause::TimeIsUp),
-            () if commission.task.is_some_and(|task| closed.contains(&task)) => {
-                Some(RetirementCause::TaskClosed)
-            }
+            () if commission.task.is_some_and(is_closed) => Some(RetirementCause::TaskClosed),
             () => None,
         },
     }

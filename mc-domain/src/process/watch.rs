@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 
 use crate::{
     actor::Actor,
@@ -10,7 +10,7 @@ use crate::{
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     project,
     recorded::{AnyEvent, Recorded},
-    run,
+    run, standup,
     task::{self, Status},
 };
 
@@ -24,28 +24,37 @@ pub struct Watch {
     pub projects: BTreeMap<ProjectId, DateTime<Utc>>,
     /// The agents, and what project they work in.
     pub agents: BTreeMap<AgentId, ProjectId>,
+    /// The agents that are not offline, and the sub-agents that nobody has retired yet: there is nothing to see to for
+    /// the others.
+    pub in_service: BTreeSet<AgentId>,
+    /// The parents of the sub-agents among them.
+    parents: BTreeMap<AgentId, AgentId>,
+    commissioned: BTreeSet<AgentId>,
+    of_projects: BTreeSet<(ProjectId, AgentId)>,
     /// When each agent last got a task or did something itself.
     pub signs: BTreeMap<AgentId, DateTime<Utc>>,
     /// The runs under way, and when each is to be over.
     pub runs: BTreeMap<RunId, DateTime<Utc>>,
+    deadlines: BTreeSet<(DateTime<Utc>, RunId)>,
     /// The approvals that wait for a decision, and in what project.
     pub approvals: BTreeMap<ApprovalId, ProjectId>,
     /// The alerts that somebody is still to deal with, and in what project.
     pub alerts: BTreeMap<alert::Key, ProjectId>,
-    /// Where every task stands that is not archived, since when, and in what project.
-    pub tasks: BTreeMap<TaskId, Whereabouts>,
-    archived: BTreeMap<TaskId, Whereabouts>,
+    /// The last day of which each project has a standup.
+    pub standups: BTreeMap<ProjectId, NaiveDate>,
+    /// Where every task stands.
+    tasks: BTreeMap<TaskId, Whereabouts>,
+    /// The tasks that are not archived, by where they stand, in the order in which they came there.
+    places: BTreeMap<(ProjectId, Status), BTreeSet<(DateTime<Utc>, TaskId)>>,
 }
 
 /// Where a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Whereabouts {
-    /// Its project.
-    pub project: ProjectId,
-    /// Its status.
-    pub status: Status,
-    /// Since when.
-    pub since: DateTime<Utc>,
+struct Whereabouts {
+    project: ProjectId,
+    status: Status,
+    since: DateTime<Utc>,
+    archived: bool,
 }
 
 impl Watch {
@@ -64,74 +73,161 @@ impl Watch {
             AnyEvent::Run(event) => self.note_run(id.parse().ok(), event),
             AnyEvent::Approval(event) => self.note_approval(id.parse().ok(), event),
             AnyEvent::Alert(event) => self.note_alert(id.parse().ok(), event),
+            AnyEvent::Standup(standup::Event::Recorded { .. }) => {
+                if let Ok(standup::Key { project, day }) = id.parse() {
+                    let last = self.standups.entry(project).or_insert(day);
+                    *last = day.max(*last);
+                }
+            }
             AnyEvent::Project(_)
             | AnyEvent::Budget(_)
             | AnyEvent::Reservation(_)
-            | AnyEvent::Standup(_)
             | AnyEvent::Notification(_)
             | AnyEvent::Policy(_) => {}
         }
     }
 
-    /// The tasks of a project that are in a status.
+    /// The runs that are to be over by `now`.
+    pub fn overdue_runs(&self, now: DateTime<Utc>) -> impl Iterator<Item = RunId> {
+        self.deadlines.iter().take_while(move |(deadline, _)| *deadline <= now).map(|(_, run)| *run)
+    }
+
+    /// The agents that there may be something to see to for: those in service, their parents, and those that an alert
+    /// says are silent.
+    pub fn agents_to_look_after(&self) -> BTreeSet<AgentId> {
+        let silent = self.alerts.keys().filter(|key| key.kind == alert::Kind::AgentStale);
+        let silent = silent.filter_map(|key| match key.subject {
+            alert::Subject::Agent(agent) => Some(agent),
+            _ => None,
+        });
+        self.in_service.iter().copied().chain(self.parents.values().copied()).chain(silent).collect()
+    }
+
+    /// The agents of a project.
+    pub fn agents_of(&self, project: ProjectId) -> impl Iterator<Item = AgentId> {
+        let first = (project, AgentId::new(uuid::Uuid::nil()));
+        let of_project = self.of_projects.range(first..).take_while(move |(of, _)| *of == project);
+        of_project.map(|(_, agent)| *agent)
+    }
+
+    /// The tasks of a project that are in a status, the longest there first.
     pub fn in_status(&self, project: ProjectId, status: Status) -> impl Iterator<Item = TaskId> {
-        self.tasks_of(project).filter(move |(_, task)| task.status == status).map(|(id, _)| id)
+        self.places.get(&(project, status)).into_iter().flatten().map(|(_, task)| *task)
     }
 
-    /// The tasks of a project that were completed within a day before `now`.
+    /// How many tasks of a project are in a status.
+    pub fn count(&self, project: ProjectId, status: Status) -> usize {
+        self.places.get(&(project, status)).map_or(0, BTreeSet::len)
+    }
+
+    /// The tasks of a project that were completed within a day before `now`, the latest first.
     pub fn just_completed(&self, project: ProjectId, now: DateTime<Utc>) -> impl Iterator<Item = TaskId> {
-        let lately =
-            move |task: &Whereabouts| task.status == Status::Done && now - task.since < JUST_COMPLETED;
-        self.tasks_of(project).filter(move |(_, task)| lately(task)).map(|(id, _)| id)
+        let done = self.places.get(&(project, Status::Done)).into_iter().flat_map(|done| done.iter().rev());
+        done.take_while(move |(since, _)| now - since < JUST_COMPLETED).map(|(_, task)| *task)
     }
 
-    /// The tasks that are done or canceled, archived or not.
-    pub fn closed(&self) -> BTreeSet<TaskId> {
-        self.tasks
-            .iter()
-            .chain(&self.archived)
-            .filter(|(_, task)| task.status.is_closed())
-            .map(|(id, _)| *id)
-            .collect()
-    }
-
-    /// Every task of a project.
-    pub fn tasks_of(&self, project: ProjectId) -> impl Iterator<Item = (TaskId, Whereabouts)> {
-        self.tasks.iter().filter(move |(_, task)| task.project == project).map(|(id, task)| (*id, *task))
+    /// Whether a task is done or canceled, archived or not.
+    pub fn is_closed(&self, task: TaskId) -> bool {
+        self.tasks.get(&task).is_some_and(|task| task.status.is_closed())
     }
 
     fn note_agent(&mut self, id: Option<AgentId>, event: &agent::Event, at: DateTime<Utc>) {
         let Some(id) = id else { return };
         match event {
-            agent::Event::Registered { project, .. } => drop(self.agents.insert(id, *project)),
+            agent::Event::Registered { project, parent, .. } => {
+                self.agents.insert(id, *project);
+                self.of_projects.insert((*project, id));
+                self.in_service.insert(id);
+                self.parents.extend(parent.map(|parent| (id, parent)));
+            }
             agent::Event::Engaged { .. } => drop(self.signs.insert(id, at)),
-            _ => {}
+            agent::Event::SignedOn { .. } | agent::Event::Restarted { .. } | agent::Event::Resumed { .. } => {
+                self.in_service.insert(id);
+            }
+            agent::Event::Commissioned { .. } => {
+                self.commissioned.insert(id);
+                self.in_service.insert(id);
+            }
+            agent::Event::SignedOff { .. } => self.rests(id),
+            agent::Event::Corrected { status: Some(status), .. }
+                if status.after == agent::Status::Offline =>
+            {
+                self.rests(id);
+            }
+            agent::Event::Corrected { status: Some(_), .. } => drop(self.in_service.insert(id)),
+            agent::Event::Retired { .. } => {
+                self.commissioned.remove(&id);
+                self.rests(id);
+            }
+            agent::Event::ProfileChanged { .. }
+            | agent::Event::HeartbeatRecorded { .. }
+            | agent::Event::Paused { .. }
+            | agent::Event::DrainStarted { .. }
+            | agent::Event::Quarantined { .. }
+            | agent::Event::Excepted { .. }
+            | agent::Event::RestartDelivered {}
+            | agent::Event::Corrected { status: None, .. }
+            | agent::Event::Released { .. }
+            | agent::Event::RunBegan { .. }
+            | agent::Event::RunEnded { .. }
+            | agent::Event::Overspent { .. }
+            | agent::Event::Spawned { .. }
+            | agent::Event::ChildRetired { .. } => {}
+        }
+    }
+
+    /// A sub-agent that is offline is still to be retired.
+    fn rests(&mut self, id: AgentId) {
+        if !self.commissioned.contains(&id) {
+            self.in_service.remove(&id);
+            self.parents.remove(&id);
         }
     }
 
     fn note_task(&mut self, id: Option<TaskId>, event: &task::Event, at: DateTime<Utc>) {
         let Some(id) = id else { return };
-        if let task::Event::Created { project, .. } = event {
-            self.tasks.insert(id, Whereabouts { project: *project, status: Status::Inbox, since: at });
+        let known = self.tasks.get(&id).copied();
+        let (status, since) = match (known, event.moves_to()) {
+            (_, Some(status)) => (status, at),
+            (Some(known), None) => (known.status, known.since),
+            (None, None) => (Status::Inbox, at),
+        };
+        let archived = match event {
+            task::Event::Archived { .. } => true,
+            task::Event::Restored { .. } => false,
+            event => known.is_some_and(|known| known.archived) && event.moves_to().is_none(),
+        };
+        let created = match event {
+            task::Event::Created { project, .. } => Some(*project),
+            _ => None,
+        };
+        let Some(project) = created.or(known.map(|known| known.project)) else { return };
+        let after = Whereabouts { project, status, since, archived };
+        if known != Some(after) {
+            self.stands(id, known, after);
         }
-        match event {
-            task::Event::Archived { .. } => pass(&mut self.tasks, &mut self.archived, id),
-            task::Event::Restored { .. } => pass(&mut self.archived, &mut self.tasks, id),
-            event if event.moves_to().is_some() => pass(&mut self.archived, &mut self.tasks, id),
-            _ => {}
+    }
+
+    fn stands(&mut self, id: TaskId, before: Option<Whereabouts>, after: Whereabouts) {
+        if let Some(was) = before.filter(|was| !was.archived) {
+            self.places.entry((was.project, was.status)).or_default().remove(&(was.since, id));
         }
-        if let (Some(task), Some(status)) = (self.tasks.get_mut(&id), event.moves_to()) {
-            (task.status, task.since) = (status, at);
+        if !after.archived {
+            self.places.entry((after.project, after.status)).or_default().insert((after.since, id));
         }
+        self.tasks.insert(id, after);
     }
 
     fn note_run(&mut self, id: Option<RunId>, event: &run::Event) {
         let Some(id) = id else { return };
         if let run::Event::Started(terms) = event {
             self.runs.insert(id, terms.deadline);
+            self.deadlines.insert((terms.deadline, id));
         }
-        if event.end().is_some() {
-            self.runs.remove(&id);
+        if event.end().is_some()
+            && let Some(deadline) = self.runs.remove(&id)
+        {
+            self.deadlines.remove(&(deadline, id));
         }
     }
 
@@ -167,8 +263,4 @@ impl Watch {
             alert::Event::Repeated { .. } | alert::Event::Acknowledged { .. } => {}
         }
     }
-}
-
-fn pass(from: &mut BTreeMap<TaskId, Whereabouts>, to: &mut BTreeMap<TaskId, Whereabouts>, id: TaskId) {
-    to.extend(from.remove(&id).map(|task| (id, task)));
 }

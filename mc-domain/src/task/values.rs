@@ -147,6 +147,8 @@ fn counted<T>(what: &'static str, min: usize, max: usize, list: Vec<T>) -> Resul
 pub struct Priority(u8);
 
 impl Priority {
+    /// Critical: 1.
+    pub const MOST_URGENT: Self = Self(1);
     /// The default: 3.
     pub const NORMAL: Self = Self(3);
 }

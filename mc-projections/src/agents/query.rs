@@ -7,8 +7,12 @@ use mc_domain::{
     words,
 };
 
-use super::{AgentView, Agents};
-use crate::page::{Cut, InvalidCursor, Key, Order, Page, Place};
+use super::{AgentView, Agents, Row};
+use crate::{
+    merge::merged,
+    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    ranks::birth,
+};
 
 words! {
     /// What agents can be sorted by.
@@ -50,22 +54,38 @@ pub struct AgentQuery {
 }
 
 impl Agents {
-    /// The agents asked for, at `now`. `fresher` knows of heartbeats that are not in the log.
+    /// The agents asked for, at `now`. `fresher` knows of heartbeats that are not in the log. In the order in which they
+    /// joined a page costs what it shows and passes over, of the project and the statuses; the other orders, which
+    /// change with every heartbeat and at midnight, cost as many agents as there are in these.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor is not of this question.
-    pub fn list(
-        &self,
+    pub fn list<'a>(
+        &'a self,
         query: &AgentQuery,
         now: DateTime<Utc>,
         fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
-    ) -> Result<Page<AgentView<'_>>, InvalidCursor> {
+    ) -> Result<Page<AgentView<'a>>, InvalidCursor> {
         let sort = query.sort.unwrap_or(AgentSort::RegisteredAt);
         let order = query.order.unwrap_or(if sort == AgentSort::Name { Order::Asc } else { Order::Desc });
         let question = (query.project, &query.status, &query.role, query.stale, sort);
         let cut = Cut::new(("agents", question), order, query.limit, query.cursor.as_deref())?;
-        let views = self.rows.values().map(|row| self.seen(row, now, fresher(row.id)));
-        Ok(cut.of_unsorted(views.filter(|view| query.wants(view)).map(|view| (sort.place(&view), view))))
+        let statuses = |status, _| query.status.is_empty() || query.status.contains(&status);
+        let groups = self.groups(query.project, statuses);
+        let seen = |row: &'a Row| self.seen(row, now, fresher(row.id));
+        let (wanted, place) = (|row| query.wants(&seen(row)), |row| sort.place(&seen(row)));
+        let after = cut.after().filter(|_| sort == AgentSort::RegisteredAt).and_then(birth);
+        let births = merged(groups.into_iter(), order, after.as_ref());
+        let rows = births.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref);
+        let page = match sort {
+            AgentSort::RegisteredAt => cut.of_sorted(rows, wanted, place),
+            AgentSort::TodaySpend
+            | AgentSort::TotalSpend
+            | AgentSort::LastHeartbeat
+            | AgentSort::ErrorStreak
+            | AgentSort::Name => cut.of_unsorted(rows.filter(|row| wanted(*row)), place),
+        };
+        Ok(Page { items: page.items.into_iter().map(seen).collect(), next: page.next })
     }
 }
 
@@ -86,7 +106,8 @@ impl AgentSort {
             Self::TodaySpend => Place(Key::Number(agent.today_spend.0.micros()), id),
             Self::TotalSpend => Place(Key::Number(agent.total_spend.0.micros()), id),
             Self::LastHeartbeat => {
-                Place::optional(agent.last_heartbeat.map(|time| time.0.timestamp_micros()), id)
+                let joined = agent.registered_at.0.timestamp_micros();
+                Place::optional(agent.last_heartbeat.map(|time| time.0.timestamp_micros()), joined, id)
             }
             Self::ErrorStreak => Place(Key::Number(agent.error_streak.into()), id),
             Self::Name => Place(Key::Text(agent.name.as_str().to_lowercase()), id),

@@ -141,17 +141,6 @@ impl Agents {
         self.rows.get(&id).map(|row| self.seen(row, now, fresher_heartbeat))
     }
 
-    /// All agents of a project, or of all, at `now`. `fresher` knows of heartbeats that are not in the log.
-    pub(crate) fn all(
-        &self,
-        project: Option<ProjectId>,
-        now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
-    ) -> impl Iterator<Item = AgentView<'_>> {
-        let rows = self.rows.values().filter(move |row| project.is_none_or(|project| project == row.project));
-        rows.map(move |row| self.seen(row, now, fresher(row.id)))
-    }
-
     /// An actor with its name; an agent that nothing is known of goes by its identity.
     pub fn actor<'a>(&'a self, actor: &'a Actor) -> ActorView<'a> {
         let kind = actor.kind();
@@ -182,7 +171,17 @@ impl Agents {
 }
 
 impl Row {
-    fn view(
+    /// When it last changed.
+    pub(crate) fn updated_at(&self) -> DateTime<Utc> {
+        self.updated_at
+    }
+
+    /// How it stands by its own stream alone.
+    pub(crate) fn own_standing(&self) -> (Status, Option<PauseReason>) {
+        (self.status, self.pause_reason)
+    }
+
+    pub(crate) fn view(
         &self,
         (status, pause_reason): (Status, Option<PauseReason>),
         now: DateTime<Utc>,

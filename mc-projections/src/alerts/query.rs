@@ -1,19 +1,19 @@
 //! Lists of alerts.
 
-use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mc_domain::{
     alert::{Kind, Severity, Status},
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, AlertId, ProjectId, TaskId},
     words,
 };
 
 use super::{AlertView, Alerts, Row, is_open};
 use crate::{
     agents::Agents,
-    births::{birth, place},
     merge::merged,
-    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    page::{Cut, InvalidCursor, Key, MAX_SORTED, Order, Page, Place},
+    ranks::{Birth, birth, place},
 };
 
 words! {
@@ -56,7 +56,9 @@ pub struct AlertQuery {
 }
 
 impl Alerts {
-    /// The alerts asked for. Those still to be dealt with cost what there are of them, however many are resolved.
+    /// The alerts asked for. A page costs what it shows where an index leads to it: for projects, agents, severities,
+    /// whether they are resolved, and tasks, in each order. Where other filters pass over rows, at most
+    /// [`crate::page::MAX_LOOKED_AT`] are looked at.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor is not of this question.
@@ -68,25 +70,137 @@ impl Alerts {
         let sort = query.sort.unwrap_or(AlertSort::CreatedAt);
         let order = query.order.unwrap_or(Order::Desc);
         let cut = Cut::new(query.question(sort), order, query.limit, query.cursor.as_deref())?;
-        let by_birth = sort == AlertSort::CreatedAt;
-        let after = cut.after().filter(|_| by_birth).and_then(birth);
-        let index = if query.wants_open_only() { &self.open } else { &self.by_project };
-        let births = merged(index.of(query.project.as_ref()).into_iter(), order, after);
-        let rows = births.filter_map(|(_, id)| self.rows.get(&id)).filter(|row| query.wants(row));
-        let rows = rows.map(|row| (sort.place(row), row));
-        let page = if by_birth { cut.of_sorted(rows) } else { cut.of_unsorted(rows) };
+        let (wanted, place) = (|row: &Row| query.wants(row), |row: &Row| sort.place(row));
+        let page = match self.rows_in_order(query, sort, order, cut.after()) {
+            Ok(rows) => cut.of_sorted(rows, wanted, place),
+            Err(few) => cut.of_unsorted(few.into_iter().filter(|row| wanted(row)), place),
+        };
         Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
     }
 
-    /// The alerts of a project, or of all, that are still to be dealt with, worst first.
+    /// The alerts of a project, or of all, that are still to be dealt with, worst first and of those the latest.
     pub fn unresolved<'a>(
         &'a self,
         project: Option<ProjectId>,
         agents: &'a Agents,
     ) -> impl Iterator<Item = AlertView<'a>> {
-        let mut rows: Vec<_> = self.open(project).collect();
-        rows.sort_by_key(|row| Reverse((row.severity, row.created_at, row.id)));
-        rows.into_iter().map(|row| row.view(agents))
+        let open = AlertQuery { project, resolved: Some(false), ..AlertQuery::default() };
+        let births = by_severity(self.shelves(&open), Order::Desc, None);
+        self.rows_of(births).map(|row| row.view(agents))
+    }
+
+    /// The alerts that those wanted are among, in order; or all of them in any order, where no index has that order and
+    /// they are few.
+    fn rows_in_order<'a>(
+        &'a self,
+        query: &AlertQuery,
+        sort: AlertSort,
+        order: Order,
+        after: Option<&Place>,
+    ) -> Result<Box<dyn Iterator<Item = &'a Row> + 'a>, Vec<&'a Row>> {
+        let births = after.and_then(birth);
+        if !query.task.is_empty() && sort == AlertSort::CreatedAt {
+            return Ok(Box::new(self.rows_of(self.index.by_task.of_any(&query.task, order, births))));
+        }
+        if !query.task.is_empty() {
+            let few: Vec<_> = self
+                .rows_of(self.index.by_task.of_any(&query.task, order, None))
+                .take(MAX_SORTED + 1)
+                .collect();
+            if few.len() <= MAX_SORTED {
+                return Err(few);
+            }
+        }
+        let shelves = self.shelves(query);
+        match sort {
+            AlertSort::CreatedAt => {
+                let sets: Vec<_> = shelves.into_iter().map(|(_, set)| set).collect();
+                let births = merged(sets.into_iter(), order, births.as_ref()).copied();
+                Ok(Box::new(self.rows_of(births)))
+            }
+            AlertSort::Severity => Ok(Box::new(self.rows_of(by_severity(shelves, order, after)))),
+            AlertSort::LastAt if shelves.iter().map(|(_, set)| set.len()).sum::<usize>() <= MAX_SORTED => {
+                let births = shelves.into_iter().flat_map(|(_, set)| set).copied();
+                Err(self.rows_of(births).collect())
+            }
+            AlertSort::LastAt => {
+                let groups = self.index.latest.all().filter(|((project, is_open), _)| {
+                    query.project.is_none_or(|wanted| wanted == *project) && query.wants_openness(*is_open)
+                });
+                let sets: Vec<_> = groups.map(|(_, set)| set).collect();
+                let latest = merged(sets.into_iter(), order, births.as_ref()).copied();
+                Ok(Box::new(self.rows_of(latest)))
+            }
+        }
+    }
+
+    /// The groups that the alerts wanted are in, by severity: the fewest alerts that an index can tell.
+    fn shelves(&self, query: &AlertQuery) -> Vec<(Severity, &BTreeSet<Birth<AlertId>>)> {
+        let wanted = |is_open: bool, severity: Severity| {
+            query.wants_openness(is_open) && (query.severity.is_empty() || query.severity.contains(&severity))
+        };
+        if query.agent.is_empty() {
+            let groups = self.index.by_project.all().filter(|((project, is_open, severity), _)| {
+                query.project.is_none_or(|of| of == *project) && wanted(*is_open, *severity)
+            });
+            return groups.map(|((_, _, severity), set)| (*severity, set)).collect();
+        }
+        let agents: BTreeSet<_> = query.agent.iter().copied().collect();
+        let groups = agents.into_iter().flat_map(|agent| {
+            let first = (agent, false, Severity::ALL[0]);
+            self.index.by_agent.groups(first..).take_while(move |((of, ..), _)| *of == agent)
+        });
+        groups
+            .filter(|((_, is_open, severity), _)| wanted(*is_open, *severity))
+            .map(|((_, _, severity), set)| (*severity, set))
+            .collect()
+    }
+
+    fn rows_of<'a>(
+        &'a self,
+        places: impl Iterator<Item = (i64, AlertId)> + 'a,
+    ) -> impl Iterator<Item = &'a Row> {
+        places.filter_map(|(_, id)| self.rows.get(&id)).map(Box::as_ref)
+    }
+}
+
+/// One severity after the other, each in the order in which the alerts were raised.
+fn by_severity<'a>(
+    shelves: Vec<(Severity, &'a BTreeSet<Birth<AlertId>>)>,
+    order: Order,
+    after: Option<&Place>,
+) -> impl Iterator<Item = Birth<AlertId>> + use<'a> {
+    let mut ranks: BTreeMap<i64, Vec<_>> = BTreeMap::new();
+    for (severity, set) in shelves {
+        ranks.entry(severity as i64).or_default().push(set);
+    }
+    let after = after.and_then(|place| match place {
+        Place(Key::Pair(rank, raised), id) => Some((*rank, (*raised, AlertId::new(*id)))),
+        Place(Key::Number(_) | Key::Text(_) | Key::Missing(_), _) => None,
+    });
+    let mut ranks: Vec<_> = ranks.into_iter().collect();
+    if order == Order::Desc {
+        ranks.reverse();
+    }
+    let from = ranks.into_iter().filter(move |(rank, _)| match (after, order) {
+        (None, _) => true,
+        (Some((last, _)), Order::Asc) => *rank >= last,
+        (Some((last, _)), Order::Desc) => *rank <= last,
+    });
+    from.flat_map(move |(rank, sets)| {
+        let after = after.filter(|(last, _)| *last == rank).map(|(_, birth)| birth);
+        merged(sets.into_iter(), order, after.as_ref()).copied()
+    })
+}
+
+#[cfg(test)]
+impl Alerts {
+    /// What [`Alerts::list`] answers, found by looking at everything.
+    pub(crate) fn list_by_looking(&self, query: &AlertQuery) -> Vec<AlertId> {
+        let sort = query.sort.unwrap_or(AlertSort::CreatedAt);
+        let cut = Cut::new("everything", query.order.unwrap_or(Order::Desc), query.limit, None).unwrap();
+        let wanted = self.rows.values().map(Box::as_ref).filter(|row| query.wants(row));
+        cut.of_unsorted(wanted, |row: &Row| sort.place(row)).items.iter().map(|row| row.id).collect()
     }
 }
 
@@ -96,13 +210,15 @@ impl AlertQuery {
         ("alerts", self.project, &self.agent, &self.task, what, sort)
     }
 
-    fn wants_open_only(&self) -> bool {
-        let by_status = !self.status.is_empty() && self.status.iter().all(|status| is_open(*status));
-        self.resolved == Some(false) || by_status
+    /// Whether alerts that are still to be dealt with, or those that are not, may be wanted.
+    fn wants_openness(&self, open: bool) -> bool {
+        self.resolved.is_none_or(|resolved| resolved != open)
+            && (self.status.is_empty() || self.status.iter().any(|status| is_open(*status) == open))
     }
 
     fn wants(&self, row: &Row) -> bool {
-        self.resolved.is_none_or(|resolved| resolved != is_open(row.status))
+        self.project.is_none_or(|project| project == row.project)
+            && self.resolved.is_none_or(|resolved| resolved != is_open(row.status))
             && (self.status.is_empty() || self.status.contains(&row.status))
             && (self.severity.is_empty() || self.severity.contains(&row.severity))
             && (self.kind.is_empty() || self.kind.contains(&row.kind))
@@ -117,7 +233,7 @@ impl AlertSort {
         match self {
             Self::CreatedAt => place(row.created_at, id),
             Self::LastAt => place(row.last_at, id),
-            Self::Severity => Place(Key::Number(row.severity as i64), id),
+            Self::Severity => Place(Key::Pair(row.severity as i64, row.created_at.timestamp_micros()), id),
         }
     }
 }

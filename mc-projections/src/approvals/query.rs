@@ -1,17 +1,19 @@
 //! Lists of approvals.
 
+use std::collections::BTreeSet;
+
 use mc_domain::{
     approval::{Risk, Status},
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
     words,
 };
 
 use super::{ApprovalView, Approvals, Row};
 use crate::{
     agents::Agents,
-    births::{birth, place},
     merge::merged,
-    page::{Cut, InvalidCursor, Order, Page, Place},
+    page::{Cut, InvalidCursor, MAX_SORTED, Order, Page, Place},
+    ranks::{Birth, birth, place},
 };
 
 words! {
@@ -64,7 +66,9 @@ impl ApprovalSort {
 }
 
 impl Approvals {
-    /// The approvals asked for. Those that wait cost what there are of them, however many have ended.
+    /// The approvals asked for. A page costs what it shows where an index leads to it: for projects, agents, their
+    /// statuses, and tasks, in each order. Where other filters pass over rows, at most
+    /// [`crate::page::MAX_LOOKED_AT`] are looked at.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor is not of this question.
@@ -78,14 +82,82 @@ impl Approvals {
         let filters = (&query.status, &query.risk, &query.agent, &query.task);
         let question = ("approvals", query.project, filters, sort);
         let cut = Cut::new(question, order, query.limit, query.cursor.as_deref())?;
-        let by_birth = sort == ApprovalSort::CreatedAt;
-        let after = cut.after().filter(|_| by_birth).and_then(birth);
-        let index = if query.wants_open_only() { &self.open } else { &self.by_project };
-        let births = merged(index.of(query.project.as_ref()).into_iter(), order, after);
-        let rows = births.filter_map(|(_, id)| self.rows.get(&id)).filter(|row| query.wants(row));
-        let rows = rows.map(|row| (sort.place(row), row));
-        let page = if by_birth { cut.of_sorted(rows) } else { cut.of_unsorted(rows) };
+        let (wanted, place) = (|row: &Row| query.wants(row), |row: &Row| sort.place(row));
+        let after = cut.after().and_then(birth);
+        let page = match sort {
+            ApprovalSort::CreatedAt => {
+                cut.of_sorted(self.rows_of(self.births(query, order, after)), wanted, place)
+            }
+            ApprovalSort::ExpiresAt => {
+                let few: Vec<_> =
+                    self.rows_of(self.births(query, order, None)).take(MAX_SORTED + 1).collect();
+                if few.len() <= MAX_SORTED {
+                    cut.of_unsorted(few.into_iter().filter(|row| wanted(row)), place)
+                } else {
+                    cut.of_sorted(self.rows_of(self.expiries(query, order, after)), wanted, place)
+                }
+            }
+        };
         Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
+    }
+
+    /// The approvals that those wanted are among, in the order in which they were asked for: the fewest that an index
+    /// can tell.
+    fn births<'a>(
+        &'a self,
+        query: &ApprovalQuery,
+        order: Order,
+        after: Option<Birth<ApprovalId>>,
+    ) -> Box<dyn Iterator<Item = Birth<ApprovalId>> + 'a> {
+        let index = &self.index;
+        let sets: Vec<_> = match (&query.task[..], &query.agent[..]) {
+            ([], []) => {
+                let groups = index.by_project.all().filter(|((project, status), _)| {
+                    query.project.is_none_or(|wanted| wanted == *project) && query.wants_status(*status)
+                });
+                groups.map(|(_, set)| set).collect()
+            }
+            ([], agents) => {
+                let agents: BTreeSet<_> = agents.iter().collect();
+                let statuses = || Status::ALL.iter().filter(|status| query.wants_status(**status));
+                let groups = agents.into_iter().flat_map(|agent| statuses().map(|status| (*agent, *status)));
+                groups.filter_map(|group| index.by_agent.of(&group)).collect()
+            }
+            (tasks, _) => return Box::new(index.by_task.of_any(tasks, order, after)),
+        };
+        Box::new(merged(sets.into_iter(), order, after.as_ref()).copied())
+    }
+
+    fn expiries<'a>(
+        &'a self,
+        query: &ApprovalQuery,
+        order: Order,
+        after: Option<(i64, ApprovalId)>,
+    ) -> impl Iterator<Item = (i64, ApprovalId)> + use<'a> {
+        let groups = self.index.expiries.all().filter(|((project, is_open), _)| {
+            query.project.is_none_or(|wanted| wanted == *project) && (*is_open || !query.wants_open_only())
+        });
+        let sets: Vec<_> = groups.map(|(_, set)| set).collect();
+        merged(sets.into_iter(), order, after.as_ref()).copied()
+    }
+
+    fn rows_of<'a>(
+        &'a self,
+        places: impl Iterator<Item = (i64, ApprovalId)> + 'a,
+    ) -> impl Iterator<Item = &'a Row> {
+        places.filter_map(|(_, id)| self.rows.get(&id)).map(Box::as_ref)
+    }
+}
+
+#[cfg(test)]
+impl Approvals {
+    /// What [`Approvals::list`] answers, found by looking at everything.
+    pub(crate) fn list_by_looking(&self, query: &ApprovalQuery) -> Vec<ApprovalId> {
+        let sort = query.sort.unwrap_or(ApprovalSort::CreatedAt);
+        let cut =
+            Cut::new("everything", query.order.unwrap_or(sort.default_order()), query.limit, None).unwrap();
+        let wanted = self.rows.values().map(Box::as_ref).filter(|row| query.wants(row));
+        cut.of_unsorted(wanted, |row: &Row| sort.place(row)).items.iter().map(|row| row.id).collect()
     }
 }
 
@@ -94,13 +166,12 @@ impl ApprovalQuery {
         self.status.iter().all(|status| status.is_open())
     }
 
+    fn wants_status(&self, status: Status) -> bool {
+        if self.status.is_empty() { status.is_open() } else { self.status.contains(&status) }
+    }
+
     fn wants(&self, row: &Row) -> bool {
-        let by_status = if self.status.is_empty() {
-            Status::is_open(row.status)
-        } else {
-            self.status.contains(&row.status)
-        };
-        by_status
+        self.wants_status(row.status)
             && self.project.is_none_or(|project| project == row.subject.project)
             && (self.risk.is_empty() || self.risk.contains(&row.ask.risk))
             && (self.agent.is_empty() || row.subject.agent.is_some_and(|agent| self.agent.contains(&agent)))

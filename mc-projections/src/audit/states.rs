@@ -1,37 +1,41 @@
 //! What the entities are like, as far as the log was gone through: the streams met last.
 
-use std::collections::{BTreeMap, HashMap};
-
-use chrono::{DateTime, Utc};
-use mc_domain::{
-    json::Json,
-    recorded::{AnyEvent, AnyState, Recorded, StreamId},
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
 };
+
+use chrono::TimeDelta;
+use mc_domain::recorded::{AnyEvent, AnyState, Recorded, StreamId};
 use mc_store::{
     codec,
     error::StoreError,
-    log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
+    log::{EventLog, MAX_PAGE_EVENTS},
 };
-use serde::{Serialize, Serializer};
+use tokio::task::JoinSet;
 
-use super::Audited;
-use crate::{
-    agents::Agents,
-    projection::Projection,
-    projects::Projects,
-    tasks::Tasks,
-    timeline::{AS_SENT, presented},
-    views::Views,
+use super::{
+    Audited,
+    shown::{Form, Shown},
 };
+use crate::{agents, projection::Projection, projects::Projects, tasks, views::Views};
 
-/// The streams one generation remembers; there are two.
-pub(super) const STREAMS_PER_GENERATION: usize = 1_024;
-/// What every event changes, or time alone: it says nothing about what was done.
-const ALWAYS_CHANGED: [&str; 3] = ["version", "updatedAt", "stale"];
+/// The streams one generation remembers; there are two of each kind. Ten megabytes' worth.
+pub(super) const STREAMS_PER_GENERATION: usize = 4_096;
+/// From this version on a stream is long: what is expensive to read again is not driven out by what is not.
+const LONG_VERSION: u64 = 200;
+/// How many streams are read at a time.
+const READS_AT_ONCE: usize = 4;
 
 /// The streams met last; what was not met during a whole generation is forgotten, and read again when needed.
 #[derive(Debug, Default)]
 pub(super) struct States {
+    short: Generations,
+    long: Generations,
+}
+
+#[derive(Debug, Default)]
+struct Generations {
     young: HashMap<StreamId, Known>,
     old: HashMap<StreamId, Known>,
 }
@@ -42,67 +46,89 @@ struct Known {
     version: u64,
     fold: Fold,
     /// What it is like then; nothing before that was asked for.
-    shown: Option<BTreeMap<String, Json>>,
+    shown: Option<Shown>,
 }
 
 /// The fold of one stream: the view that the REST answers show of it, or else what the rules read of it.
 #[derive(Debug)]
 enum Fold {
     Project(Box<Projects>),
-    Agent(Box<Agents>),
-    Task(Box<Tasks>),
-    Other(Option<AnyState>),
+    Agent(Option<Box<agents::Row>>),
+    Task(Option<Box<tasks::Row>>),
+    Other(Option<Box<AnyState>>),
 }
 
 impl States {
-    /// Makes sure that the stream is known up to the event; those of the same stretch before it are yet to come.
+    /// Makes sure that the streams of a stretch are known up to where it begins.
     pub(super) async fn prepare(
         &mut self,
-        log: &dyn EventLog,
-        event: &StoredEvent,
-        before: &[Audited],
+        log: &Arc<dyn EventLog>,
+        stretch: &[Audited],
     ) -> Result<(), StoreError> {
-        let earlier = before.iter().filter(|earlier| earlier.stored.stream == event.stream).count() as u64;
-        if earlier > 0 {
-            return Ok(());
+        let mut met = HashSet::new();
+        let mut missing = Vec::new();
+        for event in stretch.iter().filter(|event| event.recorded.is_some()) {
+            let (stream, version) = (&event.stored.stream, event.stored.version - 1);
+            if !met.insert(stream) {
+                continue;
+            }
+            match self.take(stream).filter(|known| known.version == version) {
+                Some(known) => self.keep(stream.clone(), known),
+                None if version == 0 => self.keep(stream.clone(), Known::new(stream)),
+                None => missing.push((stream.clone(), version)),
+            }
         }
-        let version = event.version - 1;
-        match self.take(&event.stream).filter(|known| known.version == version) {
-            Some(known) => self.keep(event.stream.clone(), known),
-            None => self.keep(event.stream.clone(), Known::read(log, &event.stream, version).await?),
+        let mut reads = JoinSet::new();
+        for some in missing.chunks(missing.len().div_ceil(READS_AT_ONCE).max(1)) {
+            reads.spawn(read(Arc::clone(log), some.to_vec()));
+        }
+        while let Some(read) = reads.join_next().await {
+            let known = read.map_err(|broken| StoreError::Unavailable(broken.into()))??;
+            known.into_iter().for_each(|(stream, known)| self.keep(stream, known));
         }
         Ok(())
     }
 
     /// What the entity was like before the event, and is like after it.
-    pub(super) fn evolve(
-        &mut self,
-        event: &Recorded<AnyEvent>,
-        views: &Views,
-    ) -> (BTreeMap<String, Json>, &BTreeMap<String, Json>) {
+    pub(super) fn evolve(&mut self, event: &Recorded<AnyEvent>, views: &Views) -> (Shown, &Shown) {
         // The stretch may have begun in the generation that is the old one by now.
-        let known = self.old.remove(&event.stream);
-        let known = self
-            .young
-            .entry(event.stream.clone())
-            .or_insert_with(|| known.unwrap_or_else(|| Known::new(&event.stream)));
-        let at = event.metadata.recorded_at;
-        let before = known.shown.take().unwrap_or_else(|| known.fold.show(&event.stream, views, at));
+        let known = self.take(&event.stream).unwrap_or_else(|| Known::new(&event.stream));
+        let kept = self.generations(&known);
+        let known = kept.young.entry(event.stream.clone()).or_insert(known);
+        let before = known.shown.take().unwrap_or_else(|| known.fold.show(&event.stream, views));
         known.fold.apply(event);
         known.version = event.version;
-        (before, known.shown.insert(known.fold.show(&event.stream, views, at)))
+        (before, known.shown.insert(known.fold.show(&event.stream, views)))
     }
 
     fn take(&mut self, stream: &StreamId) -> Option<Known> {
-        self.young.remove(stream).or_else(|| self.old.remove(stream))
+        let maps = [&mut self.short.young, &mut self.short.old, &mut self.long.young, &mut self.long.old];
+        maps.into_iter().find_map(|map| map.remove(stream))
     }
 
     fn keep(&mut self, stream: StreamId, known: Known) {
-        if self.young.len() >= STREAMS_PER_GENERATION {
-            self.old = std::mem::take(&mut self.young);
+        let kept = self.generations(&known);
+        if kept.young.len() >= STREAMS_PER_GENERATION {
+            kept.old = std::mem::take(&mut kept.young);
         }
-        self.young.insert(stream, known);
+        kept.young.insert(stream, known);
     }
+
+    fn generations(&mut self, known: &Known) -> &mut Generations {
+        if known.version < LONG_VERSION { &mut self.short } else { &mut self.long }
+    }
+}
+
+async fn read(
+    log: Arc<dyn EventLog>,
+    streams: Vec<(StreamId, u64)>,
+) -> Result<Vec<(StreamId, Known)>, StoreError> {
+    let mut read = Vec::with_capacity(streams.len());
+    for (stream, version) in streams {
+        let known = Known::read(log.as_ref(), &stream, version).await?;
+        read.push((stream, known));
+    }
+    Ok(read)
 }
 
 impl Known {
@@ -131,92 +157,48 @@ impl Fold {
     fn new(aggregate_type: &str) -> Self {
         match aggregate_type {
             "project" => Self::Project(Box::default()),
-            "agent" => Self::Agent(Box::default()),
-            "task" => Self::Task(Box::default()),
-            other => Self::Other(AnyState::new(other)),
+            "agent" => Self::Agent(None),
+            "task" => Self::Task(None),
+            other => Self::Other(AnyState::new(other).map(Box::new)),
         }
     }
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         match self {
             Self::Project(projects) => projects.apply(event),
-            Self::Agent(agents) => agents.apply(event),
-            Self::Task(tasks) => tasks.apply(event),
-            Self::Other(state) => *state = state.take().map(|state| state.evolve(&event.event)),
+            Self::Agent(row) => *row = agents::Row::of_stream(row.take(), event),
+            Self::Task(row) => *row = tasks::Row::of_stream(row.take(), event),
+            Self::Other(state) => {
+                *state = state.take().map(|state| Box::new(state.evolve(&event.event)));
+            }
         }
     }
 
     /// What the entity is like, field by field.
-    fn show(&self, stream: &StreamId, views: &Views, at: DateTime<Utc>) -> BTreeMap<String, Json> {
-        let id = &stream.aggregate_id;
-        let shown = match self {
-            Self::Project(projects) => id.parse().ok().and_then(|id| Some(Json::of(&projects.view(id)?))),
-            Self::Agent(agents) => id.parse().ok().and_then(|id| Some(Json::of(&agents.view(id, at, None)?))),
-            Self::Task(tasks) => {
-                id.parse().ok().and_then(|id| Some(Json::of(&tasks.view(id, &views.agents)?)))
+    fn show(&self, stream: &StreamId, views: &Views) -> Shown {
+        match self {
+            Self::Project(projects) => {
+                let view = stream.aggregate_id.parse().ok().and_then(|id| projects.view(id));
+                view.map(|view| Shown::of(&view, Form::View)).unwrap_or_default()
             }
-            Self::Other(state) => state.as_ref().map(|state| Json::of(&State(state))),
-        };
-        let Some(Ok(shown)) = shown else { return BTreeMap::new() };
-        let mut fields = match self {
-            Self::Other(_) => unwrapped(shown),
-            Self::Project(_) | Self::Agent(_) | Self::Task(_) => fields(shown),
-        };
-        ALWAYS_CHANGED.iter().for_each(|name| drop(fields.remove(*name)));
-        fields
-    }
-}
-
-/// What the rules read of an entity, as it is serialized.
-struct State<'a>(&'a AnyState);
-
-impl Serialize for State<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-fn fields(shown: Json) -> BTreeMap<String, Json> {
-    match shown {
-        Json::Object(fields) => fields,
-        Json::Null => BTreeMap::new(),
-        other => [("state".to_owned(), other)].into_iter().collect(),
-    }
-}
-
-/// The state of an aggregate: a name, which becomes the field `state`, maybe with fields.
-fn unwrapped(state: Json) -> BTreeMap<String, Json> {
-    let mut parts = fields(presented(camel_case(state)));
-    match (parts.len(), parts.iter_mut().next()) {
-        (1, Some((name, Json::Object(fields)))) => {
-            let name = Json::from(name.as_str());
-            let mut fields = std::mem::take(fields);
-            fields.entry("state".to_owned()).or_insert(name);
-            fields
+            // Without silence there is none that is too long: whether it is, time says, not the event.
+            Self::Agent(row) => {
+                let view = row
+                    .as_ref()
+                    .map(|row| row.view(row.own_standing(), row.updated_at(), None, TimeDelta::MAX / 4));
+                view.map(|view| Shown::of(&view, Form::View)).unwrap_or_default()
+            }
+            Self::Task(row) => {
+                row.as_ref().map(|row| Shown::of(&row.view(&views.agents), Form::View)).unwrap_or_default()
+            }
+            Self::Other(state) => {
+                let text = state.as_ref().and_then(|state| {
+                    let mut text = Vec::with_capacity(256);
+                    state.serialize(&mut serde_json::Serializer::new(&mut text)).ok()?;
+                    String::from_utf8(text).ok()
+                });
+                text.map(|text| Shown::new(text, Form::State)).unwrap_or_default()
+            }
         }
-        _ => parts,
     }
-}
-
-fn camel_case(value: Json) -> Json {
-    let member = |(name, value): (String, Json)| match name.as_str() {
-        AS_SENT => (name, value),
-        _ => (camel(&name), camel_case(value)),
-    };
-    match value {
-        Json::Object(fields) => Json::Object(fields.into_iter().map(member).collect()),
-        Json::Array(items) => Json::Array(items.into_iter().map(camel_case).collect()),
-        other => other,
-    }
-}
-
-fn camel(name: &str) -> String {
-    let mut words = name.split('_');
-    let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |mut name, word| {
-        let mut letters = word.chars();
-        name.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
-        name.push_str(letters.as_str());
-        name
-    })
 }

@@ -197,3 +197,63 @@ fn a_run_under_way_counts_as_a_run_and_costs_nothing_yet() {
     let costs = daily_costs(&views, script.now().date_naive(), None);
     assert_eq!((costs.runs, costs.total.0, views.costs.open_runs()), (1, Usd::ZERO, 1));
 }
+
+#[test]
+fn the_dearest_tasks_are_those_that_cost_the_most_and_a_task_takes_its_costs_to_another_type() {
+    let mut script = Script::new();
+    scout(&mut script);
+    let today = script.now().date_naive();
+    let costs: Vec<u32> = (0..50).map(|number| number * 7 % 50).collect();
+    for (number, cost) in (100..).zip(&costs) {
+        let details = Details::titled("Guide", TaskType::Docs).unwrap();
+        let creator = Actor::Human(Name::new("Sofie").unwrap());
+        let task = script.task(number, |at| task::Event::Created {
+            project: id(1),
+            details,
+            parent: None,
+            creator,
+            at,
+        });
+        run(&mut script, 1_000 + number, Some(task), Some(*cost), TimeDelta::zero());
+    }
+    script
+        .task(100 + 7, |_| task::Event::Edited { details: Details::titled("Guide", TaskType::Ops).unwrap() });
+    let views = script.views();
+    let shown = daily_costs(&views, today, None);
+    let dearest: Vec<_> = shown.by_task.iter().map(|share| share.spend.cost.0).collect();
+    assert_eq!(dearest, (30..50).rev().map(Usd::cents).collect::<Vec<_>>());
+    let types: Vec<_> = shown.by_task_type.iter().map(|share| (share.kind, share.spend.cost.0)).collect();
+    let all: u32 = costs.iter().sum();
+    let moved = costs[7];
+    assert_eq!(
+        types,
+        [(Some(TaskType::Docs), Usd::cents(all - moved)), (Some(TaskType::Ops), Usd::cents(moved))]
+    );
+    let of_agent = agent_costs(&views, id(2), script.now()).unwrap();
+    assert_eq!(of_agent.by_task, shown.by_task);
+}
+
+proptest::proptest! {
+    /// A run counts on the day it began, whatever the clock did.
+    #[test]
+    fn the_days_add_up_to_the_whole_whatever_the_clock_did(
+        runs in proptest::collection::vec((0..100u32, -50..50i64, -30..30i64), 1..40),
+    ) {
+        let mut script = Script::new();
+        scout(&mut script);
+        let task = task(&mut script);
+        let mut days = std::collections::BTreeSet::new();
+        for (number, (cost, step, lasts)) in (10..).zip(runs) {
+            script.wait(TimeDelta::hours(step));
+            days.insert(script.now().date_naive());
+            run(&mut script, number, (cost % 3 > 0).then_some(task), Some(cost), TimeDelta::hours(lasts));
+        }
+        let views = script.views();
+        let by_day = days.iter().map(|day| daily_costs(&views, *day, None).total.0);
+        proptest::prop_assert_eq!(by_day.sum::<Usd>(), views.costs.total());
+        let all = crate::runs::RunQuery { limit: Some(100), ..crate::runs::RunQuery::default() };
+        for run in views.runs.list(&all).unwrap().items {
+            proptest::prop_assert!(run.duration_ms.unwrap() >= 0);
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Costs as they are answered.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use mc_domain::{
@@ -10,7 +13,7 @@ use mc_domain::{
 };
 use serde::Serialize;
 
-use super::{Account, Costs, Tally};
+use super::{Account, Costs, Day, Dearest, Tally};
 use crate::{dollars::Dollars, views::Views};
 
 /// How many tasks an answer names, the dearest first.
@@ -216,15 +219,15 @@ impl Tally {
     }
 }
 
-/// What the runs of a project, or of all, that began on a day cost.
+/// What the runs of a project, or of all, that began on a day cost. It costs what it shows, however many tasks and days
+/// there are.
 pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -> DailyCosts<'_> {
     let costs = &views.costs;
     let days = || costs.of_day(date, project).map(|(_, day)| day);
     let agents = dearest(gathered(days().flat_map(|day| &day.agents)));
-    let tasks = gathered(days().flat_map(|day| &day.tasks));
     let without_task = Tally::sum(days().map(|day| &day.without_task));
-    let total = Tally::sum(agents.iter().map(|(_, tally)| tally)).view();
-    let projects = costs.of_day(date, project).map(|(id, day)| (id, Tally::sum(day.agents.values())));
+    let total = Tally::sum(days().map(|day| &day.total)).view();
+    let projects = costs.of_day(date, project).map(|(id, day)| (id, day.total));
     let models = days().flat_map(|day| &day.models);
     DailyCosts {
         date,
@@ -237,7 +240,7 @@ pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -
         cache_read_tokens: total.cache_read_tokens,
         cache_write_tokens: total.cache_write_tokens,
         by_agent: agents.into_iter().map(|(id, tally)| agent_share(views, *id, &tally)).collect(),
-        by_task_type: by_type(views, &tasks, &without_task),
+        by_task_type: by_type(days(), &without_task),
         by_project: dearest(projects)
             .into_iter()
             .map(|(id, tally)| project_share(views, id, &tally))
@@ -246,7 +249,7 @@ pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -
             .into_iter()
             .map(|(model, tally)| ModelShare { model, spend: tally.view() })
             .collect(),
-        by_task: by_task(views, tasks, &without_task),
+        by_task: by_task(views, dearest_tasks(days().map(|day| (&day.dearest, &day.tasks))), &without_task),
         trend: trend(costs, date, project),
     }
 }
@@ -255,7 +258,7 @@ pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -
 pub fn agent_costs(views: &Views, id: AgentId, now: DateTime<Utc>) -> Option<AgentCosts<'_>> {
     let agent = views.agents.view(id, now, None)?;
     let account = views.costs.accounts.get(&id);
-    let tasks = account.map(|account| gathered(account.tasks.iter())).unwrap_or_default();
+    let tasks = dearest_tasks(account.into_iter().map(|account| (&account.dearest, &account.tasks)));
     let without_task = account.map(|account| account.without_task).unwrap_or_default();
     Some(AgentCosts {
         agent_id: id,
@@ -301,23 +304,31 @@ fn project_share(views: &Views, project_id: ProjectId, tally: &Tally) -> Project
     ProjectShare { project_id, name, spend: tally.view() }
 }
 
-fn by_type(views: &Views, tasks: &BTreeMap<&TaskId, Tally>, without_task: &Tally) -> Vec<TypeShare> {
+fn by_type<'a>(days: impl Iterator<Item = &'a Day>, without_task: &Tally) -> Vec<TypeShare> {
     let mut types: BTreeMap<Option<TaskType>, Tally> = BTreeMap::new();
-    for (task, tally) in tasks {
-        types.entry(views.tasks.kind(**task)).or_default().add(tally);
+    let mut unknown = *without_task;
+    for day in days {
+        day.kinds.iter().for_each(|(kind, tally)| types.entry(Some(*kind)).or_default().add(tally));
+        unknown.add(&day.without_kind);
     }
-    if *without_task != Tally::default() {
-        types.entry(None).or_default().add(without_task);
+    if unknown != Tally::default() {
+        types.insert(None, unknown);
     }
     dearest(types).into_iter().map(|(kind, tally)| TypeShare { kind, spend: tally.view() }).collect()
 }
 
-fn by_task<'a>(
-    views: &'a Views,
-    tasks: BTreeMap<&TaskId, Tally>,
-    without_task: &Tally,
-) -> Vec<TaskShare<'a>> {
-    let mut all: Vec<_> = tasks.into_iter().map(|(task, tally)| (Some(*task), tally)).collect();
+/// The dearest tasks of each, with what they cost in all.
+fn dearest_tasks<'a>(
+    parts: impl Iterator<Item = (&'a Dearest, &'a BTreeMap<TaskId, Tally>)>,
+) -> BTreeMap<TaskId, Tally> {
+    let parts: Vec<_> = parts.collect();
+    let tasks: BTreeSet<_> = parts.iter().flat_map(|(dearest, _)| dearest.tasks()).collect();
+    let of = |task: &TaskId| Tally::sum(parts.iter().filter_map(|(_, tallies)| tallies.get(task)));
+    tasks.into_iter().map(|task| (task, of(&task))).collect()
+}
+
+fn by_task<'a>(views: &'a Views, tasks: BTreeMap<TaskId, Tally>, without_task: &Tally) -> Vec<TaskShare<'a>> {
+    let mut all: Vec<_> = tasks.into_iter().map(|(task, tally)| (Some(task), tally)).collect();
     if *without_task != Tally::default() {
         all.push((None, *without_task));
     }

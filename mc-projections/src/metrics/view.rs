@@ -223,20 +223,16 @@ fn health(
     now: DateTime<Utc>,
     fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> AgentHealth {
-    let agents: Vec<_> = views.agents.all(project, now, fresher).collect();
-    let mut by_status: BTreeMap<_, _> = agent::Status::ALL.iter().map(|status| (*status, 0)).collect();
-    for agent in &agents {
-        *by_status.entry(agent.status).or_default() += 1;
-    }
-    let in_service = || agents.iter().filter(|agent| agent.status != agent::Status::Offline);
-    let streaks: u64 = in_service().map(|agent| u64::from(agent.error_streak)).sum();
+    let squad = views.agents.squad(project, now, fresher);
+    let in_service: usize = squad.streaks.values().sum();
+    let streaks: u64 = squad.streaks.iter().map(|(streak, count)| u64::from(*streak) * *count as u64).sum();
     AgentHealth {
-        total: agents.len(),
-        active: by_status[&agent::Status::Active],
-        stale: agents.iter().filter(|agent| agent.stale).count(),
-        average_error_streak: ratio(streaks, in_service().count() as u64).map_or(0.0, rounded),
-        max_error_streak: in_service().map(|agent| agent.error_streak).max().unwrap_or(0),
-        by_status,
+        total: squad.by_status.values().sum(),
+        active: squad.by_status[&agent::Status::Active],
+        stale: squad.stale,
+        average_error_streak: ratio(streaks, in_service as u64).map_or(0.0, rounded),
+        max_error_streak: squad.streaks.last_key_value().map_or(0, |(streak, _)| *streak),
+        by_status: squad.by_status,
     }
 }
 

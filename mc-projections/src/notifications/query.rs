@@ -1,16 +1,18 @@
 //! Lists of notifications.
 
+use std::collections::BTreeSet;
+
 use mc_domain::{
-    ids::ProjectId,
+    ids::{NotificationId, ProjectId},
     notification::{Kind, Recipient, Status},
 };
 
 use super::{NotificationView, Notifications, Row};
 use crate::{
     agents::Agents,
-    births::{birth, place},
     merge::merged,
     page::{Cut, InvalidCursor, Order, Page},
+    ranks::{Birth, birth, place},
 };
 
 /// Which notifications are asked for; an empty filter lets everything through.
@@ -35,7 +37,8 @@ pub struct NotificationQuery {
 }
 
 impl Notifications {
-    /// The notifications asked for. Those that are unread cost what there are of them, however many were read.
+    /// The notifications asked for. A page costs what it shows where an index leads to it: for recipients or projects,
+    /// unread or read. Where other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] are looked at.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor is not of this question.
@@ -49,12 +52,33 @@ impl Notifications {
         let question =
             ("notifications", query.project, &recipients, query.unread, &query.status, &query.kind);
         let cut = Cut::new(question, order, query.limit, query.cursor.as_deref())?;
-        let index = if query.unread == Some(true) { &self.unread } else { &self.by_recipient };
-        let sets = if recipients.is_empty() { index.of(None) } else { index.of_any(&recipients) };
-        let births = merged(sets.into_iter(), order, cut.after().and_then(birth));
-        let rows = births.filter_map(|(_, id)| self.rows.get(&id)).filter(|row| query.wants(row));
-        let page = cut.of_sorted(rows.map(|row| (place(row.created_at, row.id.uuid()), row)));
+        let births =
+            merged(self.sets(query, &recipients).into_iter(), order, cut.after().and_then(birth).as_ref());
+        let rows = births.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref);
+        let page = cut.of_sorted(rows, |row| query.wants(row), |row| place(row.created_at, row.id.uuid()));
         Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
+    }
+
+    fn sets(
+        &self,
+        query: &NotificationQuery,
+        recipients: &[String],
+    ) -> Vec<&BTreeSet<Birth<NotificationId>>> {
+        let wanted = |unread: bool| query.unread.is_none_or(|wanted| wanted == unread);
+        if recipients.is_empty() {
+            let groups = self.index.by_project.all().filter(|((project, unread), _)| {
+                (query.project.is_none() || query.project == *project) && wanted(*unread)
+            });
+            return groups.map(|(_, set)| set).collect();
+        }
+        let recipients: BTreeSet<_> = recipients.iter().collect();
+        let groups = recipients.into_iter().flat_map(|recipient| {
+            [false, true]
+                .into_iter()
+                .filter(|unread| wanted(*unread))
+                .map(|unread| (recipient.clone(), unread))
+        });
+        groups.filter_map(|group| self.index.by_recipient.of(&group)).collect()
     }
 }
 

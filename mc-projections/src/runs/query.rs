@@ -11,9 +11,9 @@ use mc_domain::{
 
 use super::{Row, RunView, Runs};
 use crate::{
-    births::{Birth, birth, place},
     merge::merged,
-    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    page::{Cut, InvalidCursor, Key, MAX_SORTED, Order, Page, Place},
+    ranks::{Birth, Ranks, birth, place},
 };
 
 words! {
@@ -50,8 +50,9 @@ pub struct RunQuery {
 }
 
 impl Runs {
-    /// The runs asked for. In the order in which they began a page costs what it shows and passes over; other orders
-    /// cost all that the filter lets through.
+    /// The runs asked for. A page costs what it shows where an index leads to it: for projects, agents, their statuses,
+    /// and tasks, in each order. Where other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] are looked
+    /// at.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor is not of this question.
@@ -60,22 +61,94 @@ impl Runs {
         let order = query.order.unwrap_or(Order::Desc);
         let question = ("runs", query.project, &query.agent, &query.task, &query.status, sort);
         let cut = Cut::new(question, order, query.limit, query.cursor.as_deref())?;
-        let by_birth = sort == RunSort::StartedAt;
-        let after = cut.after().filter(|_| by_birth).and_then(birth);
-        let births = merged(self.sets(query).into_iter(), order, after);
-        let rows = births.filter_map(|(_, id)| self.rows.get(&id)).filter(|row| query.wants(row));
-        let rows = rows.map(|row| (sort.place(row), row));
-        let page = if by_birth { cut.of_sorted(rows) } else { cut.of_unsorted(rows) };
-        Ok(Page { items: page.items.into_iter().map(Row::view).collect(), next: page.next })
+        let (wanted, place) = (|row: &Row| query.wants(row), |row: &Row| sort.place(row));
+        if sort == RunSort::StartedAt {
+            let rows = self.rows_of(self.births(query, order, cut.after().and_then(birth)));
+            return Ok(shown(cut.of_sorted(rows, wanted, place)));
+        }
+        let few: Vec<_> = self.rows_of(self.births(query, order, None)).take(MAX_SORTED + 1).collect();
+        if few.len() <= MAX_SORTED {
+            return Ok(shown(cut.of_unsorted(few.into_iter().filter(|row| wanted(row)), place)));
+        }
+        let index = if sort == RunSort::Cost { &self.index.costs } else { &self.index.durations };
+        Ok(shown(cut.of_sorted(self.by_figure(index, query, order, cut.after()), wanted, place)))
     }
 
-    /// The smallest sets that the wanted runs are among.
-    fn sets(&self, query: &RunQuery) -> Vec<&BTreeSet<Birth<RunId>>> {
+    /// The runs that those wanted are among, in the order in which they began: the fewest that an index can tell.
+    fn births<'a>(
+        &'a self,
+        query: &RunQuery,
+        order: Order,
+        after: Option<Birth<RunId>>,
+    ) -> Box<dyn Iterator<Item = Birth<RunId>> + 'a> {
+        let statuses = |status: &Status| query.status.is_empty() || query.status.contains(status);
+        let index = &self.index;
         match (&query.task[..], &query.agent[..]) {
-            ([], []) => self.by_project.of(query.project.as_ref()),
-            ([], agents) => self.by_agent.of_any(agents),
-            (tasks, _) => self.by_task.of_any(tasks),
+            ([], []) => {
+                let groups = index.by_project.all().filter(|((project, status), _)| {
+                    query.project.is_none_or(|wanted| wanted == *project) && statuses(status)
+                });
+                let sets: Vec<_> = groups.map(|(_, set)| set).collect();
+                Box::new(merged(sets.into_iter(), order, after.as_ref()).copied())
+            }
+            ([], agents) => {
+                let agents: BTreeSet<_> = agents.iter().collect();
+                let groups =
+                    agents.into_iter().flat_map(|agent| Status::ALL.iter().map(|status| (*agent, *status)));
+                let sets: Vec<_> = groups
+                    .filter(|(_, status)| statuses(status))
+                    .filter_map(|group| index.by_agent.of(&group))
+                    .collect();
+                Box::new(merged(sets.into_iter(), order, after.as_ref()).copied())
+            }
+            (tasks, _) => Box::new(index.by_task.of_any(tasks, order, after)),
         }
+    }
+
+    /// All runs of the project in the order of a figure, and then those under way, which have none yet.
+    fn by_figure<'a>(
+        &'a self,
+        index: &'a Ranks<ProjectId, (i64, RunId)>,
+        query: &RunQuery,
+        order: Order,
+        after: Option<&Place>,
+    ) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
+        let under_way = |after: Option<Birth<RunId>>| {
+            let open =
+                RunQuery { project: query.project, status: vec![Status::Running], ..RunQuery::default() };
+            self.rows_of(self.births(&open, order, after))
+        };
+        match after {
+            Some(Place(Key::Missing(began), id)) => Box::new(under_way(Some((*began, (*id).into())))),
+            after => {
+                let groups = index.all().filter(|(of, _)| query.project.is_none_or(|wanted| wanted == **of));
+                let sets: Vec<_> = groups.map(|(_, set)| set).collect();
+                let figures = merged(sets.into_iter(), order, after.and_then(birth).as_ref());
+                Box::new(self.rows_of(figures.copied()).chain(under_way(None)))
+            }
+        }
+    }
+
+    fn rows_of<'a>(
+        &'a self,
+        births: impl Iterator<Item = (i64, RunId)> + 'a,
+    ) -> impl Iterator<Item = &'a Row> {
+        births.filter_map(|(_, id)| self.rows.get(&id)).map(Box::as_ref)
+    }
+}
+
+fn shown(page: Page<&Row>) -> Page<RunView<'_>> {
+    Page { items: page.items.into_iter().map(Row::view).collect(), next: page.next }
+}
+
+#[cfg(test)]
+impl Runs {
+    /// What [`Runs::list`] answers, found by looking at everything.
+    pub(crate) fn list_by_looking(&self, query: &RunQuery) -> Vec<RunId> {
+        let sort = query.sort.unwrap_or(RunSort::StartedAt);
+        let cut = Cut::new("everything", query.order.unwrap_or(Order::Desc), query.limit, None).unwrap();
+        let wanted = self.rows.values().map(Box::as_ref).filter(|row| query.wants(row));
+        cut.of_unsorted(wanted, |row: &Row| sort.place(row)).items.iter().map(|row| row.id).collect()
     }
 }
 
@@ -91,14 +164,11 @@ impl RunQuery {
 
 impl RunSort {
     fn place(self, row: &Row) -> Place {
-        let (id, ended) = (row.id.uuid(), row.end.as_ref().map(|end| &end.ended));
+        let (id, began) = (row.id.uuid(), row.terms.at.timestamp_micros());
         match self {
             Self::StartedAt => place(row.terms.at, id),
-            Self::Cost => Place::optional(row.charged().map(Usd::micros), id),
-            Self::Duration => {
-                let took = ended.map(|ended| (ended.at - row.terms.at).num_microseconds());
-                took.map_or(Place(Key::Missing, id), |took| Place(Key::Number(took.unwrap_or(i64::MAX)), id))
-            }
+            Self::Cost => Place::optional(row.charged().map(Usd::micros), began, id),
+            Self::Duration => Place::optional(row.duration_micros(), began, id),
         }
     }
 }

@@ -180,7 +180,7 @@ fn runs_are_filtered_and_sorted() {
     let by = |sort| RunQuery { sort: Some(sort), ..all() };
     assert_eq!(list(&runs, by(RunSort::Cost)), [first, second, third]);
     assert_eq!(list(&runs, by(RunSort::Duration)), [first, second, third]);
-    assert_eq!(runs.of_task(id(3)).map(|run| run.id).collect::<Vec<_>>(), [first, third]);
+    assert_eq!(runs.of_task(id(3)).map(|run| run.id).collect::<Vec<_>>(), [third, first]);
 }
 
 #[test]

@@ -139,7 +139,7 @@ pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
 impl Runs {
     /// One run.
     pub fn view(&self, id: RunId) -> Option<RunView<'_>> {
-        self.rows.get(&id).map(Row::view)
+        self.rows.get(&id).map(|row| row.view())
     }
 }
 
@@ -171,7 +171,7 @@ impl Row {
             ended_at: ended.map(|ended| Millis(ended.at)),
             billed_at: self.bill.as_ref().map(|bill| Millis(bill.at)),
             deadline: Millis(terms.deadline),
-            duration_ms: ended.map(|ended| (ended.at - terms.at).num_milliseconds()),
+            duration_ms: self.duration().map(|took| took.num_milliseconds()),
             version: self.version,
         }
     }

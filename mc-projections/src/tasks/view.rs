@@ -127,16 +127,6 @@ pub struct LoopView {
 }
 
 impl Tasks {
-    /// The tasks of a project, or of all, that are in a status, in the order of their creation.
-    pub fn all_in<'a>(
-        &'a self,
-        project: Option<ProjectId>,
-        status: Status,
-        agents: &'a Agents,
-    ) -> impl Iterator<Item = TaskView<'a>> {
-        self.in_status(project, status).map(|row| row.view(agents))
-    }
-
     /// One task; the agents give names to those who acted.
     pub fn view<'a>(&'a self, id: TaskId, agents: &'a Agents) -> Option<TaskView<'a>> {
         self.rows.get(&id).map(|row| row.view(agents))
@@ -144,7 +134,7 @@ impl Tasks {
 }
 
 impl Row {
-    pub(super) fn view<'a>(&'a self, agents: &'a Agents) -> TaskView<'a> {
+    pub(crate) fn view<'a>(&'a self, agents: &'a Agents) -> TaskView<'a> {
         let details = &self.details;
         TaskView {
             id: self.id,

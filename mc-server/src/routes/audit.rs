@@ -1,6 +1,6 @@
 //! `/api/audit/export`: the log for auditors, streamed.
 
-use std::{collections::VecDeque, io, str::FromStr};
+use std::{collections::VecDeque, io, ops::RangeInclusive, str::FromStr, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -8,16 +8,22 @@ use axum::{
     http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
-use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures_util::{Stream, stream};
 use mc_domain::{ids::ProjectId, words};
-use mc_projections::audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line};
+use mc_projections::{
+    audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line},
+    views::Views,
+};
 use mc_store::{
     error::StoreError,
-    log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
+    log::{EventLog, MAX_PAGE_EVENTS},
 };
 use serde::{Deserialize, Serialize};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    task::JoinHandle,
+};
 
 use crate::{
     extract::{Day, Query},
@@ -31,8 +37,6 @@ pub const MAX_EXPORTS: usize = 8;
 /// The events rendered at once, while the views hold still.
 const STRETCH_EVENTS: usize = 128;
 const _: () = assert!(STRETCH_EVENTS <= MAX_STRETCH_EVENTS);
-/// How far clocks may have stepped back: after the end of the range the log is searched on for this long.
-const CLOCK_STEP: TimeDelta = TimeDelta::hours(1);
 
 static FREE: Semaphore = Semaphore::const_new(MAX_EXPORTS);
 
@@ -67,24 +71,25 @@ words! {
 /// Problems: `malformed-query`, `too-many-streams`.
 pub async fn export(State(app): State<App>, Query(export): Query<Export>) -> Result<Response, Problem> {
     let range = Range::of(&export)?;
-    let project = app.read(|views| lookup::scope(views, export.project.as_deref())).await??;
+    let (project, stretches, head) = app
+        .read(|views| {
+            let project = lookup::scope(views, export.project.as_deref())?;
+            Ok::<_, Problem>((project, range.stretches(views), views.position()))
+        })
+        .await??;
     let permit = FREE.try_acquire().map_err(|_| {
         let detail = format!("The server writes {MAX_EXPORTS} exports already. Come back later.");
         Problem::new(Kind::TooManyStreams, detail)
     })?;
     let format = export.format.unwrap_or(Format::Json);
-    let log = app.log();
-    let head = log.head();
-    let (after, last) = range.positions(log.as_ref(), head).await?;
     let writer = Writer {
         app: app.clone(),
         auditor: Auditor::default(),
         format,
         range,
         project,
+        reading: Reading::new(Arc::clone(app.log()), stretches),
         page: VecDeque::new(),
-        after,
-        last,
         stage: Stage::Begin,
         _permit: permit,
     };
@@ -191,17 +196,10 @@ impl Range {
         self.start.is_none_or(|start| start.start() <= time) && self.end.is_none_or(|end| time < end.end())
     }
 
-    /// After which position it begins, and at which it ends.
-    async fn positions(&self, log: &dyn EventLog, head: u64) -> Result<(u64, u64), StoreError> {
-        let after = match self.start {
-            Some(start) => log.first_since(start.start()).await?.map_or(head, |first| first - 1),
-            None => 0,
-        };
-        let last = match self.end.and_then(|end| end.end().checked_add_signed(CLOCK_STEP)) {
-            Some(end) => log.first_since(end).await?.map_or(head, |first| first - 1),
-            None => head,
-        };
-        Ok((after, last.min(head)))
+    /// The stretches of the log that have all of it, and more.
+    fn stretches(&self, views: &Views) -> VecDeque<RangeInclusive<u64>> {
+        let (start, end) = (self.start.map(Bound::start), self.end.map(Bound::end));
+        views.hours.between(start, end).into()
     }
 
     fn disposition(&self, format: Format) -> HeaderValue {
@@ -224,13 +222,57 @@ struct Writer {
     format: Format,
     range: Range,
     project: Option<ProjectId>,
-    page: VecDeque<StoredEvent>,
-    /// The position up to which the log was read.
-    after: u64,
-    /// The position to stop at.
-    last: u64,
+    reading: Reading,
+    page: VecDeque<Audited>,
     stage: Stage,
     _permit: SemaphorePermit<'static>,
+}
+
+/// Reads the log a page ahead of what is rendered.
+struct Reading {
+    log: Arc<dyn EventLog>,
+    /// What is still to be read.
+    stretches: VecDeque<RangeInclusive<u64>>,
+    next: Option<JoinHandle<Result<Vec<Audited>, StoreError>>>,
+}
+
+impl Reading {
+    fn new(log: Arc<dyn EventLog>, stretches: VecDeque<RangeInclusive<u64>>) -> Self {
+        let mut reading = Self { log, stretches, next: None };
+        reading.begin();
+        reading
+    }
+
+    /// The next page; nothing at the end.
+    async fn page(&mut self) -> Result<Option<Vec<Audited>>, StoreError> {
+        let Some(next) = self.next.take() else { return Ok(None) };
+        let page = next.await.map_err(|broken| StoreError::Unavailable(broken.into()))??;
+        self.begin();
+        Ok(Some(page))
+    }
+
+    /// Begins to read the next page, and to decode it.
+    fn begin(&mut self) {
+        let Some(stretch) = self.stretches.pop_front() else { return };
+        let (first, last) = stretch.into_inner();
+        let end = last.min(first + MAX_PAGE_EVENTS as u64 - 1);
+        if end < last {
+            self.stretches.push_front(end + 1..=last);
+        }
+        let log = Arc::clone(&self.log);
+        self.next = Some(tokio::spawn(async move {
+            let page = log.read_all(first - 1, (end - first + 1) as usize).await?;
+            page.into_iter().map(Audited::new).collect()
+        }));
+    }
+}
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        if let Some(next) = &self.next {
+            next.abort();
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -297,36 +339,31 @@ impl Writer {
 
     /// The next events of the project, some of which clocks that stepped back may have put outside the range: they
     /// count for what entities were like. Nothing at the end.
-    async fn stretch(&mut self) -> Result<Option<Vec<StoredEvent>>, StoreError> {
+    async fn stretch(&mut self) -> Result<Option<Vec<Audited>>, StoreError> {
         if self.page.is_empty() {
-            let left = usize::try_from(self.last.saturating_sub(self.after)).unwrap_or(usize::MAX);
-            if left == 0 {
-                return Ok(None);
-            }
-            let page = self.app.log().read_all(self.after, left.min(MAX_PAGE_EVENTS)).await?;
-            let Some(last) = page.last() else { return Ok(None) };
-            self.after = last.position;
+            let Some(page) = self.reading.page().await? else { return Ok(None) };
             let project = self.project;
-            let wanted = |event: &StoredEvent| project.is_none() || event.metadata.project == project;
+            let wanted = |event: &Audited| project.is_none() || event.stored.metadata.project == project;
             self.page = page.into_iter().filter(wanted).collect();
         }
         let events = self.page.len().min(STRETCH_EVENTS);
         Ok(Some(self.page.drain(..events).collect()))
     }
 
-    async fn render(&mut self, stretch: Vec<StoredEvent>, chunk: &mut Vec<u8>) -> Result<(), StoreError> {
+    async fn render(&mut self, stretch: Vec<Audited>, chunk: &mut Vec<u8>) -> Result<(), StoreError> {
         let (app, range) = (self.app.clone(), self.range);
         if self.format == Format::Cloudevents {
-            let wanted = stretch.iter().filter(|event| range.contains(event.metadata.recorded_at));
+            let events = stretch.iter().map(|event| &event.stored);
+            let wanted = events.filter(|event| range.contains(event.metadata.recorded_at));
             let documents: Vec<_> =
                 app.projected().read(|views| wanted.map(|event| cloud_event(event, views)).collect());
             return self.items(&documents, chunk);
         }
-        let audited = self.auditor.prepare(app.log().as_ref(), stretch).await?;
+        self.auditor.prepare(app.log(), &stretch).await?;
         let auditor = &mut self.auditor;
         let mut entries: Vec<_> = app.projected().read(|views| {
             let entry = |event: &Audited| auditor.entry(event, views);
-            audited.iter().map(entry).collect()
+            stretch.iter().map(entry).collect()
         });
         entries.retain(|entry| range.contains(entry.at.0));
         if self.format == Format::Csv {

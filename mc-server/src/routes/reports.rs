@@ -10,7 +10,7 @@ use mc_domain::{ids::TaskId, words};
 use mc_projections::{
     metrics,
     standup::{StandupQuery, standup},
-    then::world_before,
+    then::world_at,
     views::Views,
 };
 use serde::Deserialize;
@@ -68,7 +68,8 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
     if date == today {
         return app.answer(report).await;
     }
-    let then = world_before(app.log().as_ref(), day.end()).await?;
+    let last = app.read(|views| views.hours.last_by(date)).await?;
+    let then = world_at(app.log().as_ref(), last).await?;
     Ok(at_position(report(&then)?, then.position()))
 }
 

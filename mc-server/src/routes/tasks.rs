@@ -19,7 +19,7 @@ use mc_domain::{
 };
 use mc_projections::{
     dollars::{Cost, Dollars},
-    page::Order,
+    page::{DEFAULT_LIMIT, Order, Page},
     tasks::{TaskQuery, TaskSort},
     views::Views,
 };
@@ -29,7 +29,7 @@ use uuid::Uuid;
 use super::{
     given,
     handed_in::{Deliverable, Plan, ReviewChecklist},
-    home, listed, never_null,
+    home, invalid_cursor, listed, never_null,
     scope::Scope,
     shown,
 };
@@ -40,9 +40,11 @@ use crate::{
     lookup,
     problem::Problem,
     refusal,
-    state::{App, Call},
+    state::{App, Call, at_position},
 };
 
+/// How often the views are asked for one page of a list, each time for as many tasks as they look at at once.
+const MAX_STRETCHES: usize = 100;
 /// The most agents one task may be assigned to.
 const MAX_ASSIGNEES: usize = 20;
 /// The most labels one task may have.
@@ -153,7 +155,8 @@ pub struct Subscriber {
     agent_id: Option<String>,
 }
 
-/// `GET /api/tasks`: tasks, newest first unless sorted.
+/// `GET /api/tasks`: tasks, newest first unless sorted. Where filters pass over many, as a search does, the views are let
+/// go in between; after 200,000 tasks the page is answered as short as it is, and the next one goes on.
 ///
 /// Problems: `malformed-query`.
 pub async fn list(
@@ -162,11 +165,32 @@ pub async fn list(
     Query(query): Query<ListTasks>,
 ) -> Result<Response, Problem> {
     let now = app.now();
-    app.answer(|views| {
-        let query = query.resolved(views)?;
-        listed(&uri, views.tasks.list(&query, now, &views.agents))
-    })
-    .await
+    let mut query = app.read(|views| query.resolved(views)).await??;
+    let mut left = query.limit.unwrap_or(DEFAULT_LIMIT);
+    let mut found: Vec<TaskId> = Vec::new();
+    let mut stretch = 0;
+    loop {
+        stretch += 1;
+        let answer = app.read(|views| {
+            let page = views.tasks.list(&query, now, &views.agents).map_err(invalid_cursor)?;
+            if page.next.is_some() && page.items.len() < left && stretch < MAX_STRETCHES {
+                let ids: Vec<_> = page.items.iter().map(|task| task.id).collect();
+                return Ok::<_, Problem>(Err((ids, page.next)));
+            }
+            let before = found.iter().filter_map(|task| views.tasks.view(*task, &views.agents));
+            let items: Vec<_> = before.chain(page.items).collect();
+            listed(&uri, Ok(Page { items, next: page.next }))
+                .map(|list| Ok(at_position(list, views.position())))
+        });
+        match answer.await?? {
+            Ok(response) => return Ok(response),
+            Err((ids, next)) => {
+                left -= ids.len();
+                found.extend(ids);
+                (query.limit, query.cursor) = (Some(left), next);
+            }
+        }
+    }
 }
 
 /// `GET /api/tasks/{task}`: one task.

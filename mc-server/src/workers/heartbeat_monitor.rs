@@ -41,18 +41,18 @@ impl Worker for HeartbeatMonitor {
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
         let mut done = self.follow_halts().await?;
         let watch = self.0.watch().await?;
-        for (run, _) in watch.runs.iter().filter(|(_, deadline)| now >= **deadline) {
-            let project = self.0.app().projected().read(|views| views.runs.project_of(*run));
-            done += self.time_out(*run, project, now).await?;
+        for run in watch.overdue_runs(now) {
+            let project = self.0.app().projected().read(|views| views.runs.project_of(run));
+            done += self.time_out(run, project, now).await?;
         }
         let mut agents = Vec::new();
-        for id in watch.agents.keys() {
-            agents.push(self.0.app().repository().load::<Agent>(id).await?);
+        for id in watch.agents_to_look_after() {
+            agents.push(self.0.app().repository().load::<Agent>(&id).await?);
         }
         for agent in &agents {
             done += self.look_after(agent, &watch, now).await?;
         }
-        for retirement in retirements(&agents, &watch.closed(), now) {
+        for retirement in retirements(&agents, |task| watch.is_closed(task), now) {
             done += self.retire(retirement, &agents, now).await?;
         }
         Ok(done)

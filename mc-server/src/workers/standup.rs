@@ -52,7 +52,7 @@ impl Worker for StandupRecorder {
 
 impl StandupRecorder {
     async fn record(&self, key: Key, watch: &Watch, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        if *self.0.app().repository().load::<Standup>(&key).await? == Standup::Recorded {
+        if watch.standups.get(&key.project).is_some_and(|last| *last >= key.day) {
             return Ok(0);
         }
         let report = self.report(key.project, watch, now).await?;
@@ -78,8 +78,11 @@ impl StandupRecorder {
             open_alerts: u32::try_from(of(project, &watch.alerts).count()).unwrap_or(u32::MAX),
             ..Report::default()
         };
-        for (_, task) in watch.tasks_of(project) {
-            *report.tasks.entry(task.status).or_default() += 1;
+        for status in task::Status::ALL {
+            let count = u32::try_from(watch.count(project, *status)).unwrap_or(u32::MAX);
+            if count > 0 {
+                report.tasks.insert(*status, count);
+            }
         }
         self.count_agents(&mut report, project, watch, now.date_naive()).await?;
         Ok(report)
@@ -93,7 +96,7 @@ impl StandupRecorder {
         day: NaiveDate,
     ) -> Result<(), StoreError> {
         let repository = self.0.app().repository();
-        for id in of(project, &watch.agents) {
+        for id in watch.agents_of(project) {
             let agent = repository.load::<Agent>(&id).await?;
             let Ok(agent) = agent.registered() else { continue };
             *report.agents.entry(agent.status()).or_default() += 1;

@@ -221,9 +221,9 @@ mod retirement {
     }
 
     fn due(child: &Entity<Agent>, closed: &[crate::ids::TaskId], hours: i64) -> Option<RetirementCause> {
-        let closed = closed.iter().copied().collect();
+        let closed: BTreeSet<_> = closed.iter().copied().collect();
         let now = later(&system(), TimeDelta::hours(hours)).now;
-        let retirements = retirements(&[parent(), child.clone()], &closed, now);
+        let retirements = retirements(&[parent(), child.clone()], |task| closed.contains(&task), now);
         let expected = |cause| Retirement { child: CHILD, parent: Some(NOVA), cause };
         assert!(retirements.iter().all(|retirement| *retirement == expected(retirement.cause)));
         retirements.first().map(|retirement| retirement.cause)
@@ -260,7 +260,7 @@ mod retirement {
         let child = child().after(&[spawned(grandchild)]);
         let retired_at = |child: &Entity<Agent>, hours| {
             let now = later(&system(), TimeDelta::hours(hours)).now;
-            let found = retirements(&[helper.clone(), parent(), child.clone()], &BTreeSet::new(), now);
+            let found = retirements(&[helper.clone(), parent(), child.clone()], |_| false, now);
             found.iter().map(|retirement| (retirement.child, retirement.cause)).collect::<Vec<_>>()
         };
         let left_behind = (grandchild, RetirementCause::ParentRetired);
@@ -322,7 +322,7 @@ mod retirement {
         let registration = RegisterAgent { profile: profile(), parent: None, purpose: None };
         operation(register_agent(&openclaw(), &taken(), &gone, registration, &by(CHILD))).then_nothing();
         let tomorrow = later(&system(), TimeDelta::days(1)).now;
-        assert_eq!(retirements(&[nova(), gone], &BTreeSet::from([TASK]), tomorrow), []);
+        assert_eq!(retirements(&[nova(), gone], |task| task == TASK, tomorrow), []);
     }
 
     #[test]
@@ -376,7 +376,7 @@ mod retirement {
         ))
         .then_nothing();
         assert_eq!(
-            retirements(&[nova(), gone], &BTreeSet::from([TASK]), later(&system(), TimeDelta::days(1)).now),
+            retirements(&[nova(), gone], |task| task == TASK, later(&system(), TimeDelta::days(1)).now),
             []
         );
     }

@@ -56,6 +56,7 @@ pub const TYPES: &[&str] = &[
     "agent.restarted",
     "agent.restart_delivered",
     "agent.corrected",
+    "agent.excepted",
     "task.created",
     "task.edited",
     "task.claimed",

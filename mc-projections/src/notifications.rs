@@ -166,7 +166,7 @@ impl Notifications {
 
 impl Projection for Notifications {
     const NAME: &'static str = "notifications";
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Notification(fact) = &event.event else { return };

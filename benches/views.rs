@@ -354,6 +354,7 @@ impl World {
             text: None,
             task: Some(id(2, number)),
             expires_at: at + TimeDelta::days(1),
+            through: None,
             at,
         });
         if !stays_unread {

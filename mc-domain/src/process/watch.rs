@@ -45,8 +45,11 @@ pub struct Watch {
     /// Where every task stands.
     tasks: BTreeMap<TaskId, Whereabouts>,
     /// The tasks that are not archived, by where they stand, in the order in which they came there.
-    places: BTreeMap<(ProjectId, Status), BTreeSet<(DateTime<Utc>, TaskId)>>,
+    places: BTreeMap<(ProjectId, Status), BTreeSet<Arrival>>,
 }
+
+/// When a task came to where it stands, and which it is.
+type Arrival = (DateTime<Utc>, TaskId);
 
 /// Where a task stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

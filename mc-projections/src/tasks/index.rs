@@ -15,6 +15,8 @@ use crate::ranks::{self, Ranks};
 
 /// A task in a group.
 type Entry<G, K = (i64, TaskId)> = (G, K);
+/// A title in lower case, and the task that has it.
+type Titled = (Box<str>, TaskId);
 
 /// When a task was created, in microseconds, and which it is: the order of the default list.
 pub(super) type Birth = ranks::Birth<TaskId>;
@@ -39,7 +41,7 @@ pub(super) struct Index {
     /// Those that are due some time, by project and whether they are archived and closed; in the order of that time.
     pub(super) due: Ranks<(ProjectId, bool, bool), (i64, TaskId)>,
     /// By project and whether they are archived; in the order of their titles in lower case.
-    pub(super) titles: Ranks<(ProjectId, bool), (Box<str>, TaskId)>,
+    pub(super) titles: Ranks<(ProjectId, bool), Titled>,
 }
 
 /// What decides where a task stands.
@@ -179,7 +181,7 @@ impl Standing {
         labels.map(move |label| ((label.clone(), archived), birth))
     }
 
-    fn title(self) -> Option<Entry<(ProjectId, bool), (Box<str>, TaskId)>> {
+    fn title(self) -> Option<Entry<(ProjectId, bool), Titled>> {
         let Figures { project, archived, id, .. } = self.figures;
         self.wording.map(|wording| ((project, archived), (wording.title, id)))
     }

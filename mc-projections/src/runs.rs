@@ -148,7 +148,10 @@ impl Projection for Runs {
             }
             Event::Billed(billed) => {
                 let before = Standing::of(row);
-                row.bill = row.bill.take().or(Some(billed.clone()));
+                let is_unbilled = |end: &End| end.ended.is_unbilled(end.outcome);
+                if row.bill.is_none() && row.end.as_ref().is_some_and(is_unbilled) {
+                    row.bill = Some(billed.clone());
+                }
                 self.index.shift(Some(before), Standing::of(row));
             }
         }

@@ -147,6 +147,7 @@ struct Server {
 
 impl Server {
     async fn squad(&self) -> Vec<String> {
+        self.ask("PUT", "/api/policy", json!({ "limits": { "maxAgents": AGENTS } })).await;
         let mut agents = Vec::new();
         for n in 0..AGENTS {
             agents.push(id(&self.post("/api/agents", json!({ "name": format!("Agent {n}") })).await));

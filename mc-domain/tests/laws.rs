@@ -296,7 +296,7 @@ impl World {
             Ask::CreateTask { task, project, assignees, limited } => {
                 let kind = if *limited { TaskType::Docs } else { TaskType::CustomerResearch };
                 let details = Details::titled("Research", kind).unwrap();
-                let wish = CreateTask { details, assignees: ids(assignees) };
+                let wish = CreateTask { details, assignees: ids(assignees), open: 0 };
                 create_task(&self.project(*project), &self.task(*task), None, wish, cast, &moment)
             }
             Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), cast, &moment),
@@ -330,7 +330,7 @@ impl World {
                     Err(_) => profile(name, *role),
                 };
                 let key = self.names_of(project_id(project), &profile.name);
-                let wish = RegisterAgent { profile, parent: None, purpose: None };
+                let wish = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
                 register_agent(&self.project(project), &key, &self.agent(*agent), wish, &moment)
             }
             Ask::Rename { agent, to } => {

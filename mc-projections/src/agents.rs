@@ -258,6 +258,12 @@ impl Agents {
         self.standing_as(Some(project), |_, paused| paused == Some(reason))
     }
 
+    /// How many agents of a project are not offline.
+    pub fn in_service(&self, project: ProjectId) -> usize {
+        let groups = self.groups(Some(project), |status, _| status != Status::Offline);
+        groups.into_iter().map(BTreeSet::len).sum()
+    }
+
     /// The agents that are active, in all projects.
     pub fn active(&self) -> Vec<AgentId> {
         self.standing_as(None, |status, _| status == Status::Active)

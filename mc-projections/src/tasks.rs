@@ -240,6 +240,11 @@ impl Tasks {
         places.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref)
     }
 
+    /// How many tasks are open that an agent created.
+    pub fn open_of(&self, creator: AgentId) -> usize {
+        self.index.open.of(&creator).map_or(0, BTreeSet::len)
+    }
+
     /// Changes a task, and puts it where it belongs then.
     fn change(&mut self, id: TaskId, is_reworded: bool, change: impl FnOnce(&mut Row)) {
         let Some(row) = self.rows.get_mut(&id) else { return };

@@ -42,6 +42,7 @@ pub mod seed;
 pub mod serve;
 pub mod span;
 pub mod state;
+mod turns;
 pub mod webhook;
 pub mod workers;
 

@@ -116,6 +116,10 @@ fn of_agent(rejection: &agent::Rejection) -> Problem {
     let detail = sentence(rejection);
     match rejection {
         agent::Rejection::NotFound => Problem::new(Kind::NotFound, detail),
+        agent::Rejection::SquadFull { .. } => Problem::new(
+            Kind::LimitReached,
+            format!("{detail} Retire some, or publish a policy with a higher limits.maxAgents."),
+        ),
         agent::Rejection::LooksLike { by, name } => {
             Problem::new(Kind::AlreadyExists, format!("{detail} Choose one that nobody mistakes for it."))
                 .holder(json!({ "agentId": by, "name": name }))
@@ -265,6 +269,14 @@ fn of_task(rejection: &task::Rejection, views: &Views) -> Problem {
             format!(
                 "{detail} Go on in another task; an operator still posts here, and may publish a policy with a higher \
                  limits.maxThreadMessages."
+            ),
+        ),
+        task::Rejection::ThreadBlocked => Problem::new(Kind::RuleBroken, detail),
+        task::Rejection::TooManyOpen { .. } => Problem::new(
+            Kind::LimitReached,
+            format!(
+                "{detail} Finish or cancel some, or ask an operator, who may publish a policy with a higher \
+                 limits.maxOpenTasks."
             ),
         ),
         task::Rejection::EmptyMessage => Problem::invalid_field("content", rejection.to_string()),

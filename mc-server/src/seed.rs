@@ -311,7 +311,7 @@ async fn register(
             return Ok((Decision::default(), known.id));
         }
         let agent = unit.fresh::<Agent>(fresh);
-        let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None };
+        let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None, squad: 0 };
         Ok((register_agent(&home, &names, &agent, wish, moment)?, fresh))
     })
     .await
@@ -330,7 +330,7 @@ async fn create(
         reviewers: reviewer.into_iter().collect(),
         ..Details::new(Title::new(seed.title)?, seed.kind)
     };
-    let wish = CreateTask { details, assignees: assignee.into_iter().collect() };
+    let wish = CreateTask { details, assignees: assignee.into_iter().collect(), open: 0 };
     let id = TaskId::new(Uuid::now_v7());
     execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, moment| {
         let home = unit.load::<Project>(&project)?;

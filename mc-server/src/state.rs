@@ -48,6 +48,7 @@ use crate::{
     problem::{Excerpt, Kind, Problem},
     refusal,
     routes::history_problem,
+    turns::Turns,
 };
 
 /// Set to `true` on the answer to a repeated request.
@@ -72,6 +73,7 @@ struct Parts {
     operator: Name,
     clock: Clock,
     commits: Latencies,
+    turns: Turns,
     heartbeats: Mutex<HashMap<AgentId, DateTime<Utc>>>,
     streams: EventStreams,
     health: Health,
@@ -165,6 +167,7 @@ impl App {
             operator,
             clock,
             commits: Latencies::default(),
+            turns: Turns::default(),
             heartbeats: Mutex::default(),
             streams: EventStreams::new(log, shutdown.clone()),
             health,
@@ -239,6 +242,29 @@ impl App {
     pub(crate) async fn claims(&self, project: ProjectId, name: &Name) -> Result<Claims, Problem> {
         let operators = vec![self.operator().clone()];
         self.read(|views| Claims { operators, bearers: views.agents.passing_for(project, name) }).await
+    }
+
+    /// Those who may not overtake each other, because they are counted together.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.0.turns
+    }
+
+    /// How many agents of a project are not offline.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub(crate) async fn squad(&self, project: ProjectId) -> Result<u32, Problem> {
+        let squad = self.read(|views| views.agents.in_service(project)).await?;
+        Ok(u32::try_from(squad).unwrap_or(u32::MAX))
+    }
+
+    /// How many tasks are open that an agent created.
+    ///
+    /// # Errors
+    /// As [`App::read`].
+    pub(crate) async fn open_tasks_of(&self, creator: AgentId) -> Result<u32, Problem> {
+        let open = self.read(|views| views.tasks.open_of(creator)).await?;
+        Ok(u32::try_from(open).unwrap_or(u32::MAX))
     }
 
     /// How long commits took.

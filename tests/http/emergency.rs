@@ -170,7 +170,7 @@ impl Caller {
         self.ask(agent, |unit, moment| {
             let project = unit.load::<Project>(&self.project)?;
             let details = Details::titled("Write the guide", TaskType::Docs).unwrap();
-            let wish = CreateTask { details, assignees: BTreeSet::new() };
+            let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
             let task = unit.fresh::<Task>(id);
             ask(unit, |cast| create_task(&project, &task, None, wish.clone(), cast, moment))
         })

@@ -17,6 +17,7 @@ mod digits;
 mod emergency;
 mod events;
 mod idempotency;
+mod limits;
 mod messages;
 mod money;
 mod paging;

@@ -699,7 +699,7 @@ fn register(
     let names = Names::load(unit, project, &profile.name, &Claims::default())?;
     let agent = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
     let project = unit.load::<Project>(&project)?;
-    let wish = RegisterAgent { profile, parent: None, purpose: None };
+    let wish = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
     Ok(register_agent(&project, &names, &agent, wish, moment)?)
 }
 
@@ -762,7 +762,7 @@ fn spawn(
     let project = unit.load::<Project>(&parent.registered()?.project)?;
     let names = Names::load(unit, project.id, &profile.name, &Claims::default())?;
     let child = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
-    let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents };
+    let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents, squad: 0 };
     Ok(spawn_agent(&project, &names, &child, &parent, wish, moment)?)
 }
 

@@ -427,7 +427,7 @@ fn new_task(world: &mut World) -> Action {
     let parent = world.random.chance(15).then(|| some_task(world));
     let assignees = if world.random.chance(25) { crew([some_agent(world)]) } else { BTreeSet::new() };
     let (project, fresh) = (project(world.random.below(PROJECTS.len())), world.random.id());
-    Action::CreateTask { project, fresh, parent, wish: CreateTask { details, assignees } }
+    Action::CreateTask { project, fresh, parent, wish: CreateTask { details, assignees, open: 0 } }
 }
 
 fn close_a_review(world: &mut World) -> Option<Action> {

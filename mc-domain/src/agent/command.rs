@@ -249,6 +249,12 @@ pub enum Rejection {
         /// Who.
         name: Name,
     },
+    /// The project has as many agents as the policy allows.
+    #[error("the project has {limit} agents that are not offline, and takes no more")]
+    SquadFull {
+        /// The most there may be.
+        limit: u32,
+    },
     /// Invariant 6: there are enough of them.
     #[error("agent {name} cannot spawn: the limit of {limit} for {bound} is reached")]
     SpawnLimit {

@@ -18,6 +18,8 @@ pub struct CreateTask {
     pub details: Details,
     /// Who is to have it; nobody leaves it in the inbox.
     pub assignees: BTreeSet<AgentId>,
+    /// How many tasks that its creator created are open.
+    pub open: u32,
 }
 
 /// Creates `task` in `project`, as part of `parent` where one is named. An agent that creates one must be of the project,
@@ -28,6 +30,7 @@ pub struct CreateTask {
 /// - [`Rejection::UnknownParent`] when the parent is not a task of the project.
 /// - [`Rejection::UnknownAgent`] or an agent's rejection when an assignee cannot take it.
 /// - [`task::Rejection::OperatorOnly`] when an agent assigns it, or gives it more than the default budget.
+/// - [`task::Rejection::TooManyOpen`] when an agent has created as many open tasks as the policy allows.
 pub fn create_task(
     project: &Entity<Project>,
     task: &Entity<Task>,
@@ -46,8 +49,12 @@ pub fn create_task(
         let creator = cast.agent(creator)?.registered()?;
         creator.belongs_to(project.id)?;
         creator.may_speak()?;
+        let limit = moment.figures.limits.max_open_tasks;
+        if wish.open >= limit {
+            return Err(task::Rejection::TooManyOpen { limit }.into());
+        }
     }
-    let CreateTask { details, assignees } = wish;
+    let CreateTask { details, assignees, .. } = wish;
     let kind = details.kind;
     for reviewer in &details.reviewers {
         cast.agent(*reviewer)?.registered()?.belongs_to(project.id)?;

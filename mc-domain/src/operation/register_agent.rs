@@ -25,6 +25,8 @@ pub struct RegisterAgent {
     pub parent: Option<AgentId>,
     /// What it was spawned for.
     pub purpose: Option<Reason>,
+    /// How many agents of the project are not offline.
+    pub squad: u32,
 }
 
 /// Registers `agent` in `project` under its name, which `names` reserve; or lets it come back when it is the one that bears
@@ -40,6 +42,7 @@ pub struct RegisterAgent {
 /// - [`agent::Rejection::RegistersAnother`] when an agent asks for one that is not known, or names a parent: sub-agents are
 ///   created by [`super::spawn_agent`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
+/// - [`agent::Rejection::SquadFull`] when it is new and the project has as many agents as the policy allows.
 pub fn register_agent(
     project: &Entity<Project>,
     names: &Names,
@@ -73,7 +76,11 @@ pub(super) fn register(
     wish: RegisterAgent,
     moment: &Moment,
 ) -> Result<Vec<agent::Event>, Rejection> {
-    let RegisterAgent { profile, parent, purpose } = wish;
+    let RegisterAgent { profile, parent, purpose, squad } = wish;
+    let limit = moment.figures.limits.max_agents;
+    if agent.registered().is_err() && squad >= limit {
+        return Err(agent::Rejection::SquadFull { limit }.into());
+    }
     if !names.is_of(project, &profile.name) {
         return Err(reservation::Rejection::NotHolder.into());
     }

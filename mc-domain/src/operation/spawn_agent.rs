@@ -27,6 +27,8 @@ pub struct SpawnAgent {
     pub purpose: Reason,
     /// How many agents are active now, in all.
     pub active_agents: u32,
+    /// How many agents of the project are not offline.
+    pub squad: u32,
 }
 
 /// Creates `child` under `parent`, which asks for it or for which an operator does. `names` reserve its name. A former sub-agent of the same parent and name comes back into service.
@@ -37,6 +39,7 @@ pub struct SpawnAgent {
 /// - [`agent::Rejection::OperatorOnly`] when an agent asks in another's name.
 /// - [`agent::Rejection::MayNotSpawn`], [`agent::Rejection::SpawnToolMissing`], [`agent::Rejection::ChildAbove`] or
 ///   [`agent::Rejection::SpawnLimit`] as the rules on spawning say.
+/// - [`agent::Rejection::SquadFull`] when the project has as many agents as the policy allows.
 /// - [`reservation::Rejection::Taken`], [`agent::Rejection::LooksLike`] or [`agent::Rejection::OperatorsName`] when another
 ///   agent of the project or an operator has the name, or one that it passes for.
 pub fn spawn_agent(
@@ -59,11 +62,11 @@ pub fn spawn_agent(
     if child.registered().is_ok_and(|known| known.parent != Some(parent.id)) {
         return Err(reservation::Rejection::Taken { by: Holder::Agent(child.id) }.into());
     }
-    let SpawnAgent { profile, purpose, active_agents } = wish;
+    let SpawnAgent { profile, purpose, active_agents, squad } = wish;
     let commission = spawner.commission_of_child(moment);
     let spawn = Spawn { child: child.id, profile: profile.clone(), purpose: purpose.clone(), active_agents };
     let spawned = parent.decide(agent::Command::Spawn(spawn), moment)?;
-    let registration = RegisterAgent { profile, parent: Some(parent.id), purpose: Some(purpose) };
+    let registration = RegisterAgent { profile, parent: Some(parent.id), purpose: Some(purpose), squad };
     // What a known sub-agent may do is its parent's to say here, so it is not held against the parent as raising its own.
     let mut reserved = Decision::default();
     let mut registered = register(&mut reserved, project.id, names, child, registration, &by_system(moment))?;

@@ -248,6 +248,10 @@ section!(
     Limits {
         /// Messages in the thread of one task; then only operators and the rules post there.
         max_thread_messages: u32,
+        /// Agents of one project that are not offline.
+        max_agents: u32,
+        /// Open tasks that one agent created; operators create as many as they like.
+        max_open_tasks: u32,
     }
 );
 

@@ -296,6 +296,17 @@ pub enum Rejection {
         /// The most messages that agents may post into, as the policy has it.
         limit: u32,
     },
+    /// A loop blocked the task: until a human unblocks it, only operators and the rules post.
+    #[error(
+        "a loop blocked the task, and its thread takes no more from agents until an operator unblocks it"
+    )]
+    ThreadBlocked,
+    /// The agent created as many tasks that are still open as the policy allows.
+    #[error("{limit} tasks that the agent created are open, and it may create no more")]
+    TooManyOpen {
+        /// The most there may be.
+        limit: u32,
+    },
     /// More than [`MAX_ARTIFACTS`].
     #[error("a message carries at most {MAX_ARTIFACTS} artifacts")]
     TooManyArtifacts,

@@ -104,6 +104,9 @@ pub struct Present {
     /// How many messages its thread has.
     #[serde(default)]
     pub messages: u32,
+    /// Whether a loop blocked it, and nobody unblocked it since.
+    #[serde(default)]
+    pub looped: bool,
     /// How often it was sent back.
     pub review_cycles: u32,
     /// The approvals it waits for.
@@ -296,6 +299,7 @@ impl Present {
             plan: None,
             handed_in: BTreeSet::new(),
             messages: 0,
+            looped: false,
             review_cycles: 0,
             awaits: BTreeSet::new(),
             open_runs: BTreeMap::new(),
@@ -669,6 +673,9 @@ impl Present {
         if moment.actor.kind() == ActorKind::Agent && self.messages >= limit {
             return Err(Rejection::ThreadFull { limit });
         }
+        if moment.actor.kind() == ActorKind::Agent && self.looped {
+            return Err(Rejection::ThreadBlocked);
+        }
         if content.is_none() && artifacts.is_empty() {
             return Err(Rejection::EmptyMessage);
         }
@@ -695,6 +702,7 @@ impl Present {
             self.awaits.clear();
         }
         self.archived &= event.moves_to().is_none();
+        self.looped &= event.moves_to().is_none_or(|to| to == Status::Blocked);
         match event {
             Event::Created { .. } => {}
             Event::Edited { details } => self.details = details.clone(),
@@ -752,7 +760,7 @@ impl Present {
             Event::Subscribed { by, .. } => drop(self.subscribers.insert(by.clone())),
             Event::Unsubscribed { by, .. } => drop(self.subscribers.remove(by)),
             Event::Restored { .. } => self.archived = false,
-            Event::LoopDetected { .. } => {}
+            Event::LoopDetected { .. } => self.looped = true,
             Event::RunBegan { run, open_run, .. } => {
                 self.open_runs.insert(*run, *open_run);
             }

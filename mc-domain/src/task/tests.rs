@@ -815,6 +815,28 @@ mod messages {
         assert!(posts(2, &system().under(figures)), "and so do the rules");
     }
 
+    /// Whatever went round goes no further until somebody has looked at it.
+    #[test]
+    fn of_agents_wait_where_a_loop_blocked_the_task() {
+        let found = Event::LoopDetected {
+            kind: LoopKind::Messages,
+            count: 21,
+            limit: 20,
+            within_secs: Some(1_800),
+            participants: BTreeSet::new(),
+            at: now(),
+        };
+        let blocked = Event::Blocked { from: Status::InProgress, reason: reason("a loop"), at: now() };
+        let looped: Vec<_> = task_in(Status::InProgress).into_iter().chain([found, blocked]).collect();
+        given::<Task>(looped.clone())
+            .when(&scout(), Command::Post(comment()))
+            .then_rejected(Rejection::ThreadBlocked);
+        assert!(Task::fold(&looped).decide(Command::Post(comment()), &sofie()).is_ok(), "operators go on");
+        let unblocked: Vec<_> = looped.into_iter().chain(given_back(Status::Blocked)).collect();
+        assert!(Task::fold(&unblocked).decide(Command::Post(comment()), &scout()).is_ok());
+        assert!(Task::fold(&task_in(Status::Blocked)).decide(Command::Post(comment()), &scout()).is_ok());
+    }
+
     fn posted_by_sofie() -> Event {
         Event::MessagePosted {
             id: MESSAGE,

@@ -40,6 +40,8 @@ pub(super) struct Index {
     pub(super) costs: Ranks<(ProjectId, bool), (i64, TaskId)>,
     /// Those that are due some time, by project and whether they are archived and closed; in the order of that time.
     pub(super) due: Ranks<(ProjectId, bool, bool), (i64, TaskId)>,
+    /// The open ones, by the agent that created them.
+    pub(super) open: Ranks<AgentId, TaskId>,
     /// By project and whether they are archived; in the order of their titles in lower case.
     pub(super) titles: Ranks<(ProjectId, bool), Titled>,
 }
@@ -55,6 +57,7 @@ pub(super) struct Standing {
 struct Figures {
     id: TaskId,
     project: ProjectId,
+    creator: Option<AgentId>,
     archived: bool,
     status: Status,
     priority: Priority,
@@ -78,6 +81,7 @@ impl Standing {
         let figures = Figures {
             id: row.id,
             project: row.project,
+            creator: row.creator.agent(),
             archived: row.archived_at.is_some(),
             status: row.status,
             priority: row.details.priority,
@@ -126,6 +130,7 @@ impl Index {
         self.changes.shift(before.map(Figures::change), after.map(Figures::change));
         self.costs.shift(before.map(Figures::cost), after.map(Figures::cost));
         self.due.shift(before.and_then(Figures::due), after.and_then(Figures::due));
+        self.open.shift(before.and_then(Figures::open), after.and_then(Figures::open));
     }
 }
 
@@ -157,6 +162,10 @@ impl Figures {
 
     fn due(&self) -> Option<Entry<(ProjectId, bool, bool)>> {
         Some(((self.project, self.archived, self.status.is_closed()), (self.due?, self.id)))
+    }
+
+    fn open(&self) -> Option<(AgentId, TaskId)> {
+        (!self.status.is_closed()).then_some((self.creator?, self.id))
     }
 
     fn assigned_as(&self) -> (bool, Status, Priority) {

@@ -295,34 +295,34 @@ fn number<'de, V: Visitor<'de>>(number: &Number, visitor: V) -> Result<V::Value,
         (Err(_), Err(_)) if nearest.is_finite() => visitor.visit_f64(nearest),
         (Err(_), Err(_)) => Err(de::Error::invalid_type(Unexpected::Float(nearest), &visitor)),
     };
-    taken.map_err(|refused| match refused {
-        Refused::OtherThan { expected } => {
-            Refused::Because(format!("must be {expected}, was {}", Shortened(digits)))
-        }
-        refused => refused,
-    })
+    taken.map_err(|refused: Refused| refused.of(number))
 }
 
-impl Source<'_> {
-    /// The number where it is a whole one, also one that is written `3.0` or `3e0`, of which JSON does not know two kinds.
-    fn whole(self) -> Option<i128> {
+impl Refused {
+    /// Why, of this number, in its own digits.
+    fn of(self, number: &Number) -> Self {
         match self {
-            Self::Value(Json::Number(number)) => number.whole(),
-            Self::Value(_) | Self::Object(_) => None,
+            Self::OtherThan { expected } => {
+                Self::Because(format!("must be {expected}, was {}", Shortened(number.as_str())))
+            }
+            refused => refused,
         }
     }
 }
 
+/// Whole numbers are taken also where they are written `3.0` or `3e0`: JSON does not know two kinds of numbers.
 macro_rules! take_whole_numbers {
     ($($method:ident)+) => {
         $(
             fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-                let whole = self.whole();
-                match (whole.map(u64::try_from), whole.map(i64::try_from)) {
+                let Self::Value(Json::Number(number)) = self else { return self.deserialize_any(visitor) };
+                let whole = number.whole();
+                let taken = match (whole.map(u64::try_from), whole.map(i64::try_from)) {
                     (Some(Ok(value)), _) => visitor.visit_u64(value),
                     (_, Some(Ok(value))) => visitor.visit_i64(value),
-                    _ => self.deserialize_any(visitor),
-                }
+                    _ => return self.deserialize_any(visitor),
+                };
+                taken.map_err(|refused: Refused| refused.of(number))
             }
         )+
     };

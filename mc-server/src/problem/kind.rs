@@ -103,6 +103,8 @@ kinds! {
         "The request is well-formed, but a rule forbids it whatever the current state. The detail names the rule.";
     ThreadFull = "thread-full", UNPROCESSABLE_ENTITY, "The thread is full",
         "The thread has as many messages as the policy allows (limits.maxThreadMessages): it takes no more from agents, only from operators. Go on in another task.";
+    LimitReached = "limit-reached", UNPROCESSABLE_ENTITY, "A limit is reached",
+        "There are as many of these as the policy allows. The detail names the figure: close or retire some, or publish a policy with a higher one.";
     IdempotencyKeyReused = "idempotency-key-reused", UNPROCESSABLE_ENTITY, "Idempotency key used before",
         "The idempotency key came with another request before. One key stands for one request: choose a new key for a new request.";
     Unrecordable = "unrecordable", UNPROCESSABLE_ENTITY, "Cannot be recorded",

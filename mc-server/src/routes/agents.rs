@@ -146,7 +146,7 @@ pub async fn show(
 /// With `parentAgentId` and a `purpose` it is a sub-agent, as by the route that spawns one.
 ///
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `already-exists`, `forbidden`, `rule-broken`,
-/// `agent-not-active`, `precondition-failed`.
+/// `agent-not-active`, `precondition-failed`, `limit-reached`.
 pub async fn register(
     State(app): State<App>,
     Query(scope): Query<Scope>,
@@ -169,7 +169,9 @@ pub async fn register(
     let profile = new.profile(&policy::active(&app, project).await?)?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
-    let (id, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
+    let _turn = app.turns().of(project).await;
+    let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
+    let id = AgentId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
         let names = Names::load(unit, project, &profile.name, &claims)?;
@@ -178,7 +180,8 @@ pub async fn register(
             None => (unit.fresh::<Agent>(id), false),
         };
         only_new.check("an agent of this name", known.then_some(agent.version))?;
-        let wish = RegisterAgent { profile: new.declared(&profile, &agent), parent: None, purpose: None };
+        let profile = new.declared(&profile, &agent);
+        let wish = RegisterAgent { profile, parent: None, purpose: None, squad };
         let decision = register_agent(&home, &names, &agent, wish, &call.moment)?;
         let shown = Shown::Agent(agent.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))

@@ -206,7 +206,8 @@ pub async fn show(
 
 /// `POST /api/tasks`: a new task, in the inbox, or assigned when assignees are named.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`,
+/// `limit-reached`.
 pub async fn create(
     State(app): State<App>,
     Query(scope): Query<Scope>,
@@ -214,8 +215,16 @@ pub async fn create(
     body: Body<NewTask>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, wish) = app.find(|views| new.resolved(views, &scope)).await?;
+    let (project, mut wish) = app.find(|views| new.resolved(views, &scope)).await?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
+    let _turn = match actor.agent() {
+        Some(creator) => {
+            let turn = app.turns().of(creator).await;
+            wish.open = app.open_tasks_of(creator).await?;
+            Some(turn)
+        }
+        None => None,
+    };
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
     app.write(&call, |unit| {
@@ -436,7 +445,7 @@ impl NewTask {
             due_at: self.due_at.map(|due| due.0),
             ..Details::new(self.title.clone(), self.kind)
         };
-        Ok((project, CreateTask { details, assignees: assignees.unwrap_or_default() }))
+        Ok((project, CreateTask { details, assignees: assignees.unwrap_or_default(), open: 0 }))
     }
 }
 

@@ -264,7 +264,7 @@ impl Day<'_> {
     ) -> Result<TaskId, Refused> {
         let (app, at, project) = (self.app, self.next(), self.project);
         let details = Details::new(Title::new(title)?, kind);
-        let wish = CreateTask { details, assignees: [agent].into_iter().collect() };
+        let wish = CreateTask { details, assignees: [agent].into_iter().collect(), open: 0 };
         let id = TaskId::new(Uuid::now_v7());
         execute_at(app, at, Actor::Human(app.operator().clone()), &format!("{key}/task"), |unit, moment| {
             let home = unit.load::<Project>(&project)?;

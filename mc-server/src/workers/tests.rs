@@ -333,6 +333,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
                 profile: Profile { allowed_task_types: types, ..profile },
                 purpose: Reason::new("Read along")?,
                 active_agents: 11,
+                squad: 0,
             };
             Ok(spawn_agent(&home, &names, &child, &parent, wish, moment)?)
         })

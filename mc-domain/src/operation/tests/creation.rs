@@ -54,7 +54,7 @@ mod tasks {
     use super::*;
 
     fn wish<const N: usize>(assignees: [AgentId; N]) -> CreateTask {
-        CreateTask { details: details(), assignees: BTreeSet::from(assignees) }
+        CreateTask { details: details(), assignees: BTreeSet::from(assignees), open: 0 }
     }
 
     fn created(moment: &Moment) -> task::Event {
@@ -129,7 +129,7 @@ mod tasks {
     #[test]
     fn have_reviewers_of_the_project() {
         let details = Details { reviewers: BTreeSet::from([NOVA]), ..details() };
-        let wish = CreateTask { details, assignees: BTreeSet::new() };
+        let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
         let create = |agents: &[&Entity<Agent>]| {
             let cast = cast(agents.iter().copied());
             create_task(&openclaw(), &Entity::new(TASK), None, wish.clone(), &cast, &sofie())
@@ -181,7 +181,12 @@ mod agents {
     }
 
     fn as_scout() -> RegisterAgent {
-        RegisterAgent { profile: Profile::new(name("Scout"), Role::Intern), parent: None, purpose: None }
+        RegisterAgent {
+            profile: Profile::new(name("Scout"), Role::Intern),
+            parent: None,
+            purpose: None,
+            squad: 0,
+        }
     }
 
     #[test]

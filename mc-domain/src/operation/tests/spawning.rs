@@ -31,7 +31,7 @@ fn digger() -> Names {
 }
 
 fn wish() -> SpawnAgent {
-    SpawnAgent { profile: profile(), purpose: reason("Read the sources"), active_agents: 11 }
+    SpawnAgent { profile: profile(), purpose: reason("Read the sources"), active_agents: 11, squad: 0 }
 }
 
 fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Result<Decision, Rejection> {
@@ -193,8 +193,12 @@ fn the_name_of_another_agent_is_refused() {
 
 #[test]
 fn registering_under_a_parent_is_no_way_around_the_limits() {
-    let registration =
-        RegisterAgent { profile: profile(), parent: Some(NOVA), purpose: Some(reason("Read the sources")) };
+    let registration = RegisterAgent {
+        profile: profile(),
+        parent: Some(NOVA),
+        purpose: Some(reason("Read the sources")),
+        squad: 0,
+    };
     operation(register_agent(&openclaw(), &digger(), &entity(CHILD, []), registration, &by(NOVA)))
         .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
@@ -319,7 +323,7 @@ mod retirement {
         let gone = child().after(&retired());
         let beat = heartbeat(&gone, None, crate::agent::Heartbeat::default(), &nobody_else(), &by(CHILD));
         assert_eq!(gone.after_decision(&beat.unwrap()).status(), Some(agent::Status::Offline));
-        let registration = RegisterAgent { profile: profile(), parent: None, purpose: None };
+        let registration = RegisterAgent { profile: profile(), parent: None, purpose: None, squad: 0 };
         operation(register_agent(&openclaw(), &taken(), &gone, registration, &by(CHILD))).then_nothing();
         let tomorrow = later(&system(), TimeDelta::days(1)).now;
         assert_eq!(retirements(&[nova(), gone], |task| task == TASK, tomorrow), []);

@@ -195,8 +195,12 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
     );
     let holder = crate::reservation::Holder::Agent(SCOUT);
     let held = entity(key.clone(), [crate::reservation::Event::Reserved { holder }]);
-    let wish =
-        RegisterAgent { profile: Profile::new(name("Scout"), Role::Intern), parent: None, purpose: None };
+    let wish = RegisterAgent {
+        profile: Profile::new(name("Scout"), Role::Intern),
+        parent: None,
+        purpose: None,
+        squad: 0,
+    };
     let new = Entity::new(SCOUT);
     let named = |key, agent: &Entity<Agent>| Names::of(&name("Scout"), key, &[agent]);
     let cast = nobody_else().with(stopped.clone());

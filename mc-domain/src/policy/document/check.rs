@@ -161,6 +161,8 @@ impl Check {
         self.range("/spawn/maxActiveAgents", spawn.max_active_agents, 0, MAX_COUNT);
         for (name, count) in [
             ("/limits/maxThreadMessages", document.limits.max_thread_messages),
+            ("/limits/maxAgents", document.limits.max_agents),
+            ("/limits/maxOpenTasks", document.limits.max_open_tasks),
             ("/loops/maxReviewCycles", loops.max_review_cycles),
             ("/loops/pairRepeats", loops.pair_repeats),
             ("/loops/identicalToolErrors", loops.identical_tool_errors),

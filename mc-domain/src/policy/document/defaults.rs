@@ -188,7 +188,7 @@ impl Default for SpawnLimits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { max_thread_messages: 2_000 }
+        Self { max_thread_messages: 2_000, max_agents: 200, max_open_tasks: 1_000 }
     }
 }
 

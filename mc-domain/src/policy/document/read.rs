@@ -36,6 +36,8 @@ pub(super) fn document(value: &Value, money: Money) -> Result<Document, Vec<Docu
     root.section("timeouts", |section| timeouts(section, &mut document.timeouts));
     root.section("limits", |section| {
         section.number("maxThreadMessages", &mut document.limits.max_thread_messages);
+        section.number("maxAgents", &mut document.limits.max_agents);
+        section.number("maxOpenTasks", &mut document.limits.max_open_tasks);
     });
     root.section("runs", |section| runs(section, &mut document.runs));
     root.close();

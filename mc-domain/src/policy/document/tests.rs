@@ -58,14 +58,19 @@ fn the_figures_are_those_of_the_domain() {
 #[test]
 fn limits_are_shown_always_and_stored_where_they_are_not_the_defaults() {
     let as_by_default = Document::default();
-    assert_eq!(as_by_default.to_rest()["limits"], json!({ "maxThreadMessages": 2_000 }));
+    assert_eq!(
+        as_by_default.to_rest()["limits"],
+        json!({ "maxThreadMessages": 2_000, "maxAgents": 200, "maxOpenTasks": 1_000 })
+    );
     assert_eq!(serde_json::to_value(&as_by_default).unwrap().get("limits"), None);
     let published = Document::from_rest(&json!({ "limits": { "maxThreadMessages": 50 } })).unwrap();
-    assert_eq!(serde_json::to_value(&published).unwrap()["limits"], json!({ "maxThreadMessages": 50 }));
+    assert_eq!(serde_json::to_value(&published).unwrap()["limits"]["maxThreadMessages"], 50);
     assert_eq!(published.figures().limits.max_thread_messages, 50);
-    for wrong in [json!(0), json!(10_001), json!("many"), json!(-1)] {
-        let errors = refused(json!({ "limits": { "maxThreadMessages": wrong } }));
-        assert_eq!(errors.len(), 1, "{errors:?}");
+    for limit in ["maxThreadMessages", "maxAgents", "maxOpenTasks"] {
+        for wrong in [json!(0), json!(10_001), json!("many"), json!(-1)] {
+            let errors = refused(json!({ "limits": { (limit): wrong } }));
+            assert_eq!(errors.len(), 1, "{errors:?}");
+        }
     }
 }
 

@@ -170,6 +170,8 @@ fn amounts(document: &Document) -> Vec<(String, u64, bool)> {
         ("spawn.maxDepth", spawn.max_depth),
         ("spawn.maxActiveAgents", spawn.max_active_agents),
         ("limits.maxThreadMessages", document.limits.max_thread_messages),
+        ("limits.maxAgents", document.limits.max_agents),
+        ("limits.maxOpenTasks", document.limits.max_open_tasks),
         ("loops.maxMessages", loops.max_messages),
         ("loops.maxReviewCycles", loops.max_review_cycles),
         ("loops.maxAlternations", loops.max_alternations),

@@ -25,7 +25,7 @@ use crate::{
 /// more of anything than its parent, which asks for it unless the body names another actor.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `rule-broken`, `agent-not-active`,
-/// `already-exists`, `malformed-query`, `precondition-failed`.
+/// `already-exists`, `malformed-query`, `precondition-failed`, `limit-reached`.
 pub async fn spawn(
     State(app): State<App>,
     Path(parent): Path<String>,
@@ -57,8 +57,10 @@ pub(super) async fn create(
     let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
+    let _turn = app.turns().of(project).await;
     let believed = app.read(|views| views.agents.active()).await?;
-    let (id, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
+    let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
+    let id = AgentId::new(Uuid::now_v7());
     app.write(call, |unit| {
         let parent = unit.load::<Agent>(&parent)?;
         let project = unit.load::<Project>(&parent.registered()?.project)?;
@@ -70,7 +72,7 @@ pub(super) async fn create(
         only_new.check("an agent of this name", known.then_some(child.version))?;
         let active_agents = count_active(unit, &believed)?;
         let (profile, purpose) = (new.declared(&profile, &child), purpose.clone());
-        let wish = SpawnAgent { profile, purpose, active_agents };
+        let wish = SpawnAgent { profile, purpose, active_agents, squad };
         let decision = spawn_agent(&project, &names, &child, &parent, wish, &call.moment)?;
         let shown = Shown::Agent(child.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))

@@ -832,7 +832,13 @@ mod messages {
             .when(&scout(), Command::Post(comment()))
             .then_rejected(Rejection::ThreadBlocked);
         assert!(Task::fold(&looped).decide(Command::Post(comment()), &sofie()).is_ok(), "operators go on");
-        let unblocked: Vec<_> = looped.into_iter().chain(given_back(Status::Blocked)).collect();
+        let given_back = Event::Assigned {
+            from: Status::Blocked,
+            assignees: BTreeSet::from([SCOUT]),
+            reason: None,
+            at: now(),
+        };
+        let unblocked: Vec<_> = looped.into_iter().chain([given_back]).collect();
         assert!(Task::fold(&unblocked).decide(Command::Post(comment()), &scout()).is_ok());
         assert!(Task::fold(&task_in(Status::Blocked)).decide(Command::Post(comment()), &scout()).is_ok());
     }

@@ -210,7 +210,7 @@ fn unblocking_starts_the_counts_anew() {
     let mut story = Story::of(task_at(Status::InProgress));
     (0..21).for_each(|_| drop(story.say(&scout())));
     assert_eq!(story.status(), Status::Blocked);
-    (0..30).for_each(|_| assert_eq!(found(&story.say(&scout())), None));
+    (0..30).for_each(|_| assert_eq!(found(&story.say(&sofie())), None));
     story.go(Status::Assigned, &sofie());
     for _ in 0..20 {
         assert_eq!(found(&story.say(&scout())), None);

@@ -23,7 +23,7 @@ impl Descriptors {
         Self(*RAISED.get_or_init(raise))
     }
 
-    /// The most connections there are places for. A reserve stays: half of few descriptors, [`RESERVED`] of many.
+    /// The most connections there are places for. A reserve stays: half of few descriptors, `RESERVED` of many.
     pub fn places(self) -> usize {
         (self.0 - RESERVED.min(self.0 / 2)).max(FEWEST_CONNECTIONS)
     }

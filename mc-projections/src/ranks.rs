@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
-    merge::in_turn,
+    merge::{in_turn, merged},
     page::{Key, Order, Place},
 };
 
@@ -90,6 +90,19 @@ impl<G: Ord + Copy, I: Ord + Copy> Owned<G, I> {
     pub(crate) fn remove(&mut self, owner: G, (began, id): Birth<I>) {
         self.0.remove(&(owner, began, id));
     }
+
+    /// Takes a row from where it stood to where it stands; it may stand nowhere.
+    pub(crate) fn shift(&mut self, before: Option<(G, Birth<I>)>, after: Option<(G, Birth<I>)>) {
+        if before == after {
+            return;
+        }
+        if let Some((owner, birth)) = before {
+            self.remove(owner, birth);
+        }
+        if let Some((owner, birth)) = after {
+            self.insert(owner, birth);
+        }
+    }
 }
 
 impl<G: Ord + Copy + From<Uuid>, I: Ord + Copy + From<Uuid>> Owned<G, I> {
@@ -123,6 +136,39 @@ impl<G: Ord + Copy + From<Uuid>, I: Ord + Copy + From<Uuid>> Owned<G, I> {
 
 /// Births in some order.
 pub(crate) type OwnedWalk<'a, I> = Box<dyn Iterator<Item = Birth<I>> + 'a>;
+
+/// One rank after the other, each in the order in which its rows began: those beyond `after` only.
+pub(crate) fn ranked<
+    'a,
+    I: Ord + Copy + From<Uuid> + 'a,
+    S: Iterator<Item = (i64, &'a BTreeSet<Birth<I>>)>,
+>(
+    sets: S,
+    order: Order,
+    after: Option<&Place>,
+) -> impl Iterator<Item = &'a Birth<I>> + use<'a, I, S> {
+    let mut ranks: BTreeMap<i64, Vec<_>> = BTreeMap::new();
+    for (rank, set) in sets {
+        ranks.entry(rank).or_default().push(set);
+    }
+    let after: Option<(i64, Birth<I>)> = after.and_then(|place| match place {
+        Place(Key::Pair(rank, began), id) => Some((*rank, (*began, I::from(*id)))),
+        Place(Key::Number(_) | Key::Text(_) | Key::Missing(_), _) => None,
+    });
+    let mut ranks: Vec<_> = ranks.into_iter().collect();
+    if order == Order::Desc {
+        ranks.reverse();
+    }
+    let from = ranks.into_iter().filter(move |(rank, _)| match (after, order) {
+        (None, _) => true,
+        (Some((last, _)), Order::Asc) => *rank >= last,
+        (Some((last, _)), Order::Desc) => *rank <= last,
+    });
+    from.flat_map(move |(rank, sets)| {
+        let after = after.filter(|(last, _)| *last == rank).map(|(_, birth)| birth);
+        merged(sets.into_iter(), order, after.as_ref())
+    })
+}
 
 /// Where a row stands that began at `at`.
 pub(crate) fn place(at: DateTime<Utc>, id: Uuid) -> Place {

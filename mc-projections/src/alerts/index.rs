@@ -59,6 +59,10 @@ impl Standing {
     fn latest(&self) -> ((ProjectId, bool), (i64, AlertId)) {
         ((self.project, self.is_open), (self.latest, self.birth.1))
     }
+
+    fn of_task(&self) -> Option<(TaskId, Birth<AlertId>)> {
+        Some((self.task?, self.birth))
+    }
 }
 
 impl Index {
@@ -75,11 +79,6 @@ impl Index {
         self.by_project.shift(was.map(Standing::of_project), Some(after.of_project()));
         self.by_agent.shift(was.and_then(Standing::of_agent), after.of_agent());
         self.latest.shift(was.map(Standing::latest), Some(after.latest()));
-        if let Some((task, was)) = was.and_then(|was| Some((was.task?, was))) {
-            self.by_task.remove(task, was.birth);
-        }
-        if let Some(task) = after.task {
-            self.by_task.insert(task, after.birth);
-        }
+        self.by_task.shift(was.and_then(Standing::of_task), after.of_task());
     }
 }

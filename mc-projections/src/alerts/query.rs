@@ -1,6 +1,6 @@
 //! Lists of alerts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use mc_domain::{
     alert::{Kind, Severity, Status},
@@ -13,7 +13,7 @@ use crate::{
     agents::Agents,
     merge::merged,
     page::{Cut, InvalidCursor, Key, MAX_SORTED, Order, Page, Place},
-    ranks::{Birth, birth, place},
+    ranks::{Birth, birth, place, ranked},
 };
 
 words! {
@@ -170,27 +170,7 @@ fn by_severity<'a>(
     order: Order,
     after: Option<&Place>,
 ) -> impl Iterator<Item = Birth<AlertId>> + use<'a> {
-    let mut ranks: BTreeMap<i64, Vec<_>> = BTreeMap::new();
-    for (severity, set) in shelves {
-        ranks.entry(severity as i64).or_default().push(set);
-    }
-    let after = after.and_then(|place| match place {
-        Place(Key::Pair(rank, raised), id) => Some((*rank, (*raised, AlertId::new(*id)))),
-        Place(Key::Number(_) | Key::Text(_) | Key::Missing(_), _) => None,
-    });
-    let mut ranks: Vec<_> = ranks.into_iter().collect();
-    if order == Order::Desc {
-        ranks.reverse();
-    }
-    let from = ranks.into_iter().filter(move |(rank, _)| match (after, order) {
-        (None, _) => true,
-        (Some((last, _)), Order::Asc) => *rank >= last,
-        (Some((last, _)), Order::Desc) => *rank <= last,
-    });
-    from.flat_map(move |(rank, sets)| {
-        let after = after.filter(|(last, _)| *last == rank).map(|(_, birth)| birth);
-        merged(sets.into_iter(), order, after.as_ref()).copied()
-    })
+    ranked(shelves.into_iter().map(|(severity, set)| (severity as i64, set)), order, after).copied()
 }
 
 #[cfg(test)]

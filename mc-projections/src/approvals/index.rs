@@ -57,6 +57,10 @@ impl Standing {
     fn expiry(&self) -> ((ProjectId, bool), (i64, ApprovalId)) {
         ((self.project, self.status.is_open()), (self.expires, self.birth.1))
     }
+
+    fn of_task(&self) -> Option<(TaskId, Birth<ApprovalId>)> {
+        Some((self.task?, self.birth))
+    }
 }
 
 impl Index {
@@ -73,11 +77,6 @@ impl Index {
         self.by_project.shift(was.map(Standing::of_project), Some(after.of_project()));
         self.by_agent.shift(was.and_then(Standing::of_agent), after.of_agent());
         self.expiries.shift(was.map(Standing::expiry), Some(after.expiry()));
-        if let Some((task, was)) = was.and_then(|was| Some((was.task?, was))) {
-            self.by_task.remove(task, was.birth);
-        }
-        if let Some(task) = after.task {
-            self.by_task.insert(task, after.birth);
-        }
+        self.by_task.shift(was.and_then(Standing::of_task), after.of_task());
     }
 }

@@ -67,6 +67,10 @@ impl Standing {
     fn duration(&self) -> Option<(ProjectId, (i64, RunId))> {
         Some((self.project, (self.duration?, self.birth.1)))
     }
+
+    fn of_task(&self) -> Option<(TaskId, Birth<RunId>)> {
+        Some((self.task?, self.birth))
+    }
 }
 
 impl Index {
@@ -84,11 +88,6 @@ impl Index {
         self.by_agent.shift(was.map(Standing::of_agent), Some(after.of_agent()));
         self.costs.shift(was.and_then(Standing::cost), after.cost());
         self.durations.shift(was.and_then(Standing::duration), after.duration());
-        if let Some((task, was)) = was.and_then(|was| Some((was.task?, was))) {
-            self.by_task.remove(task, was.birth);
-        }
-        if let Some(task) = after.task {
-            self.by_task.insert(task, after.birth);
-        }
+        self.by_task.shift(was.and_then(Standing::of_task), after.of_task());
     }
 }

@@ -1,16 +1,14 @@
 //! The groups of tasks that those asked for are among, as few tasks as an index can tell.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use mc_domain::{
-    ids::TaskId,
-    task::{Priority, Status},
-};
+use mc_domain::task::{Priority, Status};
 
 use super::{TaskQuery, TaskSort};
 use crate::{
     merge::merged,
-    page::{Key, Order, Place},
+    page::{Order, Place},
+    ranks::ranked,
     tasks::index::{Birth, Index},
 };
 
@@ -148,27 +146,11 @@ impl<'a> Shelves<'a> {
         order: Order,
         after: Option<&Place>,
     ) -> impl Iterator<Item = &'a Birth> + use<'a> {
-        let mut ranks: BTreeMap<i64, Vec<&'a BTreeSet<Birth>>> = BTreeMap::new();
-        for shelf in &self.0 {
-            ranks.entry(rank(shelf).unwrap_or_default()).or_default().push(shelf.births);
-        }
-        let after: Option<(i64, Birth)> = after.and_then(|place| match place {
-            Place(Key::Pair(rank, created), id) => Some((*rank, (*created, TaskId::new(*id)))),
-            Place(Key::Number(_) | Key::Text(_) | Key::Missing(_), _) => None,
-        });
-        let mut ranks: Vec<_> = ranks.into_iter().collect();
-        if order == Order::Desc {
-            ranks.reverse();
-        }
-        let from = ranks.into_iter().filter(move |(rank, _)| match (after, order) {
-            (None, _) => true,
-            (Some((last, _)), Order::Asc) => *rank >= last,
-            (Some((last, _)), Order::Desc) => *rank <= last,
-        });
-        from.flat_map(move |(rank, sets)| {
-            let after = after.filter(|(last, _)| *last == rank).map(|(_, birth)| birth);
-            merged(sets.into_iter(), order, after.as_ref())
-        })
+        ranked(
+            self.0.into_iter().map(move |shelf| (rank(&shelf).unwrap_or_default(), shelf.births)),
+            order,
+            after,
+        )
     }
 }
 

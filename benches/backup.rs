@@ -6,8 +6,9 @@
 //! tells, what each took of the processors, which other programs on the machine change less.
 #![allow(clippy::unwrap_used)]
 
+mod guides;
+
 use std::{
-    collections::BTreeSet,
     fs::File,
     io::{BufReader, BufWriter, Write},
     path::Path,
@@ -16,19 +17,12 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use mc_domain::{
-    actor::Actor,
-    recorded::{Metadata, StreamId},
-    task::{Details, Event, Status, Task, TaskType},
-    values::{Name, Reason},
-};
 use mc_store::{
-    backup, codec,
-    log::{Append, Commit, EventLog, Idempotency},
+    backup,
+    log::{Commit, EventLog, Idempotency},
     sqlite::{Existing, SqliteImport, SqliteInspection, SqliteLog},
     verify::verify,
 };
-use uuid::Uuid;
 
 const EVENTS: u64 = 1_000_000;
 const EVENTS_PER_TASK: u64 = 10;
@@ -136,35 +130,7 @@ async fn fill(path: &Path, events: u64) -> u64 {
 fn step(task: u64, version: u64) -> Commit {
     let at = DateTime::from_timestamp_secs(1_790_000_000).unwrap()
         + TimeDelta::milliseconds((task * 10 + version) as i64);
-    let sofie = Actor::Human(Name::new("Sofie").unwrap());
-    let reason = Reason::new("the brief says nothing about the audience of the guide").unwrap();
-    let event = match version {
-        0 => Event::Created {
-            project: Uuid::from_u128(1).into(),
-            details: Details::titled(&format!("Write guide number {task}"), TaskType::Docs).unwrap(),
-            parent: None,
-            creator: sofie.clone(),
-            at,
-        },
-        1 => Event::Blocked { from: Status::Inbox, reason, at },
-        odd if odd % 2 == 1 => Event::Blocked { from: Status::Assigned, reason, at },
-        _ => Event::Assigned {
-            from: Status::Blocked,
-            assignees: BTreeSet::from([Uuid::from_u128(2).into()]),
-            reason: Some(reason),
-            at,
-        },
-    };
-    let metadata = Metadata {
-        event_id: Uuid::now_v7().into(),
-        recorded_at: at,
-        actor: sofie,
-        project: Some(Uuid::from_u128(1).into()),
-        command_id: Uuid::now_v7().into(),
-        idempotency_key: None,
-    };
-    let stream = StreamId::of::<Task>(&Uuid::from_u128((u128::from(task) << 64) | 0x1234_5678).into());
-    let append = Append { stream, expected: version, events: vec![codec::encode(&event, metadata)] };
+    let append = guides::step(task, version, at);
     let idempotency = version.is_multiple_of(2).then(|| Idempotency {
         key: format!("{task}/{version}"),
         fingerprint: [7; 32],

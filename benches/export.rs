@@ -6,8 +6,9 @@
 //! at most, where the system tells: it does not grow with the log.
 #![allow(clippy::unwrap_used)]
 
+mod guides;
+
 use std::{
-    collections::BTreeSet,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,12 +19,7 @@ use axum::{
 };
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt;
-use mc_domain::{
-    actor::Actor,
-    recorded::{Metadata, StreamId},
-    task::{Details, Event, Status, Task, TaskType},
-    values::{Name, Reason},
-};
+use mc_domain::values::Name;
 use mc_server::{health::Health, routes::recovered_service, state::App};
 use mc_store::{
     codec,
@@ -32,7 +28,6 @@ use mc_store::{
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use uuid::Uuid;
 
 const EVENTS: u64 = 500_000;
 const EVENTS_PER_TASK: u64 = 10;
@@ -133,33 +128,5 @@ async fn fill(log: &Arc<dyn EventLog>, events: u64) {
 
 fn step(task: u64, version: u64, position: i64) -> Append {
     let at = start_of_log() + TimeDelta::milliseconds(86_400_000 / EVENTS_PER_DAY * position);
-    let sofie = Actor::Human(Name::new("Sofie").unwrap());
-    let reason = Reason::new("the brief says nothing about the audience of the guide").unwrap();
-    let event = match version {
-        0 => Event::Created {
-            project: Uuid::from_u128(1).into(),
-            details: Details::titled(&format!("Write guide number {task}"), TaskType::Docs).unwrap(),
-            parent: None,
-            creator: sofie.clone(),
-            at,
-        },
-        1 => Event::Blocked { from: Status::Inbox, reason, at },
-        odd if odd % 2 == 1 => Event::Blocked { from: Status::Assigned, reason, at },
-        _ => Event::Assigned {
-            from: Status::Blocked,
-            assignees: BTreeSet::from([Uuid::from_u128(2).into()]),
-            reason: Some(reason),
-            at,
-        },
-    };
-    let metadata = Metadata {
-        event_id: Uuid::now_v7().into(),
-        recorded_at: at,
-        actor: sofie,
-        project: Some(Uuid::from_u128(1).into()),
-        command_id: Uuid::now_v7().into(),
-        idempotency_key: None,
-    };
-    let stream = StreamId::of::<Task>(&Uuid::from_u128((u128::from(task) << 64) | 0x1234_5678).into());
-    Append { stream, expected: version, events: vec![codec::encode(&event, metadata)] }
+    guides::step(task, version, at)
 }

@@ -19,7 +19,7 @@ use axum::{Router, body::Body, http::Request};
 use http_body_util::BodyExt;
 use mc_domain::{
     actor::Actor,
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::ProjectId,
     operation::halt_squad,
     project::{Halt, Project},
@@ -30,7 +30,7 @@ use mc_server::{
     routes,
     state::{App, Refused, system_clock},
 };
-use mc_store::{repository::Order, sqlite::SqliteLog};
+use mc_store::{repository::CommandEnvelope, sqlite::SqliteLog};
 use serde_json::{Value, json};
 use tokio::{runtime::Runtime, task::JoinSet};
 use tower::ServiceExt;
@@ -156,11 +156,11 @@ impl Server {
     }
 
     async fn barrier(&self, project: ProjectId) {
-        let moment = Moment::new(self.app.now(), Actor::Human(self.app.operator().clone()));
-        let order = Order::new(moment.clone());
+        let context = CommandContext::new(self.app.now(), Actor::Human(self.app.operator().clone()));
+        let order = CommandEnvelope::new(context.clone());
         let halted = self.app.repository().execute(&order, |unit| {
             let project = unit.load::<Project>(&project)?;
-            Ok::<_, Refused>((halt_squad(&project, Halt::Pause, None, &moment)?, ()))
+            Ok::<_, Refused>((halt_squad(&project, Halt::Pause, None, &context)?, ()))
         });
         halted.await.map_err(|refused| refused.to_string()).unwrap();
     }

@@ -1,7 +1,7 @@
 //! Another service embeds the domain: it drives a task on the SQLite log, and answers from a projection of its own.
 use mc_domain::{
     actor::Actor,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{ProjectId, TaskId},
     operation::Decision,
     recorded::{AnyEvent, Recorded},
@@ -11,7 +11,7 @@ use mc_domain::{
 use mc_projections::projection::Projection;
 use mc_store::{
     Store, codec,
-    repository::{Order, Repository},
+    repository::{CommandEnvelope, Repository},
 };
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -40,14 +40,17 @@ pub async fn main() -> Result<(), Failure> {
     let repository = Repository::new(log.clone());
 
     // A service takes the time from its own clock.
-    let order = Order::new(Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Ada")?)));
+    let order = CommandEnvelope::new(CommandContext::new(
+        chrono::DateTime::UNIX_EPOCH,
+        Actor::Human(Name::new("Ada")?),
+    ));
     let (project, id) = (ProjectId::new(Uuid::now_v7()), TaskId::new(Uuid::now_v7()));
     let details = Details::titled("Translate the manual", TaskType::Docs)?;
     let cancel = Move { reason: Some(Reason::new("nobody reads manuals")?), ..Move::to(Status::Canceled) };
     for command in [Command::Create { project, details, parent: None }, Command::Move(cancel)] {
         let decided = repository.execute(&order, |unit| {
             let task = unit.load::<Task>(&id)?;
-            let events = task.decide(command.clone(), &order.moment)?;
+            let events = task.decide(command.clone(), &order.context)?;
             Ok::<_, Failure>((Decision::of(&task, Some(project), events), ()))
         });
         decided.await?;

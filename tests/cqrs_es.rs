@@ -12,7 +12,7 @@ use cqrs_es::{
 };
 use mc_domain::{
     actor::Actor,
-    aggregate::Moment,
+    aggregate::CommandContext,
     project::{Command, Event, Profile, Project, Rejection},
     recorded::StreamId,
     values::{Name, Slug},
@@ -31,8 +31,8 @@ type LogStore = PersistedEventStore<LogRepository, Sourced<Project>>;
 
 const ID: &str = "00000000-0000-0000-0000-000000000001";
 
-fn sofie() -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
+fn sofie() -> CommandContext {
+    CommandContext::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
 }
 
 fn profile(name: &str) -> Profile {
@@ -41,11 +41,11 @@ fn profile(name: &str) -> Profile {
 
 fn create() -> Given<Command> {
     let command = Command::Create { slug: Slug::new("openclaw").unwrap(), profile: profile("OpenClaw") };
-    Given { command, moment: sofie() }
+    Given { command, context: sofie() }
 }
 
 fn edit(name: &str) -> Given<Command> {
-    Given { command: Command::Edit { profile: profile(name) }, moment: sofie() }
+    Given { command: Command::Edit { profile: profile(name) }, context: sofie() }
 }
 
 fn created() -> Event {
@@ -72,7 +72,7 @@ async fn execute(
     projects: &Projects<LogStore>,
     given: Given<Command>,
 ) -> Result<(), AggregateError<Rejection>> {
-    let metadata = circumstances(&given.moment, Uuid::now_v7().into(), None);
+    let metadata = circumstances(&given.context, Uuid::now_v7().into(), None);
     projects.execute_with_metadata(ID, given, metadata).await
 }
 

@@ -5,32 +5,32 @@ use std::fmt::{Debug, Display};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{actor::Actor, policy::document::Figures};
+use crate::{actor::Actor, policy::document::PolicyLimits};
 
 /// The circumstances of a decision: when it is taken, by whom, and under which figures of the policy in force.
 ///
 /// The domain reads no clock, no session and no settings; all come in with the command. `now` is cut to microseconds by
 /// whoever builds it, so every database replays the same instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Moment {
+pub struct CommandContext {
     /// The time of the decision, UTC.
     pub now: DateTime<Utc>,
     /// Who gave the command.
     pub actor: Actor,
     /// What the policy in force says in numbers.
-    pub figures: Figures,
+    pub policy: PolicyLimits,
 }
 
-impl Moment {
+impl CommandContext {
     /// A decision by `actor` at `now`, under the default figures.
     pub fn new(now: DateTime<Utc>, actor: Actor) -> Self {
-        Self { now, actor, figures: Figures::default() }
+        Self { now, actor, policy: PolicyLimits::default() }
     }
 
     /// The same under `figures`.
     #[must_use]
-    pub fn under(self, figures: Figures) -> Self {
-        Self { figures, ..self }
+    pub fn under(self, limits: PolicyLimits) -> Self {
+        Self { policy: limits, ..self }
     }
 
     /// The same by `actor`.
@@ -72,7 +72,11 @@ pub trait Aggregate:
     ///
     /// # Errors
     /// The rule that forbids the command in this state.
-    fn decide(&self, command: Self::Command, moment: &Moment) -> Result<Vec<Self::Event>, Self::Rejection>;
+    fn decide(
+        &self,
+        command: Self::Command,
+        context: &CommandContext,
+    ) -> Result<Vec<Self::Event>, Self::Rejection>;
 
     /// The state after one more recorded event. Total: history is never refused.
     #[must_use]

@@ -2,18 +2,18 @@
 //!
 //! One module per aggregate; each has its state, its commands, its events, `decide` and `evolve`. What must hold
 //! together over several of them is an [`operation`]. Nothing here reads a clock, draws an identifier, stores or
-//! sends anything: the time and the actor come in as a [`aggregate::Moment`], new identifiers with the command.
+//! sends anything: the time and the actor come in as a [`aggregate::CommandContext`], new identifiers with the command.
 //!
 //! ```
 //! use mc_domain::{
 //!     actor::Actor,
-//!     aggregate::{Aggregate, Moment},
+//!     aggregate::{Aggregate, CommandContext},
 //!     ids::ProjectId,
 //!     task::{Command, Details, Event, Status, Task, TaskType},
 //!     values::Name,
 //! };
 //!
-//! let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 //! let project = ProjectId::new(uuid::Uuid::from_u128(1));
 //! let details = Details::titled("Research competitor pricing", TaskType::CustomerResearch)?;
 //!

@@ -9,11 +9,11 @@ use uuid::Uuid;
 use crate::{
     actor::Actor,
     agent::{self, Agent, Assignee, Profile, Role},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::Alert,
     ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
     operation::{Cast, Change, Decision, Entity, Rejection},
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     recorded::{AnyEvent, StreamId},
     task::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Crew, Details, Message,
@@ -55,8 +55,8 @@ pub(crate) fn given<A: Aggregate>(history: impl IntoIterator<Item = A::Event>) -
 }
 
 impl<A: Aggregate> Given<A> {
-    pub(crate) fn when(&self, moment: &Moment, command: A::Command) -> Outcome<A> {
-        Outcome(self.0.decide(command, moment))
+    pub(crate) fn when(&self, context: &CommandContext, command: A::Command) -> Outcome<A> {
+        Outcome(self.0.decide(command, context))
     }
 }
 
@@ -139,28 +139,28 @@ pub(crate) fn now() -> DateTime<Utc> {
 }
 
 /// An operator acts.
-pub(crate) fn sofie() -> Moment {
-    Moment::new(now(), Actor::Human(name("Sofie")))
+pub(crate) fn sofie() -> CommandContext {
+    CommandContext::new(now(), Actor::Human(name("Sofie")))
 }
 
 /// A worker acts.
-pub(crate) fn system() -> Moment {
-    Moment::new(now(), Actor::System(name("monitor")))
+pub(crate) fn system() -> CommandContext {
+    CommandContext::new(now(), Actor::System(name("monitor")))
 }
 
 /// An agent acts.
-pub(crate) fn by(agent: AgentId) -> Moment {
-    Moment::new(now(), Actor::Agent(agent))
+pub(crate) fn by(agent: AgentId) -> CommandContext {
+    CommandContext::new(now(), Actor::Agent(agent))
 }
 
 /// Scout acts.
-pub(crate) fn scout() -> Moment {
+pub(crate) fn scout() -> CommandContext {
     by(SCOUT)
 }
 
 /// The same actor, that much later.
-pub(crate) fn later(moment: &Moment, by: TimeDelta) -> Moment {
-    Moment { now: moment.now + by, ..moment.clone() }
+pub(crate) fn later(context: &CommandContext, by: TimeDelta) -> CommandContext {
+    CommandContext { now: context.now + by, ..context.clone() }
 }
 
 pub(crate) fn name(text: &str) -> Name {
@@ -302,8 +302,8 @@ pub(crate) fn task_in(status: Status) -> Vec<task::Event> {
 }
 
 /// The default figures, but for what `change` makes of them.
-pub(crate) fn figures(change: impl FnOnce(&mut Figures)) -> Figures {
-    let mut figures = Figures::default();
-    change(&mut figures);
-    figures
+pub(crate) fn limits(change: impl FnOnce(&mut PolicyLimits)) -> PolicyLimits {
+    let mut limits = PolicyLimits::default();
+    change(&mut limits);
+    limits
 }

@@ -224,7 +224,7 @@ text!(@conversions Slug);
 
 /// A closed list of words: printed as written here, read in any case.
 #[macro_export]
-macro_rules! words {
+macro_rules! string_enum {
     (
         $(#[$doc:meta])*
         $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }
@@ -282,7 +282,7 @@ macro_rules! words {
         }
     };
 }
-pub use words;
+pub use string_enum;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

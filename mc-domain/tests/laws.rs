@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{self, Agent, Corrections, Heartbeat, PauseReason, Profile, Role, Work},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::Budget,
     ids::{AgentId, LeaseId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -18,7 +18,7 @@ use mc_domain::{
         reassign_task, record_tool_call, register_agent, restart_agent, sign_off_agent, start_run,
         time_out_run, with_cast,
     },
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     project::{self, Project},
     recorded::{AnyEvent, StreamId, Streamed},
     reservation::{Key, Reservation},
@@ -215,7 +215,7 @@ impl World {
             names: BTreeMap::new(),
             log: BTreeMap::new(),
         };
-        let sofie = world.moment(Who::Operator);
+        let sofie = world.context(Who::Operator);
         for (number, text) in PROJECTS.into_iter().enumerate() {
             let (slug, name) =
                 (Slug::new(text).unwrap(), world.name(Key::project(&Slug::new(text).unwrap())));
@@ -235,13 +235,13 @@ impl World {
         world
     }
 
-    fn moment(&self, who: Who) -> Moment {
+    fn context(&self, who: Who) -> CommandContext {
         let actor = match who {
             Who::Operator => Actor::Human(Name::new("Sofie").unwrap()),
             Who::System => Actor::System(Name::new("monitor").unwrap()),
             Who::Agent(number) => Actor::Agent(agent_id(number)),
         };
-        Moment::new(self.now, actor)
+        CommandContext::new(self.now, actor)
     }
 
     fn project(&self, number: usize) -> Entity<Project> {
@@ -279,7 +279,7 @@ impl World {
     }
 
     fn decide_with(&self, ask: &Ask, who: Who, cast: &Cast) -> Result<Decision, Rejection> {
-        let moment = self.moment(who);
+        let context = self.context(who);
         let ids = |numbers: &BTreeSet<usize>| numbers.iter().copied().map(agent_id).collect::<BTreeSet<_>>();
         let on_agent = |number: usize| {
             let agent = self.agent(number);
@@ -288,7 +288,7 @@ impl World {
         };
         let aggregate = |number: usize, command| {
             let agent = self.agent(number);
-            let events = agent.decide(command, &moment)?;
+            let events = agent.decide(command, &context)?;
             let project = agent.registered().ok().map(|agent| agent.project);
             Ok(Decision::of(&agent, project, events))
         };
@@ -297,19 +297,19 @@ impl World {
                 let kind = if *limited { TaskType::Docs } else { TaskType::CustomerResearch };
                 let details = Details::titled("Research", kind).unwrap();
                 let wish = CreateTask { details, assignees: ids(assignees), open: 0 };
-                create_task(&self.project(*project), &self.task(*task), None, wish, cast, &moment)
+                create_task(&self.project(*project), &self.task(*task), None, wish, cast, &context)
             }
-            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), cast, &moment),
+            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), cast, &context),
             Ask::Move { task, to, assignees, equipped, lease } => {
                 let task = self.task(*task);
                 let to = Move { lease: self.named(&task, *lease), ..a_move(*to, *equipped) };
                 let wish = MoveTask { to, assignees: assignees.as_ref().map(ids), lease: id(4, self.leases) };
-                move_task(&task, wish, cast, &moment)
+                move_task(&task, wish, cast, &context)
             }
             Ask::Reassign { task, assignees, reason: given } => {
                 let wish =
                     ReassignTask { assignees: ids(assignees), reason: given.then(|| reason("someone else")) };
-                reassign_task(&self.task(*task), wish, cast, &moment)
+                reassign_task(&self.task(*task), wish, cast, &context)
             }
             Ask::Edit { task, reviewers } => {
                 let task = self.task(*task);
@@ -317,11 +317,11 @@ impl World {
                     reviewers: ids(reviewers),
                     ..Details::titled("Research", TaskType::CustomerResearch).unwrap()
                 };
-                let events = task.decide(task::Command::Edit(details), &moment)?;
+                let events = task.decide(task::Command::Edit(details), &context)?;
                 Ok(Decision::of(&task, task.present().ok().map(|task| task.project), events))
             }
             Ask::Post { task, kind, handed_in } => {
-                post_message(&self.task(*task), a_message(*kind, *handed_in), cast, &moment)
+                post_message(&self.task(*task), a_message(*kind, *handed_in), cast, &context)
             }
             Ask::Register { agent, role } => {
                 let (name, project, _) = AGENTS[*agent];
@@ -331,7 +331,7 @@ impl World {
                 };
                 let key = self.names_of(project_id(project), &profile.name);
                 let wish = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
-                register_agent(&self.project(project), &key, &self.agent(*agent), wish, &moment)
+                register_agent(&self.project(project), &key, &self.agent(*agent), wish, &context)
             }
             Ask::Rename { agent, to } => {
                 let (agent, project) = (self.agent(*agent), project_id(AGENTS[*agent].1));
@@ -339,12 +339,12 @@ impl World {
                 let wanted = Profile { name: Name::new(NAMES[*to]).unwrap(), ..current.clone() };
                 let (old, new) =
                     (self.names_of(project, &current.name), self.names_of(project, &wanted.name));
-                change_profile(project, &agent, Some((&old, &new)), wanted, cast, &moment)
+                change_profile(project, &agent, Some((&old, &new)), wanted, cast, &context)
             }
             Ask::Heartbeat { agent, error, .. } => {
                 let (agent, task) = on_agent(*agent);
                 let beat = Heartbeat { session_key: None, error: error.then(|| reason("timeout")) };
-                heartbeat(&agent, task.as_ref(), beat, cast, &moment)
+                heartbeat(&agent, task.as_ref(), beat, cast, &context)
             }
             Ask::Pause { agent, reason } => {
                 aggregate(*agent, agent::Command::Pause { reason: *reason, note: None })
@@ -353,21 +353,21 @@ impl World {
             Ask::Drain { agent } => aggregate(*agent, agent::Command::Drain { note: None }),
             Ask::Quarantine { agent } => {
                 let (agent, task) = on_agent(*agent);
-                quarantine_agent(&agent, task.as_ref(), None, cast, &moment)
+                quarantine_agent(&agent, task.as_ref(), None, cast, &context)
             }
             Ask::SignOff { agent } => {
                 let (agent, task) = on_agent(*agent);
-                sign_off_agent(&agent, task.as_ref(), None, cast, &moment)
+                sign_off_agent(&agent, task.as_ref(), None, cast, &context)
             }
             Ask::Restart { agent } => {
                 let (agent, task) = on_agent(*agent);
-                restart_agent(&agent, task.as_ref(), None, cast, &moment)
+                restart_agent(&agent, task.as_ref(), None, cast, &context)
             }
             Ask::Correct { agent, status, streak, clear_task } => {
                 let (agent, task) = on_agent(*agent);
                 let corrections = Corrections { status: *status, error_streak: *streak, today_spend: None };
                 let wish = CorrectAgent { corrections, clear_task: *clear_task };
-                correct_agent(&agent, task.as_ref(), wish, cast, &moment)
+                correct_agent(&agent, task.as_ref(), wish, cast, &context)
             }
             Ask::StartRun { agent, task, cents } => {
                 let wish = StartRun {
@@ -378,11 +378,11 @@ impl World {
                     sha256,
                 };
                 let run = Entity::new(id(6, self.leases));
-                start_run(&run, agent_id(*agent), wish, cast, &moment).map(|outcome| outcome.decision)
+                start_run(&run, agent_id(*agent), wish, cast, &context).map(|outcome| outcome.decision)
             }
             Ask::EndRun { run, outcome, cents } => {
                 let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
-                complete_run(&self.run(*run), CompleteRun { outcome: *outcome, bill, sha256 }, cast, &moment)
+                complete_run(&self.run(*run), CompleteRun { outcome: *outcome, bill, sha256 }, cast, &context)
             }
             Ask::UseTool { run, fails } => {
                 let status = if *fails { ToolStatus::Failed } else { ToolStatus::Success };
@@ -396,9 +396,9 @@ impl World {
                     error: None,
                 };
                 let wish = operation::UseTool { call, policy: ToolRisk::Green, matters: None };
-                record_tool_call(&self.run(*run), wish, cast, &moment).map(|outcome| outcome.decision)
+                record_tool_call(&self.run(*run), wish, cast, &context).map(|outcome| outcome.decision)
             }
-            Ask::TimeOut { run } => time_out_run(&self.run(*run), cast, &moment),
+            Ask::TimeOut { run } => time_out_run(&self.run(*run), cast, &context),
         }
     }
 
@@ -617,7 +617,7 @@ fn budgets_have_spent_what_runs_were_charged(world: &World) -> TestCaseResult {
     for (stream, events) in world.log.iter().filter(|(stream, _)| stream.aggregate_type == Run::TYPE) {
         let facts: Vec<_> = events.iter().filter_map(Run::event).collect();
         let Some(run::Event::Started(terms)) = facts.first() else { panic!("{stream} has not begun") };
-        prop_assert!(terms.reserved >= Figures::default().least_reserved);
+        prop_assert!(terms.reserved >= PolicyLimits::default().least_reserved);
         let amounts: Vec<_> =
             facts.iter().filter_map(|fact| fact.charged()).filter(|usd| *usd > Usd::ZERO).collect();
         prop_assert!(amounts.len() <= 1, "{stream} is charged {amounts:?}");

@@ -14,7 +14,7 @@ use mc_domain::{
     budget,
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
-    policy::{self, Scope, document::Figures},
+    policy::{self, Scope, document::PolicyLimits},
     project::{self, Halt},
     recorded::{AnyEvent, Recorded},
     text,
@@ -157,7 +157,7 @@ impl Silence {
 
     fn allowed(&self, project: ProjectId) -> TimeDelta {
         let published = self.projects.get(&project).copied().or(self.anywhere);
-        published.map_or(Figures::default().stale_after(), |secs| TimeDelta::seconds(secs.into()))
+        published.map_or(PolicyLimits::default().stale_after(), |secs| TimeDelta::seconds(secs.into()))
     }
 }
 

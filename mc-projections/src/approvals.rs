@@ -14,8 +14,8 @@ use mc_domain::{
     approval::{Ask, Event, Quorum, Status, Subject},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     recorded::{AnyEvent, Recorded},
+    string_enum,
     values::Reason,
-    words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -100,7 +100,7 @@ struct Decision {
     at: DateTime<Utc>,
 }
 
-words! {
+string_enum! {
     /// What a decider answered.
     Answer {
         /// Yes.

@@ -11,7 +11,7 @@
 //! use std::sync::Arc;
 //!
 //! use mc_domain::{
-//!     actor::Actor, aggregate::{Aggregate, Moment}, operation::Decision,
+//!     actor::Actor, aggregate::{Aggregate, CommandContext}, operation::Decision,
 //!     project::{Command, Profile, Project}, values::{Name, Slug},
 //! };
 //! use mc_projections::runner::Runner;
@@ -21,13 +21,13 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
 //! let (repository, views) = (Repository::new(Arc::clone(&log)), Runner::start(log));
-//! let moment = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 //! let (id, slug, name) = (uuid::Uuid::now_v7().into(), Slug::new("openclaw")?, Name::new("OpenClaw")?);
 //! let created = repository
-//!     .execute(&Order::new(moment.clone()), |unit| {
+//!     .execute(&Order::new(context.clone()), |unit| {
 //!         let project = unit.load::<Project>(&id)?;
 //!         let create = Command::Create { slug: slug.clone(), profile: Profile::new(name.clone()) };
-//!         let events = project.decide(create, &moment).expect("a new project can be created");
+//!         let events = project.decide(create, &context).expect("a new project can be created");
 //!         Ok::<_, StoreError>((Decision::of(&project, Some(id), events), ()))
 //!     })
 //!     .await?;

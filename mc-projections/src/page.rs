@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use mc_domain::words;
+use mc_domain::string_enum;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -45,7 +45,7 @@ pub enum InvalidCursor {
     OtherQuestion,
 }
 
-words! {
+string_enum! {
     /// Which end of a list comes first.
     Order {
         /// The smallest or oldest.

@@ -8,8 +8,8 @@ use mc_domain::{
     money::Usd,
     project::{Event, Halt, Profile},
     recorded::{AnyEvent, Recorded},
+    string_enum,
     values::{Name, Reason, Slug, Text},
-    words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,7 @@ pub struct ProjectBudgets {
     pub daily_cap: Option<Dollars>,
 }
 
-words! {
+string_enum! {
     /// Whether the agents of a project may start runs.
     SquadStatus {
         /// They may.

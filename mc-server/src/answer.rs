@@ -46,7 +46,7 @@ const RECENT_MESSAGES: usize = 16;
 /// Which entity an answer shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shown {
+pub enum EntityRef {
     /// A project.
     Project(ProjectId),
     /// An agent.
@@ -68,9 +68,9 @@ pub enum Shown {
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// `201`: the entity that was created.
-    Created(Shown),
+    Created(EntityRef),
     /// `200`: the entity as it now is.
-    Changed(Shown),
+    Changed(EntityRef),
     /// `201`: the message that was posted to a task, and the names it mentions that nobody has.
     Posted(TaskId, MessageId, #[serde(default)] Vec<String>),
     /// `200`: the answer to a heartbeat.
@@ -108,7 +108,7 @@ pub struct Offer {
 
 /// An answer as it is kept with its commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct StoredReply {
     /// What is answered.
     pub reply: Reply,
     /// When.
@@ -119,13 +119,13 @@ pub struct Kept {
 
 /// What an answer is rendered from: views of one position of the log, and the time.
 #[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct RenderContext<'a> {
     pub(crate) views: &'a Views,
     pub(crate) now: DateTime<Utc>,
     pub(crate) heard: Option<DateTime<Utc>>,
 }
 
-impl Kept {
+impl StoredReply {
     /// The response, as of `position`. It is rendered from the views, unless it is `exact`, which is to be the same
     /// whenever it is rendered, and they have gone on.
     pub(crate) async fn render(&self, app: &App, position: u64, exact: bool) -> Result<Response, Problem> {
@@ -151,11 +151,11 @@ impl Kept {
         }
     }
 
-    fn scene<'a>(&self, views: &'a Views) -> Scene<'a> {
-        Scene { views, now: self.at, heard: self.heard }
+    fn scene<'a>(&self, views: &'a Views) -> RenderContext<'a> {
+        RenderContext { views, now: self.at, heard: self.heard }
     }
 
-    fn shown(&self, scene: Scene<'_>, message: Option<&Posted>) -> Result<Response, Problem> {
+    fn shown(&self, scene: RenderContext<'_>, message: Option<&Posted>) -> Result<Response, Problem> {
         match &self.reply {
             Reply::Created(shown) => Ok(created(shown.entity(scene)?.1, &shown.address())),
             Reply::Changed(shown) => Ok(shown.entity(scene)?.1),
@@ -225,7 +225,7 @@ impl Reply {
     }
 }
 
-impl Shown {
+impl EntityRef {
     fn address(self) -> String {
         match self {
             Self::Project(id) => format!("/api/projects/{id}"),
@@ -272,7 +272,7 @@ impl Shown {
     }
 
     /// The entity with its version.
-    pub(crate) fn entity(self, scene: Scene<'_>) -> Result<(u64, Response), Problem> {
+    pub(crate) fn entity(self, scene: RenderContext<'_>) -> Result<(u64, Response), Problem> {
         let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = scene.views;
         match self {
             Self::Project(id) => {
@@ -323,10 +323,11 @@ impl Then {
         let shown: Vec<_> = match reply {
             Reply::Created(shown) | Reply::Changed(shown) => vec![*shown],
             Reply::Heartbeat(agent, _, offer) => {
-                let offered = offer.assigned.iter().chain(&offer.claimable).map(|task| Shown::Task(*task));
-                let pending = offer.pending.iter().map(|approval| Shown::Approval(*approval));
-                let unread = offer.unread.iter().map(|notification| Shown::Notification(*notification));
-                [Shown::Agent(*agent)].into_iter().chain(offered).chain(pending).chain(unread).collect()
+                let offered =
+                    offer.assigned.iter().chain(&offer.claimable).map(|task| EntityRef::Task(*task));
+                let pending = offer.pending.iter().map(|approval| EntityRef::Approval(*approval));
+                let unread = offer.unread.iter().map(|notification| EntityRef::Notification(*notification));
+                [EntityRef::Agent(*agent)].into_iter().chain(offered).chain(pending).chain(unread).collect()
             }
             Reply::Posted(..)
             | Reply::ToolCalled(..)
@@ -350,9 +351,9 @@ impl Then {
     }
 
     /// The agents whose names the answer gives, beside those it shows.
-    fn named(&self, shown: &[Shown], message: Option<&Posted>) -> BTreeSet<AgentId> {
+    fn named(&self, shown: &[EntityRef], message: Option<&Posted>) -> BTreeSet<AgentId> {
         let tasks = shown.iter().filter_map(|shown| match shown {
-            Shown::Task(task) => self.0.tasks.view(*task, &self.0.agents),
+            EntityRef::Task(task) => self.0.tasks.view(*task, &self.0.agents),
             _ => None,
         });
         let of_tasks = tasks.flat_map(|task| {
@@ -363,7 +364,7 @@ impl Then {
         let of_message =
             message.into_iter().flat_map(|message| message.mentions.into_iter().chain([message.author]));
         let of_tasks = of_tasks.map(ActorView::into_owned);
-        let is_shown = |agent: &AgentId| shown.contains(&Shown::Agent(*agent));
+        let is_shown = |agent: &AgentId| shown.contains(&EntityRef::Agent(*agent));
         of_tasks.chain(of_message).filter_map(agent_of).filter(|agent| !is_shown(agent)).collect()
     }
 }

@@ -2,12 +2,12 @@
 
 use mc_domain::{
     actor::Actor,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::TaskId,
     operation::Decision,
     task::{self, Command, Task},
 };
-use mc_store::repository::Order;
+use mc_store::repository::CommandEnvelope;
 
 use crate::{
     span::Span,
@@ -19,16 +19,16 @@ use crate::{
 /// # Errors
 /// What the log says.
 pub async fn archive_closed(app: &App, older_than: Span, actor: Actor) -> Result<Vec<TaskId>, Refused> {
-    let moment = Moment::new(app.now(), actor);
-    let then = moment.now - older_than.delta();
+    let context = CommandContext::new(app.now(), actor);
+    let then = context.now - older_than.delta();
     let closed = app.read(|views| views.tasks.closed_before(then)).await?;
-    let order = Order::new(moment.clone());
+    let order = CommandEnvelope::new(context.clone());
     let mut archived = Vec::new();
     for id in closed {
         let executed = app.repository().execute(&order, |unit| {
             let task = unit.load::<Task>(&id)?;
             let project = task.present()?.project;
-            let events = task.decide(Command::Archive, &moment)?;
+            let events = task.decide(Command::Archive, &context)?;
             Ok::<_, Refused>((Decision::of(&task, Some(project), events), ()))
         });
         match executed.await {

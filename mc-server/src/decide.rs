@@ -2,7 +2,7 @@
 //! sees what was decided before it.
 
 use mc_domain::{
-    aggregate::Moment,
+    aggregate::CommandContext,
     approval::{ActionType, Approval, ContentHash, Risk, content_text, matter_text, tool_call_texts},
     budget::Key,
     ids::{ApprovalId, ProjectId},
@@ -17,7 +17,7 @@ use mc_domain::{
     task::Task,
     values::Reason,
 };
-use mc_store::{error::StoreError, repository::Unit};
+use mc_store::{error::StoreError, repository::UnitOfWork};
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -26,12 +26,12 @@ use crate::{
 };
 
 /// Asks an operation, with everything at hand that it turns out to need. What follows from numbers follows from those of
-/// the policy in force, which come with the moment ([`crate::state::App::call`]).
+/// the policy in force, which come with the context ([`crate::state::App::call`]).
 ///
 /// # Errors
 /// What the operation refuses, and what the log says.
 pub fn ask<T>(
-    unit: &mut Unit<'_>,
+    unit: &mut UnitOfWork<'_>,
     operation: impl FnMut(&Cast) -> Result<T, Rejection>,
 ) -> Result<T, Refused> {
     with_cast(unit, Cast::default(), operation)
@@ -42,7 +42,7 @@ pub fn ask<T>(
 /// # Errors
 /// As [`ask`].
 pub fn ask_after<T>(
-    unit: &mut Unit<'_>,
+    unit: &mut UnitOfWork<'_>,
     decided: &Decision,
     operation: impl FnMut(&Cast) -> Result<T, Rejection>,
 ) -> Result<T, Refused> {
@@ -51,7 +51,7 @@ pub fn ask_after<T>(
 
 /// Everything as it is after a decision that is still to be committed.
 struct After<'a, 'u> {
-    unit: &'a mut Unit<'u>,
+    unit: &'a mut UnitOfWork<'u>,
     decided: &'a Decision,
 }
 
@@ -76,7 +76,7 @@ impl Case {
     ///
     /// # Errors
     /// When there is no such approval, and what the log says.
-    pub fn load(unit: &mut Unit<'_>, id: ApprovalId) -> Result<Self, Refused> {
+    pub fn load(unit: &mut UnitOfWork<'_>, id: ApprovalId) -> Result<Self, Refused> {
         let approval = unit.load::<Approval>(&id)?;
         let requested = approval.requested()?;
         let key = unit.load::<Reservation>(&requested.key())?;
@@ -103,7 +103,7 @@ pub async fn waiting_overrides(
 ) -> Result<Vec<ApprovalId>, Problem> {
     app.read(|views| {
         views.approvals.waiting_overrides(project, |subject, ask| {
-            budget_asked_for(subject, ask, &call.moment).is_some_and(|asked| asked.has_owner_of(key))
+            budget_asked_for(subject, ask, &call.context).is_some_and(|asked| asked.has_owner_of(key))
         })
     })
     .await
@@ -114,14 +114,14 @@ pub async fn waiting_overrides(
 /// # Errors
 /// As [`ask`].
 pub fn and_free_held(
-    unit: &mut Unit<'_>,
+    unit: &mut UnitOfWork<'_>,
     decision: Decision,
     before: Allowed,
     waiting: &[ApprovalId],
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Refused> {
     let waiting = waiting.iter().map(|id| unit.load::<Approval>(id)).collect::<Result<Vec<_>, _>>()?;
-    let free = |cast: &Cast| withdraw_overrides(before, &waiting, cast, moment);
+    let free = |cast: &Cast| withdraw_overrides(before, &waiting, cast, context);
     let freed = ask_after(unit, &decision, free)?;
     Ok(decision.and(freed))
 }

@@ -301,7 +301,7 @@ impl From<StoreError> for Problem {
         match &error {
             StoreError::Conflict { .. } => Self::new(
                 Kind::ConcurrentChange,
-                "Others changed the same thing at the same moment, several times over. Nothing was recorded; try again.",
+                "Others changed the same thing at the same context, several times over. Nothing was recorded; try again.",
             ),
             StoreError::KeyReused { key } => Self::new(
                 Kind::IdempotencyKeyReused,

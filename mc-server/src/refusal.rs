@@ -3,7 +3,7 @@
 use mc_domain::{
     actor::Actor,
     agent::{self, SpawnBound},
-    aggregate::Moment,
+    aggregate::CommandContext,
     alert, approval, budget,
     ids::AgentId,
     notification,
@@ -81,11 +81,11 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
 
 /// What refuses a move. One that lacks something is answered with every move that is open to the actor, as one that the
 /// table does not have.
-pub fn of_move(refused: Refused, task: &Task, moment: &Moment) -> Refused {
+pub fn of_move(refused: Refused, task: &Task, context: &CommandContext) -> Refused {
     match (&refused, task.status()) {
         (Refused::Rule(Rejection::Task(lacking @ task::Rejection::Missing { what, .. })), Some(from)) => {
             let errors = what.iter().map(|requirement| missing(*requirement)).collect();
-            let allowed = allowed_transitions(from, moment.actor.kind());
+            let allowed = allowed_transitions(from, context.actor.kind());
             let problem = Problem::new(Kind::IllegalTransition, sentence(lacking));
             problem.errors(errors).allowed_transitions(allowed).into()
         }

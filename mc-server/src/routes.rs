@@ -43,7 +43,7 @@ use tower::ServiceExt;
 
 use self::scope::Scope;
 use crate::{
-    answer::Shown,
+    answer::EntityRef,
     extract::{Contract, Contracted, Honours, IfNoneMatch, MC_POSITION, NEVER_NULL, etag},
     health::{self, Health},
     layers::{self, HostPolicy},
@@ -154,7 +154,9 @@ pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
 }
 
 /// A field that may be absent, `null`, or have a value, which are three things.
-fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Result<Option<Option<T>>, D::Error> {
+fn double_option<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    field: D,
+) -> Result<Option<Option<T>>, D::Error> {
     Option::deserialize(field).map(Some)
 }
 
@@ -174,7 +176,7 @@ fn never_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(field: D) -> Resul
 async fn shown(
     app: &App,
     condition: IfNoneMatch,
-    find: impl FnOnce(&Views) -> Result<Shown, Problem>,
+    find: impl FnOnce(&Views) -> Result<EntityRef, Problem>,
 ) -> Result<Response, Problem> {
     app.answer(|views| {
         let shown = find(views)?;

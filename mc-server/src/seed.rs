@@ -10,7 +10,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Profile, Role},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     approval::{ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{
@@ -29,7 +29,7 @@ use mc_domain::{
 use mc_store::{
     error::StoreError,
     log::MAX_PAGE_EVENTS,
-    repository::{Order, Unit},
+    repository::{CommandEnvelope, UnitOfWork},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
@@ -271,12 +271,12 @@ async fn prepare(
 
 /// Policy version 1: the defaults, where nothing else was published.
 async fn publish(app: &App) -> Result<(), Refused> {
-    execute(app, Actor::Human(app.operator().clone()), "policy", |unit, moment| {
+    execute(app, Actor::Human(app.operator().clone()), "policy", |unit, context| {
         let policy = unit.load::<Policy>(&Scope::Global)?;
         if policy.document().is_some() {
             return Ok((Decision::default(), ()));
         }
-        let events = policy.decide(policy::Command::Publish { document: Box::default() }, moment);
+        let events = policy.decide(policy::Command::Publish { document: Box::default() }, context);
         let events = events.map_err(|error| StoreError::Invalid { reason: error.to_string() })?;
         Ok((Decision::of(&policy, None, events), ()))
     })
@@ -304,7 +304,7 @@ async fn register(
         ..Profile::new(Name::new(name)?, role)
     };
     let (fresh, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
-    execute(app, Actor::Human(app.operator().clone()), &format!("agent/{name}"), |unit, moment| {
+    execute(app, Actor::Human(app.operator().clone()), &format!("agent/{name}"), |unit, context| {
         let home = unit.load::<Project>(&project)?;
         let names = Names::load(unit, project, &profile.name, &claims)?;
         if let Some(known) = names.bearer() {
@@ -312,7 +312,7 @@ async fn register(
         }
         let agent = unit.fresh::<Agent>(fresh);
         let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None, squad: 0 };
-        Ok((register_agent(&home, &names, &agent, wish, moment)?, fresh))
+        Ok((register_agent(&home, &names, &agent, wish, context)?, fresh))
     })
     .await
 }
@@ -332,10 +332,10 @@ async fn create(
     };
     let wish = CreateTask { details, assignees: assignee.into_iter().collect(), open: 0 };
     let id = TaskId::new(Uuid::now_v7());
-    execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, moment| {
+    execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, context| {
         let home = unit.load::<Project>(&project)?;
         let task = unit.fresh::<Task>(id);
-        Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, moment))?, id))
+        Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, context))?, id))
     })
     .await
 }
@@ -357,10 +357,10 @@ async fn take(
     }
     let Some((actor, to)) = step.to_move(app, assignee)? else { return Ok(()) };
     let lease = LeaseId::new(Uuid::now_v7());
-    execute(app, actor, &format!("move/{key}"), |unit, moment| {
+    execute(app, actor, &format!("move/{key}"), |unit, context| {
         let task = unit.load::<Task>(&id)?;
         let wish = MoveTask { to: to.clone(), assignees: None, lease };
-        Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, moment))?, ()))
+        Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, context))?, ()))
     })
     .await
 }
@@ -395,7 +395,7 @@ async fn ask_for_approval(
         estimated_cost: None,
         payload: None,
     };
-    execute_at(app, at, Actor::Agent(agent), key, |unit, moment| {
+    execute_at(app, at, Actor::Agent(agent), key, |unit, context| {
         let task = unit.load::<Task>(&id)?;
         let home = unit.load::<Project>(&task.present()?.project)?;
         let subject = Subject {
@@ -414,7 +414,7 @@ async fn ask_for_approval(
             required: Quorum::One,
         };
         let asked = ask(unit, |cast| {
-            request_approval(&home, &approval, &key, Some(&task), request.clone(), cast, moment)
+            request_approval(&home, &approval, &key, Some(&task), request.clone(), cast, context)
         })?;
         Ok((asked.decision, fresh))
     })
@@ -457,7 +457,7 @@ async fn execute<T: Serialize + DeserializeOwned + Send>(
     app: &App,
     actor: Actor,
     key: &str,
-    decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
+    decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<(Decision, T), Refused> + Send,
 ) -> Result<T, Refused> {
     execute_at(app, app.now(), actor, key, decide).await
 }
@@ -467,9 +467,9 @@ async fn execute_at<T: Serialize + DeserializeOwned + Send>(
     at: DateTime<Utc>,
     actor: Actor,
     key: &str,
-    mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<(Decision, T), Refused> + Send,
+    mut decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<(Decision, T), Refused> + Send,
 ) -> Result<T, Refused> {
-    let moment = Moment::new(at.trunc_subsecs(6), actor);
-    let order = Order { moment: moment.clone(), key: Some(own_key("seed", key)) };
-    Ok(app.repository().execute(&order, |unit| decide(unit, &moment)).await?.value)
+    let context = CommandContext::new(at.trunc_subsecs(6), actor);
+    let order = CommandEnvelope { context: context.clone(), key: Some(own_key("seed", key)) };
+    Ok(app.repository().execute(&order, |unit| decide(unit, &context)).await?.value)
 }

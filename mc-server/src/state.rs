@@ -15,10 +15,10 @@ use axum::{
 use chrono::{DateTime, SubsecRound, Utc};
 use mc_domain::{
     actor::Actor,
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::{AgentId, MessageId, ProjectId, TaskId},
     operation::{Claims, Decision, Outcome, Rejection, create_project},
-    policy::document::{Document, Figures},
+    policy::document::{Document, PolicyLimits},
     project::{Profile, Project},
     reservation::{Key, Reservation},
     values::{InvalidText, Name, Slug},
@@ -32,14 +32,14 @@ use mc_projections::{
 use mc_store::{
     error::StoreError,
     log::{Answered, EventLog, Fingerprint},
-    repository::{Order, Repository, Unit},
+    repository::{CommandEnvelope, Repository, UnitOfWork},
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    answer::{Kept, Reply, Scene},
+    answer::{RenderContext, Reply, StoredReply},
     events::EventStreams,
     extract::{ActorClaim, IfMatch, Keyed, MC_POSITION, Remembers},
     health::Health,
@@ -134,7 +134,7 @@ pub(crate) fn own_key(who: &str, what: &str) -> (String, Fingerprint) {
 #[derive(Debug, Clone)]
 pub struct Call {
     /// Who and when.
-    pub moment: Moment,
+    pub context: CommandContext,
     /// The version the caller expects.
     pub condition: IfMatch,
     keyed: Option<Keyed>,
@@ -182,15 +182,15 @@ impl App {
         let slug = Slug::new(DEFAULT_PROJECT).expect("the default project's slug is one");
         let profile = Profile::new(Name::new("OpenClaw").expect("the default project's name is one"));
         let server = Actor::System(Name::new(SERVER).expect("the server's name is one"));
-        let moment = Moment::new(self.now(), server);
-        let order = Order::new(moment.clone());
+        let context = CommandContext::new(self.now(), server);
+        let order = CommandEnvelope::new(context.clone());
         let created = self.0.repository.execute(&order, |unit| {
             let name = unit.load::<Reservation>(&Key::project(&slug))?;
             if *name != Reservation::Free {
                 return Ok((Decision::default(), ()));
             }
             let project = unit.fresh::<Project>(id);
-            let decision = create_project(&project, &name, slug.clone(), profile.clone(), &moment)?;
+            let decision = create_project(&project, &name, slug.clone(), profile.clone(), &context)?;
             Ok::<_, Refused>((decision, ()))
         });
         match created.await {
@@ -278,18 +278,19 @@ impl App {
     }
 
     /// What the policy that holds in a project says in numbers.
-    pub fn figures(&self, project: Option<ProjectId>) -> Figures {
-        let published = self.0.projected.read(|views| views.policy.active(project).map(Document::figures));
+    pub fn policy_limits(&self, project: Option<ProjectId>) -> PolicyLimits {
+        let published =
+            self.0.projected.read(|views| views.policy.active(project).map(Document::policy_limits));
         published.unwrap_or_default()
     }
 
     /// When an agent was last heard of, where that was too routine to be recorded.
-    pub fn last_heard(&self, agent: AgentId) -> Option<DateTime<Utc>> {
+    pub fn last_heartbeat(&self, agent: AgentId) -> Option<DateTime<Utc>> {
         self.heartbeats().get(&agent).copied()
     }
 
     /// Notes that an agent was heard of.
-    pub fn hear(&self, agent: AgentId, at: DateTime<Utc>) {
+    pub fn note_heartbeat(&self, agent: AgentId, at: DateTime<Utc>) {
         self.heartbeats().insert(agent, at);
     }
 
@@ -436,7 +437,11 @@ impl App {
         keyed: Option<Keyed>,
         condition: IfMatch,
     ) -> Call {
-        Call { moment: Moment::new(self.now(), actor).under(self.figures(project)), condition, keyed }
+        Call {
+            context: CommandContext::new(self.now(), actor).under(self.policy_limits(project)),
+            condition,
+            keyed,
+        }
     }
 
     /// Carries out a write and renders its answer. Where a refusal has consequences, those are committed, and the
@@ -447,11 +452,11 @@ impl App {
     pub async fn write<D: Into<Outcome>>(
         &self,
         call: &Call,
-        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(D, Reply), Refused> + Send,
+        mut decide: impl FnMut(&mut UnitOfWork<'_>) -> Result<(D, Reply), Refused> + Send,
     ) -> Result<Response, Problem> {
-        let at = call.moment.now;
+        let at = call.context.now;
         let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
-        let order = Order { moment: call.moment.clone(), key };
+        let order = CommandEnvelope { context: call.context.clone(), key };
         let begun = Instant::now();
         let executed = self
             .0
@@ -460,8 +465,8 @@ impl App {
                 let (outcome, reply) = decide(unit)?;
                 let Outcome { decision, refusal } = outcome.into();
                 let reply = refusal.map_or(reply, |refusal| Reply::Refused(self.problem(refusal.into())));
-                let heard = reply.agent().and_then(|agent| self.last_heard(agent));
-                Ok::<_, Refused>((decision, Kept { reply, at, heard }))
+                let heard = reply.agent().and_then(|agent| self.last_heartbeat(agent));
+                Ok::<_, Refused>((decision, StoredReply { reply, at, heard }))
             })
             .await
             .map_err(|refused| self.problem(refused))?;
@@ -477,8 +482,8 @@ impl App {
     }
 
     /// What views show now.
-    pub(crate) fn scene<'a>(&self, views: &'a Views, agent: Option<AgentId>) -> Scene<'a> {
-        Scene { views, now: self.now(), heard: agent.and_then(|agent| self.last_heard(agent)) }
+    pub(crate) fn scene<'a>(&self, views: &'a Views, agent: Option<AgentId>) -> RenderContext<'a> {
+        RenderContext { views, now: self.now(), heard: agent.and_then(|agent| self.last_heartbeat(agent)) }
     }
 }
 
@@ -491,7 +496,7 @@ impl Remembers for App {
             return Err(StoreError::KeyReused { key: key.to_owned() }.into());
         }
         let Answered { position, answer, .. } = first;
-        let kept: Kept = serde_json::from_str(&answer).map_err(|error| StoreError::Corrupt {
+        let kept: StoredReply = serde_json::from_str(&answer).map_err(|error| StoreError::Corrupt {
             position,
             reason: format!("answer of a command: {error}"),
         })?;

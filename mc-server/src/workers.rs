@@ -7,10 +7,10 @@
 //! hand.
 
 mod approval_sweeper;
+mod context;
 mod heartbeat_monitor;
 mod notification_courier;
 mod notification_dispatcher;
-mod office;
 mod standup;
 mod supervisor;
 #[cfg(test)]
@@ -24,10 +24,10 @@ use tokio_util::task::TaskTracker;
 
 use crate::{health::Backlog, state::App, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
+use context::WorkerContext;
 use heartbeat_monitor::HeartbeatMonitor;
 use notification_courier::{NotificationCourier, Ways};
 use notification_dispatcher::NotificationDispatcher;
-use office::Office;
 use standup::StandupRecorder;
 use supervisor::supervise;
 
@@ -66,8 +66,8 @@ impl Workers {
     /// Starts all of them. Notifications go to `webhook` too, where there is one.
     pub fn start(app: &App, webhook: Option<Webhook>) -> Self {
         let workers = TaskTracker::new();
-        let office = Arc::new(Office::new(app.clone()));
-        let desk = || Arc::clone(&office);
+        let context = Arc::new(WorkerContext::new(app.clone()));
+        let desk = || Arc::clone(&context);
         let (monitor, sweeper, recorder) = (desk(), desk(), desk());
         workers.spawn(supervise(app.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
         workers.spawn(supervise(app.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));

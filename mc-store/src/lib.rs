@@ -6,7 +6,7 @@
 //! ```
 //! use mc_domain::{
 //!     actor::Actor,
-//!     aggregate::{Aggregate, Moment},
+//!     aggregate::{Aggregate, CommandContext},
 //!     project::{Command, Profile, Project},
 //!     recorded::{Metadata, StreamId},
 //!     values::{Name, Slug},
@@ -22,7 +22,7 @@
 //! # tokio::runtime::Runtime::new()?.block_on(async {
 //! let log = Store::open(&url)?; // such as sqlite:data/mission-control.db
 //!
-//! let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 //! let create = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
 //! let decided = Project::default().decide(create, &sofie)?;
 //!

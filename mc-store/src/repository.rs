@@ -12,7 +12,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use mc_domain::{
     actor::ActorKind,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     effect,
     ids::{CommandId, EventId},
     operation::{Change, Decision, Entity, Load},
@@ -47,17 +47,17 @@ const OVERTAKEN_QUEUES: usize = 64;
 
 /// A command's circumstances: all its events carry them.
 #[derive(Debug, Clone)]
-pub struct Order {
+pub struct CommandEnvelope {
     /// When, and by whom.
-    pub moment: Moment,
+    pub context: CommandContext,
     /// The key it came with, and what it asks.
     pub key: Option<(String, Fingerprint)>,
 }
 
-impl Order {
+impl CommandEnvelope {
     /// A command without an idempotency key.
-    pub fn new(moment: Moment) -> Self {
-        Self { moment, key: None }
+    pub fn new(context: CommandContext) -> Self {
+        Self { context, key: None }
     }
 }
 
@@ -78,23 +78,23 @@ pub struct Executed<T> {
 /// use std::sync::Arc;
 ///
 /// use mc_domain::{
-///     actor::Actor, aggregate::{Aggregate, Moment}, operation::Decision,
+///     actor::Actor, aggregate::{Aggregate, CommandContext}, operation::Decision,
 ///     project::{Command, Profile, Project}, values::{Name, Slug},
 /// };
-/// use mc_store::{error::StoreError, memory::MemoryLog, repository::{Order, Repository}};
+/// use mc_store::{error::StoreError, memory::MemoryLog, repository::{CommandEnvelope, Repository}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let repository = Repository::new(Arc::new(MemoryLog::new()));
-/// let moment = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let (slug, name) = (Slug::new("openclaw")?, Name::new("OpenClaw")?);
 /// let id = uuid::Uuid::now_v7().into();
 ///
 /// let created = repository
-///     .execute(&Order::new(moment.clone()), |unit| {
+///     .execute(&CommandEnvelope::new(context.clone()), |unit| {
 ///         let project = unit.load::<Project>(&id)?;
 ///         let create = Command::Create { slug: slug.clone(), profile: Profile::new(name.clone()) };
-///         let events = project.decide(create, &moment).expect("a new project can be created");
+///         let events = project.decide(create, &context).expect("a new project can be created");
 ///         Ok::<_, StoreError>((Decision::of(&project, Some(id), events), ()))
 ///     })
 ///     .await?;
@@ -178,8 +178,8 @@ impl Repository {
     /// - What the log says ([`EventLog::append`]).
     pub async fn execute<T, E>(
         &self,
-        order: &Order,
-        mut decide: impl FnMut(&mut Unit<'_>) -> Result<(Decision, T), E> + Send,
+        order: &CommandEnvelope,
+        mut decide: impl FnMut(&mut UnitOfWork<'_>) -> Result<(Decision, T), E> + Send,
     ) -> Result<Executed<T>, E>
     where
         T: Serialize + DeserializeOwned + Send,
@@ -190,12 +190,12 @@ impl Repository {
         }
         let (mut queue, mut alone) = (None, None::<Turn>);
         for attempt in 1.. {
-            let (pins, decision, value) = self.decide(&mut decide).await?;
+            let (read_set, decision, value) = self.decide(&mut decide).await?;
             let turn: Turn = match &alone {
                 Some(alone) => Arc::clone(alone),
                 None => Arc::new(Arc::clone(&self.floor).read_owned().await),
             };
-            match self.commit(order, pins, decision, &value, turn).await {
+            match self.commit(order, read_set, decision, &value, turn).await {
                 Ok(Appended::Committed { position }) => {
                     return Ok(Executed { value, position, replayed: false });
                 }
@@ -218,7 +218,7 @@ impl Repository {
 
     async fn first_answer<T: DeserializeOwned>(
         &self,
-        order: &Order,
+        order: &CommandEnvelope,
     ) -> Result<Option<Executed<T>>, StoreError> {
         let Some((key, fingerprint)) = &order.key else { return Ok(None) };
         match self.log.answered(key).await? {
@@ -231,28 +231,28 @@ impl Repository {
     /// Calls `decide` until everything it asks for is in memory.
     async fn decide<T, E: From<StoreError>>(
         &self,
-        decide: &mut (impl FnMut(&mut Unit<'_>) -> Result<(Decision, T), E> + Send),
-    ) -> Result<(Pins, Decision, T), E> {
-        let mut pins = Pins::new();
+        decide: &mut (impl FnMut(&mut UnitOfWork<'_>) -> Result<(Decision, T), E> + Send),
+    ) -> Result<(ReadSet, Decision, T), E> {
+        let mut read_set = ReadSet::new();
         loop {
-            let mut unit = Unit { repository: self, pins, missing: None };
+            let mut unit = UnitOfWork { repository: self, read_set, missing: None };
             let decided = decide(&mut unit);
             let missing = unit.missing.take();
-            pins = unit.pins;
+            read_set = unit.read_set;
             match missing {
                 Some((stream, fetch)) => {
                     let fetched = fetch(self, &stream).await?;
-                    pins.insert(stream, fetched);
+                    read_set.insert(stream, fetched);
                 }
-                None => return decided.map(|(decision, value)| (pins, decision, value)),
+                None => return decided.map(|(decision, value)| (read_set, decision, value)),
             }
         }
     }
 
     async fn commit<T: Serialize>(
         &self,
-        order: &Order,
-        pins: Pins,
+        order: &CommandEnvelope,
+        read_set: ReadSet,
         decision: Decision,
         value: &T,
         turn: Turn,
@@ -264,10 +264,10 @@ impl Repository {
         let command_id = CommandId::new(Uuid::now_v7());
         let appends: Vec<_> = changes
             .iter()
-            .map(|change| Ok(append(order, command_id, change, written(&pins, change)?.version)))
+            .map(|change| Ok(append(order, command_id, change, written(&read_set, change)?.version)))
             .collect::<Result<_, StoreError>>()?;
         let only_read = |stream: &StreamId| !changes.iter().any(|change| change.stream == *stream);
-        let guards = pins
+        let guards = read_set
             .iter()
             .filter(|(stream, _)| only_read(stream))
             .map(|(stream, pin)| Guard { stream: stream.clone(), expected: pin.version })
@@ -279,7 +279,7 @@ impl Repository {
             let appended = log.append(Commit { appends, guards, idempotency, priority }).await?;
             if let Appended::Committed { .. } = appended {
                 for change in changes {
-                    let folded = written(&pins, &change)?.advanced(&change.events);
+                    let folded = written(&read_set, &change)?.advanced(&change.events);
                     cache.remember(change.stream, folded);
                 }
             }
@@ -369,28 +369,28 @@ impl Drop for ToTheEnd {
 }
 
 /// What a decision rests on: the aggregates it asked for, each as it was when asked for first.
-pub struct Unit<'a> {
+pub struct UnitOfWork<'a> {
     repository: &'a Repository,
-    pins: Pins,
+    read_set: ReadSet,
     missing: Option<(StreamId, Fetch)>,
 }
 
-type Pins = BTreeMap<StreamId, Cached>;
+type ReadSet = BTreeMap<StreamId, Cached>;
 
-impl Unit<'_> {
+impl UnitOfWork<'_> {
     /// One aggregate as it is now. The commit will hold only if it still is.
     ///
     /// # Errors
     /// [`StoreError::NotLoaded`] when it must be read first: pass it on, and you will be called again.
     pub fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
         let stream = StreamId::of::<A>(id);
-        if let Some(pin) = self.pins.get(&stream) {
+        if let Some(pin) = self.read_set.get(&stream) {
             return Ok(pin.entity(id.clone()));
         }
         match self.repository.cache.get(&stream) {
             Some(cached) => {
                 let entity = cached.entity(id.clone());
-                self.pins.insert(stream, cached);
+                self.read_set.insert(stream, cached);
                 Ok(entity)
             }
             None => {
@@ -403,16 +403,16 @@ impl Unit<'_> {
     /// An aggregate under an identity that was just drawn, so that there is nothing to read.
     pub fn fresh<A: Streamed>(&mut self, id: A::Id) -> Entity<A> {
         let nothing = Cached { version: 0, state: Arc::new(A::default()), advance: advance::<A> };
-        self.pins.insert(StreamId::of::<A>(&id), nothing);
+        self.read_set.insert(StreamId::of::<A>(&id), nothing);
         Entity::new(id)
     }
 }
 
-impl Load for Unit<'_> {
+impl Load for UnitOfWork<'_> {
     type Error = StoreError;
 
     fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
-        Unit::load(self, id)
+        UnitOfWork::load(self, id)
     }
 }
 
@@ -433,11 +433,11 @@ fn advance<A: Streamed>(state: &(dyn Any + Send + Sync), events: &[AnyEvent]) ->
     Arc::new(events.iter().filter_map(A::event).fold(state, A::evolve))
 }
 
-fn append(order: &Order, command_id: CommandId, change: &Change, expected: u64) -> Append {
+fn append(order: &CommandEnvelope, command_id: CommandId, change: &Change, expected: u64) -> Append {
     let metadata = || Metadata {
         event_id: EventId::new(Uuid::now_v7()),
-        recorded_at: order.moment.now,
-        actor: order.moment.actor.clone(),
+        recorded_at: order.context.now,
+        actor: order.context.actor.clone(),
         project: change.project,
         command_id,
         idempotency_key: order.key.as_ref().map(|(key, _)| key.clone()),
@@ -453,8 +453,8 @@ fn priority(changes: &[Change]) -> Priority {
     }
 }
 
-fn written<'a>(pins: &'a Pins, change: &Change) -> Result<&'a Cached, StoreError> {
-    pins.get(&change.stream).ok_or_else(|| StoreError::Invalid {
+fn written<'a>(read_set: &'a ReadSet, change: &Change) -> Result<&'a Cached, StoreError> {
+    read_set.get(&change.stream).ok_or_else(|| StoreError::Invalid {
         reason: format!("stream {} was decided on without being loaded", change.stream),
     })
 }
@@ -476,8 +476,8 @@ fn replay<T: DeserializeOwned>(first: Answered) -> Result<Executed<T>, StoreErro
 }
 
 /// How often a command is overtaken before it is decided alone.
-fn attempts_among_others(order: &Order) -> usize {
-    match order.moment.actor.kind() {
+fn attempts_among_others(order: &CommandEnvelope) -> usize {
+    match order.context.actor.kind() {
         ActorKind::Human | ActorKind::System => 1,
         ActorKind::Agent => AGENT_ATTEMPTS_AMONG_OTHERS,
     }

@@ -6,7 +6,7 @@
 //! use std::sync::Arc;
 //!
 //! use cqrs_es::{CqrsFramework, persist::PersistedEventStore};
-//! use mc_domain::{actor::Actor, aggregate::Moment, project::{Command, Profile, Project}, values::{Name, Slug}};
+//! use mc_domain::{actor::Actor, aggregate::CommandContext, project::{Command, Profile, Project}, values::{Name, Slug}};
 //! use mc_store::{log::EventLog, memory::MemoryLog, sourced::{Given, LogRepository, Sourced, circumstances}};
 //! use uuid::Uuid;
 //!
@@ -15,8 +15,8 @@
 //! let store = PersistedEventStore::new_event_store(LogRepository::new(Arc::clone(&log)));
 //! let projects = CqrsFramework::<Sourced<Project>, _>::new(store, vec![], ());
 //!
-//! let moment = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
-//! let metadata = circumstances(&moment, Uuid::now_v7().into(), None);
+//! let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let metadata = circumstances(&context, Uuid::now_v7().into(), None);
 //! let command = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
 //! let id = Uuid::now_v7().to_string();
 //! projects.execute_with_metadata(&id, Given { command, moment }, metadata).await?;
@@ -37,7 +37,7 @@ use cqrs_es::{
     },
 };
 use mc_domain::{
-    aggregate::{Aggregate, Event, Moment},
+    aggregate::{Aggregate, CommandContext, Event},
     ids::{CommandId, ProjectId},
     recorded::{Metadata, StreamId},
 };
@@ -65,7 +65,7 @@ pub struct Given<C> {
     /// What is asked.
     pub command: C,
     /// When and by whom.
-    pub moment: Moment,
+    pub context: CommandContext,
 }
 
 /// An event of this domain as one of cqrs-es.
@@ -82,11 +82,11 @@ impl<A: Aggregate> cqrs_es::Aggregate for Sourced<A> {
 
     async fn handle(
         &mut self,
-        Given { command, moment }: Self::Command,
+        Given { command, context }: Self::Command,
         (): &Self::Services,
         sink: &EventSink<Self>,
     ) -> Result<(), Self::Error> {
-        for event in self.0.decide(command, &moment)? {
+        for event in self.0.decide(command, &context)? {
             sink.write(Fact(event), self).await;
         }
         Ok(())
@@ -109,14 +109,14 @@ impl<E: Event> DomainEvent for Fact<E> {
 
 /// The metadata a command must be executed with, for the log to record its circumstances.
 pub fn circumstances(
-    moment: &Moment,
+    context: &CommandContext,
     command_id: CommandId,
     project: Option<ProjectId>,
 ) -> HashMap<String, String> {
     flat(&Metadata {
         event_id: Uuid::nil().into(),
-        recorded_at: moment.now,
-        actor: moment.actor.clone(),
+        recorded_at: context.now,
+        actor: context.actor.clone(),
         project,
         command_id,
         idempotency_key: None,

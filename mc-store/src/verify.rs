@@ -37,7 +37,7 @@ const AHEAD: TimeDelta = TimeDelta::days(1);
 /// Told now and then how many events were looked at, and of how many.
 pub type Progress<'a> = dyn FnMut(u64, u64) + 'a;
 
-/// The rows of a log as they are stored, of one moment.
+/// The rows of a log as they are stored, of one context.
 pub trait Inspection {
     /// What the database says is wrong with it, a sentence each.
     ///

@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Heartbeat},
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
@@ -30,7 +30,7 @@ use mc_store::{
     codec,
     error::StoreError,
     log::MAX_PAGE_EVENTS,
-    repository::{Order, Unit},
+    repository::{CommandEnvelope, UnitOfWork},
 };
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
@@ -41,11 +41,11 @@ use crate::app::App;
 /// A halt of the default project as far as its barrier: what a crash right after it leaves.
 async fn barrier(app: &App, halt: Halt) {
     let project: ProjectId = app.get("/api/projects/openclaw").await.expect(200).id().parse().unwrap();
-    let moment = Moment::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
-    let order = Order::new(moment.clone());
+    let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
+    let order = CommandEnvelope::new(context.clone());
     let halted = app.state().repository().execute(&order, |unit| {
         let project = unit.load::<Project>(&project)?;
-        Ok::<_, Refused>((halt_squad(&project, halt, None, &moment)?, ()))
+        Ok::<_, Refused>((halt_squad(&project, halt, None, &context)?, ()))
     });
     halted.await.map_err(|refused| refused.to_string()).unwrap();
 }
@@ -148,11 +148,11 @@ impl Caller {
                 return;
             }
             let session_key = Some(Label::new(&format!("session-{n}")).unwrap());
-            self.ask(agent, |unit, moment| {
+            self.ask(agent, |unit, context| {
                 let known = unit.load::<Agent>(&agent)?;
                 let task = held(unit, &known)?;
                 let beat = Heartbeat { session_key: session_key.clone(), error: None };
-                ask(unit, |cast| heartbeat(&known, task.as_ref(), beat.clone(), cast, moment))
+                ask(unit, |cast| heartbeat(&known, task.as_ref(), beat.clone(), cast, context))
             })
             .await;
             let task = self.take(agent).await;
@@ -167,25 +167,25 @@ impl Caller {
             return work.task;
         }
         let id = TaskId::new(Uuid::now_v7());
-        self.ask(agent, |unit, moment| {
+        self.ask(agent, |unit, context| {
             let project = unit.load::<Project>(&self.project)?;
             let details = Details::titled("Write the guide", TaskType::Docs).unwrap();
             let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
             let task = unit.fresh::<Task>(id);
-            ask(unit, |cast| create_task(&project, &task, None, wish.clone(), cast, moment))
+            ask(unit, |cast| create_task(&project, &task, None, wish.clone(), cast, context))
         })
         .await;
-        self.ask(agent, |unit, moment| {
+        self.ask(agent, |unit, context| {
             let (task, agent) = (unit.load::<Task>(&id)?, unit.load::<Agent>(&agent)?);
-            ask(unit, |cast| claim_task(&task, &agent, cast, moment))
+            ask(unit, |cast| claim_task(&task, &agent, cast, context))
         })
         .await;
         let plan = vec![Reason::new("Read").unwrap(); 3];
         let to = Move { plan: Some(WorkPlan::try_from(plan).unwrap()), ..Move::to(task::Status::InProgress) };
         let wish = MoveTask { to, assignees: None, lease: LeaseId::new(Uuid::now_v7()) };
-        self.ask(agent, |unit, moment| {
+        self.ask(agent, |unit, context| {
             let task = unit.load::<Task>(&id)?;
-            ask(unit, |cast| move_task(&task, wish.clone(), cast, moment))
+            ask(unit, |cast| move_task(&task, wish.clone(), cast, context))
         })
         .await;
         id
@@ -196,16 +196,16 @@ impl Caller {
         let model = Label::new("small").unwrap();
         let wish =
             StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)), sha256 };
-        let started = self.ask(agent, |unit, moment| {
+        let started = self.ask(agent, |unit, context| {
             let run = unit.fresh::<Run>(id);
-            ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, moment))
+            ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
         });
         if started.await {
             let bill = Bill { cost: Some(Usd::ZERO), ..Bill::default() };
             let wish = CompleteRun { outcome: run::Outcome::Completed, bill, sha256 };
-            self.ask(agent, |unit, moment| {
+            self.ask(agent, |unit, context| {
                 let run = unit.load::<Run>(&id)?;
-                ask(unit, |cast| complete_run(&run, wish.clone(), cast, moment))
+                ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))
             })
             .await;
         }
@@ -215,11 +215,11 @@ impl Caller {
     async fn ask<D: Into<Outcome>>(
         &self,
         agent: AgentId,
-        decide: impl Fn(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send + Sync,
+        decide: impl Fn(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send + Sync,
     ) -> bool {
-        let order = Order::new(Moment::new(self.app.now(), Actor::Agent(agent)));
+        let order = CommandEnvelope::new(CommandContext::new(self.app.now(), Actor::Agent(agent)));
         let executed = self.app.state().repository().execute(&order, |unit| {
-            let Outcome { decision, refusal } = decide(unit, &order.moment)?.into();
+            let Outcome { decision, refusal } = decide(unit, &order.context)?.into();
             Ok::<_, Refused>((decision, refusal.is_none()))
         });
         match executed.await {
@@ -233,11 +233,14 @@ impl Caller {
     }
 }
 
-fn ask<T>(unit: &mut Unit<'_>, operation: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Refused> {
+fn ask<T>(
+    unit: &mut UnitOfWork<'_>,
+    operation: impl FnMut(&Cast) -> Result<T, Rejection>,
+) -> Result<T, Refused> {
     with_cast(unit, Cast::default(), operation)
 }
 
-fn held(unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
+fn held(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
     let work = agent.registered().ok().and_then(|agent| agent.work);
     work.map(|work| unit.load::<Task>(&work.task)).transpose()
 }

@@ -3,14 +3,14 @@
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Command, Profile, Role},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AgentId, ProjectId},
     operation::{Decision, Rejection},
     reservation::{Event, Holder, Key, Reservation},
     values::Name,
 };
 use mc_server::state::Refused;
-use mc_store::repository::Order;
+use mc_store::repository::CommandEnvelope;
 use serde_json::json;
 
 use crate::app::{App, plan};
@@ -106,15 +106,15 @@ async fn registered_before(app: &App, name: &str) -> AgentId {
     let project = app.get("/api/projects/openclaw").await.expect(200).id();
     let project: ProjectId = project.parse().unwrap();
     let name: Name = serde_json::from_value(json!(name)).unwrap();
-    let moment = Moment::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
+    let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
     let id = AgentId::new(uuid::Uuid::now_v7());
-    let order = Order::new(moment.clone());
+    let order = CommandEnvelope::new(context.clone());
     let registered = app.state().repository().execute(&order, |unit| {
         let key = Key::of_agent_before(project, &name).unwrap_or(Key::agent(project, &name));
         let (key, agent) = (unit.load::<Reservation>(&key)?, unit.fresh::<Agent>(id));
         let profile = Profile::new(name.clone(), Role::Intern);
         let register = Command::Register { project, profile, parent: None, purpose: None };
-        let registered = agent.decide(register, &moment).map_err(Rejection::from)?;
+        let registered = agent.decide(register, &context).map_err(Rejection::from)?;
         let reserved = vec![Event::Reserved { holder: Holder::Agent(id) }];
         let decision = Decision::of(&key, Some(project), reserved);
         Ok::<_, Refused>((decision.and(Decision::of(&agent, Some(project), registered)), ()))

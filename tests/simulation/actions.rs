@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{self, Agent, Directive, Heartbeat, PauseReason, Profile},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{self, Alert},
     approval::{
         self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
@@ -34,7 +34,7 @@ use mc_domain::{
     task::{self, Details, Message, Status, Task},
     values::{Label, Name, Reason, Slug, Text},
 };
-use mc_store::{error::StoreError, repository::Unit};
+use mc_store::{error::StoreError, repository::UnitOfWork};
 
 use crate::{
     policies::Draft,
@@ -490,7 +490,11 @@ impl Action {
 }
 
 /// Decides `action` on what `unit` has.
-pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Outcome, Failure> {
+pub fn decide(
+    action: &Action,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
+) -> Result<Outcome, Failure> {
     match action.clone() {
         Action::CreateProject { .. }
         | Action::EditProject { .. }
@@ -498,7 +502,7 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::FollowHalt { .. }
         | Action::BlockHalted { .. }
         | Action::ResumeSquad { .. }
-        | Action::PublishPolicy { .. } => on_project(action.clone(), unit, moment).map(Outcome::from),
+        | Action::PublishPolicy { .. } => on_project(action.clone(), unit, context).map(Outcome::from),
         Action::Register { .. }
         | Action::ChangeProfile { .. }
         | Action::Spawn { .. }
@@ -514,7 +518,7 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::Quarantine { .. }
         | Action::SignOff { .. }
         | Action::Restart { .. }
-        | Action::Correct { .. } => on_agent(action.clone(), unit, moment).map(Outcome::from),
+        | Action::Correct { .. } => on_agent(action.clone(), unit, context).map(Outcome::from),
         Action::CreateTask { .. }
         | Action::EditTask { .. }
         | Action::Subscribe { .. }
@@ -524,50 +528,54 @@ pub fn decide(action: &Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
         | Action::Claim { .. }
         | Action::Move { .. }
         | Action::Reassign { .. }
-        | Action::Post { .. } => on_task(action.clone(), unit, moment).map(Outcome::from),
+        | Action::Post { .. } => on_task(action.clone(), unit, context).map(Outcome::from),
         Action::StartRun { fresh, agent, task, estimate } => {
             let (run, model) = (unit.load::<Run>(&fresh)?, Label::new("a-model").unwrap());
             let wish = StartRun { task, model, session_key: None, estimate, sha256 };
-            asking(unit, |cast| start_run(&run, agent, wish.clone(), cast, moment))
+            asking(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
         }
         Action::EndRun { run, outcome, cost } => {
             let run = unit.load::<Run>(&run)?;
             let error = (outcome == End::Failed).then(|| reason("it failed"));
             let wish = CompleteRun { outcome, bill: Bill { cost, error, ..Bill::default() }, sha256 };
-            asking(unit, |cast| complete_run(&run, wish.clone(), cast, moment)).map(Outcome::from)
+            asking(unit, |cast| complete_run(&run, wish.clone(), cast, context)).map(Outcome::from)
         }
         Action::TimeOutRun { run } => {
             let run = unit.load::<Run>(&run)?;
-            asking(unit, |cast| time_out_run(&run, cast, moment)).map(Outcome::from)
+            asking(unit, |cast| time_out_run(&run, cast, context)).map(Outcome::from)
         }
         Action::CallTool { run, call } => {
             let run = unit.load::<Run>(&run)?;
             let wish = UseTool { call: call.clone(), policy: ToolRisk::Green, matters: None };
-            asking(unit, |cast| record_tool_call(&run, wish.clone(), cast, moment))
+            asking(unit, |cast| record_tool_call(&run, wish.clone(), cast, context))
         }
         Action::RequestApproval { .. }
         | Action::DecideApproval { .. }
         | Action::WithdrawApproval { .. }
         | Action::ResubmitApproval { .. }
         | Action::EscalateApproval { .. }
-        | Action::ExpireApproval { .. } => on_approval(action.clone(), unit, moment),
-        Action::Attend { alert, id, how } => attend(&alert, id, how, unit, moment).map(Outcome::from),
+        | Action::ExpireApproval { .. } => on_approval(action.clone(), unit, context),
+        Action::Attend { alert, id, how } => attend(&alert, id, how, unit, context).map(Outcome::from),
         Action::Notify { .. }
         | Action::DeliverNotification { .. }
         | Action::ReadNotification { .. }
         | Action::FailNotification { .. }
         | Action::ExpireNotification { .. } => {
-            on_notification(action.clone(), unit, moment).map(Outcome::from)
+            on_notification(action.clone(), unit, context).map(Outcome::from)
         }
         Action::RecordStandup { key, report } => {
             let standup = unit.load::<Standup>(&key)?;
-            let events = standup.decide(standup::Command::Record { report }, moment)?;
+            let events = standup.decide(standup::Command::Record { report }, context)?;
             Ok(Decision::of(&standup, Some(key.project), events).into())
         }
     }
 }
 
-fn on_project(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+fn on_project(
+    action: Action,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
+) -> Result<Decision, Failure> {
     let why = Some(reason("because"));
     match action {
         Action::CreateProject { project, slug } => {
@@ -575,98 +583,102 @@ fn on_project(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<De
             let name = unit.load::<Reservation>(&Key::project(&slug))?;
             let profile = project::Profile::new(Name::new(slug.as_str()).unwrap());
             let project = unit.load::<Project>(&project)?;
-            Ok(create_project(&project, &name, slug, profile, moment)?)
+            Ok(create_project(&project, &name, slug, profile, context)?)
         }
         Action::EditProject { project, daily_cap } => {
             let project = unit.load::<Project>(&project)?;
             let name = Name::new("A project").unwrap();
             let profile = project::Profile { daily_cap, ..project::Profile::new(name) };
-            let events = project.decide(project::Command::Edit { profile }, moment)?;
+            let events = project.decide(project::Command::Edit { profile }, context)?;
             Ok(Decision::of(&project, Some(project.id), events))
         }
         Action::HaltSquad { project, halt } => {
-            Ok(halt_squad(&unit.load::<Project>(&project)?, halt, why, moment)?)
+            Ok(halt_squad(&unit.load::<Project>(&project)?, halt, why, context)?)
         }
         Action::FollowHalt { project, number, agents } => {
             let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
-            Ok(follow_halt(&project, number, &agents, moment)?)
+            Ok(follow_halt(&project, number, &agents, context)?)
         }
         Action::BlockHalted { project, number, tasks } => {
             let (project, tasks) = (unit.load::<Project>(&project)?, all::<Task>(unit, &tasks)?);
-            asking(unit, |cast| block_halted(&project, number, &tasks, cast, moment))
+            asking(unit, |cast| block_halted(&project, number, &tasks, cast, context))
         }
         Action::ResumeSquad { project, agents } => {
             let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
-            Ok(resume_squad(&project, &agents, why, moment)?)
+            Ok(resume_squad(&project, &agents, why, context)?)
         }
         Action::PublishPolicy { scope, document, .. } => {
             let policy = unit.load::<Policy>(&scope)?;
-            let events = policy.decide(policy::Command::Publish { document }, moment)?;
+            let events = policy.decide(policy::Command::Publish { document }, context)?;
             Ok(Decision::of(&policy, scope.project(), events))
         }
         other => unreachable!("{other:?} is not about a project"),
     }
 }
 
-fn on_agent(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+fn on_agent(
+    action: Action,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
+) -> Result<Decision, Failure> {
     match action {
-        Action::Register { project, fresh, profile } => register(project, fresh, profile, unit, moment),
+        Action::Register { project, fresh, profile } => register(project, fresh, profile, unit, context),
         Action::ChangeProfile { agent, profile, overrides } => {
-            rename(agent, profile, &overrides, unit, moment)
+            rename(agent, profile, &overrides, unit, context)
         }
         Action::Spawn { parent, fresh, profile, active_agents } => {
-            spawn(parent, fresh, profile, active_agents, unit, moment)
+            spawn(parent, fresh, profile, active_agents, unit, context)
         }
         Action::Retire { child, parent, cause } => {
             let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
             at_work(child, unit, |agent, task, cast| {
-                retire_agent(agent, parent.as_ref(), task, cause, cast, moment)
+                retire_agent(agent, parent.as_ref(), task, cause, cast, context)
             })
         }
         Action::Heartbeat { agent, session, error } => {
             let session_key = session.map(|session| Label::new(&format!("session-{session}")).unwrap());
             let beat = Heartbeat { session_key, error: error.then(|| reason("timeout")) };
             at_work(agent, unit, |agent, task, cast| {
-                let decision = heartbeat(agent, task, beat.clone(), cast, moment)?;
+                let decision = heartbeat(agent, task, beat.clone(), cast, context)?;
                 is_told_what_it_is(agent, &decision);
                 Ok(decision)
             })
         }
         Action::MarkStale { agent } => {
             let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| mark_stale(&agent, cast, moment))
+            asking(unit, |cast| mark_stale(&agent, cast, context))
         }
         Action::MarkHeard { agent } => {
             let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| mark_heard(&agent, cast, moment))
+            asking(unit, |cast| mark_heard(&agent, cast, context))
         }
         Action::EndLease { agent, lease, heard } => {
             let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| end_lease(&agent, lease, heard, cast, moment))
+            asking(unit, |cast| end_lease(&agent, lease, heard, cast, context))
         }
         Action::EndDrain { agent } => {
             let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
-            of_agent(agent, pause, unit, moment)
+            of_agent(agent, pause, unit, context)
         }
         Action::Pause { agent, reason } => {
-            of_agent(agent, agent::Command::Pause { reason, note: None }, unit, moment)
+            of_agent(agent, agent::Command::Pause { reason, note: None }, unit, context)
         }
         Action::Resume { agent } => {
             let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| resume_agent(&agent, None, cast, moment))
+            asking(unit, |cast| resume_agent(&agent, None, cast, context))
         }
-        Action::Drain { agent } => of_agent(agent, agent::Command::Drain { note: None }, unit, moment),
+        Action::Drain { agent } => of_agent(agent, agent::Command::Drain { note: None }, unit, context),
         Action::Quarantine { agent } => at_work(agent, unit, |agent, task, cast| {
-            quarantine_agent(agent, task, Some(reason("enough")), cast, moment)
+            quarantine_agent(agent, task, Some(reason("enough")), cast, context)
         }),
         Action::SignOff { agent } => {
-            at_work(agent, unit, |agent, task, cast| sign_off_agent(agent, task, None, cast, moment))
+            at_work(agent, unit, |agent, task, cast| sign_off_agent(agent, task, None, cast, context))
         }
         Action::Restart { agent } => {
-            at_work(agent, unit, |agent, task, cast| restart_agent(agent, task, None, cast, moment))
+            at_work(agent, unit, |agent, task, cast| restart_agent(agent, task, None, cast, context))
         }
         Action::Correct { agent, wish } => {
-            at_work(agent, unit, |agent, task, cast| correct_agent(agent, task, wish.clone(), cast, moment))
+            at_work(agent, unit, |agent, task, cast| correct_agent(agent, task, wish.clone(), cast, context))
         }
         other => unreachable!("{other:?} is not about an agent"),
     }
@@ -693,22 +705,22 @@ fn register(
     project: ProjectId,
     fresh: AgentId,
     profile: Profile,
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let names = Names::load(unit, project, &profile.name, &Claims::default())?;
     let agent = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
     let project = unit.load::<Project>(&project)?;
     let wish = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
-    Ok(register_agent(&project, &names, &agent, wish, moment)?)
+    Ok(register_agent(&project, &names, &agent, wish, context)?)
 }
 
 fn rename(
     agent: AgentId,
     profile: Profile,
     overrides: &[ApprovalId],
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
     let allowed = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
@@ -716,9 +728,9 @@ fn rename(
     let old = Names::load(unit, project, &current, &Claims::default())?;
     let new = Names::load(unit, project, &profile.name, &Claims::default())?;
     let change =
-        |cast: &Cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, moment);
+        |cast: &Cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, context);
     let decision = asking(unit, change)?;
-    free_held(decision, allowed, overrides, unit, moment)
+    free_held(decision, allowed, overrides, unit, context)
 }
 
 /// What a raised cap frees joins the same commit.
@@ -726,11 +738,11 @@ fn free_held(
     decision: Decision,
     before: Allowed,
     overrides: &[ApprovalId],
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let overrides = all::<Approval>(unit, overrides)?;
-    let free = |cast: &Cast| withdraw_overrides(before, &overrides, cast, moment);
+    let free = |cast: &Cast| withdraw_overrides(before, &overrides, cast, context);
     let freed: Decision =
         with_cast::<_, _, Failure>(&mut After { unit, decided: &decision }, Cast::default(), free)?;
     Ok(decision.and(freed))
@@ -738,7 +750,7 @@ fn free_held(
 
 /// Everything as it is after a decision that is still to be committed.
 struct After<'a, 'u> {
-    unit: &'a mut Unit<'u>,
+    unit: &'a mut UnitOfWork<'u>,
     decided: &'a Decision,
 }
 
@@ -755,25 +767,25 @@ fn spawn(
     fresh: AgentId,
     profile: Profile,
     active_agents: u32,
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let parent = unit.load::<Agent>(&parent)?;
     let project = unit.load::<Project>(&parent.registered()?.project)?;
     let names = Names::load(unit, project.id, &profile.name, &Claims::default())?;
     let child = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
     let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents, squad: 0 };
-    Ok(spawn_agent(&project, &names, &child, &parent, wish, moment)?)
+    Ok(spawn_agent(&project, &names, &child, &parent, wish, context)?)
 }
 
 fn of_agent(
     agent: AgentId,
     command: agent::Command,
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
-    let events = agent.decide(command, moment)?;
+    let events = agent.decide(command, context)?;
     let project = agent.registered()?.project;
     Ok(Decision::of(&agent, Some(project), events))
 }
@@ -781,7 +793,7 @@ fn of_agent(
 /// An operation on an agent and the task it works on.
 fn at_work(
     agent: AgentId,
-    unit: &mut Unit<'_>,
+    unit: &mut UnitOfWork<'_>,
     ask: impl Fn(&Entity<Agent>, Option<&Entity<Task>>, &Cast) -> Result<Decision, Rejection>,
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
@@ -790,40 +802,40 @@ fn at_work(
     asking(unit, |cast| ask(&agent, task.as_ref(), cast))
 }
 
-fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+fn on_task(action: Action, unit: &mut UnitOfWork<'_>, context: &CommandContext) -> Result<Decision, Failure> {
     match action {
         Action::CreateTask { project, fresh, parent, wish } => {
             let (project, task) = (unit.load::<Project>(&project)?, unit.load::<Task>(&fresh)?);
             let parent = parent.map(|parent| unit.load::<Task>(&parent)).transpose()?;
-            asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, moment))
+            asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, context))
         }
         Action::EditTask { task, details, overrides } => {
             let before = unit.load::<Task>(&task)?.present()?.details.budget;
-            let decision = of_task(task, task::Command::Edit(details), unit, moment)?;
-            free_held(decision, Allowed::Task(task, before), &overrides, unit, moment)
+            let decision = of_task(task, task::Command::Edit(details), unit, context)?;
+            free_held(decision, Allowed::Task(task, before), &overrides, unit, context)
         }
         Action::Subscribe { task } => {
             let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| follow_task(&task, cast, moment))
+            asking(unit, |cast| follow_task(&task, cast, context))
         }
-        Action::Unsubscribe { task } => Ok(unfollow_task(&unit.load::<Task>(&task)?, moment)?),
-        Action::Archive { task } => of_task(task, task::Command::Archive, unit, moment),
-        Action::Restore { task } => of_task(task, task::Command::Restore, unit, moment),
+        Action::Unsubscribe { task } => Ok(unfollow_task(&unit.load::<Task>(&task)?, context)?),
+        Action::Archive { task } => of_task(task, task::Command::Archive, unit, context),
+        Action::Restore { task } => of_task(task, task::Command::Restore, unit, context),
         Action::Claim { task, agent } => {
             let (task, agent) = (unit.load::<Task>(&task)?, unit.load::<Agent>(&agent)?);
-            asking(unit, |cast| claim_task(&task, &agent, cast, moment))
+            asking(unit, |cast| claim_task(&task, &agent, cast, context))
         }
         Action::Move { task, wish } => {
             let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| move_task(&task, wish.clone(), cast, moment))
+            asking(unit, |cast| move_task(&task, wish.clone(), cast, context))
         }
         Action::Reassign { task, wish } => {
             let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| reassign_task(&task, wish.clone(), cast, moment))
+            asking(unit, |cast| reassign_task(&task, wish.clone(), cast, context))
         }
         Action::Post { task, message } => {
             let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| post_message(&task, message.clone(), cast, moment))
+            asking(unit, |cast| post_message(&task, message.clone(), cast, context))
         }
         other => unreachable!("{other:?} is not about a task"),
     }
@@ -832,17 +844,21 @@ fn on_task(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decis
 fn of_task(
     task: TaskId,
     command: task::Command,
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let task = unit.load::<Task>(&task)?;
-    let events = task.decide(command, moment)?;
+    let events = task.decide(command, context)?;
     Ok(Decision::of(&task, Some(task.present()?.project), events))
 }
 
-fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Outcome, Failure> {
+fn on_approval(
+    action: Action,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
+) -> Result<Outcome, Failure> {
     let (id, lease) = match &action {
-        Action::RequestApproval { fresh, asked } => return request(*fresh, asked, unit, moment),
+        Action::RequestApproval { fresh, asked } => return request(*fresh, asked, unit, context),
         Action::DecideApproval { approval, lease, .. } | Action::WithdrawApproval { approval, lease } => {
             (*approval, Some(*lease))
         }
@@ -863,16 +879,16 @@ fn on_approval(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<O
             Action::DecideApproval { answer, stale, .. } => {
                 let content = stale.then(|| ContentHash::new([0; 32]));
                 let wish = DecideApproval { answer, content, lease: lease.expect("a decision has one") };
-                decide_approval(scope, wish, moment)
+                decide_approval(scope, wish, context)
             }
-            Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, moment),
+            Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, context),
             Action::ResubmitApproval { .. } => {
-                resubmit_approval(scope, &next_key, (next.clone(), requested.required), moment)
+                resubmit_approval(scope, &next_key, (next.clone(), requested.required), context)
             }
             Action::EscalateApproval { .. } => {
-                return escalate_approval(&approval, moment).map(Outcome::from);
+                return escalate_approval(&approval, context).map(Outcome::from);
             }
-            Action::ExpireApproval { .. } => expire_approval(scope, moment),
+            Action::ExpireApproval { .. } => expire_approval(scope, context),
             other => unreachable!("{other:?} is not about an approval"),
         };
         concluded.map(|concluded| concluded.outcome)
@@ -886,8 +902,8 @@ fn tool_of(action: &Action) -> &'static str {
 fn request(
     fresh: ApprovalId,
     asked: &Asked,
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Outcome, Failure> {
     let subject = approval::Subject {
         project: asked.project,
@@ -902,7 +918,7 @@ fn request(
     let (lifetime, required) = (asked.lifetime, asked.required);
     let wish = Request { requestor: asked.by.clone(), subject, ask, lifetime, required };
     asking(unit, |cast| {
-        let asked = request_approval(&project, &approval, &key, task.as_ref(), wish.clone(), cast, moment);
+        let asked = request_approval(&project, &approval, &key, task.as_ref(), wish.clone(), cast, context);
         asked.map(|asked| asked.decision.into())
     })
 }
@@ -930,8 +946,8 @@ fn attend(
     alert: &alert::Key,
     id: AlertId,
     how: Attention,
-    unit: &mut Unit<'_>,
-    moment: &Moment,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let alert = unit.load::<Alert>(alert)?;
     let command = match how {
@@ -939,11 +955,15 @@ fn attend(
         Attention::Resolve => alert::Command::Resolve { id, note: None },
         Attention::Ignore => alert::Command::Ignore { id, note: None },
     };
-    let events = alert.decide(command, moment)?;
+    let events = alert.decide(command, context)?;
     Ok(Decision::of(&alert, Some(alert.episode()?.project), events))
 }
 
-fn on_notification(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Result<Decision, Failure> {
+fn on_notification(
+    action: Action,
+    unit: &mut UnitOfWork<'_>,
+    context: &CommandContext,
+) -> Result<Decision, Failure> {
     let (id, command, project) = match action {
         Action::Notify { notice } => {
             (notice.id(), notification::Command::Queue(notice.clone()), notice.project)
@@ -960,20 +980,23 @@ fn on_notification(action: Action, unit: &mut Unit<'_>, moment: &Moment) -> Resu
         Action::FailNotification { notification, project } => {
             let notification = unit.load::<Notification>(&notification)?;
             return asking(unit, |cast| {
-                fail_notification(&notification, project, reason("no answer"), cast, moment)
+                fail_notification(&notification, project, reason("no answer"), cast, context)
             });
         }
         other => unreachable!("{other:?} is not about a notification"),
     };
     let notification = unit.load::<Notification>(&id)?;
-    Ok(Decision::of(&notification, project, notification.decide(command, moment)?))
+    Ok(Decision::of(&notification, project, notification.decide(command, context)?))
 }
 
-fn asking<T>(unit: &mut Unit<'_>, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Failure> {
+fn asking<T>(
+    unit: &mut UnitOfWork<'_>,
+    ask: impl FnMut(&Cast) -> Result<T, Rejection>,
+) -> Result<T, Failure> {
     with_cast(unit, Cast::default(), ask)
 }
 
-fn all<A: Streamed>(unit: &mut Unit<'_>, ids: &[A::Id]) -> Result<Vec<Entity<A>>, Failure> {
+fn all<A: Streamed>(unit: &mut UnitOfWork<'_>, ids: &[A::Id]) -> Result<Vec<Entity<A>>, Failure> {
     ids.iter().map(|id| Ok(unit.load::<A>(id)?)).collect()
 }
 

@@ -15,7 +15,7 @@ use mc_domain::{
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     operation::{Rejection, is_halted},
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId, Streamed},
     reservation::{Key, Reservation},
@@ -292,7 +292,7 @@ fn after_event(
             let id = id.parse().unwrap();
             runs_of_agent_are_running(world, id);
             stop_is_told_of(world, issued.action, (id, event), commit);
-            too_many_errors_stop(&world.states, id, event, &issued.figures);
+            too_many_errors_stop(&world.states, id, event, &issued.limits);
         }
         AnyEvent::Task(event) => {
             let id = id.parse().unwrap();
@@ -375,11 +375,11 @@ fn sub_agents_stay_within_the_limits(
     issued: &Issued<'_>,
 ) {
     let agent::Event::Spawned { child, .. } = event else { return };
-    let (agent, limits) = (states.agent(parent).unwrap(), issued.figures.spawn);
+    let (agent, limits) = (states.agent(parent).unwrap(), issued.limits.spawn);
     let (children, who) = (agent.children.len(), &agent.profile.name);
     assert!(!agent.children.contains(child), "{who} has {child} already");
     assert!(children < limits.max_children as usize && agent.depth() < limits.max_depth, "{who} spawns");
-    assert!(issued.figures.roles.of(agent.profile.role).may_spawn, "{who} may not spawn");
+    assert!(issued.limits.roles.of(agent.profile.role).may_spawn, "{who} may not spawn");
 }
 
 /// Who is above whom, on both sides.
@@ -462,7 +462,7 @@ fn spender(world: &World, key: budget::Key, commit: &[Recorded<AnyEvent>]) -> Op
     ended.or(own).filter(|agent| world.states.agent(*agent).is_some())
 }
 
-fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event, figures: &Figures) {
+fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event, limits: &PolicyLimits) {
     let errors = match event {
         agent::Event::HeartbeatRecorded { error: Some(_), error_streak, .. } => *error_streak,
         agent::Event::RunEnded { outcome: run::Outcome::Failed, error_streak, .. } => *error_streak,
@@ -470,7 +470,7 @@ fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event, figu
     };
     let agent = states.agent(id).unwrap();
     let stopped = matches!(agent.standing, Standing::Quarantined | Standing::Offline);
-    let too_many = figures.timeouts.error_streak_quarantine;
+    let too_many = limits.timeouts.error_streak_quarantine;
     assert!(errors < too_many || stopped, "{} goes on after {errors} errors in a row", agent.profile.name);
 }
 

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{Caps, Profile, Role},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::{Budget, Command, Key},
     ids::AgentId,
     money::Usd,
@@ -18,7 +18,7 @@ use mc_store::{
     codec,
     log::{EventLog, MAX_PAGE_EVENTS},
     memory::MemoryLog,
-    repository::{Order, Repository},
+    repository::{CommandEnvelope, Repository},
     sqlite::SqliteLog,
 };
 use tokio::task::JoinSet;
@@ -54,10 +54,10 @@ fn now() -> DateTime<Utc> {
 }
 
 async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<bool, Failure> {
-    let order = Order::new(Moment::new(now(), who));
+    let order = CommandEnvelope::new(CommandContext::new(now(), who));
     let mut refused = false;
     let executed = repository.execute(&order, |unit| {
-        let outcome = decide(action, unit, &order.moment)?;
+        let outcome = decide(action, unit, &order.context)?;
         refused = outcome.refusal.is_some();
         Ok::<_, Failure>((outcome.decision, ()))
     });
@@ -186,12 +186,12 @@ fn any_command(random: &mut Random, runs: usize) -> Command {
 /// What runs cost may go beyond what was set aside for them; so the budget is compared with what each event allows.
 #[test]
 fn no_order_of_commands_sets_aside_more_than_there_is() {
-    let (mut random, moment) = (Random::new(0), Moment::new(now(), operator(0)));
+    let (mut random, context) = (Random::new(0), CommandContext::new(now(), operator(0)));
     let (mut accepted, mut refused, mut beyond) = (0_usize, 0_usize, 0_usize);
     for _ in 0..INTERLEAVINGS {
         let mut budget = Budget::default();
         for _ in 0..COMMANDS {
-            let Ok(events) = budget.decide(any_command(&mut random, 8), &moment) else {
+            let Ok(events) = budget.decide(any_command(&mut random, 8), &context) else {
                 refused += 1;
                 continue;
             };

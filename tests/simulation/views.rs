@@ -13,7 +13,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::is_halted,
-    policy::document::{Document, Figures},
+    policy::document::{Document, PolicyLimits},
     process::Watch,
     project::Squad,
     recorded::{AnyEvent, Recorded, StreamId},
@@ -68,8 +68,8 @@ impl Watched {
     }
 
     /// The figures that a decision about something of a project is taken under.
-    pub fn figures(&self, project: Option<ProjectId>) -> Figures {
-        self.views.policy.active(project).map(Document::figures).unwrap_or_default()
+    pub fn policy_limits(&self, project: Option<ProjectId>) -> PolicyLimits {
+        self.views.policy.active(project).map(Document::policy_limits).unwrap_or_default()
     }
 
     /// Writes one of the views down and goes on with what is read back.

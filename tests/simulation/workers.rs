@@ -86,7 +86,7 @@ fn silence(world: &World) -> Vec<Command> {
 }
 
 fn is_stale(world: &World, agent: &Registered) -> bool {
-    agent.is_stale(world.now, &world.watched.figures(Some(agent.project)))
+    agent.is_stale(world.now, &world.watched.policy_limits(Some(agent.project)))
 }
 
 fn told_silent(world: &World, agent: AgentId) -> bool {
@@ -113,10 +113,10 @@ fn leases(world: &World) -> Vec<Command> {
     let mut due = Vec::new();
     for (agent, known) in &world.states.agents {
         let Ok(registered) = known.registered() else { continue };
-        let figures = world.watched.figures(Some(registered.project));
+        let limits = world.watched.policy_limits(Some(registered.project));
         let signed = world.watched.watch.signs.get(agent).copied();
         let heard = signed.into_iter().chain(world.heard.get(agent).copied()).max().unwrap_or_default();
-        if let Some((lease, _)) = lease_ends_at(known, heard, &figures).filter(|(_, end)| world.now >= *end) {
+        if let Some((lease, _)) = lease_ends_at(known, heard, &limits).filter(|(_, end)| world.now >= *end) {
             let action = Action::EndLease { agent: *agent, lease, heard };
             due.push((world.system("monitor"), action));
         }
@@ -131,7 +131,8 @@ fn no_lease_is_over(world: &World) {
         let runs = world.ledger.running(|terms| terms.agent == id && terms.task == Some(work.task));
         let signs = [world.states.signs.get(&id), world.heard.get(&id)];
         let heard = signs.into_iter().flatten().copied().chain([agent.last_sign()]).max().unwrap();
-        let lasts = TimeDelta::seconds(world.states.figures(Some(agent.project)).timeouts.lease_secs.into());
+        let lasts =
+            TimeDelta::seconds(world.states.policy_limits(Some(agent.project)).timeouts.lease_secs.into());
         assert!(!runs.is_empty() || world.now < heard + lasts, "the lease of {} is over", agent.profile.name);
     }
 }
@@ -189,7 +190,7 @@ fn report(world: &World, project: ProjectId) -> Report {
 fn due_approvals(world: &World) -> Vec<Command> {
     let open = |approval: &Approval| approval.status().is_some_and(mc_domain::approval::Status::is_open);
     let open = world.states.entities(&world.states.approvals, open);
-    let due = approvals_due(&open, world.now, |project| world.watched.figures(Some(project)));
+    let due = approvals_due(&open, world.now, |project| world.watched.policy_limits(Some(project)));
     due.into_iter()
         .map(|(approval, due)| {
             let action = match due {

@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     actor::Actor,
     agent::{self, Agent},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{self, Alert},
     approval::Approval,
     budget::{self, Budget},
@@ -22,7 +22,7 @@ use mc_domain::{
     operation::{Decision, Entity, Rejection},
     policy::{
         self, Policy, Scope,
-        document::{Document, Figures},
+        document::{Document, PolicyLimits},
     },
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
@@ -37,7 +37,7 @@ use mc_store::{
     error::StoreError,
     log::{MAX_PAGE_EVENTS, StoredEvent},
     memory::MemoryLog,
-    repository::{Order, Repository, Unit},
+    repository::{CommandEnvelope, Repository, UnitOfWork},
 };
 use uuid::Uuid;
 
@@ -197,10 +197,10 @@ impl States {
     }
 
     /// What the policy that holds in a project says in numbers.
-    pub fn figures(&self, project: Option<ProjectId>) -> Figures {
+    pub fn policy_limits(&self, project: Option<ProjectId>) -> PolicyLimits {
         let own = project.and_then(|project| self.policies.get(&Scope::Project(project)));
         let global = self.policies.get(&Scope::Global);
-        own.or(global).and_then(Policy::document).map(Document::figures).unwrap_or_default()
+        own.or(global).and_then(Policy::document).map(Document::policy_limits).unwrap_or_default()
     }
 
     pub fn agent(&self, id: AgentId) -> Option<&agent::Registered> {
@@ -273,12 +273,12 @@ pub struct Issued<'a> {
     pub who: &'a Actor,
     pub action: &'a Action,
     /// What the policy said at that time.
-    pub figures: Figures,
+    pub limits: PolicyLimits,
 }
 
 /// A command that came under a key, and what it was answered.
 struct Kept {
-    order: Order,
+    order: CommandEnvelope,
     position: u64,
     value: u64,
 }
@@ -398,20 +398,20 @@ impl World {
         self.now += TimeDelta::seconds(secs as i64);
     }
 
-    fn order(&mut self, who: Actor, figures: Figures, action: &Action) -> Order {
+    fn order(&mut self, who: Actor, limits: PolicyLimits, action: &Action) -> CommandEnvelope {
         let fingerprint = sha256(&format!("{who} {action:?}"));
         let key =
             self.random.chance(KEYED_PERCENT).then(|| (self.random.id::<EventId>().to_string(), fingerprint));
-        Order { moment: Moment::new(self.now, who).under(figures), key }
+        CommandEnvelope { context: CommandContext::new(self.now, who).under(limits), key }
     }
 
     /// Issues one command, and looks at what it leads to.
     pub async fn command(&mut self, who: Actor, action: Action) {
         self.remember(&who, &action);
-        let figures = self.watched.figures(action.project(&self.states));
-        assert_eq!(figures, self.states.figures(action.project(&self.states)), "the policy in force");
-        let order = self.order(who.clone(), figures, &action);
-        let issued = Issued { who: &who, action: &action, figures };
+        let limits = self.watched.policy_limits(action.project(&self.states));
+        assert_eq!(limits, self.states.policy_limits(action.project(&self.states)), "the policy in force");
+        let order = self.order(who.clone(), limits, &action);
+        let issued = Issued { who: &who, action: &action, limits };
         let answer = self.execute(&order, &action).await;
         self.report.answered(action.kind(), &answer);
         let (changed, before) = self.take_in(&order, &issued).await;
@@ -435,12 +435,12 @@ impl World {
         self.trail.commands.push_back(format!("{step} {} {who}: {action:?}", self.now.format("%FT%TZ")));
     }
 
-    async fn execute(&self, order: &Order, action: &Action) -> Answer {
+    async fn execute(&self, order: &CommandEnvelope, action: &Action) -> Answer {
         let (before, mut refusal) = (self.repository.log().head(), None);
         let executed = self
             .repository
             .execute(order, |unit| {
-                let outcome = actions::decide(action, unit, &order.moment)?;
+                let outcome = actions::decide(action, unit, &order.context)?;
                 refusal = outcome.refusal;
                 Ok::<_, Failure>((outcome.decision, before))
             })
@@ -467,7 +467,7 @@ impl World {
     }
 
     /// Keeps what a command under a key was answered, and asks it once more.
-    async fn keep(&mut self, order: Order) {
+    async fn keep(&mut self, order: CommandEnvelope) {
         let position = self.repository.log().head();
         let value = self.repository.log().answered(&order.key.as_ref().unwrap().0).await.unwrap().unwrap();
         let kept = Kept { order, position, value: value.answer.parse().unwrap() };
@@ -499,7 +499,7 @@ impl World {
         );
         let mut other = fingerprint;
         other[0] ^= 1;
-        let other = Order { moment: kept.order.moment.clone(), key: Some((key.clone(), other)) };
+        let other = CommandEnvelope { context: kept.order.context.clone(), key: Some((key.clone(), other)) };
         let refused = self.repository.execute(&other, decided_again).await;
         assert!(
             matches!(refused, Err(Failure::Store(StoreError::KeyReused { key: reused })) if reused == key)
@@ -510,13 +510,13 @@ impl World {
 
     /// Takes in what was recorded since: which part of the history that is, and how the agents stood before that it
     /// changed.
-    async fn take_in(&mut self, order: &Order, issued: &Issued<'_>) -> (Range<usize>, Before) {
+    async fn take_in(&mut self, order: &CommandEnvelope, issued: &Issued<'_>) -> (Range<usize>, Before) {
         let from = self.history.len();
         for stored in read_after(&self.repository, from as u64).await {
             let recorded = read(&stored);
             assert_eq!(recorded.position, self.history.len() as u64 + 1, "positions have a hole");
-            assert_eq!(recorded.metadata.actor, order.moment.actor);
-            assert_eq!(recorded.metadata.recorded_at, order.moment.now);
+            assert_eq!(recorded.metadata.actor, order.context.actor);
+            assert_eq!(recorded.metadata.recorded_at, order.context.now);
             let key = order.key.as_ref().map(|(key, _)| key);
             assert_eq!(recorded.metadata.idempotency_key.as_ref(), key);
             self.history.push(recorded);
@@ -595,7 +595,7 @@ impl World {
 }
 
 /// A repeat is answered from what is kept.
-fn decided_again(_: &mut Unit<'_>) -> Result<(Decision, u64), Failure> {
+fn decided_again(_: &mut UnitOfWork<'_>) -> Result<(Decision, u64), Failure> {
     panic!("a repeat is decided again")
 }
 

@@ -35,10 +35,10 @@ pub use values::{Caps, Directive, Ending, PauseReason, Profile, Role, Status, Wo
 
 use crate::{
     actor::{Actor, ActorKind},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     run::{OpenRun, Outcome},
     task::TaskType,
     values::{Label, Reason},
@@ -55,11 +55,11 @@ pub const MAX_OPEN_RUNS: usize = 16;
 /// use mc_domain::{
 ///     actor::Actor,
 ///     agent::{Agent, Command, PauseReason, Profile, Role, Status},
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     values::Name,
 /// };
 ///
-/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let project = uuid::Uuid::from_u128(1).into();
 /// let profile = Profile::new(Name::new("Scout")?, Role::Intern);
 /// let mut history =
@@ -171,47 +171,47 @@ impl Aggregate for Agent {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
             (Self::Unregistered, Command::Register { project, profile, parent, purpose }) => {
-                Ok(vec![Event::Registered { project, profile, parent, purpose, at: moment.now }])
+                Ok(vec![Event::Registered { project, profile, parent, purpose, at: context.now }])
             }
             (Self::Registered(agent), Command::Register { profile, parent, .. }) => {
-                agent.register(profile, parent.is_some(), moment)
+                agent.register(profile, parent.is_some(), context)
             }
             (Self::Unregistered, _) => Err(Rejection::NotFound),
             (Self::Registered(agent), Command::ChangeProfile(profile)) => {
-                agent.change_profile(profile, moment)
+                agent.change_profile(profile, context)
             }
             (Self::Registered(agent), Command::Heartbeat(heartbeat)) => {
-                Ok(agent.heartbeat(heartbeat, moment))
+                Ok(agent.heartbeat(heartbeat, context))
             }
-            (Self::Registered(agent), Command::Pause { reason, note }) => agent.pause(reason, note, moment),
-            (Self::Registered(agent), Command::Resume { note }) => agent.resume(note, moment),
-            (Self::Registered(agent), Command::Rejoin { note }) => agent.rejoin(note, moment),
-            (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, moment),
-            (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, moment),
-            (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note, moment),
-            (Self::Registered(agent), Command::Retire { note }) => agent.retire(note, moment),
-            (Self::Registered(agent), Command::Restart { note }) => agent.restart(note, moment),
-            (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, moment),
+            (Self::Registered(agent), Command::Pause { reason, note }) => agent.pause(reason, note, context),
+            (Self::Registered(agent), Command::Resume { note }) => agent.resume(note, context),
+            (Self::Registered(agent), Command::Rejoin { note }) => agent.rejoin(note, context),
+            (Self::Registered(agent), Command::Drain { note }) => agent.drain(note, context),
+            (Self::Registered(agent), Command::Quarantine { note }) => agent.quarantine(note, context),
+            (Self::Registered(agent), Command::SignOff { note }) => agent.sign_off(note, context),
+            (Self::Registered(agent), Command::Retire { note }) => agent.retire(note, context),
+            (Self::Registered(agent), Command::Restart { note }) => agent.restart(note, context),
+            (Self::Registered(agent), Command::Correct(corrections)) => agent.correct(corrections, context),
             (Self::Registered(agent), Command::Engage(work)) => agent.engage(work),
             (Self::Registered(agent), Command::Release { task, ending }) => Ok(agent.release(task, ending)),
             (Self::Registered(agent), Command::Overspend { approval, budget }) => {
-                agent.overspend(approval, budget, moment)
+                agent.overspend(approval, budget, context)
             }
             (Self::Registered(agent), Command::BeginRun { run, open_run }) => {
-                agent.begin_run(run, open_run, moment)
+                agent.begin_run(run, open_run, context)
             }
             (Self::Registered(agent), Command::EndRun { run, outcome, error }) => {
-                Ok(agent.end_run(run, outcome, error, moment))
+                Ok(agent.end_run(run, outcome, error, context))
             }
-            (Self::Registered(agent), Command::Spawn(spawn)) => agent.spawn(spawn, moment),
+            (Self::Registered(agent), Command::Spawn(spawn)) => agent.spawn(spawn, context),
             (Self::Registered(agent), Command::Commission(commission)) => {
-                Ok(agent.take_commission(commission, moment))
+                Ok(agent.take_commission(commission, context))
             }
-            (Self::Registered(agent), Command::RetireChild(child)) => Ok(agent.retire_child(child, moment)),
-            (Self::Registered(agent), Command::Except { halt }) => agent.except(halt, moment),
+            (Self::Registered(agent), Command::RetireChild(child)) => Ok(agent.retire_child(child, context)),
+            (Self::Registered(agent), Command::Except { halt }) => agent.except(halt, context),
         }
     }
 
@@ -373,13 +373,13 @@ impl Registered {
     }
 
     /// Whether it should have shown that it lives before `now`.
-    pub fn is_stale(&self, now: DateTime<Utc>, figures: &Figures) -> bool {
-        is_stale(self.status(), self.last_sign(), self.patience(figures), now)
+    pub fn is_stale(&self, now: DateTime<Utc>, limits: &PolicyLimits) -> bool {
+        is_stale(self.status(), self.last_sign(), self.patience(limits), now)
     }
 
     /// How long it may be silent: the interval it declared itself, and what the policy adds.
-    pub fn patience(&self, figures: &Figures) -> TimeDelta {
-        TimeDelta::seconds(self.profile.heartbeat_interval_secs.into()) + figures.stale_after()
+    pub fn patience(&self, limits: &PolicyLimits) -> TimeDelta {
+        TimeDelta::seconds(self.profile.heartbeat_interval_secs.into()) + limits.stale_after()
     }
 
     /// Whether it may say something in a thread: not while it is quarantined or offline.
@@ -400,17 +400,22 @@ impl Registered {
 
     /// Invariant 8: only as a sub-agent that is spawned anew does one that is retired come back. Its name, role and caps
     /// stay; the rest is as it declares.
-    fn register(&self, declared: Profile, spawned: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn register(
+        &self,
+        declared: Profile,
+        spawned: bool,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
         let Profile { name, role, caps, .. } = self.profile.clone();
         let profile = Profile { name, role, caps, ..declared };
-        let changed = self.change_profile(profile, moment)?;
+        let changed = self.change_profile(profile, context)?;
         let comes_back = self.standing == Standing::Offline && (spawned || !self.retired);
-        let back = if comes_back { self.sign_on(moment) } else { vec![] };
+        let back = if comes_back { self.sign_on(context) } else { vec![] };
         Ok(back.into_iter().chain(changed).collect())
     }
 
-    fn change_profile(&self, profile: Profile, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() == ActorKind::Agent {
+    fn change_profile(&self, profile: Profile, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() == ActorKind::Agent {
             self.refuse_self_promotion(&profile)?;
         }
         Ok(if profile == self.profile { vec![] } else { vec![Event::ProfileChanged { profile }] })
@@ -423,14 +428,14 @@ impl Registered {
     }
 
     /// Invariants 3, 5 and 8. An idle agent that drains has drained.
-    fn heartbeat(&self, heartbeat: Heartbeat, moment: &Moment) -> Vec<Event> {
+    fn heartbeat(&self, heartbeat: Heartbeat, context: &CommandContext) -> Vec<Event> {
         let Heartbeat { session_key, error } = heartbeat;
         let error_streak = if error.is_some() { self.error_streak.saturating_add(1) } else { 0 };
         let mut events = Vec::new();
         let gone = self.standing == Standing::Offline;
         let comes_back = gone && !self.retired;
         if comes_back {
-            events.extend(self.sign_on(moment));
+            events.extend(self.sign_on(context));
         }
         if self.standing == Standing::Draining && self.work.is_none() {
             events.push(DRAINED);
@@ -439,12 +444,12 @@ impl Registered {
             events.push(Event::RestartDelivered {});
         }
         let new_session = session_key.is_some() && session_key != self.session_key;
-        let due = self.last_heartbeat.is_none_or(|last| moment.now - last >= HEARTBEAT_RECORDED_EVERY);
+        let due = self.last_heartbeat.is_none_or(|last| context.now - last >= HEARTBEAT_RECORDED_EVERY);
         let news = error.is_some() || error_streak != self.error_streak || new_session || !events.is_empty();
         if news || due {
-            events.push(Event::HeartbeatRecorded { at: moment.now, session_key, error, error_streak });
+            events.push(Event::HeartbeatRecorded { at: context.now, session_key, error, error_streak });
         }
-        if error_streak >= moment.figures.timeouts.error_streak_quarantine
+        if error_streak >= context.policy.timeouts.error_streak_quarantine
             && self.standing != Standing::Quarantined
             && (comes_back || !gone)
         {
@@ -458,9 +463,9 @@ impl Registered {
         &self,
         reason: PauseReason,
         note: Option<Reason>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+        self.operator_only(context)?;
         match self.standing {
             Standing::Paused(current) if !current.yields_to(reason) => Ok(vec![]),
             Standing::Paused(_) => Ok(vec![Event::Paused { reason, note }]),
@@ -472,34 +477,34 @@ impl Registered {
     }
 
     /// Invariant 1: of all that was imposed, a worker lifts only a pause for a budget.
-    fn resume(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+    fn resume(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(context)?;
         let from = self.status();
         if from == Status::Active {
             return Ok(vec![]);
         }
         self.may_become(Status::Active)?;
         if self.standing != Standing::Paused(PauseReason::Budget) {
-            self.human_only(moment)?;
+            self.human_only(context)?;
         }
-        Ok(vec![Event::Resumed { from, note, at: Some(moment.now) }])
+        Ok(vec![Event::Resumed { from, note, at: Some(context.now) }])
     }
 
     /// What an operator or the squad had paused works again, unless its budget of today still keeps it from that.
-    fn rejoin(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn rejoin(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         let by_hand = matches!(self.standing, Standing::Paused(PauseReason::Operator | PauseReason::Squad));
         match () {
             () if !by_hand || self.retired => Ok(vec![]),
-            () if self.overspent_on == Some(moment.now.date_naive()) => {
-                self.human_only(moment)?;
+            () if self.overspent_on == Some(context.now.date_naive()) => {
+                self.human_only(context)?;
                 Ok(vec![Event::Paused { reason: PauseReason::Budget, note }])
             }
-            () => self.resume(note, moment),
+            () => self.resume(note, context),
         }
     }
 
-    fn drain(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+    fn drain(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(context)?;
         if self.status() == Status::Draining {
             return Ok(vec![]);
         }
@@ -507,8 +512,8 @@ impl Registered {
         Ok(vec![Event::DrainStarted { note }])
     }
 
-    fn quarantine(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+    fn quarantine(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(context)?;
         if self.status() == Status::Quarantined {
             return Ok(vec![]);
         }
@@ -518,42 +523,42 @@ impl Registered {
 
     /// Invariant 1: coming back from offline makes an agent active, so one that was stopped does not go by itself. One that
     /// drains comes back as drained.
-    fn sign_off(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn sign_off(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match self.standing {
             Standing::Offline => return Ok(vec![]),
             Standing::Active | Standing::Draining => {}
-            Standing::Paused(_) | Standing::Quarantined => self.operator_only(moment)?,
+            Standing::Paused(_) | Standing::Quarantined => self.operator_only(context)?,
         }
         self.may_become(Status::Offline)?;
         Ok(vec![Event::SignedOff { note }])
     }
 
     /// Invariant 8. Only an agent that works goes offline by it: who was stopped is not let go by coming back later.
-    fn retire(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
+    fn retire(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.operator_only(context)?;
         if self.retired {
             return Ok(vec![]);
         }
         let gone = (self.standing == Standing::Active).then(|| Event::SignedOff { note: note.clone() });
-        Ok(gone.into_iter().chain([Event::Retired { note, at: moment.now }]).collect())
+        Ok(gone.into_iter().chain([Event::Retired { note, at: context.now }]).collect())
     }
 
     /// Invariant 1: a drain that a goodbye interrupted is over when the agent comes back.
-    fn sign_on(&self, moment: &Moment) -> Vec<Event> {
+    fn sign_on(&self, context: &CommandContext) -> Vec<Event> {
         let drained = self.left_draining.then_some(DRAINED);
-        [Event::SignedOn { at: moment.now }].into_iter().chain(drained).collect()
+        [Event::SignedOn { at: context.now }].into_iter().chain(drained).collect()
     }
 
-    fn restart(&self, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.human_only(moment)?;
+    fn restart(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.human_only(context)?;
         if self.status() != Status::Active {
             self.may_become(Status::Active)?;
         }
-        Ok(vec![Event::Restarted { note, at: Some(moment.now) }])
+        Ok(vec![Event::Restarted { note, at: Some(context.now) }])
     }
 
-    fn correct(&self, wanted: Corrections, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.human_only(moment)?;
+    fn correct(&self, wanted: Corrections, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.human_only(context)?;
         let status = wanted.status.and_then(|after| correction(self.status(), after));
         if let Some(Correction { after, .. }) = status {
             self.may_become(after)?;
@@ -563,7 +568,7 @@ impl Registered {
         if status.is_none() && error_streak.is_none() && today_spend.is_none() {
             return Ok(vec![]);
         }
-        Ok(vec![Event::Corrected { status, error_streak, today_spend, at: moment.now }])
+        Ok(vec![Event::Corrected { status, error_streak, today_spend, at: context.now }])
     }
 
     /// Invariant 2.
@@ -588,10 +593,10 @@ impl Registered {
         &self,
         approval: ApprovalId,
         budget: budget::Key,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        self.operator_only(moment)?;
-        let (day, at) = (moment.now.date_naive(), moment.now);
+        self.operator_only(context)?;
+        let (day, at) = (context.now.date_naive(), context.now);
         let overspent = Event::Overspent { approval, budget: Some(budget), day, at };
         Ok(match self.standing {
             Standing::Active => vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }],
@@ -603,19 +608,30 @@ impl Registered {
     }
 
     /// Invariant 7.
-    fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn begin_run(
+        &self,
+        run: RunId,
+        open_run: OpenRun,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
         if self.open_runs.contains_key(&run) {
             return Ok(vec![]);
         }
-        self.may_run(open_run.task, moment.now.date_naive())?;
+        self.may_run(open_run.task, context.now.date_naive())?;
         if self.open_runs.len() >= MAX_OPEN_RUNS {
             return Err(Rejection::TooManyRuns { name: self.profile.name.clone() });
         }
-        Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
+        Ok(vec![Event::RunBegan { run, open_run, at: context.now }])
     }
 
     /// Invariants 3 and 7. What was broken off or ran out of time says nothing about errors.
-    fn end_run(&self, run: RunId, outcome: Outcome, error: Option<Reason>, moment: &Moment) -> Vec<Event> {
+    fn end_run(
+        &self,
+        run: RunId,
+        outcome: Outcome,
+        error: Option<Reason>,
+        context: &CommandContext,
+    ) -> Vec<Event> {
         if !self.open_runs.contains_key(&run) {
             return vec![];
         }
@@ -625,31 +641,32 @@ impl Registered {
             Outcome::TimedOut | Outcome::Aborted => self.error_streak,
         };
         let too_many =
-            outcome == Outcome::Failed && error_streak >= moment.figures.timeouts.error_streak_quarantine;
+            outcome == Outcome::Failed && error_streak >= context.policy.timeouts.error_streak_quarantine;
         let at_large = !matches!(self.standing, Standing::Quarantined | Standing::Offline);
-        let ended = Event::RunEnded { run, outcome, error, error_streak, at: moment.now };
+        let ended = Event::RunEnded { run, outcome, error, error_streak, at: context.now };
         let quarantined = (too_many && at_large).then_some(Event::Quarantined { note: None });
         [ended].into_iter().chain(quarantined).collect()
     }
 
-    fn take_commission(&self, commission: Commission, moment: &Moment) -> Vec<Event> {
+    fn take_commission(&self, commission: Commission, context: &CommandContext) -> Vec<Event> {
         let Commission { depth, task, until } = commission;
-        let events = vec![Event::Commissioned { depth, task, until, at: moment.now }];
+        let events = vec![Event::Commissioned { depth, task, until, at: context.now }];
         if self.commission == Some(commission) { vec![] } else { events }
     }
 
-    fn retire_child(&self, child: AgentId, moment: &Moment) -> Vec<Event> {
-        let retired = self.children.contains(&child).then_some(Event::ChildRetired { child, at: moment.now });
+    fn retire_child(&self, child: AgentId, context: &CommandContext) -> Vec<Event> {
+        let retired =
+            self.children.contains(&child).then_some(Event::ChildRetired { child, at: context.now });
         retired.into_iter().collect()
     }
 
     /// Invariant 9.
-    fn except(&self, halt: u64, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.human_only(moment)?;
+    fn except(&self, halt: u64, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.human_only(context)?;
         if self.standing != Standing::Active {
             return Err(self.not_active());
         }
-        let excepted = Event::Excepted { halt, at: moment.now };
+        let excepted = Event::Excepted { halt, at: context.now };
         Ok(if self.excepted_from < halt { vec![excepted] } else { vec![] })
     }
 
@@ -674,15 +691,15 @@ impl Registered {
         }
     }
 
-    fn operator_only(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor {
+    fn operator_only(&self, context: &CommandContext) -> Result<(), Rejection> {
+        match context.actor {
             Actor::Agent(_) => Err(Rejection::OperatorOnly { name: self.profile.name.clone() }),
             Actor::Human(_) | Actor::System(_) => Ok(()),
         }
     }
 
-    fn human_only(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor {
+    fn human_only(&self, context: &CommandContext) -> Result<(), Rejection> {
+        match context.actor {
             Actor::Human(_) => Ok(()),
             Actor::Agent(_) | Actor::System(_) => {
                 Err(Rejection::OperatorOnly { name: self.profile.name.clone() })

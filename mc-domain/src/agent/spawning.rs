@@ -5,13 +5,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Registered, Rejection, standing::Standing, values::Profile};
 use crate::{
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::{AgentId, TaskId},
-    policy::document::Figures,
-    values::{Reason, words},
+    policy::document::PolicyLimits,
+    values::{Reason, string_enum},
 };
 
-words! {
+string_enum! {
     /// Which limit on spawning is reached.
     SpawnBound {
         /// Sub-agents of one agent.
@@ -65,27 +65,27 @@ impl Registered {
     }
 
     /// What a sub-agent that it creates now is commissioned for: what it works on itself, or else was created for.
-    pub fn commission_of_child(&self, moment: &Moment) -> Commission {
-        let lasts = TimeDelta::seconds(moment.figures.spawn.retire_after_secs.into());
+    pub fn commission_of_child(&self, context: &CommandContext) -> Commission {
+        let lasts = TimeDelta::seconds(context.policy.spawn.retire_after_secs.into());
         Commission {
             depth: self.depth().saturating_add(1),
             task: self.work.map(|work| work.task).or(self.commission.and_then(|commission| commission.task)),
-            until: moment.now + lasts,
+            until: context.now + lasts,
         }
     }
 
     /// Invariant 6.
-    pub(super) fn spawn(&self, spawn: Spawn, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    pub(super) fn spawn(&self, spawn: Spawn, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         let Spawn { child, profile, purpose, active_agents } = spawn;
-        let Figures { roles, spawn: limits, .. } = moment.figures;
+        let PolicyLimits { roles, spawn: limits, .. } = context.policy;
         let name = || self.profile.name.clone();
-        if self.standing_on(moment.now.date_naive()) != Standing::Active {
+        if self.standing_on(context.now.date_naive()) != Standing::Active {
             return Err(self.not_active());
         }
         if !roles.of(self.profile.role).may_spawn {
             return Err(Rejection::MayNotSpawn { name: name(), role: self.profile.role });
         }
-        if moment.actor.agent().is_some() && !self.may_use(SPAWN_TOOL) {
+        if context.actor.agent().is_some() && !self.may_use(SPAWN_TOOL) {
             return Err(Rejection::SpawnToolMissing { name: name() });
         }
         let above = self.profile.exceeded_by(&profile);
@@ -103,7 +103,7 @@ impl Registered {
         ];
         match reached.into_iter().find(|(_, actual, limit)| actual >= limit) {
             Some((bound, _, limit)) => Err(Rejection::SpawnLimit { name: name(), bound, limit }),
-            None => Ok(vec![Event::Spawned { child, purpose, at: moment.now }]),
+            None => Ok(vec![Event::Spawned { child, purpose, at: context.now }]),
         }
     }
 }

@@ -220,8 +220,8 @@ mod imposed {
         for from in [Status::Paused, Status::Quarantined] {
             let agent = given::<Agent>(scout_who(from));
             agent.when(&scout(), Command::SignOff { note: None }).then_rejected(operator_only());
-            for moment in [sofie(), system()] {
-                agent.when(&moment, Command::SignOff { note: None }).then([Event::SignedOff { note: None }]);
+            for context in [sofie(), system()] {
+                agent.when(&context, Command::SignOff { note: None }).then([Event::SignedOff { note: None }]);
             }
         }
     }
@@ -701,9 +701,9 @@ mod restarts {
 
     #[test]
     fn are_for_operators() {
-        for moment in [scout(), by(ECHO), system()] {
+        for context in [scout(), by(ECHO), system()] {
             given::<Agent>(scout_who(Status::Quarantined))
-                .when(&moment, Command::Restart { note: None })
+                .when(&context, Command::Restart { note: None })
                 .then_rejected(operator_only());
         }
     }
@@ -737,9 +737,9 @@ mod corrections {
     #[test]
     fn are_for_operators() {
         let wanted = Corrections { status: Some(Status::Active), ..Corrections::default() };
-        for moment in [scout(), system()] {
+        for context in [scout(), system()] {
             given::<Agent>(scout_who(Status::Quarantined))
-                .when(&moment, Command::Correct(wanted))
+                .when(&context, Command::Correct(wanted))
                 .then_rejected(operator_only());
         }
     }
@@ -765,8 +765,8 @@ fn an_operator_excepts_an_active_agent_from_a_halt_once() {
     let scout_active = given::<Agent>(scout_who(Status::Active));
     let excepted = Event::Excepted { halt: 2, at: now() };
     scout_active.when(&sofie(), except(2)).then([excepted.clone()]);
-    for moment in [system(), scout()] {
-        scout_active.when(&moment, except(2)).then_rejected(operator_only());
+    for context in [system(), scout()] {
+        scout_active.when(&context, except(2)).then_rejected(operator_only());
     }
     let history = scout_who(Status::Active).into_iter().chain([excepted]);
     let let_go = given::<Agent>(history);

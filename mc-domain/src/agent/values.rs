@@ -8,10 +8,10 @@ use crate::{
     ids::{LeaseId, TaskId},
     money::Usd,
     task::TaskType,
-    values::{Label, Name, words},
+    values::{Label, Name, string_enum},
 };
 
-words! {
+string_enum! {
     /// How much an agent may do by itself, lowest first.
     Role {
         /// Every guarded action needs an approval.
@@ -42,7 +42,7 @@ impl Role {
     }
 }
 
-words! {
+string_enum! {
     /// Whether an agent works.
     Status {
         /// It works.
@@ -58,7 +58,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// Why an agent is paused; who may lift the pause depends on it.
     PauseReason {
         /// An operator paused it, or it has drained.
@@ -79,7 +79,7 @@ impl PauseReason {
     }
 }
 
-words! {
+string_enum! {
     /// What ended an agent's hold on a task.
     Ending {
         /// It handed the work in.
@@ -105,7 +105,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What an agent is told with the answer to its heartbeat.
     Directive {
         /// Stop until resumed.

@@ -21,7 +21,7 @@ pub use values::{InvalidKey, Key, Kind, Severity, Status, Subject};
 
 use crate::{
     actor::ActorKind,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AlertId, ProjectId},
     values::Reason,
 };
@@ -31,12 +31,12 @@ use crate::{
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     alert::{Alert, Command, Kind, Raise, Status},
 ///     values::{Name, Title},
 /// };
 ///
-/// let monitor = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::System(Name::new("monitor")?));
+/// let monitor = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::System(Name::new("monitor")?));
 /// let (id, project) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
 /// let raise = Raise::new(id, Kind::AgentStale, project, Title::new("Scout is silent")?);
 /// let alert = Alert::fold(&Alert::default().decide(Command::Raise(raise), &monitor)?);
@@ -72,23 +72,23 @@ impl Aggregate for Alert {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
             (_, Command::Raise(raise)) => Ok(vec![match self.open() {
-                Some(open) => repeated(open, raise, moment),
-                None => raised(raise, moment),
+                Some(open) => repeated(open, raise, context),
+                None => raised(raise, context),
             }]),
             (_, Command::RaiseOnce(_)) if self.open().is_some() => Ok(vec![]),
-            (_, Command::RaiseOnce(raise)) => Ok(vec![raised(raise, moment)]),
+            (_, Command::RaiseOnce(raise)) => Ok(vec![raised(raise, context)]),
             (
                 Self::Absent,
                 Command::Acknowledge { .. } | Command::Resolve { .. } | Command::Ignore { .. },
             ) => Err(Rejection::NotFound),
             (Self::Present(episode), Command::Acknowledge { id, note }) => {
-                episode.acknowledge(id, note, moment)
+                episode.acknowledge(id, note, context)
             }
-            (Self::Present(episode), Command::Resolve { id, note }) => episode.resolve(id, note, moment),
-            (Self::Present(episode), Command::Ignore { id, note }) => episode.ignore(id, note, moment),
+            (Self::Present(episode), Command::Resolve { id, note }) => episode.resolve(id, note, context),
+            (Self::Present(episode), Command::Ignore { id, note }) => episode.ignore(id, note, context),
         }
     }
 
@@ -140,35 +140,45 @@ impl Episode {
         &self,
         id: AlertId,
         note: Option<Reason>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        human_only("acknowledge", moment)?;
+        human_only("acknowledge", context)?;
         self.is_episode(id)?;
         match self.status {
-            Status::Open => Ok(vec![Event::Acknowledged { id, note, at: moment.now }]),
+            Status::Open => Ok(vec![Event::Acknowledged { id, note, at: context.now }]),
             Status::Acknowledged => Ok(vec![]),
             status @ (Status::Resolved | Status::Ignored) => Err(Rejection::Closed { status }),
         }
     }
 
     /// Invariant 2.
-    fn resolve(&self, id: AlertId, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() == ActorKind::Agent {
+    fn resolve(
+        &self,
+        id: AlertId,
+        note: Option<Reason>,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() == ActorKind::Agent {
             return Err(Rejection::OperatorOnly { what: "resolve" });
         }
         self.is_episode(id)?;
         match self.status {
-            Status::Open | Status::Acknowledged => Ok(vec![Event::Resolved { id, note, at: moment.now }]),
+            Status::Open | Status::Acknowledged => Ok(vec![Event::Resolved { id, note, at: context.now }]),
             Status::Resolved => Ok(vec![]),
             status @ Status::Ignored => Err(Rejection::Closed { status }),
         }
     }
 
-    fn ignore(&self, id: AlertId, note: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        human_only("ignore", moment)?;
+    fn ignore(
+        &self,
+        id: AlertId,
+        note: Option<Reason>,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
+        human_only("ignore", context)?;
         self.is_episode(id)?;
         match self.status {
-            Status::Open | Status::Acknowledged => Ok(vec![Event::Ignored { id, note, at: moment.now }]),
+            Status::Open | Status::Acknowledged => Ok(vec![Event::Ignored { id, note, at: context.now }]),
             Status::Ignored => Ok(vec![]),
             status @ Status::Resolved => Err(Rejection::Closed { status }),
         }
@@ -179,19 +189,19 @@ impl Episode {
     }
 }
 
-fn raised(raise: Raise, moment: &Moment) -> Event {
+fn raised(raise: Raise, context: &CommandContext) -> Event {
     let Raise { id, kind, project, severity, title, description, agent, task, run } = raise;
-    Event::Raised { id, kind, severity, title, description, agent, task, run, project, at: moment.now }
+    Event::Raised { id, kind, severity, title, description, agent, task, run, project, at: context.now }
 }
 
 /// Invariant 1.
-fn repeated(open: &Episode, raise: Raise, moment: &Moment) -> Event {
+fn repeated(open: &Episode, raise: Raise, context: &CommandContext) -> Event {
     let count = open.count.saturating_add(1);
-    Event::Repeated { id: open.id, count, description: raise.description, at: moment.now }
+    Event::Repeated { id: open.id, count, description: raise.description, at: context.now }
 }
 
-fn human_only(what: &'static str, moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.kind() {
+fn human_only(what: &'static str, context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.kind() {
         ActorKind::Human => Ok(()),
         ActorKind::Agent | ActorKind::System => Err(Rejection::OperatorOnly { what }),
     }

@@ -9,16 +9,19 @@ use crate::{
 
 const STALE: Kind = Kind::AgentStale;
 
-fn human() -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
+fn human() -> CommandContext {
+    CommandContext::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
 }
 
-fn system() -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH + TimeDelta::minutes(1), Actor::System(Name::new("monitor").unwrap()))
+fn system() -> CommandContext {
+    CommandContext::new(
+        DateTime::UNIX_EPOCH + TimeDelta::minutes(1),
+        Actor::System(Name::new("monitor").unwrap()),
+    )
 }
 
-fn agent() -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH, Actor::Agent(Uuid::from_u128(9).into()))
+fn agent() -> CommandContext {
+    CommandContext::new(DateTime::UNIX_EPOCH, Actor::Agent(Uuid::from_u128(9).into()))
 }
 
 fn episode(n: u128) -> AlertId {
@@ -76,10 +79,10 @@ fn raising_after_the_end_opens_a_new_episode() {
 #[test]
 fn only_operators_acknowledge_and_ignore() {
     let open = after([Command::Raise(raise(1))]);
-    for moment in [agent(), system()] {
+    for context in [agent(), system()] {
         let refused = Err(Rejection::OperatorOnly { what: "acknowledge" });
-        assert_eq!(open.decide(acknowledge(1), &moment), refused);
-        assert_eq!(open.decide(ignore(1), &moment), Err(Rejection::OperatorOnly { what: "ignore" }));
+        assert_eq!(open.decide(acknowledge(1), &context), refused);
+        assert_eq!(open.decide(ignore(1), &context), Err(Rejection::OperatorOnly { what: "ignore" }));
     }
 }
 

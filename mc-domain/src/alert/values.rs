@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use crate::{
     ids::{AgentId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
-    values::words,
+    values::string_enum,
 };
 
-words! {
+string_enum! {
     /// What an alert is about.
     Kind {
         /// A budget is used up to the warning threshold.
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-words! {
+string_enum! {
     /// How bad an alert is, mildest first.
     Severity {
         /// To know.
@@ -73,7 +73,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What has been done about an alert.
     Status {
         /// Nothing yet.

@@ -34,9 +34,9 @@ pub use values::{
 
 use crate::{
     actor::{Actor, ActorKind},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{ApprovalId, RunId},
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     reservation::Key,
     values::Reason,
 };
@@ -45,7 +45,7 @@ use crate::{
 ///
 /// ```
 /// use mc_domain::actor::Actor;
-/// use mc_domain::aggregate::{Aggregate, Moment};
+/// use mc_domain::aggregate::{Aggregate, CommandContext};
 /// use mc_domain::approval::{
 ///     ActionType, Approval, Ask, Command, ContentHash, Lifetime, Quorum, Rejection, Request, Risk, Subject,
 /// };
@@ -70,12 +70,12 @@ use crate::{
 ///     required: Quorum::One,
 /// };
 /// let at = chrono::DateTime::UNIX_EPOCH;
-/// let asked = Approval::default().decide(Command::Request(request), &Moment::new(at, cipher.clone()))?;
+/// let asked = Approval::default().decide(Command::Request(request), &CommandContext::new(at, cipher.clone()))?;
 /// let approval = Approval::fold(&asked);
 ///
 /// let approve = Command::Approve { note: None, content: None };
-/// assert_eq!(approval.decide(approve.clone(), &Moment::new(at, cipher)), Err(Rejection::OperatorOnly));
-/// let sofie = Moment::new(at, Actor::Human(Name::new("Sofie")?));
+/// assert_eq!(approval.decide(approve.clone(), &CommandContext::new(at, cipher)), Err(Rejection::OperatorOnly));
+/// let sofie = CommandContext::new(at, Actor::Human(Name::new("Sofie")?));
 /// assert_eq!(approval.decide(approve, &sofie)?.len(), 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -170,9 +170,9 @@ impl Aggregate for Approval {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
-            (Self::Unrequested, Command::Request(request)) => asked(request, moment),
+            (Self::Unrequested, Command::Request(request)) => asked(request, context),
             (Self::Requested(_), Command::Request(_)) => Err(Rejection::AlreadyExists),
             (
                 Self::Unrequested,
@@ -186,21 +186,21 @@ impl Aggregate for Approval {
                 | Command::Use { .. },
             ) => Err(Rejection::NotFound),
             (Self::Requested(approval), Command::Approve { note, content }) => {
-                approval.approve(note, content, moment)
+                approval.approve(note, content, context)
             }
             (Self::Requested(approval), Command::Deny { reason, content }) => {
-                approval.deny(reason, content, moment)
+                approval.deny(reason, content, context)
             }
             (Self::Requested(approval), Command::RequestRevision { note, content }) => {
-                approval.request_revision(note, content, moment)
+                approval.request_revision(note, content, context)
             }
             (Self::Requested(approval), Command::Resubmit { ask, required }) => {
-                approval.resubmit(ask, required, moment)
+                approval.resubmit(ask, required, context)
             }
-            (Self::Requested(approval), Command::Withdraw { reason }) => approval.withdraw(reason, moment),
-            (Self::Requested(approval), Command::Escalate) => approval.escalate(moment),
-            (Self::Requested(approval), Command::Expire) => approval.expire(moment),
-            (Self::Requested(approval), Command::Use { of, run }) => approval.make_use(&of, run, moment),
+            (Self::Requested(approval), Command::Withdraw { reason }) => approval.withdraw(reason, context),
+            (Self::Requested(approval), Command::Escalate) => approval.escalate(context),
+            (Self::Requested(approval), Command::Expire) => approval.expire(context),
+            (Self::Requested(approval), Command::Use { of, run }) => approval.make_use(&of, run, context),
         }
     }
 
@@ -244,9 +244,9 @@ impl Approval {
     }
 }
 
-fn asked(request: Request, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+fn asked(request: Request, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
     let Request { requestor, subject, ask, lifetime, required } = request;
-    if requestor != moment.actor && moment.actor.kind() != ActorKind::System {
+    if requestor != context.actor && context.actor.kind() != ActorKind::System {
         return Err(Rejection::NotRequestor { requestor });
     }
     Ok(vec![Event::Requested {
@@ -254,8 +254,8 @@ fn asked(request: Request, moment: &Moment) -> Result<Vec<Event>, Rejection> {
         subject,
         ask,
         required_decisions: required,
-        expires_at: moment.now + lifetime.lasts(),
-        at: moment.now,
+        expires_at: context.now + lifetime.lasts(),
+        at: context.now,
     }])
 }
 
@@ -325,9 +325,9 @@ impl Requested {
     }
 
     /// When attention is to be drawn to it, as `figures` have it; nothing when it is not a decider's turn.
-    pub fn escalates_at(&self, figures: &Figures) -> Option<DateTime<Utc>> {
+    pub fn escalates_at(&self, limits: &PolicyLimits) -> Option<DateTime<Utc>> {
         match self.stage {
-            Stage::Open { turn: Turn::Decider, .. } => Some(self.asked_at + figures.escalates_after()),
+            Stage::Open { turn: Turn::Decider, .. } => Some(self.asked_at + limits.escalates_after()),
             Stage::Open { turn: Turn::DeciderEscalated | Turn::Requestor, .. }
             | Stage::Approved { .. }
             | Stage::Denied { .. }
@@ -340,15 +340,15 @@ impl Requested {
         &self,
         note: Option<Reason>,
         read: Option<ContentHash>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        self.may_decide(moment)?;
+        self.may_decide(context)?;
         let Stage::Open { endorsed_by, .. } = &self.stage else { return self.decided(Status::Approved) };
-        if self.is_overdue(moment.now) {
-            return Ok(vec![Event::Expired { at: moment.now }]);
+        if self.is_overdue(context.now) {
+            return Ok(vec![Event::Expired { at: context.now }]);
         }
         self.content_is(read)?;
-        let (by, content, at) = (moment.actor.clone(), self.ask.content.clone(), moment.now);
+        let (by, content, at) = (context.actor.clone(), self.ask.content.clone(), context.now);
         Ok(match self.required {
             Quorum::Two if endorsed_by.is_empty() => vec![Event::Endorsed { by, note, content, at }],
             Quorum::Two if endorsed_by.iter().any(|decider| decider.is(&by)) => vec![],
@@ -360,84 +360,89 @@ impl Requested {
         &self,
         reason: Reason,
         read: Option<ContentHash>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        self.may_decide(moment)?;
+        self.may_decide(context)?;
         if !self.status().is_open() {
             return self.decided(Status::Denied);
         }
-        if self.is_overdue(moment.now) {
-            return Ok(vec![Event::Expired { at: moment.now }]);
+        if self.is_overdue(context.now) {
+            return Ok(vec![Event::Expired { at: context.now }]);
         }
         self.content_is(read)?;
-        Ok(vec![Event::Denied { by: moment.actor.clone(), reason, at: moment.now }])
+        Ok(vec![Event::Denied { by: context.actor.clone(), reason, at: context.now }])
     }
 
     fn request_revision(
         &self,
         note: Reason,
         read: Option<ContentHash>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        self.may_decide(moment)?;
+        self.may_decide(context)?;
         self.still_open()?;
-        if self.is_overdue(moment.now) {
-            return Ok(vec![Event::Expired { at: moment.now }]);
+        if self.is_overdue(context.now) {
+            return Ok(vec![Event::Expired { at: context.now }]);
         }
         self.content_is(read)?;
-        Ok(vec![Event::RevisionRequested { by: moment.actor.clone(), note, at: moment.now }])
+        Ok(vec![Event::RevisionRequested { by: context.actor.clone(), note, at: context.now }])
     }
 
-    fn resubmit(&self, ask: Ask, required: Quorum, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.is_requestor(moment)?;
+    fn resubmit(
+        &self,
+        ask: Ask,
+        required: Quorum,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
+        self.is_requestor(context)?;
         self.still_open()?;
-        if self.is_overdue(moment.now) {
-            return Ok(vec![Event::Expired { at: moment.now }]);
+        if self.is_overdue(context.now) {
+            return Ok(vec![Event::Expired { at: context.now }]);
         }
         // Asking for the same after a revision was wanted is an answer too: the requestor stands by it.
         let answers = matches!(self.stage, Stage::Open { turn: Turn::Requestor, .. });
         if ask == self.ask && required == self.required && !answers {
             Ok(vec![])
         } else {
-            Ok(vec![Event::Resubmitted { ask, required_decisions: Some(required), at: moment.now }])
+            Ok(vec![Event::Resubmitted { ask, required_decisions: Some(required), at: context.now }])
         }
     }
 
-    fn make_use(&self, of: &ToolUse, run: RunId, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn make_use(&self, of: &ToolUse, run: RunId, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         self.permits(of)?;
-        Ok(vec![Event::Used { by: of.agent, run, at: moment.now }])
+        Ok(vec![Event::Used { by: of.agent, run, at: context.now }])
     }
 
-    fn withdraw(&self, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() != ActorKind::System {
-            self.is_requestor(moment)?;
+    fn withdraw(&self, reason: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() != ActorKind::System {
+            self.is_requestor(context)?;
         }
         if self.status() == Status::Canceled {
             return Ok(vec![]);
         }
         self.still_open()?;
-        if self.is_overdue(moment.now) {
-            return Ok(vec![Event::Expired { at: moment.now }]);
+        if self.is_overdue(context.now) {
+            return Ok(vec![Event::Expired { at: context.now }]);
         }
-        Ok(vec![Event::Withdrawn { by: moment.actor.clone(), reason, at: moment.now }])
+        Ok(vec![Event::Withdrawn { by: context.actor.clone(), reason, at: context.now }])
     }
 
     /// Does nothing where it is not a decider's turn, so that a worker may come twice or late.
-    fn escalate(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        system_only(moment)?;
-        match self.escalates_at(&moment.figures) {
-            Some(at) if moment.now < at => Err(Rejection::NotDue { at }),
-            Some(_) => Ok(vec![Event::Escalated { at: moment.now }]),
+    fn escalate(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        system_only(context)?;
+        match self.escalates_at(&context.policy) {
+            Some(at) if context.now < at => Err(Rejection::NotDue { at }),
+            Some(_) => Ok(vec![Event::Escalated { at: context.now }]),
             None => Ok(vec![]),
         }
     }
 
     /// Does nothing where it is over, so that a worker may come twice or late.
-    fn expire(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        system_only(moment)?;
+    fn expire(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        system_only(context)?;
         match self.status() {
-            Status::Pending | Status::Escalated if self.is_overdue(moment.now) => {
-                Ok(vec![Event::Expired { at: moment.now }])
+            Status::Pending | Status::Escalated if self.is_overdue(context.now) => {
+                Ok(vec![Event::Expired { at: context.now }])
             }
             Status::Pending | Status::Escalated => Err(Rejection::NotDue { at: self.expires_at }),
             Status::Approved | Status::Denied | Status::Expired | Status::Canceled => Ok(vec![]),
@@ -445,18 +450,18 @@ impl Requested {
     }
 
     /// Invariant 1.
-    fn may_decide(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor.kind() {
+    fn may_decide(&self, context: &CommandContext) -> Result<(), Rejection> {
+        match context.actor.kind() {
             ActorKind::Agent => Err(Rejection::OperatorOnly),
-            ActorKind::Human | ActorKind::System if moment.actor.is(&self.requestor) => {
+            ActorKind::Human | ActorKind::System if context.actor.is(&self.requestor) => {
                 Err(Rejection::OwnRequest)
             }
             ActorKind::Human | ActorKind::System => Ok(()),
         }
     }
 
-    fn is_requestor(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor.is(&self.requestor) {
+    fn is_requestor(&self, context: &CommandContext) -> Result<(), Rejection> {
+        match context.actor.is(&self.requestor) {
             true => Ok(()),
             false => Err(Rejection::NotRequestor { requestor: self.requestor.clone() }),
         }
@@ -529,8 +534,8 @@ fn is_same_tool(one: &str, other: &str) -> bool {
     one.trim().eq_ignore_ascii_case(other.trim())
 }
 
-fn system_only(moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.kind() {
+fn system_only(context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.kind() {
         ActorKind::System => Ok(()),
         ActorKind::Human | ActorKind::Agent => Err(Rejection::SystemOnly),
     }

@@ -108,13 +108,13 @@ fn withdraw() -> Command {
     Command::Withdraw { reason: None }
 }
 
-fn jarrett() -> Moment {
-    Moment::new(now(), Actor::Human(name("Jarrett")))
+fn jarrett() -> CommandContext {
+    CommandContext::new(now(), Actor::Human(name("Jarrett")))
 }
 
 /// When nobody has decided in time.
-fn too_late(moment: &Moment) -> Moment {
-    later(moment, Lifetime::DEFAULT.lasts())
+fn too_late(context: &CommandContext) -> CommandContext {
+    later(context, Lifetime::DEFAULT.lasts())
 }
 
 mod requesting {
@@ -134,9 +134,9 @@ mod requesting {
 
     #[test]
     fn in_the_name_of_another_is_the_systems() {
-        for moment in [by(ECHO), sofie()] {
+        for context in [by(ECHO), sofie()] {
             given::<Approval>([])
-                .when(&moment, Command::Request(request(scout().actor)))
+                .when(&context, Command::Request(request(scout().actor)))
                 .then_rejected(Rejection::NotRequestor { requestor: scout().actor });
         }
         given::<Approval>([]).when(&system(), Command::Request(request(scout().actor))).then([requested()]);
@@ -203,9 +203,9 @@ mod deciders {
 
     #[test]
     fn are_operators_and_policy_rules() {
-        for moment in [sofie(), system()] {
-            given::<Approval>([requested()]).when(&moment, approve()).then([Event::Approved {
-                by: moment.actor.clone(),
+        for context in [sofie(), system()] {
+            given::<Approval>([requested()]).when(&context, approve()).then([Event::Approved {
+                by: context.actor.clone(),
                 note: None,
                 content: content(1),
                 at: now(),
@@ -217,9 +217,9 @@ mod deciders {
     fn are_never_agents() {
         for history in [vec![requested()], vec![requested(), approved()]] {
             for command in [approve(), deny(), revise()] {
-                for moment in [scout(), by(ECHO)] {
+                for context in [scout(), by(ECHO)] {
                     given::<Approval>(history.clone())
-                        .when(&moment, command.clone())
+                        .when(&context, command.clone())
                         .then_rejected(Rejection::OperatorOnly);
                 }
             }
@@ -384,10 +384,10 @@ mod two_deciders {
     #[test]
     fn are_different_by_more_than_the_case_of_a_name() {
         for name in ["sofie", "SOFIE"] {
-            let moment = Moment::new(now(), Actor::Human(crate::spec::name(name)));
-            given::<Approval>([requested(), endorsed()]).when(&moment, approve()).then_nothing();
+            let context = CommandContext::new(now(), Actor::Human(crate::spec::name(name)));
+            given::<Approval>([requested(), endorsed()]).when(&context, approve()).then_nothing();
             given::<Approval>([requested_by(sofie().actor, Quorum::One)])
-                .when(&moment, approve())
+                .when(&context, approve())
                 .then_rejected(Rejection::OwnRequest);
         }
     }
@@ -444,9 +444,9 @@ mod revisions {
         let resubmitted = resubmitted(other_ask());
         let approval = given::<Approval>([requested(), wanted()]);
         approval.when(&scout(), resubmit(other_ask())).then([resubmitted]);
-        for moment in [by(ECHO), sofie(), system()] {
+        for context in [by(ECHO), sofie(), system()] {
             approval
-                .when(&moment, resubmit(other_ask()))
+                .when(&context, resubmit(other_ask()))
                 .then_rejected(Rejection::NotRequestor { requestor: scout().actor });
         }
     }
@@ -470,17 +470,17 @@ mod withdrawal {
 
     #[test]
     fn is_the_requestors_or_the_systems() {
-        for moment in [scout(), system()] {
-            let by = moment.actor.clone();
-            given::<Approval>([requested()]).when(&moment, withdraw()).then([Event::Withdrawn {
+        for context in [scout(), system()] {
+            let by = context.actor.clone();
+            given::<Approval>([requested()]).when(&context, withdraw()).then([Event::Withdrawn {
                 by,
                 reason: None,
                 at: now(),
             }]);
         }
-        for moment in [by(ECHO), sofie()] {
+        for context in [by(ECHO), sofie()] {
             given::<Approval>([requested()])
-                .when(&moment, withdraw())
+                .when(&context, withdraw())
                 .then_rejected(Rejection::NotRequestor { requestor: scout().actor });
         }
     }
@@ -503,8 +503,8 @@ mod workers {
 
     #[test]
     fn escalate_after_half_an_hour_and_once() {
-        let due = later(&system(), Figures::default().escalates_after());
-        let early = later(&system(), Figures::default().escalates_after() - TimeDelta::seconds(1));
+        let due = later(&system(), PolicyLimits::default().escalates_after());
+        let early = later(&system(), PolicyLimits::default().escalates_after() - TimeDelta::seconds(1));
         let pending = given::<Approval>([requested()]);
         pending.when(&early, Command::Escalate).then_rejected(Rejection::NotDue { at: due.now });
         pending.when(&due, Command::Escalate).then([Event::Escalated { at: due.now }]);
@@ -518,13 +518,13 @@ mod workers {
         let resubmitted = Event::Resubmitted {
             ask: other_ask(),
             required_decisions: None,
-            at: later(&scout(), Figures::default().escalates_after()).now,
+            at: later(&scout(), PolicyLimits::default().escalates_after()).now,
         };
-        let due = later(&system(), Figures::default().escalates_after());
+        let due = later(&system(), PolicyLimits::default().escalates_after());
         given::<Approval>([requested(), wanted.clone()]).when(&due, Command::Escalate).then_nothing();
-        given::<Approval>([requested(), wanted, resubmitted])
-            .when(&due, Command::Escalate)
-            .then_rejected(Rejection::NotDue { at: later(&due, Figures::default().escalates_after()).now });
+        given::<Approval>([requested(), wanted, resubmitted]).when(&due, Command::Escalate).then_rejected(
+            Rejection::NotDue { at: later(&due, PolicyLimits::default().escalates_after()).now },
+        );
     }
 
     #[test]
@@ -542,9 +542,9 @@ mod workers {
 
     #[test]
     fn do_what_nobody_else_does() {
-        for moment in [too_late(&sofie()), too_late(&scout())] {
+        for context in [too_late(&sofie()), too_late(&scout())] {
             for command in [Command::Escalate, Command::Expire] {
-                given::<Approval>([requested()]).when(&moment, command).then_rejected(Rejection::SystemOnly);
+                given::<Approval>([requested()]).when(&context, command).then_rejected(Rejection::SystemOnly);
             }
         }
     }
@@ -563,9 +563,9 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
-fn any_moment() -> impl Strategy<Value = Moment> {
+fn any_moment() -> impl Strategy<Value = CommandContext> {
     let actor = prop_oneof![Just(sofie()), Just(jarrett()), Just(system()), Just(scout()), Just(by(ECHO))];
-    (actor, 0..26 * 60i64).prop_map(|(moment, minutes)| later(&moment, TimeDelta::minutes(minutes)))
+    (actor, 0..26 * 60i64).prop_map(|(context, minutes)| later(&context, TimeDelta::minutes(minutes)))
 }
 
 proptest! {
@@ -577,13 +577,13 @@ proptest! {
     ) {
         let required = if two { Quorum::Two } else { Quorum::One };
         let mut history = vec![requested_by(scout().actor, required)];
-        for (command, moment) in commands {
+        for (command, context) in commands {
             let command = match command {
                 Command::Resubmit { ask, .. } => Command::Resubmit { ask, required },
                 other => other,
             };
             let was_open = Approval::fold(&history).status().unwrap().is_open();
-            let events = Approval::fold(&history).decide(command, &moment).unwrap_or_default();
+            let events = Approval::fold(&history).decide(command, &context).unwrap_or_default();
             prop_assert!(was_open || events.is_empty());
             if let [Event::Approved { by, at, .. }] = &events[..] {
                 prop_assert!(by.kind() != ActorKind::Agent && *at < now() + Lifetime::DEFAULT.lasts());

@@ -11,10 +11,10 @@ use crate::{
     money::Usd,
     policy::evaluate,
     reservation::Key,
-    values::{Reason, Text, words},
+    values::{Reason, Text, string_enum},
 };
 
-words! {
+string_enum! {
     /// Where an approval stands.
     Status {
         /// It waits for a decision.
@@ -39,7 +39,7 @@ impl Status {
     }
 }
 
-words! {
+string_enum! {
     /// What kind of action an approval is for.
     ActionType {
         /// To use a tool.
@@ -55,7 +55,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How dangerous the action is. What is green needs no approval.
     Risk {
         /// Guarded.
@@ -317,7 +317,7 @@ pub struct ToolUse {
     pub matters: Option<Vec<ContentHash>>,
 }
 
-words! {
+string_enum! {
     /// In what an action differs from what was approved.
     Difference {
         /// In who acts.

@@ -28,7 +28,7 @@ pub use values::{InvalidKey, Key, Level};
 
 use crate::{
     actor::ActorKind,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{ApprovalId, RunId},
     money::Usd,
     policy::document::Thresholds,
@@ -42,13 +42,13 @@ pub const MAX_RESERVATIONS: usize = 1_000;
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     budget::{Budget, Command, Rejection},
 ///     money::Usd,
 ///     values::Name,
 /// };
 ///
-/// let worker = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::System(Name::new("runs")?));
+/// let worker = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::System(Name::new("runs")?));
 /// let (first, second) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
 /// let reserve = |run| Command::Reserve { run, amount: Usd::cents(75), cap: Usd::cents(100) };
 /// let budget = Budget::fold(&Budget::default().decide(reserve(first), &worker)?);
@@ -80,16 +80,16 @@ impl Aggregate for Budget {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match command {
-            Command::Reserve { run, amount, cap } => self.reserve(run, amount, cap, moment),
-            Command::Settle { run, cost } => self.settle(run, cost, moment),
-            Command::Charge { run, amount, priced } => self.charge(run, amount, priced, moment),
-            Command::Release { run } => Ok(self.release(run, moment)),
-            Command::Grant { approval, amount } => self.grant(approval, amount, moment),
-            Command::AllowRun { approval, up_to } => self.allow_run(approval, up_to, moment),
-            Command::Adjust { spent } => self.adjust(spent, moment),
-            Command::SetCap(cap) => self.set_cap(cap, moment),
+            Command::Reserve { run, amount, cap } => self.reserve(run, amount, cap, context),
+            Command::Settle { run, cost } => self.settle(run, cost, context),
+            Command::Charge { run, amount, priced } => self.charge(run, amount, priced, context),
+            Command::Release { run } => Ok(self.release(run, context)),
+            Command::Grant { approval, amount } => self.grant(approval, amount, context),
+            Command::AllowRun { approval, up_to } => self.allow_run(approval, up_to, context),
+            Command::Adjust { spent } => self.adjust(spent, context),
+            Command::SetCap(cap) => self.set_cap(cap, context),
         }
     }
 
@@ -159,7 +159,13 @@ impl Budget {
     }
 
     /// Invariant 1. What is used up allows nothing more, not even what is expected to cost nothing.
-    fn reserve(&self, run: RunId, amount: Usd, cap: Usd, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn reserve(
+        &self,
+        run: RunId,
+        amount: Usd,
+        cap: Usd,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
         match self.reserved.get(&run) {
             Some(known) if *known == amount => return Ok(vec![]),
             Some(known) => return Err(Rejection::AlreadyReserved { amount: *known }),
@@ -171,11 +177,16 @@ impl Budget {
             return Err(Rejection::Exceeded { wanted: amount, remaining, limit: self.limit(cap) });
         }
         let reserved_after = self.reserved().plus(amount);
-        Ok(vec![Event::Reserved { run, amount, cap, reserved_after, at: moment.now }])
+        Ok(vec![Event::Reserved { run, amount, cap, reserved_after, at: context.now }])
     }
 
     /// Invariant 2.
-    fn settle(&self, run: RunId, cost: Option<Usd>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn settle(
+        &self,
+        run: RunId,
+        cost: Option<Usd>,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
         let released = *self.reserved.get(&run).ok_or(Rejection::NotReserved)?;
         let charged = cost.unwrap_or(released);
         let spent_after = self.spent.plus(charged);
@@ -187,20 +198,26 @@ impl Budget {
             reserved_after: self.reserved().minus(released),
             spent_after,
             overrun: self.overrun(spent_after),
-            at: moment.now,
+            at: context.now,
         };
-        Ok(self.with_thresholds(settled, moment))
+        Ok(self.with_thresholds(settled, context))
     }
 
     /// Invariant 2.
-    fn charge(&self, run: RunId, cost: Usd, priced: bool, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn charge(
+        &self,
+        run: RunId,
+        cost: Usd,
+        priced: bool,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
         if let Some(amount) = self.reserved.get(&run) {
             return Err(Rejection::AlreadyReserved { amount: *amount });
         }
         let spent_after = self.spent.plus(cost);
         let overrun = self.overrun(spent_after);
-        let charged = Event::Charged { run, cost, priced, spent_after, overrun, at: moment.now };
-        Ok(self.with_thresholds(charged, moment))
+        let charged = Event::Charged { run, cost, priced, spent_after, overrun, at: context.now };
+        Ok(self.with_thresholds(charged, context))
     }
 
     /// How far `spent` is beyond the limit, where it is.
@@ -209,61 +226,71 @@ impl Budget {
         Some(spent.minus(limit)).filter(|overrun| *overrun > Usd::ZERO)
     }
 
-    fn release(&self, run: RunId, moment: &Moment) -> Vec<Event> {
+    fn release(&self, run: RunId, context: &CommandContext) -> Vec<Event> {
         let Some(amount) = self.reserved.get(&run).copied() else { return vec![] };
         let reserved_after = self.reserved().minus(amount);
-        vec![Event::Released { run, amount, reserved_after, at: moment.now }]
+        vec![Event::Released { run, amount, reserved_after, at: context.now }]
     }
 
     /// Invariant 4.
-    fn grant(&self, approval: ApprovalId, amount: Usd, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        not_by_an_agent(moment)?;
+    fn grant(
+        &self,
+        approval: ApprovalId,
+        amount: Usd,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
+        not_by_an_agent(context)?;
         if self.approvals.contains(&approval) {
             return Ok(vec![]);
         }
         let granted_after = self.granted.plus(amount);
-        Ok(vec![Event::Granted { approval, amount, granted_after, at: moment.now }])
+        Ok(vec![Event::Granted { approval, amount, granted_after, at: context.now }])
     }
 
     /// Invariant 4.
-    fn allow_run(&self, approval: ApprovalId, up_to: Usd, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        not_by_an_agent(moment)?;
+    fn allow_run(
+        &self,
+        approval: ApprovalId,
+        up_to: Usd,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
+        not_by_an_agent(context)?;
         if self.approvals.contains(&approval) {
             return Ok(vec![]);
         }
-        Ok(vec![Event::RunAllowed { approval, up_to, at: moment.now }])
+        Ok(vec![Event::RunAllowed { approval, up_to, at: context.now }])
     }
 
     /// Invariant 4.
-    fn adjust(&self, spent: Usd, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() != ActorKind::Human {
+    fn adjust(&self, spent: Usd, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() != ActorKind::Human {
             return Err(Rejection::OperatorOnly { what: "adjust what is spent" });
         }
         if spent == self.spent {
             return Ok(vec![]);
         }
-        let adjusted = Event::Adjusted { spent_before: self.spent, spent_after: spent, at: moment.now };
-        Ok(self.with_thresholds(adjusted, moment))
+        let adjusted = Event::Adjusted { spent_before: self.spent, spent_after: spent, at: context.now };
+        Ok(self.with_thresholds(adjusted, context))
     }
 
-    fn set_cap(&self, cap: Usd, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        not_by_an_agent(moment)?;
+    fn set_cap(&self, cap: Usd, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        not_by_an_agent(context)?;
         if self.cap == Some(cap) {
             return Ok(vec![]);
         }
-        Ok(self.with_thresholds(Event::CapChanged { cap, at: moment.now }, moment))
+        Ok(self.with_thresholds(Event::CapChanged { cap, at: context.now }, context))
     }
 
     /// Invariant 3: the event, and the threshold that it crosses.
-    fn with_thresholds(&self, event: Event, moment: &Moment) -> Vec<Event> {
+    fn with_thresholds(&self, event: Event, context: &CommandContext) -> Vec<Event> {
         let after = self.clone().evolve(&event);
-        let crossed = after.crossed(moment);
+        let crossed = after.crossed(context);
         [event].into_iter().chain(crossed).collect()
     }
 
-    fn crossed(&self, moment: &Moment) -> Option<Event> {
-        let (at, day, cap) = (moment.now, moment.now.date_naive(), self.cap?);
-        let thresholds = moment.figures.thresholds;
+    fn crossed(&self, context: &CommandContext) -> Option<Event> {
+        let (at, day, cap) = (context.now, context.now.date_naive(), self.cap?);
+        let thresholds = context.policy.thresholds;
         let level = self.level(cap, thresholds)?;
         if self.told.is_some_and(|(on, told)| on == day && told >= level) {
             return None;
@@ -278,8 +305,8 @@ impl Budget {
     }
 }
 
-fn not_by_an_agent(moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.kind() {
+fn not_by_an_agent(context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.kind() {
         ActorKind::Agent => Err(Rejection::OperatorOnly { what: "raise a budget" }),
         ActorKind::Human | ActorKind::System => Ok(()),
     }

@@ -3,23 +3,23 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use super::*;
-use crate::{actor::Actor, spec::figures, values::Name};
+use crate::{actor::Actor, spec::limits, values::Name};
 
 const CAP: Usd = Usd::cents(100);
 
-fn by(actor: Actor) -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH, actor)
+fn by(actor: Actor) -> CommandContext {
+    CommandContext::new(DateTime::UNIX_EPOCH, actor)
 }
 
-fn human() -> Moment {
+fn human() -> CommandContext {
     by(Actor::Human(Name::new("Sofie").unwrap()))
 }
 
-fn system() -> Moment {
+fn system() -> CommandContext {
     by(Actor::System(Name::new("runs").unwrap()))
 }
 
-fn agent() -> Moment {
+fn agent() -> CommandContext {
     by(Actor::Agent(Uuid::from_u128(9).into()))
 }
 
@@ -159,13 +159,13 @@ fn each_threshold_is_told_once_a_day() {
     let at_96 = warned.decide(settle(2, 16), &agent()).unwrap();
     assert!(matches!(at_96[..], [_, Event::ThresholdCrossed { level: Level::Critical, percent: 95, .. }]));
 
-    let tomorrow = Moment { now: agent().now + TimeDelta::days(1), ..agent() };
+    let tomorrow = CommandContext { now: agent().now + TimeDelta::days(1), ..agent() };
     assert_eq!(warned.decide(settle(2, 10), &tomorrow).unwrap().len(), 2);
 }
 
 #[test]
 fn the_thresholds_are_the_policys() {
-    let strict = figures(|figures| figures.thresholds.warning_percent = 10);
+    let strict = limits(|limits| limits.thresholds.warning_percent = 10);
     let spent = after([reserve(1, 20)]);
     assert_eq!(spent.decide(settle(1, 10), &agent()).unwrap().len(), 1);
     let told = spent.decide(settle(1, 10), &agent().under(strict)).unwrap();
@@ -204,9 +204,9 @@ fn a_single_run_is_allowed_by_an_approval() {
 fn only_an_operator_adjusts_what_is_spent() {
     let spent = after([reserve(1, 50), settle(1, 50)]);
     let reset = Command::Adjust { spent: Usd::ZERO };
-    for moment in [agent(), system()] {
+    for context in [agent(), system()] {
         let refused = Err(Rejection::OperatorOnly { what: "adjust what is spent" });
-        assert_eq!(spent.decide(reset, &moment), refused);
+        assert_eq!(spent.decide(reset, &context), refused);
     }
     let events = spent.decide(reset, &human()).unwrap();
     assert!(matches!(events[..], [Event::Adjusted { spent_after: Usd::ZERO, .. }]));

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::{
     ids::{AgentId, ProjectId, TaskId},
-    values::words,
+    values::string_enum,
 };
 
-words! {
+string_enum! {
     /// How far a budget is used up, mildest first.
     Level {
         /// To the warning threshold.

@@ -23,7 +23,7 @@ pub use values::{Kind, Notice, Recipient, Status};
 
 use crate::{
     actor::{Actor, ActorKind},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::NotificationId,
     values::Reason,
 };
@@ -38,7 +38,7 @@ pub const RETRY_AFTER_SECS: [i64; 5] = [30, 60, 120, 240, 480];
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     notification::{Command, Kind, Notice, Notification, Recipient, Status},
 ///     values::{Name, Title},
 /// };
@@ -55,7 +55,7 @@ pub const RETRY_AFTER_SECS: [i64; 5] = [30, 60, 120, 240, 480];
 ///     through: None,
 ///     at: now,
 /// };
-/// let dispatcher = Moment::new(now, Actor::System(Name::new("dispatcher")?));
+/// let dispatcher = CommandContext::new(now, Actor::System(Name::new("dispatcher")?));
 /// let queued = Notification::fold(&Notification::default().decide(Command::Queue(notice.clone()), &dispatcher)?);
 /// assert_eq!(queued.status(), Some(Status::Queued));
 /// assert_eq!(queued.decide(Command::Queue(notice), &dispatcher)?, []);
@@ -92,17 +92,17 @@ impl Aggregate for Notification {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
-            (Self::Unqueued, Command::Queue(notice)) => queue(notice, moment),
+            (Self::Unqueued, Command::Queue(notice)) => queue(notice, context),
             (Self::Queued(_), Command::Queue(_)) => Ok(vec![]),
             (Self::Unqueued, Command::Deliver | Command::Read | Command::Fail { .. } | Command::Expire) => {
                 Err(Rejection::NotFound)
             }
-            (Self::Queued(queued), Command::Deliver) => queued.deliver(moment),
-            (Self::Queued(queued), Command::Read) => queued.read(moment),
-            (Self::Queued(queued), Command::Fail { error }) => queued.fail(error, moment),
-            (Self::Queued(queued), Command::Expire) => queued.expire(moment),
+            (Self::Queued(queued), Command::Deliver) => queued.deliver(context),
+            (Self::Queued(queued), Command::Read) => queued.read(context),
+            (Self::Queued(queued), Command::Fail { error }) => queued.fail(error, context),
+            (Self::Queued(queued), Command::Expire) => queued.expire(context),
         }
     }
 
@@ -143,48 +143,48 @@ impl Notification {
 }
 
 /// A notification that comes too late from the start is not begun with.
-fn queue(notice: Notice, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-    system_only(moment)?;
+fn queue(notice: Notice, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+    system_only(context)?;
     let Notice { cause, project, recipient, kind, subject, text, task, through, at } = notice;
     let expires_at = at + LASTS;
-    if moment.now >= expires_at {
+    if context.now >= expires_at {
         return Ok(vec![]);
     }
-    let at = moment.now;
+    let at = context.now;
     Ok(vec![Event::Queued { cause, project, recipient, kind, subject, text, task, through, expires_at, at }])
 }
 
 impl Queued {
-    fn deliver(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.is_recipients(moment)?;
+    fn deliver(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.is_recipients(context)?;
         match self.status {
-            Status::Queued if moment.now >= self.expires_at => Ok(vec![Event::Expired { at: moment.now }]),
-            Status::Queued => Ok(vec![Event::Delivered { at: moment.now }]),
+            Status::Queued if context.now >= self.expires_at => Ok(vec![Event::Expired { at: context.now }]),
+            Status::Queued => Ok(vec![Event::Delivered { at: context.now }]),
             Status::Delivered | Status::Read => Ok(vec![]),
             status @ (Status::Failed | Status::Expired) => Err(Rejection::Over { status }),
         }
     }
 
-    fn read(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.is_recipients(moment)?;
+    fn read(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.is_recipients(context)?;
         match self.status {
             Status::Read => Ok(vec![]),
             Status::Queued | Status::Delivered | Status::Failed | Status::Expired => {
-                Ok(vec![Event::Read { at: moment.now }])
+                Ok(vec![Event::Read { at: context.now }])
             }
         }
     }
 
     /// Invariant 3. Does nothing where it is over, so that a worker may come twice or late.
-    fn fail(&self, error: Reason, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        system_only(moment)?;
+    fn fail(&self, error: Reason, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        system_only(context)?;
         if self.status != Status::Queued {
             return Ok(vec![]);
         }
-        if let Some(at) = self.retry_at.filter(|at| moment.now < *at) {
+        if let Some(at) = self.retry_at.filter(|at| context.now < *at) {
             return Err(Rejection::NotDue { at });
         }
-        let (attempt, at) = (self.attempts.saturating_add(1), moment.now);
+        let (attempt, at) = (self.attempts.saturating_add(1), context.now);
         let waits = RETRY_AFTER_SECS.get(self.attempts as usize);
         Ok(vec![match waits {
             Some(secs) => {
@@ -195,18 +195,18 @@ impl Queued {
         }])
     }
 
-    fn expire(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        system_only(moment)?;
+    fn expire(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        system_only(context)?;
         match self.status {
-            Status::Queued if moment.now < self.expires_at => Err(Rejection::NotDue { at: self.expires_at }),
-            Status::Queued => Ok(vec![Event::Expired { at: moment.now }]),
+            Status::Queued if context.now < self.expires_at => Err(Rejection::NotDue { at: self.expires_at }),
+            Status::Queued => Ok(vec![Event::Expired { at: context.now }]),
             Status::Delivered | Status::Read | Status::Failed | Status::Expired => Ok(vec![]),
         }
     }
 
     /// Invariant 2.
-    fn is_recipients(&self, moment: &Moment) -> Result<(), Rejection> {
-        match moment.actor {
+    fn is_recipients(&self, context: &CommandContext) -> Result<(), Rejection> {
+        match context.actor {
             Actor::Agent(agent) if self.recipient.agent() != Some(agent) => Err(Rejection::NotRecipient),
             Actor::Agent(_) | Actor::Human(_) | Actor::System(_) => Ok(()),
         }
@@ -230,8 +230,8 @@ impl Queued {
     }
 }
 
-fn system_only(moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.kind() {
+fn system_only(context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.kind() {
         ActorKind::System => Ok(()),
         ActorKind::Human | ActorKind::Agent => Err(Rejection::SystemOnly),
     }

@@ -79,19 +79,19 @@ fn what_has_arrived_does_not_arrive_again() {
 
 #[test]
 fn is_tried_again_with_growing_pauses_and_then_given_up() {
-    let (mut history, mut moment) = (vec![queued()], system());
+    let (mut history, mut context) = (vec![queued()], system());
     for (attempt, secs) in (1..).zip(RETRY_AFTER_SECS) {
-        let retry_at = moment.now + TimeDelta::seconds(secs);
-        let failed = Event::AttemptFailed { attempt, error: reason("no answer"), retry_at, at: moment.now };
-        given::<Notification>(history.clone()).when(&moment, fail()).then([failed.clone()]);
+        let retry_at = context.now + TimeDelta::seconds(secs);
+        let failed = Event::AttemptFailed { attempt, error: reason("no answer"), retry_at, at: context.now };
+        given::<Notification>(history.clone()).when(&context, fail()).then([failed.clone()]);
         history.push(failed);
         given::<Notification>(history.clone())
-            .when(&moment, fail())
+            .when(&context, fail())
             .then_rejected(Rejection::NotDue { at: retry_at });
-        moment.now = retry_at;
+        context.now = retry_at;
     }
-    let given_up = Event::Failed { attempt: 6, error: reason("no answer"), at: moment.now };
-    given::<Notification>(history.clone()).when(&moment, fail()).then([given_up.clone()]);
+    let given_up = Event::Failed { attempt: 6, error: reason("no answer"), at: context.now };
+    given::<Notification>(history.clone()).when(&context, fail()).then([given_up.clone()]);
     history.push(given_up);
     let over = given::<Notification>(history);
     over.when(&scout(), Command::Deliver).then_rejected(Rejection::Over { status: Status::Failed });
@@ -128,11 +128,11 @@ fn any_command() -> impl Strategy<Value = Command> {
 proptest! {
     #[test]
     fn arrives_at_most_once(steps in proptest::collection::vec((any_command(), 0..900_i64), 0..40)) {
-        let (mut notification, mut moment, mut arrivals, mut attempts) =
+        let (mut notification, mut context, mut arrivals, mut attempts) =
             (Notification::default(), system(), 0, 0);
         for (command, secs) in steps {
-            moment.now += TimeDelta::seconds(secs);
-            for event in notification.decide(command, &moment).unwrap_or_default() {
+            context.now += TimeDelta::seconds(secs);
+            for event in notification.decide(command, &context).unwrap_or_default() {
                 arrivals += usize::from(matches!(event, Event::Delivered { .. }));
                 attempts += usize::from(matches!(event, Event::AttemptFailed { .. } | Event::Failed { .. }));
                 notification = notification.evolve(&event);

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     actor::Actor,
     ids::{AgentId, EventId, NotificationId, ProjectId, TaskId},
-    values::{Name, Text, Title, words},
+    values::{Name, Text, Title, string_enum},
 };
 
-words! {
+string_enum! {
     /// What a notification is about.
     Kind {
         /// The recipient was named in a message.
@@ -33,7 +33,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What became of a notification.
     Status {
         /// It is on its way.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Allowed, Cast, Decision, Entity, Rejection, register_agent::change_profile, withdraw_overrides};
 use crate::{
     agent::{Caps, Profile, Role},
-    aggregate::Moment,
+    aggregate::CommandContext,
     approval::Approval,
     json::Json,
     money::Usd,
@@ -52,7 +52,7 @@ pub(super) fn grant_autonomy(
     decision: &mut Decision,
     approval: &Entity<Approval>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let requested = approval.requested()?;
     let asked = requested.ask.parameters();
@@ -60,12 +60,12 @@ pub(super) fn grant_autonomy(
     let (Some(wanted), Some(agent)) = (wanted, requested.subject.agent) else { return Ok(()) };
     let agent = cast.agent(agent)?.after_decision(decision);
     let profile = wanted.applied_to(&agent.registered()?.profile);
-    let changed = change_profile(requested.subject.project, &agent, None, profile, cast, moment)?;
+    let changed = change_profile(requested.subject.project, &agent, None, profile, cast, context)?;
     *decision = std::mem::take(decision).and(changed);
     let Some(overrun) = agent.registered()?.overrun else { return Ok(()) };
     let held = [cast.find::<Approval>(&overrun.approval)?];
     let before = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
-    let freed = withdraw_overrides(before, &held, &cast.after(decision), moment)?;
+    let freed = withdraw_overrides(before, &held, &cast.after(decision), context)?;
     *decision = std::mem::take(decision).and(freed);
     Ok(())
 }

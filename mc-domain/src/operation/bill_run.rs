@@ -4,7 +4,7 @@ use super::{
     Cast, CompleteRun, Decision, Entity, Rejection, complete_run::judge_cost, end_run::follow_current_cap,
 };
 use crate::{
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::{self, Budget},
     run::{self, Run, Unbilled},
     task::{self, Task},
@@ -17,25 +17,25 @@ pub(super) fn bill_run(
     unbilled: &Unbilled,
     wish: CompleteRun,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let CompleteRun { outcome: told, bill, sha256 } = wish;
     let terms = &unbilled.terms;
     let priced = bill.cost.is_some();
-    let events = run.decide(run::Command::Bill { told, bill }, moment)?;
+    let events = run.decide(run::Command::Bill { told, bill }, context)?;
     let amount = events.iter().filter_map(run::Event::charged).sum();
     let mut decision = Decision::of(run, Some(terms.project), events);
     for key in terms.open_run().budgets(terms.project) {
-        follow_current_cap(&mut decision, key, terms.project, cast, moment)?;
+        follow_current_cap(&mut decision, key, terms.project, cast, context)?;
         let budget = cast.find::<Budget>(&key)?.after_decision(&decision);
         let charge = budget::Command::Charge { run: run.id, amount, priced };
-        decision.add(&budget, Some(terms.project), budget.decide(charge, moment)?);
+        decision.add(&budget, Some(terms.project), budget.decide(charge, context)?);
     }
     if let Some(task) = terms.task {
         let task = cast.find::<Task>(&task)?;
-        let billed = task.decide(task::Command::BillRun { run: run.id, charged: amount }, moment)?;
+        let billed = task.decide(task::Command::BillRun { run: run.id, charged: amount }, context)?;
         decision.add_task(&task, billed);
     }
-    judge_cost(&mut decision, run, terms, sha256, cast, moment)?;
+    judge_cost(&mut decision, run, terms, sha256, cast, context)?;
     Ok(decision)
 }

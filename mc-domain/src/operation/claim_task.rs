@@ -3,7 +3,7 @@
 use super::{Cast, Decision, Entity, Rejection, squad::works, start_run::lift_pause_of_yesterday};
 use crate::{
     agent::{Agent, TypeRule},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     project::Project,
     task::{self, Task},
 };
@@ -19,14 +19,14 @@ pub fn claim_task(
     task: &Entity<Task>,
     agent: &Entity<Agent>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    let (present, today) = (task.present()?, moment.now.date_naive());
+    let (present, today) = (task.present()?, context.now.date_naive());
     let (project, kind) = (present.project, present.details.kind);
-    works(&*cast.find::<Project>(&project)?, agent.registered()?, moment)?;
+    works(&*cast.find::<Project>(&project)?, agent.registered()?, context)?;
     let claimer = agent.registered()?.accept(agent.id, project, kind, TypeRule::Enforced, today)?;
-    let events = task.decide(task::Command::Claim(claimer), moment)?;
+    let events = task.decide(task::Command::Claim(claimer), context)?;
     let mut decision = Decision::of(task, Some(project), events);
-    lift_pause_of_yesterday(&mut decision, agent, moment)?;
+    lift_pause_of_yesterday(&mut decision, agent, context)?;
     Ok(decision)
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     agent::{Agent, Ending, Status},
-    aggregate::Moment,
+    aggregate::CommandContext,
     alert::{Kind, Subject},
     budget::{self, Budget, Key, Level},
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -48,18 +48,18 @@ pub fn complete_run(
     run: &Entity<Run>,
     wish: CompleteRun,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     if let Run::Unbilled(unbilled) = &*run.state {
-        return bill_run(run, unbilled, wish, cast, moment);
+        return bill_run(run, unbilled, wish, cast, context);
     }
     let CompleteRun { outcome, bill, sha256 } = wish;
     let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
     let mut decision = Decision::default();
     let error = bill.error.clone();
-    end(&mut decision, run, &terms, End { outcome, bill }, cast, moment)?;
-    count_errors(&mut decision, &terms, outcome, error, cast, moment)?;
-    judge_cost(&mut decision, run, &terms, sha256, cast, moment)?;
+    end(&mut decision, run, &terms, End { outcome, bill }, cast, context)?;
+    count_errors(&mut decision, &terms, outcome, error, cast, context)?;
+    judge_cost(&mut decision, run, &terms, sha256, cast, context)?;
     Ok(decision)
 }
 
@@ -70,14 +70,14 @@ pub(super) fn judge_cost(
     terms: &Terms,
     sha256: Sha256,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let spender =
         Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run.id) };
-    tell_of_budgets(decision, terms.open_run().budgets(terms.project), spender, cast, moment)?;
-    match used_up(decision, terms, terms.project, cast, moment)? {
-        Some(key) => contain_overrun(decision, (run.id, terms), key, sha256, cast, moment),
-        None => tell_of_dear_run(decision, run, terms, cast, moment),
+    tell_of_budgets(decision, terms.open_run().budgets(terms.project), spender, cast, context)?;
+    match used_up(decision, terms, terms.project, cast, context)? {
+        Some(key) => contain_overrun(decision, (run.id, terms), key, sha256, cast, context),
+        None => tell_of_dear_run(decision, run, terms, cast, context),
     }
 }
 
@@ -87,20 +87,20 @@ pub(super) fn judge_cost(
 /// - [`crate::run::Rejection::OperatorOnly`] for an agent, which tells of the end of its run itself.
 /// - [`crate::run::Rejection::NotDue`] before its deadline.
 /// - [`crate::run::Rejection::AlreadyEnded`] when it is over.
-pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
+pub fn time_out_run(run: &Entity<Run>, cast: &Cast, context: &CommandContext) -> Result<Decision, Rejection> {
     let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
-    if moment.actor.agent().is_some() {
+    if context.actor.agent().is_some() {
         return Err(run::Rejection::OperatorOnly.into());
     }
     let mut decision = Decision::default();
     let bill = Bill { error: Reason::truncated("it did not end in time"), ..Bill::default() };
-    end(&mut decision, run, &terms, End { outcome: Outcome::TimedOut, bill }, cast, moment)?;
+    end(&mut decision, run, &terms, End { outcome: Outcome::TimedOut, bill }, cast, context)?;
     let agent = cast.agent(terms.agent)?.after_decision(&decision);
     let registered = agent.registered()?;
     let title = format!("A run of {} did not end in time", registered.profile.name);
     let warning = Warning::new(Kind::RunTimeout, Subject::Run(run.id), terms.project, title);
     let warning = warning.concerning(terms.agent, terms.task, Some(run.id));
-    raise(&mut decision, warning, cast, moment)?;
+    raise(&mut decision, warning, cast, context)?;
     let goes_on = registered.open_runs.values().any(|other| other.task == terms.task);
     if let Some(task) = held_task(terms.agent, &decision, cast)?
         && Some(task.id) == terms.task
@@ -108,7 +108,7 @@ pub fn time_out_run(run: &Entity<Run>, cast: &Cast, moment: &Moment) -> Result<D
     {
         let stop =
             Stop { what: "did not end a run in time", note: None, ending: Ending::Blocked, told: true };
-        block_work(&mut decision, &task, &agent, stop, cast, &by_system(moment))?;
+        block_work(&mut decision, &task, &agent, stop, cast, &by_system(context))?;
     }
     Ok(decision)
 }
@@ -119,13 +119,13 @@ fn end(
     terms: &Terms,
     end: End,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let open: Open = (run.id, terms.open_run());
-    let events = end_run(decision, open, end, cast, moment)?;
+    let events = end_run(decision, open, end, cast, context)?;
     let Some(task) = terms.task else { return Ok(()) };
     let task = cast.find::<Task>(&task)?;
-    decide_with_holder(decision, &task, events, Ending::Blocked, cast, moment)
+    decide_with_holder(decision, &task, events, Ending::Blocked, cast, context)
 }
 
 /// The task that an agent holds, as it is after what was decided so far.
@@ -154,7 +154,7 @@ pub(super) fn tell_of_budgets(
     keys: Vec<Key>,
     spender: Spender,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let Spender { project, agent, task, run } = spender;
     for key in keys {
@@ -171,7 +171,7 @@ pub(super) fn tell_of_budgets(
             Some(agent) => warning.concerning(agent, task, run),
             None => warning,
         };
-        raise(decision, warning, cast, moment)?;
+        raise(decision, warning, cast, context)?;
     }
     Ok(())
 }
@@ -196,19 +196,19 @@ fn count_errors(
     outcome: Outcome,
     error: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let agent = cast.agent(terms.agent)?;
     let after = agent.after_decision(decision);
     if outcome == Outcome::Failed {
-        tell_of_errors(decision, &after, error, cast, moment)?;
+        tell_of_errors(decision, &after, error, cast, context)?;
     }
     let quarantined =
         agent.status() != Some(Status::Quarantined) && after.status() == Some(Status::Quarantined);
     if quarantined {
         let task = held_task(terms.agent, decision, cast)?;
         let note = Reason::truncated(&format!("{} errors in a row", after.registered()?.error_streak));
-        stop_at_once(decision, agent, task.as_ref(), note, cast, &by_system(moment))?;
+        stop_at_once(decision, agent, task.as_ref(), note, cast, &by_system(context))?;
     }
     Ok(())
 }
@@ -219,10 +219,10 @@ pub(super) fn tell_of_errors(
     agent: &Entity<Agent>,
     error: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let registered = agent.registered()?;
-    if registered.error_streak < moment.figures.timeouts.error_streak_warning {
+    if registered.error_streak < context.policy.timeouts.error_streak_warning {
         return Ok(());
     }
     let says = format!("has made {} errors in a row", registered.error_streak);
@@ -231,7 +231,7 @@ pub(super) fn tell_of_errors(
         Some(error) => warning.saying(error.to_string()),
         None => warning,
     };
-    raise(decision, warning, cast, moment)
+    raise(decision, warning, cast, context)
 }
 
 /// Its task waits with the agent, unless others have it by now and it has room itself.
@@ -241,7 +241,7 @@ fn contain_overrun(
     key: Key,
     sha256: Sha256,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let task = match terms.task {
         Some(id) if key != Key::Task(id) => {
@@ -252,7 +252,7 @@ fn contain_overrun(
     };
     let over =
         Overspending { cause: Cause::Budget(key), agent: terms.agent, task, run, wanted: None, sha256 };
-    contain_overspending(decision, &over, cast, moment)?;
+    contain_overspending(decision, &over, cast, context)?;
     Ok(())
 }
 
@@ -262,7 +262,7 @@ fn tell_of_dear_run(
     run: &Entity<Run>,
     terms: &Terms,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let cost = decision.events_of(run).filter_map(Run::event).find_map(run::Event::cost);
     let Some(cost) = cost else { return Ok(()) };
@@ -276,7 +276,7 @@ fn tell_of_dear_run(
     let description = format!("That is more than the {cap} dollars that one run of it may cost.");
     let warning = Warning::new(Kind::BudgetExceeded, Subject::Run(run.id), terms.project, title);
     let warning = warning.saying(description).concerning(terms.agent, terms.task, Some(run.id));
-    raise(decision, warning, cast, moment)
+    raise(decision, warning, cast, context)
 }
 
 /// The budget that is used up. What was spent on a day that is over stops nobody any more.
@@ -285,14 +285,14 @@ fn used_up(
     terms: &Terms,
     project: ProjectId,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Option<Key>, Rejection> {
-    let today = moment.now.date_naive();
+    let today = context.now.date_naive();
     for key in terms.open_run().budgets(project) {
         let over = key.day().is_some_and(|day| day < today);
         let budget = cast.find::<Budget>(&key)?.after_decision(decision);
         let cap = current_cap(key, cast)?;
-        let level = cap.and_then(|cap| budget.level(cap, moment.figures.thresholds));
+        let level = cap.and_then(|cap| budget.level(cap, context.policy.thresholds));
         if !over && level == Some(Level::Exceeded) {
             return Ok(Some(key));
         }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     actor::ActorKind,
     agent::{self, Assignee, Ending, TypeRule},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{self, Kind},
     approval::{self, ActionType, Approval, Ask, Command, ContentHash, Quorum, Ruling, Status, Verdict},
     ids::{ApprovalId, LeaseId},
@@ -101,7 +101,7 @@ pub struct Concluded {
 pub fn decide_approval(
     scope: ApprovalScope<'_>,
     wish: DecideApproval,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Concluded, Rejection> {
     let DecideApproval { answer, content, lease } = wish;
     let command = match answer {
@@ -109,7 +109,7 @@ pub fn decide_approval(
         Answer::Deny { reason } => Command::Deny { reason, content },
         Answer::RequestRevision { note } => Command::RequestRevision { note, content },
     };
-    conclude(scope, command, Some(lease), moment)
+    conclude(scope, command, Some(lease), context)
 }
 
 /// Takes an approval back, by its requestor or, when what it was for is over, by the system. The task goes back to where
@@ -122,10 +122,10 @@ pub fn withdraw_approval(
     scope: ApprovalScope<'_>,
     reason: Option<Reason>,
     lease: LeaseId,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Concluded, Rejection> {
-    requestor_may_speak(scope, moment)?;
-    conclude(scope, Command::Withdraw { reason }, Some(lease), moment)
+    requestor_may_speak(scope, context)?;
+    conclude(scope, Command::Withdraw { reason }, Some(lease), context)
 }
 
 /// Ends an approval that nobody decided in time: the task is blocked.
@@ -133,8 +133,8 @@ pub fn withdraw_approval(
 /// # Errors
 /// - [`approval::Rejection::NotDue`] before its time.
 /// - [`approval::Rejection::SystemOnly`] for anybody but the system.
-pub fn expire_approval(scope: ApprovalScope<'_>, moment: &Moment) -> Result<Concluded, Rejection> {
-    conclude(scope, Command::Expire, None, moment)
+pub fn expire_approval(scope: ApprovalScope<'_>, context: &CommandContext) -> Result<Concluded, Rejection> {
+    conclude(scope, Command::Expire, None, context)
 }
 
 /// Draws attention to an approval that waits long.
@@ -142,8 +142,11 @@ pub fn expire_approval(scope: ApprovalScope<'_>, moment: &Moment) -> Result<Conc
 /// # Errors
 /// - [`approval::Rejection::NotDue`] before its time.
 /// - [`approval::Rejection::SystemOnly`] for anybody but the system.
-pub fn escalate_approval(approval: &Entity<Approval>, moment: &Moment) -> Result<Decision, Rejection> {
-    let events = approval.decide(Command::Escalate, moment)?;
+pub fn escalate_approval(
+    approval: &Entity<Approval>,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
+    let events = approval.decide(Command::Escalate, context)?;
     Ok(Decision::of(approval, Some(approval.requested()?.subject.project), events))
 }
 
@@ -159,20 +162,20 @@ pub fn resubmit_approval(
     scope: ApprovalScope<'_>,
     key: &Entity<Reservation>,
     (ask, required): (Ask, Quorum),
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Concluded, Rejection> {
-    requestor_may_speak(scope, moment)?;
+    requestor_may_speak(scope, context)?;
     let subject = &scope.approval.requested()?.subject;
     asks_for_own_budget(subject, &ask, scope.cast)?;
     if key.id != subject.key(ask.matter()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
-    let mut concluded = conclude(scope, Command::Resubmit { ask, required }, None, moment)?;
+    let mut concluded = conclude(scope, Command::Resubmit { ask, required }, None, context)?;
     if concluded.outcome.refusal.is_none() && key.id != scope.key.id {
         let (holder, project) =
             (Holder::Approval(scope.approval.id), scope.approval.requested()?.subject.project);
-        let reserved = key.decide(reservation::Command::Reserve(holder), moment)?;
-        let released = scope.key.decide(reservation::Command::Release(holder), moment)?;
+        let reserved = key.decide(reservation::Command::Reserve(holder), context)?;
+        let released = scope.key.decide(reservation::Command::Release(holder), context)?;
         concluded.outcome.decision.add(key, Some(project), reserved);
         concluded.outcome.decision.add(scope.key, Some(project), released);
     }
@@ -184,12 +187,12 @@ fn conclude(
     scope: ApprovalScope<'_>,
     command: Command,
     lease: Option<LeaseId>,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Concluded, Rejection> {
     scope.is_complete()?;
     let was_open = scope.approval.status().is_some_and(Status::is_open);
     let by_sweeper = command == Command::Expire;
-    let events = scope.approval.decide(command, moment)?;
+    let events = scope.approval.decide(command, context)?;
     let after = scope.approval.after(&events);
     let after = after.requested()?;
     let project = after.subject.project;
@@ -198,14 +201,14 @@ fn conclude(
         return Ok(Concluded { outcome: decision.into(), verdict: None });
     };
     let released =
-        scope.key.decide(reservation::Command::Release(Holder::Approval(scope.approval.id)), moment)?;
+        scope.key.decide(reservation::Command::Release(Holder::Approval(scope.approval.id)), context)?;
     decision.add(scope.key, Some(project), released);
-    take_effect(&mut decision, scope, &verdict, moment)?;
+    take_effect(&mut decision, scope, &verdict, context)?;
     let cast = scope.cast.after(&decision);
-    resume_spender(&mut decision, &verdict, &cast, moment)?;
+    resume_spender(&mut decision, &verdict, &cast, context)?;
     if let Some(task) = scope.task {
         let (task, cast) = (task.after_decision(&decision), scope.cast.after(&decision));
-        settle_task(&mut decision, scope.approval, &task, verdict.clone(), lease, &cast, moment)?;
+        settle_task(&mut decision, scope.approval, &task, verdict.clone(), lease, &cast, context)?;
     }
     let outcome = match verdict.ruling() {
         Ruling::Expired if !by_sweeper => {
@@ -225,22 +228,22 @@ pub(super) fn withdraw_orphan(
     id: ApprovalId,
     why: Reason,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let approval = cast.find::<Approval>(&id)?.after_decision(decision);
     if !approval.status().is_some_and(Status::is_open) {
         return Ok(());
     }
-    let events = approval.decide(Command::Withdraw { reason: Some(why) }, &by_system(moment))?;
+    let events = approval.decide(Command::Withdraw { reason: Some(why) }, &by_system(context))?;
     let after = approval.after(&events);
     let subject = &after.requested()?.subject;
     let key = cast.find::<Reservation>(&after.requested()?.key())?.after_decision(decision);
-    let released = key.decide(reservation::Command::Release(Holder::Approval(id)), moment)?;
+    let released = key.decide(reservation::Command::Release(Holder::Approval(id)), context)?;
     decision.add(&approval, Some(subject.project), events);
     decision.add(&key, Some(subject.project), released);
     let Some(verdict) = after.requested()?.verdict(id) else { return Ok(()) };
     let scope = ApprovalScope { approval: &approval, key: &key, task: None, cast };
-    take_effect(decision, scope, &verdict, moment)
+    take_effect(decision, scope, &verdict, context)
 }
 
 /// What an approval's end does beyond its task: money or autonomy is granted, and what ran out is told of.
@@ -248,15 +251,15 @@ fn take_effect(
     decision: &mut Decision,
     scope: ApprovalScope<'_>,
     verdict: &Verdict,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let approval::Subject { project, task, agent, action_type } = verdict.subject();
     match (verdict.ruling(), action_type) {
         (Ruling::Granted { .. }, ActionType::BudgetOverride) => {
-            grant_override(decision, scope.approval, scope.cast, moment)
+            grant_override(decision, scope.approval, scope.cast, context)
         }
         (Ruling::Granted { .. }, ActionType::Autonomy) => {
-            grant_autonomy(decision, scope.approval, scope.cast, moment)
+            grant_autonomy(decision, scope.approval, scope.cast, context)
         }
         (Ruling::Expired, _) => {
             let asked = &scope.approval.requested()?.ask.summary;
@@ -266,7 +269,7 @@ fn take_effect(
             if let Some(agent) = agent {
                 warning = warning.concerning(*agent, *task, None);
             }
-            raise(decision, warning, scope.cast, moment)
+            raise(decision, warning, scope.cast, context)
         }
         (Ruling::Granted { .. } | Ruling::Denied { .. } | Ruling::Withdrawn, _) => Ok(()),
     }
@@ -277,7 +280,7 @@ fn resume_spender(
     decision: &mut Decision,
     verdict: &Verdict,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let (Ruling::Granted { note, .. }, ActionType::BudgetOverride, Some(agent)) =
         (verdict.ruling(), verdict.subject().action_type, verdict.subject().agent)
@@ -286,7 +289,7 @@ fn resume_spender(
     };
     let agent = cast.agent(agent)?;
     if agent.registered()?.is_paused_for_budget() {
-        let events = agent.decide(agent::Command::Resume { note: note.clone() }, moment)?;
+        let events = agent.decide(agent::Command::Resume { note: note.clone() }, context)?;
         decision.add_agent(agent, events);
     }
     Ok(())
@@ -299,40 +302,44 @@ fn settle_task(
     verdict: Verdict,
     lease: Option<LeaseId>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    let ready = former_holder(task, cast, moment)?;
+    let ready = former_holder(task, cast, context)?;
     let assignees = &task.present()?.assignees;
-    let (crew, _) = crew_left(assignees, task, TypeRule::Overridden, cast, moment)?;
+    let (crew, _) = crew_left(assignees, task, TypeRule::Overridden, cast, context)?;
     let cast = &cast.with(approval.clone());
     let denied = match verdict.ruling() {
-        Ruling::Denied { reason } if moment.actor.kind() == ActorKind::System => Some(reason.clone()),
+        Ruling::Denied { reason } if context.actor.kind() == ActorKind::System => Some(reason.clone()),
         Ruling::Denied { .. } | Ruling::Granted { .. } | Ruling::Expired | Ruling::Withdrawn => None,
     };
-    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease, crew }), moment)?;
-    decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)?;
+    let events = task.decide(task::Command::Settle(Settlement { verdict, ready, lease, crew }), context)?;
+    decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, context)?;
     // A person who denies knows of it; where a rule does, nobody would.
     let Some(reason) = denied else { return Ok(()) };
-    tell_of_block(decision, task, None, Some(&reason), cast, moment)
+    tell_of_block(decision, task, None, Some(&reason), cast, context)
 }
 
 /// Who held the task before, when it is active and works on nothing else.
-fn former_holder(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<Option<Assignee>, Rejection> {
+fn former_holder(
+    task: &Entity<Task>,
+    cast: &Cast,
+    context: &CommandContext,
+) -> Result<Option<Assignee>, Rejection> {
     let present = task.present()?;
     let Some(holder) = present.waiting_holder() else { return Ok(None) };
     let (project, kind) = (present.project, present.details.kind);
     if cast.agent(holder)?.registered()?.work.is_some() {
         return Ok(None);
     }
-    match accept(holder, (project, kind), TypeRule::Overridden, cast, moment) {
+    match accept(holder, (project, kind), TypeRule::Overridden, cast, context) {
         Err(missing @ Rejection::NotLoaded(_)) => Err(missing),
         accepted => Ok(accepted.ok()),
     }
 }
 
 /// An agent that is quarantined or gone neither changes nor withdraws what it asked for.
-fn requestor_may_speak(scope: ApprovalScope<'_>, moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.agent() {
+fn requestor_may_speak(scope: ApprovalScope<'_>, context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.agent() {
         Some(agent) => Ok(scope.cast.agent(agent)?.registered()?.may_speak()?),
         None => Ok(()),
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Corrections, Ending, Status},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::{self, Budget, Key},
     money::Usd,
     task::Task,
@@ -40,33 +40,33 @@ pub fn correct_agent(
     task: Option<&Entity<Task>>,
     wish: CorrectAgent,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let CorrectAgent { corrections, clear_task } = wish;
-    let events = agent.decide(agent::Command::Correct(corrections), moment)?;
+    let events = agent.decide(agent::Command::Correct(corrections), context)?;
     let was = agent.registered()?.status();
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
     if corrections.status == Some(Status::Active) {
-        except(&mut decision, agent, cast, moment)?;
+        except(&mut decision, agent, cast, context)?;
     }
     let cast = &seated(agent, task, cast);
     if let Some(spent) = corrections.today_spend {
-        adjust_spend(&mut decision, agent, spent, cast, moment)?;
+        adjust_spend(&mut decision, agent, spent, cast, context)?;
     }
     let corrected = agent.after_decision(&decision);
     let status = corrected.registered()?.status();
     match status {
         Status::Quarantined if was != status => {
-            stop_at_once(&mut decision, agent, task, None, cast, moment)?;
+            stop_at_once(&mut decision, agent, task, None, cast, context)?;
         }
         Status::Offline => {
-            abort_agent_runs(&mut decision, agent.id, "its agent went offline", cast, moment)?;
-            take_work(&mut decision, agent, task, cast, moment)?;
+            abort_agent_runs(&mut decision, agent.id, "its agent went offline", cast, context)?;
+            take_work(&mut decision, agent, task, cast, context)?;
         }
         Status::Active | Status::Paused | Status::Draining | Status::Quarantined => {
             if clear_task {
-                take_work(&mut decision, agent, task, cast, moment)?;
+                take_work(&mut decision, agent, task, cast, context)?;
             }
         }
     }
@@ -78,15 +78,15 @@ fn adjust_spend(
     agent: &Entity<Agent>,
     spent: Usd,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    let budget = cast.find::<Budget>(&Key::AgentDay(agent.id, moment.now.date_naive()))?;
-    let events = budget.decide(budget::Command::Adjust { spent }, moment)?;
+    let budget = cast.find::<Budget>(&Key::AgentDay(agent.id, context.now.date_naive()))?;
+    let events = budget.decide(budget::Command::Adjust { spent }, context)?;
     let registered = agent.registered()?;
     let (project, task) = (registered.project, registered.work.map(|work| work.task));
     decision.add(&budget, Some(project), events);
     let spender = Spender { project, agent: Some(agent.id), task, run: None };
-    tell_of_budgets(decision, vec![budget.id], spender, cast, moment)
+    tell_of_budgets(decision, vec![budget.id], spender, cast, context)
 }
 
 fn take_work(
@@ -94,17 +94,17 @@ fn take_work(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let corrected = agent.after_decision(decision);
     let Some(task) = work_of(&corrected, task)? else { return Ok(()) };
     let (what, ending) = match corrected.registered()?.status() {
         Status::Active => {
-            return give_back(decision, task, &corrected, None, Ending::Corrected, cast, moment);
+            return give_back(decision, task, &corrected, None, Ending::Corrected, cast, context);
         }
         Status::Paused | Status::Draining => ("was taken off it", Ending::Corrected),
         Status::Quarantined => ("was quarantined", Ending::Quarantined),
         Status::Offline => ("went offline", Ending::WentOffline),
     };
-    block_work(decision, task, &corrected, Stop { what, note: None, ending, told: false }, cast, moment)
+    block_work(decision, task, &corrected, Stop { what, note: None, ending, told: false }, cast, context)
 }

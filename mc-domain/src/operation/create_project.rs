@@ -2,7 +2,7 @@
 
 use super::{Decision, Entity, Rejection};
 use crate::{
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     project::{self, Profile, Project},
     reservation::{self, Holder, Key, Reservation},
     values::Slug,
@@ -19,13 +19,13 @@ pub fn create_project(
     name: &Entity<Reservation>,
     slug: Slug,
     profile: Profile,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     if name.id != Key::project(&slug) {
         return Err(reservation::Rejection::NotHolder.into());
     }
-    let created = project.decide(project::Command::Create { slug, profile }, moment)?;
-    let reserved = name.decide(reservation::Command::Reserve(Holder::Project(project.id)), moment)?;
+    let created = project.decide(project::Command::Create { slug, profile }, context)?;
+    let reserved = name.decide(reservation::Command::Reserve(Holder::Project(project.id)), context)?;
     let mut decision = Decision::of(name, Some(project.id), reserved);
     decision.add(project, Some(project.id), created);
     Ok(decision)

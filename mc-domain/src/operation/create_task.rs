@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Cast, Decision, Entity, Rejection, start_task::crew_named};
 use crate::{
     agent::TypeRule,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::AgentId,
     project::{self, Project},
     task::{self, Crew, Details, Task},
@@ -37,7 +37,7 @@ pub fn create_task(
     parent: Option<&Entity<Task>>,
     wish: CreateTask,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
@@ -45,11 +45,11 @@ pub fn create_task(
     if parent.is_some_and(|parent| !parent.present().is_ok_and(|parent| parent.project == project.id)) {
         return Err(Rejection::UnknownParent);
     }
-    if let Some(creator) = moment.actor.agent() {
+    if let Some(creator) = context.actor.agent() {
         let creator = cast.agent(creator)?.registered()?;
         creator.belongs_to(project.id)?;
         creator.may_speak()?;
-        let limit = moment.figures.limits.max_open_tasks;
+        let limit = context.policy.limits.max_open_tasks;
         if wish.open >= limit {
             return Err(task::Rejection::TooManyOpen { limit }.into());
         }
@@ -61,11 +61,11 @@ pub fn create_task(
     }
     let create =
         task::Command::Create { project: project.id, details, parent: parent.map(|parent| parent.id) };
-    let mut events = task.decide(create, moment)?;
+    let mut events = task.decide(create, context)?;
     if !assignees.is_empty() {
-        let ready = crew_named(&assignees, project.id, kind, TypeRule::Enforced, cast, moment)?;
+        let ready = crew_named(&assignees, project.id, kind, TypeRule::Enforced, cast, context)?;
         let assign = task::Command::Assign { crew: Crew { assignees, ready, lease: None }, reason: None };
-        events.extend(task.after(&events).decide(assign, moment)?);
+        events.extend(task.after(&events).decide(assign, context)?);
     }
     Ok(Decision::of(task, Some(project.id), events))
 }

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::Key,
     project::{self, Profile, Project},
 };
@@ -23,18 +23,18 @@ pub fn edit_project(
     profile: Profile,
     agents: &[Entity<Agent>],
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let (before, now) = (project.daily_cap(), profile.daily_cap);
-    let events = project.decide(project::Command::Edit { profile }, moment)?;
+    let events = project.decide(project::Command::Edit { profile }, context)?;
     let mut decision = Decision::of(project, Some(project.id), events);
     if now != before {
-        let key = Key::ProjectDay(project.id, moment.now.date_naive());
+        let key = Key::ProjectDay(project.id, context.now.date_naive());
         if let Some(cap) = now {
             let spender = Spender { project: project.id, agent: None, task: None, run: None };
-            follow_cap(&mut decision, key, cap, spender, cast, moment)?;
+            follow_cap(&mut decision, key, cap, spender, cast, context)?;
         }
-        lift_pauses(&mut decision, agents, key, now, cast, moment)?;
+        lift_pauses(&mut decision, agents, key, now, cast, context)?;
     }
     Ok(decision)
 }

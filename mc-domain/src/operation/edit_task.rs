@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::Key,
     task::{self, Details, Task},
 };
@@ -23,17 +23,17 @@ pub fn edit_task(
     details: Details,
     agents: &[Entity<Agent>],
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let present = task.present()?;
     let (project, before, now) = (present.project, present.details.budget, details.budget);
     let mut decision = Decision::default();
-    decision.add_task(task, task.decide(task::Command::Edit(details), moment)?);
+    decision.add_task(task, task.decide(task::Command::Edit(details), context)?);
     if now != before {
         let (key, spender) =
             (Key::Task(task.id), Spender { project, agent: None, task: Some(task.id), run: None });
-        follow_cap(&mut decision, key, now, spender, cast, moment)?;
-        lift_pauses(&mut decision, agents, key, Some(now), cast, moment)?;
+        follow_cap(&mut decision, key, now, spender, cast, context)?;
+        lift_pauses(&mut decision, agents, key, Some(now), cast, context)?;
     }
     Ok(decision)
 }

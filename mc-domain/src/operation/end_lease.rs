@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     agent::{Agent, Ending, Work},
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::LeaseId,
-    policy::document::Figures,
+    policy::document::PolicyLimits,
 };
 
 /// When the lease that `agent` works under ends, and which one that is: a while after `heard`, the last sign of life, that
@@ -18,13 +18,13 @@ use crate::{
 pub fn lease_ends_at(
     agent: &Agent,
     heard: DateTime<Utc>,
-    figures: &Figures,
+    limits: &PolicyLimits,
 ) -> Option<(LeaseId, DateTime<Utc>)> {
     let agent = agent.registered().ok()?;
     let Work { task, lease } = agent.work?;
     let runs = agent.open_runs.values().any(|run| run.task == Some(task));
     let heard = heard.max(agent.last_sign());
-    (!runs).then_some((lease, heard + figures.lease_lasts()))
+    (!runs).then_some((lease, heard + limits.lease_lasts()))
 }
 
 /// Ends the lease that `agent` works under once nothing was heard of it for too long: the task is blocked, for an
@@ -38,14 +38,14 @@ pub fn end_lease(
     lease: LeaseId,
     heard: DateTime<Utc>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
     let work = agent.registered()?.work;
-    let (Some(work), Some((current, end))) = (work, lease_ends_at(agent, heard, &moment.figures)) else {
+    let (Some(work), Some((current, end))) = (work, lease_ends_at(agent, heard, &context.policy)) else {
         return Ok(decision);
     };
-    if current == lease && moment.now >= end {
+    if current == lease && context.now >= end {
         let task = cast.find(&work.task)?;
         let stop = Stop {
             what: "gave no sign of life until its lease was over",
@@ -53,7 +53,7 @@ pub fn end_lease(
             ending: Ending::Blocked,
             told: false,
         };
-        block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), moment)?;
+        block_work(&mut decision, &task, agent, stop, &cast.with(agent.clone()), context)?;
     }
     Ok(decision)
 }

@@ -3,7 +3,7 @@
 use super::{Cast, Decision, Entity, Rejection, by_system, overspend::current_cap};
 use crate::{
     agent::{self, Ending},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::{self, Budget, Key},
     ids::{AgentId, ProjectId, RunId},
     money::Usd,
@@ -36,23 +36,23 @@ pub(super) fn end_run(
     (id, open): Open,
     end: End,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Vec<task::Event>, Rejection> {
     let run = cast.find::<Run>(&id)?.after_decision(decision);
     let End { outcome, bill } = end;
     let error = bill.error.clone();
-    let events = run.decide(run::Command::End { outcome, bill }, moment)?;
+    let events = run.decide(run::Command::End { outcome, bill }, context)?;
     let project = run.running()?.terms.project;
     let Some((_, ended)) = events.iter().find_map(run::Event::end) else { return Ok(vec![]) };
     let charged = Charged { cost: ended.cost, charged: ended.charged };
     decision.add(&run, Some(project), events);
-    settle(decision, (id, open), project, charged, cast, moment)?;
+    settle(decision, (id, open), project, charged, cast, context)?;
     let agent = cast.agent(open.agent)?.after_decision(decision);
-    let ended = agent.decide(agent::Command::EndRun { run: id, outcome, error }, moment)?;
+    let ended = agent.decide(agent::Command::EndRun { run: id, outcome, error }, context)?;
     decision.add_agent(&agent, ended);
     let Some(task) = open.task else { return Ok(vec![]) };
     let task = cast.find::<Task>(&task)?.after_decision(decision);
-    Ok(task.decide(task::Command::EndRun { run: id, outcome, charged: charged.charged }, moment)?)
+    Ok(task.decide(task::Command::EndRun { run: id, outcome, charged: charged.charged }, context)?)
 }
 
 /// What a run has cost as far as anybody knows, and what it was charged.
@@ -68,19 +68,19 @@ fn settle(
     project: ProjectId,
     Charged { cost, charged }: Charged,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     for key in open.budgets(project) {
         let nothing = cost.is_none() && charged == Usd::ZERO;
         let command = match nothing {
             true => budget::Command::Release { run },
             false => {
-                follow_current_cap(decision, key, project, cast, moment)?;
+                follow_current_cap(decision, key, project, cast, context)?;
                 budget::Command::Settle { run, cost }
             }
         };
         let budget = cast.find::<Budget>(&key)?.after_decision(decision);
-        let events = budget.decide(command, moment)?;
+        let events = budget.decide(command, context)?;
         decision.add(&budget, Some(project), events);
     }
     Ok(())
@@ -93,14 +93,14 @@ pub(super) fn follow_current_cap(
     key: Key,
     project: ProjectId,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    if key.day().is_some_and(|day| day < moment.now.date_naive()) {
+    if key.day().is_some_and(|day| day < context.now.date_naive()) {
         return Ok(());
     }
     let Some(cap) = current_cap(key, cast)? else { return Ok(()) };
     let budget = cast.find::<Budget>(&key)?.after_decision(decision);
-    let events = budget.decide(budget::Command::SetCap(cap), &by_system(moment))?;
+    let events = budget.decide(budget::Command::SetCap(cap), &by_system(context))?;
     decision.add(&budget, Some(project), events);
     Ok(())
 }
@@ -111,11 +111,11 @@ pub(super) fn abort_agent_runs(
     agent: AgentId,
     why: &str,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let open_runs = cast.agent(agent)?.after_decision(decision).registered()?.open_runs.clone();
     for open in open_runs {
-        abort(decision, open, why, cast, moment)?;
+        abort(decision, open, why, cast, context)?;
     }
     Ok(())
 }
@@ -127,13 +127,13 @@ pub(super) fn abort_task_runs(
     before: &Present,
     ending: Ending,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let after = task.after_decision(decision);
     let after = after.present()?;
     for open in after.open_runs.clone() {
-        if !goes_on(before, after, open.1.agent, moment) {
-            abort(decision, open, &format!("the task: {ending}"), &cast.with(task.clone()), moment)?;
+        if !goes_on(before, after, open.1.agent, context) {
+            abort(decision, open, &format!("the task: {ending}"), &cast.with(task.clone()), context)?;
         }
     }
     Ok(())
@@ -141,8 +141,8 @@ pub(super) fn abort_task_runs(
 
 /// Whether a run of `agent` may go on after a move of its task. Who stops the own work, by handing it in or otherwise,
 /// still has to tell what the run cost; who is stopped by others has no say any more.
-fn goes_on(before: &Present, after: &Present, agent: AgentId, moment: &Moment) -> bool {
-    if moment.actor.agent() == Some(agent) {
+fn goes_on(before: &Present, after: &Present, agent: AgentId, context: &CommandContext) -> bool {
+    if context.actor.agent() == Some(agent) {
         return true;
     }
     let held_by = |hold: Option<task::Hold>| hold.is_some_and(|hold| hold.holder == agent);
@@ -165,9 +165,9 @@ fn abort(
     open: Open,
     why: &str,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    let events = end_run(decision, open, End::aborted(why), cast, &by_system(moment))?;
+    let events = end_run(decision, open, End::aborted(why), cast, &by_system(context))?;
     let Some(task) = open.1.task else { return Ok(()) };
     let task = cast.find::<Task>(&task)?.after_decision(decision);
     decision.add_task(&task, events);

@@ -5,7 +5,7 @@ use super::{
     raise_alert::{Warning, raise},
 };
 use crate::{
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{Kind, Subject},
     ids::ProjectId,
     notification::{self, Notification, Status},
@@ -23,10 +23,10 @@ pub fn fail_notification(
     project: Option<ProjectId>,
     error: Reason,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let command = notification::Command::Fail { error: error.clone() };
-    let events = notification.decide(command, moment)?;
+    let events = notification.decide(command, context)?;
     let mut decision = Decision::of(notification, project, events);
     let was = notification.queued()?.status;
     let given_up = notification.after_decision(&decision).status() == Some(Status::Failed);
@@ -35,7 +35,7 @@ pub fn fail_notification(
         let subject = recipient.agent().map_or(Subject::Project(project), Subject::Agent);
         let title = format!("A notification to {recipient} was given up");
         let warning = Warning::new(Kind::NotificationFailed, subject, project, title);
-        raise(&mut decision, warning.saying(error.to_string()), cast, moment)?;
+        raise(&mut decision, warning.saying(error.to_string()), cast, context)?;
     }
     Ok(decision)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::{self, Budget, Key},
     money::Usd,
 };
@@ -19,13 +19,13 @@ pub(super) fn follow_cap(
     cap: Usd,
     spender: Spender,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let budget = cast.find::<Budget>(&key)?.after_decision(decision);
     if budget.version == 0 {
         return Ok(());
     }
-    let system = by_system(moment);
+    let system = by_system(context);
     let events = budget.decide(budget::Command::SetCap(cap), &system)?;
     decision.add(&budget, Some(spender.project), events);
     tell_of_budgets(decision, vec![key], spender, cast, &system)
@@ -39,7 +39,7 @@ pub(super) fn lift_pauses(
     key: Key,
     cap: Option<Usd>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     if !agents.iter().any(|agent| agent.registered().is_ok_and(|agent| agent.waits_for(key))) {
         return Ok(());
@@ -50,7 +50,7 @@ pub(super) fn lift_pauses(
     }
     for agent in agents {
         if agent.registered()?.waits_for(key) {
-            let events = agent.decide(agent::Command::Resume { note: None }, &by_system(moment))?;
+            let events = agent.decide(agent::Command::Resume { note: None }, &by_system(context))?;
             decision.add_agent(agent, events);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{Cast, Decision, Entity, Rejection};
 use crate::{
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     task::{self, Task},
 };
 
@@ -11,19 +11,23 @@ use crate::{
 /// # Errors
 /// - [`task::Rejection::NotFound`] when there is no such task.
 /// - [`crate::agent::Rejection::OtherProject`] for an agent of another project.
-pub fn follow_task(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
+pub fn follow_task(
+    task: &Entity<Task>,
+    cast: &Cast,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
     let project = task.present()?.project;
-    if let Some(follower) = moment.actor.agent() {
+    if let Some(follower) = context.actor.agent() {
         cast.agent(follower)?.registered()?.belongs_to(project)?;
     }
-    Ok(Decision::of(task, Some(project), task.decide(task::Command::Subscribe, moment)?))
+    Ok(Decision::of(task, Some(project), task.decide(task::Command::Subscribe, context)?))
 }
 
 /// Whoever acts hears no more of `task` for having asked to.
 ///
 /// # Errors
 /// [`task::Rejection::NotFound`] when there is no such task.
-pub fn unfollow_task(task: &Entity<Task>, moment: &Moment) -> Result<Decision, Rejection> {
+pub fn unfollow_task(task: &Entity<Task>, context: &CommandContext) -> Result<Decision, Rejection> {
     let project = task.present()?.project;
-    Ok(Decision::of(task, Some(project), task.decide(task::Command::Unsubscribe, moment)?))
+    Ok(Decision::of(task, Some(project), task.decide(task::Command::Unsubscribe, context)?))
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Directive, Heartbeat, Status},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{Key, Kind, Subject},
     project::Project,
     task::Task,
@@ -29,27 +29,27 @@ pub fn heartbeat(
     task: Option<&Entity<Task>>,
     heartbeat: Heartbeat,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    acts_for_itself(agent, moment)?;
+    acts_for_itself(agent, context)?;
     let (was, error) = (agent.registered()?, heartbeat.error.clone());
-    let events = agent.decide(agent::Command::Heartbeat(heartbeat), moment)?;
+    let events = agent.decide(agent::Command::Heartbeat(heartbeat), context)?;
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
-    lift_pause_of_yesterday(&mut decision, agent, moment)?;
+    lift_pause_of_yesterday(&mut decision, agent, context)?;
     if was.status() == Status::Offline {
         let project = cast.find::<Project>(&was.project)?;
-        join_stopped(&mut decision, agent, &project, moment)?;
+        join_stopped(&mut decision, agent, &project, context)?;
     }
     let cast = &seated(agent, task, cast);
     let now = agent.after_decision(&decision);
     match error {
-        Some(error) => tell_of_errors(&mut decision, &now, Some(error), cast, moment)?,
-        None => give_the_all_clear(&mut decision, agent, cast, moment)?,
+        Some(error) => tell_of_errors(&mut decision, &now, Some(error), cast, context)?,
+        None => give_the_all_clear(&mut decision, agent, cast, context)?,
     }
     if was.status() != Status::Quarantined && now.status() == Some(Status::Quarantined) {
         let note = Reason::truncated(&format!("{} errors in a row", now.registered()?.error_streak));
-        stop_at_once(&mut decision, agent, task, note, cast, &by_system(moment))?;
+        stop_at_once(&mut decision, agent, task, note, cast, &by_system(context))?;
     }
     Ok(decision)
 }
@@ -68,15 +68,15 @@ fn give_the_all_clear(
     decision: &mut Decision,
     agent: &Entity<Agent>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let was = agent.registered()?;
     let gone = [
-        (Kind::AgentStale, was.is_stale(moment.now, &moment.figures)),
-        (Kind::ErrorStreak, was.error_streak >= moment.figures.timeouts.error_streak_warning),
+        (Kind::AgentStale, was.is_stale(context.now, &context.policy)),
+        (Kind::ErrorStreak, was.error_streak >= context.policy.timeouts.error_streak_warning),
     ];
     for (kind, _) in gone.into_iter().filter(|(_, was)| *was) {
-        resolve(decision, Key::new(kind, Subject::Agent(agent.id)), cast, moment)?;
+        resolve(decision, Key::new(kind, Subject::Agent(agent.id)), cast, context)?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     agent::{self, Ending, Work},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{Key, Kind, Subject},
     ids::{AgentId, MessageId, TaskId},
     task::{self, Containment, Hold, Present, Stage, Status, Task},
@@ -25,21 +25,21 @@ pub(super) fn decide_with_holder(
     events: Vec<task::Event>,
     ending: Ending,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    let (events, contained) = contain_loop(task, events, cast, moment)?;
+    let (events, contained) = contain_loop(task, events, cast, context)?;
     let ending = if contained { Ending::Blocked } else { ending };
     let before = task.present()?;
     let after = task.after(&events);
     decision.add_task(task, events);
-    pass_on(decision, task.id, (before.hold(), after.present()?.hold()), ending, cast, moment)?;
+    pass_on(decision, task.id, (before.hold(), after.present()?.hold()), ending, cast, context)?;
     if is_blocked(before.stage) && !is_blocked(after.present()?.stage) {
-        give_the_all_clear(decision, task.id, cast, moment)?;
+        give_the_all_clear(decision, task.id, cast, context)?;
     }
-    let stopped_by = if contained { by_system(moment) } else { moment.clone() };
+    let stopped_by = if contained { by_system(context) } else { context.clone() };
     abort_task_runs(decision, &after, before, ending, cast, &stopped_by)?;
-    withdraw_unawaited(decision, before, after.present()?, cast, moment)?;
-    if contained { tell_of_loop(decision, &after, cast, moment) } else { Ok(()) }
+    withdraw_unawaited(decision, before, after.present()?, cast, context)?;
+    if contained { tell_of_loop(decision, &after, cast, context) } else { Ok(()) }
 }
 
 /// No approval is open for a task that does not wait for it.
@@ -48,12 +48,12 @@ fn withdraw_unawaited(
     before: &Present,
     after: &Present,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     for approval in before.awaits.difference(&after.awaits) {
         let why = format!("the task no longer waits for it: it is {}", after.status());
         let why = Reason::truncated(&why).expect("it says something on one line");
-        withdraw_orphan(decision, *approval, why, cast, moment)?;
+        withdraw_orphan(decision, *approval, why, cast, context)?;
     }
     Ok(())
 }
@@ -64,21 +64,21 @@ fn pass_on(
     (before, after): (Option<Hold>, Option<Hold>),
     ending: Ending,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     if before == after {
         return Ok(());
     }
     if let Some(hold) = before {
         let holder = cast.agent(hold.holder)?.after_decision(decision);
-        let events = holder.decide(agent::Command::Release { task, ending }, moment)?;
+        let events = holder.decide(agent::Command::Release { task, ending }, context)?;
         decision.add_agent(&holder, events);
     }
     if let Some(hold) = after {
-        lift_pause_of_yesterday(decision, cast.agent(hold.holder)?, moment)?;
+        lift_pause_of_yesterday(decision, cast.agent(hold.holder)?, context)?;
         let holder = cast.agent(hold.holder)?.after_decision(decision);
         let engage = agent::Command::Engage(Work { task, lease: hold.lease });
-        let events = holder.decide(engage, moment)?;
+        let events = holder.decide(engage, context)?;
         decision.add_agent(&holder, events);
     }
     Ok(())
@@ -94,11 +94,11 @@ fn give_the_all_clear(
     decision: &mut Decision,
     task: TaskId,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     [Kind::TaskBlocked, Kind::LoopDetected]
         .into_iter()
-        .try_for_each(|kind| resolve(decision, Key::new(kind, Subject::Task(task)), cast, moment))
+        .try_for_each(|kind| resolve(decision, Key::new(kind, Subject::Task(task)), cast, context))
 }
 
 /// Tells that `task` was blocked, which no person decided as such.
@@ -108,7 +108,7 @@ pub(super) fn tell_of_block(
     agent: Option<AgentId>,
     reason: Option<&Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let present = task.present()?;
     let title = format!("Blocked: {}", present.details.title);
@@ -121,19 +121,19 @@ pub(super) fn tell_of_block(
         Some(agent) => warning.concerning(agent, None, None),
         None => warning,
     };
-    raise(decision, warning, cast, moment)
+    raise(decision, warning, cast, context)
 }
 
 fn tell_of_loop(
     decision: &mut Decision,
     task: &Entity<Task>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let present = task.present()?;
     let title = format!("Loop detected: {}", present.details.title);
     let warning = Warning::new(Kind::LoopDetected, Subject::Task(task.id), present.project, title);
-    raise(decision, warning, cast, moment)
+    raise(decision, warning, cast, context)
 }
 
 /// The events, and where a loop is found after them, those that stop it; whether it was.
@@ -141,17 +141,17 @@ fn contain_loop(
     task: &Entity<Task>,
     mut events: Vec<task::Event>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(Vec<task::Event>, bool), Rejection> {
     if events.is_empty() {
         return Ok((events, false));
     }
     let after = task.after(&events);
-    let Some(found) = after.present()?.loop_found(moment) else {
+    let Some(found) = after.present()?.loop_found(context) else {
         return Ok((events, false));
     };
     let containment = Containment { found, message: summary_id(&after), names: cast.names() };
-    events.extend(after.decide(task::Command::Contain(containment), &by_system(moment))?);
+    events.extend(after.decide(task::Command::Contain(containment), &by_system(context))?);
     Ok((events, true))
 }
 

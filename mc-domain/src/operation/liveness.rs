@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     agent::Agent,
-    aggregate::Moment,
+    aggregate::CommandContext,
     alert::{Key, Kind, Subject},
 };
 
@@ -15,13 +15,17 @@ use crate::{
 ///
 /// # Errors
 /// [`crate::agent::Rejection::NotFound`] when it is not registered.
-pub fn mark_stale(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
+pub fn mark_stale(
+    agent: &Entity<Agent>,
+    cast: &Cast,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
     let registered = agent.registered()?;
     let mut decision = Decision::default();
-    if registered.is_stale(moment.now, &moment.figures) {
+    if registered.is_stale(context.now, &context.policy) {
         let warning = Warning::of_agent(Kind::AgentStale, agent.id, registered, "is silent");
         let warning = warning.concerning(agent.id, registered.work.map(|work| work.task), None);
-        raise_once(&mut decision, warning, cast, moment)?;
+        raise_once(&mut decision, warning, cast, context)?;
     }
     Ok(decision)
 }
@@ -31,10 +35,14 @@ pub fn mark_stale(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result
 ///
 /// # Errors
 /// [`crate::agent::Rejection::NotFound`] when it is not registered.
-pub fn mark_heard(agent: &Entity<Agent>, cast: &Cast, moment: &Moment) -> Result<Decision, Rejection> {
+pub fn mark_heard(
+    agent: &Entity<Agent>,
+    cast: &Cast,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
-    if !agent.registered()?.is_stale(moment.now, &moment.figures) {
-        resolve(&mut decision, Key::new(Kind::AgentStale, Subject::Agent(agent.id)), cast, moment)?;
+    if !agent.registered()?.is_stale(context.now, &context.policy) {
+        resolve(&mut decision, Key::new(Kind::AgentStale, Subject::Agent(agent.id)), cast, context)?;
     }
     Ok(decision)
 }

@@ -85,7 +85,7 @@ use squad::works;
 use crate::{
     actor::Actor,
     agent::{self, Agent},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert, approval, budget,
     ids::{AgentId, ApprovalId, ProjectId},
     money::Usd,
@@ -363,14 +363,14 @@ fn too_dear(cause: &Cause, wanted: Usd, remaining: Usd) -> String {
 }
 
 /// The same moment as a worker's: for what follows from somebody's command by a rule, and is not theirs to do.
-fn by_system(moment: &Moment) -> Moment {
+fn by_system(context: &CommandContext) -> CommandContext {
     let rules = Name::new("rules").expect("it is a constant that is a name");
-    moment.by(Actor::System(rules))
+    context.by(Actor::System(rules))
 }
 
 /// An agent acts for itself only; operators and workers act for any.
-fn acts_for_itself(agent: &Entity<Agent>, moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.agent() {
+fn acts_for_itself(agent: &Entity<Agent>, context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.agent() {
         Some(actor) if actor != agent.id => {
             Err(agent::Rejection::OperatorOnly { name: agent.registered()?.profile.name.clone() }.into())
         }
@@ -393,18 +393,18 @@ fn work_of<'a>(
 
 /// Who acts must be allowed to: an agent that moves a task belongs to its project and is at work, and no halt of its squad
 /// stops it.
-fn actor_may_move(task: &Entity<Task>, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
-    let Some(actor) = moment.actor.agent() else { return Ok(()) };
+fn actor_may_move(task: &Entity<Task>, cast: &Cast, context: &CommandContext) -> Result<(), Rejection> {
+    let Some(actor) = context.actor.agent() else { return Ok(()) };
     let agent = cast.agent(actor)?.registered()?;
     agent.belongs_to(task.present()?.project)?;
-    works(&*cast.find::<Project>(&agent.project)?, agent, moment)?;
-    Ok(agent.may_move(task.id, moment.now.date_naive())?)
+    works(&*cast.find::<Project>(&agent.project)?, agent, context)?;
+    Ok(agent.may_move(task.id, context.now.date_naive())?)
 }
 
 /// An agent that acts works: a pause for the budget of a day that is over is recorded as ended with what it does.
-fn wake_actor(decision: &mut Decision, cast: &Cast, moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor.agent() {
-        Some(actor) => start_run::lift_pause_of_yesterday(decision, cast.agent(actor)?, moment),
+fn wake_actor(decision: &mut Decision, cast: &Cast, context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor.agent() {
+        Some(actor) => start_run::lift_pause_of_yesterday(decision, cast.agent(actor)?, context),
         None => Ok(()),
     }
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     actor::ActorKind,
     agent::Ending,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AgentId, LeaseId},
     task::{self, Crew, Move, Status, Task},
 };
@@ -35,26 +35,26 @@ pub fn move_task(
     task: &Entity<Task>,
     wish: MoveTask,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let MoveTask { mut to, assignees, lease } = wish;
     if to.to == Status::InProgress {
-        return start_task(task, StartTask { to, lease }, cast, moment);
+        return start_task(task, StartTask { to, lease }, cast, context);
     }
-    actor_may_move(task, cast, moment)?;
+    actor_may_move(task, cast, context)?;
     let mut refusal = None;
     if to.to == Status::Assigned {
-        (to.crew, refusal) = crew_for(task, assignees, &to, cast, moment)?;
+        (to.crew, refusal) = crew_for(task, assignees, &to, cast, context)?;
     }
     let (ending, reason) = (ending(to.to), to.reason.clone());
-    let blocks = to.to == Status::Blocked && moment.actor.kind() != ActorKind::Human;
+    let blocks = to.to == Status::Blocked && context.actor.kind() != ActorKind::Human;
     let events =
-        task.decide(task::Command::Move(to), moment).map_err(|rejection| say_why(rejection, refusal))?;
+        task.decide(task::Command::Move(to), context).map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
-    wake_actor(&mut decision, cast, moment)?;
-    decide_with_holder(&mut decision, task, events, ending, cast, moment)?;
+    wake_actor(&mut decision, cast, context)?;
+    decide_with_holder(&mut decision, task, events, ending, cast, context)?;
     if blocks {
-        tell_of_block(&mut decision, task, moment.actor.agent(), reason.as_ref(), cast, moment)?;
+        tell_of_block(&mut decision, task, context.actor.agent(), reason.as_ref(), cast, context)?;
     }
     Ok(decision)
 }
@@ -64,17 +64,17 @@ fn crew_for(
     named: Option<BTreeSet<AgentId>>,
     to: &Move,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(Crew, Option<Rejection>), Rejection> {
     let present = task.present()?;
-    let rule = type_rule(to, moment);
+    let rule = type_rule(to, context);
     let (assignees, ready, refusal) = match named {
-        Some(named) => match crew_named(&named, present.project, present.details.kind, rule, cast, moment) {
+        Some(named) => match crew_named(&named, present.project, present.details.kind, rule, cast, context) {
             Ok(ready) => (named, ready, None),
             Err(refusal) => (named, vec![], Some(refusal)),
         },
         None => {
-            let (ready, refusal) = crew_left(&present.assignees, task, rule, cast, moment)?;
+            let (ready, refusal) = crew_left(&present.assignees, task, rule, cast, context)?;
             (present.assignees.clone(), ready, refusal)
         }
     };

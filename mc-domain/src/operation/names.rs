@@ -10,7 +10,7 @@ use super::{Decision, Entity, Load, Rejection};
 use crate::{
     actor::ActorKind,
     agent::{self, Agent, Role},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AgentId, ProjectId},
     reservation::{self, Holder, Key, Reservation},
     text,
@@ -96,7 +96,7 @@ impl Names {
         decision: &mut Decision,
         agent: AgentId,
         role: Role,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<(), Rejection> {
         if let Some((other, name)) = self.alike().find(|(other, _)| other.id != agent) {
             return Err(match name.is(&self.name) {
@@ -104,9 +104,9 @@ impl Names {
                 false => agent::Rejection::LooksLike { by: other.id, name: name.clone() }.into(),
             });
         }
-        self.is_no_operators(role, moment)?;
+        self.is_no_operators(role, context)?;
         for key in &self.keys {
-            let reserved = key.decide(reservation::Command::Reserve(Holder::Agent(agent)), moment)?;
+            let reserved = key.decide(reservation::Command::Reserve(Holder::Agent(agent)), context)?;
             decision.add(key, Some(self.project), reserved);
         }
         Ok(())
@@ -119,12 +119,12 @@ impl Names {
         decision: &mut Decision,
         agent: AgentId,
         name: &Name,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<(), Rejection> {
         let its_own = Key::of_agent(self.project, name);
         let free = self.keys.iter().filter(|key| ***key == Reservation::Free);
         for key in free.filter(|key| its_own.contains(&key.id)) {
-            let reserved = key.decide(reservation::Command::Reserve(Holder::Agent(agent)), moment)?;
+            let reserved = key.decide(reservation::Command::Reserve(Holder::Agent(agent)), context)?;
             decision.add(key, Some(self.project), reserved);
         }
         Ok(())
@@ -137,21 +137,21 @@ impl Names {
         decision: &mut Decision,
         agent: AgentId,
         next: &Self,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<(), Rejection> {
         let needed = |key: &Entity<Reservation>| next.keys.iter().any(|next| next.id == key.id);
         let former = self.former.as_ref().filter(|_| !self.name.is(&next.name));
         let held = self.keys.iter().chain(former).filter(|key| key.agent() == Some(agent));
         for key in held.filter(|key| !needed(key)) {
-            let released = key.decide(reservation::Command::Release(Holder::Agent(agent)), moment)?;
+            let released = key.decide(reservation::Command::Release(Holder::Agent(agent)), context)?;
             decision.add(key, Some(self.project), released);
         }
         Ok(())
     }
 
     /// The seat of the chief agent officer bears the name of the operator, who alone gives it.
-    fn is_no_operators(&self, role: Role, moment: &Moment) -> Result<(), Rejection> {
-        if role == Role::Cao && moment.actor.kind() == ActorKind::Human {
+    fn is_no_operators(&self, role: Role, context: &CommandContext) -> Result<(), Rejection> {
+        if role == Role::Cao && context.actor.kind() == ActorKind::Human {
             return Ok(());
         }
         let passes = |operator: &&Name| text::look_alike(operator.as_str(), self.name.as_str());

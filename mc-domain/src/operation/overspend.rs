@@ -13,7 +13,7 @@ use super::{
 use crate::{
     actor::{Actor, ActorKind},
     agent,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{Kind, Subject},
     approval::{
         self, ActionType, Approval, Ask, ContentHash, Payload, Quorum, Request, Risk, canonical, content_text,
@@ -92,15 +92,15 @@ pub(super) fn approval_open_for(
     over: &Overspending,
     project: ProjectId,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Option<ApprovalId>, Rejection> {
     let (subject, matter) = (over.subject(over.task, project), over.matter());
     if let Some(open) = cast.find::<Reservation>(&subject.key(&matter))?.approval()
-        && is_open(&*cast.find::<Approval>(&open)?, moment)
+        && is_open(&*cast.find::<Approval>(&open)?, context)
     {
         return Ok(Some(open));
     }
-    open_elsewhere(over, cast, moment)
+    open_elsewhere(over, cast, context)
 }
 
 /// The approval that the agent waits for already because of the same cause, over another task or none: what it grants would
@@ -108,7 +108,7 @@ pub(super) fn approval_open_for(
 fn open_elsewhere(
     over: &Overspending,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Option<ApprovalId>, Rejection> {
     let agent = cast.agent(over.agent)?.registered()?;
     let waits = agent.waits_for(over.cause.key());
@@ -116,12 +116,14 @@ fn open_elsewhere(
     let approval = cast.find::<Approval>(&overrun.approval)?;
     let asked = approval.requested().ok().and_then(|requested| requested.ask.parameters());
     let same = asked.and_then(Cause::of) == Some(over.cause);
-    Ok((same && is_open(&approval, moment)).then_some(overrun.approval))
+    Ok((same && is_open(&approval, context)).then_some(overrun.approval))
 }
 
 /// Whether it is open, and has not run out without anybody having noticed.
-fn is_open(approval: &Approval, moment: &Moment) -> bool {
-    approval.requested().is_ok_and(|approval| approval.status().is_open() && !approval.is_overdue(moment.now))
+fn is_open(approval: &Approval, context: &CommandContext) -> bool {
+    approval
+        .requested()
+        .is_ok_and(|approval| approval.status().is_open() && !approval.is_overdue(context.now))
 }
 
 /// Adds to `decision` all that follows from spending too much, and answers which approval is open for it. Where the agent
@@ -130,13 +132,13 @@ pub(super) fn contain_overspending(
     decision: &mut Decision,
     over: &Overspending,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<ApprovalId, Rejection> {
-    let system = by_system(moment);
+    let system = by_system(context);
     let now = cast.after(decision);
     let project = now.agent(over.agent)?.registered()?.project;
-    if let Some(open) = open_elsewhere(over, &now, moment)? {
-        raise(decision, over.warning(project, now.agent(over.agent)?.registered()?), cast, moment)?;
+    if let Some(open) = open_elsewhere(over, &now, context)? {
+        raise(decision, over.warning(project, now.agent(over.agent)?.registered()?), cast, context)?;
         return Ok(open);
     }
     let project = now.find::<Project>(&project)?;
@@ -151,7 +153,7 @@ pub(super) fn contain_overspending(
     let overspend = agent::Command::Overspend { approval: asked.approval, budget: over.cause.key() };
     let events = agent.decide(overspend, &system)?;
     decision.add_agent(&agent, events);
-    raise(decision, over.warning(project.id, agent.registered()?), cast, moment)?;
+    raise(decision, over.warning(project.id, agent.registered()?), cast, context)?;
     Ok(asked.approval)
 }
 
@@ -184,7 +186,7 @@ impl Overspending {
         task: Option<&Entity<Task>>,
         project: ProjectId,
         cast: &Cast,
-        system: &Moment,
+        system: &CommandContext,
     ) -> Result<Request, Rejection> {
         let agent = cast.agent(self.agent)?.registered()?;
         let assigned = match task {
@@ -216,7 +218,7 @@ impl Overspending {
                 estimated_cost: self.wanted,
                 payload: Some(Payload::try_from(self.cause.payload()).expect("it is small and flat")),
             },
-            lifetime: system.figures.approvals_last(),
+            lifetime: system.policy.approvals_last(),
             required: Quorum::One,
         })
     }
@@ -246,15 +248,15 @@ pub(super) fn subject(key: Key) -> Subject {
 }
 
 /// What an override is asked for because of: what its parameters say, or else the agent's budget of today.
-pub(super) fn cause_of(subject: &approval::Subject, ask: &Ask, moment: &Moment) -> Option<Cause> {
+pub(super) fn cause_of(subject: &approval::Subject, ask: &Ask, context: &CommandContext) -> Option<Cause> {
     let asked = ask.parameters().and_then(Cause::of);
-    let own = || subject.agent.map(|agent| Cause::Budget(Key::AgentDay(agent, moment.now.date_naive())));
+    let own = || subject.agent.map(|agent| Cause::Budget(Key::AgentDay(agent, context.now.date_naive())));
     if subject.action_type == ActionType::BudgetOverride { asked.or_else(own) } else { None }
 }
 
 /// The budget that an override would raise, where what is asked for is one; of its agent's days, whichever is named.
-pub fn budget_asked_for(subject: &approval::Subject, ask: &Ask, moment: &Moment) -> Option<Key> {
-    cause_of(subject, ask, moment).map(Cause::key)
+pub fn budget_asked_for(subject: &approval::Subject, ask: &Ask, context: &CommandContext) -> Option<Key> {
+    cause_of(subject, ask, context).map(Cause::key)
 }
 
 /// Grants what an approved override is for: what the run was expected to cost, or else half the cap. What is granted on a
@@ -263,11 +265,11 @@ pub(super) fn grant_override(
     decision: &mut Decision,
     approval: &Entity<Approval>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let requested = approval.requested()?;
-    let (today, project) = (moment.now.date_naive(), requested.subject.project);
-    let Some(cause) = cause_of(&requested.subject, &requested.ask, moment) else { return Ok(()) };
+    let (today, project) = (context.now.date_naive(), requested.subject.project);
+    let Some(cause) = cause_of(&requested.subject, &requested.ask, context) else { return Ok(()) };
     let key = match cause.key() {
         Key::AgentDay(agent, _) => Key::AgentDay(agent, today),
         Key::ProjectDay(project, _) => Key::ProjectDay(project, today),
@@ -281,7 +283,7 @@ pub(super) fn grant_override(
         Cause::RunCap(_) => budget::Command::AllowRun { approval: approval.id, up_to: amount },
         Cause::Budget(_) => budget::Command::Grant { approval: approval.id, amount },
     };
-    let events = budget.decide(command, moment)?;
+    let events = budget.decide(command, context)?;
     decision.add(&budget, Some(project), events);
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::{Cast, Decision, Entity, Rejection, hold::decide_with_holder};
 use crate::{
     agent::Ending,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     task::{self, Message, Task},
 };
 
@@ -16,16 +16,16 @@ pub fn post_message(
     task: &Entity<Task>,
     message: Message,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let project = task.present()?.project;
-    if let Some(author) = moment.actor.agent() {
+    if let Some(author) = context.actor.agent() {
         let author = cast.agent(author)?.registered()?;
         author.belongs_to(project)?;
         author.may_speak()?;
     }
-    let events = task.decide(task::Command::Post(message), moment)?;
+    let events = task.decide(task::Command::Post(message), context)?;
     let mut decision = Decision::default();
-    decide_with_holder(&mut decision, task, events, Ending::Blocked, cast, moment)?;
+    decide_with_holder(&mut decision, task, events, Ending::Blocked, cast, context)?;
     Ok(decision)
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Ending},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::Kind,
     task::{self, Move, Status, Task},
     values::Reason,
@@ -27,15 +27,15 @@ pub fn quarantine_agent(
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    let events = agent.decide(agent::Command::Quarantine { note: note.clone() }, moment)?;
+    let events = agent.decide(agent::Command::Quarantine { note: note.clone() }, context)?;
     let mut decision = Decision::default();
     if events.is_empty() {
         return Ok(decision);
     }
     decision.add_agent(agent, events);
-    stop_at_once(&mut decision, agent, task, note, cast, moment)?;
+    stop_at_once(&mut decision, agent, task, note, cast, context)?;
     Ok(decision)
 }
 
@@ -46,22 +46,22 @@ pub(super) fn stop_at_once(
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let cast = seated(agent, task, cast);
-    abort_agent_runs(decision, agent.id, "its agent was quarantined", &cast, moment)?;
+    abort_agent_runs(decision, agent.id, "its agent was quarantined", &cast, context)?;
     let quarantined = agent.after_decision(decision);
     if let Some(task) = work_of(&quarantined, task)? {
         let stop =
             Stop { what: "was quarantined", note: note.clone(), ending: Ending::Quarantined, told: true };
-        block_work(decision, task, &quarantined, stop, &cast, moment)?;
+        block_work(decision, task, &quarantined, stop, &cast, context)?;
     }
     let warning = Warning::of_agent(Kind::AgentQuarantined, agent.id, agent.registered()?, "was quarantined");
     let warning = match note {
         Some(note) => warning.saying(note.to_string()),
         None => warning,
     };
-    raise(decision, warning, &cast, moment)
+    raise(decision, warning, &cast, context)
 }
 
 /// The cast with the agent and the task that an operation is about.
@@ -92,7 +92,7 @@ pub(super) fn block_work(
     agent: &Entity<Agent>,
     Stop { what, note, ending, told }: Stop<'_>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let name = &agent.registered()?.profile.name;
     let reason = Reason::truncated(&match note {
@@ -101,7 +101,7 @@ pub(super) fn block_work(
     });
     let to = Move { reason: reason.clone(), ..Move::to(Status::Blocked) };
     let task = task.after_decision(decision);
-    let events = task.decide(task::Command::Move(to), moment)?;
-    decide_with_holder(decision, &task, events, ending, cast, moment)?;
-    if told { Ok(()) } else { tell_of_block(decision, &task, Some(agent.id), reason.as_ref(), cast, moment) }
+    let events = task.decide(task::Command::Move(to), context)?;
+    decide_with_holder(decision, &task, events, ending, cast, context)?;
+    if told { Ok(()) } else { tell_of_block(decision, &task, Some(agent.id), reason.as_ref(), cast, context) }
 }

@@ -3,7 +3,7 @@
 use super::{Cast, Decision, Rejection, by_system};
 use crate::{
     agent::Registered,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{self, Alert, Key, Kind, Raise, Subject},
     ids::{AgentId, AlertId, ProjectId, RunId, TaskId},
     text::visible,
@@ -51,9 +51,9 @@ pub(super) fn raise(
     decision: &mut Decision,
     warning: Warning,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    decide(decision, warning, alert::Command::Raise, cast, moment)
+    decide(decision, warning, alert::Command::Raise, cast, context)
 }
 
 /// Raises an alert, and does nothing where it is open.
@@ -61,9 +61,9 @@ pub(super) fn raise_once(
     decision: &mut Decision,
     warning: Warning,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
-    decide(decision, warning, alert::Command::RaiseOnce, cast, moment)
+    decide(decision, warning, alert::Command::RaiseOnce, cast, context)
 }
 
 fn decide(
@@ -71,7 +71,7 @@ fn decide(
     warning: Warning,
     command: fn(Raise) -> alert::Command,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let Warning { kind, subject, project, title, description, agent, task, run } = warning;
     let alert = cast.find::<Alert>(&Key::new(kind, subject))?.after_decision(decision);
@@ -80,7 +80,7 @@ fn decide(
     let description = description.as_deref().and_then(Text::truncated);
     let id = episode_id(&alert.id, alert.version);
     let raise = Raise { description, agent, task, run, ..Raise::new(id, kind, project, title) };
-    let events = alert.decide(command(raise), &by_system(moment))?;
+    let events = alert.decide(command(raise), &by_system(context))?;
     decision.add(&alert, Some(project), events);
     Ok(())
 }
@@ -90,12 +90,12 @@ pub(super) fn resolve(
     decision: &mut Decision,
     key: Key,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let alert = cast.find::<Alert>(&key)?.after_decision(decision);
     let Some(episode) = alert.open() else { return Ok(()) };
     let command = alert::Command::Resolve { id: episode.id, note: None };
-    let events = alert.decide(command, &by_system(moment))?;
+    let events = alert.decide(command, &by_system(context))?;
     decision.add(&alert, Some(episode.project), events);
     Ok(())
 }

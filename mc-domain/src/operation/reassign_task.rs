@@ -10,7 +10,7 @@ use super::{
 use crate::{
     actor::ActorKind,
     agent::{Ending, TypeRule},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::AgentId,
     task::{self, Crew, Task},
     values::Reason,
@@ -36,24 +36,24 @@ pub fn reassign_task(
     task: &Entity<Task>,
     wish: ReassignTask,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let ReassignTask { assignees, reason } = wish;
     let present = task.present()?;
-    let rule = match moment.actor.kind() {
+    let rule = match context.actor.kind() {
         ActorKind::Human if reason.is_some() => TypeRule::Overridden,
         ActorKind::Human | ActorKind::Agent | ActorKind::System => TypeRule::Enforced,
     };
     let newcomers = assignees.difference(&present.assignees).copied().collect();
     let stayers = assignees.intersection(&present.assignees).copied().collect();
-    let mut ready = crew_named(&newcomers, present.project, present.details.kind, rule, cast, moment)?;
-    let (left, refusal) = crew_left(&stayers, task, rule, cast, moment)?;
+    let mut ready = crew_named(&newcomers, present.project, present.details.kind, rule, cast, context)?;
+    let (left, refusal) = crew_left(&stayers, task, rule, cast, context)?;
     ready.extend(left);
     let crew = Crew { assignees, ready, lease: None };
     let events = task
-        .decide(task::Command::Assign { crew, reason }, moment)
+        .decide(task::Command::Assign { crew, reason }, context)
         .map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
-    decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, moment)?;
+    decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, context)?;
     Ok(decision)
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     actor::{Actor, ActorKind},
     agent::{self, Ending},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{Kind, Subject},
     approval::{self, Approval, ContentHash, ToolUse},
     ids::ApprovalId,
@@ -51,10 +51,10 @@ pub fn record_tool_call(
     run: &Entity<Run>,
     wish: UseTool,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Outcome, Rejection> {
     let terms = run.running()?.terms.clone();
-    let (risk, permit) = (wish.risk(), wish.permit(run, &terms, cast, moment)?);
+    let (risk, permit) = (wish.risk(), wish.permit(run, &terms, cast, context)?);
     let UseTool { call, .. } = wish;
     let (tool, error) = (call.tool.clone(), call.error.clone());
     let unapproved = match &permit {
@@ -65,15 +65,15 @@ pub fn record_tool_call(
     let mut decision = Decision::default();
     let approval = permit.make_use(&mut decision);
     let call = ToolCall { risk: Some(risk), approval, ..call };
-    let events = run.decide(run::Command::CallTool(call), moment)?;
+    let events = run.decide(run::Command::CallTool(call), context)?;
     let failures = events.iter().map(run::Event::failures).max().unwrap_or(0);
     decision.add(run, Some(terms.project), events);
-    let (cast, system) = (&cast.with(run.clone()), &by_system(moment));
+    let (cast, system) = (&cast.with(run.clone()), &by_system(context));
     if let Some(why) = unapproved {
         contain_violation(&mut decision, run, &terms, &tool, cast, system)?;
         return Ok(Outcome::refused(decision, Rejection::Unapproved { tool, why }));
     }
-    let limit = moment.figures.loops.identical_tool_errors;
+    let limit = context.policy.loops.identical_tool_errors;
     if failures >= limit.max(1) {
         let found = found(&terms, failures, limit);
         stop_loop(&mut decision, run, &terms, found, error, cast, system)?;
@@ -111,7 +111,7 @@ impl UseTool {
         run: &Entity<Run>,
         terms: &Terms,
         cast: &Cast,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Permit, Rejection> {
         if self.call.status == ToolStatus::Denied {
             return Ok(Permit::Needless);
@@ -124,7 +124,7 @@ impl UseTool {
             matters: self.matters.clone(),
         };
         let approval = cast.find::<Approval>(&named)?;
-        Ok(match approval.decide(approval::Command::Use { of, run: run.id }, moment) {
+        Ok(match approval.decide(approval::Command::Use { of, run: run.id }, context) {
             Ok(events) => Permit::Given(Box::new(approval), events),
             Err(why) => Permit::Missing(Some(why)),
         })
@@ -138,13 +138,13 @@ fn contain_violation(
     terms: &Terms,
     tool: &Label,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let agent = cast.agent(terms.agent)?;
     let says = format!("used {tool}, which is red, without an approval");
     let warning = Warning::of_agent(Kind::PolicyViolation, agent.id, agent.registered()?, &says);
-    raise(decision, warning.concerning(agent.id, terms.task, Some(run.id)), cast, moment)?;
-    quarantine(decision, terms, Reason::truncated(&format!("it {says}")), cast, moment)?;
+    raise(decision, warning.concerning(agent.id, terms.task, Some(run.id)), cast, context)?;
+    quarantine(decision, terms, Reason::truncated(&format!("it {says}")), cast, context)?;
     let Some(task) = terms.task else { return Ok(()) };
     let task = cast.find::<Task>(&task)?.after_decision(decision);
     let open_to = allowed_transitions(task.present()?.status(), ActorKind::System);
@@ -152,7 +152,7 @@ fn contain_violation(
         return Ok(());
     }
     let stop = Stop { what: &says, note: None, ending: Ending::Blocked, told: true };
-    block_work(decision, &task, agent, stop, cast, moment)
+    block_work(decision, &task, agent, stop, cast, context)
 }
 
 /// The agent stops, its runs are broken off, and what it works on is blocked.
@@ -161,14 +161,14 @@ fn quarantine(
     terms: &Terms,
     note: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let agent = cast.agent(terms.agent)?;
     let now = agent.after_decision(decision);
-    let events = now.decide(agent::Command::Quarantine { note: note.clone() }, moment)?;
+    let events = now.decide(agent::Command::Quarantine { note: note.clone() }, context)?;
     decision.add_agent(&now, events);
     let task = held_task(agent.id, decision, cast)?;
-    stop_at_once(decision, agent, task.as_ref(), note, cast, moment)
+    stop_at_once(decision, agent, task.as_ref(), note, cast, context)
 }
 
 fn found(terms: &Terms, count: u32, limit: u32) -> Loop {
@@ -188,7 +188,7 @@ fn stop_loop(
     found: Loop,
     error: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let agent = cast.agent(terms.agent)?;
     let what = found.what();
@@ -196,8 +196,8 @@ fn stop_loop(
         Some(task) => {
             let task = cast.find::<Task>(&task)?;
             let containment = Containment { found, message: summary_id(&task), names: cast.names() };
-            let events = task.decide(task::Command::Contain(containment), moment)?;
-            decide_with_holder(decision, &task, events, Ending::Blocked, cast, moment)?;
+            let events = task.decide(task::Command::Contain(containment), context)?;
+            decide_with_holder(decision, &task, events, Ending::Blocked, cast, context)?;
             Subject::Task(task.id)
         }
         None => Subject::Agent(agent.id),
@@ -208,6 +208,6 @@ fn stop_loop(
         None => what,
     };
     let warning = Warning::new(Kind::LoopDetected, subject, terms.project, title).saying(says.clone());
-    raise(decision, warning.concerning(agent.id, terms.task, Some(run.id)), cast, moment)?;
-    quarantine(decision, terms, Reason::truncated(&says), cast, moment)
+    raise(decision, warning.concerning(agent.id, terms.task, Some(run.id)), cast, context)?;
+    quarantine(decision, terms, Reason::truncated(&says), cast, context)
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Profile},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget,
     ids::{AgentId, ProjectId},
     project::{self, Project},
@@ -48,22 +48,22 @@ pub fn register_agent(
     names: &Names,
     agent: &Entity<Agent>,
     wish: RegisterAgent,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
     }
     let known = agent.registered().is_ok();
     if known {
-        acts_for_itself(agent, moment)?;
+        acts_for_itself(agent, context)?;
     }
-    if moment.actor.agent().is_some() && (!known || wish.parent.is_some()) {
+    if context.actor.agent().is_some() && (!known || wish.parent.is_some()) {
         return Err(agent::Rejection::RegistersAnother { name: wish.profile.name }.into());
     }
     let mut decision = Decision::default();
-    let registered = register(&mut decision, project.id, names, agent, wish, moment)?;
+    let registered = register(&mut decision, project.id, names, agent, wish, context)?;
     decision.add(agent, Some(project.id), registered);
-    join_stopped(&mut decision, agent, project, moment)?;
+    join_stopped(&mut decision, agent, project, context)?;
     Ok(decision)
 }
 
@@ -74,10 +74,10 @@ pub(super) fn register(
     names: &Names,
     agent: &Entity<Agent>,
     wish: RegisterAgent,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Vec<agent::Event>, Rejection> {
     let RegisterAgent { profile, parent, purpose, squad } = wish;
-    let limit = moment.figures.limits.max_agents;
+    let limit = context.policy.limits.max_agents;
     if agent.registered().is_err() && squad >= limit {
         return Err(agent::Rejection::SquadFull { limit }.into());
     }
@@ -85,12 +85,12 @@ pub(super) fn register(
         return Err(reservation::Rejection::NotHolder.into());
     }
     if names.bearer().is_some_and(|bearer| bearer.id == agent.id) {
-        names.keep(decision, agent.id, &agent.registered()?.profile.name, moment)?;
+        names.keep(decision, agent.id, &agent.registered()?.profile.name, context)?;
     } else {
-        names.give(decision, agent.id, profile.role, moment)?;
+        names.give(decision, agent.id, profile.role, context)?;
     }
     let register = agent::Command::Register { project, profile, parent, purpose };
-    Ok(agent.decide(register, moment)?)
+    Ok(agent.decide(register, context)?)
 }
 
 /// Changes what an agent is or may do. A new name is reserved, the old one given back: `names` are the old one and the new
@@ -108,23 +108,23 @@ pub fn change_profile(
     names: Option<(&Names, &Names)>,
     profile: Profile,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    acts_for_itself(agent, moment)?;
+    acts_for_itself(agent, context)?;
     let (before, after, role) = (&agent.registered()?.profile.name, profile.name.clone(), profile.role);
-    let changed = agent.decide(agent::Command::ChangeProfile(profile), moment)?;
+    let changed = agent.decide(agent::Command::ChangeProfile(profile), context)?;
     let mut decision = Decision::default();
     if *before != after {
         let named = names.filter(|(old, new)| old.is_of(project, before) && new.is_of(project, &after));
         let (old, new) = named.ok_or(reservation::Rejection::NotHolder)?;
         match before.is(&after) {
-            true => new.keep(&mut decision, agent.id, &after, moment)?,
-            false => new.give(&mut decision, agent.id, role, moment)?,
+            true => new.keep(&mut decision, agent.id, &after, context)?,
+            false => new.give(&mut decision, agent.id, role, context)?,
         }
-        old.give_back(&mut decision, agent.id, new, moment)?;
+        old.give_back(&mut decision, agent.id, new, context)?;
     }
     decision.add(agent, Some(project), changed);
-    follow_caps(&mut decision, agent, cast, moment)?;
+    follow_caps(&mut decision, agent, cast, context)?;
     Ok(decision)
 }
 
@@ -133,19 +133,19 @@ fn follow_caps(
     decision: &mut Decision,
     agent: &Entity<Agent>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let after = agent.after_decision(decision);
     let (before, now) = (agent.registered()?.profile.caps, after.registered()?.profile.caps);
     if before == now {
         return Ok(());
     }
-    let key = budget::Key::AgentDay(agent.id, moment.now.date_naive());
+    let key = budget::Key::AgentDay(agent.id, context.now.date_naive());
     let (project, task) = (after.registered()?.project, after.registered()?.work.map(|work| work.task));
     let spender = Spender { project, agent: Some(agent.id), task, run: None };
-    follow_cap(decision, key, now.daily, spender, cast, moment)?;
+    follow_cap(decision, key, now.daily, spender, cast, context)?;
     if now.daily > before.daily || now.per_run > before.per_run {
-        lift_pauses(decision, &[after], key, Some(now.daily), cast, moment)?;
+        lift_pauses(decision, &[after], key, Some(now.daily), cast, context)?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     actor::Actor,
     agent::Ending,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     approval::{self, Approval, Request},
     ids::ApprovalId,
     project::{self, Project},
@@ -44,10 +44,10 @@ pub fn request_approval(
     task: Option<&Entity<Task>>,
     request: Request,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Asked, Rejection> {
     asks_for_own_budget(&request.subject, &request.ask, cast)?;
-    open_approval(project, approval, key, task, request, cast, moment)
+    open_approval(project, approval, key, task, request, cast, context)
 }
 
 /// As [`request_approval`], where it is known which budget is to be raised.
@@ -58,7 +58,7 @@ pub(super) fn open_approval(
     task: Option<&Entity<Task>>,
     request: Request,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Asked, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
@@ -67,15 +67,15 @@ pub(super) fn open_approval(
     if key.id != request.subject.key(request.ask.matter()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
-    let mut decision = expire_overdue(key, task, cast, moment)?;
+    let mut decision = expire_overdue(key, task, cast, context)?;
     let (key, cast) = (key.after_decision(&decision), cast.after(&decision));
     let summary = request.ask.summary.clone();
     let open = match key.approval() {
         Some(open) => open,
         None => {
             let holder = Holder::Approval(approval.id);
-            let reserved = key.decide(reservation::Command::Reserve(holder), moment)?;
-            let requested = approval.decide(approval::Command::Request(request), moment)?;
+            let reserved = key.decide(reservation::Command::Reserve(holder), context)?;
+            let requested = approval.decide(approval::Command::Request(request), context)?;
             decision.add(&key, Some(project.id), reserved);
             decision.add(approval, Some(project.id), requested);
             approval.id
@@ -83,7 +83,7 @@ pub(super) fn open_approval(
     };
     if let Some(task) = task {
         let task = task.after_decision(&decision);
-        hold_task(&mut decision, &task, open, summary, &cast, moment)?;
+        hold_task(&mut decision, &task, open, summary, &cast, context)?;
     }
     Ok(Asked { approval: open, decision })
 }
@@ -93,15 +93,15 @@ fn expire_overdue(
     key: &Entity<Reservation>,
     task: Option<&Entity<Task>>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let Some(open) = key.approval() else { return Ok(Decision::default()) };
     let approval = cast.find::<Approval>(&open)?;
-    if !approval.requested().is_ok_and(|approval| approval.is_overdue(moment.now)) {
+    if !approval.requested().is_ok_and(|approval| approval.is_overdue(context.now)) {
         return Ok(Decision::default());
     }
     let scope = ApprovalScope { approval: &approval, key, task, cast };
-    Ok(expire_approval(scope, &by_system(moment))?.outcome.decision)
+    Ok(expire_approval(scope, &by_system(context))?.outcome.decision)
 }
 
 fn may_ask(
@@ -138,9 +138,9 @@ fn hold_task(
     approval: ApprovalId,
     summary: Reason,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let hold = task::Command::AwaitApproval { approval, reason: Some(summary) };
-    let events = task.decide(hold, &by_system(moment))?;
-    decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, moment)
+    let events = task.decide(hold, &by_system(context))?;
+    decide_with_holder(decision, task, events, Ending::HeldForApproval, cast, context)
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Ending, TypeRule},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     task::{self, Crew, Move, Status, Task},
     values::Reason,
 };
@@ -23,17 +23,17 @@ pub fn restart_agent(
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    let events = agent.decide(agent::Command::Restart { note: note.clone() }, moment)?;
+    let events = agent.decide(agent::Command::Restart { note: note.clone() }, context)?;
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
-    except(&mut decision, agent, cast, moment)?;
+    except(&mut decision, agent, cast, context)?;
     let cast = seated(agent, task, cast);
-    abort_agent_runs(&mut decision, agent.id, "its agent was restarted", &cast, moment)?;
+    abort_agent_runs(&mut decision, agent.id, "its agent was restarted", &cast, context)?;
     let restarted = agent.after_decision(&decision);
     if let Some(task) = work_of(&restarted, task)? {
-        give_back(&mut decision, task, &restarted, note, Ending::Restarted, &cast, moment)?;
+        give_back(&mut decision, task, &restarted, note, Ending::Restarted, &cast, context)?;
     }
     Ok(decision)
 }
@@ -46,7 +46,7 @@ pub(super) fn give_back(
     reason: Option<Reason>,
     ending: Ending,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let task = &task.after_decision(decision);
     let present = task.present()?;
@@ -56,10 +56,10 @@ pub(super) fn give_back(
         project,
         kind,
         TypeRule::Overridden,
-        moment.now.date_naive(),
+        context.now.date_naive(),
     )?];
     let crew = Crew { assignees: present.assignees.clone(), ready, lease: None };
     let to = Move { reason, crew, ..Move::to(Status::Assigned) };
-    let events = task.decide(task::Command::Move(to), moment)?;
-    decide_with_holder(decision, task, events, ending, cast, moment)
+    let events = task.decide(task::Command::Move(to), context)?;
+    decide_with_holder(decision, task, events, ending, cast, context)
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Ending},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     task::Task,
     values::Reason,
 };
@@ -25,18 +25,18 @@ pub fn sign_off_agent(
     task: Option<&Entity<Task>>,
     note: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    acts_for_itself(agent, moment)?;
-    let events = agent.decide(agent::Command::SignOff { note: note.clone() }, moment)?;
+    acts_for_itself(agent, context)?;
+    let events = agent.decide(agent::Command::SignOff { note: note.clone() }, context)?;
     let mut decision = Decision::default();
     decision.add_agent(agent, events);
     let cast = seated(agent, task, cast);
-    abort_agent_runs(&mut decision, agent.id, "its agent went offline", &cast, moment)?;
+    abort_agent_runs(&mut decision, agent.id, "its agent went offline", &cast, context)?;
     let gone = agent.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
         let stop = Stop { what: "went offline", note, ending: Ending::WentOffline, told: false };
-        block_work(&mut decision, task, &gone, stop, &cast, moment)?;
+        block_work(&mut decision, task, &gone, stop, &cast, context)?;
     }
     Ok(decision)
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent, Ending, Profile, Spawn},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     process::RetirementCause,
     project::{self, Project, Squad},
     reservation::{self, Holder},
@@ -48,7 +48,7 @@ pub fn spawn_agent(
     child: &Entity<Agent>,
     parent: &Entity<Agent>,
     wish: SpawnAgent,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     if **project == Project::Absent {
         return Err(project::Rejection::NotFound.into());
@@ -56,26 +56,27 @@ pub fn spawn_agent(
     if project.squad() != Squad::Working {
         return Err(Rejection::SquadStopped);
     }
-    acts_for_itself(parent, moment)?;
+    acts_for_itself(parent, context)?;
     let spawner = parent.registered()?;
     spawner.belongs_to(project.id)?;
     if child.registered().is_ok_and(|known| known.parent != Some(parent.id)) {
         return Err(reservation::Rejection::Taken { by: Holder::Agent(child.id) }.into());
     }
     let SpawnAgent { profile, purpose, active_agents, squad } = wish;
-    let commission = spawner.commission_of_child(moment);
+    let commission = spawner.commission_of_child(context);
     let spawn = Spawn { child: child.id, profile: profile.clone(), purpose: purpose.clone(), active_agents };
-    let spawned = parent.decide(agent::Command::Spawn(spawn), moment)?;
+    let spawned = parent.decide(agent::Command::Spawn(spawn), context)?;
     let registration = RegisterAgent { profile, parent: Some(parent.id), purpose: Some(purpose), squad };
     // What a known sub-agent may do is its parent's to say here, so it is not held against the parent as raising its own.
     let mut reserved = Decision::default();
-    let mut registered = register(&mut reserved, project.id, names, child, registration, &by_system(moment))?;
+    let mut registered =
+        register(&mut reserved, project.id, names, child, registration, &by_system(context))?;
     if !spawned.is_empty() {
         let commission = agent::Command::Commission(commission);
-        registered.extend(child.after(&registered).decide(commission, moment)?);
+        registered.extend(child.after(&registered).decide(commission, context)?);
     }
     let mut decision = Decision::default();
-    lift_pause_of_yesterday(&mut decision, parent, moment)?;
+    lift_pause_of_yesterday(&mut decision, parent, context)?;
     decision.add(parent, Some(project.id), spawned);
     decision = decision.and(reserved);
     decision.add(child, Some(project.id), registered);
@@ -95,21 +96,21 @@ pub fn retire_agent(
     task: Option<&Entity<Task>>,
     cause: RetirementCause,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let note = Reason::truncated(cause.as_str());
-    let events = child.decide(agent::Command::Retire { note: note.clone() }, moment)?;
+    let events = child.decide(agent::Command::Retire { note: note.clone() }, context)?;
     let mut decision = Decision::default();
     decision.add_agent(child, events);
     let cast = seated(child, task, cast);
-    abort_agent_runs(&mut decision, child.id, "its agent was retired", &cast, moment)?;
+    abort_agent_runs(&mut decision, child.id, "its agent was retired", &cast, context)?;
     let gone = child.after_decision(&decision);
     if let Some(task) = work_of(&gone, task)? {
         let stop = Stop { what: "was retired", note, ending: Ending::WentOffline, told: false };
-        block_work(&mut decision, task, &gone, stop, &cast, moment)?;
+        block_work(&mut decision, task, &gone, stop, &cast, context)?;
     }
     if let Some(parent) = parent {
-        decision.add_agent(parent, parent.decide(agent::Command::RetireChild(child.id), moment)?);
+        decision.add_agent(parent, parent.decide(agent::Command::RetireChild(child.id), context)?);
     }
     Ok(decision)
 }

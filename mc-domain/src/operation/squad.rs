@@ -12,7 +12,7 @@ use crate::{
     agent::{
         self, Agent, Assignee, Ending, PauseReason, Registered, Standing, Status as AgentStatus, TypeRule,
     },
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AgentId, ProjectId},
     project::{self, Halt, Project, Squad},
     task::{self, Move, Status, Task, TaskType},
@@ -29,9 +29,9 @@ pub fn halt_squad(
     project: &Entity<Project>,
     halt: Halt,
     reason: Option<Reason>,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    let halted = project.decide(project::Command::PauseSquad { halt, reason }, moment)?;
+    let halted = project.decide(project::Command::PauseSquad { halt, reason }, context)?;
     Ok(Decision::of(project, Some(project.id), halted))
 }
 
@@ -45,7 +45,7 @@ pub fn follow_halt(
     project: &Entity<Project>,
     number: u64,
     agents: &[Entity<Agent>],
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
     if !lasts(project, number) {
@@ -56,7 +56,7 @@ pub fn follow_halt(
         if works && is_halted(project, agent.registered()?) {
             let note = project.halt_reason().cloned();
             let pause = agent::Command::Pause { reason: PauseReason::Squad, note };
-            decision.add_agent(agent, agent.decide(pause, moment)?);
+            decision.add_agent(agent, agent.decide(pause, context)?);
         }
     }
     Ok(decision)
@@ -72,7 +72,7 @@ pub fn block_halted(
     number: u64,
     tasks: &[Entity<Task>],
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
     if !lasts(project, number) || project.squad() != Squad::Stopped(Halt::Emergency) {
@@ -88,8 +88,8 @@ pub fn block_halted(
             continue;
         }
         let block = Move { reason: reason.clone(), ..Move::to(Status::Blocked) };
-        let events = task.decide(task::Command::Move(block), moment)?;
-        decide_with_holder(&mut decision, task, events, Ending::Blocked, cast, moment)?;
+        let events = task.decide(task::Command::Move(block), context)?;
+        decide_with_holder(&mut decision, task, events, Ending::Blocked, cast, context)?;
     }
     Ok(decision)
 }
@@ -109,13 +109,13 @@ pub fn resume_squad(
     project: &Entity<Project>,
     agents: &[Entity<Agent>],
     reason: Option<Reason>,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    let resumed = project.decide(project::Command::ResumeSquad { reason: reason.clone() }, moment)?;
+    let resumed = project.decide(project::Command::ResumeSquad { reason: reason.clone() }, context)?;
     let mut decision = Decision::of(project, Some(project.id), resumed);
     for agent in squad(project, agents) {
         let rejoin = agent::Command::Rejoin { note: reason.clone() };
-        decision.add_agent(agent, agent.decide(rejoin, moment)?);
+        decision.add_agent(agent, agent.decide(rejoin, context)?);
     }
     Ok(decision)
 }
@@ -131,8 +131,12 @@ pub fn is_halted(project: &Project, agent: &Registered) -> bool {
 }
 
 /// Whether a halt lets `agent` work. In a pause, one that is stopped for itself is told so by its own standing.
-pub(super) fn works(project: &Project, agent: &Registered, moment: &Moment) -> Result<(), Rejection> {
-    let at_work = match agent.standing_on(moment.now.date_naive()) {
+pub(super) fn works(
+    project: &Project,
+    agent: &Registered,
+    context: &CommandContext,
+) -> Result<(), Rejection> {
+    let at_work = match agent.standing_on(context.now.date_naive()) {
         Standing::Active | Standing::Draining => true,
         Standing::Paused(_) | Standing::Quarantined | Standing::Offline => false,
     };
@@ -146,13 +150,13 @@ pub(super) fn accept(
     (project, kind): (ProjectId, TaskType),
     rule: TypeRule,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Assignee, Rejection> {
     let agent = cast.agent(id)?.registered()?;
-    let assignee = agent.accept(id, project, kind, rule, moment.now.date_naive())?;
-    match moment.actor.kind() {
+    let assignee = agent.accept(id, project, kind, rule, context.now.date_naive())?;
+    match context.actor.kind() {
         ActorKind::Human => {}
-        ActorKind::Agent | ActorKind::System => works(&*cast.find::<Project>(&project)?, agent, moment)?,
+        ActorKind::Agent | ActorKind::System => works(&*cast.find::<Project>(&project)?, agent, context)?,
     }
     Ok(assignee)
 }
@@ -167,11 +171,11 @@ pub fn resume_agent(
     agent: &Entity<Agent>,
     note: Option<Reason>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
-    decision.add_agent(agent, agent.decide(agent::Command::Resume { note }, moment)?);
-    except(&mut decision, agent, cast, moment)?;
+    decision.add_agent(agent, agent.decide(agent::Command::Resume { note }, context)?);
+    except(&mut decision, agent, cast, context)?;
     Ok(decision)
 }
 
@@ -180,16 +184,16 @@ pub(super) fn except(
     decision: &mut Decision,
     agent: &Entity<Agent>,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let now = agent.after_decision(decision);
-    if now.status() != Some(AgentStatus::Active) || moment.actor.kind() != ActorKind::Human {
+    if now.status() != Some(AgentStatus::Active) || context.actor.kind() != ActorKind::Human {
         return Ok(());
     }
     let project = cast.find::<Project>(&now.registered()?.project)?;
     if project.squad() == Squad::Stopped(Halt::Pause) && is_halted(&project, now.registered()?) {
         let except = agent::Command::Except { halt: project.halts() };
-        decision.add_agent(&now, now.decide(except, moment)?);
+        decision.add_agent(&now, now.decide(except, context)?);
     }
     Ok(())
 }
@@ -199,13 +203,13 @@ pub(super) fn join_stopped(
     decision: &mut Decision,
     agent: &Entity<Agent>,
     project: &Project,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let now = agent.after_decision(decision);
     let active = Some(AgentStatus::Active);
     if project.squad() != Squad::Working && agent.status() != active && now.status() == active {
         let pause = agent::Command::Pause { reason: PauseReason::Squad, note: None };
-        decision.add_agent(&now, now.decide(pause, &by_system(moment))?);
+        decision.add_agent(&now, now.decide(pause, &by_system(context))?);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     agent::{self, Agent},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     budget::{self, Budget, Key},
     ids::{AgentId, ProjectId, TaskId},
     money::Usd,
@@ -51,20 +51,20 @@ pub fn start_run(
     id: AgentId,
     wish: StartRun,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Outcome, Rejection> {
     let agent = cast.agent(id)?;
-    acts_for_itself(agent, moment)?;
+    acts_for_itself(agent, context)?;
     let project = cast.find::<Project>(&agent.registered()?.project)?;
-    works(&project, agent.registered()?, moment)?;
+    works(&project, agent.registered()?, context)?;
     let mut decision = Decision::default();
-    lift_pause_of_yesterday(&mut decision, agent, moment)?;
-    let scope = Scope::new(&agent.after_decision(&decision), &wish, cast, moment)?;
-    let stopped = scope.may_run(&wish, moment).err();
-    let Some((cause, remaining)) = scope.not_enough(run, cast, moment)? else {
+    lift_pause_of_yesterday(&mut decision, agent, context)?;
+    let scope = Scope::new(&agent.after_decision(&decision), &wish, cast, context)?;
+    let stopped = scope.may_run(&wish, context).err();
+    let Some((cause, remaining)) = scope.not_enough(run, cast, context)? else {
         return match stopped {
             Some(refusal) => Err(refusal),
-            None => begin(decision, run, scope, wish, cast, moment).map(Outcome::from),
+            None => begin(decision, run, scope, wish, cast, context).map(Outcome::from),
         };
     };
     let wanted = scope.estimate;
@@ -79,11 +79,11 @@ pub fn start_run(
     let too_dear = |approval| Rejection::TooDear { cause, wanted, remaining, approval };
     match stopped {
         None => {
-            let approval = contain_overspending(&mut decision, &over, cast, moment)?;
+            let approval = contain_overspending(&mut decision, &over, cast, context)?;
             Ok(Outcome::refused(decision, too_dear(approval)))
         }
         Some(refusal) if scope.is_paused_for_budget() => {
-            match approval_open_for(&over, scope.project, cast, moment)? {
+            match approval_open_for(&over, scope.project, cast, context)? {
                 Some(approval) => Ok(Outcome::refused(decision, too_dear(approval))),
                 None => Err(refusal),
             }
@@ -96,11 +96,11 @@ pub fn start_run(
 pub(super) fn lift_pause_of_yesterday(
     decision: &mut Decision,
     agent: &Entity<Agent>,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let agent = agent.after_decision(decision);
-    if agent.registered()?.is_paused_since_yesterday(moment.now.date_naive()) {
-        let events = agent.decide(agent::Command::Resume { note: None }, &by_system(moment))?;
+    if agent.registered()?.is_paused_since_yesterday(context.now.date_naive()) {
+        let events = agent.decide(agent::Command::Resume { note: None }, &by_system(context))?;
         decision.add_agent(&agent, events);
     }
     Ok(())
@@ -119,9 +119,14 @@ struct Scope {
 }
 
 impl Scope {
-    fn new(agent: &Entity<Agent>, wish: &StartRun, cast: &Cast, moment: &Moment) -> Result<Self, Rejection> {
+    fn new(
+        agent: &Entity<Agent>,
+        wish: &StartRun,
+        cast: &Cast,
+        context: &CommandContext,
+    ) -> Result<Self, Rejection> {
         let registered = agent.registered()?;
-        let (project, caps, today) = (registered.project, registered.profile.caps, moment.now.date_naive());
+        let (project, caps, today) = (registered.project, registered.profile.caps, context.now.date_naive());
         let task = wish.task.map(|task| cast.find::<Task>(&task)).transpose()?;
         let task_budget = match &task {
             Some(task) => {
@@ -148,15 +153,15 @@ impl Scope {
             task,
             parent_task,
             project,
-            estimate: wish.estimate.unwrap_or(run_cap).max(moment.figures.least_reserved),
+            estimate: wish.estimate.unwrap_or(run_cap).max(context.policy.least_reserved),
             run_cap,
             caps,
             on_project: day_cap.is_some(),
         })
     }
 
-    fn may_run(&self, wish: &StartRun, moment: &Moment) -> Result<(), Rejection> {
-        self.agent.registered()?.may_run(wish.task, moment.now.date_naive())?;
+    fn may_run(&self, wish: &StartRun, context: &CommandContext) -> Result<(), Rejection> {
+        self.agent.registered()?.may_run(wish.task, context.now.date_naive())?;
         match &self.task {
             Some(task) => Ok(task.present()?.may_run(self.agent.id)?),
             None => Ok(()),
@@ -172,7 +177,7 @@ impl Scope {
         &self,
         run: &Entity<Run>,
         cast: &Cast,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Option<(Cause, Usd)>, Rejection> {
         for (key, cap) in &self.caps {
             let budget = cast.find::<Budget>(key)?;
@@ -180,7 +185,7 @@ impl Scope {
             if matches!(key, Key::AgentDay(..)) && self.estimate > run_limit {
                 return Ok(Some((Cause::RunCap(*key), run_limit)));
             }
-            match budget.decide(self.reserve(run, *cap), moment) {
+            match budget.decide(self.reserve(run, *cap), context) {
                 Err(budget::Rejection::Exceeded { remaining, .. }) => {
                     return Ok(Some((Cause::Budget(*key), remaining)));
                 }
@@ -202,7 +207,7 @@ fn begin(
     scope: Scope,
     wish: StartRun,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let StartRun { model, session_key, .. } = wish;
     let (agent, project) = (&scope.agent, scope.project);
@@ -221,18 +226,18 @@ fn begin(
         reserved: scope.estimate,
         on_project: scope.on_project,
     };
-    let started = run.decide(run::Command::Start(start), moment)?;
+    let started = run.decide(run::Command::Start(start), context)?;
     let open_run = run.after(&started).running()?.terms.open_run();
     decision.add(run, Some(project), started);
     for (key, cap) in &scope.caps {
         let budget = cast.find::<Budget>(key)?;
-        let reserved = budget.decide(scope.reserve(run, *cap), moment)?;
+        let reserved = budget.decide(scope.reserve(run, *cap), context)?;
         decision.add(&budget, Some(project), reserved);
     }
-    let began = agent.decide(agent::Command::BeginRun { run: run.id, open_run }, moment)?;
+    let began = agent.decide(agent::Command::BeginRun { run: run.id, open_run }, context)?;
     decision.add_agent(agent, began);
     if let Some(task) = &scope.task {
-        let began = task.decide(task::Command::BeginRun { run: run.id, open_run }, moment)?;
+        let began = task.decide(task::Command::BeginRun { run: run.id, open_run }, context)?;
         decision.add_task(task, began);
     }
     Ok(decision)

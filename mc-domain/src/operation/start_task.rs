@@ -8,7 +8,7 @@ use super::{
 use crate::{
     actor::ActorKind,
     agent::{Assignee, Ending, TypeRule},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AgentId, LeaseId, ProjectId},
     task::{self, Crew, Move, Task, TaskType},
 };
@@ -35,27 +35,27 @@ pub fn start_task(
     task: &Entity<Task>,
     wish: StartTask,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    actor_may_move(task, cast, moment)?;
+    actor_may_move(task, cast, context)?;
     let StartTask { mut to, lease } = wish;
     let assignees = task.present()?.assignees.clone();
-    let starts_itself = moment.actor.agent().filter(|agent| assignees.contains(agent));
+    let starts_itself = context.actor.agent().filter(|agent| assignees.contains(agent));
     let candidates = starts_itself.map_or_else(|| assignees.clone(), |agent| BTreeSet::from([agent]));
-    let (mut ready, refusal) = crew_left(&candidates, task, type_rule(&to, moment), cast, moment)?;
+    let (mut ready, refusal) = crew_left(&candidates, task, type_rule(&to, context), cast, context)?;
     ready.sort_by_key(|assignee| is_busy(*assignee, cast));
     to.crew = Crew { assignees, ready, lease: Some(lease) };
     let events =
-        task.decide(task::Command::Move(to), moment).map_err(|rejection| say_why(rejection, refusal))?;
+        task.decide(task::Command::Move(to), context).map_err(|rejection| say_why(rejection, refusal))?;
     let mut decision = Decision::default();
-    wake_actor(&mut decision, cast, moment)?;
-    decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, moment)?;
+    wake_actor(&mut decision, cast, context)?;
+    decide_with_holder(&mut decision, task, events, Ending::Reassigned, cast, context)?;
     Ok(decision)
 }
 
 /// An operator who gives a reason may set an agent's accepted task types aside.
-pub(super) fn type_rule(to: &Move, moment: &Moment) -> TypeRule {
-    match moment.actor.kind() {
+pub(super) fn type_rule(to: &Move, context: &CommandContext) -> TypeRule {
+    match context.actor.kind() {
         ActorKind::Human if to.reason.is_some() => TypeRule::Overridden,
         ActorKind::Human | ActorKind::Agent | ActorKind::System => TypeRule::Enforced,
     }
@@ -68,9 +68,9 @@ pub(super) fn crew_named(
     kind: TaskType,
     rule: TypeRule,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Vec<Assignee>, Rejection> {
-    assignees.iter().map(|id| accept(*id, (project, kind), rule, cast, moment)).collect()
+    assignees.iter().map(|id| accept(*id, (project, kind), rule, cast, context)).collect()
 }
 
 /// Those who have a task already: as many of them as can take it up, and why the first of the others cannot. Where an
@@ -80,13 +80,13 @@ pub(super) fn crew_left(
     task: &Entity<Task>,
     rule: TypeRule,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(Vec<Assignee>, Option<Rejection>), Rejection> {
     let present = task.present()?;
     let rule = if present.types_waived { TypeRule::Overridden } else { rule };
     let (mut ready, mut refusal) = (Vec::new(), None);
     for id in assignees {
-        match accept(*id, (present.project, present.details.kind), rule, cast, moment) {
+        match accept(*id, (present.project, present.details.kind), rule, cast, context) {
             Ok(assignee) => ready.push(assignee),
             Err(missing @ (Rejection::NotLoaded(_) | Rejection::UnknownAgent(_))) => return Err(missing),
             Err(rejection) => refusal = refusal.or(Some(rejection)),

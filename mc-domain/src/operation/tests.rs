@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::{
     agent::{Ending, PauseReason, Profile, Role},
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     spec::{
         ECHO, ELSEWHERE, LEASE, NEXT_LEASE, NOVA, OPENCLAW, SCOUT, TASK, by, cast, entity, equipped, name,
         nobody_else, now, operation, plan, reason, registered, registered_as, scout, sofie, stream, system,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     agent::Caps,
-    aggregate::Moment,
+    aggregate::CommandContext,
     approval::{Approval, Requested},
     budget::{Budget, Key},
     ids::{AgentId, LeaseId, ProjectId, TaskId},
@@ -31,8 +31,8 @@ pub enum Allowed {
 
 impl Allowed {
     /// The budget it is about, as of today.
-    pub fn key(self, moment: &Moment) -> Key {
-        let today = moment.now.date_naive();
+    pub fn key(self, context: &CommandContext) -> Key {
+        let today = context.now.date_naive();
         match self {
             Self::Agent(agent, _) => Key::AgentDay(agent, today),
             Self::Task(task, _) => Key::Task(task),
@@ -41,8 +41,8 @@ impl Allowed {
     }
 
     /// Whether more is allowed now.
-    fn is_raised(self, cast: &Cast, moment: &Moment) -> Result<bool, Rejection> {
-        let now = current_cap(self.key(moment), cast)?;
+    fn is_raised(self, cast: &Cast, context: &CommandContext) -> Result<bool, Rejection> {
+        let now = current_cap(self.key(context), cast)?;
         Ok(match self {
             Self::Agent(agent, before) => {
                 let now = cast.agent(agent)?.registered()?.profile.caps;
@@ -64,17 +64,17 @@ pub fn withdraw_overrides(
     before: Allowed,
     overrides: &[Entity<Approval>],
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
     let mut decision = Decision::default();
-    if overrides.is_empty() || !before.is_raised(cast, moment)? {
+    if overrides.is_empty() || !before.is_raised(cast, context)? {
         return Ok(decision);
     }
-    let room = Room::of(before.key(moment), cast)?;
+    let room = Room::of(before.key(context), cast)?;
     for request in overrides {
         let requested = request.requested()?;
-        if room.is_enough_for(requested, moment) {
-            withdraw(&mut decision, request, requested, cast, moment)?;
+        if room.is_enough_for(requested, context) {
+            withdraw(&mut decision, request, requested, cast, context)?;
         }
     }
     Ok(decision)
@@ -104,9 +104,9 @@ impl Room {
     }
 
     /// What was asked for because of a day that is over is judged by today.
-    fn is_enough_for(&self, request: &Requested, moment: &Moment) -> bool {
-        let open = request.status().is_open() && !request.is_overdue(moment.now);
-        let Some(cause) = cause_of(&request.subject, &request.ask, moment).filter(|_| open) else {
+    fn is_enough_for(&self, request: &Requested, context: &CommandContext) -> bool {
+        let open = request.status().is_open() && !request.is_overdue(context.now);
+        let Some(cause) = cause_of(&request.subject, &request.ask, context).filter(|_| open) else {
             return false;
         };
         let wanted = request.ask.estimated_cost.unwrap_or_default();
@@ -125,7 +125,7 @@ fn withdraw(
     request: &Entity<Approval>,
     requested: &Requested,
     cast: &Cast,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<(), Rejection> {
     let cast = cast.after(decision);
     let approval = cast.find::<Approval>(&request.id)?;
@@ -134,7 +134,7 @@ fn withdraw(
     let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast: &cast };
     let why = Reason::truncated("the cap was raised, and there is room for it");
     let lease = LeaseId::new(request.id.uuid());
-    let withdrawn = withdraw_approval(scope, why, lease, &by_system(moment))?;
+    let withdrawn = withdraw_approval(scope, why, lease, &by_system(context))?;
     *decision = std::mem::take(decision).and(withdrawn.outcome.decision);
     Ok(())
 }

@@ -7,7 +7,7 @@
 
 mod check;
 mod defaults;
-mod figures;
+mod limits;
 mod read;
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-pub use figures::Figures;
+pub use limits::PolicyLimits;
 
 use super::evaluate::Risk;
 use crate::{agent::Role, money::Usd, task::TaskType};

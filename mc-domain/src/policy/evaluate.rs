@@ -23,10 +23,10 @@ use crate::{
     ids::ApprovalId,
     json::Json,
     money::Usd,
-    values::{Label, words},
+    values::{Label, string_enum},
 };
 
-words! {
+string_enum! {
     /// How much harm an action can do.
     Risk {
         /// Internal, reversible, read-only.
@@ -38,7 +38,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What becomes of a request, mildest first.
     Decision {
         /// It may be done at once.

@@ -31,7 +31,7 @@ pub use event::Event;
 
 use crate::{
     actor::ActorKind,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{InvalidId, ProjectId},
 };
 
@@ -78,12 +78,12 @@ impl FromStr for Scope {
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     policy::{Command, Policy, document::Document},
 ///     values::Name,
 /// };
 ///
-/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let publish = || Command::Publish { document: Box::new(Document::default()) };
 /// let events = Policy::default().decide(publish(), &sofie)?;
 /// let policy = Policy::fold(&events);
@@ -130,8 +130,8 @@ impl Aggregate for Policy {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() == ActorKind::Agent {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() == ActorKind::Agent {
             return Err(Rejection::OperatorOnly);
         }
         match (self, command) {
@@ -145,7 +145,7 @@ impl Aggregate for Policy {
                 Ok(vec![Event::Published {
                     version: self.version().saturating_add(1),
                     document,
-                    at: moment.now,
+                    at: context.now,
                 }])
             }
         }

@@ -15,9 +15,9 @@ use std::{
 
 use regex::{Regex, RegexSet, SetMatches};
 
-use crate::{json::Json, values::words};
+use crate::{json::Json, values::string_enum};
 
-words! {
+string_enum! {
     /// What kind of credential was found.
     SecretKind {
         /// A PEM private key block.

@@ -7,11 +7,11 @@ use crate::{actor::Actor, aggregate::Event as _, recorded::AnyEvent, values::Nam
 
 const GOLDEN: &str = include_str!("../../tests/golden/events/policy.published.v1.json");
 
-fn by(actor: Actor) -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH, actor)
+fn by(actor: Actor) -> CommandContext {
+    CommandContext::new(DateTime::UNIX_EPOCH, actor)
 }
 
-fn sofie() -> Moment {
+fn sofie() -> CommandContext {
     by(Actor::Human(Name::new("Sofie").unwrap()))
 }
 

@@ -6,7 +6,7 @@ use crate::{
     approval::Approval,
     ids::{ApprovalId, ProjectId},
     operation::Entity,
-    policy::document::Figures,
+    policy::document::PolicyLimits,
 };
 
 /// What is due for an approval.
@@ -25,18 +25,18 @@ pub enum ApprovalDue {
 pub fn approvals_due(
     approvals: &[Entity<Approval>],
     now: DateTime<Utc>,
-    figures: impl Fn(ProjectId) -> Figures,
+    limits: impl Fn(ProjectId) -> PolicyLimits,
 ) -> Vec<(ApprovalId, ApprovalDue)> {
-    approvals.iter().filter_map(|approval| Some((approval.id, due(approval, now, &figures)?))).collect()
+    approvals.iter().filter_map(|approval| Some((approval.id, due(approval, now, &limits)?))).collect()
 }
 
 fn due(
     approval: &Approval,
     now: DateTime<Utc>,
-    figures: impl Fn(ProjectId) -> Figures,
+    limits: impl Fn(ProjectId) -> PolicyLimits,
 ) -> Option<ApprovalDue> {
     let approval = approval.requested().ok()?;
-    match approval.escalates_at(&figures(approval.subject.project)) {
+    match approval.escalates_at(&limits(approval.subject.project)) {
         _ if approval.is_overdue(now) => Some(ApprovalDue::Expiry),
         Some(at) if now >= at => Some(ApprovalDue::Escalation),
         Some(_) | None => None,

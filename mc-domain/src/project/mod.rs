@@ -20,10 +20,10 @@ pub use event::Event;
 
 use crate::{
     actor::ActorKind,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::ProjectId,
     money::Usd,
-    values::{Name, Reason, Slug, Text, words},
+    values::{Name, Reason, Slug, Text, string_enum},
 };
 
 /// What a project is about: everything that an edit may change.
@@ -47,7 +47,7 @@ impl Profile {
     }
 }
 
-words! {
+string_enum! {
     /// How a squad was stopped.
     Halt {
         /// Its active agents were paused; what they do waits for them.
@@ -72,12 +72,12 @@ pub enum Squad {
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     project::{Command, Event, Profile, Project},
 ///     values::{Name, Slug},
 /// };
 ///
-/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let create = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
 /// let events = Project::default().decide(create, &sofie)?;
 /// assert!(matches!(events[..], [Event::Created { .. }]));
@@ -147,13 +147,13 @@ impl Aggregate for Project {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() == ActorKind::Agent {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() == ActorKind::Agent {
             return Err(Rejection::OperatorOnly);
         }
         match (self, command) {
             (Self::Absent, Command::Create { slug, profile }) => {
-                Ok(vec![Event::Created { slug, profile, at: moment.now }])
+                Ok(vec![Event::Created { slug, profile, at: context.now }])
             }
             (Self::Present { .. }, Command::Create { .. }) => Err(Rejection::AlreadyExists),
             (
@@ -166,10 +166,10 @@ impl Aggregate for Project {
             (Self::Present { .. }, Command::Edit { profile }) => Ok(vec![Event::Edited { profile }]),
             (Self::Present { squad, halts, .. }, Command::PauseSquad { halt, reason }) => {
                 let (halt, number) = (hardest(*squad, halt), halts.saturating_add(1));
-                Ok(vec![Event::SquadPaused { halt, number, reason, at: moment.now }])
+                Ok(vec![Event::SquadPaused { halt, number, reason, at: context.now }])
             }
             (Self::Present { squad, .. }, Command::ResumeSquad { reason }) => {
-                resume_squad(*squad, reason, moment)
+                resume_squad(*squad, reason, context)
             }
         }
     }
@@ -207,10 +207,14 @@ fn hardest(squad: Squad, halt: Halt) -> Halt {
 }
 
 /// Invariant 3.
-fn resume_squad(squad: Squad, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-    match (squad, moment.actor.kind()) {
+fn resume_squad(
+    squad: Squad,
+    reason: Option<Reason>,
+    context: &CommandContext,
+) -> Result<Vec<Event>, Rejection> {
+    match (squad, context.actor.kind()) {
         (_, ActorKind::Agent | ActorKind::System) => Err(Rejection::OperatorOnly),
         (Squad::Working, ActorKind::Human) => Ok(vec![]),
-        (Squad::Stopped(_), ActorKind::Human) => Ok(vec![Event::SquadResumed { reason, at: moment.now }]),
+        (Squad::Stopped(_), ActorKind::Human) => Ok(vec![Event::SquadResumed { reason, at: context.now }]),
     }
 }

@@ -19,8 +19,8 @@ fn described() -> Profile {
 
 #[test]
 fn operators_and_the_system_create_projects() {
-    for moment in [sofie(), system()] {
-        given::<Project>([]).when(&moment, create()).then([created()]);
+    for context in [sofie(), system()] {
+        given::<Project>([]).when(&context, create()).then([created()]);
     }
 }
 
@@ -81,9 +81,9 @@ fn resumed() -> Event {
 
 #[test]
 fn operators_and_the_system_stop_a_squad() {
-    for moment in [sofie(), system()] {
+    for context in [sofie(), system()] {
         for halt in Halt::ALL.iter().copied() {
-            given::<Project>([created()]).when(&moment, pause(halt)).then([paused(halt)]);
+            given::<Project>([created()]).when(&context, pause(halt)).then([paused(halt)]);
             assert_eq!(Project::fold(&[created(), paused(halt)]).squad(), Squad::Stopped(halt));
         }
     }
@@ -125,8 +125,8 @@ fn a_halt_that_was_recorded_without_a_number_is_no_barrier() {
 fn a_stopped_squad_is_resumed_by_an_operator() {
     let stopped = given::<Project>([created(), paused(Halt::Emergency)]);
     stopped.when(&sofie(), Command::ResumeSquad { reason: None }).then([resumed()]);
-    for moment in [system(), scout()] {
-        stopped.when(&moment, Command::ResumeSquad { reason: None }).then_rejected(Rejection::OperatorOnly);
+    for context in [system(), scout()] {
+        stopped.when(&context, Command::ResumeSquad { reason: None }).then_rejected(Rejection::OperatorOnly);
     }
     given::<Project>([created()]).when(&sofie(), Command::ResumeSquad { reason: None }).then_nothing();
     assert_eq!(Project::fold(&[created(), paused(Halt::Pause), resumed()]).squad(), Squad::Working);

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use event::Event;
 
 use crate::{
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     approval::ContentHash,
     ids::{AgentId, ApprovalId, ProjectId},
     text,
@@ -102,10 +102,10 @@ pub enum Rejection {
 /// A name and who holds it.
 ///
 /// ```
-/// use mc_domain::{actor::Actor, aggregate::{Aggregate, Moment}, ids::ProjectId, values::Name};
+/// use mc_domain::{actor::Actor, aggregate::{Aggregate, CommandContext}, ids::ProjectId, values::Name};
 /// use mc_domain::reservation::{Command, Holder, Rejection, Reservation};
 ///
-/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let (first, second) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
 /// let (first, second) = (Holder::Project(first), Holder::Project(second));
 /// let events = Reservation::default().decide(Command::Reserve(first), &sofie)?;
@@ -155,7 +155,7 @@ impl Aggregate for Reservation {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, _: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, _: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
             (Self::Free, Command::Reserve(holder)) => Ok(vec![Event::Reserved { holder }]),
             (Self::Held(by), Command::Reserve(holder)) if *by == holder => Ok(vec![]),

@@ -30,7 +30,7 @@ pub use values::{
 
 use crate::{
     actor::{Actor, ActorKind},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::{AgentId, RunId},
     money::Usd,
 };
@@ -45,7 +45,7 @@ pub const MAX_ERRORS_COUNTED: usize = 32;
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     money::Usd,
 ///     run::{Bill, Command, Outcome, Rejection, Run, Start},
 ///     values::Label,
@@ -63,7 +63,7 @@ pub const MAX_ERRORS_COUNTED: usize = 32;
 ///     reserved: Usd::cents(25),
 ///     on_project: false,
 /// };
-/// let scout = Moment::new(now, Actor::Agent(agent));
+/// let scout = CommandContext::new(now, Actor::Agent(agent));
 /// let end = || Command::End { outcome: Outcome::Completed, bill: Bill::default() };
 ///
 /// let started = Run::fold(&Run::default().decide(Command::Start(start), &scout)?);
@@ -118,11 +118,11 @@ impl Aggregate for Run {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
             (Self::Unstarted, Command::Start(start)) => {
-                is_agents_own(start.agent, moment)?;
-                Ok(vec![Event::Started(Terms::new(start, moment))])
+                is_agents_own(start.agent, context)?;
+                Ok(vec![Event::Started(Terms::new(start, context))])
             }
             (Self::Running(_) | Self::Unbilled(_) | Self::Over { .. }, Command::Start(_)) => {
                 Err(Rejection::AlreadyExists)
@@ -135,9 +135,9 @@ impl Aggregate for Run {
                 Command::CallTool(_) | Command::End { .. } | Command::Bill { .. },
             ) => Err(Rejection::AlreadyEnded { status: outcome.status(), charged: *charged }),
             (Self::Unbilled(run), Command::CallTool(_) | Command::End { .. }) => Err(run.already_ended()),
-            (Self::Unbilled(run), Command::Bill { told, bill }) => run.bill(told, bill, moment),
-            (Self::Running(run), Command::CallTool(call)) => run.call_tool(call, moment),
-            (Self::Running(run), Command::End { outcome, bill }) => run.end(outcome, bill, moment),
+            (Self::Unbilled(run), Command::Bill { told, bill }) => run.bill(told, bill, context),
+            (Self::Running(run), Command::CallTool(call)) => run.call_tool(call, context),
+            (Self::Running(run), Command::End { outcome, bill }) => run.end(outcome, bill, context),
             (Self::Running(_), Command::Bill { .. }) => Err(Rejection::NotEnded),
         }
     }
@@ -223,9 +223,9 @@ impl Unbilled {
     }
 
     /// Invariants 1 to 3: only its agent tells, in whatever way it has ended for that.
-    fn bill(&self, told: Outcome, bill: Bill, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        is_agents_own(self.terms.agent, moment)?;
-        if moment.actor.kind() != ActorKind::Agent {
+    fn bill(&self, told: Outcome, bill: Bill, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        is_agents_own(self.terms.agent, context)?;
+        if context.actor.kind() != ActorKind::Agent {
             return Err(self.already_ended());
         }
         let Bill { usage, cost, error } = bill;
@@ -239,14 +239,14 @@ impl Unbilled {
             charged: cost.unwrap_or(self.terms.reserved),
             error,
             day: self.terms.day,
-            at: moment.now,
+            at: context.now,
         })])
     }
 }
 
 impl Running {
-    fn call_tool(&self, call: ToolCall, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        is_agents_own(self.terms.agent, moment)?;
+    fn call_tool(&self, call: ToolCall, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        is_agents_own(self.terms.agent, context)?;
         if self.tool_calls >= MAX_TOOL_CALLS {
             return Err(Rejection::TooManyToolCalls);
         }
@@ -256,7 +256,7 @@ impl Running {
             ToolStatus::Success | ToolStatus::Denied => 0,
         };
         let number = self.tool_calls.saturating_add(1);
-        let at = moment.now;
+        let at = context.now;
         Ok(vec![Event::ToolCalled {
             number,
             tool,
@@ -272,16 +272,17 @@ impl Running {
     }
 
     /// Invariants 2 to 4.
-    fn end(&self, outcome: Outcome, bill: Bill, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        is_agents_own(self.terms.agent, moment)?;
-        if moment.actor.kind() == ActorKind::Agent && outcome == Outcome::Aborted {
+    fn end(&self, outcome: Outcome, bill: Bill, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        is_agents_own(self.terms.agent, context)?;
+        if context.actor.kind() == ActorKind::Agent && outcome == Outcome::Aborted {
             return Err(Rejection::OperatorOnly);
         }
         let deadline = self.terms.deadline;
-        if outcome == Outcome::TimedOut && moment.actor.kind() == ActorKind::System && moment.now < deadline {
+        if outcome == Outcome::TimedOut && context.actor.kind() == ActorKind::System && context.now < deadline
+        {
             return Err(Rejection::NotDue { deadline });
         }
-        let ended = self.ended(outcome, bill, moment);
+        let ended = self.ended(outcome, bill, context);
         Ok(vec![match outcome {
             Outcome::Completed => Event::Completed(ended),
             Outcome::Failed => Event::Failed(ended),
@@ -291,9 +292,9 @@ impl Running {
     }
 
     /// Invariant 3.
-    fn ended(&self, outcome: Outcome, bill: Bill, moment: &Moment) -> Ended {
+    fn ended(&self, outcome: Outcome, bill: Bill, context: &CommandContext) -> Ended {
         let Bill { usage, cost, error } = bill;
-        let by_agent = moment.actor.kind() == ActorKind::Agent;
+        let by_agent = context.actor.kind() == ActorKind::Agent;
         let unknown = if outcome.is_charged() || by_agent { self.terms.reserved } else { Usd::ZERO };
         Ended {
             agent: self.terms.agent,
@@ -304,7 +305,7 @@ impl Running {
             charged: cost.unwrap_or(unknown),
             error,
             started_at: self.terms.at,
-            at: moment.now,
+            at: context.now,
         }
     }
 
@@ -330,8 +331,8 @@ fn cause<'a>(error: Option<&'a crate::values::Reason>, tool: &'a crate::values::
 }
 
 /// Invariant 2.
-fn is_agents_own(runner: AgentId, moment: &Moment) -> Result<(), Rejection> {
-    match moment.actor {
+fn is_agents_own(runner: AgentId, context: &CommandContext) -> Result<(), Rejection> {
+    match context.actor {
         Actor::Agent(agent) if agent != runner => Err(Rejection::OtherAgent),
         Actor::Agent(_) | Actor::Human(_) | Actor::System(_) => Ok(()),
     }

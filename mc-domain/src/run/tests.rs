@@ -4,10 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    policy::document::Figures,
-    spec::{
-        ECHO, OPENCLAW, SCOUT, TASK, by, figures, given, label, later, now, reason, scout, sofie, system,
-    },
+    policy::document::PolicyLimits,
+    spec::{ECHO, OPENCLAW, SCOUT, TASK, by, given, label, later, limits, now, reason, scout, sofie, system},
 };
 
 fn start() -> Start {
@@ -80,7 +78,10 @@ fn called(number: u32, status: ToolStatus, error: Option<&str>, failures: u32) -
 #[test]
 fn a_run_begins_with_the_day_and_a_deadline() {
     let terms = terms();
-    assert_eq!((terms.day, terms.deadline), (now().date_naive(), now() + Figures::default().run_lasts()));
+    assert_eq!(
+        (terms.day, terms.deadline),
+        (now().date_naive(), now() + PolicyLimits::default().run_lasts())
+    );
     given::<Run>([]).when(&scout(), Command::Start(start())).then([Event::Started(terms)]);
 }
 
@@ -137,9 +138,9 @@ fn an_agent_breaks_no_run_off() {
 
 #[test]
 fn a_worker_times_a_run_out_when_it_is_due() {
-    let (run, deadline) = (given::<Run>(running()), now() + Figures::default().run_lasts());
+    let (run, deadline) = (given::<Run>(running()), now() + PolicyLimits::default().run_lasts());
     run.when(&system(), end(Outcome::TimedOut, None)).then_rejected(Rejection::NotDue { deadline });
-    let due = later(&system(), Figures::default().run_lasts());
+    let due = later(&system(), PolicyLimits::default().run_lasts());
     let at = due.now;
     run.when(&due, end(Outcome::TimedOut, None)).then([Event::TimedOut(Ended { at, ..ended(None, 0) })]);
 }
@@ -337,7 +338,7 @@ fn a_run_knows_where_money_is_set_aside_for_it() {
 
 #[test]
 fn the_deadline_is_the_policys() {
-    let figures = figures(|figures| figures.timeouts.run_timeout_secs = 60);
-    let terms = Terms::new(start(), &scout().under(figures));
+    let limits = limits(|limits| limits.timeouts.run_timeout_secs = 60);
+    let terms = Terms::new(start(), &scout().under(limits));
     assert_eq!(terms.deadline, now() + chrono::TimeDelta::minutes(1));
 }

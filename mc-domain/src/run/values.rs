@@ -4,12 +4,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    aggregate::Moment,
+    aggregate::CommandContext,
     budget,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     money::Usd,
     policy::evaluate,
-    values::{Label, Preview, Reason, words},
+    values::{Label, Preview, Reason, string_enum},
 };
 
 /// What an agent and a task know of a run that is under way: whose it is, and where money is set aside for it.
@@ -41,7 +41,7 @@ impl OpenRun {
     }
 }
 
-words! {
+string_enum! {
     /// Where a run stands.
     Status {
         /// It is under way.
@@ -57,7 +57,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How a run ended.
     Outcome {
         /// It came to its end.
@@ -88,7 +88,7 @@ impl Outcome {
     }
 }
 
-words! {
+string_enum! {
     /// What came of a tool call.
     ToolStatus {
         /// The tool did what it was asked to.
@@ -100,7 +100,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// How dangerous a tool call is.
     ToolRisk {
         /// Internal and reversible.
@@ -257,7 +257,7 @@ pub struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(start: Start, moment: &Moment) -> Self {
+    pub(super) fn new(start: Start, context: &CommandContext) -> Self {
         let Start { project, agent, task, parent_task, lease, model, session_key, reserved, on_project } =
             start;
         Self {
@@ -270,9 +270,9 @@ impl Terms {
             session_key,
             reserved,
             on_project,
-            day: moment.now.date_naive(),
-            deadline: moment.now + moment.figures.run_lasts(),
-            at: moment.now,
+            day: context.now.date_naive(),
+            deadline: context.now + context.policy.run_lasts(),
+            at: context.now,
         }
     }
 

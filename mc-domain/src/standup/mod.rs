@@ -20,7 +20,7 @@ pub use values::{InvalidKey, Key, MAX_NAMED, Report};
 
 use crate::{
     actor::ActorKind,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
 };
 
 /// A standup, folded from its events.
@@ -28,12 +28,12 @@ use crate::{
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     standup::{Command, Report, Standup},
 ///     values::Name,
 /// };
 ///
-/// let worker = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::System(Name::new("standup")?));
+/// let worker = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::System(Name::new("standup")?));
 /// let record = || Command::Record { report: Report::default() };
 /// let recorded = Standup::default().decide(record(), &worker)?;
 /// assert_eq!(Standup::fold(&recorded).decide(record(), &worker)?, []);
@@ -55,13 +55,13 @@ impl Aggregate for Standup {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor.kind() == ActorKind::Agent {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor.kind() == ActorKind::Agent {
             return Err(Rejection::OperatorOnly);
         }
         let Command::Record { report } = command;
         Ok(match self {
-            Self::Unrecorded => vec![Event::Recorded { report, at: moment.now }],
+            Self::Unrecorded => vec![Event::Recorded { report, at: context.now }],
             Self::Recorded => vec![],
         })
     }

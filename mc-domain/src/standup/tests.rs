@@ -12,9 +12,9 @@ fn recorded() -> Event {
 /// Invariant 1.
 #[test]
 fn a_day_is_reported_once() {
-    for moment in [sofie(), system()] {
-        given::<Standup>([]).when(&moment, record()).then([recorded()]);
-        given::<Standup>([recorded()]).when(&moment, record()).then_nothing();
+    for context in [sofie(), system()] {
+        given::<Standup>([]).when(&context, record()).then([recorded()]);
+        given::<Standup>([recorded()]).when(&context, record()).then_nothing();
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
     markdown::inline,
     policy::document::LoopThresholds,
     run::Outcome,
-    values::{Label, Name, Reason, Text, words},
+    values::{Label, Name, Reason, Text, string_enum},
 };
 
 /// The most messages watched in one task; no limit on messages can be higher.
@@ -33,7 +33,7 @@ pub const LAST_EXCHANGES: usize = 5;
 /// The most characters of one exchange that a Loop Summary shows.
 pub const MAX_EXCERPT_CHARS: usize = 200;
 
-words! {
+string_enum! {
     /// What a loop repeats.
     LoopKind {
         /// Messages.

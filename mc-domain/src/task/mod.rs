@@ -46,7 +46,7 @@ pub use values::{
 use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     approval::Ruling,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -60,13 +60,13 @@ use transitions::{Mover, mover};
 /// ```
 /// use mc_domain::{
 ///     actor::Actor,
-///     aggregate::{Aggregate, Moment},
+///     aggregate::{Aggregate, CommandContext},
 ///     ids::ProjectId,
 ///     task::{Command, Details, Move, Rejection, Status, Task, TaskType},
 ///     values::Name,
 /// };
 ///
-/// let sofie = Moment::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let sofie = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let project = ProjectId::new(uuid::Uuid::from_u128(1));
 /// let details = Details::titled("Write the blog post", TaskType::Content)?;
 /// let task = Task::fold(&Task::default().decide(Command::Create { project, details, parent: None }, &sofie)?);
@@ -193,10 +193,10 @@ impl Aggregate for Task {
     type Event = Event;
     type Rejection = Rejection;
 
-    fn decide(&self, command: Command, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn decide(&self, command: Command, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match (self, command) {
             (Self::Absent, Command::Create { project, details, parent }) => {
-                create(project, details, parent, moment)
+                create(project, details, parent, context)
             }
             (Self::Present(_), Command::Create { .. }) => Err(Rejection::AlreadyExists),
             (
@@ -217,29 +217,29 @@ impl Aggregate for Task {
                 | Command::Unsubscribe
                 | Command::Post(_),
             ) => Err(Rejection::NotFound),
-            (Self::Present(task), Command::Edit(details)) => task.edit(details, moment),
-            (Self::Present(task), Command::Claim(by)) => task.claim(by, moment),
-            (Self::Present(task), Command::Assign { crew, reason }) => task.assign(crew, reason, moment),
-            (Self::Present(task), Command::Move(to)) => task.move_to(to, moment),
+            (Self::Present(task), Command::Edit(details)) => task.edit(details, context),
+            (Self::Present(task), Command::Claim(by)) => task.claim(by, context),
+            (Self::Present(task), Command::Assign { crew, reason }) => task.assign(crew, reason, context),
+            (Self::Present(task), Command::Move(to)) => task.move_to(to, context),
             (Self::Present(task), Command::AwaitApproval { approval, reason }) => {
-                task.await_approval(approval, reason, moment)
+                task.await_approval(approval, reason, context)
             }
-            (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, moment)),
-            (Self::Present(task), Command::Contain(containment)) => task.contain(containment, moment),
+            (Self::Present(task), Command::Settle(settlement)) => Ok(task.settle(settlement, context)),
+            (Self::Present(task), Command::Contain(containment)) => task.contain(containment, context),
             (Self::Present(task), Command::BeginRun { run, open_run }) => {
-                task.begin_run(run, open_run, moment)
+                task.begin_run(run, open_run, context)
             }
             (Self::Present(task), Command::EndRun { run, outcome, charged }) => {
-                Ok(task.end_run(run, outcome, charged, moment))
+                Ok(task.end_run(run, outcome, charged, context))
             }
             (Self::Present(task), Command::BillRun { run, charged }) => {
-                Ok(vec![task.bill_run(run, charged, moment)])
+                Ok(vec![task.bill_run(run, charged, context)])
             }
-            (Self::Present(task), Command::Archive) => task.archive(moment),
-            (Self::Present(task), Command::Restore) => task.restore(moment),
-            (Self::Present(task), Command::Subscribe) => Ok(task.subscribe(moment)),
-            (Self::Present(task), Command::Unsubscribe) => Ok(task.unsubscribe(moment)),
-            (Self::Present(task), Command::Post(message)) => task.post(message, moment),
+            (Self::Present(task), Command::Archive) => task.archive(context),
+            (Self::Present(task), Command::Restore) => task.restore(context),
+            (Self::Present(task), Command::Subscribe) => Ok(task.subscribe(context)),
+            (Self::Present(task), Command::Unsubscribe) => Ok(task.unsubscribe(context)),
+            (Self::Present(task), Command::Post(message)) => task.post(message, context),
         }
     }
 
@@ -279,13 +279,13 @@ fn create(
     project: ProjectId,
     details: Details,
     parent: Option<TaskId>,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Vec<Event>, Rejection> {
-    let by_agent = moment.actor.kind() == ActorKind::Agent;
-    if by_agent && details.budget > moment.figures.task_budgets.of(details.kind) {
+    let by_agent = context.actor.kind() == ActorKind::Agent;
+    if by_agent && details.budget > context.policy.task_budgets.of(details.kind) {
         return Err(Rejection::OperatorOnly { what: "give a task more than its type's default budget" });
     }
-    Ok(vec![Event::Created { project, details, parent, creator: moment.actor.clone(), at: moment.now }])
+    Ok(vec![Event::Created { project, details, parent, creator: context.actor.clone(), at: context.now }])
 }
 
 impl Present {
@@ -332,8 +332,8 @@ impl Present {
         }
     }
 
-    fn edit(&self, details: Details, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        operator_only(moment, "edit a task")?;
+    fn edit(&self, details: Details, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        operator_only(context, "edit a task")?;
         match self.status() {
             _ if self.details == details => Ok(vec![]),
             status if status.is_closed() => Err(Rejection::Closed { status }),
@@ -341,12 +341,12 @@ impl Present {
         }
     }
 
-    fn claim(&self, by: Assignee, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        if moment.actor != Actor::Agent(by.id()) {
+    fn claim(&self, by: Assignee, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        if context.actor != Actor::Agent(by.id()) {
             return Err(Rejection::NotAssignee);
         }
         match self.stage {
-            Stage::Inbox => Ok(vec![Event::Claimed { agent: by.id(), at: moment.now }]),
+            Stage::Inbox => Ok(vec![Event::Claimed { agent: by.id(), at: context.now }]),
             Stage::Assigned | Stage::InProgress(_) if self.assignees.contains(&by.id()) => Ok(vec![]),
             Stage::Assigned | Stage::InProgress(_) => {
                 Err(Rejection::AlreadyClaimed { by: self.assignees.clone() })
@@ -362,14 +362,19 @@ impl Present {
 
     /// Gives it to others. Whoever works on it and stays assigned is not interrupted; what is being judged or waits
     /// for a decision stays where it is.
-    fn assign(&self, crew: Crew, reason: Option<Reason>, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        operator_only(moment, "assign a task")?;
+    fn assign(
+        &self,
+        crew: Crew,
+        reason: Option<Reason>,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
+        operator_only(context, "assign a task")?;
         let Crew { assignees, ready, .. } = crew;
         let unchanged = assignees == self.assignees;
         match self.stage {
             Stage::Inbox if assignees.is_empty() => Ok(vec![]),
             Stage::Assigned if assignees.is_empty() => {
-                self.move_to(Move { reason, ..Move::to(Status::Inbox) }, moment)
+                self.move_to(Move { reason, ..Move::to(Status::Inbox) }, context)
             }
             _ if assignees.is_empty() => Err(Rejection::NoAssignee),
             Stage::Assigned if unchanged => Ok(vec![]),
@@ -377,18 +382,18 @@ impl Present {
                 Ok(self.assignees_changed(assignees, reason))
             }
             Stage::Review | Stage::NeedsApproval { .. } => Ok(self.assignees_changed(assignees, reason)),
-            Stage::Assigned => Ok(vec![self.assigned(assignees, reason, moment)]),
+            Stage::Assigned => Ok(vec![self.assigned(assignees, reason, context)]),
             Stage::Inbox
             | Stage::InProgress(_)
             | Stage::Blocked
             | Stage::Failed
             | Stage::Done
             | Stage::Canceled => {
-                self.may_move(Status::Assigned, moment)?;
+                self.may_move(Status::Assigned, context)?;
                 if ready.is_empty() {
                     return Err(Rejection::NoAssignee);
                 }
-                Ok(vec![self.assigned(assignees, reason, moment)])
+                Ok(vec![self.assigned(assignees, reason, context)])
             }
         }
     }
@@ -397,15 +402,20 @@ impl Present {
         if assignees == self.assignees { vec![] } else { vec![Event::AssigneesChanged { assignees, reason }] }
     }
 
-    fn assigned(&self, assignees: BTreeSet<AgentId>, reason: Option<Reason>, moment: &Moment) -> Event {
-        Event::Assigned { from: self.status(), assignees, reason, at: moment.now }
+    fn assigned(
+        &self,
+        assignees: BTreeSet<AgentId>,
+        reason: Option<Reason>,
+        context: &CommandContext,
+    ) -> Event {
+        Event::Assigned { from: self.status(), assignees, reason, at: context.now }
     }
 
-    fn move_to(&self, to: Move, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        self.may_move(to.to, moment)?;
+    fn move_to(&self, to: Move, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        self.may_move(to.to, context)?;
         self.lease_holds(to.lease)?;
         self.has_what_it_needs(&to)?;
-        let (from, at, reason) = (self.status(), moment.now, to.reason);
+        let (from, at, reason) = (self.status(), context.now, to.reason);
         let event = match to.to {
             Status::Inbox => Event::ReturnedToInbox { from, reason, at },
             Status::Assigned => {
@@ -434,7 +444,7 @@ impl Present {
                 None => return Err(missing(to.to, vec![Requirement::BlockedReason])),
             },
             Status::Failed => Event::Failed { from, reason, at },
-            Status::Done => Event::Completed { from, approved_by: moment.actor.clone(), note: reason, at },
+            Status::Done => Event::Completed { from, approved_by: context.actor.clone(), note: reason, at },
             Status::Canceled => Event::Canceled { from, reason, at },
         };
         Ok(vec![event])
@@ -444,16 +454,16 @@ impl Present {
         &self,
         approval: ApprovalId,
         reason: Option<Reason>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Vec<Event>, Rejection> {
-        let at = moment.now;
+        let at = context.now;
         match self.stage {
             Stage::NeedsApproval { .. } if self.awaits.contains(&approval) => Ok(vec![]),
-            Stage::NeedsApproval { .. } if moment.actor.kind() == ActorKind::System => {
+            Stage::NeedsApproval { .. } if context.actor.kind() == ActorKind::System => {
                 Ok(vec![Event::ApprovalAwaited { approval, at }])
             }
             stage => {
-                self.may_move(Status::NeedsApproval, moment)?;
+                self.may_move(Status::NeedsApproval, context)?;
                 let held = Event::HeldForApproval { from: stage.status(), reason, at };
                 Ok(vec![Event::ApprovalAwaited { approval, at }, held])
             }
@@ -461,9 +471,9 @@ impl Present {
     }
 
     /// Invariant 6. A verdict on something that the task does not wait for moves nothing.
-    fn settle(&self, settlement: Settlement, moment: &Moment) -> Vec<Event> {
+    fn settle(&self, settlement: Settlement, context: &CommandContext) -> Vec<Event> {
         let Settlement { verdict, ready, lease, crew } = settlement;
-        let (approval, at) = (verdict.approval(), moment.now);
+        let (approval, at) = (verdict.approval(), context.now);
         let Stage::NeedsApproval { from, holder } = self.stage else { return vec![] };
         if !self.awaits.contains(&approval) {
             return vec![];
@@ -479,7 +489,7 @@ impl Present {
             return vec![Event::ApprovalSettled { approval, at }];
         }
         let holder = ready.map(Assignee::id).filter(|ready| holder == Some(*ready));
-        vec![self.back_to(from, holder.zip(lease), &crew, note, moment)]
+        vec![self.back_to(from, holder.zip(lease), &crew, note, context)]
     }
 
     /// The way back from needs_approval. Whoever had the task gets it back, where one of them could take it up; going on at
@@ -490,9 +500,9 @@ impl Present {
         hold: Option<(AgentId, LeaseId)>,
         crew: &[Assignee],
         reason: Option<Reason>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Event {
-        let (here, at) = (Status::NeedsApproval, moment.now);
+        let (here, at) = (Status::NeedsApproval, context.now);
         let hold = hold.filter(|(holder, _)| self.assignees.contains(holder));
         match (from, hold) {
             (Status::InProgress, Some((holder, lease))) => {
@@ -513,21 +523,21 @@ impl Present {
     }
 
     /// Invariants 1 and 2.
-    fn may_move(&self, to: Status, moment: &Moment) -> Result<(), Rejection> {
-        let kind = moment.actor.kind();
-        let assigned = moment.actor.agent().is_some_and(|agent| self.assignees.contains(&agent));
+    fn may_move(&self, to: Status, context: &CommandContext) -> Result<(), Rejection> {
+        let kind = context.actor.kind();
+        let assigned = context.actor.agent().is_some_and(|agent| self.assignees.contains(&agent));
         match mover(self.status(), to, kind) {
             None => Err(self.illegal(to, kind)),
             Some(Mover::Claimer) => Err(Rejection::OperatorOnly { what: "assign a task; claim it instead" }),
             Some(Mover::Assignee) if !assigned => Err(Rejection::NotAssignee),
-            Some(Mover::Reviewer) if assigned || !self.is_reviewed_by(moment) => Err(Rejection::NotReviewer),
+            Some(Mover::Reviewer) if assigned || !self.is_reviewed_by(context) => Err(Rejection::NotReviewer),
             Some(Mover::Human | Mover::System | Mover::Assignee | Mover::Reviewer) => Ok(()),
         }
     }
 
-    fn is_reviewed_by(&self, moment: &Moment) -> bool {
+    fn is_reviewed_by(&self, context: &CommandContext) -> bool {
         let reviewers = &self.details.reviewers;
-        reviewers.is_empty() || moment.actor.agent().is_some_and(|agent| reviewers.contains(&agent))
+        reviewers.is_empty() || context.actor.agent().is_some_and(|agent| reviewers.contains(&agent))
     }
 
     fn illegal(&self, to: Status, by: ActorKind) -> Rejection {
@@ -561,16 +571,16 @@ impl Present {
     }
 
     /// The loop that its traffic is in, where it stands so that it can be blocked.
-    pub fn loop_found(&self, moment: &Moment) -> Option<Loop> {
+    pub fn loop_found(&self, context: &CommandContext) -> Option<Loop> {
         mover(self.status(), Status::Blocked, ActorKind::System)?;
-        self.traffic.crossed(&moment.figures.loops, &self.assignees, moment.now)
+        self.traffic.crossed(&context.policy.loops, &self.assignees, context.now)
     }
 
     /// Invariant 7. What cannot be blocked from where it stands is left alone.
-    fn contain(&self, containment: Containment, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        operator_only(moment, "stop a loop")?;
+    fn contain(&self, containment: Containment, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        operator_only(context, "stop a loop")?;
         let Containment { found, message, names } = containment;
-        let (from, at) = (self.status(), moment.now);
+        let (from, at) = (self.status(), context.now);
         if mover(from, Status::Blocked, ActorKind::System).is_none() {
             return Ok(vec![]);
         }
@@ -585,7 +595,7 @@ impl Present {
             Event::MessagePosted {
                 id: message,
                 kind: MessageKind::System,
-                author: moment.actor.clone(),
+                author: context.actor.clone(),
                 content,
                 artifacts: vec![summary],
                 mentions,
@@ -617,63 +627,72 @@ impl Present {
         }
     }
 
-    fn begin_run(&self, run: RunId, open_run: OpenRun, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn begin_run(
+        &self,
+        run: RunId,
+        open_run: OpenRun,
+        context: &CommandContext,
+    ) -> Result<Vec<Event>, Rejection> {
         if self.open_runs.contains_key(&run) {
             return Ok(vec![]);
         }
         self.may_run(open_run.agent)?;
-        Ok(vec![Event::RunBegan { run, open_run, at: moment.now }])
+        Ok(vec![Event::RunBegan { run, open_run, at: context.now }])
     }
 
-    fn end_run(&self, run: RunId, outcome: Outcome, charged: Usd, moment: &Moment) -> Vec<Event> {
+    fn end_run(&self, run: RunId, outcome: Outcome, charged: Usd, context: &CommandContext) -> Vec<Event> {
         if !self.open_runs.contains_key(&run) {
             return vec![];
         }
         let cost_after = self.cost.plus(charged);
-        vec![Event::RunEnded { run, outcome, charged, cost_after, at: moment.now }]
+        vec![Event::RunEnded { run, outcome, charged, cost_after, at: context.now }]
     }
 
     /// That it comes once is the run's to see to; what the task has become since does not matter.
-    fn bill_run(&self, run: RunId, charged: Usd, moment: &Moment) -> Event {
-        Event::RunBilled { run, charged, cost_after: self.cost.plus(charged), at: moment.now }
+    fn bill_run(&self, run: RunId, charged: Usd, context: &CommandContext) -> Event {
+        Event::RunBilled { run, charged, cost_after: self.cost.plus(charged), at: context.now }
     }
 
-    fn subscribe(&self, moment: &Moment) -> Vec<Event> {
-        let by = moment.actor.clone();
-        if self.subscribers.contains(&by) { vec![] } else { vec![Event::Subscribed { by, at: moment.now }] }
+    fn subscribe(&self, context: &CommandContext) -> Vec<Event> {
+        let by = context.actor.clone();
+        if self.subscribers.contains(&by) { vec![] } else { vec![Event::Subscribed { by, at: context.now }] }
     }
 
-    fn unsubscribe(&self, moment: &Moment) -> Vec<Event> {
-        let by = moment.actor.clone();
-        if self.subscribers.contains(&by) { vec![Event::Unsubscribed { by, at: moment.now }] } else { vec![] }
+    fn unsubscribe(&self, context: &CommandContext) -> Vec<Event> {
+        let by = context.actor.clone();
+        if self.subscribers.contains(&by) {
+            vec![Event::Unsubscribed { by, at: context.now }]
+        } else {
+            vec![]
+        }
     }
 
     /// Invariant 8.
-    fn archive(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        operator_only(moment, "archive a task")?;
+    fn archive(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        operator_only(context, "archive a task")?;
         match self.status() {
             _ if self.archived => Ok(vec![]),
-            status if status.is_closed() => Ok(vec![Event::Archived { at: moment.now }]),
+            status if status.is_closed() => Ok(vec![Event::Archived { at: context.now }]),
             status => Err(Rejection::NotClosed { status }),
         }
     }
 
-    fn restore(&self, moment: &Moment) -> Result<Vec<Event>, Rejection> {
-        operator_only(moment, "restore a task")?;
-        Ok(if self.archived { vec![Event::Restored { at: moment.now }] } else { vec![] })
+    fn restore(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
+        operator_only(context, "restore a task")?;
+        Ok(if self.archived { vec![Event::Restored { at: context.now }] } else { vec![] })
     }
 
-    fn post(&self, message: Message, moment: &Moment) -> Result<Vec<Event>, Rejection> {
+    fn post(&self, message: Message, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         let Message { id, kind, content, artifacts, mut mentions, reply_to, lease } = message;
         self.lease_holds(lease)?;
-        if kind == MessageKind::System && moment.actor.kind() != ActorKind::System {
+        if kind == MessageKind::System && context.actor.kind() != ActorKind::System {
             return Err(Rejection::OperatorOnly { what: "speak for the system" });
         }
-        let limit = moment.figures.limits.max_thread_messages;
-        if moment.actor.kind() == ActorKind::Agent && self.messages >= limit {
+        let limit = context.policy.limits.max_thread_messages;
+        if context.actor.kind() == ActorKind::Agent && self.messages >= limit {
             return Err(Rejection::ThreadFull { limit });
         }
-        if moment.actor.kind() == ActorKind::Agent && self.looped {
+        if context.actor.kind() == ActorKind::Agent && self.looped {
             return Err(Rejection::ThreadBlocked);
         }
         if content.is_none() && artifacts.is_empty() {
@@ -682,8 +701,8 @@ impl Present {
         if artifacts.len() > MAX_ARTIFACTS {
             return Err(Rejection::TooManyArtifacts);
         }
-        mentions.remove(&moment.actor);
-        let author = moment.actor.clone();
+        mentions.remove(&context.actor);
+        let author = context.actor.clone();
         Ok(vec![Event::MessagePosted {
             id,
             kind,
@@ -692,7 +711,7 @@ impl Present {
             artifacts,
             mentions,
             reply_to,
-            at: moment.now,
+            at: context.now,
         }])
     }
 
@@ -833,8 +852,8 @@ fn missing(to: Status, what: Vec<Requirement>) -> Rejection {
     Rejection::Missing { to, what }
 }
 
-fn operator_only(moment: &Moment, what: &'static str) -> Result<(), Rejection> {
-    match moment.actor.kind() {
+fn operator_only(context: &CommandContext, what: &'static str) -> Result<(), Rejection> {
+    match context.actor.kind() {
         ActorKind::Agent => Err(Rejection::OperatorOnly { what }),
         ActorKind::Human | ActorKind::System => Ok(()),
     }

@@ -36,9 +36,9 @@ fn in_table(from: Status, to: Status) -> &'static str {
 }
 
 /// The answer to every move from `from` to `to`, when nothing that it needs is missing.
-fn expected(from: Status, to: Status, moment: &Moment) -> Result<Option<Status>, Rejection> {
+fn expected(from: Status, to: Status, context: &CommandContext) -> Result<Option<Status>, Rejection> {
     let letters = in_table(from, to);
-    let kind = moment.actor.kind();
+    let kind = context.actor.kind();
     let of_kind = |letters: &str| match kind {
         ActorKind::Human => letters.contains('h'),
         ActorKind::System => letters.contains('s'),
@@ -48,7 +48,7 @@ fn expected(from: Status, to: Status, moment: &Moment) -> Result<Option<Status>,
         let allowed = Status::ALL.iter().copied().filter(|to| of_kind(in_table(from, *to))).collect();
         return Err(Rejection::IllegalTransition { from, to, by: kind, allowed });
     }
-    let assigned = from != Status::Inbox && moment.actor.agent() == Some(SCOUT);
+    let assigned = from != Status::Inbox && context.actor.agent() == Some(SCOUT);
     match kind {
         ActorKind::Agent if letters.contains('c') => {
             Err(Rejection::OperatorOnly { what: "assign a task; claim it instead" })
@@ -66,13 +66,13 @@ fn every_move_is_judged_as_the_table_of_the_domain_says() {
         let task = Task::fold(&task_in(*from));
         assert_eq!(task.status(), Some(*from));
         for to in Status::ALL {
-            for moment in [sofie(), system(), scout(), by(ECHO)] {
-                let answer = task.decide(Command::Move(equipped(*to)), &moment).map(|events| {
+            for context in [sofie(), system(), scout(), by(ECHO)] {
+                let answer = task.decide(Command::Move(equipped(*to)), &context).map(|events| {
                     assert_eq!(events.len(), 1);
                     assert_eq!(Task::fold(task_in(*from).iter().chain(&events)).status(), Some(*to));
                     events[0].moves_to()
                 });
-                assert_eq!(answer, expected(*from, *to, &moment), "{from} to {to} by {}", moment.actor);
+                assert_eq!(answer, expected(*from, *to, &context), "{from} to {to} by {}", context.actor);
             }
         }
     }
@@ -93,11 +93,11 @@ fn the_moves_offered_are_those_of_the_table() {
 #[test]
 fn canceled_is_final() {
     let canceled = given::<Task>(task_in(Status::Canceled));
-    for moment in [sofie(), system(), scout()] {
+    for context in [sofie(), system(), scout()] {
         for to in Status::ALL {
-            let (from, by) = (Status::Canceled, moment.actor.kind());
+            let (from, by) = (Status::Canceled, context.actor.kind());
             canceled
-                .when(&moment, Command::Move(equipped(*to)))
+                .when(&context, Command::Move(equipped(*to)))
                 .then_rejected(Rejection::IllegalTransition { from, to: *to, by, allowed: vec![] });
         }
     }
@@ -176,7 +176,7 @@ mod creation {
     fn by_an_agent_has_the_default_budget_of_the_policy_in_force() {
         let mut document = crate::policy::document::Document::default();
         document.task_budgets.insert(TaskType::CustomerResearch, Usd::cents(900));
-        let generous = scout().under(document.figures());
+        let generous = scout().under(document.policy_limits());
         let create = |cents| Command::Create {
             project: OPENCLAW,
             details: Details { budget: Usd::cents(cents), ..details() },
@@ -212,8 +212,8 @@ mod needs {
     fn a_start_needs_a_plan() {
         let assigned = given::<Task>(task_in(Status::Assigned));
         let bare = Move { plan: None, ..equipped(Status::InProgress) };
-        for moment in [sofie(), scout()] {
-            assigned.when(&moment, Command::Move(bare.clone())).then_rejected(Rejection::Missing {
+        for context in [sofie(), scout()] {
+            assigned.when(&context, Command::Move(bare.clone())).then_rejected(Rejection::Missing {
                 to: Status::InProgress,
                 what: vec![Requirement::WorkPlan],
             });
@@ -325,8 +325,8 @@ mod needs {
     fn handing_in_needs_a_deliverable_and_a_self_review() {
         let working = given::<Task>(task_in(Status::InProgress));
         let bare = Move { deliverable: None, checklist: None, ..equipped(Status::Review) };
-        for moment in [sofie(), scout()] {
-            working.when(&moment, Command::Move(bare.clone())).then_rejected(Rejection::Missing {
+        for context in [sofie(), scout()] {
+            working.when(&context, Command::Move(bare.clone())).then_rejected(Rejection::Missing {
                 to: Status::Review,
                 what: vec![Requirement::Deliverable, Requirement::ReviewChecklist],
             });
@@ -392,8 +392,8 @@ mod needs {
     fn sending_back_needs_feedback() {
         let review = given::<Task>(task_in(Status::Review));
         let bare = Move { reason: None, ..equipped(Status::InProgress) };
-        for moment in [sofie(), by(ECHO)] {
-            review.when(&moment, Command::Move(bare.clone())).then_rejected(Rejection::Missing {
+        for context in [sofie(), by(ECHO)] {
+            review.when(&context, Command::Move(bare.clone())).then_rejected(Rejection::Missing {
                 to: Status::InProgress,
                 what: vec![Requirement::Feedback],
             });
@@ -619,9 +619,9 @@ mod claiming {
 
     #[test]
     fn is_done_by_the_agent_itself() {
-        for moment in [sofie(), system(), by(ECHO)] {
+        for context in [sofie(), system(), by(ECHO)] {
             given::<Task>(task_in(Status::Inbox))
-                .when(&moment, claim(SCOUT))
+                .when(&context, claim(SCOUT))
                 .then_rejected(Rejection::NotAssignee);
         }
     }
@@ -798,21 +798,21 @@ mod messages {
     /// So that nobody fills a thread that others have to read.
     #[test]
     fn of_agents_end_where_the_thread_is_full() {
-        let mut figures = crate::policy::document::Figures::default();
-        figures.limits.max_thread_messages = 2;
+        let mut limits = crate::policy::document::PolicyLimits::default();
+        limits.limits.max_thread_messages = 2;
         let history: Vec<_> =
             task_in(Status::InProgress).into_iter().chain(vec![posted_by_sofie(); 2]).collect();
         given::<Task>(history)
-            .when(&scout().under(figures), Command::Post(comment()))
+            .when(&scout().under(limits), Command::Post(comment()))
             .then_rejected(Rejection::ThreadFull { limit: 2 });
-        let posts = |n: usize, moment: &Moment| {
+        let posts = |n: usize, context: &CommandContext| {
             let events: Vec<_> = task_in(Status::InProgress).into_iter().collect();
             let messages = vec![posted_by_sofie(); n];
-            Task::fold(events.iter().chain(&messages)).decide(Command::Post(comment()), moment).is_ok()
+            Task::fold(events.iter().chain(&messages)).decide(Command::Post(comment()), context).is_ok()
         };
-        assert!(posts(1, &scout().under(figures)));
-        assert!(posts(2, &sofie().under(figures)), "operators go on");
-        assert!(posts(2, &system().under(figures)), "and so do the rules");
+        assert!(posts(1, &scout().under(limits)));
+        assert!(posts(2, &sofie().under(limits)), "operators go on");
+        assert!(posts(2, &system().under(limits)), "and so do the rules");
     }
 
     /// Whatever went round goes no further until somebody has looked at it.
@@ -867,9 +867,9 @@ mod messages {
     #[test]
     fn of_the_system_are_posted_by_the_system_alone() {
         let spoken = Message { kind: MessageKind::System, ..comment() };
-        for moment in [sofie(), scout()] {
+        for context in [sofie(), scout()] {
             given::<Task>(task_in(Status::InProgress))
-                .when(&moment, Command::Post(spoken.clone()))
+                .when(&context, Command::Post(spoken.clone()))
                 .then_rejected(Rejection::OperatorOnly { what: "speak for the system" });
         }
         given::<Task>(task_in(Status::InProgress)).when(&system(), Command::Post(spoken)).then([
@@ -909,8 +909,8 @@ fn events_take_the_time_of_the_decision() {
 fn what_is_over_is_archived_once_and_restored() {
     let archived = || Event::Archived { at: now() };
     for status in [Status::Done, Status::Canceled] {
-        for moment in [sofie(), system()] {
-            given::<Task>(task_in(status)).when(&moment, Command::Archive).then([archived()]);
+        for context in [sofie(), system()] {
+            given::<Task>(task_in(status)).when(&context, Command::Archive).then([archived()]);
         }
         let history = || task_in(status).into_iter().chain([archived()]);
         given::<Task>(history()).when(&sofie(), Command::Archive).then_nothing();

@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::AgentId,
     money::Usd,
-    values::{InvalidText, Label, Location, Reason, Text, Title, words},
+    values::{InvalidText, Label, Location, Reason, Text, Title, string_enum},
 };
 
-words! {
+string_enum! {
     /// Where a task stands.
     Status {
         /// Nobody has it yet.
@@ -42,7 +42,7 @@ impl Status {
     }
 }
 
-words! {
+string_enum! {
     /// What kind of work a task is; agents accept some types or all.
     TaskType {
         /// Writing.
@@ -79,7 +79,7 @@ impl TaskType {
     }
 }
 
-words! {
+string_enum! {
     /// What a message in a task's thread is.
     MessageKind {
         /// A remark.
@@ -97,7 +97,7 @@ words! {
     }
 }
 
-words! {
+string_enum! {
     /// What an artifact is for.
     ArtifactKind {
         /// The result itself.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Role, Status},
     ids::{AgentId, ProjectId},
-    words,
+    string_enum,
 };
 
 use super::{AgentView, Agents, Row};
@@ -14,7 +14,7 @@ use crate::{
     ranks::birth,
 };
 
-words! {
+string_enum! {
     /// What agents can be sorted by.
     AgentSort {
         /// When they joined; the default, newest first.

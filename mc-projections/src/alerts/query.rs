@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mc_domain::{
     alert::{Kind, Severity, Status},
     ids::{AgentId, AlertId, ProjectId, TaskId},
-    words,
+    string_enum,
 };
 
 use super::{AlertView, Alerts, Row, is_open};
@@ -16,7 +16,7 @@ use crate::{
     ranks::{Birth, birth, place, ranked},
 };
 
-words! {
+string_enum! {
     /// What alerts can be sorted by.
     AlertSort {
         /// When they were raised; the default, newest first.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use mc_domain::{
     approval::{Risk, Status},
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
-    words,
+    string_enum,
 };
 
 use super::{ApprovalView, Approvals, Row};
@@ -16,7 +16,7 @@ use crate::{
     ranks::{Birth, birth, place},
 };
 
-words! {
+string_enum! {
     /// What approvals can be sorted by.
     ApprovalSort {
         /// When they were first asked for; the default, newest first.

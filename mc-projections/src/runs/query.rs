@@ -6,7 +6,7 @@ use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
     run::Status,
-    words,
+    string_enum,
 };
 
 use super::{Row, RunView, Runs};
@@ -16,7 +16,7 @@ use crate::{
     ranks::{Birth, Ranks, birth, place},
 };
 
-words! {
+string_enum! {
     /// What runs can be sorted by.
     RunSort {
         /// When they began; the default, newest first.
@@ -123,8 +123,8 @@ impl Runs {
             after => {
                 let groups = index.all().filter(|(of, _)| query.project.is_none_or(|wanted| wanted == **of));
                 let sets: Vec<_> = groups.map(|(_, set)| set).collect();
-                let figures = merged(sets.into_iter(), order, after.and_then(birth).as_ref());
-                Box::new(self.rows_of(figures.copied()).chain(under_way(None)))
+                let limits = merged(sets.into_iter(), order, after.and_then(birth).as_ref());
+                Box::new(self.rows_of(limits.copied()).chain(under_way(None)))
             }
         }
     }

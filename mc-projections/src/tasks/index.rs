@@ -48,13 +48,13 @@ pub(super) struct Index {
 
 /// What decides where a task stands.
 pub(super) struct Standing {
-    figures: Figures,
+    limits: PolicyLimits,
     assignees: BTreeSet<AgentId>,
     wording: Option<Wording>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-struct Figures {
+struct PolicyLimits {
     id: TaskId,
     project: ProjectId,
     creator: Option<AgentId>,
@@ -78,7 +78,7 @@ struct Wording {
 impl Standing {
     /// How a task stands now. Its title and its labels are left out unless they may change, or whether it is archived.
     pub(super) fn of(row: &Row, with_wording: bool) -> Self {
-        let figures = Figures {
+        let limits = PolicyLimits {
             id: row.id,
             project: row.project,
             creator: row.creator.agent(),
@@ -96,7 +96,7 @@ impl Standing {
             title: row.details.title.as_str().to_lowercase().into(),
             labels: row.details.labels.clone(),
         });
-        Self { figures, assignees: row.assignees.clone(), wording }
+        Self { limits, assignees: row.assignees.clone(), wording }
     }
 }
 
@@ -110,8 +110,8 @@ impl Index {
 
     /// Takes a task from how it stood to how it stands.
     pub(super) fn shift(&mut self, before: Option<Standing>, after: Option<Standing>) {
-        let figures = (before.as_ref().map(|was| was.figures), after.as_ref().map(|is| is.figures));
-        self.shift_figures(figures.0.as_ref(), figures.1.as_ref());
+        let limits = (before.as_ref().map(|was| was.limits), after.as_ref().map(|is| is.limits));
+        self.shift_figures(limits.0.as_ref(), limits.1.as_ref());
         let stays = before.as_ref().zip(after.as_ref()).is_some_and(|(was, is)| was.is_assigned_like(is));
         if !stays {
             before.iter().for_each(|was| was.assigned().for_each(|entry| self.assigned.remove(entry)));
@@ -123,18 +123,18 @@ impl Index {
         self.titles.shift(title(before), title(after));
     }
 
-    fn shift_figures(&mut self, before: Option<&Figures>, after: Option<&Figures>) {
-        self.places.shift(before.map(Figures::place), after.map(Figures::place));
-        self.inbox.shift(before.and_then(Figures::inbox), after.and_then(Figures::inbox));
-        self.arrivals.shift(before.and_then(Figures::arrival), after.and_then(Figures::arrival));
-        self.changes.shift(before.map(Figures::change), after.map(Figures::change));
-        self.costs.shift(before.map(Figures::cost), after.map(Figures::cost));
-        self.due.shift(before.and_then(Figures::due), after.and_then(Figures::due));
-        self.open.shift(before.and_then(Figures::open), after.and_then(Figures::open));
+    fn shift_figures(&mut self, before: Option<&PolicyLimits>, after: Option<&PolicyLimits>) {
+        self.places.shift(before.map(PolicyLimits::place), after.map(PolicyLimits::place));
+        self.inbox.shift(before.and_then(PolicyLimits::inbox), after.and_then(PolicyLimits::inbox));
+        self.arrivals.shift(before.and_then(PolicyLimits::arrival), after.and_then(PolicyLimits::arrival));
+        self.changes.shift(before.map(PolicyLimits::change), after.map(PolicyLimits::change));
+        self.costs.shift(before.map(PolicyLimits::cost), after.map(PolicyLimits::cost));
+        self.due.shift(before.and_then(PolicyLimits::due), after.and_then(PolicyLimits::due));
+        self.open.shift(before.and_then(PolicyLimits::open), after.and_then(PolicyLimits::open));
     }
 }
 
-impl Figures {
+impl PolicyLimits {
     fn birth(&self) -> Birth {
         (self.created, self.id)
     }
@@ -175,23 +175,23 @@ impl Figures {
 
 impl Standing {
     fn is_assigned_like(&self, other: &Self) -> bool {
-        self.figures.assigned_as() == other.figures.assigned_as() && self.assignees == other.assignees
+        self.limits.assigned_as() == other.limits.assigned_as() && self.assignees == other.assignees
     }
 
     fn assigned(&self) -> impl Iterator<Item = ((AgentId, bool, Status, Priority), Birth)> {
-        let (archived, status, priority) = self.figures.assigned_as();
-        let birth = self.figures.birth();
+        let (archived, status, priority) = self.limits.assigned_as();
+        let birth = self.limits.birth();
         self.assignees.iter().map(move |agent| ((*agent, archived, status, priority), birth))
     }
 
     fn labelled(&self) -> impl Iterator<Item = ((Label, bool), Birth)> {
-        let (archived, birth) = (self.figures.archived, self.figures.birth());
+        let (archived, birth) = (self.limits.archived, self.limits.birth());
         let labels = self.wording.iter().flat_map(|wording| &wording.labels);
         labels.map(move |label| ((label.clone(), archived), birth))
     }
 
     fn title(self) -> Option<Entry<(ProjectId, bool), Titled>> {
-        let Figures { project, archived, id, .. } = self.figures;
+        let PolicyLimits { project, archived, id, .. } = self.limits;
         self.wording.map(|wording| ((project, archived), (wording.title, id)))
     }
 }

@@ -8,9 +8,9 @@ use std::ops::Bound::{Excluded, Unbounded};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::{AgentId, ProjectId},
+    string_enum,
     task::{Priority, Status, TaskType},
     values::Label,
-    words,
 };
 use uuid::Uuid;
 
@@ -24,7 +24,7 @@ use crate::{
 use search::Search;
 use shelves::Shelves;
 
-words! {
+string_enum! {
     /// What tasks can be sorted by.
     TaskSort {
         /// When they were created; the default, newest first.

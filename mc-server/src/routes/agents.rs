@@ -14,7 +14,7 @@ use axum::{
 };
 use mc_domain::{
     agent::{Agent, Caps, Command, PauseReason, Profile, Registered, Role, Status},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     ids::AgentId,
     operation::{
         Cast, Decision, Entity, Names, RegisterAgent, Rejection, quarantine_agent, register_agent,
@@ -31,16 +31,16 @@ use mc_projections::{
     page::Order,
     views::Views,
 };
-use mc_store::{error::StoreError, repository::Unit};
+use mc_store::{error::StoreError, repository::UnitOfWork};
 use serde::Deserialize;
 use uuid::Uuid;
 
 pub(crate) use self::heartbeat::answer as heartbeat_answer;
 pub(crate) use self::spawn::active_agents;
 pub use self::{edit::edit, heartbeat::beat, spawn::spawn};
-use super::{given, home, listed, policy, scope::Scope, shown};
+use super::{double_option, home, listed, policy, scope::Scope, shown};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::ask,
     extract::{Body, Contract, Given, Honours, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
     lookup,
@@ -91,9 +91,9 @@ pub struct NewAgent {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AgentBudgets {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     daily_cap: Option<Option<Dollars>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     per_run_cap: Option<Option<Dollars>>,
 }
 
@@ -124,7 +124,7 @@ pub async fn list(
             limit: query.limit.map(Limit::rows),
             cursor: query.cursor,
         };
-        listed(&uri, views.agents.list(&query, now, |id| app.last_heard(id)))
+        listed(&uri, views.agents.list(&query, now, |id| app.last_heartbeat(id)))
     })
     .await
 }
@@ -138,7 +138,7 @@ pub async fn show(
     Query(scope): Query<Scope>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |views| Ok(Shown::Agent(scope.agent(views, &agent)?.0))).await
+    shown(&app, condition, |views| Ok(EntityRef::Agent(scope.agent(views, &agent)?.0))).await
 }
 
 /// `POST /api/agents`: registers an agent (`201`), or lets one that is known by its name come back (`200`).
@@ -182,8 +182,8 @@ pub async fn register(
         only_new.check("an agent of this name", known.then_some(agent.version))?;
         let profile = new.declared(&profile, &agent);
         let wish = RegisterAgent { profile, parent: None, purpose: None, squad };
-        let decision = register_agent(&home, &names, &agent, wish, &call.moment)?;
-        let shown = Shown::Agent(agent.id);
+        let decision = register_agent(&home, &names, &agent, wish, &call.context)?;
+        let shown = EntityRef::Agent(agent.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })
     .await
@@ -194,14 +194,14 @@ pub async fn register(
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
 pub async fn pause(instruction: Instruction) -> Result<Response, Problem> {
     let to = |note| Command::Pause { reason: PauseReason::Operator, note };
-    instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
+    instruction.carry_out(|agent, _, note, _, context| alone(agent, to(note), context)).await
 }
 
 /// `POST /api/agents/{agent}/resume`: it works again; in a squad that is paused, alone.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
 pub async fn resume(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(|agent, _, note, cast, moment| resume_agent(agent, note, cast, moment)).await
+    instruction.carry_out(|agent, _, note, cast, context| resume_agent(agent, note, cast, context)).await
 }
 
 /// `POST /api/agents/{agent}/drain`: it finishes its current task and takes no new one.
@@ -209,7 +209,7 @@ pub async fn resume(instruction: Instruction) -> Result<Response, Problem> {
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
 pub async fn drain(instruction: Instruction) -> Result<Response, Problem> {
     let to = |note| Command::Drain { note };
-    instruction.carry_out(|agent, _, note, _, moment| alone(agent, to(note), moment)).await
+    instruction.carry_out(|agent, _, note, _, context| alone(agent, to(note), context)).await
 }
 
 /// `POST /api/agents/{agent}/quarantine`: it stops at once, and what it worked on is blocked.
@@ -252,7 +252,7 @@ impl Instruction {
             Option<&Entity<Task>>,
             Option<Reason>,
             &Cast,
-            &Moment,
+            &CommandContext,
         ) -> Result<Decision, Rejection>
         + Send
         + Sync,
@@ -266,22 +266,22 @@ impl Instruction {
             let agent = unit.load::<Agent>(&id)?;
             call.condition.check(agent.version)?;
             let task = work_of(unit, &agent)?;
-            let decided = ask(unit, |cast| decide(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;
-            Ok((decided, Reply::Changed(Shown::Agent(id))))
+            let decided = ask(unit, |cast| decide(&agent, task.as_ref(), note.clone(), cast, &call.context))?;
+            Ok((decided, Reply::Changed(EntityRef::Agent(id))))
         })
         .await
     }
 }
 
 /// A command that concerns nobody but the agent.
-fn alone(agent: &Entity<Agent>, command: Command, moment: &Moment) -> Result<Decision, Rejection> {
-    let events = agent.decide(command, moment)?;
+fn alone(agent: &Entity<Agent>, command: Command, context: &CommandContext) -> Result<Decision, Rejection> {
+    let events = agent.decide(command, context)?;
     let project = agent.registered()?.project;
     Ok(Decision::of(agent, Some(project), events))
 }
 
 /// The task an agent works on.
-fn work_of(unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
+fn work_of(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
     let work = agent.registered().ok().and_then(|agent| agent.work);
     work.map(|work| unit.load::<Task>(&work.task)).transpose()
 }

@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 use super::{listed, shown};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
@@ -73,7 +73,7 @@ pub async fn show(
     Path(alert): Path<AlertId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(Shown::Alert(alert))).await
+    shown(&app, condition, |_| Ok(EntityRef::Alert(alert))).await
 }
 
 /// `POST /api/alerts/{alert}/acknowledge`: an operator looks after it.
@@ -128,9 +128,9 @@ async fn command(
     app.write(&call, |unit| {
         let alert = unit.load::<Alert>(&key)?;
         call.condition.check(alert.version)?;
-        let events = alert.decide(to(id, note.clone()), &call.moment)?;
+        let events = alert.decide(to(id, note.clone()), &call.context)?;
         let project = alert.episode()?.project;
-        Ok((Decision::of(&alert, Some(project), events), Reply::Changed(Shown::Alert(id))))
+        Ok((Decision::of(&alert, Some(project), events), Reply::Changed(EntityRef::Alert(id))))
     })
     .await
 }

@@ -24,7 +24,7 @@ pub use self::{
 };
 use super::{listed, shown};
 use crate::{
-    answer::Shown,
+    answer::EntityRef,
     extract::{IfNoneMatch, Limit, List, Path, Query},
     lookup,
     problem::Problem,
@@ -103,7 +103,7 @@ pub async fn show(
     Path(approval): Path<ApprovalId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(Shown::Approval(approval))).await
+    shown(&app, condition, |_| Ok(EntityRef::Approval(approval))).await
 }
 
 impl ListApprovals {

@@ -10,7 +10,7 @@ use axum::{
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures_util::{Stream, stream};
-use mc_domain::{ids::ProjectId, words};
+use mc_domain::{ids::ProjectId, string_enum};
 use mc_projections::{
     audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line},
     views::Views,
@@ -50,7 +50,7 @@ pub struct Export {
     format: Option<Format>,
 }
 
-words! {
+string_enum! {
     /// How it is written.
     Format {
         /// One array.

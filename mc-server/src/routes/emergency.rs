@@ -8,7 +8,7 @@ use axum::{Json, extract::State, response::IntoResponse, response::Response};
 use mc_domain::{
     actor::Actor,
     agent::{self, Agent},
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::{AgentId, ProjectId, TaskId},
     operation::{Decision, block_halted, follow_halt, halt_squad, resume_squad},
     project::{Halt, Project},
@@ -21,7 +21,7 @@ use mc_projections::{
     page::{InvalidCursor, MAX_LIMIT, Page},
     views::Views,
 };
-use mc_store::repository::{Executed, Order};
+use mc_store::repository::{CommandEnvelope, Executed};
 use serde::{Deserialize, Serialize};
 
 use super::{invalid_cursor, scope::Scope};
@@ -94,7 +94,7 @@ pub async fn resume(
         for (project, agents) in projects.iter().zip(&agents) {
             let project = unit.load::<Project>(project)?;
             let agents = agents.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
-            decision = decision.and(resume_squad(&project, &agents, reason.clone(), &call.moment)?);
+            decision = decision.and(resume_squad(&project, &agents, reason.clone(), &call.context)?);
         }
         let resumed = ids(&decision, |event| matches!(event, AnyEvent::Agent(agent::Event::Resumed { .. })));
         let answer = SquadAnswer { resumed: Some(resumed.len()), agents: resumed, ..SquadAnswer::default() };
@@ -133,7 +133,7 @@ async fn halt(app: App, scope: Scope, body: Body<WhichSquad>, halt: Halt) -> Res
         let (mut decision, mut squads) = (Decision::default(), Vec::new());
         for project in &projects {
             let project = unit.load::<Project>(project)?;
-            let halted = halt_squad(&project, halt, reason.clone(), &call.moment)?;
+            let halted = halt_squad(&project, halt, reason.clone(), &call.context)?;
             squads.push((project.id, project.after_decision(&halted).halts()));
             decision = decision.and(halted);
         }
@@ -191,10 +191,10 @@ pub(crate) async fn follow(
     project: ProjectId,
     number: u64,
 ) -> Result<Followed, Refused> {
-    let moment = Moment::new(app.now(), by.clone()).under(app.figures(Some(project)));
+    let context = CommandContext::new(app.now(), by.clone()).under(app.policy_limits(Some(project)));
     let order = |step: String| {
         let key = own_key("emergency", &format!("halt/{project}/{number}/{step}"));
-        Order { moment: moment.clone(), key: Some(key) }
+        CommandEnvelope { context: context.clone(), key: Some(key) }
     };
     let pausing = order("agents".to_owned());
     let known = match &pausing.key {
@@ -205,7 +205,7 @@ pub(crate) async fn follow(
     let paused = app.repository().execute(&pausing, |unit| {
         let project = unit.load::<Project>(&project)?;
         let agents = agents.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
-        let decision = follow_halt(&project, number, &agents, &moment)?;
+        let decision = follow_halt(&project, number, &agents, &context)?;
         let held = agents.iter().filter_map(|agent| Some(agent.registered().ok()?.work?.task)).collect();
         let agents = ids(&decision, |event| matches!(event, AnyEvent::Agent(agent::Event::Paused { .. })));
         Ok::<_, Refused>((decision, Paused { agents, held }))
@@ -217,7 +217,7 @@ pub(crate) async fn follow(
         let blocked = app.repository().execute(&blocking, |unit| {
             let project = unit.load::<Project>(&project)?;
             let tasks = tasks.iter().map(|id| unit.load::<Task>(id)).collect::<Result<Vec<_>, _>>()?;
-            let decision = ask(unit, |cast| block_halted(&project, number, &tasks, cast, &moment))?;
+            let decision = ask(unit, |cast| block_halted(&project, number, &tasks, cast, &context))?;
             let blocked: Vec<TaskId> =
                 ids(&decision, |event| matches!(event, AnyEvent::Task(task::Event::Blocked { .. })));
             Ok::<_, Refused>((decision, blocked))

@@ -10,7 +10,7 @@ use mc_domain::{
 use serde::Deserialize;
 
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     archive::archive_closed,
     extract::{Body, IfMatch, Nothing, Path},
     problem::{Kind, Problem},
@@ -64,8 +64,8 @@ async fn command(
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let project = task.present()?.project;
-        let events = task.decide(command.clone(), &call.moment)?;
-        Ok((Decision::of(&task, Some(project), events), Reply::Changed(Shown::Task(id))))
+        let events = task.decide(command.clone(), &call.context)?;
+        Ok((Decision::of(&task, Some(project), events), Reply::Changed(EntityRef::Task(id))))
     })
     .await
 }

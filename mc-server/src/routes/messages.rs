@@ -120,7 +120,7 @@ pub async fn post(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.moment))?;
+        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.context))?;
         Ok((decision, Reply::Posted(id, message.id, unknown.clone())))
     })
     .await

@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::{listed, shown};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Nothing, Path, Query},
     lookup,
     problem::Problem,
@@ -55,7 +55,7 @@ pub async fn show(
     Path(notification): Path<NotificationId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(Shown::Notification(notification))).await
+    shown(&app, condition, |_| Ok(EntityRef::Notification(notification))).await
 }
 
 /// `POST /api/notifications/{notification}/read`: whom it was for has read it.
@@ -75,8 +75,8 @@ pub async fn read(
     app.write(&call, |unit| {
         let notification = unit.load::<Notification>(&id)?;
         call.condition.check(notification.version)?;
-        let events = notification.decide(Command::Read, &call.moment)?;
-        Ok((Decision::of(&notification, project, events), Reply::Changed(Shown::Notification(id))))
+        let events = notification.decide(Command::Read, &call.context)?;
+        Ok((Decision::of(&notification, project, events), Reply::Changed(EntityRef::Notification(id))))
     })
     .await
 }

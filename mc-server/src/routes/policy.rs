@@ -108,7 +108,7 @@ pub async fn publish(
         let policy = unit.load::<Policy>(&scope)?;
         call.condition.check(policy.version)?;
         only_new.check("a policy", (policy.version > 0).then_some(policy.version))?;
-        let events = policy.decide(Command::Publish { document: Box::new(document.clone()) }, &call.moment);
+        let events = policy.decide(Command::Publish { document: Box::new(document.clone()) }, &call.context);
         let events = events.map_err(refused)?;
         Ok((Decision::of(&policy, project, events), Reply::Policy(project)))
     })

@@ -14,9 +14,9 @@ use mc_projections::{dollars::Dollars, page::Order};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{given, listed, never_null, shown};
+use super::{double_option, listed, never_null, shown};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::{and_free_held, ask, waiting_overrides},
     extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
     lookup,
@@ -48,7 +48,7 @@ pub struct NewProject {
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProjectBudgets {
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     daily_cap: Option<Option<Dollars>>,
 }
 
@@ -58,7 +58,7 @@ pub struct ProjectBudgets {
 pub struct ProjectChanges {
     #[serde(default, deserialize_with = "never_null")]
     name: Option<Given<Name>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     description: Option<Option<Text>>,
     #[serde(default, deserialize_with = "never_null")]
     budgets: Option<ProjectBudgets>,
@@ -87,7 +87,7 @@ pub async fn show(
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
-    shown(&app, condition, |views| Ok(Shown::Project(find(views)?))).await
+    shown(&app, condition, |views| Ok(EntityRef::Project(find(views)?))).await
 }
 
 /// `POST /api/projects`: a new project.
@@ -103,8 +103,8 @@ pub async fn create(State(app): State<App>, _: OnlyNew, body: Body<NewProject>) 
     app.write(&call, |unit| {
         let name = unit.load::<Reservation>(&Key::project(&slug))?;
         let project = unit.fresh::<Project>(id);
-        let decision = create_project(&project, &name, slug.clone(), profile.clone(), &call.moment)?;
-        Ok((decision, Reply::Created(Shown::Project(id))))
+        let decision = create_project(&project, &name, slug.clone(), profile.clone(), &call.context)?;
+        Ok((decision, Reply::Created(EntityRef::Project(id))))
     })
     .await
 }
@@ -129,7 +129,7 @@ pub async fn edit(
     };
     let overrides = match changes.budgets().daily_cap {
         Some(_) => {
-            let today = BudgetKey::ProjectDay(id, call.moment.now.date_naive());
+            let today = BudgetKey::ProjectDay(id, call.context.now.date_naive());
             waiting_overrides(&app, &call, id, today).await?
         }
         None => vec![],
@@ -142,10 +142,10 @@ pub async fn edit(
         };
         let profile = changes.applied_to(profile);
         let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
-        let edit = |cast: &_| edit_project(&project, profile.clone(), &waiting, cast, &call.moment);
+        let edit = |cast: &_| edit_project(&project, profile.clone(), &waiting, cast, &call.context);
         let (decision, allowed) = (ask(unit, edit)?, Allowed::Project(id, project.daily_cap()));
-        let decision = and_free_held(unit, decision, allowed, &overrides, &call.moment)?;
-        Ok((decision, Reply::Changed(Shown::Project(id))))
+        let decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
+        Ok((decision, Reply::Changed(EntityRef::Project(id))))
     })
     .await
 }

@@ -39,7 +39,7 @@ pub async fn metrics(
 }
 
 fn text(app: &App, views: &Views, lag: u64) -> String {
-    let now = counts(views, None, app.now(), |id| app.last_heard(id));
+    let now = counts(views, None, app.now(), |id| app.last_heartbeat(id));
     let active = now.agents.get(&agent::Status::Active).copied().unwrap_or_default();
     let mut text = Exposition::default();
     text.gauge("mc_agents_active", "Agents that work.", active);

@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use mc_domain::{ids::TaskId, words};
+use mc_domain::{ids::TaskId, string_enum};
 use mc_projections::{
     metrics,
     standup::{StandupQuery, standup},
@@ -34,7 +34,7 @@ pub struct WhichStandup {
     format: Option<Format>,
 }
 
-words! {
+string_enum! {
     /// The form of a report.
     Format {
         /// For programs.
@@ -59,7 +59,7 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
     }
     let report = |views: &Views| {
         let project = lookup::scope(views, query.project.as_deref())?;
-        let report = standup(views, StandupQuery { project, date }, now, |id| app.last_heard(id));
+        let report = standup(views, StandupQuery { project, date }, now, |id| app.last_heartbeat(id));
         Ok(match query.format {
             Some(Format::Markdown) => ([(header::CONTENT_TYPE, MARKDOWN)], report.markdown()).into_response(),
             Some(Format::Json) | None => Json(report).into_response(),
@@ -80,7 +80,7 @@ pub async fn key_metrics(State(app): State<App>, Query(scope): Query<Scope>) -> 
     let now = app.now();
     app.answer(|views| {
         let project = scope.project(views)?;
-        let figures = metrics::metrics(views, project, now, |id| app.last_heard(id));
+        let figures = metrics::metrics(views, project, now, |id| app.last_heartbeat(id));
         Ok(Json(figures).into_response())
     })
     .await

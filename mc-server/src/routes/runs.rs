@@ -23,7 +23,7 @@ use uuid::Uuid;
 pub use self::tool_calls::{call_tool, list_tool_calls};
 use super::{listed, said, scope::Scope, shown};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::{ask, sha256},
     extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
     lookup,
@@ -96,7 +96,7 @@ pub async fn show(
     Path(run): Path<RunId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(Shown::Run(run))).await
+    shown(&app, condition, |_| Ok(EntityRef::Run(run))).await
 }
 
 /// `POST /api/runs`: an agent begins a run. What it is expected to cost is set aside; when that is more than there is
@@ -124,8 +124,8 @@ pub async fn start(
     let id = RunId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let run = unit.fresh::<Run>(id);
-        let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, &call.moment))?;
-        Ok((started, Reply::Created(Shown::Run(id))))
+        let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, &call.context))?;
+        Ok((started, Reply::Created(EntityRef::Run(id))))
     })
     .await
 }
@@ -148,8 +148,8 @@ pub async fn complete(
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
-        let completed = ask(unit, |cast| complete_run(&run, wish.clone(), cast, &call.moment))?;
-        Ok((completed, Reply::Changed(Shown::Run(id))))
+        let completed = ask(unit, |cast| complete_run(&run, wish.clone(), cast, &call.context))?;
+        Ok((completed, Reply::Changed(EntityRef::Run(id))))
     })
     .await
 }

@@ -12,7 +12,7 @@ use mc_domain::{
         Allowed, CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, follow_task,
         move_task, reassign_task, unfollow_task,
     },
-    policy::document::{Document, Figures},
+    policy::document::{Document, PolicyLimits},
     project::Project,
     task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
@@ -27,14 +27,14 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    given,
+    double_option,
     handed_in::{Deliverable, Plan, ReviewChecklist},
     home, invalid_cursor, listed, never_null,
     scope::Scope,
     shown,
 };
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::{and_free_held, ask, ask_after, waiting_overrides},
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time},
     lookup,
@@ -105,7 +105,7 @@ pub struct NewTask {
 pub struct TaskChanges {
     #[serde(default, deserialize_with = "never_null")]
     title: Option<Title>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     description: Option<Option<Text>>,
     #[serde(default, rename = "type", deserialize_with = "never_null")]
     kind: Option<TaskType>,
@@ -117,11 +117,11 @@ pub struct TaskChanges {
     reviewer_ids: Option<Vec<String>>,
     #[serde(default, deserialize_with = "never_null")]
     labels: Option<BTreeSet<Label>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     estimated_cost: Option<Option<Cost>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     budget: Option<Option<Dollars>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     due_at: Option<Option<Time>>,
     reason: Option<Reason>,
 }
@@ -201,7 +201,7 @@ pub async fn show(
     Path(task): Path<TaskId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(Shown::Task(task))).await
+    shown(&app, condition, |_| Ok(EntityRef::Task(task))).await
 }
 
 /// `POST /api/tasks`: a new task, in the inbox, or assigned when assignees are named.
@@ -231,9 +231,9 @@ pub async fn create(
         let home = unit.load::<Project>(&project)?;
         let parent = new.parent_task_id.map(|parent| unit.load::<Task>(&parent)).transpose()?;
         let task = unit.fresh::<Task>(id);
-        let create = |cast: &_| create_task(&home, &task, parent.as_ref(), wish.clone(), cast, &call.moment);
+        let create = |cast: &_| create_task(&home, &task, parent.as_ref(), wish.clone(), cast, &call.context);
         let decision = ask(unit, create)?;
-        Ok((decision, Reply::Created(Shown::Task(id))))
+        Ok((decision, Reply::Created(EntityRef::Task(id))))
     })
     .await
 }
@@ -274,21 +274,21 @@ pub async fn edit(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let figures = &call.moment.figures;
-        let details = changes.applied_to(&task.present()?.details, reviewers.clone(), figures);
+        let limits = &call.context.policy;
+        let details = changes.applied_to(&task.present()?.details, reviewers.clone(), limits);
         let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
-        let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.moment);
+        let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.context);
         let decision = ask(unit, edit)?;
         let allowed = Allowed::Task(id, task.present()?.details.budget);
-        let mut decision = and_free_held(unit, decision, allowed, &overrides, &call.moment)?;
+        let mut decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
             let wish = ReassignTask { assignees, reason: changes.reason.clone() };
-            let reassign = |cast: &_| reassign_task(&task, wish.clone(), cast, &call.moment);
+            let reassign = |cast: &_| reassign_task(&task, wish.clone(), cast, &call.context);
             let reassigned = ask_after(unit, &decision, reassign)?;
             decision = decision.and(reassigned);
         }
-        Ok((decision, Reply::Changed(Shown::Task(id))))
+        Ok((decision, Reply::Changed(EntityRef::Task(id))))
     })
     .await
 }
@@ -311,8 +311,8 @@ pub async fn claim(
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let agent = unit.load::<Agent>(&claimer)?;
-        let claimed = ask(unit, |cast| claim_task(&task, &agent, cast, &call.moment))?;
-        Ok((claimed, Reply::Changed(Shown::Task(id))))
+        let claimed = ask(unit, |cast| claim_task(&task, &agent, cast, &call.context))?;
+        Ok((claimed, Reply::Changed(EntityRef::Task(id))))
     })
     .await
 }
@@ -331,8 +331,8 @@ pub async fn subscribe(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let followed = ask(unit, |cast| follow_task(&task, cast, &call.moment))?;
-        Ok((followed, Reply::Changed(Shown::Task(id))))
+        let followed = ask(unit, |cast| follow_task(&task, cast, &call.context))?;
+        Ok((followed, Reply::Changed(EntityRef::Task(id))))
     })
     .await
 }
@@ -350,7 +350,7 @@ pub async fn unsubscribe(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        Ok((unfollow_task(&task, &call.moment)?, Reply::Changed(Shown::Task(id))))
+        Ok((unfollow_task(&task, &call.context)?, Reply::Changed(EntityRef::Task(id))))
     })
     .await
 }
@@ -398,9 +398,9 @@ pub async fn transition(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.moment));
-        let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.moment))?;
-        Ok((moved, Reply::Changed(Shown::Task(id))))
+        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.context));
+        let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.context))?;
+        Ok((moved, Reply::Changed(EntityRef::Task(id))))
     })
     .await
 }
@@ -454,10 +454,10 @@ impl TaskChanges {
         &self,
         details: &Details,
         reviewers: Option<BTreeSet<AgentId>>,
-        figures: &Figures,
+        limits: &PolicyLimits,
     ) -> Details {
         let kind = self.kind.unwrap_or(details.kind);
-        let budget = |asked: Option<Dollars>| asked.map_or(figures.task_budgets.of(kind), |budget| budget.0);
+        let budget = |asked: Option<Dollars>| asked.map_or(limits.task_budgets.of(kind), |budget| budget.0);
         let estimated_cost = self.estimated_cost.map(|cost| cost.map(|cost| cost.0));
         Details {
             title: self.title.clone().unwrap_or_else(|| details.title.clone()),
@@ -493,8 +493,8 @@ impl Transition {
 
 /// What a task of this type may cost when nobody says otherwise: as the active policy has it.
 fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
-    let figures = views.policy.active(Some(project)).map(Document::figures).unwrap_or_default();
-    figures.task_budgets.of(kind)
+    let limits = views.policy.active(Some(project)).map(Document::policy_limits).unwrap_or_default();
+    limits.task_budgets.of(kind)
 }
 
 /// The project a task belongs to.

@@ -244,9 +244,9 @@ impl Day<'_> {
         let (app, at) = (self.app, self.next());
         let wish = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
         let operator = Actor::Human(app.operator().clone());
-        execute_at(app, at, operator, &format!("{key}/decide"), |unit, moment| {
+        execute_at(app, at, operator, &format!("{key}/decide"), |unit, context| {
             let case = Case::load(unit, approval)?;
-            let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), moment))?;
+            let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), context))?;
             match concluded.outcome.refusal {
                 Some(refusal) => Err(refusal.into()),
                 None => Ok((concluded.outcome.decision, ())),
@@ -266,10 +266,10 @@ impl Day<'_> {
         let details = Details::new(Title::new(title)?, kind);
         let wish = CreateTask { details, assignees: [agent].into_iter().collect(), open: 0 };
         let id = TaskId::new(Uuid::now_v7());
-        execute_at(app, at, Actor::Human(app.operator().clone()), &format!("{key}/task"), |unit, moment| {
+        execute_at(app, at, Actor::Human(app.operator().clone()), &format!("{key}/task"), |unit, context| {
             let home = unit.load::<Project>(&project)?;
             let task = unit.fresh::<Task>(id);
-            Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, moment))?, id))
+            Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, context))?, id))
         })
         .await
     }
@@ -277,10 +277,10 @@ impl Day<'_> {
     async fn take(&mut self, key: &str, id: TaskId, step: Step, agent: AgentId) -> Result<(), Refused> {
         let (app, at, lease) = (self.app, self.next(), LeaseId::new(Uuid::now_v7()));
         let Some((actor, to)) = step.to_move(app, Some(agent))? else { return Ok(()) };
-        execute_at(app, at, actor, key, |unit, moment| {
+        execute_at(app, at, actor, key, |unit, context| {
             let task = unit.load::<Task>(&id)?;
             let wish = MoveTask { to: to.clone(), assignees: None, lease };
-            Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, moment))?, ()))
+            Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, context))?, ()))
         })
         .await
     }
@@ -288,7 +288,7 @@ impl Day<'_> {
     async fn run(&mut self, key: &str, task: TaskId, agent: AgentId, cost: Usd) -> Result<(), Refused> {
         let (app, at, fresh) = (self.app, self.next(), RunId::new(Uuid::now_v7()));
         let model = Label::new("claude-sonnet")?;
-        let run = execute_at(app, at, Actor::Agent(agent), &format!("{key}/run"), |unit, moment| {
+        let run = execute_at(app, at, Actor::Agent(agent), &format!("{key}/run"), |unit, context| {
             let run = unit.fresh::<Run>(fresh);
             let wish = StartRun {
                 task: Some(task),
@@ -297,7 +297,7 @@ impl Day<'_> {
                 estimate: None,
                 sha256,
             };
-            let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, moment))?;
+            let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?;
             Ok((started.decision, fresh))
         })
         .await?;
@@ -310,10 +310,10 @@ impl Day<'_> {
             ..Usage::default()
         };
         let bill = Bill { usage, cost: Some(cost), error: None };
-        execute_at(app, at, Actor::Agent(agent), &format!("{key}/bill"), |unit, moment| {
+        execute_at(app, at, Actor::Agent(agent), &format!("{key}/bill"), |unit, context| {
             let run = unit.load::<Run>(&run)?;
             let wish = CompleteRun { outcome: Outcome::Completed, bill: bill.clone(), sha256 };
-            Ok((ask(unit, |cast| complete_run(&run, wish.clone(), cast, moment))?, ()))
+            Ok((ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))?, ()))
         })
         .await
     }
@@ -324,10 +324,10 @@ impl Day<'_> {
         for number in 0..ERRORS {
             let (app, at) = (self.app, self.next());
             let error = Some(Reason::new("the file server does not answer")?);
-            execute_at(app, at, Actor::Agent(fetch), &format!("demo/error/{number}"), |unit, moment| {
+            execute_at(app, at, Actor::Agent(fetch), &format!("demo/error/{number}"), |unit, context| {
                 let agent = unit.load::<Agent>(&fetch)?;
                 let beat = Heartbeat { session_key: None, error: error.clone() };
-                Ok((ask(unit, |cast| heartbeat(&agent, None, beat.clone(), cast, moment))?, ()))
+                Ok((ask(unit, |cast| heartbeat(&agent, None, beat.clone(), cast, context))?, ()))
             })
             .await?;
         }

@@ -11,15 +11,15 @@ use mc_domain::{
 };
 use mc_store::error::StoreError;
 
-use super::{Worker, office::Office};
+use super::{Worker, context::WorkerContext};
 use crate::decide::{Case, ask};
 
 /// The approval sweeper.
-pub(super) struct ApprovalSweeper(Arc<Office>);
+pub(super) struct ApprovalSweeper(Arc<WorkerContext>);
 
 impl ApprovalSweeper {
-    pub(super) fn new(office: Arc<Office>) -> Self {
-        Self(office)
+    pub(super) fn new(context: Arc<WorkerContext>) -> Self {
+        Self(context)
     }
 }
 
@@ -36,8 +36,8 @@ impl Worker for ApprovalSweeper {
             approvals.push(self.0.app().repository().load::<Approval>(id).await?);
         }
         let mut done = 0;
-        let figures = |project| self.0.app().figures(Some(project));
-        for (id, due) in approvals_due(&approvals, now, figures) {
+        let limits = |project| self.0.app().policy_limits(Some(project));
+        for (id, due) in approvals_due(&approvals, now, limits) {
             let project = watch.approvals.get(&id).copied();
             done += match due {
                 ApprovalDue::Escalation => self.escalate(id, project, &approvals, now).await?,
@@ -59,9 +59,9 @@ impl ApprovalSweeper {
     ) -> Result<usize, StoreError> {
         let version = approvals.iter().find(|approval| approval.id == id).map_or(0, |known| known.version);
         let key = format!("escalate/{id}/{version}");
-        let command = self.0.command(Self::NAME, project, now, key, |unit, moment| {
+        let command = self.0.command(Self::NAME, project, now, key, |unit, context| {
             let approval = unit.load::<Approval>(&id)?;
-            Ok::<Decision, _>(escalate_approval(&approval, moment)?)
+            Ok::<Decision, _>(escalate_approval(&approval, context)?)
         });
         command.await
     }
@@ -72,9 +72,9 @@ impl ApprovalSweeper {
         project: Option<ProjectId>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, project, now, format!("expire/{id}"), |unit, moment| {
+        let command = self.0.command(Self::NAME, project, now, format!("expire/{id}"), |unit, context| {
             let case = Case::load(unit, id)?;
-            let concluded = ask(unit, |cast| expire_approval(case.scope(cast), moment))?;
+            let concluded = ask(unit, |cast| expire_approval(case.scope(cast), context))?;
             Ok::<Outcome, _>(concluded.outcome)
         });
         command.await

@@ -20,15 +20,15 @@ use mc_domain::{
 };
 use mc_store::error::StoreError;
 
-use super::{Worker, office::Office};
+use super::{Worker, context::WorkerContext};
 use crate::{decide::ask, routes::emergency, state::Refused};
 
 /// The heartbeat monitor.
-pub(super) struct HeartbeatMonitor(Arc<Office>);
+pub(super) struct HeartbeatMonitor(Arc<WorkerContext>);
 
 impl HeartbeatMonitor {
-    pub(super) fn new(office: Arc<Office>) -> Self {
-        Self(office)
+    pub(super) fn new(context: Arc<WorkerContext>) -> Self {
+        Self(context)
     }
 }
 
@@ -83,8 +83,8 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let Ok(known) = agent.registered() else { return Ok(0) };
-        let figures = self.0.app().figures(Some(known.project));
-        let silent = known.is_stale(now, &figures) && !self.heard_lately(agent.id, known, now);
+        let limits = self.0.app().policy_limits(Some(known.project));
+        let silent = known.is_stale(now, &limits) && !self.heard_lately(agent.id, known, now);
         let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
         let mut done = match (silent, watch.alerts.contains_key(&key)) {
             (true, false) => self.tell_of_silence(agent.id, known, now).await?,
@@ -95,9 +95,9 @@ impl HeartbeatMonitor {
             done += self.end_drain(agent, known.project, now).await?;
         }
         let signed = watch.signs.get(&agent.id).copied();
-        let heard = signed.into_iter().chain(self.0.app().last_heard(agent.id)).max();
+        let heard = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
         if let Some((lease, end)) =
-            lease_ends_at(agent, heard.unwrap_or_default(), &figures).filter(|(_, end)| now >= *end)
+            lease_ends_at(agent, heard.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
         {
             done +=
                 self.end_lease(agent.id, known.project, lease, end, heard.unwrap_or_default(), now).await?;
@@ -107,8 +107,8 @@ impl HeartbeatMonitor {
 
     /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
     fn heard_lately(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
-        let patience = agent.patience(&self.0.app().figures(Some(agent.project)));
-        self.0.app().last_heard(id).is_some_and(|heard| now - heard <= patience)
+        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project)));
+        self.0.app().last_heartbeat(id).is_some_and(|heard| now - heard <= patience)
     }
 
     /// Once for each silence: the last sign of life names it, so an alert that was resolved meanwhile stays resolved.
@@ -124,9 +124,9 @@ impl HeartbeatMonitor {
             Some(agent.project),
             now,
             format!("stale/{id}/{since}"),
-            |unit, moment| {
+            |unit, context| {
                 let agent = unit.load::<Agent>(&id)?;
-                ask(unit, |cast| mark_stale(&agent, cast, moment))
+                ask(unit, |cast| mark_stale(&agent, cast, context))
             },
         );
         command.await
@@ -143,9 +143,9 @@ impl HeartbeatMonitor {
         let alert = self.0.app().repository().load::<Alert>(&key).await?;
         let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
         let (id, key) = (agent.id, format!("heard/{episode}/{}", agent.version));
-        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, moment| {
+        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
             let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| mark_heard(&agent, cast, moment))
+            ask(unit, |cast| mark_heard(&agent, cast, context))
         });
         command.await
     }
@@ -162,14 +162,14 @@ impl HeartbeatMonitor {
             Some(project),
             now,
             format!("drained/{id}/{version}"),
-            |unit, moment| {
+            |unit, context| {
                 let agent = unit.load::<Agent>(&id)?;
                 let known = agent.registered()?;
                 if known.status() != Status::Draining || known.work.is_some() {
                     return Ok(Decision::default());
                 }
                 let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
-                Ok(Decision::of(&agent, Some(project), agent.decide(pause, moment)?))
+                Ok(Decision::of(&agent, Some(project), agent.decide(pause, context)?))
             },
         );
         command.await
@@ -185,9 +185,9 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let key = format!("lease/{lease}/{}", end.timestamp_micros());
-        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, moment| {
+        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
             let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| end_lease(&agent, lease, heard, cast, moment))
+            ask(unit, |cast| end_lease(&agent, lease, heard, cast, context))
         });
         command.await
     }
@@ -198,9 +198,9 @@ impl HeartbeatMonitor {
         project: Option<ProjectId>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, project, now, format!("timeout/{run}"), |unit, moment| {
+        let command = self.0.command(Self::NAME, project, now, format!("timeout/{run}"), |unit, context| {
             let run = unit.load::<Run>(&run)?;
-            ask(unit, |cast| time_out_run(&run, cast, moment))
+            ask(unit, |cast| time_out_run(&run, cast, context))
         });
         command.await
     }
@@ -216,12 +216,12 @@ impl HeartbeatMonitor {
         let version = known.map_or(0, |agent| agent.version);
         let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project);
         let command =
-            self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |unit, moment| {
+            self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |unit, context| {
                 let child = unit.load::<Agent>(&child)?;
                 let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
                 let work = child.registered()?.work;
                 let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-                ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, moment))
+                ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, context))
             });
         command.await
     }

@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, error::Elapsed},
 };
 
-use super::{Worker, office::batch};
+use super::{Worker, context::batch};
 use crate::{decide::ask_after, health::Backlog, state::App, webhook::Webhook};
 
 /// How many notifications are on their way at a time.
@@ -212,18 +212,18 @@ impl<C: Channel> NotificationCourier<C> {
         for (due, _) in outcomes {
             self.app.repository().load::<Notification>(&due.id).await?;
         }
-        batch(&self.app, Self::NAME, now, outcomes, |unit, decided, (due, outcome), moment| {
+        batch(&self.app, Self::NAME, now, outcomes, |unit, decided, (due, outcome), context| {
             let notification = unit.load::<Notification>(&due.id)?;
             let command = match outcome {
                 Outcome::Arrived => Command::Deliver,
                 Outcome::TooLate => Command::Expire,
                 Outcome::Lost(error) => {
                     return ask_after(unit, decided, |cast| {
-                        fail_notification(&notification, due.project, error.clone(), cast, moment)
+                        fail_notification(&notification, due.project, error.clone(), cast, context)
                     });
                 }
             };
-            Ok(Decision::of(&notification, due.project, notification.decide(command, moment)?))
+            Ok(Decision::of(&notification, due.project, notification.decide(command, context)?))
         })
         .await
     }

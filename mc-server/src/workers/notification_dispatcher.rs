@@ -18,7 +18,7 @@ use mc_projections::notifications::AddressBook;
 use mc_store::{codec, error::StoreError, log::StoredEvent};
 use tokio::sync::watch;
 
-use super::{Worker, office::batch};
+use super::{Worker, context::batch};
 use crate::{
     health::Backlog,
     state::{App, Refused},
@@ -142,12 +142,12 @@ impl NotificationDispatcher {
     /// not hold where one of them is not.
     async fn queue(&self, notices: &[Notice], now: DateTime<Utc>) -> Result<usize, StoreError> {
         let arrives_at_once = self.arrives_at_once;
-        batch(&self.app, Self::NAME, now, notices, |unit, _, notice, moment| {
+        batch(&self.app, Self::NAME, now, notices, |unit, _, notice, context| {
             let notification = unit.fresh::<Notification>(notice.id());
             let mut events =
-                notification.decide(Command::Queue(notice.clone()), moment).map_err(Refused::from)?;
+                notification.decide(Command::Queue(notice.clone()), context).map_err(Refused::from)?;
             if arrives_at_once && !events.is_empty() {
-                events.extend(notification.after(&events).decide(Command::Deliver, moment)?);
+                events.extend(notification.after(&events).decide(Command::Deliver, context)?);
             }
             Ok(Decision::of(&notification, notice.project, events))
         })

@@ -15,17 +15,17 @@ use mc_domain::{
 };
 use mc_store::error::StoreError;
 
-use super::{Worker, office::Office};
+use super::{Worker, context::WorkerContext};
 
 /// When a day's standup is recorded, UTC. A server that was down then records it as soon as it is up, the same day.
 const RECORDED_AT: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).expect("nine o'clock exists");
 
 /// The recorder of standups.
-pub(super) struct StandupRecorder(Arc<Office>);
+pub(super) struct StandupRecorder(Arc<WorkerContext>);
 
 impl StandupRecorder {
-    pub(super) fn new(office: Arc<Office>) -> Self {
-        Self(office)
+    pub(super) fn new(context: Arc<WorkerContext>) -> Self {
+        Self(context)
     }
 }
 
@@ -56,10 +56,10 @@ impl StandupRecorder {
             return Ok(0);
         }
         let report = self.report(key.project, watch, now).await?;
-        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |unit, moment| {
+        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |unit, context| {
             let standup = unit.load::<Standup>(&key)?;
             let record = Command::Record { report: report.clone() };
-            let events = standup.decide(record, moment).unwrap_or_default();
+            let events = standup.decide(record, context).unwrap_or_default();
             Ok(Decision::of(&standup, Some(key.project), events))
         });
         command.await

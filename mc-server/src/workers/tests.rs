@@ -11,11 +11,11 @@ use chrono::TimeDelta;
 use mc_domain::{
     actor::Actor,
     agent::{self, Agent, Heartbeat, PauseReason, Profile, Role},
-    aggregate::{Aggregate, Moment},
+    aggregate::{Aggregate, CommandContext},
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
     operation::{Claims, Decision, Names, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
-    policy::document::Figures,
+    policy::document::PolicyLimits,
     project::{Halt, Project},
     recorded::AnyEvent,
     reservation::{Key, Reservation},
@@ -28,7 +28,7 @@ use mc_store::{
     codec,
     log::EventLog,
     memory::MemoryLog,
-    repository::{Order, Unit},
+    repository::{CommandEnvelope, UnitOfWork},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,7 @@ const SILENCE: TimeDelta = TimeDelta::seconds(20 * 60 + 1);
 /// A seeded server whose clock stands still until it is set.
 struct World {
     app: App,
-    office: Arc<Office>,
+    context: Arc<WorkerContext>,
     now: Arc<Mutex<DateTime<Utc>>>,
     log: Arc<dyn EventLog>,
 }
@@ -70,7 +70,7 @@ impl World {
         let app =
             App::recover(Arc::clone(&log), operator, clock, Health::starting(), shutdown).await.unwrap();
         seed(&app).await.unwrap();
-        Self { office: Arc::new(Office::new(app.clone())), app, now, log }
+        Self { context: Arc::new(WorkerContext::new(app.clone())), app, now, log }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -94,11 +94,11 @@ impl World {
     async fn act(
         &self,
         actor: Actor,
-        mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<Decision, Refused> + Send,
+        mut decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<Decision, Refused> + Send,
     ) {
-        let moment = Moment::new(self.now(), actor);
-        let order = Order::new(moment.clone());
-        let executed = self.app.repository().execute(&order, |unit| Ok((decide(unit, &moment)?, ())));
+        let context = CommandContext::new(self.now(), actor);
+        let order = CommandEnvelope::new(context.clone());
+        let executed = self.app.repository().execute(&order, |unit| Ok((decide(unit, &context)?, ())));
         executed.await.map_err(|refused: Refused| refused.to_string()).unwrap();
     }
 
@@ -113,26 +113,26 @@ impl World {
     }
 
     async fn send_beat(&self, id: AgentId, beat: Heartbeat) {
-        self.act(Actor::Agent(id), |unit, moment| {
+        self.act(Actor::Agent(id), |unit, context| {
             let agent = unit.load::<Agent>(&id)?;
             let task = agent.registered()?.work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-            ask(unit, |cast| heartbeat(&agent, task.as_ref(), beat.clone(), cast, moment))
+            ask(unit, |cast| heartbeat(&agent, task.as_ref(), beat.clone(), cast, context))
         })
         .await;
     }
 
     /// Everybody is heard of, but for one of them where one is named.
     async fn everybody_lives_but(&self, silent: Option<AgentId>) {
-        let agents: Vec<_> = self.office.watch().await.unwrap().agents.keys().copied().collect();
+        let agents: Vec<_> = self.context.watch().await.unwrap().agents.keys().copied().collect();
         let heard = agents.into_iter().filter(|id| Some(*id) != silent);
-        heard.for_each(|id| self.app.hear(id, self.now()));
+        heard.for_each(|id| self.app.note_heartbeat(id, self.now()));
     }
 
     async fn order(&self, id: AgentId, command: agent::Command) {
-        self.act(Actor::Human(Name::new("Sofie").unwrap()), |unit, moment| {
+        self.act(Actor::Human(Name::new("Sofie").unwrap()), |unit, context| {
             let agent = unit.load::<Agent>(&id)?;
             let project = agent.registered()?.project;
-            Ok(Decision::of(&agent, Some(project), agent.decide(command.clone(), moment)?))
+            Ok(Decision::of(&agent, Some(project), agent.decide(command.clone(), context)?))
         })
         .await;
     }
@@ -151,24 +151,24 @@ impl World {
     }
 
     async fn monitor(&self) -> usize {
-        HeartbeatMonitor::new(Arc::clone(&self.office)).tick(self.now()).await.unwrap()
+        HeartbeatMonitor::new(Arc::clone(&self.context)).tick(self.now()).await.unwrap()
     }
 
     async fn sweep(&self) -> usize {
-        ApprovalSweeper::new(Arc::clone(&self.office)).tick(self.now()).await.unwrap()
+        ApprovalSweeper::new(Arc::clone(&self.context)).tick(self.now()).await.unwrap()
     }
 
     async fn record(&self) -> usize {
-        StandupRecorder::new(Arc::clone(&self.office)).tick(self.now()).await.unwrap()
+        StandupRecorder::new(Arc::clone(&self.context)).tick(self.now()).await.unwrap()
     }
 
     /// Running a worker again, also by another server with another memory, records nothing.
     async fn nothing_more(&self) {
         let head = self.log.head();
-        let other = Arc::new(Office::new(self.app.clone()));
-        for office in [&self.office, &other] {
-            assert_eq!(HeartbeatMonitor::new(Arc::clone(office)).tick(self.now()).await.unwrap(), 0);
-            assert_eq!(ApprovalSweeper::new(Arc::clone(office)).tick(self.now()).await.unwrap(), 0);
+        let other = Arc::new(WorkerContext::new(self.app.clone()));
+        for context in [&self.context, &other] {
+            assert_eq!(HeartbeatMonitor::new(Arc::clone(context)).tick(self.now()).await.unwrap(), 0);
+            assert_eq!(ApprovalSweeper::new(Arc::clone(context)).tick(self.now()).await.unwrap(), 0);
         }
         assert_eq!(self.log.head(), head);
     }
@@ -224,7 +224,7 @@ async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
     let fetch = world.agent("Fetch").await;
     world.beat(fetch).await;
     world.pass(TimeDelta::seconds(59));
-    world.app.hear(fetch, world.now());
+    world.app.note_heartbeat(fetch, world.now());
     world.pass(SILENCE - TimeDelta::seconds(1));
     world.everybody_lives_but(Some(fetch)).await;
     assert_eq!(world.monitor().await, 0);
@@ -264,7 +264,7 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
     let task = world.load_agent(scribe).await.work.unwrap().task;
     let id = RunId::new(Uuid::now_v7());
     world
-        .act(Actor::Agent(scribe), |unit, moment| {
+        .act(Actor::Agent(scribe), |unit, context| {
             let run = unit.load::<Run>(&id)?;
             let wish = StartRun {
                 task: Some(task),
@@ -273,10 +273,10 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
                 estimate: None,
                 sha256: crate::decide::sha256,
             };
-            Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, moment))?.decision)
+            Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, context))?.decision)
         })
         .await;
-    world.pass(Figures::default().run_lasts() - TimeDelta::seconds(1));
+    world.pass(PolicyLimits::default().run_lasts() - TimeDelta::seconds(1));
     world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 0);
     world.pass(TimeDelta::seconds(1));
@@ -296,7 +296,7 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     let task = world.load_agent(scribe).await.work.unwrap().task;
     world.pass(TimeDelta::hours(1));
     world.beat(scribe).await;
-    world.pass(Figures::default().lease_lasts());
+    world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
@@ -311,7 +311,7 @@ async fn a_lease_of_an_agent_that_never_sent_a_heartbeat_ends_too() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
     let task = world.load_agent(scribe).await.work.unwrap().task;
-    world.pass(Figures::default().lease_lasts());
+    world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
@@ -323,7 +323,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
     let (atlas, project) = (world.agent("Atlas").await, world.project().await);
     let child = AgentId::new(Uuid::now_v7());
     world
-        .act(Actor::Agent(atlas), |unit, moment| {
+        .act(Actor::Agent(atlas), |unit, context| {
             let home = unit.load::<Project>(&project)?;
             let profile = Profile::new(Name::new("Helper")?, Role::Intern);
             let names = Names::load(unit, project, &profile.name, &Claims::default())?;
@@ -335,7 +335,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
                 active_agents: 11,
                 squad: 0,
             };
-            Ok(spawn_agent(&home, &names, &child, &parent, wish, moment)?)
+            Ok(spawn_agent(&home, &names, &child, &parent, wish, context)?)
         })
         .await;
     assert_eq!(world.monitor().await, 0);
@@ -354,9 +354,9 @@ async fn what_follows_from_a_halt_is_made_up_for() {
     let world = World::new().await;
     let (project, cipher) = (world.project().await, world.agent("Cipher").await);
     world
-        .act(Actor::Human(Name::new("Sofie").unwrap()), |unit, moment| {
+        .act(Actor::Human(Name::new("Sofie").unwrap()), |unit, context| {
             let project = unit.load::<Project>(&project)?;
-            Ok(halt_squad(&project, Halt::Emergency, None, moment)?)
+            Ok(halt_squad(&project, Halt::Emergency, None, context)?)
         })
         .await;
     assert_eq!(world.load_agent(cipher).await.status(), agent::Status::Active);
@@ -376,12 +376,12 @@ async fn a_tick_does_not_lose_to_agents_that_go_on() {
     for name in names {
         let (agent, run) = (world.agent(name).await, RunId::new(Uuid::now_v7()));
         world
-            .act(Actor::Agent(agent), |unit, moment| {
+            .act(Actor::Agent(agent), |unit, context| {
                 let run = unit.load::<Run>(&run)?;
                 let model = Label::new("small")?;
                 let estimate = Some(mc_domain::money::Usd::cents(1));
                 let wish = StartRun { task: None, model, session_key: None, estimate, sha256: |_| [0; 32] };
-                Ok(ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, moment))?.decision)
+                Ok(ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?.decision)
             })
             .await;
         agents.push(agent);

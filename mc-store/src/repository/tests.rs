@@ -17,8 +17,8 @@ use crate::{memory::MemoryLog, sqlite::SqliteLog};
 
 const PROJECT: ProjectId = ProjectId::new(Uuid::from_u128(1));
 
-fn sofie() -> Moment {
-    Moment::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
+fn sofie() -> CommandContext {
+    CommandContext::new(DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie").unwrap()))
 }
 
 fn create() -> Command {
@@ -30,21 +30,21 @@ fn rename(name: &str) -> Command {
     Command::Edit { profile: Profile::new(Name::new(name).unwrap()) }
 }
 
-fn decided(unit: &mut Unit<'_>, command: Command) -> Result<(Decision, u64), StoreError> {
+fn decided(unit: &mut UnitOfWork<'_>, command: Command) -> Result<(Decision, u64), StoreError> {
     let project = unit.load::<Project>(&PROJECT)?;
     let events = project.decide(command, &sofie()).unwrap();
     Ok((Decision::of(&project, Some(PROJECT), events), project.version))
 }
 
 /// By an operator, whoever orders it: only they edit projects.
-fn on(unit: &mut Unit<'_>, id: ProjectId, command: Command) -> Result<(Decision, ()), StoreError> {
+fn on(unit: &mut UnitOfWork<'_>, id: ProjectId, command: Command) -> Result<(Decision, ()), StoreError> {
     let project = unit.load::<Project>(&id)?;
     let events = project.decide(command, &sofie()).unwrap();
     Ok((Decision::of(&project, Some(id), events), ()))
 }
 
 async fn execute(repository: &Repository, command: Command) -> Executed<u64> {
-    let order = Order::new(sofie());
+    let order = CommandEnvelope::new(sofie());
     repository.execute(&order, |unit| decided(unit, command.clone())).await.unwrap()
 }
 
@@ -62,7 +62,7 @@ fn on_disk() -> (TempDir, Repository) {
 async fn a_command_that_nobody_waits_for_any_more_is_known_to_the_next_one() {
     let (_directory, repository) = on_disk();
     execute(&repository, create()).await;
-    let order = Order::new(sofie());
+    let order = CommandEnvelope::new(sofie());
     let mut abandoned = Box::pin(repository.execute(&order, |unit| decided(unit, rename("Renamed"))));
     // The first poll queues the commit; then whoever asked for it is gone.
     poll_fn(|context| Poll::Ready(abandoned.as_mut().poll(context).is_ready())).await;
@@ -91,7 +91,7 @@ async fn a_command_that_is_overtaken_every_time_gives_up() {
     let repository = in_memory();
     execute(&repository, create()).await;
     let (attempts, rival) = (AtomicUsize::new(0), Repository::new(Arc::clone(repository.log())));
-    let order = Order::new(sofie());
+    let order = CommandEnvelope::new(sofie());
     let overtaken = repository
         .execute(&order, |unit| {
             let decision = decided(unit, rename("Mine"))?;
@@ -109,10 +109,13 @@ async fn a_command_that_is_overtaken_every_time_gives_up() {
 #[tokio::test]
 async fn a_repeat_under_its_key_is_answered_and_not_decided() {
     let repository = in_memory();
-    let order = |request: u8| Order { key: Some(("k".to_owned(), [request; 32])), ..Order::new(sofie()) };
+    let order = |request: u8| CommandEnvelope {
+        key: Some(("k".to_owned(), [request; 32])),
+        ..CommandEnvelope::new(sofie())
+    };
     let first = repository.execute(&order(1), |unit| decided(unit, create())).await.unwrap();
     let nothing =
-        |_: &mut Unit<'_>| -> Result<(Decision, u64), StoreError> { panic!("it is not decided again") };
+        |_: &mut UnitOfWork<'_>| -> Result<(Decision, u64), StoreError> { panic!("it is not decided again") };
     let again = repository.execute(&order(1), nothing).await.unwrap();
     assert_eq!(again, Executed { replayed: true, ..first });
     let other = repository.execute(&order(2), nothing).await;
@@ -131,14 +134,14 @@ async fn what_touches_many_streams_never_loses_to_the_traffic_on_them() {
             slug: Slug::new(&format!("project-{n}")).unwrap(),
             profile: Profile::new(Name::new("New").unwrap()),
         };
-        let order = Order::new(sofie());
+        let order = CommandEnvelope::new(sofie());
         repository.execute(&order, |unit| on(unit, *id, create.clone())).await.unwrap();
     }
     let traffic: Vec<_> = (0..8_usize)
         .map(|caller| {
             let (repository, ids) = (Arc::clone(&repository), ids.clone());
             tokio::spawn(async move {
-                let agent = Order::new(sofie().by(Actor::Agent(Uuid::from_u128(9).into())));
+                let agent = CommandEnvelope::new(sofie().by(Actor::Agent(Uuid::from_u128(9).into())));
                 for n in 0_usize.. {
                     let id = ids[(caller * 7 + n) % ids.len()];
                     repository
@@ -150,7 +153,7 @@ async fn what_touches_many_streams_never_loses_to_the_traffic_on_them() {
         })
         .collect();
     for n in 0..40 {
-        let order = Order::new(sofie());
+        let order = CommandEnvelope::new(sofie());
         let all = repository.execute(&order, |unit| {
             let mut decision = Decision::default();
             for id in &ids {

@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     agent::{Correction, Corrections, Heartbeat},
     money::Usd,
-    spec::{OTHER_TASK, figures, heard},
+    spec::{OTHER_TASK, heard, limits},
 };
 
 fn operator_only() -> agent::Rejection {
@@ -53,8 +53,8 @@ mod restarting {
 
     #[test]
     fn is_for_operators() {
-        for moment in [scout(), system()] {
-            operation(restart_agent(&idle(SCOUT), None, None, &nobody_else(), &moment))
+        for context in [scout(), system()] {
+            operation(restart_agent(&idle(SCOUT), None, None, &nobody_else(), &context))
                 .then_rejected(operator_only());
         }
     }
@@ -74,8 +74,8 @@ mod quarantining {
     fn blocks_the_task_and_says_why() {
         let (agent, task) = (working(), task_at(Status::InProgress));
         let note = Some(reason("loops"));
-        for moment in [sofie(), system()] {
-            operation(quarantine_agent(&agent, Some(&task), note.clone(), &nobody_else(), &moment)).then([
+        for context in [sofie(), system()] {
+            operation(quarantine_agent(&agent, Some(&task), note.clone(), &nobody_else(), &context)).then([
                 stream(
                     &agent,
                     [agent::Event::Quarantined { note: note.clone() }, released(Ending::Quarantined)],
@@ -126,8 +126,8 @@ mod signing_off {
     #[test]
     fn blocks_the_task() {
         let (agent, task) = (working(), task_at(Status::InProgress));
-        for moment in [sofie(), system(), scout()] {
-            operation(sign_off_agent(&agent, Some(&task), None, &nobody_else(), &moment)).then([
+        for context in [sofie(), system(), scout()] {
+            operation(sign_off_agent(&agent, Some(&task), None, &nobody_else(), &context)).then([
                 stream(&agent, [agent::Event::SignedOff { note: None }, released(Ending::WentOffline)]),
                 stream(&task, [blocked(Status::InProgress, "Scout went offline")]),
             ]);
@@ -224,9 +224,15 @@ mod correcting {
     #[test]
     fn is_for_operators() {
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
-        for moment in [scout(), system()] {
-            operation(correct_agent(&quarantined(&idle(SCOUT)), None, wish.clone(), &nobody_else(), &moment))
-                .then_rejected(operator_only());
+        for context in [scout(), system()] {
+            operation(correct_agent(
+                &quarantined(&idle(SCOUT)),
+                None,
+                wish.clone(),
+                &nobody_else(),
+                &context,
+            ))
+            .then_rejected(operator_only());
         }
     }
 }
@@ -250,10 +256,10 @@ mod heartbeats {
     #[test]
     fn quarantine_after_as_many_errors_as_the_policy_says() {
         let agent = idle(SCOUT).after(&[heard(1)]);
-        let strict = figures(|figures| figures.timeouts.error_streak_quarantine = 2);
+        let strict = limits(|limits| limits.timeouts.error_streak_quarantine = 2);
         let quarantined = agent::Event::Quarantined { note: None };
-        let quarantines = |moment: Moment| {
-            let decision = beat(&agent, None, error(), &moment).unwrap();
+        let quarantines = |context: CommandContext| {
+            let decision = beat(&agent, None, error(), &context).unwrap();
             decision.events_of(&agent).any(|event| *event == AnyEvent::Agent(quarantined.clone()))
         };
         assert!(!quarantines(scout()));
@@ -298,7 +304,7 @@ fn beat(
     agent: &Entity<Agent>,
     task: Option<&Entity<Task>>,
     news: Heartbeat,
-    moment: &Moment,
+    context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    heartbeat(agent, task, news, &nobody_else(), moment)
+    heartbeat(agent, task, news, &nobody_else(), context)
 }

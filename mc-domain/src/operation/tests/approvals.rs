@@ -15,7 +15,7 @@ use crate::{
     process::{ApprovalDue, approvals_due},
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
-    spec::{figures, later, slug, text},
+    spec::{later, limits, slug, text},
 };
 
 const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
@@ -246,11 +246,11 @@ mod concluding {
         task: &Entity<Task>,
         agent: &Entity<Agent>,
         answer: crate::operation::Answer,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Concluded, Rejection> {
         let (approval, key, cast) = (pending(), held_key(1), cast([agent]));
         let scope = ApprovalScope { approval: &approval, key: &key, task: Some(task), cast: &cast };
-        decide_approval(scope, DecideApproval { answer, content: None, lease: NEXT_LEASE }, moment)
+        decide_approval(scope, DecideApproval { answer, content: None, lease: NEXT_LEASE }, context)
     }
 
     fn approve() -> crate::operation::Answer {
@@ -493,7 +493,7 @@ mod resubmission {
 
 #[test]
 fn escalation_is_recorded_once() {
-    let due = later(&system(), Figures::default().escalates_after());
+    let due = later(&system(), PolicyLimits::default().escalates_after());
     let approval = pending();
     let escalated = approval::Event::Escalated { at: due.now };
     operation(escalate_approval(&approval, &due)).then([stream(&approval, [escalated.clone()])]);
@@ -504,7 +504,7 @@ fn escalation_is_recorded_once() {
 fn the_sweeper_escalates_and_expires_what_is_due_and_nothing_twice() {
     let due_after = |approval: &Entity<Approval>, minutes| {
         let now = later(&system(), TimeDelta::minutes(minutes)).now;
-        approvals_due(std::slice::from_ref(approval), now, |_| Figures::default())
+        approvals_due(std::slice::from_ref(approval), now, |_| PolicyLimits::default())
             .first()
             .map(|(_, due)| *due)
     };
@@ -520,7 +520,7 @@ fn the_sweeper_escalates_and_expires_what_is_due_and_nothing_twice() {
 
 #[test]
 fn escalation_is_due_when_the_policy_says_so() {
-    let hasty = figures(|figures| figures.escalates_after_secs = 60);
+    let hasty = limits(|limits| limits.escalates_after_secs = 60);
     let due = later(&system(), TimeDelta::minutes(1)).under(hasty);
     let found = approvals_due(&[pending()], due.now, |_| hasty);
     assert_eq!(found.first().map(|(_, due)| *due), Some(ApprovalDue::Escalation));
@@ -581,7 +581,7 @@ impl Desk {
     /// One command of somebody: what it is about, what it is, and how much later it comes.
     fn step(&mut self, (nth, what, minutes): (u8, u8, i64)) {
         self.minutes += minutes;
-        let at = |moment: Moment| later(&moment, TimeDelta::minutes(self.minutes));
+        let at = |context: CommandContext| later(&context, TimeDelta::minutes(self.minutes));
         let (approval, key, cast) = (&self.approvals[&nth], &self.keys[&nth], &self.cast());
         let scope = ApprovalScope { approval, key, task: Some(&self.task), cast };
         let decide = |answer| {

@@ -86,7 +86,7 @@ fn is_charged_whoever_ended_the_run() {
         }),
         ("timed out", |world| {
             let run = world.get::<run::Run>(&RUN);
-            let due = later(&system(), Figures::default().run_lasts());
+            let due = later(&system(), PolicyLimits::default().run_lasts());
             world.act(|cast| time_out_run(&run, cast, &due)).unwrap();
         }),
     ];

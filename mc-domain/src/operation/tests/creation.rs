@@ -57,12 +57,12 @@ mod tasks {
         CreateTask { details: details(), assignees: BTreeSet::from(assignees), open: 0 }
     }
 
-    fn created(moment: &Moment) -> task::Event {
+    fn created(context: &CommandContext) -> task::Event {
         task::Event::Created {
             project: OPENCLAW,
             details: details(),
             parent: None,
-            creator: moment.actor.clone(),
+            creator: context.actor.clone(),
             at: now(),
         }
     }
@@ -202,8 +202,8 @@ mod agents {
     #[test]
     fn that_are_known_register_again_without_a_trace() {
         let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[&idle(SCOUT)]);
-        for moment in [sofie(), scout()] {
-            operation(register_agent(&openclaw(), &names, &idle(SCOUT), as_scout(), &moment)).then_nothing();
+        for context in [sofie(), scout()] {
+            operation(register_agent(&openclaw(), &names, &idle(SCOUT), as_scout(), &context)).then_nothing();
         }
     }
 

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta};
 use super::*;
 use crate::{
     alert::{Alert, Key, Kind, Subject},
-    spec::{figures, heard, later},
+    spec::{heard, later, limits},
 };
 
 fn heard_working() -> Entity<Agent> {
@@ -16,10 +16,10 @@ fn heard_working() -> Entity<Agent> {
 fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
     let (agent, task) = (heard_working(), task_at(Status::InProgress));
     let cast = nobody_else().with(agent.clone()).with(task.clone());
-    let early = later(&system(), Figures::default().lease_lasts() - TimeDelta::seconds(1));
+    let early = later(&system(), PolicyLimits::default().lease_lasts() - TimeDelta::seconds(1));
     operation(end_lease(&agent, LEASE, now(), &cast, &early)).then_nothing();
 
-    let late = later(&system(), Figures::default().lease_lasts());
+    let late = later(&system(), PolicyLimits::default().lease_lasts());
     let why = reason("Scout gave no sign of life until its lease was over");
     operation(end_lease(&agent, LEASE, now(), &cast, &late)).then([
         stream(&task, [task::Event::Blocked { from: Status::InProgress, reason: why, at: late.now }]),
@@ -32,22 +32,22 @@ fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
 #[test]
 fn a_lease_that_was_passed_on_is_left_alone() {
     let agent = heard_working();
-    let late = later(&system(), Figures::default().lease_lasts());
+    let late = later(&system(), PolicyLimits::default().lease_lasts());
     operation(end_lease(&agent, NEXT_LEASE, now(), &nobody_else(), &late)).then_nothing();
 }
 
 /// Or whoever claims a task and dies would hold it forever, and nobody would be told.
 #[test]
 fn who_never_sent_a_heartbeat_is_waited_for_since_it_came_into_service() {
-    let figures = Figures::default();
+    let limits = PolicyLimits::default();
     let long_ago = DateTime::UNIX_EPOCH;
-    assert_eq!(lease_ends_at(&working(), long_ago, &figures), Some((LEASE, now() + figures.lease_lasts())));
+    assert_eq!(lease_ends_at(&working(), long_ago, &limits), Some((LEASE, now() + limits.lease_lasts())));
     let gone = idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]);
     let tomorrow = now() + TimeDelta::days(1);
     let back = gone.after(&[agent::Event::SignedOn { at: tomorrow }]);
     for (agent, since) in [(idle(SCOUT), now()), (back, tomorrow)] {
         let stale =
-            |minutes| agent.registered().unwrap().is_stale(since + TimeDelta::minutes(minutes), &figures);
+            |minutes| agent.registered().unwrap().is_stale(since + TimeDelta::minutes(minutes), &limits);
         assert_eq!([5, 6].map(stale), [false, true]);
     }
 }
@@ -71,12 +71,12 @@ fn silence_is_told_of_once_and_taken_back_when_it_is_over() {
 #[test]
 fn silence_and_leases_last_as_long_as_the_policy_says() {
     let agent = heard_working();
-    let patient = figures(|figures| {
-        figures.timeouts.stale_after_secs = 3 * 60 * 60;
-        figures.timeouts.lease_secs = 4 * 60 * 60;
+    let patient = limits(|limits| {
+        limits.timeouts.stale_after_secs = 3 * 60 * 60;
+        limits.timeouts.lease_secs = 4 * 60 * 60;
     });
     let late = later(&system(), TimeDelta::hours(2)).under(patient);
-    assert!(agent.registered().unwrap().is_stale(late.now, &Figures::default()));
+    assert!(agent.registered().unwrap().is_stale(late.now, &PolicyLimits::default()));
     operation(mark_stale(&agent, &nobody_else(), &late)).then_nothing();
     operation(end_lease(&agent, LEASE, now(), &nobody_else(), &late)).then_nothing();
 }

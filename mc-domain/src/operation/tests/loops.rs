@@ -14,7 +14,7 @@ struct Story {
     task: Entity<Task>,
     agents: Cast,
     minutes: i64,
-    figures: Figures,
+    limits: PolicyLimits,
 }
 
 impl Story {
@@ -24,7 +24,7 @@ impl Story {
             task,
             agents: cast([&scout, &idle(NOVA), &idle(ECHO)]),
             minutes: 0,
-            figures: Figures::default(),
+            limits: PolicyLimits::default(),
         }
     }
 
@@ -48,21 +48,24 @@ impl Story {
         added
     }
 
-    fn at(&self, moment: &Moment) -> Moment {
-        later(moment, TimeDelta::minutes(self.minutes)).under(self.figures)
+    fn at(&self, context: &CommandContext) -> CommandContext {
+        later(context, TimeDelta::minutes(self.minutes)).under(self.limits)
     }
 
-    fn say(&mut self, moment: &Moment) -> Vec<task::Event> {
-        let kind =
-            if matches!(moment.actor, Actor::System(_)) { MessageKind::System } else { MessageKind::Comment };
+    fn say(&mut self, context: &CommandContext) -> Vec<task::Event> {
+        let kind = if matches!(context.actor, Actor::System(_)) {
+            MessageKind::System
+        } else {
+            MessageKind::Comment
+        };
         let message = Message { id: MessageId::new(uuid::Uuid::from_u128(1)), kind, ..comment() };
-        let decision = post_message(&self.task, message, &self.agents, &self.at(moment)).unwrap();
+        let decision = post_message(&self.task, message, &self.agents, &self.at(context)).unwrap();
         self.then(decision)
     }
 
-    fn go(&mut self, to: Status, moment: &Moment) -> Vec<task::Event> {
+    fn go(&mut self, to: Status, context: &CommandContext) -> Vec<task::Event> {
         let wish = MoveTask { to: equipped(to), assignees: Some(BTreeSet::from([SCOUT])), lease: NEXT_LEASE };
-        let decision = move_task(&self.task, wish, &self.agents, &self.at(moment)).unwrap();
+        let decision = move_task(&self.task, wish, &self.agents, &self.at(context)).unwrap();
         self.then(decision)
     }
 
@@ -284,7 +287,7 @@ fn a_task_that_cannot_be_blocked_is_left_alone() {
 #[test]
 fn the_limits_are_those_in_force() {
     let mut story = Story::of(task_at(Status::InProgress));
-    story.figures.loops.max_messages = 2;
+    story.limits.loops.max_messages = 2;
     (0..2).for_each(|_| assert_eq!(found(&story.say(&scout())), None));
     assert_eq!(found(&story.say(&scout())), Some((LoopKind::Messages, 3)));
 }

@@ -59,13 +59,18 @@ fn request(action_type: ActionType, task: Option<TaskId>, ask: Ask) -> Request {
     }
 }
 
-fn asked(world: &mut World, id: ApprovalId, request: Request, moment: &Moment) -> Result<Asked, Rejection> {
+fn asked(
+    world: &mut World,
+    id: ApprovalId,
+    request: Request,
+    context: &CommandContext,
+) -> Result<Asked, Rejection> {
     let project = world.get::<Project>(&OPENCLAW);
     let key = world.get::<Reservation>(&request.subject.key(request.ask.matter()));
     let (approval, task) =
         (world.get::<Approval>(&id), request.subject.task.map(|task| world.get::<Task>(&task)));
     let answer = world.ask(|cast| {
-        request_approval(&project, &approval, &key, task.as_ref(), request.clone(), cast, moment)
+        request_approval(&project, &approval, &key, task.as_ref(), request.clone(), cast, context)
     })?;
     world.record(&answer.decision);
     Ok(answer)
@@ -78,12 +83,16 @@ fn scope_of(world: &World, id: ApprovalId) -> (Entity<Approval>, Entity<Reservat
     (approval, key, requested.subject.task.map(|task| world.get::<Task>(&task)))
 }
 
-fn decided(world: &mut World, id: ApprovalId, moment: &Moment) -> Result<Option<Rejection>, Rejection> {
+fn decided(
+    world: &mut World,
+    id: ApprovalId,
+    context: &CommandContext,
+) -> Result<Option<Rejection>, Rejection> {
     let (approval, key, task) = scope_of(world, id);
     let wish = DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
     let concluded = world.ask(|cast| {
         let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-        decide_approval(scope, wish.clone(), moment)
+        decide_approval(scope, wish.clone(), context)
     })?;
     world.record(&concluded.outcome.decision);
     Ok(concluded.outcome.refusal)
@@ -384,10 +393,10 @@ mod what_nobody_waits_for {
         world
     }
 
-    fn moved(world: &mut World, to: Status, moment: &Moment) {
+    fn moved(world: &mut World, to: Status, context: &CommandContext) {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, moment)).unwrap();
+        world.act(|cast| move_task(&task, wish.clone(), cast, context)).unwrap();
     }
 
     fn status(world: &World, id: ApprovalId) -> Option<approval::Status> {

@@ -83,10 +83,10 @@ impl World {
         run: RunId,
         task: Option<TaskId>,
         cents: Option<u32>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<(), Rejection> {
         let run = self.get::<Run>(&run);
-        let outcome = self.ask(|cast| start_run(&run, SCOUT, wish(task, cents), cast, moment))?;
+        let outcome = self.ask(|cast| start_run(&run, SCOUT, wish(task, cents), cast, context))?;
         self.record(&outcome.decision);
         outcome.refusal.map_or(Ok(()), Err)
     }
@@ -96,12 +96,12 @@ impl World {
         run: RunId,
         outcome: Ended,
         cents: Option<u32>,
-        moment: &Moment,
+        context: &CommandContext,
     ) -> Result<Decision, Rejection> {
         let run = self.get::<Run>(&run);
         let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
         let wish = CompleteRun { outcome, bill, sha256 };
-        self.act(|cast| complete_run(&run, wish.clone(), cast, moment))
+        self.act(|cast| complete_run(&run, wish.clone(), cast, context))
     }
 
     pub(super) fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
@@ -473,13 +473,13 @@ pub(super) mod too_dear {
     fn is_over_with_the_first_heartbeat_of_a_new_day() {
         let mut world = nearly_spent();
         too_dear(world.start(RUN, None, None, &scout()));
-        for (moment, standing) in [
+        for (context, standing) in [
             (later(&scout(), TimeDelta::hours(1)), Standing::Paused(PauseReason::Budget)),
             (later(&scout(), TimeDelta::days(1)), Standing::Active),
         ] {
             let agent = world.get::<Agent>(&SCOUT);
             let task = world.get::<Task>(&TASK);
-            world.act(|cast| heartbeat(&agent, Some(&task), Heartbeat::default(), cast, &moment)).unwrap();
+            world.act(|cast| heartbeat(&agent, Some(&task), Heartbeat::default(), cast, &context)).unwrap();
             assert_eq!(world.scout().standing, standing);
         }
     }
@@ -518,7 +518,7 @@ pub(super) mod too_dear {
         assert_eq!(world.alert(Kind::BudgetExceeded, about_the_task()), Some(1));
     }
 
-    pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, moment: &Moment) {
+    pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, context: &CommandContext) {
         let approval = world.get::<Approval>(&approval);
         let requested = approval.requested().unwrap();
         let key = world.get::<Reservation>(&requested.subject.key(requested.ask.matter()));
@@ -527,7 +527,7 @@ pub(super) mod too_dear {
             let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
             let wish =
                 DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
-            decide_approval(scope, wish, moment)
+            decide_approval(scope, wish, context)
         });
         world.record(&concluded.unwrap().outcome.decision);
     }
@@ -711,8 +711,8 @@ mod completing {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
         for agent in [scout(), by(ECHO)] {
-            let moment = later(&agent, Figures::default().run_lasts());
-            let refused = world.act(|cast| time_out_run(&run, cast, &moment));
+            let context = later(&agent, PolicyLimits::default().run_lasts());
+            let refused = world.act(|cast| time_out_run(&run, cast, &context));
             assert_eq!(refused, Err(Rejection::Run(run::Rejection::OperatorOnly)));
         }
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
@@ -725,7 +725,7 @@ mod completing {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
         world
-            .act(|cast| time_out_run(&run, cast, &later(&system(), Figures::default().run_lasts())))
+            .act(|cast| time_out_run(&run, cast, &later(&system(), PolicyLimits::default().run_lasts())))
             .unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::TimedOut));
         assert_eq!(world.task().status(), Status::Blocked);
@@ -816,10 +816,10 @@ mod no_run_is_left_behind {
 
     #[test]
     fn by_a_goodbye() {
-        for moment in [scout(), sofie()] {
+        for context in [scout(), sofie()] {
             let mut world = running();
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &moment)).unwrap();
+            world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &context)).unwrap();
             both_are_over(&world);
         }
     }
@@ -907,11 +907,11 @@ mod no_run_is_left_behind {
 mod a_block {
     use super::*;
 
-    fn blocked_by(moment: &Moment) -> World {
+    fn blocked_by(context: &CommandContext) -> World {
         let mut world = World::new();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, moment)).unwrap();
+        world.act(|cast| move_task(&task, wish.clone(), cast, context)).unwrap();
         world
     }
 
@@ -923,8 +923,8 @@ mod a_block {
 
     #[test]
     fn is_told_of_unless_an_operator_decided_it() {
-        for (moment, told) in [(scout(), Some(1)), (system(), Some(1)), (sofie(), None)] {
-            assert_eq!(blocked_by(&moment).alert(Kind::TaskBlocked, about_the_task()), told);
+        for (context, told) in [(scout(), Some(1)), (system(), Some(1)), (sofie(), None)] {
+            assert_eq!(blocked_by(&context).alert(Kind::TaskBlocked, about_the_task()), told);
         }
     }
 
@@ -966,10 +966,10 @@ mod a_block {
 mod living {
     use super::*;
 
-    fn beat(world: &mut World, error: Option<&str>, moment: &Moment) {
+    fn beat(world: &mut World, error: Option<&str>, context: &CommandContext) {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let news = Heartbeat { session_key: None, error: error.map(reason) };
-        world.act(|cast| heartbeat(&agent, Some(&task), news.clone(), cast, moment)).unwrap();
+        world.act(|cast| heartbeat(&agent, Some(&task), news.clone(), cast, context)).unwrap();
     }
 
     #[test]
@@ -998,8 +998,8 @@ mod living {
         beat(&mut world, None, &scout());
         for (minutes, alerts) in [(5, None), (6, Some(1)), (7, Some(1))] {
             let agent = world.get::<Agent>(&SCOUT);
-            let moment = later(&system(), TimeDelta::minutes(minutes));
-            world.act(|cast| mark_stale(&agent, cast, &moment)).unwrap();
+            let context = later(&system(), TimeDelta::minutes(minutes));
+            world.act(|cast| mark_stale(&agent, cast, &context)).unwrap();
             assert_eq!(world.alert(Kind::AgentStale, about_scout()), alerts);
         }
         beat(&mut world, None, &later(&scout(), TimeDelta::minutes(8)));
@@ -1129,10 +1129,10 @@ fn a_notification_that_is_given_up_is_told_of() {
     for minutes in [0, 1, 2, 4, 8, 16] {
         assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), None);
         let notification = world.get::<Notification>(&id);
-        let moment = later(&system(), TimeDelta::minutes(minutes));
+        let context = later(&system(), TimeDelta::minutes(minutes));
         let project = Some(OPENCLAW);
         world
-            .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &moment))
+            .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &context))
             .unwrap();
     }
     assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), Some(1));

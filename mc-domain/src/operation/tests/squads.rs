@@ -43,8 +43,8 @@ fn a_halt_pauses_the_active_agents_of_the_project() {
     let (scout, stranger) = (working(), elsewhere(crate::spec::ECHO, "Echo"));
     let agents = [scout.clone(), stranger, quarantined(&idle(NOVA))];
     for halt in Halt::ALL.iter().copied() {
-        for moment in [sofie(), system()] {
-            operation(follow_halt(&stopped(halt), 1, &agents, &moment))
+        for context in [sofie(), system()] {
+            operation(follow_halt(&stopped(halt), 1, &agents, &context))
                 .then([stream(&scout, [squad_pause()])]);
         }
     }
@@ -93,10 +93,10 @@ fn who_is_halted_claims_starts_and_moves_nothing() {
         let cast = nobody_else().with(stopped(halt)).with(working());
         operation(claim_task(&task_at(Status::Inbox), &idle(SCOUT), &cast, &scout()))
             .then_rejected(Rejection::SquadStopped);
-        let go = |status, to, moment: &Moment| {
+        let go = |status, to, context: &CommandContext| {
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
             let cast = if to == Status::InProgress { cast.with(idle(SCOUT)) } else { cast.clone() };
-            move_task(&task_at(status), wish, &cast, moment)
+            move_task(&task_at(status), wish, &cast, context)
         };
         for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
             operation(go(status, to, &scout())).then_rejected(Rejection::SquadStopped);
@@ -110,7 +110,8 @@ fn who_is_excepted_gives_no_work_to_who_is_not() {
     let alone = excepted(&idle(NOVA), 1);
     let cast = nobody_else().with(stopped(Halt::Pause)).with(alone).with(idle(SCOUT));
     let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
-    let send_back = |moment: &Moment| move_task(&task_at(Status::Review), wish.clone(), &cast, moment);
+    let send_back =
+        |context: &CommandContext| move_task(&task_at(Status::Review), wish.clone(), &cast, context);
     operation(send_back(&by(NOVA))).then_rejected(Rejection::SquadStopped);
     assert!(send_back(&sofie()).is_ok(), "the operator decides");
 }
@@ -225,8 +226,8 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
 #[test]
 fn resuming_is_the_operators() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
-    for moment in [system(), scout()] {
-        operation(resume_squad(&stopped, &[], because(), &moment))
+    for context in [system(), scout()] {
+        operation(resume_squad(&stopped, &[], because(), &context))
             .then_rejected(project::Rejection::OperatorOnly);
     }
 }

@@ -46,15 +46,19 @@ mod claiming {
 mod starting {
     use super::*;
 
-    fn start(task: &Entity<Task>, agents: &[&Entity<Agent>], moment: &Moment) -> Result<Decision, Rejection> {
-        move_task(task, wish(equipped(Status::InProgress)), &cast(agents.iter().copied()), moment)
+    fn start(
+        task: &Entity<Task>,
+        agents: &[&Entity<Agent>],
+        context: &CommandContext,
+    ) -> Result<Decision, Rejection> {
+        move_task(task, wish(equipped(Status::InProgress)), &cast(agents.iter().copied()), context)
     }
 
     #[test]
     fn engages_the_agent_in_the_same_decision() {
         let (task, agent) = (task_at(Status::Assigned), idle(SCOUT));
-        for moment in [sofie(), scout()] {
-            operation(start(&task, &[&agent], &moment)).then([
+        for context in [sofie(), scout()] {
+            operation(start(&task, &[&agent], &context)).then([
                 stream(&task, [started(Status::Assigned, SCOUT)]),
                 stream(&agent, [engaged(NEXT_LEASE)]),
             ]);
@@ -76,8 +80,8 @@ mod starting {
     #[test]
     fn second_task_of_an_agent_is_refused() {
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
-        for moment in [sofie(), scout()] {
-            operation(start(&task_at(Status::Assigned), &[&busy], &moment))
+        for context in [sofie(), scout()] {
+            operation(start(&task_at(Status::Assigned), &[&busy], &context))
                 .then_rejected(agent::Rejection::Busy { name: name("Scout"), task: OTHER_TASK });
         }
     }
@@ -157,7 +161,7 @@ mod moving {
         let from = Status::InProgress;
         let submitted =
             task::Event::Submitted { deliverable: Some(deliverable()), checklist: Some(checklist()), at };
-        for (to, moment, event, ending) in [
+        for (to, context, event, ending) in [
             (Status::Review, scout(), submitted, Ending::Submitted),
             (
                 Status::NeedsApproval,
@@ -180,7 +184,7 @@ mod moving {
                 Ending::Canceled,
             ),
         ] {
-            operation(move_task(&task, wish(equipped(to)), &cast([&agent]), &moment))
+            operation(move_task(&task, wish(equipped(to)), &cast([&agent]), &context))
                 .then([stream(&task, [event]), stream(&agent, [released(ending)])]);
         }
     }

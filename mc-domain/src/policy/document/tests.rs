@@ -65,7 +65,7 @@ fn limits_are_shown_always_and_stored_where_they_are_not_the_defaults() {
     assert_eq!(serde_json::to_value(&as_by_default).unwrap().get("limits"), None);
     let published = Document::from_rest(&json!({ "limits": { "maxThreadMessages": 50 } })).unwrap();
     assert_eq!(serde_json::to_value(&published).unwrap()["limits"]["maxThreadMessages"], 50);
-    assert_eq!(published.figures().limits.max_thread_messages, 50);
+    assert_eq!(published.policy_limits().limits.max_thread_messages, 50);
     for limit in ["maxThreadMessages", "maxAgents", "maxOpenTasks"] {
         for wrong in [json!(0), json!(10_001), json!("many"), json!(-1)] {
             let errors = refused(json!({ "limits": { (limit): wrong } }));

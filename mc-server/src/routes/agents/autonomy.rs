@@ -10,7 +10,7 @@ use mc_domain::{
     reservation::Reservation,
     values::{Reason, Text},
 };
-use mc_store::repository::Unit;
+use mc_store::repository::UnitOfWork;
 
 use crate::{
     answer::Reply,
@@ -25,7 +25,7 @@ use crate::{
 /// # Errors
 /// What asking for an approval refuses.
 pub(super) fn request(
-    unit: &mut Unit<'_>,
+    unit: &mut UnitOfWork<'_>,
     approval: ApprovalId,
     agent: &Entity<Agent>,
     wanted: &Profile,
@@ -37,7 +37,7 @@ pub(super) fn request(
     let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
     let approval = unit.fresh::<Approval>(approval);
     let Asked { approval, decision } = ask(unit, |cast| {
-        request_approval(&project, &approval, &key, None, request.clone(), cast, &call.moment)
+        request_approval(&project, &approval, &key, None, request.clone(), cast, &call.context)
     })?;
     Ok((decision, Reply::Refused(problem(refusal, approval))))
 }
@@ -72,11 +72,11 @@ fn wish(
         payload: Payload::try_from(payload).ok(),
     };
     Ok(Request {
-        requestor: call.moment.actor.clone(),
+        requestor: call.context.actor.clone(),
         subject: Subject { project, task: None, agent: Some(agent.id), action_type },
         required: quorum(policy, &ask),
         ask,
-        lifetime: call.moment.figures.approvals_last(),
+        lifetime: call.context.policy.approvals_last(),
     })
 }
 

@@ -16,17 +16,17 @@ use mc_domain::{
     values::{Label, Name, Reason},
 };
 use mc_projections::dollars::Cost;
-use mc_store::repository::Unit;
+use mc_store::repository::UnitOfWork;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{AgentBudgets, alone, autonomy, check_limits, usual_caps, work_of};
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::{and_free_held, ask, ask_after, waiting_overrides},
     extract::{Body, Given, IfMatch, Path, Query},
     problem::Problem,
-    routes::{given, never_null, policy, scope::Scope},
+    routes::{double_option, never_null, policy, scope::Scope},
     state::{App, Call, Refused},
 };
 
@@ -36,7 +36,7 @@ use crate::{
 pub struct AgentChanges {
     #[serde(default, deserialize_with = "never_null")]
     name: Option<Given<Name>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     emoji: Option<Option<Label>>,
     #[serde(default, deserialize_with = "never_null")]
     role: Option<Role>,
@@ -54,7 +54,7 @@ pub struct AgentChanges {
     error_streak: Option<u32>,
     #[serde(default, deserialize_with = "never_null")]
     today_spend: Option<Cost>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     current_task_id: Option<Option<TaskId>>,
     reason: Option<Reason>,
 }
@@ -80,7 +80,7 @@ pub async fn edit(
     let approval = ApprovalId::new(Uuid::now_v7());
     let overrides = match changes.budgets {
         Some(_) => {
-            waiting_overrides(&app, &call, project, BudgetKey::AgentDay(id, call.moment.now.date_naive()))
+            waiting_overrides(&app, &call, project, BudgetKey::AgentDay(id, call.context.now.date_naive()))
                 .await?
         }
         None => vec![],
@@ -101,13 +101,13 @@ pub async fn edit(
             decided => decided?,
         };
         let allowed = Allowed::Agent(id, before.caps);
-        decision = and_free_held(unit, decision, allowed, &overrides, &call.moment)?;
+        decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
         let agent = agent.after_decision(&decision);
         let stopped = changes.standing_decision(unit, &agent, &decision, &call)?;
         decision = decision.and(stopped);
         let agent = agent.after_decision(&decision);
         let corrected = changes.record_decision(unit, &agent, &decision, &call)?;
-        Ok((decision.and(corrected), Reply::Changed(Shown::Agent(id))))
+        Ok((decision.and(corrected), Reply::Changed(EntityRef::Agent(id))))
     })
     .await
 }
@@ -121,7 +121,7 @@ impl AgentChanges {
     }
 
     fn profile_decision(
-        unit: &mut Unit<'_>,
+        unit: &mut UnitOfWork<'_>,
         agent: &Entity<Agent>,
         profile: &Profile,
         claims: &Claims,
@@ -140,7 +140,7 @@ impl AgentChanges {
             )),
         };
         let names = names.as_ref().map(|(old, new)| (old, new));
-        ask(unit, |cast| change_profile(project, agent, names, profile.clone(), cast, &call.moment))
+        ask(unit, |cast| change_profile(project, agent, names, profile.clone(), cast, &call.context))
     }
 
     fn applied_to(&self, profile: &Profile, policy: &Document) -> Result<Profile, Problem> {
@@ -160,36 +160,36 @@ impl AgentChanges {
     /// What stops the agent, in the way the route of that name would.
     fn standing_decision(
         &self,
-        unit: &mut Unit<'_>,
+        unit: &mut UnitOfWork<'_>,
         agent: &Entity<Agent>,
         decided: &Decision,
         call: &Call,
     ) -> Result<Decision, Refused> {
-        let (note, moment) = (self.reason.clone(), &call.moment);
+        let (note, context) = (self.reason.clone(), &call.context);
         let task = work_of(unit, agent)?;
         let task = task.as_ref();
         ask_after(unit, decided, |cast| match self.status {
             None | Some(Status::Active) => Ok(Decision::default()),
             Some(Status::Paused) => {
                 let pause = Command::Pause { reason: PauseReason::Operator, note: note.clone() };
-                alone(agent, pause, moment)
+                alone(agent, pause, context)
             }
-            Some(Status::Draining) => alone(agent, Command::Drain { note: note.clone() }, moment),
-            Some(Status::Quarantined) => quarantine_agent(agent, task, note.clone(), cast, moment),
-            Some(Status::Offline) => sign_off_agent(agent, task, note.clone(), cast, moment),
+            Some(Status::Draining) => alone(agent, Command::Drain { note: note.clone() }, context),
+            Some(Status::Quarantined) => quarantine_agent(agent, task, note.clone(), cast, context),
+            Some(Status::Offline) => sign_off_agent(agent, task, note.clone(), cast, context),
         })
     }
 
     /// What sets the agent's record straight.
     fn record_decision(
         &self,
-        unit: &mut Unit<'_>,
+        unit: &mut UnitOfWork<'_>,
         agent: &Entity<Agent>,
         decided: &Decision,
         call: &Call,
     ) -> Result<Decision, Refused> {
         let registered = agent.registered()?;
-        let today = BudgetKey::AgentDay(agent.id, call.moment.now.date_naive());
+        let today = BudgetKey::AgentDay(agent.id, call.context.now.date_naive());
         let spent = unit.load::<Budget>(&today)?.spent;
         let corrections = Corrections {
             status: self.status.filter(|status| *status == Status::Active),
@@ -203,7 +203,9 @@ impl AgentChanges {
         let task = work_of(unit, agent)?;
         let task = task.map(|task| task.after_decision(decided));
         let wish = CorrectAgent { corrections, clear_task };
-        ask_after(unit, decided, |cast| correct_agent(agent, task.as_ref(), wish.clone(), cast, &call.moment))
+        ask_after(unit, decided, |cast| {
+            correct_agent(agent, task.as_ref(), wish.clone(), cast, &call.context)
+        })
     }
 
     /// Whether its task is to be taken from it; no other is given to it here.

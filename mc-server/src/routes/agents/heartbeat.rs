@@ -22,12 +22,12 @@ use mc_projections::{
     notifications::{NotificationQuery, NotificationView},
     tasks::{TaskQuery, TaskSort, TaskView},
 };
-use mc_store::repository::Unit;
+use mc_store::repository::UnitOfWork;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use super::work_of;
 use crate::{
-    answer::{Offer, Reply, Scene},
+    answer::{Offer, RenderContext, Reply},
     decide::ask,
     extract::{Body, IfMatch, Path, Query},
     problem::{Excerpt, Problem},
@@ -100,12 +100,12 @@ pub async fn beat(
         if status == Some(OwnStatus::Offline) {
             let note = sign.error.clone();
             let decision =
-                ask(unit, |cast| sign_off_agent(&agent, task.as_ref(), note.clone(), cast, &call.moment))?;
+                ask(unit, |cast| sign_off_agent(&agent, task.as_ref(), note.clone(), cast, &call.context))?;
             let offer = offer(&app, unit, &agent.after_decision(&decision))?;
             return Ok((decision, Reply::Heartbeat(id, vec![], offer)));
         }
-        let decision = ask(unit, |cast| heartbeat(&agent, task.as_ref(), sign.clone(), cast, &call.moment))?;
-        app.hear(id, call.moment.now);
+        let decision = ask(unit, |cast| heartbeat(&agent, task.as_ref(), sign.clone(), cast, &call.context))?;
+        app.note_heartbeat(id, call.context.now);
         let told = directives(&agent, &decision);
         let offer = offer(&app, unit, &agent.after_decision(&decision))?;
         Ok((decision, Reply::Heartbeat(id, told, offer)))
@@ -140,7 +140,7 @@ struct BudgetLeft {
 /// # Errors
 /// `not-found` when there is no such agent.
 pub(crate) fn answer(
-    scene: Scene<'_>,
+    scene: RenderContext<'_>,
     id: AgentId,
     directives: &[Directive],
     offer: &Offer,
@@ -176,7 +176,7 @@ pub(crate) fn answer(
 }
 
 /// What there is for an agent, most urgent first, and what it may still spend on it.
-fn offer(app: &App, unit: &mut Unit<'_>, agent: &Entity<Agent>) -> Result<Offer, Refused> {
+fn offer(app: &App, unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Offer, Refused> {
     let registered = agent.registered()?;
     let budget = unit.load::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;
     let urgent = |status: &[task::Status]| TaskQuery {

@@ -9,12 +9,12 @@ use mc_domain::{
     operation::{Names, SpawnAgent, spawn_agent},
     project::Project,
 };
-use mc_store::{error::StoreError, repository::Unit};
+use mc_store::{error::StoreError, repository::UnitOfWork};
 use uuid::Uuid;
 
 use super::NewAgent;
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     extract::{Body, IfMatch, OnlyNew, Path, Query},
     problem::Problem,
     routes::{policy, scope::Scope},
@@ -73,8 +73,8 @@ pub(super) async fn create(
         let active_agents = count_active(unit, &believed)?;
         let (profile, purpose) = (new.declared(&profile, &child), purpose.clone());
         let wish = SpawnAgent { profile, purpose, active_agents, squad };
-        let decision = spawn_agent(&project, &names, &child, &parent, wish, &call.moment)?;
-        let shown = Shown::Agent(child.id);
+        let decision = spawn_agent(&project, &names, &child, &parent, wish, &call.context)?;
+        let shown = EntityRef::Agent(child.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })
     .await
@@ -88,7 +88,7 @@ pub(crate) async fn active_agents(app: &App) -> Result<u32, Problem> {
 
 /// How many of these agents, and of the sub-agents they have by now, are active. The spawn is decided on all of them as they
 /// are, so of two that race for the last place the slower one is decided again, and counts the other's sub-agent.
-fn count_active(unit: &mut Unit<'_>, believed: &[AgentId]) -> Result<u32, StoreError> {
+fn count_active(unit: &mut UnitOfWork<'_>, believed: &[AgentId]) -> Result<u32, StoreError> {
     let (mut known, mut to_ask, mut active) = (BTreeSet::new(), believed.to_vec(), 0);
     while let Some(id) = to_ask.pop() {
         if !known.insert(id) {

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::project_of;
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::{Case, ask},
     extract::{ActorClaim, Body, IfMatch, Path},
     lookup,
@@ -43,7 +43,7 @@ enum Approver {
     },
 }
 
-mc_domain::words! {
+mc_domain::string_enum! {
     /// A kind of actor.
     Who {
         /// An operator.
@@ -115,8 +115,8 @@ async fn decide(
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
-        let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), &call.moment))?;
-        Ok((concluded.outcome, Reply::Changed(Shown::Approval(id))))
+        let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), &call.context))?;
+        Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
     })
     .await
 }

@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 use super::project_of;
 use crate::{
-    answer::{Reply, Shown},
+    answer::{EntityRef, Reply},
     decide::{Case, ask, content, matter},
     extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
-    routes::{given, lifetime::ExpiresIn, never_null, policy, said, scope::Scope, tasks},
+    routes::{double_option, lifetime::ExpiresIn, never_null, policy, said, scope::Scope, tasks},
     state::App,
 };
 
@@ -56,11 +56,11 @@ pub struct Resubmission {
     risk: Option<Risk>,
     #[serde(default, deserialize_with = "never_null")]
     justification: Option<Text>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     rollback_plan: Option<Option<Text>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     estimated_cost: Option<Option<Cost>>,
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "double_option")]
     payload: Option<Option<AsSent>>,
 }
 
@@ -94,11 +94,11 @@ pub async fn create(
     let policy = policy::active(&app, project).await?;
     let (subject, lifetime) = (
         Subject { project, task: new.task_id, agent, action_type: new.action_type },
-        new.expires_in.as_ref().map_or(call.moment.figures.approvals_last(), |wanted| wanted.0),
+        new.expires_in.as_ref().map_or(call.context.policy.approvals_last(), |wanted| wanted.0),
     );
     let ask_for = new.ask(&policy)?;
     let request = Request {
-        requestor: call.moment.actor.clone(),
+        requestor: call.context.actor.clone(),
         subject,
         lifetime,
         required: quorum(&policy, &ask_for),
@@ -111,11 +111,11 @@ pub async fn create(
         let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
         let approval = unit.fresh::<Approval>(id);
         let Asked { approval: open, decision } = ask(unit, |cast| {
-            request_approval(&home, &approval, &key, task.as_ref(), request.clone(), cast, &call.moment)
+            request_approval(&home, &approval, &key, task.as_ref(), request.clone(), cast, &call.context)
         })?;
         let known = if open == id { None } else { Some(unit.load::<Approval>(&open)?.version) };
         only_new.check("an approval that is open for this", known)?;
-        let shown = Shown::Approval(open);
+        let shown = EntityRef::Approval(open);
         Ok((decision, if open == id { Reply::Created(shown) } else { Reply::Changed(shown) }))
     })
     .await
@@ -145,8 +145,8 @@ pub async fn resubmit(
         let key = unit.load::<Reservation>(&requested.subject.key(wanted.matter()))?;
         let wanted = (wanted.clone(), quorum(&policy, &wanted));
         let concluded =
-            ask(unit, |cast| resubmit_approval(case.scope(cast), &key, wanted.clone(), &call.moment))?;
-        Ok((concluded.outcome, Reply::Changed(Shown::Approval(id))))
+            ask(unit, |cast| resubmit_approval(case.scope(cast), &key, wanted.clone(), &call.context))?;
+        Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
     })
     .await
 }
@@ -171,8 +171,8 @@ pub async fn withdraw(
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
         let concluded =
-            ask(unit, |cast| withdraw_approval(case.scope(cast), reason.clone(), lease, &call.moment))?;
-        Ok((concluded.outcome, Reply::Changed(Shown::Approval(id))))
+            ask(unit, |cast| withdraw_approval(case.scope(cast), reason.clone(), lease, &call.context))?;
+        Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
     })
     .await
 }

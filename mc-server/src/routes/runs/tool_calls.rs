@@ -70,7 +70,7 @@ pub async fn call_tool(
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
         let number = run.running()?.tool_calls.saturating_add(1);
-        let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.moment))?;
+        let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.context))?;
         Ok((recorded, Reply::ToolCalled(id, number)))
     })
     .await

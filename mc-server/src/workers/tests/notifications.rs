@@ -68,8 +68,8 @@ async fn assign(world: &World, tasks: usize, agents: &[AgentId]) {
     for agents in assigned.chunks(1_000) {
         let (details, creator) = (&details, sofie.clone());
         world
-            .act(sofie.clone(), |unit, moment| {
-                let at = moment.now;
+            .act(sofie.clone(), |unit, context| {
+                let at = context.now;
                 Ok(agents.iter().fold(Decision::default(), |decision, agent| {
                     let task = unit.fresh::<Task>(TaskId::new(Uuid::now_v7()));
                     let (details, creator) = (details.clone(), creator.clone());
@@ -214,7 +214,7 @@ async fn what_could_not_be_delivered_for_a_day_expires() {
 #[tokio::test(start_paused = true)]
 async fn recipients_that_do_not_answer_hold_up_nobody_else() {
     let world = World::new().await;
-    let everybody: Vec<_> = world.office.watch().await.unwrap().agents.keys().copied().collect();
+    let everybody: Vec<_> = world.context.watch().await.unwrap().agents.keys().copied().collect();
     let (heard, silent) = everybody.split_first().unwrap();
     assert!(silent.len() >= 10);
     assign(&world, 50 * everybody.len(), &everybody).await;

@@ -11,13 +11,13 @@ use crate::{money::Usd, task::TaskType};
 /// What the policy in force says in numbers.
 ///
 /// ```
-/// use mc_domain::policy::document::{Document, Figures};
+/// use mc_domain::policy::document::{Document, PolicyLimits};
 ///
-/// assert_eq!(Document::default().figures(), Figures::default());
-/// assert_eq!(Figures::default().stale_after().num_minutes(), 5);
+/// assert_eq!(Document::default().policy_limits(), PolicyLimits::default());
+/// assert_eq!(PolicyLimits::default().stale_after().num_minutes(), 5);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Figures {
+pub struct PolicyLimits {
     /// What each role may spend and spawn.
     pub roles: Roles,
     /// How many sub-agents there may be, and for how long.
@@ -64,7 +64,7 @@ impl TaskBudgets {
     }
 }
 
-impl Default for Figures {
+impl Default for PolicyLimits {
     fn default() -> Self {
         Self {
             roles: Roles::default(),
@@ -83,8 +83,8 @@ impl Default for Figures {
 
 impl Document {
     /// Its figures.
-    pub fn figures(&self) -> Figures {
-        Figures {
+    pub fn policy_limits(&self) -> PolicyLimits {
+        PolicyLimits {
             roles: self.roles,
             spawn: self.spawn,
             thresholds: self.thresholds,
@@ -101,7 +101,7 @@ impl Document {
     }
 }
 
-impl Figures {
+impl PolicyLimits {
     /// How long beyond its own declared interval an agent may be silent before it counts as stale.
     pub fn stale_after(&self) -> TimeDelta {
         TimeDelta::seconds(self.timeouts.stale_after_secs.into())

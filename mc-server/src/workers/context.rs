@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    aggregate::Moment,
+    aggregate::CommandContext,
     ids::ProjectId,
     operation::{Decision, Outcome},
     process::Watch,
@@ -14,7 +14,7 @@ use mc_store::{
     codec,
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS},
-    repository::{Order, Unit},
+    repository::{CommandEnvelope, UnitOfWork},
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
@@ -63,12 +63,12 @@ impl<F: Fold> Follower<F> {
 }
 
 /// What several workers share: one watch over the log for all of them.
-pub(super) struct Office {
+pub(super) struct WorkerContext {
     app: App,
     watch: Mutex<Follower<Watch>>,
 }
 
-impl Office {
+impl WorkerContext {
     pub(super) fn new(app: App) -> Self {
         Self { app, watch: Mutex::new(Follower::new(Watch::default())) }
     }
@@ -92,7 +92,7 @@ impl Office {
         project: Option<ProjectId>,
         now: DateTime<Utc>,
         key: String,
-        decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
+        decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send,
     ) -> Result<usize, StoreError> {
         command(&self.app, worker, project, now, key, decide).await
     }
@@ -112,15 +112,15 @@ pub(super) async fn command<D: Into<Outcome>>(
     project: Option<ProjectId>,
     now: DateTime<Utc>,
     key: String,
-    mut decide: impl FnMut(&mut Unit<'_>, &Moment) -> Result<D, Refused> + Send,
+    mut decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send,
 ) -> Result<usize, StoreError> {
     if app.shutdown().is_cancelled() {
         return Ok(0);
     }
-    let moment = Moment::new(now, itself(worker)).under(app.figures(project));
-    let order = Order { moment: moment.clone(), key: Some(own_key(worker, &key)) };
+    let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(project));
+    let order = CommandEnvelope { context: context.clone(), key: Some(own_key(worker, &key)) };
     let executed = app.repository().execute(&order, |unit| {
-        let Outcome { decision, refusal } = decide(unit, &moment)?.into();
+        let Outcome { decision, refusal } = decide(unit, &context)?.into();
         if let Some(refusal) = refusal {
             tracing::warn!(worker, key, %refusal, "a command had other consequences than expected");
         }
@@ -159,14 +159,15 @@ pub(super) async fn batch<T: Sync>(
     worker: &'static str,
     now: DateTime<Utc>,
     items: &[T],
-    mut decide: impl FnMut(&mut Unit<'_>, &Decision, &T, &Moment) -> Result<Decision, Refused> + Send,
+    mut decide: impl FnMut(&mut UnitOfWork<'_>, &Decision, &T, &CommandContext) -> Result<Decision, Refused>
+    + Send,
 ) -> Result<usize, StoreError> {
-    let moment = Moment::new(now, itself(worker)).under(app.figures(None));
-    let order = Order::new(moment.clone());
+    let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(None));
+    let order = CommandEnvelope::new(context.clone());
     let executed = app.repository().execute(&order, |unit| {
         let mut decided = Decision::default();
         for item in items {
-            match decide(unit, &decided, item, &moment) {
+            match decide(unit, &decided, item, &context) {
                 Ok(decision) => decided = decided.and(decision),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(refused) => tracing::warn!(worker, %refused, "a command was refused"),

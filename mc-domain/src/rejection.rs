@@ -1,0 +1,103 @@
+//! Why a transaction is refused: by one of its aggregates, or by a rule over several of them.
+
+use crate::{
+    agent, alert, approval,
+    budget::{self, Cause},
+    ids::{AgentId, ApprovalId},
+    money::Usd,
+    notification, project, reservation, run, task,
+    values::Label,
+};
+
+/// Something must be read before the transaction can go on. Only a [`Transaction`](crate::transaction::Transaction) makes
+/// one: it passes through `?` to whoever runs the transaction, who reads what is missing and starts over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not everything that the decision rests on is loaded")]
+pub struct NotLoaded(pub(crate) ());
+
+/// The rule that forbids an operation. Nothing is committed then.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A project refuses.
+    #[error(transparent)]
+    Project(#[from] project::Rejection),
+    /// An agent refuses.
+    #[error(transparent)]
+    Agent(#[from] agent::Rejection),
+    /// A task refuses.
+    #[error(transparent)]
+    Task(#[from] task::Rejection),
+    /// An approval refuses.
+    #[error(transparent)]
+    Approval(#[from] approval::Rejection),
+    /// Another aggregate holds the name.
+    #[error(transparent)]
+    Reservation(#[from] reservation::Rejection),
+    /// A run refuses.
+    #[error(transparent)]
+    Run(#[from] run::Rejection),
+    /// A budget refuses.
+    #[error(transparent)]
+    Budget(#[from] budget::Rejection),
+    /// An alert refuses.
+    #[error(transparent)]
+    Alert(#[from] alert::Rejection),
+    /// A notification refuses.
+    #[error(transparent)]
+    Notification(#[from] notification::Rejection),
+    /// A halt of the project's squad stops whoever acts or would get the task.
+    #[error("the squad is stopped")]
+    SquadStopped,
+    /// A run would cost more than there is left. [`Outcome::Refused`](crate::operation::Outcome::Refused) carries it: the
+    /// approval that is open for it is committed all the same.
+    #[error("{}", too_dear(cause, *wanted, *remaining))]
+    TooDear {
+        /// The cap or the budget that does not suffice.
+        cause: Cause,
+        /// What the run was expected to cost.
+        wanted: Usd,
+        /// What is left of the cap or the budget.
+        remaining: Usd,
+        /// The approval that is open for it.
+        approval: ApprovalId,
+    },
+    /// An override asks for the budget of somebody else than its subject.
+    #[error("a budget override raises the budget of its own agent, task or project, not {budget}")]
+    ForeignBudget {
+        /// The budget of somebody else.
+        budget: budget::Key,
+    },
+    /// An agent used a red tool without an approval that permits it. The use and what follows from it are committed all the
+    /// same.
+    #[error("the tool {tool} is red and was used without an approval that permits it{}", because(why.as_ref()))]
+    Unapproved {
+        /// The tool that was used.
+        tool: Label,
+        /// Why the approval that the call named does not permit it; none when it named no approval.
+        why: Option<approval::Rejection>,
+    },
+    /// The transaction must be run again: see [`NotLoaded`].
+    #[error(transparent)]
+    NotLoaded(#[from] NotLoaded),
+    /// No such agent is registered.
+    #[error("there is no agent {0}")]
+    UnknownAgent(AgentId),
+    /// The task that an approval is asked for does not exist in the project.
+    #[error("there is no such task in the project")]
+    UnknownTask,
+    /// The parent of a new task does not exist in the project.
+    #[error("there is no such parent task in the project")]
+    UnknownParent,
+}
+
+fn because(why: Option<&approval::Rejection>) -> String {
+    why.map(|why| format!(": {why}")).unwrap_or_default()
+}
+
+fn too_dear(cause: &Cause, wanted: Usd, remaining: Usd) -> String {
+    match cause {
+        Cause::RunCap(_) => format!("{wanted} dollars are more than {cause} of {remaining}"),
+        Cause::Budget(_) if remaining == Usd::ZERO => format!("nothing is left of {cause}"),
+        Cause::Budget(_) => format!("{wanted} dollars are more than the {remaining} left of {cause}"),
+    }
+}

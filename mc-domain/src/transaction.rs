@@ -1,0 +1,479 @@
+//! One transaction of the domain: what a command reads, what it decides, and the state after that.
+//!
+//! An operation asks the transaction for aggregates and lets it execute commands on them. Every answer shows what the
+//! transaction has decided so far, so that each rule sees the effects of the one before it. Whoever runs the transaction
+//! appends its changes in one commit, or discards all of them.
+//!
+//! ```
+//! use mc_domain::{
+//!     actor::Actor,
+//!     aggregate::CommandContext,
+//!     ids::{AgentId, TaskId},
+//!     operation::claim_task,
+//!     transaction::{InMemory, Transaction},
+//!     values::Name,
+//! };
+//!
+//! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let (task, agent) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
+//! let mut states = InMemory::default();
+//! let mut tx = Transaction::new(&mut states, context);
+//! assert!(claim_task(&mut tx, task, agent).is_err(), "there is no such task");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, btree_map::Entry},
+    fmt,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+};
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use crate::{
+    actor::Actor,
+    agent::Agent,
+    aggregate::{Aggregate, CommandContext},
+    approval::Approval,
+    ids::{AgentId, ProjectId},
+    policy::document::PolicyLimits,
+    project::Project,
+    recorded::{AnyEvent, StreamId, Streamed},
+    rejection::{NotLoaded, Rejection},
+    run::Run,
+    task::Task,
+    values::Name,
+};
+
+/// One aggregate as a transaction sees it: which one, at which version, in which state.
+#[derive(Debug, PartialEq)]
+pub struct Entity<A: Aggregate> {
+    /// The identity: the second half of the stream's name.
+    pub id: A::Id,
+    /// How many events the state is folded from; 0 before the first one.
+    pub version: u64,
+    /// The folded state, shared with the cache it came from.
+    pub state: Arc<A>,
+}
+
+impl<A: Aggregate> Clone for Entity<A> {
+    fn clone(&self) -> Self {
+        Self { id: self.id.clone(), version: self.version, state: Arc::clone(&self.state) }
+    }
+}
+
+impl<A: Aggregate> Deref for Entity<A> {
+    type Target = A;
+
+    fn deref(&self) -> &A {
+        &self.state
+    }
+}
+
+impl<A: Aggregate> Entity<A> {
+    /// An aggregate before its first event.
+    pub fn new(id: A::Id) -> Self {
+        Self { id, version: 0, state: Arc::new(A::default()) }
+    }
+
+    /// The same aggregate after `events`.
+    #[must_use]
+    pub fn after<'a>(&self, events: impl IntoIterator<Item = &'a A::Event>) -> Self {
+        let mut version = self.version;
+        let state = events.into_iter().fold((*self.state).clone(), |state, event| {
+            version += 1;
+            state.evolve(event)
+        });
+        Self { id: self.id.clone(), version, state: Arc::new(state) }
+    }
+}
+
+/// The events that one transaction adds to one stream.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The stream that gets the events.
+    pub stream: StreamId,
+    /// The version that the stream has before them; the commit holds only if it still has it.
+    pub after: u64,
+    /// The project that the events belong to; none for what concerns all projects.
+    pub project: Option<ProjectId>,
+    /// The events in the order of their decision; at least one.
+    pub events: Vec<AnyEvent>,
+}
+
+type State = Arc<dyn Any + Send + Sync>;
+type Advance = fn(&(dyn Any + Send + Sync), &[AnyEvent]) -> State;
+
+/// A folded stream whose aggregate type only its reader knows.
+#[derive(Clone)]
+pub struct Loaded {
+    version: u64,
+    state: State,
+    advance: Advance,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
+impl Loaded {
+    /// A stream of `A` without events.
+    pub fn absent<A: Streamed>() -> Self {
+        Self { version: 0, state: Arc::new(A::default()), advance: advance::<A> }
+    }
+
+    /// How many events it is folded from.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// The same stream after `events`. Events of other aggregate types count, and leave the state alone.
+    #[must_use]
+    pub fn after(&self, events: &[AnyEvent]) -> Self {
+        let version = self.version + events.len() as u64;
+        Self { version, state: (self.advance)(&*self.state, events), advance: self.advance }
+    }
+
+    /// The aggregate that the stream folds to.
+    ///
+    /// # Panics
+    /// When the stream is not one of `A`: its name starts with the aggregate's type, so that is a mistake of the source.
+    pub fn entity<A: Aggregate>(&self, id: A::Id) -> Entity<A> {
+        let state = Arc::clone(&self.state).downcast::<A>();
+        Entity { id, version: self.version, state: state.expect("a stream's name says its aggregate's type") }
+    }
+}
+
+impl<A: Streamed> From<&Entity<A>> for Loaded {
+    fn from(entity: &Entity<A>) -> Self {
+        Self { version: entity.version, state: Arc::clone(&entity.state) as State, advance: advance::<A> }
+    }
+}
+
+fn advance<A: Streamed>(state: &(dyn Any + Send + Sync), events: &[AnyEvent]) -> State {
+    let state = state.downcast_ref::<A>().expect("a stream's name says its aggregate's type").clone();
+    Arc::new(events.iter().filter_map(A::event).fold(state, A::evolve))
+}
+
+/// Where a transaction gets its aggregates: a repository's unit of work, or [`InMemory`].
+pub trait Source {
+    /// The stream as it is now, `absent` when it has no events. Answers nothing when it must be read first: the source
+    /// notes the stream, and whoever runs the transaction reads it and starts over.
+    fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded>;
+
+    /// Notes that the identity of the stream was just drawn, so that there is nothing to read.
+    fn create(&mut self, stream: &StreamId, absent: Loaded);
+}
+
+/// A source that has everything in memory: a stream it does not hold has no events. For tests, and for services that
+/// keep their own states.
+#[derive(Debug, Clone, Default)]
+pub struct InMemory(BTreeMap<StreamId, Loaded>);
+
+impl InMemory {
+    /// Holds `entity` from now on, in place of what it held of that stream.
+    pub fn put<A: Streamed>(&mut self, entity: &Entity<A>) {
+        self.0.insert(StreamId::of::<A>(&entity.id), Loaded::from(entity));
+    }
+
+    /// One aggregate as it is held; before its first event where it is not.
+    pub fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
+        self.0.get(&StreamId::of::<A>(id)).map_or_else(|| Entity::new(id.clone()), |held| held.entity(id.clone()))
+    }
+
+    /// Adds what a transaction decided. Changes of streams that it never loaded are left out.
+    pub fn apply(&mut self, changes: &[Change]) {
+        for change in changes {
+            if let Some(held) = self.0.get_mut(&change.stream) {
+                *held = held.after(&change.events);
+            }
+        }
+    }
+}
+
+impl Source for InMemory {
+    fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded> {
+        Some(self.0.entry(stream.clone()).or_insert_with(absent).clone())
+    }
+
+    fn create(&mut self, stream: &StreamId, absent: Loaded) {
+        self.0.insert(stream.clone(), absent);
+    }
+}
+
+/// An aggregate whose state or identity says which project it belongs to.
+pub trait InProject: Streamed {
+    /// The project; none before the first event.
+    fn project(&self, id: &Self::Id) -> Option<ProjectId>;
+}
+
+impl InProject for Project {
+    fn project(&self, id: &ProjectId) -> Option<ProjectId> {
+        Some(*id)
+    }
+}
+
+impl InProject for Agent {
+    fn project(&self, _: &Self::Id) -> Option<ProjectId> {
+        self.registered().ok().map(|agent| agent.project)
+    }
+}
+
+impl InProject for Task {
+    fn project(&self, _: &Self::Id) -> Option<ProjectId> {
+        self.present().ok().map(|task| task.project)
+    }
+}
+
+impl InProject for Approval {
+    fn project(&self, _: &Self::Id) -> Option<ProjectId> {
+        self.requested().ok().map(|approval| approval.subject.project)
+    }
+}
+
+impl InProject for Run {
+    fn project(&self, _: &Self::Id) -> Option<ProjectId> {
+        self.terms().map(|terms| terms.project)
+    }
+}
+
+/// What a command reads and decides, as one unit: see the [module](self).
+pub struct Transaction<'a> {
+    source: &'a mut dyn Source,
+    context: CommandContext,
+    current: BTreeMap<StreamId, Loaded>,
+    changes: Vec<Change>,
+}
+
+impl<'a> Transaction<'a> {
+    /// A transaction on what `source` has, under `context`.
+    pub fn new(source: &'a mut dyn Source, context: CommandContext) -> Self {
+        Self { source, context, current: BTreeMap::new(), changes: vec![] }
+    }
+
+    /// The circumstances that every command of the transaction is decided in.
+    pub fn context(&self) -> &CommandContext {
+        &self.context
+    }
+
+    /// Whoever gave the command, or [`Actor::System`] below [`Transaction::as_system`].
+    pub fn actor(&self) -> &Actor {
+        &self.context.actor
+    }
+
+    /// The time of the decision, UTC.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.context.now
+    }
+
+    /// The day of the decision in UTC: the day that daily budgets are charged on.
+    pub fn today(&self) -> NaiveDate {
+        self.context.now.date_naive()
+    }
+
+    /// The limits of the policy in force.
+    pub fn policy(&self) -> &PolicyLimits {
+        &self.context.policy
+    }
+
+    /// One aggregate after what was decided so far; before its first event when its stream has none. The commit holds only
+    /// if nobody else adds to it meanwhile.
+    ///
+    /// # Errors
+    /// [`NotLoaded`] when it must be read first. Pass it on: the transaction is run again once it is there.
+    pub fn get<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, NotLoaded> {
+        let stream = StreamId::of::<A>(id);
+        Ok(match self.current.entry(stream) {
+            Entry::Occupied(known) => known.get().entity(id.clone()),
+            Entry::Vacant(unknown) => {
+                let loaded = self.source.load(unknown.key(), Loaded::absent::<A>).ok_or(NotLoaded(()))?;
+                unknown.insert(loaded).entity(id.clone())
+            }
+        })
+    }
+
+    /// A registered agent.
+    ///
+    /// # Errors
+    /// [`Rejection::UnknownAgent`] when it is not registered, [`Rejection::NotLoaded`] as for [`Transaction::get`].
+    pub fn agent(&mut self, id: AgentId) -> Result<Entity<Agent>, Rejection> {
+        let agent = self.get::<Agent>(&id)?;
+        if agent.registered().is_ok() { Ok(agent) } else { Err(Rejection::UnknownAgent(id)) }
+    }
+
+    /// An aggregate whose identity was just drawn: there is nothing to read. What is known of it already is kept.
+    pub fn create<A: Streamed>(&mut self, id: A::Id) -> Entity<A> {
+        let stream = StreamId::of::<A>(&id);
+        match self.current.entry(stream) {
+            Entry::Occupied(known) => known.get().entity(id),
+            Entry::Vacant(unknown) => {
+                self.source.create(unknown.key(), Loaded::absent::<A>());
+                unknown.insert(Loaded::absent::<A>()).entity(id)
+            }
+        }
+    }
+
+    /// Decides `command` on `entity` as it is now, and adds nothing: for a decision that others still change.
+    /// [`Transaction::record`] adds its events.
+    ///
+    /// # Errors
+    /// What the aggregate refuses.
+    pub fn decide<A>(&mut self, entity: &Entity<A>, command: A::Command) -> Result<Vec<A::Event>, Rejection>
+    where
+        A: Streamed,
+        Rejection: From<A::Rejection>,
+    {
+        let now = self.get::<A>(&entity.id)?;
+        Ok(now.decide(command, &self.context)?)
+    }
+
+    /// Decides `command` on `entity` as it is now, adds its events, and answers the aggregate after them.
+    ///
+    /// # Errors
+    /// What the aggregate refuses.
+    pub fn execute<A>(&mut self, entity: &Entity<A>, command: A::Command) -> Result<Entity<A>, Rejection>
+    where
+        A: InProject,
+        Rejection: From<A::Rejection>,
+        AnyEvent: From<A::Event>,
+    {
+        let events = self.decide(entity, command)?;
+        Ok(self.record(entity, events)?)
+    }
+
+    /// As [`Transaction::execute`], for an aggregate that does not say which project it belongs to.
+    ///
+    /// # Errors
+    /// What the aggregate refuses.
+    pub fn execute_in<A>(
+        &mut self,
+        project: Option<ProjectId>,
+        entity: &Entity<A>,
+        command: A::Command,
+    ) -> Result<Entity<A>, Rejection>
+    where
+        A: Streamed,
+        Rejection: From<A::Rejection>,
+        AnyEvent: From<A::Event>,
+    {
+        let events = self.decide(entity, command)?;
+        Ok(self.record_in(project, entity, events)?)
+    }
+
+    /// Adds `events` that `entity` decided, and answers the aggregate after them.
+    ///
+    /// # Errors
+    /// [`NotLoaded`] as for [`Transaction::get`].
+    pub fn record<A>(&mut self, entity: &Entity<A>, events: Vec<A::Event>) -> Result<Entity<A>, NotLoaded>
+    where
+        A: InProject,
+        AnyEvent: From<A::Event>,
+    {
+        let after = self.get::<A>(&entity.id)?.after(&events);
+        self.record_in(after.state.project(&after.id), entity, events)
+    }
+
+    /// As [`Transaction::record`], for an aggregate that does not say which project it belongs to.
+    ///
+    /// # Errors
+    /// [`NotLoaded`] as for [`Transaction::get`].
+    pub fn record_in<A>(
+        &mut self,
+        project: Option<ProjectId>,
+        entity: &Entity<A>,
+        events: Vec<A::Event>,
+    ) -> Result<Entity<A>, NotLoaded>
+    where
+        A: Streamed,
+        AnyEvent: From<A::Event>,
+    {
+        let before = self.get::<A>(&entity.id)?;
+        if events.is_empty() {
+            return Ok(before);
+        }
+        let after = before.after(&events);
+        let stream = StreamId::of::<A>(&entity.id);
+        let events = events.into_iter().map(AnyEvent::from);
+        match self.changes.iter_mut().find(|change| change.stream == stream) {
+            Some(change) => change.events.extend(events),
+            None => self.changes.push(Change {
+                stream: stream.clone(),
+                after: before.version,
+                project,
+                events: events.collect(),
+            }),
+        }
+        self.current.insert(stream, Loaded::from(&after));
+        Ok(after)
+    }
+
+    /// What was decided on one aggregate so far, in order.
+    pub fn decided<A: Streamed>(&self, id: &A::Id) -> impl Iterator<Item = &A::Event> {
+        let stream = StreamId::of::<A>(id);
+        let change = self.changes.iter().find(move |change| change.stream == stream);
+        change.into_iter().flat_map(|change| &change.events).filter_map(A::event)
+    }
+
+    /// The same transaction for what follows from a command by a rule, and is not its actor's to do. What runs through it
+    /// acts as the system; the actor returns when it is dropped.
+    pub fn as_system(&mut self) -> AsSystem<'_, 'a> {
+        let rules = Name::new("rules").expect("it is a constant that is a name");
+        let actor = std::mem::replace(&mut self.context.actor, Actor::System(rules));
+        AsSystem { tx: self, actor: Some(actor) }
+    }
+
+    /// Runs `part` and takes back what it decided when it refuses.
+    ///
+    /// # Errors
+    /// What `part` says.
+    pub fn attempt<T, E>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let (current, changes) = (self.current.clone(), self.changes.clone());
+        let result = part(self);
+        if result.is_err() {
+            (self.current, self.changes) = (current, changes);
+        }
+        result
+    }
+
+    /// What was decided so far, stream by stream, in the order in which the streams were first changed.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// What was decided, to be appended in one commit.
+    pub fn into_changes(self) -> Vec<Change> {
+        self.changes
+    }
+}
+
+/// A transaction that acts as the system until it is dropped ([`Transaction::as_system`]).
+pub struct AsSystem<'t, 'a> {
+    tx: &'t mut Transaction<'a>,
+    actor: Option<Actor>,
+}
+
+impl<'a> Deref for AsSystem<'_, 'a> {
+    type Target = Transaction<'a>;
+
+    fn deref(&self) -> &Transaction<'a> {
+        self.tx
+    }
+}
+
+impl DerefMut for AsSystem<'_, '_> {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.tx
+    }
+}
+
+impl Drop for AsSystem<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(actor) = self.actor.take() {
+            self.tx.context.actor = actor;
+        }
+    }
+}

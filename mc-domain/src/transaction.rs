@@ -373,8 +373,10 @@ impl<'a> Transaction<'a> {
         A: InProject,
         AnyEvent: From<A::Event>,
     {
-        let after = self.get::<A>(&entity.id)?.after(&events);
-        self.record_in(after.state.project(&after.id), entity, events)
+        let before = self.get::<A>(&entity.id)?;
+        let after = before.after(&events);
+        let project = after.state.project(&after.id).or_else(|| before.state.project(&before.id));
+        Ok(self.add(&before, after, project, events))
     }
 
     /// As [`Transaction::record`], for an aggregate that does not say which project it belongs to.
@@ -392,23 +394,35 @@ impl<'a> Transaction<'a> {
         AnyEvent: From<A::Event>,
     {
         let before = self.get::<A>(&entity.id)?;
-        if events.is_empty() {
-            return Ok(before);
-        }
         let after = before.after(&events);
-        let stream = StreamId::of::<A>(&entity.id);
+        Ok(self.add(&before, after, project, events))
+    }
+
+    fn add<A>(
+        &mut self,
+        before: &Entity<A>,
+        after: Entity<A>,
+        project: Option<ProjectId>,
+        events: Vec<A::Event>,
+    ) -> Entity<A>
+    where
+        A: Streamed,
+        AnyEvent: From<A::Event>,
+    {
+        if events.is_empty() {
+            return after;
+        }
+        let stream = StreamId::of::<A>(&before.id);
         let events = events.into_iter().map(AnyEvent::from);
         match self.changes.iter_mut().find(|change| change.stream == stream) {
             Some(change) => change.events.extend(events),
-            None => self.changes.push(Change {
-                stream: stream.clone(),
-                after: before.version,
-                project,
-                events: events.collect(),
-            }),
+            None => {
+                let (stream, events) = (stream.clone(), events.collect());
+                self.changes.push(Change { stream, after: before.version, project, events });
+            }
         }
         self.current.insert(stream, Loaded::from(&after));
-        Ok(after)
+        after
     }
 
     /// What was decided on one aggregate so far, in order.

@@ -15,6 +15,16 @@ use crate::{
 #[error("not everything that the decision rests on is loaded")]
 pub struct NotLoaded(pub(crate) ());
 
+/// What an operation answers where a refusal has consequences of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "a refusal must reach whoever asked"]
+pub enum Outcome {
+    /// What was asked for is decided.
+    Done,
+    /// What was asked for is refused. What follows from that is decided, and committed before the refusal is answered.
+    Refused(Rejection),
+}
+
 /// The rule that forbids an operation. Nothing is committed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
@@ -48,7 +58,7 @@ pub enum Rejection {
     /// A halt of the project's squad stops whoever acts or would get the task.
     #[error("the squad is stopped")]
     SquadStopped,
-    /// A run would cost more than there is left. [`Outcome::Refused`](crate::operation::Outcome::Refused) carries it: the
+    /// A run would cost more than there is left. [`Outcome::Refused`] carries it: the
     /// approval that is open for it is committed all the same.
     #[error("{}", too_dear(cause, *wanted, *remaining))]
     TooDear {

@@ -182,7 +182,9 @@ impl InMemory {
 
     /// One aggregate as it is held; before its first event where it is not.
     pub fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
-        self.0.get(&StreamId::of::<A>(id)).map_or_else(|| Entity::new(id.clone()), |held| held.entity(id.clone()))
+        self.0
+            .get(&StreamId::of::<A>(id))
+            .map_or_else(|| Entity::new(id.clone()), |held| held.entity(id.clone()))
     }
 
     /// Adds what a transaction decided. Changes of streams that it never loaded are left out.

@@ -184,3 +184,21 @@ impl crate::aggregate::Event for Event {
         }
     }
 }
+
+impl Event {
+    /// The threshold that this tells of, and how many percent of the budget are spent.
+    pub(crate) fn threshold(&self) -> Option<(Level, u32)> {
+        match self {
+            Self::ThresholdCrossed { level, percent, .. } => Some((*level, *percent)),
+            Self::Exceeded { .. } => Some((Level::Exceeded, 100)),
+            Self::Reserved { .. }
+            | Self::Settled { .. }
+            | Self::Charged { .. }
+            | Self::Released { .. }
+            | Self::Granted { .. }
+            | Self::RunAllowed { .. }
+            | Self::Adjusted { .. }
+            | Self::CapChanged { .. } => None,
+        }
+    }
+}

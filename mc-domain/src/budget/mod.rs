@@ -11,6 +11,7 @@
 //! 3. A threshold is told once a day.
 //! 4. What is granted rests on an approval, each of which counts once; only an operator adjusts what is spent.
 
+mod cause;
 mod command;
 mod event;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
+pub use cause::Cause;
 pub use command::{Command, Rejection};
 pub use event::Event;
 pub use values::{InvalidKey, Key, Level};

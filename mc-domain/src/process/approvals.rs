@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use crate::{
     approval::Approval,
     ids::{ApprovalId, ProjectId},
-    operation::Entity,
     policy::document::PolicyLimits,
+    transaction::Entity,
 };
 
 /// What is due for an approval.

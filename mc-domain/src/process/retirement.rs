@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     agent::{Agent, Registered, Status},
     ids::{AgentId, TaskId},
-    operation::Entity,
+    transaction::Entity,
 };
 
 /// A sub-agent that is to be retired, by [`crate::operation::retire_agent`].

@@ -11,24 +11,21 @@
 //! use std::sync::Arc;
 //!
 //! use mc_domain::{
-//!     actor::Actor, aggregate::{Aggregate, CommandContext}, operation::Decision,
-//!     project::{Command, Profile, Project}, values::{Name, Slug},
+//!     actor::Actor, aggregate::CommandContext, operation::create_project, project::Profile, values::{Name, Slug},
 //! };
 //! use mc_projections::runner::Runner;
-//! use mc_store::{error::StoreError, log::EventLog, memory::MemoryLog, repository::{Order, Repository}};
+//! use mc_store::{error::StoreError, log::EventLog, memory::MemoryLog, repository::{CommandEnvelope, Repository}};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
 //! let (repository, views) = (Repository::new(Arc::clone(&log)), Runner::start(log));
-//! let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 //! let (id, slug, name) = (uuid::Uuid::now_v7().into(), Slug::new("openclaw")?, Name::new("OpenClaw")?);
 //! let created = repository
-//!     .execute(&Order::new(context.clone()), |unit| {
-//!         let project = unit.load::<Project>(&id)?;
-//!         let create = Command::Create { slug: slug.clone(), profile: Profile::new(name.clone()) };
-//!         let events = project.decide(create, &context).expect("a new project can be created");
-//!         Ok::<_, StoreError>((Decision::of(&project, Some(id), events), ()))
+//!     .execute(&CommandEnvelope::new(context), |tx| {
+//!         create_project(tx, id, slug.clone(), Profile::new(name.clone()))
+//!             .map_err(|refused| StoreError::Invalid { reason: refused.to_string() })
 //!     })
 //!     .await?;
 //!

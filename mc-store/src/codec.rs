@@ -49,19 +49,28 @@ pub fn decode<E: Event>(stored: &StoredEvent) -> Result<E, StoreError> {
     known(stored, event.version()).map(|()| event)
 }
 
-/// The event with its place and circumstances; nothing when its aggregate type is not one of this domain (another
-/// service may keep its own streams in the same log).
+/// The event alone; nothing when its aggregate type is not one of this domain (another service may keep its own streams in
+/// the same log).
 ///
 /// # Errors
 /// - [`StoreError::Corrupt`] when the payload is not an event of its aggregate.
 /// - [`StoreError::NewerEvent`] when a newer version of this program has written it.
-pub fn decode_any(stored: &StoredEvent) -> Result<Option<Recorded<AnyEvent>>, StoreError> {
+pub fn decode_event(stored: &StoredEvent) -> Result<Option<AnyEvent>, StoreError> {
     let payload = upcast::current(&stored.event_type, stored.event_version, &stored.payload);
     let mut deserializer = serde_json::Deserializer::from_str(&payload);
     let event = AnyEvent::deserialize_payload(&stored.stream.aggregate_type, &mut deserializer)
         .map_err(|error| undecoded(stored, &error))?;
     let Some(event) = event else { return Ok(None) };
     known(stored, event.version())?;
+    Ok(Some(event))
+}
+
+/// The event with its place and circumstances; nothing for a type that [`decode_event`] does not know.
+///
+/// # Errors
+/// As [`decode_event`].
+pub fn decode_any(stored: &StoredEvent) -> Result<Option<Recorded<AnyEvent>>, StoreError> {
+    let Some(event) = decode_event(stored)? else { return Ok(None) };
     Ok(Some(Recorded {
         position: stored.position,
         stream: stored.stream.clone(),

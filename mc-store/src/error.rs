@@ -2,7 +2,7 @@
 
 use std::{error::Error, path::PathBuf};
 
-use mc_domain::recorded::StreamId;
+use mc_domain::{recorded::StreamId, rejection::NotLoaded};
 
 /// What can go wrong with the log.
 #[derive(Debug, thiserror::Error)]
@@ -29,12 +29,10 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A decision asked for a stream that is not in memory yet. The repository reads it and asks again.
-    #[error("stream {stream} is not loaded yet")]
-    NotLoaded {
-        /// The stream.
-        stream: StreamId,
-    },
+    /// A transaction must be run again. It passes through [`Repository::execute`](crate::repository::Repository::execute),
+    /// which reads what is missing, and reaches nobody else.
+    #[error(transparent)]
+    NotLoaded(#[from] NotLoaded),
     /// Another process has the store open.
     #[error("the store {store} is in use by another process")]
     Locked {

@@ -1,7 +1,6 @@
 //! Commands against the log: load what a decision needs, decide, commit, and decide again when someone was faster.
 
 use std::{
-    any::Any,
     collections::{BTreeMap, HashMap},
     hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
@@ -12,11 +11,11 @@ use std::{
 use futures_util::future::BoxFuture;
 use mc_domain::{
     actor::ActorKind,
-    aggregate::{Aggregate, CommandContext},
+    aggregate::CommandContext,
     effect,
     ids::{CommandId, EventId},
-    operation::{Change, Decision, Entity, Load},
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
+    transaction::{Change, Entity, Loaded, Source, Transaction},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -30,7 +29,7 @@ use crate::{
     error::StoreError,
     log::{
         Answered, Append, Appended, Commit, EventLog, Fingerprint, Guard, Idempotency, MAX_PAGE_EVENTS,
-        Priority,
+        Priority, StoredEvent,
     },
 };
 
@@ -78,27 +77,25 @@ pub struct Executed<T> {
 /// use std::sync::Arc;
 ///
 /// use mc_domain::{
-///     actor::Actor, aggregate::{Aggregate, CommandContext}, operation::Decision,
-///     project::{Command, Profile, Project}, values::{Name, Slug},
+///     actor::Actor, aggregate::CommandContext, operation::create_project,
+///     project::Profile, values::{Name, Slug},
 /// };
 /// use mc_store::{error::StoreError, memory::MemoryLog, repository::{CommandEnvelope, Repository}};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let repository = Repository::new(Arc::new(MemoryLog::new()));
-/// let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+/// let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 /// let (slug, name) = (Slug::new("openclaw")?, Name::new("OpenClaw")?);
 /// let id = uuid::Uuid::now_v7().into();
 ///
 /// let created = repository
-///     .execute(&CommandEnvelope::new(context.clone()), |unit| {
-///         let project = unit.load::<Project>(&id)?;
-///         let create = Command::Create { slug: slug.clone(), profile: Profile::new(name.clone()) };
-///         let events = project.decide(create, &context).expect("a new project can be created");
-///         Ok::<_, StoreError>((Decision::of(&project, Some(id), events), ()))
+///     .execute(&CommandEnvelope::new(context), |tx| {
+///         create_project(tx, id, slug.clone(), Profile::new(name.clone()))
+///             .map_err(|refused| StoreError::Invalid { reason: refused.to_string() })
 ///     })
 ///     .await?;
-/// assert_eq!(created.position, 1);
+/// assert_eq!(created.position, 2);
 /// # Ok(())
 /// # }
 /// ```
@@ -113,18 +110,6 @@ pub struct Repository {
 
 /// What a commit holds of the floor, to its end: for reading among others, for writing when it is alone.
 type Turn = Arc<dyn Send + Sync>;
-
-#[derive(Clone)]
-struct Cached {
-    version: u64,
-    state: Arc<dyn Any + Send + Sync>,
-    advance: Advance,
-}
-
-/// Folds more events onto a state whose type only the loader knew.
-type Advance = fn(&(dyn Any + Send + Sync), &[AnyEvent]) -> Arc<dyn Any + Send + Sync>;
-/// Reads and folds a stream whose type only the asker knew.
-type Fetch = for<'a> fn(&'a Repository, &'a StreamId) -> BoxFuture<'a, Result<Cached, StoreError>>;
 
 impl Repository {
     /// A repository on `log`.
@@ -146,7 +131,7 @@ impl Repository {
         let stream = StreamId::of::<A>(id);
         let cached = match self.cache.get(&stream) {
             Some(cached) => cached,
-            None => self.fetch::<A>(&stream).await?,
+            None => self.fetch(&stream, Loaded::absent::<A>).await?,
         };
         Ok(cached.entity(id.clone()))
     }
@@ -156,15 +141,15 @@ impl Repository {
     /// # Errors
     /// What reading its stream says ([`EventLog::read_stream`]).
     pub async fn load_at<A: Streamed>(&self, id: &A::Id, position: u64) -> Result<Entity<A>, StoreError> {
-        let folded = self.fold::<A>(&StreamId::of::<A>(id), position).await?;
+        let folded = self.fold(&StreamId::of::<A>(id), Loaded::absent::<A>, position).await?;
         Ok(folded.entity(id.clone()))
     }
 
-    /// Decides a command and commits what was decided.
+    /// Runs a command in a transaction and commits what it decided.
     ///
-    /// `decide` is pure: it asks the unit for what it needs, and may be called several times, because what is not in
-    /// memory yet is read between two calls and because a stream it rests on may have moved before the commit. Under
-    /// an idempotency key the value is kept with the events, and a repeat gets it back without deciding anything.
+    /// `decide` is pure and may be called several times: what is not in memory yet is read between two calls, and a stream
+    /// that the decision rests on may have moved before the commit. Under an idempotency key the value is kept with the
+    /// events, and a repeat gets it back without deciding anything.
     ///
     /// A command that was overtaken is decided alone in the end: nothing is committed through this repository between its
     /// reading and its commit. An operator's or a worker's is at its second attempt, so that it never loses to the traffic
@@ -178,24 +163,24 @@ impl Repository {
     /// - What the log says ([`EventLog::append`]).
     pub async fn execute<T, E>(
         &self,
-        order: &CommandEnvelope,
-        mut decide: impl FnMut(&mut UnitOfWork<'_>) -> Result<(Decision, T), E> + Send,
+        envelope: &CommandEnvelope,
+        mut decide: impl FnMut(&mut Transaction<'_>) -> Result<T, E> + Send,
     ) -> Result<Executed<T>, E>
     where
         T: Serialize + DeserializeOwned + Send,
         E: From<StoreError> + Send,
     {
-        if let Some(first) = self.first_answer(order).await? {
+        if let Some(first) = self.first_answer(envelope).await? {
             return Ok(first);
         }
         let (mut queue, mut alone) = (None, None::<Turn>);
         for attempt in 1.. {
-            let (read_set, decision, value) = self.decide(&mut decide).await?;
+            let Decided { read_set, changes, value } = self.decide(envelope, &mut decide).await?;
             let turn: Turn = match &alone {
                 Some(alone) => Arc::clone(alone),
                 None => Arc::new(Arc::clone(&self.floor).read_owned().await),
             };
-            match self.commit(order, read_set, decision, &value, turn).await {
+            match self.commit(envelope, read_set, changes, &value, turn).await {
                 Ok(Appended::Committed { position }) => {
                     return Ok(Executed { value, position, replayed: false });
                 }
@@ -204,7 +189,7 @@ impl Repository {
                     self.cache.forget(&stream);
                     // Whoever was overtaken queues up for the stream, so that each of a crowd gets its turn.
                     drop(queue.take());
-                    if alone.is_none() && attempt >= attempts_among_others(order) {
+                    if alone.is_none() && attempt >= attempts_among_others(envelope) {
                         alone = Some(Arc::new(Arc::clone(&self.floor).write_owned().await));
                     } else if alone.is_none() {
                         queue = Some(self.overtaken[queue_of(&stream)].lock().await);
@@ -218,9 +203,9 @@ impl Repository {
 
     async fn first_answer<T: DeserializeOwned>(
         &self,
-        order: &CommandEnvelope,
+        envelope: &CommandEnvelope,
     ) -> Result<Option<Executed<T>>, StoreError> {
-        let Some((key, fingerprint)) = &order.key else { return Ok(None) };
+        let Some((key, fingerprint)) = &envelope.key else { return Ok(None) };
         match self.log.answered(key).await? {
             None => Ok(None),
             Some(first) if first.fingerprint == *fingerprint => replay(first).map(Some),
@@ -231,55 +216,66 @@ impl Repository {
     /// Calls `decide` until everything it asks for is in memory.
     async fn decide<T, E: From<StoreError>>(
         &self,
-        decide: &mut (impl FnMut(&mut UnitOfWork<'_>) -> Result<(Decision, T), E> + Send),
-    ) -> Result<(ReadSet, Decision, T), E> {
+        envelope: &CommandEnvelope,
+        decide: &mut (impl FnMut(&mut Transaction<'_>) -> Result<T, E> + Send),
+    ) -> Result<Decided<T>, E> {
         let mut read_set = ReadSet::new();
         loop {
-            let mut unit = UnitOfWork { repository: self, read_set, missing: None };
-            let decided = decide(&mut unit);
-            let missing = unit.missing.take();
-            read_set = unit.read_set;
+            let (decided, changes, missing) = self.run(envelope, decide, &mut read_set);
             match missing {
-                Some((stream, fetch)) => {
-                    let fetched = fetch(self, &stream).await?;
-                    read_set.insert(stream, fetched);
+                Some((stream, absent)) => {
+                    let loaded = self.fetch(&stream, absent).await?;
+                    read_set.insert(stream, loaded);
                 }
-                None => return decided.map(|(decision, value)| (read_set, decision, value)),
+                None => return decided.map(|value| Decided { read_set, changes, value }),
             }
         }
     }
 
+    /// Runs the transaction once: its answer, what it decided, and the stream that must be read first if one is missing.
+    fn run<T, E>(
+        &self,
+        envelope: &CommandEnvelope,
+        decide: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
+        read_set: &mut ReadSet,
+    ) -> (Result<T, E>, Vec<Change>, Option<Missing>) {
+        let mut unit = UnitOfWork { cache: &self.cache, read_set, missing: None };
+        let mut tx = Transaction::new(&mut unit, envelope.context.clone());
+        let decided = decide(&mut tx);
+        let changes = tx.into_changes();
+        (decided, changes, unit.missing)
+    }
+
     async fn commit<T: Serialize>(
         &self,
-        order: &CommandEnvelope,
+        envelope: &CommandEnvelope,
         read_set: ReadSet,
-        decision: Decision,
+        changes: Vec<Change>,
         value: &T,
         turn: Turn,
     ) -> Result<Appended, StoreError> {
-        let changes = decision.into_changes();
-        if changes.is_empty() && order.key.is_none() {
+        if changes.is_empty() && envelope.key.is_none() {
             return Ok(Appended::Committed { position: self.log.head() });
         }
         let command_id = CommandId::new(Uuid::now_v7());
         let appends: Vec<_> = changes
             .iter()
-            .map(|change| Ok(append(order, command_id, change, written(&read_set, change)?.version)))
+            .map(|change| Ok(append(envelope, command_id, change, written(&read_set, change)?.version())))
             .collect::<Result<_, StoreError>>()?;
         let only_read = |stream: &StreamId| !changes.iter().any(|change| change.stream == *stream);
         let guards = read_set
             .iter()
             .filter(|(stream, _)| only_read(stream))
-            .map(|(stream, pin)| Guard { stream: stream.clone(), expected: pin.version })
+            .map(|(stream, loaded)| Guard { stream: stream.clone(), expected: loaded.version() })
             .collect();
-        let idempotency = order.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
+        let idempotency = envelope.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
         let priority = priority(&changes);
         let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
         let append = async move {
             let appended = log.append(Commit { appends, guards, idempotency, priority }).await?;
             if let Appended::Committed { .. } = appended {
                 for change in changes {
-                    let folded = written(&read_set, &change)?.advanced(&change.events);
+                    let folded = written(&read_set, &change)?.after(&change.events);
                     cache.remember(change.stream, folded);
                 }
             }
@@ -289,42 +285,51 @@ impl Repository {
         ToTheEnd(Some(Box::pin(append))).await
     }
 
-    fn fetch<'a, A: Streamed>(&'a self, stream: &'a StreamId) -> BoxFuture<'a, Result<Cached, StoreError>> {
-        Box::pin(async move {
-            let fetched = self.fold::<A>(stream, u64::MAX).await?;
-            self.cache.remember(stream.clone(), fetched.clone());
-            Ok(fetched)
-        })
+    /// Reads a stream and keeps it folded.
+    async fn fetch(&self, stream: &StreamId, absent: fn() -> Loaded) -> Result<Loaded, StoreError> {
+        let fetched = self.fold(stream, absent, u64::MAX).await?;
+        self.cache.remember(stream.clone(), fetched.clone());
+        Ok(fetched)
     }
 
-    async fn fold<A: Streamed>(&self, stream: &StreamId, last: u64) -> Result<Cached, StoreError> {
-        let (mut version, mut state) = (0, A::default());
+    /// Folds a stream up to the log position `last`, page by page.
+    async fn fold(&self, stream: &StreamId, absent: fn() -> Loaded, last: u64) -> Result<Loaded, StoreError> {
+        let mut folded = absent();
         loop {
-            let page = self.log.read_stream(stream, version, MAX_PAGE_EVENTS).await?;
-            for stored in page.iter().take_while(|stored| stored.position <= last) {
-                state = state.evolve(&codec::decode(stored)?);
-                version = stored.version;
+            let page = self.log.read_stream(stream, folded.version(), MAX_PAGE_EVENTS).await?;
+            let wanted = page.iter().take_while(|stored| stored.position <= last);
+            let events = wanted.map(decode).collect::<Result<Vec<_>, _>>()?;
+            if !events.is_empty() {
+                folded = folded.after(&events);
             }
             if page.len() < MAX_PAGE_EVENTS || page.last().is_some_and(|stored| stored.position >= last) {
-                return Ok(Cached { version, state: Arc::new(state), advance: advance::<A> });
+                return Ok(folded);
             }
         }
     }
 }
 
+/// What one attempt decided, and what that rests on.
+struct Decided<T> {
+    read_set: ReadSet,
+    changes: Vec<Change>,
+    value: T,
+}
+
 /// The aggregates that are kept folded.
 #[derive(Default)]
-struct Cache(Mutex<HashMap<StreamId, Cached>>);
+struct Cache(Mutex<HashMap<StreamId, Loaded>>);
 
 impl Cache {
-    fn get(&self, stream: &StreamId) -> Option<Cached> {
+    fn get(&self, stream: &StreamId) -> Option<Loaded> {
         self.lock().get(stream).cloned()
     }
 
     /// Keeps a folded state, unless a later one is known or there is nothing in the stream.
-    fn remember(&self, stream: StreamId, folded: Cached) {
+    fn remember(&self, stream: StreamId, folded: Loaded) {
         let mut cache = self.lock();
-        if folded.version == 0 || cache.get(&stream).is_some_and(|known| known.version > folded.version) {
+        if folded.version() == 0 || cache.get(&stream).is_some_and(|known| known.version() > folded.version())
+        {
             return;
         }
         if cache.len() >= MAX_CACHED_AGGREGATES {
@@ -337,7 +342,7 @@ impl Cache {
         self.lock().remove(stream);
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Cached>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Loaded>> {
         // A panic while it is held leaves whole entries behind, so what is there can be used.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -368,79 +373,53 @@ impl Drop for ToTheEnd {
     }
 }
 
-/// What a decision rests on: the aggregates it asked for, each as it was when asked for first.
-pub struct UnitOfWork<'a> {
-    repository: &'a Repository,
-    read_set: ReadSet,
-    missing: Option<(StreamId, Fetch)>,
+/// The streams that a transaction asked for, each as it was when asked for first. The commit holds only if they still are.
+type ReadSet = BTreeMap<StreamId, Loaded>;
+
+/// One run of a transaction: what it reads comes from the cache, and what is missing there is noted.
+struct UnitOfWork<'a> {
+    cache: &'a Cache,
+    read_set: &'a mut ReadSet,
+    missing: Option<Missing>,
 }
 
-type ReadSet = BTreeMap<StreamId, Cached>;
+/// A stream that is not in memory, and what it is before its first event.
+type Missing = (StreamId, fn() -> Loaded);
 
-impl UnitOfWork<'_> {
-    /// One aggregate as it is now. The commit will hold only if it still is.
-    ///
-    /// # Errors
-    /// [`StoreError::NotLoaded`] when it must be read first: pass it on, and you will be called again.
-    pub fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
-        let stream = StreamId::of::<A>(id);
-        if let Some(pin) = self.read_set.get(&stream) {
-            return Ok(pin.entity(id.clone()));
+impl Source for UnitOfWork<'_> {
+    fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded> {
+        if let Some(read) = self.read_set.get(stream) {
+            return Some(read.clone());
         }
-        match self.repository.cache.get(&stream) {
-            Some(cached) => {
-                let entity = cached.entity(id.clone());
-                self.read_set.insert(stream, cached);
-                Ok(entity)
-            }
-            None => {
-                self.missing = Some((stream.clone(), Repository::fetch::<A>));
-                Err(StoreError::NotLoaded { stream })
-            }
+        let cached = self.cache.get(stream);
+        match &cached {
+            Some(cached) => drop(self.read_set.insert(stream.clone(), cached.clone())),
+            None => self.missing = Some((stream.clone(), absent)),
         }
+        cached
     }
 
-    /// An aggregate under an identity that was just drawn, so that there is nothing to read.
-    pub fn fresh<A: Streamed>(&mut self, id: A::Id) -> Entity<A> {
-        let nothing = Cached { version: 0, state: Arc::new(A::default()), advance: advance::<A> };
-        self.read_set.insert(StreamId::of::<A>(&id), nothing);
-        Entity::new(id)
+    fn create(&mut self, stream: &StreamId, absent: Loaded) {
+        self.read_set.insert(stream.clone(), absent);
     }
 }
 
-impl Load for UnitOfWork<'_> {
-    type Error = StoreError;
-
-    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
-        UnitOfWork::load(self, id)
-    }
+/// An event of a stream that an aggregate of this domain was asked for by.
+fn decode(stored: &StoredEvent) -> Result<AnyEvent, StoreError> {
+    codec::decode_event(stored)?.ok_or_else(|| StoreError::Corrupt {
+        position: stored.position,
+        reason: format!("no aggregate of this domain has a stream {}", stored.stream),
+    })
 }
 
-impl Cached {
-    fn entity<A: Aggregate>(&self, id: A::Id) -> Entity<A> {
-        let state = Arc::clone(&self.state).downcast::<A>();
-        Entity { id, version: self.version, state: state.expect("a stream's name says its aggregate's type") }
-    }
-
-    fn advanced(&self, events: &[AnyEvent]) -> Self {
-        let version = self.version + events.len() as u64;
-        Self { version, state: (self.advance)(&*self.state, events), advance: self.advance }
-    }
-}
-
-fn advance<A: Streamed>(state: &(dyn Any + Send + Sync), events: &[AnyEvent]) -> Arc<dyn Any + Send + Sync> {
-    let state = state.downcast_ref::<A>().expect("a stream's name says its aggregate's type").clone();
-    Arc::new(events.iter().filter_map(A::event).fold(state, A::evolve))
-}
-
-fn append(order: &CommandEnvelope, command_id: CommandId, change: &Change, expected: u64) -> Append {
+fn append(envelope: &CommandEnvelope, command_id: CommandId, change: &Change, expected: u64) -> Append {
     let metadata = || Metadata {
         event_id: EventId::new(Uuid::now_v7()),
-        recorded_at: order.context.now,
-        actor: order.context.actor.clone(),
+        recorded_at: envelope.context.now,
+        actor: envelope.context.actor.clone(),
         project: change.project,
         command_id,
-        idempotency_key: order.key.as_ref().map(|(key, _)| key.clone()),
+        idempotency_key: envelope.key.as_ref().map(|(key, _)| key.clone()),
     };
     let events = change.events.iter().map(|event| codec::encode_any(event, metadata())).collect();
     Append { stream: change.stream.clone(), expected, events }
@@ -453,7 +432,7 @@ fn priority(changes: &[Change]) -> Priority {
     }
 }
 
-fn written<'a>(read_set: &'a ReadSet, change: &Change) -> Result<&'a Cached, StoreError> {
+fn written<'a>(read_set: &'a ReadSet, change: &Change) -> Result<&'a Loaded, StoreError> {
     read_set.get(&change.stream).ok_or_else(|| StoreError::Invalid {
         reason: format!("stream {} was decided on without being loaded", change.stream),
     })
@@ -476,8 +455,8 @@ fn replay<T: DeserializeOwned>(first: Answered) -> Result<Executed<T>, StoreErro
 }
 
 /// How often a command is overtaken before it is decided alone.
-fn attempts_among_others(order: &CommandEnvelope) -> usize {
-    match order.context.actor.kind() {
+fn attempts_among_others(envelope: &CommandEnvelope) -> usize {
+    match envelope.context.actor.kind() {
         ActorKind::Human | ActorKind::System => 1,
         ActorKind::Agent => AGENT_ATTEMPTS_AMONG_OTHERS,
     }

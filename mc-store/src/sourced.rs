@@ -15,11 +15,11 @@
 //! let store = PersistedEventStore::new_event_store(LogRepository::new(Arc::clone(&log)));
 //! let projects = CqrsFramework::<Sourced<Project>, _>::new(store, vec![], ());
 //!
-//! let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 //! let metadata = circumstances(&context, Uuid::now_v7().into(), None);
 //! let command = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
 //! let id = Uuid::now_v7().to_string();
-//! projects.execute_with_metadata(&id, Given { command, moment }, metadata).await?;
+//! projects.execute_with_metadata(&id, Given { command, context }, metadata).await?;
 //! assert_eq!(log.head(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;

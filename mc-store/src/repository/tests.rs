@@ -6,6 +6,7 @@ use chrono::DateTime;
 use futures_util::future::{join_all, poll_fn};
 use mc_domain::{
     actor::Actor,
+    aggregate::Aggregate,
     ids::ProjectId,
     project::{Command, Profile, Project},
     values::{Name, Slug},
@@ -30,22 +31,22 @@ fn rename(name: &str) -> Command {
     Command::Edit { profile: Profile::new(Name::new(name).unwrap()) }
 }
 
-fn decided(unit: &mut UnitOfWork<'_>, command: Command) -> Result<(Decision, u64), StoreError> {
-    let project = unit.load::<Project>(&PROJECT)?;
-    let events = project.decide(command, &sofie()).unwrap();
-    Ok((Decision::of(&project, Some(PROJECT), events), project.version))
+/// Answers the version that the command was decided on.
+fn decided(tx: &mut Transaction<'_>, command: Command) -> Result<u64, StoreError> {
+    on(tx, PROJECT, command)
 }
 
-/// By an operator, whoever orders it: only they edit projects.
-fn on(unit: &mut UnitOfWork<'_>, id: ProjectId, command: Command) -> Result<(Decision, ()), StoreError> {
-    let project = unit.load::<Project>(&id)?;
+/// Decides as an operator, whoever gives the command: only operators edit projects.
+fn on(tx: &mut Transaction<'_>, id: ProjectId, command: Command) -> Result<u64, StoreError> {
+    let project = tx.get::<Project>(&id)?;
     let events = project.decide(command, &sofie()).unwrap();
-    Ok((Decision::of(&project, Some(id), events), ()))
+    tx.record(&project, events)?;
+    Ok(project.version)
 }
 
 async fn execute(repository: &Repository, command: Command) -> Executed<u64> {
-    let order = CommandEnvelope::new(sofie());
-    repository.execute(&order, |unit| decided(unit, command.clone())).await.unwrap()
+    let envelope = CommandEnvelope::new(sofie());
+    repository.execute(&envelope, |tx| decided(tx, command.clone())).await.unwrap()
 }
 
 fn in_memory() -> Repository {
@@ -62,8 +63,8 @@ fn on_disk() -> (TempDir, Repository) {
 async fn a_command_that_nobody_waits_for_any_more_is_known_to_the_next_one() {
     let (_directory, repository) = on_disk();
     execute(&repository, create()).await;
-    let order = CommandEnvelope::new(sofie());
-    let mut abandoned = Box::pin(repository.execute(&order, |unit| decided(unit, rename("Renamed"))));
+    let envelope = CommandEnvelope::new(sofie());
+    let mut abandoned = Box::pin(repository.execute(&envelope, |tx| decided(tx, rename("Renamed"))));
     // The first poll queues the commit; then whoever asked for it is gone.
     poll_fn(|context| Poll::Ready(abandoned.as_mut().poll(context).is_ready())).await;
     drop(abandoned);
@@ -91,15 +92,15 @@ async fn a_command_that_is_overtaken_every_time_gives_up() {
     let repository = in_memory();
     execute(&repository, create()).await;
     let (attempts, rival) = (AtomicUsize::new(0), Repository::new(Arc::clone(repository.log())));
-    let order = CommandEnvelope::new(sofie());
+    let envelope = CommandEnvelope::new(sofie());
     let overtaken = repository
-        .execute(&order, |unit| {
-            let decision = decided(unit, rename("Mine"))?;
+        .execute(&envelope, |tx| {
+            let version = decided(tx, rename("Mine"))?;
             let n = attempts.fetch_add(1, Ordering::Relaxed);
             let theirs = execute(&rival, rename(&format!("Theirs {n}")));
             // A memory log answers at once.
             futures_util::FutureExt::now_or_never(theirs).unwrap();
-            Ok::<_, StoreError>(decision)
+            Ok::<_, StoreError>(version)
         })
         .await;
     assert!(matches!(overtaken, Err(StoreError::Conflict { .. })), "{overtaken:?}");
@@ -109,16 +110,15 @@ async fn a_command_that_is_overtaken_every_time_gives_up() {
 #[tokio::test]
 async fn a_repeat_under_its_key_is_answered_and_not_decided() {
     let repository = in_memory();
-    let order = |request: u8| CommandEnvelope {
+    let envelope = |request: u8| CommandEnvelope {
         key: Some(("k".to_owned(), [request; 32])),
         ..CommandEnvelope::new(sofie())
     };
-    let first = repository.execute(&order(1), |unit| decided(unit, create())).await.unwrap();
-    let nothing =
-        |_: &mut UnitOfWork<'_>| -> Result<(Decision, u64), StoreError> { panic!("it is not decided again") };
-    let again = repository.execute(&order(1), nothing).await.unwrap();
+    let first = repository.execute(&envelope(1), |tx| decided(tx, create())).await.unwrap();
+    let nothing = |_: &mut Transaction<'_>| -> Result<u64, StoreError> { panic!("it is not decided again") };
+    let again = repository.execute(&envelope(1), nothing).await.unwrap();
     assert_eq!(again, Executed { replayed: true, ..first });
-    let other = repository.execute(&order(2), nothing).await;
+    let other = repository.execute(&envelope(2), nothing).await;
     assert!(matches!(other, Err(StoreError::KeyReused { .. })), "{other:?}");
 }
 
@@ -134,8 +134,8 @@ async fn what_touches_many_streams_never_loses_to_the_traffic_on_them() {
             slug: Slug::new(&format!("project-{n}")).unwrap(),
             profile: Profile::new(Name::new("New").unwrap()),
         };
-        let order = CommandEnvelope::new(sofie());
-        repository.execute(&order, |unit| on(unit, *id, create.clone())).await.unwrap();
+        let envelope = CommandEnvelope::new(sofie());
+        repository.execute(&envelope, |tx| on(tx, *id, create.clone())).await.unwrap();
     }
     let traffic: Vec<_> = (0..8_usize)
         .map(|caller| {
@@ -145,7 +145,7 @@ async fn what_touches_many_streams_never_loses_to_the_traffic_on_them() {
                 for n in 0_usize.. {
                     let id = ids[(caller * 7 + n) % ids.len()];
                     repository
-                        .execute(&agent, |unit| on(unit, id, rename(&format!("{caller} {n}"))))
+                        .execute(&agent, |tx| on(tx, id, rename(&format!("{caller} {n}"))))
                         .await
                         .unwrap();
                 }
@@ -153,13 +153,9 @@ async fn what_touches_many_streams_never_loses_to_the_traffic_on_them() {
         })
         .collect();
     for n in 0..40 {
-        let order = CommandEnvelope::new(sofie());
-        let all = repository.execute(&order, |unit| {
-            let mut decision = Decision::default();
-            for id in &ids {
-                decision = decision.and(on(unit, *id, rename(&format!("All {n}")))?.0);
-            }
-            Ok::<_, StoreError>((decision, ()))
+        let envelope = CommandEnvelope::new(sofie());
+        let all = repository.execute(&envelope, |tx| {
+            ids.iter().try_for_each(|id| on(tx, *id, rename(&format!("All {n}"))).map(drop))
         });
         all.await.unwrap();
     }

@@ -25,6 +25,12 @@ pub enum Outcome {
     Refused(Rejection),
 }
 
+impl From<()> for Outcome {
+    fn from((): ()) -> Self {
+        Self::Done
+    }
+}
+
 /// The rule that forbids an operation. Nothing is committed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {

@@ -1,11 +1,10 @@
 //! What a run has cost, told by its agent after others have ended it: the end stays, and the cost is charged.
 
-use super::complete_run::CompleteRun;
 use crate::{
     budget::{self, Budget},
-    consequence::{budget_cap::follow_current_cap, run_cost::judge_cost},
+    consequence::{budget_cap::follow_current_cap, overspending::Sha256, run_cost::judge_cost},
     rejection::Rejection,
-    run::{self, Run, Terms},
+    run::{self, Bill, Outcome, Run, Terms},
     task::{self, Task},
     transaction::{Entity, Transaction},
 };
@@ -16,9 +15,10 @@ pub(super) fn bill_run(
     tx: &mut Transaction<'_>,
     run: &Entity<Run>,
     terms: &Terms,
-    request: CompleteRun,
+    told: Outcome,
+    bill: Bill,
+    sha256: Sha256,
 ) -> Result<(), Rejection> {
-    let CompleteRun { outcome: told, bill, sha256 } = request;
     let priced = bill.cost.is_some();
     let events = tx.decide(run, run::Command::Bill { told, bill })?;
     let amount = events.iter().filter_map(run::Event::charged).sum();

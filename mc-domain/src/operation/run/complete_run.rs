@@ -42,10 +42,10 @@ pub struct CompleteRun {
 ///   breaks it off.
 pub fn complete_run(tx: &mut Transaction<'_>, run: RunId, request: CompleteRun) -> Result<(), Rejection> {
     let run = tx.get::<Run>(&run)?;
-    if let Run::Unbilled(unbilled) = &*run.state {
-        return bill_run(tx, &run, &unbilled.terms, request);
-    }
     let CompleteRun { outcome, bill, sha256 } = request;
+    if let Run::Unbilled(unbilled) = &*run.state {
+        return bill_run(tx, &run, &unbilled.terms, outcome, bill, sha256);
+    }
     let terms = run.running()?.terms.clone();
     let agent = tx.agent(terms.agent)?;
     let error = bill.error.clone();

@@ -2,11 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    content::ContentHash,
-    values::{Ask, Difference, Lifetime, Quorum, Status, Subject, ToolUse},
-};
-use crate::{actor::Actor, ids::RunId, values::Reason};
+use super::values::{Ask, Difference, Quorum, Status, Subject, ToolUse};
+use crate::{actor::Actor, content_hash::ContentHash, ids::RunId, policy_limits::Lifetime, values::Reason};
 
 /// What may be asked of an approval.
 ///

@@ -5,60 +5,12 @@
 //! is kept: two asks of one matter are the same, whatever they would cost. The *content* is the matter on its terms: the
 //! words, the risk and the cost that a decider reads.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::values::{ActionType, InvalidRequest, Risk};
-use crate::{json::Json, money::Usd, values::Reason};
-
-/// A SHA-256 in lower-case hexadecimal: what exactly an approval is for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ContentHash(Box<str>);
-
-impl ContentHash {
-    /// A hash that the caller computed.
-    pub fn new(digest: [u8; 32]) -> Self {
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Its digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for ContentHash {
-    type Err = InvalidRequest;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRequest> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let well_formed = text.len() == 64 && text.bytes().all(digit);
-        if well_formed { Ok(Self(text.into())) } else { Err(InvalidRequest::ContentHash) }
-    }
-}
-
-impl TryFrom<String> for ContentHash {
-    type Error = InvalidRequest;
-
-    fn try_from(text: String) -> Result<Self, InvalidRequest> {
-        text.parse()
-    }
-}
-
-impl From<ContentHash> for String {
-    fn from(hash: ContentHash) -> Self {
-        hash.0.into()
-    }
-}
-
-impl fmt::Display for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use super::values::{ActionType, Risk};
+use crate::{content_hash::ContentHash, json::Json, money::Usd, values::Reason};
 
 /// An action and its payload as JSON without spaces, keys sorted and numbers digit by digit as they were sent, so that the
 /// same action always has the same text, and another one another.

@@ -3,12 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    content::ContentHash,
-    values::{Ask, Quorum, Subject},
-};
+use super::values::{Ask, Quorum, Subject};
 use crate::{
     actor::Actor,
+    content_hash::ContentHash,
     ids::{AgentId, RunId},
     values::Reason,
 };

@@ -25,20 +25,24 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use command::{Command, Rejection, Request};
-pub use content::{ContentHash, canonical, content_text, matter_text, tool_call_texts};
+pub use content::{canonical, content_text, matter_text, tool_call_texts};
 pub use event::Event;
 pub use values::{
-    ActionType, Ask, Difference, InvalidRequest, Lifetime, Payload, Quorum, Risk, Ruling, Status, Subject,
-    ToolUse, Verdict, tool_of,
+    ActionType, Ask, Difference, InvalidRequest, Payload, Quorum, Risk, Ruling, Status, Subject, ToolUse,
+    Verdict, tool_of,
 };
 
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, CommandContext},
     ids::{ApprovalId, RunId},
-    policy::document::PolicyLimits,
+    policy_limits::PolicyLimits,
     reservation::Key,
     values::Reason,
+};
+pub use crate::{
+    content_hash::{ContentHash, InvalidHash},
+    policy_limits::{InvalidLifetime, Lifetime},
 };
 
 /// An approval, folded from its events.

@@ -153,8 +153,8 @@ mod requesting {
 
     #[test]
     fn takes_a_lifetime_within_its_range() {
-        assert_eq!(Lifetime::new(TimeDelta::seconds(59)), Err(InvalidRequest::Lifetime));
-        assert_eq!(Lifetime::new(TimeDelta::days(30) + TimeDelta::seconds(1)), Err(InvalidRequest::Lifetime));
+        assert_eq!(Lifetime::new(TimeDelta::seconds(59)), Err(InvalidLifetime));
+        assert_eq!(Lifetime::new(TimeDelta::days(30) + TimeDelta::seconds(1)), Err(InvalidLifetime));
         assert!(Lifetime::new(Lifetime::MIN).is_ok() && Lifetime::new(Lifetime::MAX).is_ok());
     }
 

@@ -1,16 +1,15 @@
 //! What an approval is made of.
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::ContentHash;
 use crate::{
+    content_hash::ContentHash,
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
     json::Json,
     money::Usd,
-    policy::evaluate,
     reservation::Key,
+    risk,
     values::{Reason, Text, string_enum},
 };
 
@@ -68,15 +67,15 @@ string_enum! {
 impl Risk {
     /// No less than what the policy has it for.
     #[must_use]
-    pub fn or_policy(self, policy: Option<evaluate::Risk>) -> Self {
+    pub fn or_policy(self, policy: Option<risk::Risk>) -> Self {
         match policy {
-            Some(evaluate::Risk::Red) => Self::Red,
-            Some(evaluate::Risk::Green | evaluate::Risk::Yellow) | None => self,
+            Some(risk::Risk::Red) => Self::Red,
+            Some(risk::Risk::Green | risk::Risk::Yellow) | None => self,
         }
     }
 }
 
-impl From<Risk> for evaluate::Risk {
+impl From<Risk> for risk::Risk {
     fn from(risk: Risk) -> Self {
         match risk {
             Risk::Yellow => Self::Yellow,
@@ -123,50 +122,12 @@ pub enum InvalidRequest {
     /// Neither one nor two deciders.
     #[error("an approval takes 1 or 2 decisions")]
     Quorum,
-    /// Shorter or longer than an approval may be open.
-    #[error("an approval expires after 1 minute to 30 days")]
-    Lifetime,
     /// More than [`Payload::MAX_BYTES`].
     #[error("a payload is at most {max} bytes of JSON", max = Payload::MAX_BYTES)]
     PayloadTooLarge,
     /// Nested deeper than [`Payload::MAX_DEPTH`].
     #[error("a payload is nested at most {max} levels deep", max = Payload::MAX_DEPTH)]
     PayloadTooDeep,
-    /// Not 64 lower-case hexadecimal digits.
-    #[error("a content hash is 64 lower-case hexadecimal digits")]
-    ContentHash,
-}
-
-/// How long an approval stays open: 1 minute to 30 days, 24 hours by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lifetime(TimeDelta);
-
-impl Lifetime {
-    /// The shortest.
-    pub const MIN: TimeDelta = TimeDelta::minutes(1);
-    /// The longest.
-    pub const MAX: TimeDelta = TimeDelta::days(30);
-    /// What it is when nobody says otherwise.
-    pub const DEFAULT: Self = Self(TimeDelta::hours(24));
-
-    /// A lifetime within the range.
-    ///
-    /// # Errors
-    /// [`InvalidRequest::Lifetime`] outside of it.
-    pub fn new(lasts: TimeDelta) -> Result<Self, InvalidRequest> {
-        if (Self::MIN..=Self::MAX).contains(&lasts) { Ok(Self(lasts)) } else { Err(InvalidRequest::Lifetime) }
-    }
-
-    /// How long.
-    pub const fn lasts(self) -> TimeDelta {
-        self.0
-    }
-}
-
-impl Default for Lifetime {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }
 
 /// The parameters of an action, as JSON with every digit as it was sent: at most 64 KiB, at most 32 levels deep.

@@ -9,9 +9,8 @@ use super::{
     work_of,
 };
 use crate::{
-    agent::{self, Agent, Ending, Profile, Spawn},
+    agent::{self, Agent, Ending, Profile, RetirementCause, Spawn},
     aggregate::{Aggregate, CommandContext},
-    process::RetirementCause,
     project::{self, Project, Squad},
     reservation::{self, Holder},
     task::Task,

@@ -6,7 +6,7 @@ use crate::{
     approval::Approval,
     ids::{ApprovalId, ProjectId},
     operation::Entity,
-    policy::document::PolicyLimits,
+    policy_limits::PolicyLimits,
 };
 
 /// What is due for an approval.

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 /// A SHA-256 in lower-case hexadecimal: what exactly an approval is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,9 +16,19 @@ pub struct ContentHash(Box<str>);
 pub struct InvalidHash;
 
 impl ContentHash {
-    /// A hash that the caller computed.
-    pub fn new(digest: [u8; 32]) -> Self {
+    /// The hash of a text. Only this crate takes hashes, so a rule that compares two of them rests on no caller's word.
+    pub(crate) fn of(text: &str) -> Self {
+        Self::from_digest(Sha256::digest(text).into())
+    }
+
+    fn from_digest(digest: [u8; 32]) -> Self {
         Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    /// A hash of nothing in particular.
+    #[cfg(test)]
+    pub(crate) fn new(digest: [u8; 32]) -> Self {
+        Self::from_digest(digest)
     }
 
     /// Its digits.

@@ -10,7 +10,7 @@ use crate::{
     money::Usd,
     reservation::Key,
     risk,
-    values::{Reason, Text, string_enum},
+    values::{Reason, string_enum},
 };
 
 string_enum! {
@@ -205,77 +205,19 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The name that at most one open approval for this subject and matter holds.
-    pub fn key(&self, matter: &ContentHash) -> Key {
+    /// The name that at most one open approval for this subject and action holds.
+    pub fn key(&self, action_hash: &ContentHash) -> Key {
         match (self.task, self.agent) {
-            (Some(task), _) => Key::approval(self.project, task, matter),
-            (None, Some(agent)) => Key::approval(self.project, agent, matter),
-            (None, None) => Key::approval(self.project, self.project, matter),
+            (Some(task), _) => Key::approval(self.project, task, action_hash),
+            (None, Some(agent)) => Key::approval(self.project, agent, action_hash),
+            (None, None) => Key::approval(self.project, self.project, action_hash),
         }
-    }
-}
-
-/// What is asked for: what the requestor may change by asking again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ask {
-    /// The action in a sentence.
-    pub summary: Reason,
-    /// How dangerous it is.
-    pub risk: Risk,
-    /// Why it is wanted.
-    pub justification: Text,
-    /// How it would be undone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback_plan: Option<Text>,
-    /// What it would cost.
-    #[serde(default, rename = "estimatedCostMicroUsd", skip_serializing_if = "Option::is_none")]
-    pub estimated_cost: Option<Usd>,
-    /// Its parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Payload>,
-    /// The action and its payload as it was sent, the same whatever it would cost. Asks that were recorded without it
-    /// have their content for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matter: Option<ContentHash>,
-    /// What exactly is decided on: the matter with its summary, risk and cost.
-    pub content: ContentHash,
-}
-
-impl Ask {
-    /// What makes another ask the same one.
-    pub fn matter(&self) -> &ContentHash {
-        self.matter.as_ref().unwrap_or(&self.content)
-    }
-
-    /// The tool that would be used, where the parameters name one.
-    pub fn tool(&self) -> Option<&str> {
-        self.parameters().and_then(tool_of)
-    }
-
-    /// The parameters as they are recorded.
-    pub fn parameters(&self) -> Option<&Json> {
-        self.payload.as_ref().map(Payload::value)
     }
 }
 
 /// The tool that the parameters of an action name.
 pub fn tool_of(payload: &Json) -> Option<&str> {
     payload.get("tool")?.as_str()
-}
-
-/// A use of a tool that an approval is shown for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolUse {
-    /// Who uses it.
-    pub agent: AgentId,
-    /// The task it is used for.
-    pub task: Option<TaskId>,
-    /// The tool.
-    pub tool: String,
-    /// The matters that ask for just this use ([`tool_call_texts`](super::tool_call_texts)), where it is told what the tool
-    /// is given.
-    pub matters: Option<Vec<ContentHash>>,
 }
 
 string_enum! {
@@ -306,8 +248,8 @@ pub struct Verdict {
 pub enum Ruling {
     /// The action may be done.
     Granted {
-        /// What exactly.
-        content: ContentHash,
+        /// The request that was granted.
+        request_hash: ContentHash,
         /// What it would cost.
         estimated_cost: Option<Usd>,
         /// What was noted with it.

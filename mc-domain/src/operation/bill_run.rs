@@ -19,7 +19,7 @@ pub(super) fn bill_run(
     cast: &Cast,
     context: &CommandContext,
 ) -> Result<Decision, Rejection> {
-    let CompleteRun { outcome: told, bill, sha256 } = wish;
+    let CompleteRun { outcome: told, bill } = wish;
     let terms = &unbilled.terms;
     let priced = bill.cost.is_some();
     let events = run.decide(run::Command::Bill { told, bill }, context)?;
@@ -36,6 +36,6 @@ pub(super) fn bill_run(
         let billed = task.decide(task::Command::BillRun { run: run.id, charged: amount }, context)?;
         decision.add_task(&task, billed);
     }
-    judge_cost(&mut decision, run, terms, sha256, cast, context)?;
+    judge_cost(&mut decision, run, terms, cast, context)?;
     Ok(decision)
 }

@@ -1,7 +1,7 @@
 //! The end of a run: it is charged once, and what follows from its cost and from its failure is decided with it.
 
 use super::{
-    Cast, Cause, Decision, Entity, Rejection, Sha256,
+    Cast, Cause, Decision, Entity, Rejection,
     bill_run::bill_run,
     by_system,
     end_run::{End, Open, end_run},
@@ -29,8 +29,6 @@ pub struct CompleteRun {
     pub outcome: Outcome,
     /// What it used and cost.
     pub bill: Bill,
-    /// For the approval that is opened when it used a budget up.
-    pub sha256: Sha256,
 }
 
 /// Ends `run`: it is charged, the rest of what was set aside is given back, and errors in a row are counted. A run that
@@ -53,13 +51,13 @@ pub fn complete_run(
     if let Run::Unbilled(unbilled) = &*run.state {
         return bill_run(run, unbilled, wish, cast, context);
     }
-    let CompleteRun { outcome, bill, sha256 } = wish;
+    let CompleteRun { outcome, bill } = wish;
     let (cast, terms) = (&cast.with(run.clone()), run.running()?.terms.clone());
     let mut decision = Decision::default();
     let error = bill.error.clone();
     end(&mut decision, run, &terms, End { outcome, bill }, cast, context)?;
     count_errors(&mut decision, &terms, outcome, error, cast, context)?;
-    judge_cost(&mut decision, run, &terms, sha256, cast, context)?;
+    judge_cost(&mut decision, run, &terms, cast, context)?;
     Ok(decision)
 }
 
@@ -68,7 +66,6 @@ pub(super) fn judge_cost(
     decision: &mut Decision,
     run: &Entity<Run>,
     terms: &Terms,
-    sha256: Sha256,
     cast: &Cast,
     context: &CommandContext,
 ) -> Result<(), Rejection> {
@@ -76,7 +73,7 @@ pub(super) fn judge_cost(
         Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run.id) };
     tell_of_budgets(decision, terms.open_run().budgets(terms.project), spender, cast, context)?;
     match used_up(decision, terms, terms.project, cast, context)? {
-        Some(key) => contain_overrun(decision, (run.id, terms), key, sha256, cast, context),
+        Some(key) => contain_overrun(decision, (run.id, terms), key, cast, context),
         None => tell_of_dear_run(decision, run, terms, cast, context),
     }
 }
@@ -239,7 +236,6 @@ fn contain_overrun(
     decision: &mut Decision,
     (run, terms): (RunId, &Terms),
     key: Key,
-    sha256: Sha256,
     cast: &Cast,
     context: &CommandContext,
 ) -> Result<(), Rejection> {
@@ -250,8 +246,7 @@ fn contain_overrun(
         }
         task => task,
     };
-    let over =
-        Overspending { cause: Cause::Budget(key), agent: terms.agent, task, run, wanted: None, sha256 };
+    let over = Overspending { cause: Cause::Budget(key), agent: terms.agent, task, run, wanted: None };
     contain_overspending(decision, &over, cast, context)?;
     Ok(())
 }

@@ -103,11 +103,11 @@ pub fn decide_approval(
     wish: DecideApproval,
     context: &CommandContext,
 ) -> Result<Concluded, Rejection> {
-    let DecideApproval { answer, content, lease } = wish;
+    let DecideApproval { answer, content: request_hash, lease } = wish;
     let command = match answer {
-        Answer::Approve { note } => Command::Approve { note, content },
-        Answer::Deny { reason } => Command::Deny { reason, content },
-        Answer::RequestRevision { note } => Command::RequestRevision { note, content },
+        Answer::Approve { note } => Command::Approve { note, request_hash },
+        Answer::Deny { reason } => Command::Deny { reason, request_hash },
+        Answer::RequestRevision { note } => Command::RequestRevision { note, request_hash },
     };
     conclude(scope, command, Some(lease), context)
 }
@@ -167,7 +167,7 @@ pub fn resubmit_approval(
     requestor_may_speak(scope, context)?;
     let subject = &scope.approval.requested()?.subject;
     asks_for_own_budget(subject, &ask, scope.cast)?;
-    if key.id != subject.key(ask.matter()) {
+    if key.id != subject.key(ask.action_hash()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
     let mut concluded = conclude(scope, Command::Resubmit { ask, required }, None, context)?;

@@ -65,7 +65,7 @@ pub use heartbeat::{directives, heartbeat};
 pub use liveness::{mark_heard, mark_stale};
 pub use move_task::{MoveTask, move_task};
 pub use names::{Claims, Names};
-pub use overspend::{Cause, Sha256, budget_asked_for};
+pub use overspend::{Cause, budget_asked_for};
 pub use post_message::post_message;
 pub use quarantine_agent::quarantine_agent;
 pub use reassign_task::{ReassignTask, reassign_task};

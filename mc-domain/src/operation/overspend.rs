@@ -15,9 +15,7 @@ use crate::{
     agent,
     aggregate::{Aggregate, CommandContext},
     alert::{Kind, Subject},
-    approval::{
-        self, ActionType, Approval, Ask, ContentHash, Payload, Quorum, Request, Risk, canonical, content_text,
-    },
+    approval::{self, Action, ActionType, Approval, Ask, ContentHash, Payload, Quorum, Request, Risk, Terms},
     budget::{self, Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     json::Json,
@@ -27,9 +25,6 @@ use crate::{
     task::{Status, Task, allowed_transitions},
     values::{Reason, Text},
 };
-
-/// The SHA-256 of a text: it comes in with the command, so that the rules need no cryptography of their own.
-pub type Sha256 = fn(&str) -> [u8; 32];
 
 /// What is not enough for a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +79,6 @@ pub(super) struct Overspending {
     pub(super) run: RunId,
     /// What the run is expected to cost; nothing when it is over.
     pub(super) wanted: Option<Usd>,
-    pub(super) sha256: Sha256,
 }
 
 /// The approval that is open for this cause already, if one is and can still be decided.
@@ -94,8 +88,8 @@ pub(super) fn approval_open_for(
     cast: &Cast,
     context: &CommandContext,
 ) -> Result<Option<ApprovalId>, Rejection> {
-    let (subject, matter) = (over.subject(over.task, project), over.matter());
-    if let Some(open) = cast.find::<Reservation>(&subject.key(&matter))?.approval()
+    let (subject, action_hash) = (over.subject(over.task, project), over.action_hash());
+    if let Some(open) = cast.find::<Reservation>(&subject.key(&action_hash))?.approval()
         && is_open(&*cast.find::<Approval>(&open)?, context)
     {
         return Ok(Some(open));
@@ -144,7 +138,7 @@ pub(super) fn contain_overspending(
     let project = now.find::<Project>(&project)?;
     let task = stoppable(over.task, &now)?;
     let request = over.request(task.as_ref(), project.id, &now, &system)?;
-    let key = now.find::<Reservation>(&request.subject.key(request.ask.matter()))?;
+    let key = now.find::<Reservation>(&request.subject.key(request.ask.action_hash()))?;
     // A run that is refused or over causes one approval at most, so its identity is free to be the approval's.
     let approval = now.find::<Approval>(&ApprovalId::new(over.run.uuid()))?;
     let asked = open_approval(&project, &approval, &key, task.as_ref(), request, &now, &system)?;
@@ -173,12 +167,8 @@ impl Overspending {
         approval::Subject { project, task, agent: Some(self.agent), action_type }
     }
 
-    fn hash(&self, text: &str) -> ContentHash {
-        ContentHash::new((self.sha256)(text))
-    }
-
-    fn matter(&self) -> ContentHash {
-        self.hash(&canonical(ActionType::BudgetOverride, Some(&self.cause.payload())))
+    fn action_hash(&self) -> ContentHash {
+        Action::with(ActionType::BudgetOverride, &self.cause.payload()).hash()
     }
 
     fn request(
@@ -204,20 +194,19 @@ impl Overspending {
         };
         let summary = Reason::truncated(&summary).expect("it says something on one line");
         let justification = format!("{} is used up", self.cause);
-        let (matter, risk) = (self.matter(), Risk::Yellow);
+        let payload = self.cause.payload();
+        let terms = Terms {
+            summary,
+            risk: Risk::Yellow,
+            justification: Text::truncated(&justification).expect("it says something on one line"),
+            rollback_plan: None,
+            estimated_cost: self.wanted,
+            payload: Some(Payload::try_from(payload.clone()).expect("it is small and flat")),
+        };
         Ok(Request {
             requestor,
             subject: self.subject(task.map(|task| task.id), project),
-            ask: Ask {
-                content: self.hash(&content_text(&matter, &summary, risk, self.wanted)),
-                matter: Some(matter),
-                summary,
-                risk,
-                justification: Text::truncated(&justification).expect("it says something on one line"),
-                rollback_plan: None,
-                estimated_cost: self.wanted,
-                payload: Some(Payload::try_from(self.cause.payload()).expect("it is small and flat")),
-            },
+            ask: Ask::new(&Action::with(ActionType::BudgetOverride, &payload), terms),
             lifetime: system.policy.approvals_last(),
             required: Quorum::One,
         })

@@ -15,8 +15,9 @@ use crate::{
     agent::{self, Ending},
     aggregate::{Aggregate, CommandContext},
     alert::{Kind, Subject},
-    approval::{self, Approval, ContentHash, ToolUse},
+    approval::{self, Approval, ToolUse},
     ids::ApprovalId,
+    json::Json,
     run::{self, Run, Terms, ToolCall, ToolRisk, ToolStatus},
     task::{self, Containment, Loop, LoopKind, Status, Task, allowed_transitions},
     values::{Label, Reason},
@@ -29,8 +30,8 @@ pub struct UseTool {
     pub call: ToolCall,
     /// The risk of the tool, by the policy in force.
     pub policy: ToolRisk,
-    /// The matters that ask for just this use ([`approval::tool_call_texts`]), where it is told what the tool was given.
-    pub matters: Option<Vec<ContentHash>>,
+    /// What the tool was given, as it was sent, where that is told.
+    pub params: Option<Json>,
 }
 
 /// Records the use of a tool in `run`, as red as the policy or whoever tells of it has it. An approval that is named is
@@ -121,7 +122,7 @@ impl UseTool {
             agent: terms.agent,
             task: terms.task,
             tool: self.call.tool.as_str().to_owned(),
-            matters: self.matters.clone(),
+            params: self.params.clone(),
         };
         let approval = cast.find::<Approval>(&named)?;
         Ok(match approval.decide(approval::Command::Use { of, run: run.id }, context) {

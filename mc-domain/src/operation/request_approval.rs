@@ -64,7 +64,7 @@ pub(super) fn open_approval(
         return Err(project::Rejection::NotFound.into());
     }
     may_ask(project, task, &request, cast)?;
-    if key.id != request.subject.key(request.ask.matter()) {
+    if key.id != request.subject.key(request.ask.action_hash()) {
         return Err(reservation::Rejection::NotHolder.into());
     }
     let mut decision = expire_overdue(key, task, cast, context)?;

@@ -2,7 +2,7 @@
 //! dollar.
 
 use super::{
-    Cast, Cause, Decision, Entity, Outcome, Rejection, Sha256, acts_for_itself, by_system,
+    Cast, Cause, Decision, Entity, Outcome, Rejection, acts_for_itself, by_system,
     overspend::{Overspending, approval_open_for, contain_overspending},
     squad::works,
 };
@@ -30,8 +30,6 @@ pub struct StartRun {
     /// What it is expected to cost; the agent's cap per run when nobody says, and at least what the policy sets aside for
     /// every run.
     pub estimate: Option<Usd>,
-    /// For the approval that is opened when it is too dear.
-    pub sha256: Sha256,
 }
 
 /// Lets the agent `id` begin `run`: what it is expected to cost is set aside on the budgets of the agent's day, of the
@@ -68,14 +66,7 @@ pub fn start_run(
         };
     };
     let wanted = scope.estimate;
-    let over = Overspending {
-        cause,
-        agent: id,
-        task: wish.task,
-        run: run.id,
-        wanted: Some(wanted),
-        sha256: wish.sha256,
-    };
+    let over = Overspending { cause, agent: id, task: wish.task, run: run.id, wanted: Some(wanted) };
     let too_dear = |approval| Rejection::TooDear { cause, wanted, remaining, approval };
     match stopped {
         None => {

@@ -18,7 +18,7 @@ use mc_domain::{
     agent::{self, Agent, Role},
     aggregate::Aggregate,
     alert::{self, Alert, Kind, Subject},
-    approval::{self, ActionType, Approval, Ask, ContentHash, Quorum, Risk},
+    approval::{self, Action, ActionType, Approval, Ask, Quorum, Risk, Terms},
     ids::{AgentId, ProjectId},
     money::Usd,
     notification::{self, Notification, Recipient},
@@ -391,16 +391,16 @@ impl World {
             agent: Some(who),
             action_type,
         };
-        let ask = Ask {
-            summary: Reason::new("Send the newsletter").unwrap(),
+        let summary = Reason::new("Send the newsletter").unwrap();
+        let terms = Terms {
+            summary: summary.clone(),
             risk: Risk::Yellow,
             justification: Text::new("It was asked for").unwrap(),
             rollback_plan: None,
             estimated_cost: None,
             payload: None,
-            matter: None,
-            content: ContentHash::new([0; 32]),
         };
+        let ask = Ask::new(&Action::new(action_type, None, &summary), terms);
         let (requestor, by) = (Actor::Agent(who), self.by.clone());
         self.record::<Approval>(&approval, 1, |at| approval::Event::Requested {
             requestor,

@@ -5,7 +5,7 @@ use std::fmt::{Debug, Display};
 use chrono::{DateTime, Utc};
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{actor::Actor, policy::document::PolicyLimits};
+use crate::{actor::Actor, policy_limits::PolicyLimits};
 
 /// The circumstances of a decision: when it is taken, by whom, and under which figures of the policy in force.
 ///

@@ -9,5 +9,7 @@ mod watch;
 
 pub use approvals::{ApprovalDue, approvals_due};
 pub use notifications::{Directory, notifications};
-pub use retirement::{Retirement, RetirementCause, retirements};
+pub use retirement::{Retirement, retirements};
 pub use watch::Watch;
+
+pub use crate::agent::RetirementCause;

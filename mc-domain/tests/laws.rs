@@ -375,14 +375,13 @@ impl World {
                     model: Label::new("a-model").unwrap(),
                     session_key: None,
                     estimate: cents.map(Usd::cents),
-                    sha256,
                 };
                 let run = Entity::new(id(6, self.leases));
                 start_run(&run, agent_id(*agent), wish, cast, &context).map(|outcome| outcome.decision)
             }
             Ask::EndRun { run, outcome, cents } => {
                 let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
-                complete_run(&self.run(*run), CompleteRun { outcome: *outcome, bill, sha256 }, cast, &context)
+                complete_run(&self.run(*run), CompleteRun { outcome: *outcome, bill }, cast, &context)
             }
             Ask::UseTool { run, fails } => {
                 let status = if *fails { ToolStatus::Failed } else { ToolStatus::Success };
@@ -395,7 +394,7 @@ impl World {
                     output_preview: None,
                     error: None,
                 };
-                let wish = operation::UseTool { call, policy: ToolRisk::Green, matters: None };
+                let wish = operation::UseTool { call, policy: ToolRisk::Green, params: None };
                 record_tool_call(&self.run(*run), wish, cast, &context).map(|outcome| outcome.decision)
             }
             Ask::TimeOut { run } => time_out_run(&self.run(*run), cast, &context),
@@ -462,13 +461,6 @@ impl World {
         });
         slugs.chain(names).find(|key| key.to_string() == text).map(Entity::new)
     }
-}
-
-/// A hash as good as any for a test.
-fn sha256(text: &str) -> [u8; 32] {
-    let mut digest = [0; 32];
-    text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.rotate_left(n as u32 / 32));
-    digest
 }
 
 /// Whatever an operation asks for, from what is recorded.

@@ -161,12 +161,12 @@ impl Approvals {
 
     /// Who asked for an approval, and for what, in a sentence.
     pub(crate) fn asked(&self, id: ApprovalId) -> Option<(&Actor, &Reason)> {
-        self.rows.get(&id).map(|row| (&row.requestor, &row.ask.summary))
+        self.rows.get(&id).map(|row| (&row.requestor, row.ask.summary()))
     }
 
     /// What an approval is about, in a sentence.
     pub fn summary(&self, id: ApprovalId) -> Option<&Reason> {
-        self.rows.get(&id).map(|row| &row.ask.summary)
+        self.rows.get(&id).map(|row| row.ask.summary())
     }
 }
 

@@ -3,11 +3,9 @@
 
 use mc_domain::{
     aggregate::CommandContext,
-    approval::{ActionType, Approval, ContentHash, Risk, content_text, matter_text, tool_call_texts},
+    approval::Approval,
     budget::Key,
     ids::{ApprovalId, ProjectId},
-    json::Json,
-    money::Usd,
     operation::{
         Allowed, ApprovalScope, Cast, Decision, Entity, Load, Rejection, budget_asked_for, with_cast,
         withdraw_overrides,
@@ -15,10 +13,8 @@ use mc_domain::{
     recorded::Streamed,
     reservation::Reservation,
     task::Task,
-    values::Reason,
 };
 use mc_store::{error::StoreError, repository::UnitOfWork};
-use sha2::{Digest, Sha256};
 
 use crate::{
     problem::Problem,
@@ -124,28 +120,4 @@ pub fn and_free_held(
     let free = |cast: &Cast| withdraw_overrides(before, &waiting, cast, context);
     let freed = ask_after(unit, &decision, free)?;
     Ok(decision.and(freed))
-}
-
-/// The SHA-256 of a text, for the rules, which have no cryptography of their own.
-pub fn sha256(text: &str) -> [u8; 32] {
-    Sha256::digest(text).into()
-}
-
-/// What is asked for: the hash of the action and its payload as it was sent, or of its summary where it has none.
-pub fn matter(action: ActionType, payload: Option<&Json>, summary: &Reason) -> ContentHash {
-    hash(&matter_text(action, payload, summary))
-}
-
-/// What exactly an approval is decided on: the hash of the matter on its terms.
-pub fn content(matter: &ContentHash, summary: &Reason, risk: Risk, cost: Option<Usd>) -> ContentHash {
-    hash(&content_text(matter, summary, risk, cost))
-}
-
-/// The matters that ask for just this use of a tool.
-pub fn tool_call_matters(tool: &str, params: &Json) -> Vec<ContentHash> {
-    tool_call_texts(tool, params).iter().map(|text| hash(text)).collect()
-}
-
-fn hash(text: &str) -> ContentHash {
-    ContentHash::new(sha256(text))
 }

@@ -11,7 +11,7 @@ use mc_domain::{
     actor::Actor,
     agent::{Agent, Profile, Role},
     aggregate::{Aggregate, CommandContext},
-    approval::{ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject},
+    approval::{Action, ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject, Terms},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{
         CreateTask, Decision, MoveTask, Names, RegisterAgent, create_task, move_task, register_agent,
@@ -35,7 +35,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
-    decide::{ask, content, matter},
+    decide::ask,
     lookup::DEFAULT_PROJECT,
     state::{App, Refused, own_key},
 };
@@ -383,18 +383,16 @@ async fn ask_for_approval(
     agent: AgentId,
 ) -> Result<ApprovalId, Refused> {
     let fresh = ApprovalId::new(Uuid::now_v7());
-    let (summary, risk) = (Reason::new(asked.what)?, Risk::Red);
-    let matter = matter(ActionType::ToolCall, None, &summary);
-    let wish = Ask {
-        content: content(&matter, &summary, risk, None),
-        matter: Some(matter),
-        summary,
-        risk,
+    let summary = Reason::new(asked.what)?;
+    let terms = Terms {
+        summary: summary.clone(),
+        risk: Risk::Red,
         justification: Text::new(asked.why)?,
         rollback_plan: Some(Text::new(asked.undo)?),
         estimated_cost: None,
         payload: None,
     };
+    let wish = Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms);
     execute_at(app, at, Actor::Agent(agent), key, |unit, context| {
         let task = unit.load::<Task>(&id)?;
         let home = unit.load::<Project>(&task.present()?.project)?;
@@ -404,7 +402,7 @@ async fn ask_for_approval(
             agent: Some(agent),
             action_type: ActionType::ToolCall,
         };
-        let key = unit.load::<Reservation>(&subject.key(wish.matter()))?;
+        let key = unit.load::<Reservation>(&subject.key(wish.action_hash()))?;
         let approval = unit.fresh::<Approval>(fresh);
         let request = Request {
             requestor: Actor::Agent(agent),

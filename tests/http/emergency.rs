@@ -194,15 +194,14 @@ impl Caller {
     async fn run(&self, agent: AgentId, task: TaskId) {
         let id = RunId::new(Uuid::now_v7());
         let model = Label::new("small").unwrap();
-        let wish =
-            StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)), sha256 };
+        let wish = StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)) };
         let started = self.ask(agent, |unit, context| {
             let run = unit.fresh::<Run>(id);
             ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
         });
         if started.await {
             let bill = Bill { cost: Some(Usd::ZERO), ..Bill::default() };
-            let wish = CompleteRun { outcome: run::Outcome::Completed, bill, sha256 };
+            let wish = CompleteRun { outcome: run::Outcome::Completed, bill };
             self.ask(agent, |unit, context| {
                 let run = unit.load::<Run>(&id)?;
                 ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))
@@ -243,10 +242,6 @@ fn ask<T>(
 fn held(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
     let work = agent.registered().ok().and_then(|agent| agent.work);
     work.map(|work| unit.load::<Task>(&work.task)).transpose()
-}
-
-fn sha256(_: &str) -> [u8; 32] {
-    [0; 32]
 }
 
 /// Every event by which an agent starts something comes while its squad works.

@@ -8,7 +8,7 @@ use mc_domain::{
     aggregate::{Aggregate, CommandContext},
     alert::{self, Alert},
     approval::{
-        self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, canonical,
+        self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, Terms,
     },
     ids::{AgentId, AlertId, ApprovalId, LeaseId, NotificationId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -531,13 +531,13 @@ pub fn decide(
         | Action::Post { .. } => on_task(action.clone(), unit, context).map(Outcome::from),
         Action::StartRun { fresh, agent, task, estimate } => {
             let (run, model) = (unit.load::<Run>(&fresh)?, Label::new("a-model").unwrap());
-            let wish = StartRun { task, model, session_key: None, estimate, sha256 };
+            let wish = StartRun { task, model, session_key: None, estimate };
             asking(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
         }
         Action::EndRun { run, outcome, cost } => {
             let run = unit.load::<Run>(&run)?;
             let error = (outcome == End::Failed).then(|| reason("it failed"));
-            let wish = CompleteRun { outcome, bill: Bill { cost, error, ..Bill::default() }, sha256 };
+            let wish = CompleteRun { outcome, bill: Bill { cost, error, ..Bill::default() } };
             asking(unit, |cast| complete_run(&run, wish.clone(), cast, context)).map(Outcome::from)
         }
         Action::TimeOutRun { run } => {
@@ -546,7 +546,7 @@ pub fn decide(
         }
         Action::CallTool { run, call } => {
             let run = unit.load::<Run>(&run)?;
-            let wish = UseTool { call: call.clone(), policy: ToolRisk::Green, matters: None };
+            let wish = UseTool { call: call.clone(), policy: ToolRisk::Green, params: None };
             asking(unit, |cast| record_tool_call(&run, wish.clone(), cast, context))
         }
         Action::RequestApproval { .. }
@@ -869,15 +869,15 @@ fn on_approval(
     };
     let approval = unit.load::<Approval>(&id)?;
     let requested = approval.requested()?.clone();
-    let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.matter()))?;
+    let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.action_hash()))?;
     let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-    let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost);
-    let next_key = unit.load::<Reservation>(&requested.subject.key(next.matter()))?;
+    let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost());
+    let next_key = unit.load::<Reservation>(&requested.subject.key(next.action_hash()))?;
     asking(unit, |cast| {
         let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
         let concluded = match action.clone() {
             Action::DecideApproval { answer, stale, .. } => {
-                let content = stale.then(|| ContentHash::new([0; 32]));
+                let content = stale.then(|| "0".repeat(64).parse::<ContentHash>().unwrap());
                 let wish = DecideApproval { answer, content, lease: lease.expect("a decision has one") };
                 decide_approval(scope, wish, context)
             }
@@ -912,7 +912,7 @@ fn request(
         action_type: asked.action,
     };
     let ask = ask_for(asked.action, asked.tool, asked.cost);
-    let key = unit.load::<Reservation>(&subject.key(ask.matter()))?;
+    let key = unit.load::<Reservation>(&subject.key(ask.action_hash()))?;
     let (project, approval) = (unit.load::<Project>(&asked.project)?, unit.load::<Approval>(&fresh)?);
     let task = asked.task.map(|task| unit.load::<Task>(&task)).transpose()?;
     let (lifetime, required) = (asked.lifetime, asked.required);
@@ -925,16 +925,15 @@ fn request(
 
 fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
     let payload = payload_of(tool);
-    Ask {
+    let terms = Terms {
         summary: reason("May I?"),
         risk: Risk::Red,
         justification: Text::new("It has to be done.").unwrap(),
         rollback_plan: None,
         estimated_cost,
-        matter: None,
-        content: ContentHash::new(sha256(&canonical(action, Some(&payload.clone().into())))),
-        payload: Some(Payload::try_from(payload).unwrap()),
-    }
+        payload: Some(Payload::try_from(payload.clone()).unwrap()),
+    };
+    Ask::new(&approval::Action::with(action, &payload.into()), terms)
 }
 
 /// The parameters of an action that uses a tool.

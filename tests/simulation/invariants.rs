@@ -195,9 +195,9 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         assert!(*at < before.expires_at, "decided after expiry: {event:?}");
     };
     match event {
-        approval::Event::Approved { by, at, content, .. } => {
+        approval::Event::Approved { by, at, request_hash, .. } => {
             in_time(by, at);
-            assert_eq!(*content, before.ask.content, "something else is approved");
+            assert_eq!(*request_hash, *before.ask.request_hash(), "something else is approved");
             if let (Quorum::Two, approval::Stage::Open { endorsed_by, .. }) = (before.required, &before.stage)
             {
                 assert!(
@@ -725,8 +725,10 @@ async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Rep
     }
     for (id, approval) in &world.states.approvals {
         let requested = approval.requested().unwrap();
-        let key =
-            repository.load::<Reservation>(&requested.subject.key(requested.ask.matter())).await.unwrap();
+        let key = repository
+            .load::<Reservation>(&requested.subject.key(requested.ask.action_hash()))
+            .await
+            .unwrap();
         assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");
     }
     held_by_the_living(&world.states);

@@ -214,7 +214,7 @@ impl Ledger {
         let Some(key) = budget_asked_for(subject, ask, today) else { return };
         let known = self.accounts.get(&key).and_then(|account| account.cap);
         let cap = self.caps.get(&Owner::of(key)).copied().flatten().or(known).unwrap_or_default();
-        let amount = ask.estimated_cost.map_or(cap / 2, Usd::micros);
+        let amount = ask.estimated_cost().map_or(cap / 2, Usd::micros);
         self.accounts.entry(key).or_default().granted += amount;
     }
 

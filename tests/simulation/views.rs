@@ -208,7 +208,7 @@ fn approval_is_shown(world: &World, id: ApprovalId) {
     let (views, approval) = (&world.watched.views, &world.states.approvals[&id]);
     let view = views.approvals.view(id, &views.agents).unwrap();
     assert_eq!(Some(view.status), approval.status(), "approval {id}");
-    assert_eq!(view.content_hash, &approval.requested().unwrap().ask.content, "approval {id}");
+    assert_eq!(view.content_hash, approval.requested().unwrap().ask.request_hash(), "approval {id}");
     let project = view.project_id;
     let open = open_approvals(world).filter(|(_, of)| *of == project).count();
     assert_eq!(views.approvals.open_count(Some(project)), open, "the approvals that wait in {project}");

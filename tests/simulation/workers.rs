@@ -286,6 +286,6 @@ impl Directory for States {
 
     fn approval(&self, approval: ApprovalId) -> Option<(Actor, Reason)> {
         let requested = self.approvals.get(&approval)?.requested().ok()?;
-        Some((requested.requestor.clone(), requested.ask.summary.clone()))
+        Some((requested.requestor.clone(), requested.ask.summary().clone()))
     }
 }

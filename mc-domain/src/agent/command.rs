@@ -1,14 +1,14 @@
 //! What may be asked of an agent, and why it may refuse.
 
-use super::MAX_OPEN_RUNS;
 use super::spawning::{Commission, SPAWN_TOOL, Spawn, SpawnBound};
-use super::values::{Ending, PauseReason, Profile, Role, Status, Work};
+use super::values::{Ending, MAX_OPEN_RUNS, PauseReason, Profile, Status, Work};
 use crate::{
     budget,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
+    role::Role,
     run::{OpenRun, Outcome},
-    task::TaskType,
+    task_type::TaskType,
     values::{Label, Name, Reason},
 };
 

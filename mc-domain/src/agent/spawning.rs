@@ -1,13 +1,11 @@
-//! Creating sub-agents: who may, how many, how deep, and with how much of its own autonomy.
+//! Creating sub-agents: what is asked for, for how long, and in what a sub-agent would exceed its parent.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Registered, Rejection, standing::Standing, values::Profile};
+use super::values::Profile;
 use crate::{
-    aggregate::CommandContext,
     ids::{AgentId, TaskId},
-    policy::document::PolicyLimits,
     values::{Reason, string_enum},
 };
 
@@ -49,64 +47,33 @@ pub struct Commission {
     pub until: DateTime<Utc>,
 }
 
-/// The tool that an agent creates sub-agents with.
-pub const SPAWN_TOOL: &str = "spawn_agent";
+/// Why a sub-agent is retired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RetirementCause {
+    /// It has been in service as long as it may.
+    TimeIsUp,
+    /// The task its parent worked on is done or canceled.
+    TaskClosed,
+    /// The agent that created it is retired, or is to be.
+    ParentRetired,
+    /// It went offline by itself, and its parent does not know yet.
+    WentOffline,
+}
 
-impl Registered {
-    /// Whether a tool is among those it may use, as far as its own list says.
-    fn may_use(&self, tool: &str) -> bool {
-        let tools = &self.profile.allowed_tools;
-        tools.is_empty() || tools.iter().any(|allowed| allowed.as_str() == tool)
-    }
-
-    /// How many agents are above it.
-    pub fn depth(&self) -> u32 {
-        self.commission.map_or(u32::from(self.parent.is_some()), |commission| commission.depth)
-    }
-
-    /// What a sub-agent that it creates now is commissioned for: what it works on itself, or else was created for.
-    pub fn commission_of_child(&self, context: &CommandContext) -> Commission {
-        let lasts = TimeDelta::seconds(context.policy.spawn.retire_after_secs.into());
-        Commission {
-            depth: self.depth().saturating_add(1),
-            task: self.work.map(|work| work.task).or(self.commission.and_then(|commission| commission.task)),
-            until: context.now + lasts,
-        }
-    }
-
-    /// Invariant 6.
-    pub(super) fn spawn(&self, spawn: Spawn, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
-        let Spawn { child, profile, purpose, active_agents } = spawn;
-        let PolicyLimits { roles, spawn: limits, .. } = context.policy;
-        let name = || self.profile.name.clone();
-        if self.standing_on(context.now.date_naive()) != Standing::Active {
-            return Err(self.not_active());
-        }
-        if !roles.of(self.profile.role).may_spawn {
-            return Err(Rejection::MayNotSpawn { name: name(), role: self.profile.role });
-        }
-        if context.actor.agent().is_some() && !self.may_use(SPAWN_TOOL) {
-            return Err(Rejection::SpawnToolMissing { name: name() });
-        }
-        let above = self.profile.exceeded_by(&profile);
-        if !above.is_empty() {
-            return Err(Rejection::ChildAbove { name: name(), what: above.join(", ") });
-        }
-        if self.children.contains(&child) {
-            return Ok(vec![]);
-        }
-        let children = u32::try_from(self.children.len()).unwrap_or(u32::MAX);
-        let reached = [
-            (SpawnBound::Children, children, limits.max_children),
-            (SpawnBound::Depth, self.depth(), limits.max_depth),
-            (SpawnBound::ActiveAgents, active_agents, limits.max_active_agents),
-        ];
-        match reached.into_iter().find(|(_, actual, limit)| actual >= limit) {
-            Some((bound, _, limit)) => Err(Rejection::SpawnLimit { name: name(), bound, limit }),
-            None => Ok(vec![Event::Spawned { child, purpose, at: context.now }]),
+impl RetirementCause {
+    /// The cause in words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TimeIsUp => "its time as a sub-agent is up",
+            Self::TaskClosed => "the task it was created for is closed",
+            Self::ParentRetired => "the agent that created it is retired",
+            Self::WentOffline => "it went offline",
         }
     }
 }
+
+/// The tool that an agent creates sub-agents with.
+pub const SPAWN_TOOL: &str = "spawn_agent";
 
 impl Profile {
     /// In what `other` may do more than this.

@@ -1,13 +1,19 @@
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::*;
 use crate::{
-    ids::LeaseId,
+    aggregate::Aggregate,
+    ids::{ApprovalId, LeaseId, TaskId},
     money::Usd,
     spec::{
         ECHO, ELSEWHERE, LEASE, NEXT_LEASE, OPENCLAW, OTHER_TASK, SCOUT, TASK, by, given, label, later, name,
         now, reason, registered, registered_as, scout, sofie, system,
     },
+    task_type::TaskType,
 };
 
 /// Section 3 of the domain. From offline the way back is a registration or a heartbeat, no command of an operator.

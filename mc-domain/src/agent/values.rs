@@ -2,45 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{LeaseId, TaskId},
-    money::Usd,
-    task::TaskType,
+    role::{Caps, Role},
+    task_type::TaskType,
     values::{Label, Name, string_enum},
 };
 
-string_enum! {
-    /// How much an agent may do by itself, lowest first.
-    Role {
-        /// Every guarded action needs an approval.
-        Intern = "intern",
-        /// Guarded actions within the allow-lists.
-        Specialist = "specialist",
-        /// Guarded actions freely.
-        Lead = "lead",
-        /// The Chief Agent Officer's own seat.
-        Cao = "cao",
-    }
-}
-
-impl Role {
-    /// What an agent of this role may spend when nobody says otherwise.
-    pub const fn default_caps(self) -> Caps {
-        match self {
-            Self::Intern => Caps { daily: Usd::cents(200), per_run: Usd::cents(25) },
-            Self::Specialist => Caps { daily: Usd::cents(500), per_run: Usd::cents(75) },
-            Self::Lead => Caps { daily: Usd::cents(1200), per_run: Usd::cents(150) },
-            Self::Cao => Caps { daily: Usd::cents(2500), per_run: Usd::cents(300) },
-        }
-    }
-
-    /// Whether an agent of this role may create sub-agents.
-    pub const fn may_spawn(self) -> bool {
-        !matches!(self, Self::Intern)
-    }
-}
+/// The most often that a heartbeat without news is recorded.
+pub const HEARTBEAT_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// The most runs that one agent may have under way.
+pub const MAX_OPEN_RUNS: usize = 16;
 
 string_enum! {
     /// Whether an agent works.
@@ -116,25 +91,6 @@ string_enum! {
         Quarantine = "quarantine",
         /// Drop what you do and begin anew.
         Restart = "restart",
-    }
-}
-
-/// What an agent may spend.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Caps {
-    /// In one UTC day.
-    #[serde(rename = "dailyMicroUsd")]
-    pub daily: Usd,
-    /// In one run, as it was asked for; what holds is [`Caps::per_run_in_force`].
-    #[serde(rename = "perRunMicroUsd")]
-    pub per_run: Usd,
-}
-
-impl Caps {
-    /// What one run may cost: no more than the whole day. A lower day takes it along, and a higher one brings it back.
-    pub fn per_run_in_force(self) -> Usd {
-        self.per_run.min(self.daily)
     }
 }
 

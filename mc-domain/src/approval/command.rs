@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    content::ContentHash,
-    values::{Ask, Difference, Lifetime, Quorum, Status, Subject, ToolUse},
+    ask::{Ask, ToolUse},
+    values::{Difference, Quorum, Status, Subject},
 };
-use crate::{actor::Actor, ids::RunId, values::Reason};
+use crate::{actor::Actor, content_hash::ContentHash, ids::RunId, policy_limits::Lifetime, values::Reason};
 
 /// What may be asked of an approval.
 ///
-/// A decision may name the content it was taken on: it is refused when the requestor has asked for something else in
+/// A decision may name the request it was taken on: it is refused when the requestor has asked for something else in
 /// the meantime.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
@@ -20,22 +20,22 @@ pub enum Command {
     Approve {
         /// What to note with it.
         note: Option<Reason>,
-        /// What was read before deciding.
-        content: Option<ContentHash>,
+        /// The request that was read before deciding, where that is told.
+        request_hash: Option<ContentHash>,
     },
     /// Say no.
     Deny {
         /// Why.
         reason: Reason,
-        /// What was read before deciding.
-        content: Option<ContentHash>,
+        /// The request that was read before deciding, where that is told.
+        request_hash: Option<ContentHash>,
     },
     /// Ask the requestor to ask for something else.
     RequestRevision {
         /// What to change.
         note: Reason,
-        /// What was read before answering.
-        content: Option<ContentHash>,
+        /// The request that was read before answering, where that is told.
+        request_hash: Option<ContentHash>,
     },
     /// Ask for something else, by the requestor.
     Resubmit {

@@ -1,117 +1,68 @@
-//! What exactly is asked for, as the texts that hashes are taken over. The hashes come in with the command, so that the
-//! rules need no cryptography of their own.
+//! What exactly is asked for, as the hashes that an approval is bound to. Both are SHA-256 of a JSON text without spaces.
 //!
-//! The *matter* is the action itself, by its parameters as they were sent, credentials included, of which only the hash
-//! is kept: two asks of one matter are the same, whatever they would cost. The *content* is the matter on its terms: the
-//! words, the risk and the cost that a decider reads.
+//! The *action hash* covers the action itself, with its parameters as they were sent: credentials included, of which only
+//! the hash is kept. Two requests with one action hash ask for the same, whatever they would cost. The *request hash*
+//! covers the action on its terms: the words, the risk and the cost that a decider reads.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::values::{ActionType, InvalidRequest, Risk};
-use crate::{json::Json, money::Usd, values::Reason};
+use super::values::{ActionType, Risk};
+use crate::{content_hash::ContentHash, json::Json, money::Usd, values::Reason};
 
-/// A SHA-256 in lower-case hexadecimal: what exactly an approval is for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct ContentHash(Box<str>);
-
-impl ContentHash {
-    /// A hash that the caller computed.
-    pub fn new(digest: [u8; 32]) -> Self {
-        Self(digest.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-
-    /// Its digits.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// An action as its requestor sent it, credentials included.
+#[derive(Debug, Clone, Copy)]
+pub struct Action<'a> {
+    kind: ActionType,
+    told_by: Told<'a>,
 }
 
-impl FromStr for ContentHash {
-    type Err = InvalidRequest;
-
-    fn from_str(text: &str) -> Result<Self, InvalidRequest> {
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        let well_formed = text.len() == 64 && text.bytes().all(digit);
-        if well_formed { Ok(Self(text.into())) } else { Err(InvalidRequest::ContentHash) }
-    }
+/// What tells an action from others of its kind.
+#[derive(Debug, Clone, Copy)]
+enum Told<'a> {
+    Payload(&'a Json),
+    Summary(&'a Reason),
 }
 
-impl TryFrom<String> for ContentHash {
-    type Error = InvalidRequest;
-
-    fn try_from(text: String) -> Result<Self, InvalidRequest> {
-        text.parse()
+impl<'a> Action<'a> {
+    /// An action that is told by its parameters, or where it has none by its summary.
+    pub fn new(kind: ActionType, payload: Option<&'a Json>, summary: &'a Reason) -> Self {
+        Self { kind, told_by: payload.map_or(Told::Summary(summary), Told::Payload) }
     }
-}
 
-impl From<ContentHash> for String {
-    fn from(hash: ContentHash) -> Self {
-        hash.0.into()
+    /// An action with parameters.
+    pub fn with(kind: ActionType, payload: &'a Json) -> Self {
+        Self { kind, told_by: Told::Payload(payload) }
+    }
+
+    /// The action hash.
+    pub fn hash(&self) -> ContentHash {
+        ContentHash::of(&match self.told_by {
+            Told::Payload(payload) => canonical(self.kind, payload),
+            Told::Summary(summary) => json!([self.kind, null, summary]).to_string(),
+        })
     }
 }
 
-impl fmt::Display for ContentHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// An action and its parameters as JSON without spaces, keys sorted and numbers digit by digit as they were sent: the same
+/// action always has the same text, and another one another.
+fn canonical(kind: ActionType, payload: &Json) -> String {
+    format!("[\"{kind}\",{payload}]")
 }
 
-/// An action and its payload as JSON without spaces, keys sorted and numbers digit by digit as they were sent, so that the
-/// same action always has the same text, and another one another.
-///
-/// ```
-/// use mc_domain::{approval::{ActionType, canonical}, json::Json};
-///
-/// let payload = Json::from(serde_json::json!({ "tool": "deploy_prod", "params": {} }));
-/// let text = canonical(ActionType::ToolCall, Some(&payload));
-/// assert_eq!(text, r#"["tool_call",{"params":{},"tool":"deploy_prod"}]"#);
-/// ```
-pub fn canonical(action: ActionType, payload: Option<&Json>) -> String {
-    format!("[\"{action}\",{}]", payload.unwrap_or(&Json::Null))
-}
-
-/// The text of the matter: the action and its payload as it was sent, or its summary where it has no payload.
-///
-/// ```
-/// use mc_domain::{approval::{ActionType, matter_text}, values::Reason};
-///
-/// let (newsletter, table) = (Reason::new("Send newsletter")?, Reason::new("Drop production table")?);
-/// let text = |summary| matter_text(ActionType::ToolCall, None, summary);
-/// assert_ne!(text(&newsletter), text(&table));
-/// # Ok::<(), mc_domain::values::InvalidText>(())
-/// ```
-pub fn matter_text(action: ActionType, payload: Option<&Json>, summary: &Reason) -> String {
-    match payload {
-        Some(payload) => canonical(action, Some(payload)),
-        None => json!([action, null, summary]).to_string(),
-    }
-}
-
-/// The text of the content: the matter on the terms that a decider reads.
-pub fn content_text(
-    matter: &ContentHash,
+/// The hash of an action on the terms that a decider reads.
+pub(super) fn request_hash(
+    action_hash: &ContentHash,
     summary: &Reason,
     risk: Risk,
     estimated_cost: Option<Usd>,
-) -> String {
-    json!([matter, summary, risk, estimated_cost.map(Usd::micros)]).to_string()
+) -> ContentHash {
+    ContentHash::of(&json!([action_hash, summary, risk, estimated_cost.map(Usd::micros)]).to_string())
 }
 
-/// The texts of the matters that ask for just this use of a tool: where nothing is given to it, that may be said or left
-/// out.
-///
-/// ```
-/// use mc_domain::{approval::tool_call_texts, json::Json};
-///
-/// assert_eq!(tool_call_texts("publish", &Json::parse(r#"{ "page": 1 }"#)?).len(), 1);
-/// assert_eq!(tool_call_texts("publish", &Json::parse("{}")?).len(), 3);
-/// # Ok::<(), mc_domain::json::Malformed>(())
-/// ```
-pub fn tool_call_texts(tool: &str, params: &Json) -> Vec<String> {
+/// The action hashes that ask for just this use of a tool: where nothing is given to it, that may be said or left out.
+pub(super) fn tool_call_hashes(tool: &str, params: &Json) -> Vec<ContentHash> {
     let nothing = params.is_null() || params.as_object().is_some_and(BTreeMap::is_empty);
     let of_tool = |params: Option<Json>| {
         let params = params.map(|params| ("params".to_owned(), params));
@@ -121,5 +72,23 @@ pub fn tool_call_texts(tool: &str, params: &Json) -> Vec<String> {
         true => vec![of_tool(None), of_tool(Some(Json::Null)), of_tool(Some(Json::Object(BTreeMap::new())))],
         false => vec![of_tool(Some(params.clone()))],
     };
-    payloads.iter().map(|payload| canonical(ActionType::ToolCall, Some(payload))).collect()
+    payloads.iter().map(|payload| ContentHash::of(&canonical(ActionType::ToolCall, payload))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_action_has_one_text_with_its_keys_sorted() {
+        let payload = Json::from(json!({ "tool": "deploy_prod", "params": {} }));
+        let text = canonical(ActionType::ToolCall, &payload);
+        assert_eq!(text, r#"["tool_call",{"params":{},"tool":"deploy_prod"}]"#);
+    }
+
+    #[test]
+    fn a_tool_that_is_given_nothing_may_be_asked_for_in_three_ways() {
+        let hashes = |params| tool_call_hashes("publish", &Json::from(params)).len();
+        assert_eq!((hashes(json!({ "page": 1 })), hashes(json!({})), hashes(json!(null))), (1, 3, 3));
+    }
 }

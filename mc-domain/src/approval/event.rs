@@ -4,11 +4,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    content::ContentHash,
-    values::{Ask, Quorum, Subject},
+    ask::Ask,
+    values::{Quorum, Subject},
 };
 use crate::{
     actor::Actor,
+    content_hash::ContentHash,
     ids::{AgentId, RunId},
     values::Reason,
 };
@@ -41,12 +42,13 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// What exactly was endorsed.
-        content: ContentHash,
+        /// The request that was endorsed.
+        #[serde(rename = "content")]
+        request_hash: ContentHash,
         /// When.
         at: DateTime<Utc>,
     },
-    /// It was given: exactly this content may be done.
+    /// It was given: exactly this request may be carried out.
     #[serde(rename = "approved")]
     Approved {
         /// Who said the deciding yes.
@@ -54,8 +56,9 @@ pub enum Event {
         /// What was noted with it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// What exactly was approved.
-        content: ContentHash,
+        /// The request that was approved.
+        #[serde(rename = "content")]
+        request_hash: ContentHash,
         /// When.
         at: DateTime<Utc>,
     },

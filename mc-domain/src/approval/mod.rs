@@ -12,6 +12,7 @@
 //! 5. Where two decisions are required, they are two different deciders', whatever the case of their names.
 //! 6. It permits its own agent, for its own task, exactly what was asked, and a tool is used under it once.
 
+mod ask;
 mod command;
 mod content;
 mod event;
@@ -24,21 +25,25 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use ask::{Ask, Terms, ToolUse};
 pub use command::{Command, Rejection, Request};
-pub use content::{ContentHash, canonical, content_text, matter_text, tool_call_texts};
+pub use content::Action;
 pub use event::Event;
 pub use values::{
-    ActionType, Ask, Difference, InvalidRequest, Lifetime, Payload, Quorum, Risk, Ruling, Status, Subject,
-    ToolUse, Verdict, tool_of,
+    ActionType, Difference, InvalidRequest, Payload, Quorum, Risk, Ruling, Status, Subject, Verdict, tool_of,
 };
 
 use crate::{
     actor::{Actor, ActorKind},
     aggregate::{Aggregate, CommandContext},
     ids::{ApprovalId, RunId},
-    policy::document::PolicyLimits,
+    policy_limits::PolicyLimits,
     reservation::Key,
     values::Reason,
+};
+pub use crate::{
+    content_hash::{ContentHash, InvalidHash},
+    policy_limits::{InvalidLifetime, Lifetime},
 };
 
 /// An approval, folded from its events.
@@ -47,25 +52,25 @@ use crate::{
 /// use mc_domain::actor::Actor;
 /// use mc_domain::aggregate::{Aggregate, CommandContext};
 /// use mc_domain::approval::{
-///     ActionType, Approval, Ask, Command, ContentHash, Lifetime, Quorum, Rejection, Request, Risk, Subject,
+///     Action, ActionType, Approval, Ask, Command, Lifetime, Quorum, Rejection, Request, Risk, Subject, Terms,
 /// };
 /// use mc_domain::values::{Name, Reason, Text};
 ///
 /// let cipher = Actor::Agent(uuid::Uuid::from_u128(1).into());
 /// let project = uuid::Uuid::from_u128(2).into();
+/// let summary = Reason::new("Deploy the payment service")?;
+/// let terms = Terms {
+///     summary: summary.clone(),
+///     risk: Risk::Red,
+///     justification: Text::new("The release is tested")?,
+///     rollback_plan: None,
+///     estimated_cost: None,
+///     payload: None,
+/// };
 /// let request = Request {
 ///     requestor: cipher.clone(),
 ///     subject: Subject { project, task: None, agent: cipher.agent(), action_type: ActionType::ToolCall },
-///     ask: Ask {
-///         summary: Reason::new("Deploy the payment service")?,
-///         risk: Risk::Red,
-///         justification: Text::new("The release is tested")?,
-///         rollback_plan: None,
-///         estimated_cost: None,
-///         payload: None,
-///         matter: None,
-///         content: ContentHash::new([7; 32]),
-///     },
+///     ask: Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms),
 ///     lifetime: Lifetime::DEFAULT,
 ///     required: Quorum::One,
 /// };
@@ -73,7 +78,7 @@ use crate::{
 /// let asked = Approval::default().decide(Command::Request(request), &CommandContext::new(at, cipher.clone()))?;
 /// let approval = Approval::fold(&asked);
 ///
-/// let approve = Command::Approve { note: None, content: None };
+/// let approve = Command::Approve { note: None, request_hash: None };
 /// assert_eq!(approval.decide(approve.clone(), &CommandContext::new(at, cipher)), Err(Rejection::OperatorOnly));
 /// let sofie = CommandContext::new(at, Actor::Human(Name::new("Sofie")?));
 /// assert_eq!(approval.decide(approve, &sofie)?.len(), 1);
@@ -185,14 +190,14 @@ impl Aggregate for Approval {
                 | Command::Expire
                 | Command::Use { .. },
             ) => Err(Rejection::NotFound),
-            (Self::Requested(approval), Command::Approve { note, content }) => {
-                approval.approve(note, content, context)
+            (Self::Requested(approval), Command::Approve { note, request_hash }) => {
+                approval.approve(note, request_hash, context)
             }
-            (Self::Requested(approval), Command::Deny { reason, content }) => {
-                approval.deny(reason, content, context)
+            (Self::Requested(approval), Command::Deny { reason, request_hash }) => {
+                approval.deny(reason, request_hash, context)
             }
-            (Self::Requested(approval), Command::RequestRevision { note, content }) => {
-                approval.request_revision(note, content, context)
+            (Self::Requested(approval), Command::RequestRevision { note, request_hash }) => {
+                approval.request_revision(note, request_hash, context)
             }
             (Self::Requested(approval), Command::Resubmit { ask, required }) => {
                 approval.resubmit(ask, required, context)
@@ -267,7 +272,7 @@ impl Requested {
 
     /// The name that it holds while it is open.
     pub fn key(&self) -> Key {
-        self.subject.key(self.ask.matter())
+        self.subject.key(self.ask.action_hash())
     }
 
     /// Invariant 6: whether it permits this use of a tool, and has not been made use of.
@@ -289,7 +294,6 @@ impl Requested {
     /// An approval that names no task is for any task of its agent.
     fn difference(&self, of: &ToolUse) -> Option<Difference> {
         let agent = self.subject.agent.or(self.requestor.agent());
-        let matter = self.ask.matter();
         let same_tool = self.ask.tool().is_some_and(|tool| is_same_tool(tool, &of.tool));
         if agent != Some(of.agent) {
             Some(Difference::Agent)
@@ -298,8 +302,7 @@ impl Requested {
         } else if self.subject.action_type != ActionType::ToolCall || !same_tool {
             Some(Difference::Tool)
         } else {
-            let told_otherwise = of.matters.as_ref().is_some_and(|matters| !matters.contains(matter));
-            told_otherwise.then_some(Difference::Params)
+            (!of.may_be(self.ask.action_hash())).then_some(Difference::Params)
         }
     }
 
@@ -308,7 +311,7 @@ impl Requested {
         let ruling = match &self.stage {
             Stage::Open { .. } => return None,
             Stage::Approved { note, .. } => Ruling::Granted {
-                content: self.ask.content.clone(),
+                request_hash: self.ask.request_hash.clone(),
                 estimated_cost: self.ask.estimated_cost,
                 note: note.clone(),
             },
@@ -347,12 +350,12 @@ impl Requested {
         if self.is_overdue(context.now) {
             return Ok(vec![Event::Expired { at: context.now }]);
         }
-        self.content_is(read)?;
-        let (by, content, at) = (context.actor.clone(), self.ask.content.clone(), context.now);
+        self.is_still_asked_for(read)?;
+        let (by, request_hash, at) = (context.actor.clone(), self.ask.request_hash.clone(), context.now);
         Ok(match self.required {
-            Quorum::Two if endorsed_by.is_empty() => vec![Event::Endorsed { by, note, content, at }],
+            Quorum::Two if endorsed_by.is_empty() => vec![Event::Endorsed { by, note, request_hash, at }],
             Quorum::Two if endorsed_by.iter().any(|decider| decider.is(&by)) => vec![],
-            Quorum::One | Quorum::Two => vec![Event::Approved { by, note, content, at }],
+            Quorum::One | Quorum::Two => vec![Event::Approved { by, note, request_hash, at }],
         })
     }
 
@@ -369,7 +372,7 @@ impl Requested {
         if self.is_overdue(context.now) {
             return Ok(vec![Event::Expired { at: context.now }]);
         }
-        self.content_is(read)?;
+        self.is_still_asked_for(read)?;
         Ok(vec![Event::Denied { by: context.actor.clone(), reason, at: context.now }])
     }
 
@@ -384,7 +387,7 @@ impl Requested {
         if self.is_overdue(context.now) {
             return Ok(vec![Event::Expired { at: context.now }]);
         }
-        self.content_is(read)?;
+        self.is_still_asked_for(read)?;
         Ok(vec![Event::RevisionRequested { by: context.actor.clone(), note, at: context.now }])
     }
 
@@ -483,10 +486,10 @@ impl Requested {
     }
 
     /// Invariant 4.
-    fn content_is(&self, read: Option<ContentHash>) -> Result<(), Rejection> {
+    fn is_still_asked_for(&self, read: Option<ContentHash>) -> Result<(), Rejection> {
         match read {
-            Some(read) if read != self.ask.content => {
-                Err(Rejection::ContentChanged { current: self.ask.content.clone() })
+            Some(read) if read != self.ask.request_hash => {
+                Err(Rejection::ContentChanged { current: self.ask.request_hash.clone() })
             }
             Some(_) | None => Ok(()),
         }

@@ -1,17 +1,16 @@
 //! What an approval is made of.
 
-use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::content::ContentHash;
 use crate::{
+    content_hash::ContentHash,
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
     json::Json,
     money::Usd,
-    policy::evaluate,
     reservation::Key,
-    values::{Reason, Text, string_enum},
+    risk,
+    values::{Reason, string_enum},
 };
 
 string_enum! {
@@ -68,15 +67,15 @@ string_enum! {
 impl Risk {
     /// No less than what the policy has it for.
     #[must_use]
-    pub fn or_policy(self, policy: Option<evaluate::Risk>) -> Self {
+    pub fn or_policy(self, policy: Option<risk::Risk>) -> Self {
         match policy {
-            Some(evaluate::Risk::Red) => Self::Red,
-            Some(evaluate::Risk::Green | evaluate::Risk::Yellow) | None => self,
+            Some(risk::Risk::Red) => Self::Red,
+            Some(risk::Risk::Green | risk::Risk::Yellow) | None => self,
         }
     }
 }
 
-impl From<Risk> for evaluate::Risk {
+impl From<Risk> for risk::Risk {
     fn from(risk: Risk) -> Self {
         match risk {
             Risk::Yellow => Self::Yellow,
@@ -123,50 +122,12 @@ pub enum InvalidRequest {
     /// Neither one nor two deciders.
     #[error("an approval takes 1 or 2 decisions")]
     Quorum,
-    /// Shorter or longer than an approval may be open.
-    #[error("an approval expires after 1 minute to 30 days")]
-    Lifetime,
     /// More than [`Payload::MAX_BYTES`].
     #[error("a payload is at most {max} bytes of JSON", max = Payload::MAX_BYTES)]
     PayloadTooLarge,
     /// Nested deeper than [`Payload::MAX_DEPTH`].
     #[error("a payload is nested at most {max} levels deep", max = Payload::MAX_DEPTH)]
     PayloadTooDeep,
-    /// Not 64 lower-case hexadecimal digits.
-    #[error("a content hash is 64 lower-case hexadecimal digits")]
-    ContentHash,
-}
-
-/// How long an approval stays open: 1 minute to 30 days, 24 hours by default.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Lifetime(TimeDelta);
-
-impl Lifetime {
-    /// The shortest.
-    pub const MIN: TimeDelta = TimeDelta::minutes(1);
-    /// The longest.
-    pub const MAX: TimeDelta = TimeDelta::days(30);
-    /// What it is when nobody says otherwise.
-    pub const DEFAULT: Self = Self(TimeDelta::hours(24));
-
-    /// A lifetime within the range.
-    ///
-    /// # Errors
-    /// [`InvalidRequest::Lifetime`] outside of it.
-    pub fn new(lasts: TimeDelta) -> Result<Self, InvalidRequest> {
-        if (Self::MIN..=Self::MAX).contains(&lasts) { Ok(Self(lasts)) } else { Err(InvalidRequest::Lifetime) }
-    }
-
-    /// How long.
-    pub const fn lasts(self) -> TimeDelta {
-        self.0
-    }
-}
-
-impl Default for Lifetime {
-    fn default() -> Self {
-        Self::DEFAULT
-    }
 }
 
 /// The parameters of an action, as JSON with every digit as it was sent: at most 64 KiB, at most 32 levels deep.
@@ -244,77 +205,19 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// The name that at most one open approval for this subject and matter holds.
-    pub fn key(&self, matter: &ContentHash) -> Key {
+    /// The name that at most one open approval for this subject and action holds.
+    pub fn key(&self, action_hash: &ContentHash) -> Key {
         match (self.task, self.agent) {
-            (Some(task), _) => Key::approval(self.project, task, matter),
-            (None, Some(agent)) => Key::approval(self.project, agent, matter),
-            (None, None) => Key::approval(self.project, self.project, matter),
+            (Some(task), _) => Key::approval(self.project, task, action_hash),
+            (None, Some(agent)) => Key::approval(self.project, agent, action_hash),
+            (None, None) => Key::approval(self.project, self.project, action_hash),
         }
-    }
-}
-
-/// What is asked for: what the requestor may change by asking again.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Ask {
-    /// The action in a sentence.
-    pub summary: Reason,
-    /// How dangerous it is.
-    pub risk: Risk,
-    /// Why it is wanted.
-    pub justification: Text,
-    /// How it would be undone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rollback_plan: Option<Text>,
-    /// What it would cost.
-    #[serde(default, rename = "estimatedCostMicroUsd", skip_serializing_if = "Option::is_none")]
-    pub estimated_cost: Option<Usd>,
-    /// Its parameters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Payload>,
-    /// The action and its payload as it was sent, the same whatever it would cost. Asks that were recorded without it
-    /// have their content for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub matter: Option<ContentHash>,
-    /// What exactly is decided on: the matter with its summary, risk and cost.
-    pub content: ContentHash,
-}
-
-impl Ask {
-    /// What makes another ask the same one.
-    pub fn matter(&self) -> &ContentHash {
-        self.matter.as_ref().unwrap_or(&self.content)
-    }
-
-    /// The tool that would be used, where the parameters name one.
-    pub fn tool(&self) -> Option<&str> {
-        self.parameters().and_then(tool_of)
-    }
-
-    /// The parameters as they are recorded.
-    pub fn parameters(&self) -> Option<&Json> {
-        self.payload.as_ref().map(Payload::value)
     }
 }
 
 /// The tool that the parameters of an action name.
 pub fn tool_of(payload: &Json) -> Option<&str> {
     payload.get("tool")?.as_str()
-}
-
-/// A use of a tool that an approval is shown for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolUse {
-    /// Who uses it.
-    pub agent: AgentId,
-    /// The task it is used for.
-    pub task: Option<TaskId>,
-    /// The tool.
-    pub tool: String,
-    /// The matters that ask for just this use ([`tool_call_texts`](super::tool_call_texts)), where it is told what the tool
-    /// is given.
-    pub matters: Option<Vec<ContentHash>>,
 }
 
 string_enum! {
@@ -345,8 +248,8 @@ pub struct Verdict {
 pub enum Ruling {
     /// The action may be done.
     Granted {
-        /// What exactly.
-        content: ContentHash,
+        /// The request that was granted.
+        request_hash: ContentHash,
         /// What it would cost.
         estimated_cost: Option<Usd>,
         /// What was noted with it.

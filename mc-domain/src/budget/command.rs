@@ -1,6 +1,6 @@
 //! What may be asked of a budget, and why it may refuse.
 
-use super::MAX_RESERVATIONS;
+use super::values::MAX_RESERVATIONS;
 use crate::{
     ids::{ApprovalId, RunId},
     money::Usd,

@@ -26,18 +26,15 @@ use serde::{Deserialize, Serialize};
 pub use cause::Cause;
 pub use command::{Command, Rejection};
 pub use event::Event;
-pub use values::{InvalidKey, Key, Level};
+pub use values::{InvalidKey, Key, Level, MAX_RESERVATIONS};
 
 use crate::{
     actor::ActorKind,
     aggregate::{Aggregate, CommandContext},
     ids::{ApprovalId, RunId},
     money::Usd,
-    policy::document::Thresholds,
+    policy_limits::Thresholds,
 };
-
-/// The most runs that may be open on one budget at a time.
-pub const MAX_RESERVATIONS: usize = 1_000;
 
 /// A budget, folded from its events.
 ///

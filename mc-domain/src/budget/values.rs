@@ -11,6 +11,9 @@ use crate::{
     values::string_enum,
 };
 
+/// The most runs that may be open on one budget at a time.
+pub const MAX_RESERVATIONS: usize = 1_000;
+
 string_enum! {
     /// How far a budget is used up, mildest first.
     Level {

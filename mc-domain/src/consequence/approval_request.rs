@@ -26,7 +26,7 @@ pub(crate) fn open_approval(
         return Err(project::Rejection::NotFound.into());
     }
     may_ask(tx, &request)?;
-    let key = request.subject.key(request.ask.matter());
+    let key = request.subject.key(request.ask.action_hash());
     expire_overdue(tx, &key)?;
     let (task, summary) = (request.subject.task, request.ask.summary.clone());
     let key = tx.get::<Reservation>(&key)?;

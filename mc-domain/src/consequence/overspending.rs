@@ -12,9 +12,7 @@ use crate::{
     actor::{Actor, ActorKind},
     agent,
     alert::Kind,
-    approval::{
-        self, ActionType, Approval, Ask, ContentHash, Payload, Quorum, Request, Risk, canonical, content_text,
-    },
+    approval::{self, Action, ActionType, Approval, Ask, ContentHash, Payload, Quorum, Request, Risk, Terms},
     budget::Cause,
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -25,9 +23,6 @@ use crate::{
     values::{Reason, Text},
 };
 
-/// The SHA-256 of a text: it comes in with the command, so that the rules need no cryptography of their own.
-pub type Sha256 = fn(&str) -> [u8; 32];
-
 /// Who spends too much, on what, and for what.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Overspending {
@@ -37,7 +32,6 @@ pub(crate) struct Overspending {
     pub(crate) run: RunId,
     /// What the run is expected to cost; none when it is over.
     pub(crate) wanted: Option<Usd>,
-    pub(crate) sha256: Sha256,
 }
 
 /// The approval that is open for this cause already, if one is and can still be decided.
@@ -46,7 +40,7 @@ pub(crate) fn approval_open_for(
     over: &Overspending,
     project: ProjectId,
 ) -> Result<Option<ApprovalId>, Rejection> {
-    let key = over.subject(over.task, project).key(&over.matter());
+    let key = over.subject(over.task, project).key(&over.action_hash());
     if let Some(open) = tx.get::<Reservation>(&key)?.approval()
         && is_open(tx, open)?
     {
@@ -124,12 +118,8 @@ impl Overspending {
         approval::Subject { project, task, agent: Some(self.agent), action_type }
     }
 
-    fn hash(&self, text: &str) -> ContentHash {
-        ContentHash::new((self.sha256)(text))
-    }
-
-    fn matter(&self) -> ContentHash {
-        self.hash(&canonical(ActionType::BudgetOverride, Some(&self.cause.payload())))
+    fn action_hash(&self) -> ContentHash {
+        Action::with(ActionType::BudgetOverride, &self.cause.payload()).hash()
     }
 
     fn request(
@@ -154,20 +144,19 @@ impl Overspending {
         };
         let summary = Reason::truncated(&summary).expect("it says something on one line");
         let justification = format!("{} is used up", self.cause);
-        let (matter, risk) = (self.matter(), Risk::Yellow);
+        let payload = self.cause.payload();
+        let terms = Terms {
+            summary,
+            risk: Risk::Yellow,
+            justification: Text::truncated(&justification).expect("it says something on one line"),
+            rollback_plan: None,
+            estimated_cost: self.wanted,
+            payload: Some(Payload::try_from(payload.clone()).expect("it is small and flat")),
+        };
         Ok(Request {
             requestor,
             subject: self.subject(task.map(|task| task.id), project),
-            ask: Ask {
-                content: self.hash(&content_text(&matter, &summary, risk, self.wanted)),
-                matter: Some(matter),
-                summary,
-                risk,
-                justification: Text::truncated(&justification).expect("it says something on one line"),
-                rollback_plan: None,
-                estimated_cost: self.wanted,
-                payload: Some(Payload::try_from(self.cause.payload()).expect("it is small and flat")),
-            },
+            ask: Ask::new(&Action::with(ActionType::BudgetOverride, &payload), terms),
             lifetime: tx.policy().approvals_last(),
             required: Quorum::One,
         })

@@ -3,7 +3,7 @@
 use super::{
     alerts::{Warning, raise},
     budget_cap::{Spender, alert_budgets, current_cap},
-    overspending::{Overspending, Sha256, contain_overspending},
+    overspending::{Overspending, contain_overspending},
 };
 use crate::{
     alert::{Kind, Subject},
@@ -17,17 +17,12 @@ use crate::{
 
 /// Tells of the thresholds that this transaction's charge for the run crosses, and stops who has used a budget up. A run that
 /// is dearer than its agent's cap per run, and uses up nothing, is told of.
-pub(crate) fn judge_cost(
-    tx: &mut Transaction<'_>,
-    run: RunId,
-    terms: &Terms,
-    sha256: Sha256,
-) -> Result<(), Rejection> {
+pub(crate) fn judge_cost(tx: &mut Transaction<'_>, run: RunId, terms: &Terms) -> Result<(), Rejection> {
     let spender =
         Spender { project: terms.project, agent: Some(terms.agent), task: terms.task, run: Some(run) };
     alert_budgets(tx, terms.open_run().budgets(terms.project), spender)?;
     match used_up(tx, terms)? {
-        Some(key) => contain_overrun(tx, run, terms, key, sha256),
+        Some(key) => contain_overrun(tx, run, terms, key),
         None => alert_dear_run(tx, run, terms),
     }
 }
@@ -46,13 +41,7 @@ fn used_up(tx: &mut Transaction<'_>, terms: &Terms) -> Result<Option<Key>, Rejec
 }
 
 /// Stops the agent; its task waits with it, unless others have the task by now and it has room itself.
-fn contain_overrun(
-    tx: &mut Transaction<'_>,
-    run: RunId,
-    terms: &Terms,
-    key: Key,
-    sha256: Sha256,
-) -> Result<(), Rejection> {
+fn contain_overrun(tx: &mut Transaction<'_>, run: RunId, terms: &Terms, key: Key) -> Result<(), Rejection> {
     let task = match terms.task {
         Some(id) if key != Key::Task(id) => {
             let task = tx.get::<Task>(&id)?;
@@ -61,7 +50,7 @@ fn contain_overrun(
         task => task,
     };
     let cause = Cause::Budget(key);
-    contain_overspending(tx, &Overspending { cause, agent: terms.agent, task, run, wanted: None, sha256 })?;
+    contain_overspending(tx, &Overspending { cause, agent: terms.agent, task, run, wanted: None })?;
     Ok(())
 }
 

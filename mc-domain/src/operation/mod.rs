@@ -14,10 +14,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
-pub use crate::{
-    consequence::overspending::Sha256,
-    rejection::{Outcome, Rejection},
-};
+pub use crate::rejection::{Outcome, Rejection};
 pub use agent::{
     Claims, CorrectAgent, Names, RegisterAgent, SpawnAgent, change_profile, correct_agent, directives,
     end_lease, heartbeat, lease_ends_at, mark_heard, mark_stale, quarantine_agent, register_agent,

@@ -7,7 +7,6 @@
 
 mod check;
 mod defaults;
-mod limits;
 mod read;
 
 use std::collections::BTreeMap;
@@ -15,10 +14,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
-pub use limits::PolicyLimits;
-
-use super::evaluate::Risk;
-use crate::{agent::Role, money::Usd, task::TaskType};
+use crate::policy_limits::section;
+pub use crate::policy_limits::{
+    Limits, LoopThresholds, PolicyLimits, RoleRules, Roles, RunRules, SpawnLimits, TaskBudgets, Thresholds,
+    Timeouts,
+};
+use crate::{money::Usd, risk::Risk, task_type::TaskType};
 
 /// The most entries of one list.
 pub const MAX_LIST_ENTRIES: usize = 200;
@@ -46,17 +47,6 @@ pub struct DocumentError {
     pub pointer: String,
     /// What, as a sentence.
     pub message: String,
-}
-
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(rename_all = "camelCase", default)]
-        pub struct $name {
-            $($(#[$field_doc])* pub $field: $type,)+
-        }
-    };
 }
 
 section!(
@@ -128,90 +118,6 @@ section!(
 );
 
 section!(
-    /// The rules of each role.
-    #[derive(Copy)]
-    Roles {
-        /// Of interns.
-        intern: RoleRules,
-        /// Of specialists.
-        specialist: RoleRules,
-        /// Of leads.
-        lead: RoleRules,
-        /// Of the Chief Agent Officer's seat.
-        cao: RoleRules,
-    }
-);
-
-/// What one role may spend and spawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RoleRules {
-    /// In one UTC day.
-    #[serde(rename = "dailyCapMicroUsd")]
-    pub daily_cap: Usd,
-    /// In one run.
-    #[serde(rename = "perRunCapMicroUsd")]
-    pub per_run_cap: Usd,
-    /// Whether it may create sub-agents.
-    pub may_spawn: bool,
-}
-
-section!(
-    /// Shares of a budget that raise an alert, in percent.
-    #[derive(Copy)]
-    Thresholds {
-        /// A warning.
-        warning_percent: u32,
-        /// An error.
-        error_percent: u32,
-    }
-);
-
-section!(
-    /// How many sub-agents there may be, and for how long.
-    #[derive(Copy)]
-    SpawnLimits {
-        /// Of one agent.
-        max_children: u32,
-        /// Levels below an agent that nobody spawned.
-        max_depth: u32,
-        /// Active agents in all.
-        max_active_agents: u32,
-        /// After which a sub-agent is retired.
-        retire_after_secs: u32,
-    }
-);
-
-section!(
-    /// When a task or an agent goes round in circles.
-    #[derive(Copy)]
-    LoopThresholds {
-        /// More messages than this within the window.
-        max_messages: u32,
-        /// The window of the messages.
-        messages_window_secs: u32,
-        /// More review cycles than this.
-        max_review_cycles: u32,
-        /// Two agents alternating more often than this within the window.
-        max_alternations: u32,
-        /// The window of the alternations.
-        alternations_window_secs: u32,
-        /// One pair of statuses back and forth this often …
-        pair_repeats: u32,
-        /// … among at least this many transitions …
-        pair_transitions: u32,
-        /// … within this window.
-        pair_window_secs: u32,
-        /// This many tool calls of one run failing with one error.
-        identical_tool_errors: u32,
-        /// This many failed runs …
-        failed_runs: u32,
-        /// … among this many last ones.
-        failed_runs_among: u32,
-    }
-);
-
-section!(
     /// Who decides about approvals, and until when.
     ApprovalRules {
         /// After which an undecided approval expires.
@@ -225,95 +131,23 @@ section!(
     }
 );
 
-section!(
-    /// How long things may stay silent, and how many errors an agent may make in a row.
-    #[derive(Copy)]
-    Timeouts {
-        /// By how much a heartbeat may be later than the agent declared.
-        stale_after_secs: u32,
-        /// How long a task is held without a run after the last heartbeat.
-        lease_secs: u32,
-        /// After which a run without an end is timed out.
-        run_timeout_secs: u32,
-        /// The error streak that warns.
-        error_streak_warning: u32,
-        /// The error streak that quarantines.
-        error_streak_quarantine: u32,
-    }
-);
-
-section!(
-    /// How much there may be of one thing, so that one agent alone does not fill what all of them share.
-    #[derive(Copy)]
-    Limits {
-        /// Messages in the thread of one task; then only operators and the rules post there.
-        max_thread_messages: u32,
-        /// Agents of one project that are not offline.
-        max_agents: u32,
-        /// Open tasks that one agent created; operators create as many as they like.
-        max_open_tasks: u32,
-    }
-);
-
-section!(
-    /// What holds of every run.
-    #[derive(Copy)]
-    RunRules {
-        /// The least that is set aside for a run, whatever it is expected to cost: more than nothing.
-        #[serde(rename = "leastReservedMicroUsd")]
-        least_reserved: Usd,
-    }
-);
-
-impl RunRules {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Limits {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-impl Roles {
-    /// The rules of one role.
-    pub fn of(&self, role: Role) -> &RoleRules {
-        match role {
-            Role::Intern => &self.intern,
-            Role::Specialist => &self.specialist,
-            Role::Lead => &self.lead,
-            Role::Cao => &self.cao,
-        }
-    }
-}
-
 impl Document {
-    /// The document as the REST interface takes it, money in dollars. A missing section or field is as by default.
-    ///
-    /// ```
-    /// use mc_domain::{money::Usd, policy::document::Document};
-    /// use serde_json::json;
-    ///
-    /// let document = Document::from_rest(&json!({ "roles": { "intern": { "dailyCap": 2.5 } } })).unwrap();
-    /// assert_eq!(document.roles.intern.daily_cap, Usd::cents(250));
-    /// let errors = Document::from_rest(&json!({ "sell": {}, "network": { "allow": "all" } })).unwrap_err();
-    /// assert_eq!(errors.len(), 2);
-    /// ```
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn from_rest(value: &Value) -> Result<Self, Vec<DocumentError>> {
-        read::document(value, read::Money::Dollars)
-    }
-
-    /// The document as it is stored, money in micro-dollars, as strictly as [`Document::from_rest`].
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn parse(value: &Value) -> Result<Self, Vec<DocumentError>> {
-        read::document(value, read::Money::MicroUsd)
+    /// Its figures.
+    pub fn policy_limits(&self) -> PolicyLimits {
+        PolicyLimits {
+            roles: self.roles,
+            spawn: self.spawn,
+            thresholds: self.thresholds,
+            loops: self.loops,
+            timeouts: self.timeouts,
+            limits: self.limits,
+            escalates_after_secs: self.approvals.escalates_after_secs,
+            expires_after_secs: self.approvals.expires_after_secs,
+            task_budgets: TaskBudgets::said_by(|kind| {
+                self.task_budgets.get(&kind).copied().unwrap_or(kind.default_budget())
+            }),
+            least_reserved: self.runs.least_reserved,
+        }
     }
 
     /// The document as the REST interface shows it.
@@ -322,15 +156,6 @@ impl Document {
         rest["limits"] = value(&self.limits);
         rest["runs"] = in_dollars(value(&self.runs));
         rest
-    }
-
-    /// Checks what the types alone do not say: globs, hosts, commands, ranges, and what must fit together.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn validate(&self) -> Result<(), Vec<DocumentError>> {
-        let errors = check::errors(self);
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     /// How many different deciders an action of this tool takes.

@@ -5,122 +5,26 @@
 
 mod commands;
 mod danger;
+mod params;
+mod request;
 mod spawn;
 mod tools;
 
-use std::collections::BTreeSet;
-
-use serde::{Deserialize, Serialize};
+pub use request::{Decision, Evaluation, Request, Room, Spawned, Subject};
 
 use super::{
     document::Document,
-    reason::{Reason, Standing, Verdict},
-    secrets::redact_json,
+    reason::{Reason, Standing},
+    secrets::{redact, redact_json},
 };
+pub use crate::risk::Risk;
 use crate::{
     agent::{Role, Status},
-    approval::{self, tool_of},
-    ids::ApprovalId,
+    approval::tool_of,
     json::Json,
     money::Usd,
-    values::{Label, string_enum},
+    values::Label,
 };
-
-string_enum! {
-    /// How much harm an action can do.
-    Risk {
-        /// Internal, reversible, read-only.
-        Green = "green",
-        /// Guarded.
-        Yellow = "yellow",
-        /// External, irreversible, secret or in production.
-        Red = "red",
-    }
-}
-
-string_enum! {
-    /// What becomes of a request, mildest first.
-    Decision {
-        /// It may be done at once.
-        Allow = "allow",
-        /// An operator decides.
-        NeedsApproval = "needs_approval",
-        /// It is refused.
-        Deny = "deny",
-    }
-}
-
-/// Who asks, as far as the rules look at it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
-    /// Its role.
-    pub role: Role,
-    /// Whether it works.
-    pub status: Status,
-    /// Whether the request is for the task it works on; a draining agent may finish that one.
-    pub on_current_task: bool,
-    /// Whether its squad is stopped.
-    pub squad_stopped: bool,
-    /// The tools it may use; none named means all that the policy allows.
-    pub allowed_tools: BTreeSet<Label>,
-    /// Its sub-agents.
-    pub spawned: Spawned,
-}
-
-/// How many agents there are around the one that asks.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Spawned {
-    /// Its own sub-agents that are not retired.
-    pub children: u32,
-    /// How many levels it is below an agent that nobody spawned.
-    pub depth: u32,
-    /// Active agents in all.
-    pub active_agents: u32,
-}
-
-/// What is left of each budget; nothing where there is none.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Room {
-    /// The most that one run may cost.
-    pub per_run: Option<Usd>,
-    /// Left of the task's budget.
-    pub task: Option<Usd>,
-    /// Left of the agent's day.
-    pub day: Option<Usd>,
-    /// Left of the project's day.
-    pub project: Option<Usd>,
-}
-
-/// What is asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// The tool by name.
-    pub tool: String,
-    /// What the tool is given.
-    pub params: Json,
-    /// What it is expected to cost; nothing when that is not known.
-    pub estimated_cost: Option<Usd>,
-    /// What may be spent.
-    pub room: Room,
-}
-
-/// The judgement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// What becomes of the request.
-    pub decision: Decision,
-    /// The risk, as the parameters raised it.
-    pub risk: Risk,
-    /// Everything that spoke against it, in the order of the rules, without what it knows of credentials.
-    pub reasons: Vec<Reason>,
-}
-
-impl Evaluation {
-    /// Whether an operator has to decide.
-    pub fn approval_required(&self) -> bool {
-        self.decision == Decision::NeedsApproval
-    }
-}
 
 /// Judges a request of an agent by a policy document.
 ///
@@ -182,26 +86,6 @@ pub fn risk_asked_for(document: &Document, payload: &Json) -> Option<Risk> {
     Some(risk(document, &tool, Standing::Allowed, &raised(&tool, payload)).max(by_params))
 }
 
-impl Evaluation {
-    /// The same where an approval is shown for it: what needs one is allowed where that permits it.
-    #[must_use]
-    pub fn under(mut self, approval: ApprovalId, permitted: Result<(), approval::Rejection>) -> Self {
-        if !self.approval_required() {
-            return self;
-        }
-        self.reasons.push(match &permitted {
-            Ok(()) => Reason::new("approved", format!("approval {approval} permits exactly this, once")),
-            Err(why) => {
-                Reason::new("not_approved", format!("approval {approval} does not permit this: {why}"))
-            }
-        });
-        if permitted.is_ok() {
-            self.decision = Decision::Allow;
-        }
-        self
-    }
-}
-
 struct Judgement {
     decision: Decision,
     reasons: Vec<Reason>,
@@ -219,7 +103,7 @@ impl Judgement {
     fn all(&mut self, decision: Decision, reasons: Vec<Reason>) {
         for Reason { code, text } in reasons {
             self.decision = self.decision.max(decision);
-            self.reasons.push(Reason { code, text: super::secrets::redact(&text).into_owned() });
+            self.reasons.push(Reason { code, text: redact(&text).into_owned() });
         }
     }
 }
@@ -302,14 +186,6 @@ fn budgets(request: &Request) -> Vec<Reason> {
         None => Reason::new(code, format!("nothing is left of {what}")),
     })
     .collect()
-}
-
-/// The lists' judgement of a missing parameter.
-fn missing(what: &str) -> Verdict {
-    Verdict::unlisted(
-        "params_missing",
-        format!("the parameters name no {what}, so the request cannot be judged"),
-    )
 }
 
 #[cfg(test)]

@@ -88,6 +88,14 @@ pub fn workspace_path(rules: &FileRules, path: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
+/// Denies a path that leaves the workspace.
+pub(super) fn leaving(rules: &FileRules, path: &str) -> Verdict {
+    match workspace_path(rules, path) {
+        Some(_) => Verdict::allowed(),
+        None => Verdict::denied("leaves_workspace", format!("{path} leaves the workspace")),
+    }
+}
+
 /// The never-list, ready to be asked.
 pub(super) struct Never {
     globs: GlobSet,

@@ -4,6 +4,7 @@
 //! In doubt it redacts: a lost word costs less than a recorded key. Every pass moves forward only, so the work is
 //! linear in the length of the text, whoever wrote it.
 
+mod kind;
 mod shapes;
 
 use std::{
@@ -13,53 +14,11 @@ use std::{
     sync::LazyLock,
 };
 
+use kind::regex;
+pub use kind::{Secret, SecretKind};
 use regex::{Regex, RegexSet, SetMatches};
 
-use crate::{json::Json, values::string_enum};
-
-string_enum! {
-    /// What kind of credential was found.
-    SecretKind {
-        /// A PEM private key block.
-        PrivateKey = "private_key",
-        /// A GitHub token.
-        GithubToken = "github_token",
-        /// A GitLab token.
-        GitlabToken = "gitlab_token",
-        /// A Slack token or webhook address.
-        SlackToken = "slack_token",
-        /// An AWS access key id.
-        AwsKey = "aws_key",
-        /// A key of an API, by its shape or by its name.
-        ApiKey = "api_key",
-        /// A JSON web token.
-        WebToken = "web_token",
-        /// What an `Authorization` header carries.
-        Authorization = "authorization",
-        /// The password in a URL's user information.
-        UrlPassword = "url_password",
-        /// A value named as a password.
-        Password = "password",
-        /// A value named as a token.
-        Token = "token",
-        /// A value named as a secret or a credential.
-        Secret = "secret",
-    }
-}
-
-impl SecretKind {
-    /// The length of the longest of their words.
-    const MAX_BYTES: usize = 13;
-}
-
-/// One credential in a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
-    /// What it is.
-    pub kind: SecretKind,
-    /// Where it is, in bytes.
-    pub span: Range<usize>,
-}
+use crate::json::Json;
 
 /// How far from a `://` its user information is looked for, in bytes; bounds the work per address.
 const MAX_USER_INFO_BYTES: usize = 256;
@@ -188,10 +147,6 @@ impl Context {
             }),
         }
     }
-}
-
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is a constant that the tests compile")
 }
 
 /// Every credential in `text`, in order and without overlaps.

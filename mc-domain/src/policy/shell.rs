@@ -10,11 +10,12 @@ mod options;
 mod parse;
 mod piped;
 mod recursive;
+mod upstream;
 mod wrappers;
 
 pub use environment::variable;
-use parse::{Command, Item, Redirect, Script, Word, parse};
-use piped::Upstream;
+use parse::{Command, Item, Redirect, Script, Word, base_name, parse};
+use upstream::{Upstream, takes_input};
 use wrappers::Unwrapped;
 
 use super::{
@@ -54,7 +55,7 @@ pub fn judge(shell: &ShellRules, files: &FileRules, command: &str) -> Verdict {
 pub fn judge_input(shell: &ShellRules, files: &FileRules, command: &str, input: &str) -> Verdict {
     let judge = Judge { shell, files, never: Never::new(files) };
     let takes =
-        |item: &Item| matches!(item, Item::Command(command) if is_fed(command) || piped::takes(command));
+        |item: &Item| matches!(item, Item::Command(command) if is_fed(command) || takes_input(command));
     if input.is_empty() || !parse(command, 0).items.iter().any(takes) {
         return Verdict::allowed();
     }
@@ -364,10 +365,6 @@ impl Judge<'_> {
 fn without_reserved(words: &[Word]) -> &[Word] {
     let reserved = |word: &&Word| !word.quoted && RESERVED.contains(&word.text.as_str());
     &words[words.iter().take_while(reserved).count()..]
-}
-
-fn base_name(name: &str) -> String {
-    name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase()
 }
 
 fn download_run() -> Verdict {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use crate::{
     approval::Approval,
     ids::{ApprovalId, ProjectId},
-    policy::document::PolicyLimits,
+    policy_limits::PolicyLimits,
     transaction::Entity,
 };
 

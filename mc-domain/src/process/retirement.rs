@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 
 use crate::{
-    agent::{Agent, Registered, Status},
+    agent::{Agent, Registered, RetirementCause, Status},
     ids::{AgentId, TaskId},
     transaction::Entity,
 };
@@ -19,31 +19,6 @@ pub struct Retirement {
     pub parent: Option<AgentId>,
     /// Why.
     pub cause: RetirementCause,
-}
-
-/// Why a sub-agent is retired.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RetirementCause {
-    /// It has been in service as long as it may.
-    TimeIsUp,
-    /// The task its parent worked on is done or canceled.
-    TaskClosed,
-    /// The agent that created it is retired, or is to be.
-    ParentRetired,
-    /// It went offline by itself, and its parent does not know yet.
-    WentOffline,
-}
-
-impl RetirementCause {
-    /// The cause in words.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::TimeIsUp => "its time as a sub-agent is up",
-            Self::TaskClosed => "the task it was created for is closed",
-            Self::ParentRetired => "the agent that created it is retired",
-            Self::WentOffline => "it went offline",
-        }
-    }
 }
 
 /// The sub-agents among `agents` that are to be retired at `now`, and theirs with them; `is_closed` says whether a task is

@@ -1,6 +1,6 @@
 //! What may be asked of a project, and why it may refuse.
 
-use super::{Halt, Profile};
+use super::values::{Halt, Profile};
 use crate::values::{Reason, Slug};
 
 /// What may be asked of a project.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Halt, Profile};
+use super::values::{Halt, Profile};
 use crate::values::{Reason, Slug};
 
 /// A fact about one project. `at` is the time of the decision.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Holder;
+use super::values::Holder;
 
 /// A fact about one reserved name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

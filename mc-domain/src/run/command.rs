@@ -2,10 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    MAX_TOOL_CALLS,
-    values::{Bill, Outcome, Start, Status, ToolCall},
-};
+use super::values::{Bill, MAX_TOOL_CALLS, Outcome, Start, Status, ToolCall};
 use crate::money::Usd;
 
 /// What may be asked of a run.

@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 pub use command::{Command, Rejection};
 pub use event::{Billed, Ended, Event};
 pub use values::{
-    Bill, InvalidTokens, OpenRun, Outcome, Start, Status, Terms, Tokens, ToolCall, ToolRisk, ToolStatus,
-    Usage,
+    Bill, InvalidTokens, MAX_TOOL_CALLS, OpenRun, Outcome, Start, Status, Terms, Tokens, ToolCall, ToolRisk,
+    ToolStatus, Usage,
 };
 
 use crate::{
@@ -35,8 +35,6 @@ use crate::{
     money::Usd,
 };
 
-/// The most uses of tools that one run records.
-pub const MAX_TOOL_CALLS: u32 = 10_000;
 /// The most different errors of tools that one run counts; the oldest is forgotten first.
 pub const MAX_ERRORS_COUNTED: usize = 32;
 

@@ -8,9 +8,12 @@ use crate::{
     budget,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     money::Usd,
-    policy::evaluate,
+    risk,
     values::{Label, Preview, Reason, string_enum},
 };
+
+/// The most uses of tools that one run records.
+pub const MAX_TOOL_CALLS: u32 = 10_000;
 
 /// What an agent and a task know of a run that is under way: whose it is, and where money is set aside for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,12 +115,12 @@ string_enum! {
     }
 }
 
-impl From<evaluate::Risk> for ToolRisk {
-    fn from(risk: evaluate::Risk) -> Self {
+impl From<risk::Risk> for ToolRisk {
+    fn from(risk: risk::Risk) -> Self {
         match risk {
-            evaluate::Risk::Green => Self::Green,
-            evaluate::Risk::Yellow => Self::Yellow,
-            evaluate::Risk::Red => Self::Red,
+            risk::Risk::Green => Self::Green,
+            risk::Risk::Yellow => Self::Yellow,
+            risk::Risk::Red => Self::Red,
         }
     }
 }

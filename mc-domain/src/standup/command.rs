@@ -1,6 +1,6 @@
 //! What may be asked of a standup, and why it may refuse.
 
-use super::Report;
+use super::values::Report;
 
 /// What may be asked of a standup.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::Report;
+use super::values::Report;
 
 /// A fact about one standup. `at` is the time of the decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

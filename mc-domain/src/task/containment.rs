@@ -17,7 +17,7 @@ use crate::{
     actor::{Actor, ActorKind},
     ids::AgentId,
     markdown::inline,
-    policy::document::LoopThresholds,
+    policy_limits::LoopThresholds,
     run::Outcome,
     values::{Label, Name, Reason, Text, string_enum},
 };

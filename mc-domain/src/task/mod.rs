@@ -40,9 +40,10 @@ pub use event::Event;
 pub use transitions::allowed_transitions;
 pub use values::{
     Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, InvalidShape, MessageKind,
-    Priority, Status, TaskType, WorkPlan,
+    Priority, Status, WorkPlan,
 };
 
+pub use crate::task_type::TaskType;
 use crate::{
     actor::{Actor, ActorKind},
     agent::Assignee,

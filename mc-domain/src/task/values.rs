@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::AgentId,
     money::Usd,
+    task_type::TaskType,
     values::{InvalidText, Label, Location, Reason, Text, Title, string_enum},
 };
 
@@ -39,43 +40,6 @@ impl Status {
     /// Whether nothing more is expected of it: `done` or `canceled`.
     pub fn is_closed(self) -> bool {
         matches!(self, Self::Done | Self::Canceled)
-    }
-}
-
-string_enum! {
-    /// What kind of work a task is; agents accept some types or all.
-    TaskType {
-        /// Writing.
-        Content = "content",
-        /// Social media.
-        Social = "social",
-        /// E-mail campaigns.
-        EmailMarketing = "email_marketing",
-        /// Research on customers and competitors.
-        CustomerResearch = "customer_research",
-        /// Research for search engines.
-        SeoResearch = "seo_research",
-        /// Code.
-        Engineering = "engineering",
-        /// Documentation.
-        Docs = "docs",
-        /// Operations.
-        Ops = "ops",
-    }
-}
-
-impl TaskType {
-    /// What a task of this type may cost when nobody says otherwise.
-    pub const fn default_budget(self) -> Usd {
-        match self {
-            Self::Content => Usd::cents(600),
-            Self::Social => Usd::cents(200),
-            Self::EmailMarketing => Usd::cents(400),
-            Self::CustomerResearch => Usd::cents(500),
-            Self::SeoResearch => Usd::cents(400),
-            Self::Engineering => Usd::cents(800),
-            Self::Docs | Self::Ops => Usd::cents(300),
-        }
     }
 }
 

@@ -173,7 +173,7 @@ impl ApprovalQuery {
     fn wants(&self, row: &Row) -> bool {
         self.wants_status(row.status)
             && self.project.is_none_or(|project| project == row.subject.project)
-            && (self.risk.is_empty() || self.risk.contains(&row.ask.risk))
+            && (self.risk.is_empty() || self.risk.contains(&row.ask.risk()))
             && (self.agent.is_empty() || row.subject.agent.is_some_and(|agent| self.agent.contains(&agent)))
             && (self.task.is_empty() || row.subject.task.is_some_and(|task| self.task.contains(&task)))
     }

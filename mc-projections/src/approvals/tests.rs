@@ -1,6 +1,6 @@
 use chrono::TimeDelta;
 use mc_domain::{
-    approval::{ActionType, Approval, ContentHash, Risk},
+    approval::{Action, ActionType, Approval, Risk, Terms},
     money::Usd,
     values::{Name, Text},
 };
@@ -23,16 +23,16 @@ fn reason(text: &str) -> Reason {
 }
 
 fn ask(risk: Risk) -> Ask {
-    Ask {
-        summary: reason("Send the newsletter"),
+    let summary = reason("Send the newsletter");
+    let terms = Terms {
+        summary: summary.clone(),
         risk,
         justification: Text::new("The campaign starts today").unwrap(),
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(50)),
         payload: None,
-        matter: None,
-        content: ContentHash::new([7; 32]),
-    }
+    };
+    Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms)
 }
 
 fn request(script: &mut Script, number: u128, risk: Risk, task: Option<u128>) -> ApprovalId {
@@ -58,8 +58,13 @@ fn record(script: &mut Script, number: u128, event: impl FnOnce(DateTime<Utc>) -
 }
 
 fn approve(script: &mut Script, number: u128) {
-    let content = ContentHash::new([7; 32]);
-    record(script, number, |at| Event::Approved { by: sofie(), note: Some(reason("go on")), content, at });
+    let request_hash = ask(Risk::Red).request_hash().clone();
+    record(script, number, |at| Event::Approved {
+        by: sofie(),
+        note: Some(reason("go on")),
+        request_hash,
+        at,
+    });
 }
 
 fn list(views: &Views, query: ApprovalQuery) -> Vec<ApprovalId> {
@@ -139,8 +144,8 @@ fn only_what_waits_is_listed_unless_asked_otherwise() {
 fn what_was_endorsed_no_longer_counts_when_something_else_is_asked_for() {
     let mut script = Script::new();
     let approval = request(&mut script, 1, Risk::Red, None);
-    let content = ContentHash::new([7; 32]);
-    record(&mut script, 1, |at| Event::Endorsed { by: sofie(), note: None, content, at });
+    let request_hash = ask(Risk::Red).request_hash().clone();
+    record(&mut script, 1, |at| Event::Endorsed { by: sofie(), note: None, request_hash, at });
     record(&mut script, 1, |at| Event::RevisionRequested { by: sofie(), note: reason("fewer"), at });
     let views = script.views();
     let view = views.approvals.view(approval, &views.agents).unwrap();

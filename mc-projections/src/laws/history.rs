@@ -6,7 +6,7 @@ use mc_domain::{
     actor::Actor,
     agent::{self, Correction, Ending, PauseReason},
     alert::{self, Alert},
-    approval::{self, ActionType, Approval, Ask, ContentHash, Quorum, Risk},
+    approval::{self, Action, ActionType, Approval, Ask, Quorum, Risk},
     budget::{self, Budget, Level},
     ids::{AgentId, AlertId, ApprovalId, LeaseId, MessageId, NotificationId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -400,7 +400,8 @@ fn budget_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> budget
 
 fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> approval::Event {
     use approval::Event;
-    let (by, note, content) = (Actor::Human(name("Sofie")), Some(reason("go on")), ask(more).content);
+    let (by, note) = (Actor::Human(name("Sofie")), Some(reason("go on")));
+    let request_hash = ask(more).request_hash().clone();
     match kind {
         69 => Event::Requested {
             requestor: Actor::Agent(agent_id(more % 4)),
@@ -415,8 +416,8 @@ fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> appr
             expires_at: at + chrono::TimeDelta::hours(24),
             at,
         },
-        70 => Event::Endorsed { by, note, content, at },
-        71 => Event::Approved { by, note, content, at },
+        70 => Event::Endorsed { by, note, request_hash, at },
+        71 => Event::Approved { by, note, request_hash, at },
         72 => Event::Denied { by, reason: reason("too risky"), at },
         73 => Event::RevisionRequested { by, note: reason("fewer recipients"), at },
         74 => Event::Resubmitted { ask: ask(more), required_decisions: None, at },
@@ -428,16 +429,16 @@ fn approval_event(kind: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> appr
 }
 
 fn ask(more: u8) -> Ask {
-    Ask {
-        summary: reason("Send the newsletter"),
+    let summary = reason("Send the newsletter");
+    let terms = approval::Terms {
+        summary: summary.clone(),
         risk: Risk::ALL[usize::from(more % 2)],
         justification: Text::new("The campaign starts today").unwrap(),
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(u32::from(more))),
         payload: None,
-        matter: None,
-        content: ContentHash::new([more; 32]),
-    }
+    };
+    Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms)
 }
 
 fn alert_event(

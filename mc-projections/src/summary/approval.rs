@@ -16,7 +16,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<ApprovalId>, name
         Event::Requested { requestor, subject, ask, .. } => {
             let (asked_by, on) = (names.actor(requestor), names.on(subject.task));
             let what = action(subject.action_type);
-            format!("{asked_by} asked for approval of {what}{on}: {}", quoted(ask.summary.as_str()))
+            format!("{asked_by} asked for approval of {what}{on}: {}", quoted(ask.summary().as_str()))
         }
         Event::Endorsed { by, note, .. } => {
             format!("{} endorsed {request}{}", names.actor(by), because(note.as_ref()))
@@ -31,7 +31,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, id: Option<ApprovalId>, name
             format!("{} asked for a revision of {request}{}", names.actor(by), because(Some(note)))
         }
         Event::Resubmitted { ask, .. } => {
-            format!("{who} asked for approval again: {}", quoted(ask.summary.as_str()))
+            format!("{who} asked for approval again: {}", quoted(ask.summary().as_str()))
         }
         Event::Withdrawn { by, reason, .. } => {
             format!("{} withdrew {request}{}", names.actor(by), because(reason.as_ref()))

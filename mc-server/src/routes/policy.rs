@@ -29,7 +29,6 @@ use serde_json::{Map, Value, json};
 use super::{agents::active_agents, scope::Scope};
 use crate::{
     answer::Reply,
-    decide::tool_call_matters,
     extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query, etag},
     lookup,
     problem::{FieldError, Problem},
@@ -152,8 +151,8 @@ async fn permitted(
 ) -> Result<Result<(), approval::Rejection>, Problem> {
     let approval = app.repository().load::<Approval>(&approval).await?;
     let unknown = |_| Problem::invalid_field("approvalId", "there is no such approval");
-    let matters = Some(tool_call_matters(&wanted.tool, &wanted.params));
-    Ok(approval.requested().map_err(unknown)?.permits(&ToolUse { agent, task, tool: wanted.tool, matters }))
+    let of = ToolUse { agent, task, tool: wanted.tool, params: Some(wanted.params) };
+    Ok(approval.requested().map_err(unknown)?.permits(&of))
 }
 
 /// The policy that holds in a project: its own, else the one for all, else the defaults.

@@ -24,7 +24,7 @@ pub use self::tool_calls::{call_tool, list_tool_calls};
 use super::{listed, said, scope::Scope, shown};
 use crate::{
     answer::{EntityRef, Reply},
-    decide::{ask, sha256},
+    decide::ask,
     extract::{ActorClaim, Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
@@ -120,7 +120,7 @@ pub async fn start(
     let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let estimate = estimated_cost.map(|cost| cost.0);
-    let wish = StartRun { task, model, session_key, estimate, sha256 };
+    let wish = StartRun { task, model, session_key, estimate };
     let id = RunId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let run = unit.fresh::<Run>(id);
@@ -190,6 +190,6 @@ impl RunEnd {
         };
         let bill =
             Bill { usage, cost: self.cost.map(|cost| cost.0), error: said::error(self.error.as_deref()) };
-        CompleteRun { outcome: self.status.0, bill, sha256 }
+        CompleteRun { outcome: self.status.0, bill }
     }
 }

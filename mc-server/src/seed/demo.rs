@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::{Asked, Step, ask_for_approval, default_project, execute_at, passed_over};
 use crate::{
-    decide::{Case, ask, sha256},
+    decide::{Case, ask},
     state::{App, Refused},
 };
 
@@ -290,13 +290,7 @@ impl Day<'_> {
         let model = Label::new("claude-sonnet")?;
         let run = execute_at(app, at, Actor::Agent(agent), &format!("{key}/run"), |unit, context| {
             let run = unit.fresh::<Run>(fresh);
-            let wish = StartRun {
-                task: Some(task),
-                model: model.clone(),
-                session_key: None,
-                estimate: None,
-                sha256,
-            };
+            let wish = StartRun { task: Some(task), model: model.clone(), session_key: None, estimate: None };
             let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?;
             Ok((started.decision, fresh))
         })
@@ -312,7 +306,7 @@ impl Day<'_> {
         let bill = Bill { usage, cost: Some(cost), error: None };
         execute_at(app, at, Actor::Agent(agent), &format!("{key}/bill"), |unit, context| {
             let run = unit.load::<Run>(&run)?;
-            let wish = CompleteRun { outcome: Outcome::Completed, bill: bill.clone(), sha256 };
+            let wish = CompleteRun { outcome: Outcome::Completed, bill: bill.clone() };
             Ok((ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))?, ()))
         })
         .await

@@ -271,7 +271,6 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
                 model: Label::new("a-model")?,
                 session_key: None,
                 estimate: None,
-                sha256: crate::decide::sha256,
             };
             Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, context))?.decision)
         })
@@ -380,7 +379,7 @@ async fn a_tick_does_not_lose_to_agents_that_go_on() {
                 let run = unit.load::<Run>(&run)?;
                 let model = Label::new("small")?;
                 let estimate = Some(mc_domain::money::Usd::cents(1));
-                let wish = StartRun { task: None, model, session_key: None, estimate, sha256: |_| [0; 32] };
+                let wish = StartRun { task: None, model, session_key: None, estimate };
                 Ok(ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?.decision)
             })
             .await;

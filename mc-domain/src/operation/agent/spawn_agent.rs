@@ -5,7 +5,7 @@ use super::{
     register_agent::{RegisterAgent, register},
 };
 use crate::{
-    agent::{self, Agent, Ending, Profile, Spawn},
+    agent::{self, Agent, Ending, Profile, RetirementCause, Spawn},
     consequence::{
         authority::acts_for_itself,
         blocked_work::{Stop, block_held_task},
@@ -13,7 +13,6 @@ use crate::{
         run_end::abort_agent_runs,
     },
     ids::{AgentId, ProjectId},
-    process::RetirementCause,
     project::{self, Project, Squad},
     rejection::Rejection,
     reservation::{self, Holder},

@@ -60,11 +60,11 @@ pub fn decide_approval(
     approval: ApprovalId,
     request: DecideApproval,
 ) -> Result<Outcome, Rejection> {
-    let DecideApproval { answer, content, lease } = request;
+    let DecideApproval { answer, content: request_hash, lease } = request;
     let command = match answer {
-        Answer::Approve { note } => Command::Approve { note, content },
-        Answer::Deny { reason } => Command::Deny { reason, content },
-        Answer::RequestRevision { note } => Command::RequestRevision { note, content },
+        Answer::Approve { note } => Command::Approve { note, request_hash },
+        Answer::Deny { reason } => Command::Deny { reason, request_hash },
+        Answer::RequestRevision { note } => Command::RequestRevision { note, request_hash },
     };
     let approval = tx.get::<Approval>(&approval)?;
     let Some(verdict) = conclude(tx, &approval, command)? else { return Ok(Outcome::Done) };

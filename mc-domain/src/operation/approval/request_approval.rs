@@ -51,7 +51,7 @@ pub fn resubmit_approval(
     let requested = approval.requested()?;
     let project = requested.subject.project;
     asks_for_own_budget(tx, &requested.subject, &ask)?;
-    let (before, after) = (requested.key(), requested.subject.key(ask.matter()));
+    let (before, after) = (requested.key(), requested.subject.key(ask.action_hash()));
     let verdict = end_without_grant(tx, approval.id, Command::Resubmit { ask, required }, None)?;
     let outcome = refused_if_expired(tx, approval.id, verdict.as_ref())?;
     if outcome == Outcome::Done && before != after {

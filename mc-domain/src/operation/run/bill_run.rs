@@ -2,7 +2,7 @@
 
 use crate::{
     budget::{self, Budget},
-    consequence::{budget_cap::follow_current_cap, overspending::Sha256, run_cost::judge_cost},
+    consequence::{budget_cap::follow_current_cap, run_cost::judge_cost},
     rejection::Rejection,
     run::{self, Bill, Outcome, Run, Terms},
     task::{self, Task},
@@ -17,7 +17,6 @@ pub(super) fn bill_run(
     terms: &Terms,
     told: Outcome,
     bill: Bill,
-    sha256: Sha256,
 ) -> Result<(), Rejection> {
     let priced = bill.cost.is_some();
     let events = tx.decide(run, run::Command::Bill { told, bill })?;
@@ -33,5 +32,5 @@ pub(super) fn bill_run(
         let task = tx.get::<Task>(&task)?;
         tx.execute(&task, task::Command::BillRun { run: run.id, charged: amount })?;
     }
-    judge_cost(tx, run.id, terms, sha256)
+    judge_cost(tx, run.id, terms)
 }

@@ -5,7 +5,6 @@ use crate::{
     agent::Ending,
     consequence::{
         alerts::alert_errors,
-        overspending::Sha256,
         quarantine::stop_after_errors,
         run_cost::judge_cost,
         run_end::{End, end_run},
@@ -25,8 +24,6 @@ pub struct CompleteRun {
     pub outcome: Outcome,
     /// What it used and cost.
     pub bill: Bill,
-    /// For the approval that is opened when it used a budget up.
-    pub sha256: Sha256,
 }
 
 /// Ends `run`: charges it, gives back the rest of what was set aside, and counts errors in a row. A run that uses a budget
@@ -42,9 +39,9 @@ pub struct CompleteRun {
 ///   breaks it off.
 pub fn complete_run(tx: &mut Transaction<'_>, run: RunId, request: CompleteRun) -> Result<(), Rejection> {
     let run = tx.get::<Run>(&run)?;
-    let CompleteRun { outcome, bill, sha256 } = request;
+    let CompleteRun { outcome, bill } = request;
     if let Run::Unbilled(unbilled) = &*run.state {
-        return bill_run(tx, &run, &unbilled.terms, outcome, bill, sha256);
+        return bill_run(tx, &run, &unbilled.terms, outcome, bill);
     }
     let terms = run.running()?.terms.clone();
     let agent = tx.agent(terms.agent)?;
@@ -54,7 +51,7 @@ pub fn complete_run(tx: &mut Transaction<'_>, run: RunId, request: CompleteRun) 
         alert_errors(tx, agent.id, error.as_ref())?;
     }
     stop_after_errors(tx, &agent)?;
-    judge_cost(tx, run.id, &terms, sha256)
+    judge_cost(tx, run.id, &terms)
 }
 
 /// Ends the run on everything that knows it.

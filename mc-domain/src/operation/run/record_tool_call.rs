@@ -7,7 +7,7 @@ use crate::{
     actor::{Actor, ActorKind},
     agent::Ending,
     alert::{Kind, Subject},
-    approval::{self, Approval, ContentHash, ToolUse},
+    approval::{self, Approval, ToolUse},
     consequence::{
         alerts::{Warning, raise},
         blocked_work::{Stop, block_work},
@@ -15,6 +15,7 @@ use crate::{
         task_holder::{containment, execute_with_holder},
     },
     ids::{ApprovalId, RunId},
+    json::Json,
     rejection::{Outcome, Rejection},
     run::{self, Run, Terms, ToolCall, ToolRisk, ToolStatus},
     task::{Loop, LoopKind, Status, Task, allowed_transitions},
@@ -29,9 +30,8 @@ pub struct UseTool {
     pub call: ToolCall,
     /// The risk of the tool, by the policy in force.
     pub policy: ToolRisk,
-    /// The hashes of the requests for just this use ([`approval::tool_call_texts`]), where the agent tells what the tool was
-    /// given.
-    pub matters: Option<Vec<ContentHash>>,
+    /// What the tool was given, as it was sent, where the agent tells that.
+    pub params: Option<Json>,
 }
 
 /// Records the use of a tool in `run`, as red as the policy or the agent has it. An approval that is named is made use of,
@@ -110,7 +110,7 @@ fn use_approval(
         agent: terms.agent,
         task: terms.task,
         tool: request.call.tool.as_str().to_owned(),
-        matters: request.matters.clone(),
+        params: request.params.clone(),
     };
     let approval = tx.get::<Approval>(&named)?;
     match tx.execute(&approval, approval::Command::Use { of, run: run.id }) {

@@ -7,7 +7,7 @@ use crate::{
     consequence::{
         authority::acts_for_itself,
         budget_pause::lift_pause_of_yesterday,
-        overspending::{Overspending, Sha256, approval_open_for, contain_overspending},
+        overspending::{Overspending, approval_open_for, contain_overspending},
         squad_halt::ensure_squad_running,
     },
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -32,8 +32,6 @@ pub struct StartRun {
     /// What it is expected to cost; the agent's cap per run when nobody says, and at least what the policy sets aside for
     /// every run.
     pub estimate: Option<Usd>,
-    /// For the approval that is opened when it is too dear.
-    pub sha256: Sha256,
 }
 
 /// Lets the agent begin `run`: what it is expected to cost is set aside on the budgets of the agent's day, of the
@@ -68,8 +66,7 @@ pub fn start_run(
         };
     };
     let wanted = scope.estimate;
-    let StartRun { task, sha256, .. } = request;
-    let over = Overspending { cause, agent: agent.id, task, run: run.id, wanted: Some(wanted), sha256 };
+    let over = Overspending { cause, agent: agent.id, task: request.task, run: run.id, wanted: Some(wanted) };
     let approval = match stopped {
         None => contain_overspending(tx, &over)?,
         Some(refusal) if scope.is_paused_for_budget() => {

@@ -29,8 +29,8 @@ fn ask(byte: u8) -> Ask {
         rollback_plan: None,
         estimated_cost: None,
         payload: None,
-        matter: None,
-        content: ContentHash::new([byte; 32]),
+        action_hash: None,
+        request_hash: ContentHash::new([byte; 32]),
     }
 }
 
@@ -196,7 +196,7 @@ mod requesting {
     #[test]
     fn of_more_autonomy_needs_no_task() {
         let subject = Subject { task: None, ..subject(ActionType::Autonomy) };
-        let key = entity::<Reservation>(subject.key(&ask(1).content), []);
+        let key = entity::<Reservation>(subject.key(&ask(1).request_hash), []);
         let request = Request { subject, ..request() };
         let asked = request_approval(
             &openclaw(),
@@ -262,7 +262,12 @@ mod concluding {
     }
 
     fn approved() -> approval::Event {
-        approval::Event::Approved { by: sofie().actor, note: None, content: ask(1).content, at: now() }
+        approval::Event::Approved {
+            by: sofie().actor,
+            note: None,
+            request_hash: ask(1).request_hash,
+            at: now(),
+        }
     }
 
     fn back_in_progress(lease: LeaseId) -> task::Event {

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::{
-    runs::{RUN, World, about_scout, about_the_task, agent_day, sha256, too_dear::nearly_spent},
+    runs::{RUN, World, about_scout, about_the_task, agent_day, too_dear::nearly_spent},
     *,
 };
 use crate::{
     alert::{self, Kind, Severity},
     approval::{
-        self, ActionType, Approval, Ask, ContentHash, Difference, Lifetime, Payload, Quorum, Request, Risk,
-        Subject, tool_call_texts,
+        self, Action, ActionType, Approval, Ask, ContentHash, Difference, Lifetime, Payload, Quorum, Request,
+        Risk, Subject, Terms,
     },
     budget::{self, Budget},
     ids::{ApprovalId, TaskId},
@@ -24,29 +24,20 @@ use crate::{
 const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
 const NEXT: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x601));
 
-fn hashes(params: &serde_json::Value) -> Vec<ContentHash> {
-    tool_call_texts("send_email", &params.clone().into())
-        .iter()
-        .map(|text| ContentHash::new(sha256(text)))
-        .collect()
-}
-
-fn ask(payload: serde_json::Value, matter: ContentHash) -> Ask {
-    Ask {
+fn ask(kind: ActionType, payload: serde_json::Value) -> Ask {
+    let terms = Terms {
         summary: reason("Send the launch e-mail"),
         risk: Risk::Red,
         justification: text("The campaign is due"),
         rollback_plan: None,
         estimated_cost: Some(Usd::cents(100)),
-        payload: Some(Payload::try_from(payload).unwrap()),
-        matter: Some(matter),
-        content: ContentHash::new([9; 32]),
-    }
+        payload: Some(Payload::try_from(payload.clone()).unwrap()),
+    };
+    Ask::new(&Action::with(kind, &payload.into()), terms)
 }
 
 fn send() -> Ask {
-    let params = json!({ "to": "all" });
-    ask(json!({ "tool": "send_email", "params": params }), hashes(&params).remove(0))
+    ask(ActionType::ToolCall, json!({ "tool": "send_email", "params": { "to": "all" } }))
 }
 
 fn request(action_type: ActionType, task: Option<TaskId>, ask: Ask) -> Request {
@@ -66,7 +57,7 @@ fn asked(
     context: &CommandContext,
 ) -> Result<Asked, Rejection> {
     let project = world.get::<Project>(&OPENCLAW);
-    let key = world.get::<Reservation>(&request.subject.key(request.ask.matter()));
+    let key = world.get::<Reservation>(&request.subject.key(request.ask.action_hash()));
     let (approval, task) =
         (world.get::<Approval>(&id), request.subject.task.map(|task| world.get::<Task>(&task)));
     let answer = world.ask(|cast| {
@@ -79,7 +70,7 @@ fn asked(
 fn scope_of(world: &World, id: ApprovalId) -> (Entity<Approval>, Entity<Reservation>, Option<Entity<Task>>) {
     let approval = world.get::<Approval>(&id);
     let requested = approval.requested().unwrap().clone();
-    let key = world.get::<Reservation>(&requested.subject.key(requested.ask.matter()));
+    let key = world.get::<Reservation>(&requested.subject.key(requested.ask.action_hash()));
     (approval, key, requested.subject.task.map(|task| world.get::<Task>(&task)))
 }
 
@@ -125,7 +116,7 @@ mod red_tools {
             output_preview: None,
             error: None,
         };
-        UseTool { call, policy: ToolRisk::Red, matters: None }
+        UseTool { call, policy: ToolRisk::Red, params: None }
     }
 
     fn used(world: &mut World, wish: UseTool) -> Result<Option<Rejection>, Rejection> {
@@ -207,7 +198,8 @@ mod red_tools {
 
     #[test]
     fn are_given_what_was_approved() {
-        let told = |params| UseTool { matters: Some(hashes(&params)), ..sent(Some(APPROVAL)) };
+        let told =
+            |params: serde_json::Value| UseTool { params: Some(params.into()), ..sent(Some(APPROVAL)) };
         let mut world = approved();
         assert_eq!(used(&mut world, told(json!({ "to": "all" }))), Ok(None));
         let mut world = approved();
@@ -261,8 +253,7 @@ mod overrides {
 
     fn of(budget: budget::Key) -> Ask {
         let payload = json!({ "budget": budget.to_string() });
-        let matter = ContentHash::new(sha256(&payload.to_string()));
-        ask(payload, matter)
+        ask(ActionType::BudgetOverride, payload)
     }
 
     fn nova_today() -> budget::Key {
@@ -316,7 +307,7 @@ mod overrides {
             asked(&mut world, APPROVAL, request, &scout()).unwrap();
             let (approval, key, task) = scope_of(&world, APPROVAL);
             let ask = of(budget);
-            let new = world.get::<Reservation>(&subject.key(ask.matter()));
+            let new = world.get::<Reservation>(&subject.key(ask.action_hash()));
             let refused = world.ask(|cast| {
                 let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
                 resubmit_approval(scope, &new, (ask.clone(), Quorum::One), &scout())
@@ -331,7 +322,7 @@ mod overrides {
         let mut world = World::new();
         let Request { requestor, subject, ask, lifetime, required } =
             request(ActionType::BudgetOverride, None, of(nova_today()));
-        let key = subject.key(ask.matter());
+        let key = subject.key(ask.action_hash());
         let requested = approval::Event::Requested {
             requestor,
             subject,
@@ -370,12 +361,7 @@ mod overrides {
     #[test]
     fn are_one_for_one_cause() {
         let mut world = nearly_spent();
-        let text = approval::canonical(
-            ActionType::BudgetOverride,
-            Some(&json!({ "budget": agent_day().to_string() }).into()),
-        );
-        let own = Ask { matter: Some(ContentHash::new(sha256(&text))), ..of(agent_day()) };
-        let request = request(ActionType::BudgetOverride, None, own);
+        let request = request(ActionType::BudgetOverride, None, of(agent_day()));
         asked(&mut world, APPROVAL, request, &scout()).unwrap();
         let (_, named) = super::super::runs::too_dear(world.start(RUN, None, None, &scout()));
         assert_eq!(named, APPROVAL);
@@ -388,7 +374,7 @@ mod what_nobody_waits_for {
     fn waiting() -> World {
         let mut world = World::new();
         asked(&mut world, APPROVAL, request(ActionType::ToolCall, Some(TASK), send()), &scout()).unwrap();
-        let other = Ask { matter: Some(ContentHash::new([7; 32])), ..send() };
+        let other = Ask { action_hash: Some(ContentHash::new([7; 32])), ..send() };
         asked(&mut world, NEXT, request(ActionType::ToolCall, Some(TASK), other), &scout()).unwrap();
         world
     }

@@ -100,7 +100,7 @@ impl World {
     ) -> Result<Decision, Rejection> {
         let run = self.get::<Run>(&run);
         let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
-        let wish = CompleteRun { outcome, bill, sha256 };
+        let wish = CompleteRun { outcome, bill };
         self.act(|cast| complete_run(&run, wish.clone(), cast, context))
     }
 
@@ -115,7 +115,7 @@ impl World {
             output_preview: None,
             error: error.map(reason),
         };
-        let wish = UseTool { call, policy: ToolRisk::Green, matters: None };
+        let wish = UseTool { call, policy: ToolRisk::Green, params: None };
         self.act(|cast| Ok(record_tool_call(&run, wish.clone(), cast, &scout())?.decision))
     }
 
@@ -165,14 +165,8 @@ pub(super) fn about_the_task() -> alert::Subject {
     alert::Subject::Task(TASK)
 }
 
-pub(super) fn sha256(text: &str) -> [u8; 32] {
-    let mut digest = [0; 32];
-    text.bytes().enumerate().for_each(|(n, byte)| digest[n % 32] ^= byte.wrapping_add(n as u8));
-    digest
-}
-
 fn wish(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
-    StartRun { task, model: label("a-model"), session_key: None, estimate: cents.map(Usd::cents), sha256 }
+    StartRun { task, model: label("a-model"), session_key: None, estimate: cents.map(Usd::cents) }
 }
 
 /// The approval that a refusal names.
@@ -521,7 +515,7 @@ pub(super) mod too_dear {
     pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, context: &CommandContext) {
         let approval = world.get::<Approval>(&approval);
         let requested = approval.requested().unwrap();
-        let key = world.get::<Reservation>(&requested.subject.key(requested.ask.matter()));
+        let key = world.get::<Reservation>(&requested.subject.key(requested.ask.action_hash()));
         let task = requested.subject.task.map(|task| world.get::<Task>(&task));
         let concluded = world.ask(|cast| {
             let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };

@@ -9,12 +9,23 @@ use super::{
     MAX_SPAN_SECS, MAX_TOOLS,
 };
 use crate::{
-    agent::Role,
-    approval::Lifetime,
     money::Usd,
     policy::{files, network, shell},
+    policy_limits::Lifetime,
+    role::Role,
     task::{MAX_MESSAGES_WATCHED, MAX_MOVES_WATCHED, MAX_RUNS_WATCHED},
 };
+
+impl Document {
+    /// Checks what the types alone do not say: globs, hosts, commands, ranges, and what must fit together.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn validate(&self) -> Result<(), Vec<DocumentError>> {
+        let errors = errors(self);
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    }
+}
 
 pub(super) fn errors(document: &Document) -> Vec<DocumentError> {
     let mut check = Check(Vec::new());

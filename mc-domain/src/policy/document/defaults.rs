@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    ApprovalRules, Document, FileRules, Limits, LoopThresholds, NetworkRules, RoleRules, Roles, RunRules,
-    ShellRules, SpawnLimits, Thresholds, Timeouts,
+use super::{ApprovalRules, Document, FileRules, NetworkRules, ShellRules};
+use crate::{
+    policy_limits::{
+        Limits, LoopThresholds, PolicyLimits, Roles, RunRules, SpawnLimits, Thresholds, Timeouts,
+    },
+    risk::Risk,
+    task_type::TaskType,
 };
-use crate::{agent::Role, money::Usd, policy::evaluate::Risk, task::TaskType};
-
-const MINUTE: u32 = 60;
-const HOUR: u32 = 60 * MINUTE;
 
 const GREEN: &[&str] = &[
     "read_file",
@@ -135,12 +135,6 @@ impl Default for Document {
     }
 }
 
-impl Default for RunRules {
-    fn default() -> Self {
-        Self { least_reserved: Usd::cents(1) }
-    }
-}
-
 impl Default for ShellRules {
     fn default() -> Self {
         Self { allow: texts(COMMANDS), deny: texts(DENIED_COMMANDS) }
@@ -159,76 +153,9 @@ impl Default for FileRules {
     }
 }
 
-impl Default for Roles {
-    fn default() -> Self {
-        let of = |role: Role| {
-            let caps = role.default_caps();
-            RoleRules { daily_cap: caps.daily, per_run_cap: caps.per_run, may_spawn: role.may_spawn() }
-        };
-        Self {
-            intern: of(Role::Intern),
-            specialist: of(Role::Specialist),
-            lead: of(Role::Lead),
-            cao: of(Role::Cao),
-        }
-    }
-}
-
-impl Default for Thresholds {
-    fn default() -> Self {
-        Self { warning_percent: 80, error_percent: 95 }
-    }
-}
-
-impl Default for SpawnLimits {
-    fn default() -> Self {
-        Self { max_children: 3, max_depth: 2, max_active_agents: 30, retire_after_secs: 6 * HOUR }
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { max_thread_messages: 2_000, max_agents: 200, max_open_tasks: 1_000 }
-    }
-}
-
-impl Default for LoopThresholds {
-    fn default() -> Self {
-        Self {
-            max_messages: 20,
-            messages_window_secs: 30 * MINUTE,
-            max_review_cycles: 3,
-            max_alternations: 8,
-            alternations_window_secs: 10 * MINUTE,
-            pair_repeats: 3,
-            pair_transitions: 6,
-            pair_window_secs: HOUR,
-            identical_tool_errors: 3,
-            failed_runs: 5,
-            failed_runs_among: 10,
-        }
-    }
-}
-
 impl Default for ApprovalRules {
     fn default() -> Self {
-        Self {
-            expires_after_secs: 24 * HOUR,
-            escalates_after_secs: 30 * MINUTE,
-            red_decisions: 1,
-            tools: BTreeMap::new(),
-        }
-    }
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            stale_after_secs: 5 * MINUTE,
-            lease_secs: 2 * HOUR,
-            run_timeout_secs: 2 * HOUR,
-            error_streak_warning: 3,
-            error_streak_quarantine: 5,
-        }
+        let PolicyLimits { expires_after_secs, escalates_after_secs, .. } = PolicyLimits::default();
+        Self { expires_after_secs, escalates_after_secs, red_decisions: 1, tools: BTreeMap::new() }
     }
 }

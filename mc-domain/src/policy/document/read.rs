@@ -5,21 +5,50 @@ use std::{collections::BTreeMap, str::FromStr};
 use serde_json::{Map, Number, Value};
 
 use super::{
-    ApprovalRules, Document, DocumentError, FileRules, LoopThresholds, MAX_ERRORS, MICRO_USD, NetworkRules,
-    RoleRules, Roles, RunRules, ShellRules, SpawnLimits, Thresholds, Timeouts, check,
+    ApprovalRules, Document, DocumentError, FileRules, LoopThresholds, MAX_ENTRY_CHARS, MAX_ERRORS,
+    MICRO_USD, NetworkRules, RoleRules, Roles, RunRules, ShellRules, SpawnLimits, Thresholds, Timeouts,
+    check,
 };
 use crate::money::{InvalidUsd, Usd};
 
+impl Document {
+    /// The document as the REST interface takes it, money in dollars. A missing section or field is as by default.
+    ///
+    /// ```
+    /// use mc_domain::{money::Usd, policy::document::Document};
+    /// use serde_json::json;
+    ///
+    /// let document = Document::from_rest(&json!({ "roles": { "intern": { "dailyCap": 2.5 } } })).unwrap();
+    /// assert_eq!(document.roles.intern.daily_cap, Usd::cents(250));
+    /// let errors = Document::from_rest(&json!({ "sell": {}, "network": { "allow": "all" } })).unwrap_err();
+    /// assert_eq!(errors.len(), 2);
+    /// ```
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn from_rest(value: &Value) -> Result<Self, Vec<DocumentError>> {
+        document(value, Money::Dollars)
+    }
+
+    /// The document as it is stored, money in micro-dollars, as strictly as [`Document::from_rest`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(value: &Value) -> Result<Self, Vec<DocumentError>> {
+        document(value, Money::MicroUsd)
+    }
+}
+
 /// How money is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Money {
+enum Money {
     /// `dailyCap: 2.5`
     Dollars,
     /// `dailyCapMicroUsd: 2500000`
     MicroUsd,
 }
 
-pub(super) fn document(value: &Value, money: Money) -> Result<Document, Vec<DocumentError>> {
+fn document(value: &Value, money: Money) -> Result<Document, Vec<DocumentError>> {
     let mut errors = Errors::default();
     let mut document = Document::default();
     let mut root = Section::open(value, String::new(), money, &mut errors);
@@ -307,5 +336,5 @@ fn dollars(number: &Number) -> Result<Usd, InvalidUsd> {
 
 /// A name within a JSON Pointer (RFC 6901, section 3).
 fn escaped(name: &str) -> String {
-    name.chars().take(super::MAX_ENTRY_CHARS).collect::<String>().replace('~', "~0").replace('/', "~1")
+    name.chars().take(MAX_ENTRY_CHARS).collect::<String>().replace('~', "~0").replace('/', "~1")
 }

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::role::Role;
 
 fn pointers(errors: Vec<DocumentError>) -> Vec<String> {
     errors.into_iter().map(|error| error.pointer).collect()

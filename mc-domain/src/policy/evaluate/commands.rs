@@ -1,9 +1,6 @@
 //! What a tool that runs commands is given: the command in any of its spellings, and what it runs among.
 
-use super::{
-    missing,
-    tools::{fields, leaving, texts, values},
-};
+use super::params::{fields, is_set, missing, texts, values};
 use crate::{
     json::Json,
     policy::{
@@ -98,7 +95,7 @@ fn quoted(word: &str) -> String {
 }
 
 fn within(document: &Document, place: &str) -> Verdict {
-    leaving(document, place).and(files::never(&document.files, place))
+    files::leaving(&document.files, place).and(files::never(&document.files, place))
 }
 
 /// The variables a command is given, as an object or as texts such as `A=1`.
@@ -127,17 +124,4 @@ fn input(document: &Document, params: &Json, commands: &[String]) -> Verdict {
         .take(MAX_COMMANDS)
         .map(|(command, input)| shell::judge_input(&document.shell, &document.files, command, input))
         .collect()
-}
-
-/// Whether a flag is set, in whatever way it is written.
-pub(super) fn is_set(value: &Json) -> bool {
-    const UNSET: [&str; 7] = ["", "false", "0", "no", "off", "none", "never"];
-    match value {
-        Json::Null => false,
-        Json::Bool(set) => *set,
-        Json::Number(number) => number.nearest() != 0.0,
-        Json::String(text) => !UNSET.contains(&text.trim().to_ascii_lowercase().as_str()),
-        Json::Array(items) => items.iter().any(is_set),
-        Json::Object(fields) => fields.values().any(is_set),
-    }
 }

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::{
-    commands::is_set,
-    tools::{plain, pushes},
+    params::{is_set, plain},
+    tools::pushes,
 };
 use crate::{
     json::Json,

@@ -1,6 +1,6 @@
 //! The limits on sub-agents.
 
-use super::Subject;
+use super::request::Subject;
 use crate::policy::{document::Document, reason::Reason};
 
 /// What forbids the agent another sub-agent.

@@ -1,14 +1,19 @@
 //! Which lists judge a tool, and which of its parameters they look at.
 
-use super::{commands, missing};
-use crate::json::Json;
-use crate::policy::{
-    document::Document,
-    evaluate::Risk,
-    files::{self, Access},
-    network,
-    reason::{Standing, Verdict},
-    shell,
+use super::{
+    commands,
+    params::{missing, values},
+};
+use crate::{
+    json::Json,
+    policy::{
+        document::Document,
+        files::{self, Access},
+        network,
+        reason::{Standing, Verdict},
+        shell,
+    },
+    risk::Risk,
 };
 
 /// Names of addresses.
@@ -90,7 +95,7 @@ fn readable(document: &Document, tool: &str, params: &Json) -> Verdict {
     let paths = values(params, &PATHS);
     let paths = paths.iter().map(|text| match tool == "git_commit" {
         // A commit writes no files, so a lock file may well be part of it.
-        true => leaving(document, text),
+        true => files::leaving(&document.files, text),
         false => files::judge(&document.files, Access::Write, text),
     });
     let addresses = values(params, &ADDRESSES);
@@ -99,41 +104,7 @@ fn readable(document: &Document, tool: &str, params: &Json) -> Verdict {
     local.and(addresses.filter(|verdict| green || counts(verdict)).collect())
 }
 
-pub(super) fn leaving(document: &Document, path: &str) -> Verdict {
-    match files::workspace_path(&document.files, path) {
-        Some(_) => Verdict::allowed(),
-        None => Verdict::denied("leaves_workspace", format!("{path} leaves the workspace")),
-    }
-}
-
 /// Whether a tool pushes branches.
 pub(super) fn pushes(tool: &str) -> bool {
     kind(tool) == Kind::Push
-}
-
-/// A name in lower case and without underscores.
-pub(super) fn plain(name: &str) -> String {
-    name.replace(['_', '-'], "").to_ascii_lowercase()
-}
-
-/// Every field of that name, in any case and with or without underscores: which of them a tool looks at is not known.
-pub(super) fn fields<'a>(params: &'a Json, name: &str) -> impl Iterator<Item = &'a Json> {
-    let name = plain(name);
-    let given = params.as_object().into_iter().flatten();
-    given.filter(move |(given, _)| plain(given) == name).map(|(_, value)| value)
-}
-
-pub(super) fn values(params: &Json, names: &[&str]) -> Vec<String> {
-    names.iter().flat_map(|name| fields(params, name)).flat_map(texts).collect()
-}
-
-/// Every text in a value. What is neither a text nor made of texts is shown as JSON, which no list knows.
-pub(super) fn texts(value: &Json) -> Vec<String> {
-    match value {
-        Json::Null => Vec::new(),
-        Json::String(text) => vec![text.clone()],
-        Json::Array(items) => items.iter().flat_map(texts).collect(),
-        Json::Object(fields) => fields.values().flat_map(texts).collect(),
-        Json::Bool(_) | Json::Number(_) => vec![value.to_string()],
-    }
 }

@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::{
+use super::kind::{
+    Secret,
     SecretKind::{self, ApiKey, AwsKey, GithubToken, GitlabToken, SlackToken, Token, WebToken},
     regex,
 };
@@ -264,10 +265,10 @@ pub(super) fn holds() -> impl Iterator<Item = &'static str> {
 }
 
 /// Adds the credentials in `text` that are of the shape of one of `rows`.
-pub(super) fn find(text: &str, rows: impl Iterator<Item = usize>, found: &mut Vec<super::Secret>) {
+pub(super) fn find(text: &str, rows: impl Iterator<Item = usize>, found: &mut Vec<Secret>) {
     for row in rows {
         let spans = PATTERNS[row].captures_iter(text).filter_map(|groups| groups.get(1));
-        found.extend(spans.map(|span| super::Secret { kind: TABLE[row].kind, span: span.range() }));
+        found.extend(spans.map(|span| Secret { kind: TABLE[row].kind, span: span.range() }));
     }
 }
 

@@ -495,3 +495,8 @@ fn alternatives(word: Word) -> Vec<Word> {
     let Some((before, (inner, after))) = group else { return vec![with(word.text.clone())] };
     inner.split(',').take(MAX_PARTS).map(|part| with(format!("{before}{part}{after}"))).collect()
 }
+
+/// The name of a program without the folders before it, in lower case.
+pub(super) fn base_name(name: &str) -> String {
+    name.rsplit('/').next().unwrap_or(name).to_ascii_lowercase()
+}

@@ -3,9 +3,9 @@
 use globset::GlobBuilder;
 
 use super::{
-    Judge, base_name,
+    Judge,
     options::{Arguments, Means},
-    parse::Word,
+    parse::{Word, base_name},
     unclear, wrappers,
 };
 use crate::policy::{files, reason::Verdict};

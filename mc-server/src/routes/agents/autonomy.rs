@@ -2,7 +2,7 @@
 
 use mc_domain::{
     agent::{self, Agent, Profile},
-    approval::{ActionType, Approval, Ask, Payload, Request, Risk, Subject},
+    approval::{Action, ActionType, Approval, Ask, Payload, Request, Risk, Subject, Terms},
     ids::{ApprovalId, ProjectId},
     operation::{Asked, Autonomy, Decision, Entity, request_approval},
     policy::document::Document,
@@ -14,7 +14,7 @@ use mc_store::repository::UnitOfWork;
 
 use crate::{
     answer::Reply,
-    decide::{ask, content, matter},
+    decide::ask,
     problem::{Kind, Problem},
     routes::approvals::quorum,
     state::{Call, Refused},
@@ -34,7 +34,7 @@ pub(super) fn request(
 ) -> Result<(Decision, Reply), Refused> {
     let project = unit.load::<Project>(&agent.registered()?.project)?;
     let request = wish(agent, project.id, wanted, refusal, (call, policy))?;
-    let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
+    let key = unit.load::<Reservation>(&request.subject.key(request.ask.action_hash()))?;
     let approval = unit.fresh::<Approval>(approval);
     let Asked { approval, decision } = ask(unit, |cast| {
         request_approval(&project, &approval, &key, None, request.clone(), cast, &call.context)
@@ -58,19 +58,16 @@ fn wish(
     (call, policy): (&Call, &Document),
 ) -> Result<Request, Refused> {
     let name = &agent.registered()?.profile.name;
-    let (payload, action_type, risk) = (Autonomy::of(wanted).payload(), ActionType::Autonomy, Risk::Red);
-    let summary = Reason::new(&format!("{name} asks for more autonomy than it has"))?;
-    let matter = matter(action_type, Some(&payload), &summary);
-    let ask = Ask {
-        content: content(&matter, &summary, risk, None),
-        matter: Some(matter),
-        summary,
-        risk,
+    let (payload, action_type) = (Autonomy::of(wanted).payload(), ActionType::Autonomy);
+    let terms = Terms {
+        summary: Reason::new(&format!("{name} asks for more autonomy than it has"))?,
+        risk: Risk::Red,
         justification: Text::new(&format!("It tried to change its own profile: {refusal}."))?,
         rollback_plan: None,
         estimated_cost: None,
-        payload: Payload::try_from(payload).ok(),
+        payload: Payload::try_from(payload.clone()).ok(),
     };
+    let ask = Ask::new(&Action::with(action_type, &payload), terms);
     Ok(Request {
         requestor: call.context.actor.clone(),
         subject: Subject { project, task: None, agent: Some(agent.id), action_type },

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
-    approval::{ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject},
+    approval::{Action, ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject, Terms},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     json::Json,
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::project_of;
 use crate::{
     answer::{EntityRef, Reply},
-    decide::{Case, ask, content, matter},
+    decide::{Case, ask},
     extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query},
     lookup,
     problem::Problem,
@@ -108,7 +108,7 @@ pub async fn create(
     app.write(&call, |unit| {
         let home = unit.load::<Project>(&project)?;
         let task = request.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-        let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
+        let key = unit.load::<Reservation>(&request.subject.key(request.ask.action_hash()))?;
         let approval = unit.fresh::<Approval>(id);
         let Asked { approval: open, decision } = ask(unit, |cast| {
             request_approval(&home, &approval, &key, task.as_ref(), request.clone(), cast, &call.context)
@@ -142,7 +142,7 @@ pub async fn resubmit(
         call.condition.check(case.approval.version)?;
         let requested = case.approval.requested()?;
         let wanted = body.value.applied_to(&requested.ask, requested.subject.action_type, &policy)?;
-        let key = unit.load::<Reservation>(&requested.subject.key(wanted.matter()))?;
+        let key = unit.load::<Reservation>(&requested.subject.key(wanted.action_hash()))?;
         let wanted = (wanted.clone(), quorum(&policy, &wanted));
         let concluded =
             ask(unit, |cast| resubmit_approval(case.scope(cast), &key, wanted.clone(), &call.context))?;
@@ -179,7 +179,7 @@ pub async fn withdraw(
 
 /// How many must say yes, by the policy.
 pub(in crate::routes) fn quorum(policy: &Document, ask: &Ask) -> Quorum {
-    Quorum::try_from(policy.decisions_on(ask.tool(), ask.risk.into())).unwrap_or_default()
+    Quorum::try_from(policy.decisions_on(ask.tool(), ask.risk().into())).unwrap_or_default()
 }
 
 impl NewApproval {
@@ -215,20 +215,17 @@ impl NewApproval {
     fn ask(self, policy: &Document) -> Result<Ask, Problem> {
         plain(Some(&self.summary), Some(&self.justification), self.rollback_plan.as_ref())?;
         let payload = self.payload.map(|AsSent(payload)| payload);
-        let matter = matter(self.action_type, payload.as_ref(), &self.summary);
         let risk = risk(policy, self.risk, payload.as_ref());
-        let summary = said::told("summary", &self.summary)?;
-        let estimated_cost = self.estimated_cost.map(|cost| cost.0);
-        Ok(Ask {
-            content: content(&matter, &summary, risk, estimated_cost),
-            matter: Some(matter),
-            summary,
+        let action = Action::new(self.action_type, payload.as_ref(), &self.summary);
+        let terms = Terms {
+            summary: said::told("summary", &self.summary)?,
             risk,
             justification: said::told("justification", &self.justification)?,
             rollback_plan: self.rollback_plan.map(|plan| said::told("rollbackPlan", &plan)).transpose()?,
-            estimated_cost,
-            payload: said::payload(payload)?,
-        })
+            estimated_cost: self.estimated_cost.map(|cost| cost.0),
+            payload: said::payload(payload.clone())?,
+        };
+        Ok(Ask::new(&action, terms))
     }
 }
 
@@ -247,34 +244,28 @@ impl Resubmission {
     fn applied_to(&self, ask: &Ask, action: ActionType, policy: &Document) -> Result<Ask, Problem> {
         let plan = self.rollback_plan.as_ref().and_then(Option::as_ref);
         plain(self.summary.as_ref(), self.justification.as_ref(), plan)?;
-        let named = self.summary.as_ref().unwrap_or(&ask.summary);
+        let named = self.summary.as_ref().unwrap_or(ask.summary());
         let (payload, sent) = match &self.payload {
-            None => (ask.payload.clone(), None),
+            None => (ask.payload().cloned(), None),
             Some(None) => (None, None),
             Some(Some(AsSent(sent))) => (said::payload(Some(sent.clone()))?, Some(sent)),
         };
-        let matter = match (sent, &payload, &self.summary) {
-            (Some(sent), _, _) => matter(action, Some(sent), named),
-            (None, None, _) if self.summary.is_some() || self.payload.is_some() => {
-                matter(action, None, named)
-            }
-            (None, _, _) => ask.matter().clone(),
-        };
         let in_force = sent.or(payload.as_ref().map(Payload::value));
-        let risk = risk(policy, self.risk.unwrap_or(ask.risk), in_force);
-        let summary = said::told("summary", named)?;
-        let justification = self.justification.as_ref().unwrap_or(&ask.justification);
-        let plan = self.rollback_plan.as_ref().map_or(ask.rollback_plan.as_ref(), Option::as_ref);
-        let estimated_cost = self.estimated_cost.map_or(ask.estimated_cost, |cost| cost.map(|cost| cost.0));
-        Ok(Ask {
-            content: content(&matter, &summary, risk, estimated_cost),
-            matter: Some(matter),
-            summary,
-            risk,
+        let justification = self.justification.as_ref().unwrap_or(ask.justification());
+        let plan = self.rollback_plan.as_ref().map_or(ask.rollback_plan(), Option::as_ref);
+        let terms = Terms {
+            risk: risk(policy, self.risk.unwrap_or(ask.risk()), in_force),
+            summary: said::told("summary", named)?,
             justification: said::told("justification", justification)?,
             rollback_plan: plan.map(|plan| said::told("rollbackPlan", plan)).transpose()?,
-            estimated_cost,
+            estimated_cost: self.estimated_cost.map_or(ask.estimated_cost(), |cost| cost.map(|cost| cost.0)),
             payload,
+        };
+        let names_action =
+            sent.is_some() || (terms.payload.is_none() && (self.summary.is_some() || self.payload.is_some()));
+        Ok(match names_action {
+            true => Ask::new(&Action::new(action, sent, named), terms),
+            false => ask.on(terms),
         })
     }
 }

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{actor_in, ended::Ended};
 use crate::{
     answer::Reply,
-    decide::{ask, tool_call_matters},
+    decide::ask,
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
     problem::Problem,
     routes::{history_problem, listed, policy, said},
@@ -99,7 +99,7 @@ impl From<ListToolCalls> for HistoryQuery {
 
 impl NewToolCall {
     fn told(self, policy: &Document) -> UseTool {
-        let matters = self.params.map(|AsSent(params)| tool_call_matters(self.tool.as_str(), &params));
+        let params = self.params.map(|AsSent(params)| params);
         let risk = policy.risk_of(self.tool.as_str()).into();
         let call = ToolCall {
             tool: self.tool,
@@ -110,6 +110,6 @@ impl NewToolCall {
             output_preview: said::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
             error: said::error(self.error.as_deref()),
         };
-        UseTool { call, policy: risk, matters }
+        UseTool { call, policy: risk, params }
     }
 }

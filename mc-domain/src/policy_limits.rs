@@ -1,12 +1,15 @@
 //! The figures of a document that decisions are held to, small enough to be handed to each of them.
 
+mod lifetime;
+mod sections;
+
 use chrono::TimeDelta;
 
-use super::{
-    ApprovalRules, Document, Limits, LoopThresholds, Roles, RunRules, SpawnLimits, Thresholds, Timeouts,
-};
-use crate::approval::Lifetime;
-use crate::{money::Usd, task::TaskType};
+pub use lifetime::{InvalidLifetime, Lifetime};
+pub(crate) use sections::section;
+pub use sections::{Limits, LoopThresholds, RoleRules, Roles, RunRules, SpawnLimits, Thresholds, Timeouts};
+
+use crate::{money::Usd, task_type::TaskType};
 
 /// What the policy in force says in numbers.
 ///
@@ -51,7 +54,7 @@ impl Default for TaskBudgets {
 }
 
 impl TaskBudgets {
-    fn said_by(budget: impl Fn(TaskType) -> Usd) -> Self {
+    pub(crate) fn said_by(budget: impl Fn(TaskType) -> Usd) -> Self {
         let mut budgets = [Usd::ZERO; TaskType::ALL.len()];
         budgets.iter_mut().zip(TaskType::ALL).for_each(|(slot, kind)| *slot = budget(*kind));
         Self(budgets)
@@ -73,30 +76,10 @@ impl Default for PolicyLimits {
             loops: LoopThresholds::default(),
             timeouts: Timeouts::default(),
             limits: Limits::default(),
-            escalates_after_secs: ApprovalRules::default().escalates_after_secs,
-            expires_after_secs: ApprovalRules::default().expires_after_secs,
+            escalates_after_secs: 30 * 60,
+            expires_after_secs: 24 * 60 * 60,
             task_budgets: TaskBudgets::default(),
             least_reserved: RunRules::default().least_reserved,
-        }
-    }
-}
-
-impl Document {
-    /// Its figures.
-    pub fn policy_limits(&self) -> PolicyLimits {
-        PolicyLimits {
-            roles: self.roles,
-            spawn: self.spawn,
-            thresholds: self.thresholds,
-            loops: self.loops,
-            timeouts: self.timeouts,
-            limits: self.limits,
-            escalates_after_secs: self.approvals.escalates_after_secs,
-            expires_after_secs: self.approvals.expires_after_secs,
-            task_budgets: TaskBudgets::said_by(|kind| {
-                self.task_budgets.get(&kind).copied().unwrap_or(kind.default_budget())
-            }),
-            least_reserved: self.runs.least_reserved,
         }
     }
 }

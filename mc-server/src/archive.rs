@@ -9,10 +9,7 @@ use mc_domain::{
 };
 use mc_store::repository::CommandEnvelope;
 
-use crate::{
-    span::Span,
-    state::{App, Refused},
-};
+use crate::{app::App, refusal::Refused, span::Span};
 
 /// Archives every task that has been done or canceled for longer than `older_than`, a commit each, and names them.
 ///

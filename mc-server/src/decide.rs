@@ -21,12 +21,13 @@ use mc_store::{error::StoreError, repository::UnitOfWork};
 use sha2::{Digest, Sha256};
 
 use crate::{
+    app::{App, Call},
     problem::Problem,
-    state::{App, Call, Refused},
+    refusal::Refused,
 };
 
 /// Asks an operation, with everything at hand that it turns out to need. What follows from numbers follows from those of
-/// the policy in force, which come with the context ([`crate::state::App::call`]).
+/// the policy in force, which come with the context ([`crate::app::App::call`]).
 ///
 /// # Errors
 /// What the operation refuses, and what the log says.

@@ -35,9 +35,11 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 use crate::{
+    app::App,
     decide::{ask, content, matter},
     lookup::DEFAULT_PROJECT,
-    state::{App, Refused, own_key},
+    own_identity::own_key,
+    refusal::Refused,
 };
 
 use Role::{Cao, Intern, Lead, Specialist};

@@ -15,13 +15,14 @@ use mc_projections::{
 };
 use serde::Deserialize;
 
-use super::{listed, shown};
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
+    app::App,
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
+    page::listed,
     problem::Problem,
-    state::App,
 };
 
 /// Which alerts are asked for.

@@ -11,11 +11,11 @@ use serde::Deserialize;
 
 use crate::{
     answer::{EntityRef, Reply},
+    app::App,
     archive::archive_closed,
     extract::{Body, IfMatch, Nothing, Path},
     problem::{Kind, Problem},
     span::Span,
-    state::App,
 };
 
 /// What is old.

@@ -10,13 +10,14 @@ use mc_domain::{
 use mc_projections::{notifications::NotificationQuery, page::Order, views::Views};
 use serde::Deserialize;
 
-use super::{listed, shown};
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
+    app::App,
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Nothing, Path, Query},
     lookup,
+    page::listed,
     problem::Problem,
-    state::App,
 };
 
 /// Which notifications are asked for.

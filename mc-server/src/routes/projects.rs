@@ -14,14 +14,15 @@ use mc_projections::{dollars::Dollars, page::Order};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{double_option, listed, never_null, shown};
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
+    app::App,
     decide::{and_free_held, ask, waiting_overrides},
-    extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
+    extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query, double_option, never_null},
     lookup,
+    page::listed,
     problem::Problem,
-    state::App,
 };
 
 /// How a list is cut.

@@ -27,20 +27,22 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    double_option,
     handed_in::{Deliverable, Plan, ReviewChecklist},
-    home, invalid_cursor, listed, never_null,
     scope::Scope,
-    shown,
 };
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
+    app::{App, Call},
     decide::{and_free_held, ask, ask_after, waiting_overrides},
-    extract::{Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time},
+    extract::{
+        Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time, double_option, never_null,
+    },
+    headers::at_position,
     lookup,
+    page::{invalid_cursor, listed},
     problem::Problem,
     refusal,
-    state::{App, Call, at_position},
 };
 
 /// How often the views are asked for one page of a list, each time for as many tasks as they look at at once.
@@ -254,7 +256,7 @@ pub async fn edit(
     }
     let (project, assignees, reviewers) = app
         .find(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
             let reviewers = reviewers(views, changes.reviewer_ids.as_deref(), project)?;
             Ok((project, assignees, reviewers))
@@ -303,7 +305,7 @@ pub async fn claim(
     condition: IfMatch,
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
-    let project = app.find(|views| project_of(views, id)).await?;
+    let project = app.find(|views| lookup::project_of_task(views, id)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(Some(project), actor, body.keyed, condition);
@@ -364,7 +366,7 @@ async fn subscription(
     let named = body.value.agent_id.as_deref();
     let project = app
         .find(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             let agent = named.map(|agent| lookup::agent_of(views, agent, project)).transpose();
             agent.map_err(|unknown| unknown.in_field("agentId"))?;
             Ok(project)
@@ -387,7 +389,7 @@ pub async fn transition(
     let Transition { assignee_ids, agent_id, .. } = &body.value;
     let (project, assignees) = app
         .find(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             Ok((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
         })
         .await?;
@@ -431,7 +433,7 @@ impl ListTasks {
 
 impl NewTask {
     fn resolved(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, CreateTask), Problem> {
-        let project = home(scope, views, self.project_id.as_deref())?;
+        let project = scope.home(views, self.project_id.as_deref())?;
         let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
         let reviewers = reviewers(views, Some(&self.reviewer_ids), project)?;
         check_labels(Some(&self.labels))?;
@@ -495,11 +497,6 @@ impl Transition {
 fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
     let limits = views.policy.active(Some(project)).map(Document::policy_limits).unwrap_or_default();
     limits.task_budgets.of(kind)
-}
-
-/// The project a task belongs to.
-pub(super) fn project_of(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
-    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 fn agents(

@@ -19,8 +19,9 @@ use uuid::Uuid;
 
 use super::{Asked, Step, ask_for_approval, default_project, execute_at, passed_over};
 use crate::{
+    app::App,
     decide::{Case, ask, sha256},
-    state::{App, Refused},
+    refusal::Refused,
 };
 
 /// How long before now the day begins, where the log does not end later.

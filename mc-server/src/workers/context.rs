@@ -18,7 +18,7 @@ use mc_store::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::state::{App, Refused, own_key};
+use crate::{app::App, own_identity::own_key, refusal::Refused};
 
 /// A fold over the log.
 pub(super) trait Fold {

@@ -21,7 +21,7 @@ use mc_domain::{
 use mc_store::error::StoreError;
 
 use super::{Worker, context::WorkerContext};
-use crate::{decide::ask, routes::emergency, state::Refused};
+use crate::{decide::ask, halt, refusal::Refused};
 
 /// The heartbeat monitor.
 pub(super) struct HeartbeatMonitor(Arc<WorkerContext>);
@@ -67,7 +67,7 @@ impl HeartbeatMonitor {
         let mut done = 0;
         for (project, number) in app.projected().read(|views| views.projects.halted()) {
             let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));
-            match emergency::follow(app, &itself, project, number).await {
+            match halt::follow(app, &itself, project, number).await {
                 Ok(followed) => done += usize::from(followed.late),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(refused) => tracing::warn!(%project, number, %refused, "a halt could not be followed"),

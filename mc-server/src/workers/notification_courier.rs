@@ -27,7 +27,7 @@ use tokio::{
 };
 
 use super::{Worker, context::batch};
-use crate::{decide::ask_after, health::Backlog, state::App, webhook::Webhook};
+use crate::{app::App, decide::ask_after, health::Backlog, webhook::Webhook};
 
 /// How many notifications are on their way at a time.
 const ON_THEIR_WAY: usize = 8;

@@ -19,10 +19,7 @@ use mc_store::{codec, error::StoreError, log::StoredEvent};
 use tokio::sync::watch;
 
 use super::{Worker, context::batch};
-use crate::{
-    health::Backlog,
-    state::{App, Refused},
-};
+use crate::{app::App, health::Backlog, refusal::Refused};
 
 /// The most events that are looked at together.
 const EVENTS_AT_ONCE: usize = 256;

@@ -14,10 +14,11 @@ use mc_store::repository::UnitOfWork;
 
 use crate::{
     answer::Reply,
+    app::Call,
     decide::{ask, content, matter},
     problem::{Kind, Problem},
-    routes::approvals::quorum,
-    state::{Call, Refused},
+    refusal::Refused,
+    routes::quorum::quorum,
 };
 
 /// Opens the approval in place of the change, or names the one that is open for it.

@@ -20,14 +20,19 @@ use mc_store::repository::UnitOfWork;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{AgentBudgets, alone, autonomy, check_limits, usual_caps, work_of};
+use super::{
+    autonomy,
+    profile::{AgentBudgets, check_limits, usual_caps},
+    work::{alone, work_of},
+};
 use crate::{
     answer::{EntityRef, Reply},
+    app::{App, Call},
     decide::{and_free_held, ask, ask_after, waiting_overrides},
-    extract::{Body, Given, IfMatch, Path, Query},
+    extract::{Body, Given, IfMatch, Path, Query, double_option, never_null},
     problem::Problem,
-    routes::{double_option, never_null, policy, scope::Scope},
-    state::{App, Call, Refused},
+    refusal::Refused,
+    routes::scope::Scope,
 };
 
 /// What to change of an agent.
@@ -76,7 +81,7 @@ pub async fn edit(
     changes.check()?;
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    let policy = policy::active(&app, project).await?;
+    let policy = app.policy(project).await?;
     let approval = ApprovalId::new(Uuid::now_v7());
     let overrides = match changes.budgets {
         Some(_) => {

@@ -12,13 +12,13 @@ use mc_domain::{
 use mc_store::{error::StoreError, repository::UnitOfWork};
 use uuid::Uuid;
 
-use super::NewAgent;
+use super::new_agent::NewAgent;
 use crate::{
     answer::{EntityRef, Reply},
+    app::{App, Call},
     extract::{Body, IfMatch, OnlyNew, Path, Query},
     problem::Problem,
-    routes::{policy, scope::Scope},
-    state::{App, Call},
+    routes::scope::Scope,
 };
 
 /// `POST /api/agents/{agent}/spawn`: a sub-agent of this agent, for a purpose, within the limits on spawning. It has no
@@ -53,7 +53,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("agent", parent);
     let project = app.find(|views| views.agents.project_of(parent).ok_or_else(unknown)).await?;
-    let policy = policy::active(app, project).await?;
+    let policy = app.policy(project).await?;
     let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
@@ -78,12 +78,6 @@ pub(super) async fn create(
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })
     .await
-}
-
-/// How many agents are active now, in all projects, as far as the views know.
-pub(crate) async fn active_agents(app: &App) -> Result<u32, Problem> {
-    let active = app.read(|views| views.agents.active().len()).await?;
-    Ok(u32::try_from(active).unwrap_or(u32::MAX))
 }
 
 /// How many of these agents, and of the sub-agents they have by now, are active. The spawn is decided on all of them as they

@@ -11,14 +11,13 @@ use mc_domain::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::project_of;
 use crate::{
     answer::{EntityRef, Reply},
+    app::App,
     decide::{Case, ask},
     extract::{ActorClaim, Body, IfMatch, Path},
     lookup,
     problem::{Kind, Problem},
-    state::App,
 };
 
 /// Who decides, and what is noted with it. `contentHash` is that of what was read before deciding.
@@ -109,7 +108,7 @@ async fn decide(
 ) -> Result<Response, Problem> {
     let Ruling { approver, decision, content_hash } = body.value;
     let decider = decider(&app, approver, body.actor).await?;
-    let call = app.call(project_of(&app, id), decider, body.keyed, condition);
+    let call = app.call(app.project_of_approval(id), decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
     let wish = DecideApproval { answer, content: content_hash, lease };
     app.write(&call, |unit| {

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
-    approval::{ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject},
+    approval::{ActionType, Approval, Ask, Payload, Request, Risk, Subject},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     json::Json,
     operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
@@ -16,15 +16,14 @@ use mc_projections::{dollars::Cost, views::Views};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::project_of;
 use crate::{
     answer::{EntityRef, Reply},
+    app::App,
     decide::{Case, ask, content, matter},
-    extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query},
+    extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query, double_option, never_null},
     lookup,
     problem::Problem,
-    routes::{double_option, lifetime::ExpiresIn, never_null, policy, said, scope::Scope, tasks},
-    state::App,
+    routes::{lifetime::ExpiresIn, quorum::quorum, said, scope::Scope},
 };
 
 /// What an approval is asked for.
@@ -91,7 +90,7 @@ pub async fn create(
     let own = own.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
-    let policy = policy::active(&app, project).await?;
+    let policy = app.policy(project).await?;
     let (subject, lifetime) = (
         Subject { project, task: new.task_id, agent, action_type: new.action_type },
         new.expires_in.as_ref().map_or(call.context.policy.approvals_last(), |wanted| wanted.0),
@@ -134,9 +133,9 @@ pub async fn resubmit(
 ) -> Result<Response, Problem> {
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let project = project_of(&app, id);
+    let project = app.project_of_approval(id);
     let call = app.call(project, actor, body.keyed, condition);
-    let policy = policy::active_in(&app, project).await?;
+    let policy = app.policy_in(project).await?;
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
@@ -165,7 +164,7 @@ pub async fn withdraw(
     let Withdrawal { agent_id, reason } = body.value;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let call = app.call(project_of(&app, id), actor, body.keyed, condition);
+    let call = app.call(app.project_of_approval(id), actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
@@ -177,16 +176,11 @@ pub async fn withdraw(
     .await
 }
 
-/// How many must say yes, by the policy.
-pub(in crate::routes) fn quorum(policy: &Document, ask: &Ask) -> Quorum {
-    Quorum::try_from(policy.decisions_on(ask.tool(), ask.risk.into())).unwrap_or_default()
-}
-
 impl NewApproval {
     /// Where it belongs: to the project of its task, else to the one that is named, else to its agent's.
     fn place(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, Option<AgentId>), Problem> {
         let named = scope.with(views, "projectId", self.project_id.as_deref())?;
-        let of_task = self.task_id.map(|task| tasks::project_of(views, task)).transpose();
+        let of_task = self.task_id.map(|task| lookup::project_of_task(views, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
         if named.zip(of_task).is_some_and(|(named, of_task)| named != of_task) {
             return Err(Problem::invalid_field(

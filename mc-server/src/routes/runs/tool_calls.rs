@@ -11,14 +11,15 @@ use mc_domain::{
 use mc_projections::{history::HistoryQuery, page::Order};
 use serde::Deserialize;
 
-use super::{actor_in, ended::Ended};
+use super::{actor::actor_in, ended::Ended};
 use crate::{
     answer::Reply,
+    app::App,
     decide::{ask, tool_call_matters},
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
+    page::{history_problem, listed},
     problem::Problem,
-    routes::{history_problem, listed, policy, said},
-    state::App,
+    routes::said,
 };
 
 /// The use of a tool. What went in and came out is cut to what is kept; of `params` nothing is, they are held against what
@@ -64,7 +65,7 @@ pub async fn call_tool(
     let actor = actor_in(&app, id, body.actor).await?;
     let project = app.projected().read(|views| views.runs.project_of(id));
     let call = app.call(project, actor, body.keyed, condition);
-    let policy = policy::active_in(&app, project).await?;
+    let policy = app.policy_in(project).await?;
     let used = body.value.told(&policy);
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;

@@ -1,0 +1,29 @@
+//! An agent and the task it works on.
+
+use mc_domain::{
+    agent::{Agent, Command},
+    aggregate::{Aggregate, CommandContext},
+    operation::{Decision, Entity, Rejection},
+    task::Task,
+};
+use mc_store::{error::StoreError, repository::UnitOfWork};
+
+/// A command that concerns nobody but the agent.
+pub(super) fn alone(
+    agent: &Entity<Agent>,
+    command: Command,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
+    let events = agent.decide(command, context)?;
+    let project = agent.registered()?.project;
+    Ok(Decision::of(agent, Some(project), events))
+}
+
+/// The task an agent works on.
+pub(super) fn work_of(
+    unit: &mut UnitOfWork<'_>,
+    agent: &Entity<Agent>,
+) -> Result<Option<Entity<Task>>, StoreError> {
+    let work = agent.registered().ok().and_then(|agent| agent.work);
+    work.map(|work| unit.load::<Task>(&work.task)).transpose()
+}

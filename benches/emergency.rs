@@ -26,9 +26,10 @@ use mc_domain::{
     values::Name,
 };
 use mc_server::{
+    app::{App, system_clock},
     health::{Health, Phase},
-    routes,
-    state::{App, Refused, system_clock},
+    refusal::Refused,
+    service,
 };
 use mc_store::{repository::CommandEnvelope, sqlite::SqliteLog};
 use serde_json::{Value, json};
@@ -49,7 +50,7 @@ fn main() {
         let operator = Name::new("Sofie").unwrap();
         let app = App::recover(log, operator, system_clock(), health, Default::default()).await.unwrap();
         app.health().reach(Phase::Ready);
-        let server = Server { router: routes::recovered_service(app.clone()), app };
+        let server = Server { router: service::recovered_service(app.clone()), app };
         measure(&server, rounds).await;
     });
 }

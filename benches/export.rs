@@ -20,7 +20,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use mc_domain::values::Name;
-use mc_server::{health::Health, routes::recovered_service, state::App};
+use mc_server::{app::App, health::Health, service::recovered_service};
 use mc_store::{
     codec,
     log::{Append, Commit, EventLog, MAX_PAGE_EVENTS},
@@ -46,7 +46,7 @@ fn main() {
         let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
         fill(&log, events).await;
         let operator = Name::new("Sofie").unwrap();
-        let (clock, token) = (mc_server::state::system_clock(), CancellationToken::new());
+        let (clock, token) = (mc_server::app::system_clock(), CancellationToken::new());
         let app = App::recover(Arc::clone(&log), operator, clock, Health::starting(), token).await.unwrap();
         let events = log.head();
         let start = Instant::now();

@@ -5,7 +5,6 @@ mod archive;
 mod backup;
 mod cleanup;
 mod client;
-pub(crate) mod logging;
 mod restore;
 mod security_check;
 mod seed;
@@ -24,6 +23,7 @@ use self::{
 };
 use crate::{
     config::{self, LogOptions, SeedOptions, ServeOptions},
+    logging,
     problem::Chain,
     serve::{ServeError, serve},
 };

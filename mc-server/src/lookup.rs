@@ -1,6 +1,6 @@
 //! From what people write, a name, a slug or an id, to what is meant.
 
-use mc_domain::ids::{AgentId, ProjectId};
+use mc_domain::ids::{AgentId, ProjectId, TaskId};
 use mc_projections::views::Views;
 
 use crate::problem::{Excerpt, FieldError, Kind, Problem};
@@ -74,6 +74,14 @@ pub fn agent_of(views: &Views, written: &str, project: ProjectId) -> Result<Agen
 /// [`NotFound`]
 pub fn project(views: &Views, written: &str) -> Result<ProjectId, NotFound> {
     views.projects.find(written).ok_or_else(|| NotFound::nothing("project", written))
+}
+
+/// The project that a task belongs to.
+///
+/// # Errors
+/// `not-found` when there is no such task.
+pub fn project_of_task(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
+    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 /// The project that is named in the query, where one is.

@@ -1,7 +1,6 @@
 //! What the edge says when it refuses: `application/problem+json` (RFC 9457).
 
 mod kind;
-mod pages;
 
 use std::{fmt, time::Duration};
 
@@ -15,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use kind::Kind;
-pub use pages::{index, page};
 
 /// How long a client waits before it repeats a request that a part of the server could not serve just now.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);

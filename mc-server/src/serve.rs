@@ -19,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    cli::logging,
+    app::{App, system_clock},
     config::{DEFAULT_STORE, Listen, ServeOptions},
     connections::{self, Connections, Descriptors, Limits},
     health::{Health, Phase},
     layers::HostPolicy,
-    routes::{self, Gate},
+    logging,
     seed::seed,
-    state::{App, system_clock},
+    service::{self, Gate},
     webhook::InvalidSecret,
     workers::Workers,
 };
@@ -219,7 +219,7 @@ pub async fn serve_until(
 
     let (health, gate, shutdown) = (Health::starting(), Gate::default(), CancellationToken::new());
     let hosts = HostPolicy::new(address.ip().is_loopback(), &options.allowed_hosts());
-    let service = routes::service(health.clone(), gate.clone(), hosts);
+    let service = service::service(health.clone(), gate.clone(), hosts);
     let connections = Connections::new(limits, shutdown.clone());
     let server = tokio::spawn(connections::accept(listener, service, Arc::clone(&connections)));
 

@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 use mc_store::error::StoreError;
 use tokio_util::task::TaskTracker;
 
-use crate::{health::Backlog, state::App, webhook::Webhook};
+use crate::{app::App, health::Backlog, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
 use context::WorkerContext;
 use heartbeat_monitor::HeartbeatMonitor;

@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use mc_domain::values::Name;
 use mc_server::{
+    app::App as State,
     health::{Health, Phase},
-    routes,
-    state::App as State,
+    service,
 };
 use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
@@ -76,7 +76,7 @@ impl App {
         let state =
             State::recover(log, operator, clock, Health::starting(), Default::default()).await.unwrap();
         state.health().reach(Phase::Ready);
-        Self { router: routes::recovered_service(state.clone()), state, now, directory }
+        Self { router: service::recovered_service(state.clone()), state, now, directory }
     }
 
     /// The same file under a new server.

@@ -15,7 +15,7 @@ use mc_domain::{
     task::{Details, Event, Task, TaskType},
     values::Name,
 };
-use mc_server::{health::Health, routes::recovered_service, state::App};
+use mc_server::{app::App, health::Health, service::recovered_service};
 use mc_store::{
     codec,
     log::{Append, Commit, EventLog},

@@ -49,7 +49,7 @@ fn every_endpoint_is_exercised() {
     let is_called = |method: &Method, route: &str| {
         calls.iter().any(|(called, address)| called == method && reaches(address, route))
     };
-    let missing: Vec<_> = mc_server::routes::endpoints()
+    let missing: Vec<_> = mc_server::service::endpoints()
         .into_iter()
         .filter(|(method, route)| !is_called(method, route))
         .map(|(method, route)| format!("{method} {route}"))

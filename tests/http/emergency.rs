@@ -25,7 +25,7 @@ use mc_domain::{
     task::{self, Details, Move, Task, TaskType, WorkPlan},
     values::{Label, Name, Reason},
 };
-use mc_server::state::Refused;
+use mc_server::refusal::Refused;
 use mc_store::{
     codec,
     error::StoreError,

@@ -9,7 +9,7 @@ use mc_domain::{
     reservation::{Event, Holder, Key, Reservation},
     values::Name,
 };
-use mc_server::state::Refused;
+use mc_server::refusal::Refused;
 use mc_store::repository::CommandEnvelope;
 use serde_json::json;
 

@@ -14,11 +14,12 @@ use super::{
     store::{self, Output, at_rest, count, failed, one_thread},
 };
 use crate::{
+    app::App,
     archive::archive_closed,
     config::{self, LogOptions, OperatorOptions, StoreOptions},
+    refusal::Refused,
     serve::reachable,
     span::Span,
-    state::{App, Refused},
 };
 
 pub(super) const HELP: &str = "\

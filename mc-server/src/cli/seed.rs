@@ -10,9 +10,10 @@ use super::{
     store::{at_rest, count, failed, one_thread},
 };
 use crate::{
+    app::App,
     config::SeedOptions,
+    refusal::Refused,
     seed::{STEPS, Seeded, demo, seed},
-    state::{App, Refused},
 };
 
 pub(super) fn run(options: &SeedOptions) -> Result<(), Failure> {

@@ -17,10 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::{
+    app::{App, system_clock},
     config::{OperatorOptions, StoreOptions},
     health::Health,
+    refusal::Refused,
     serve::ServeError,
-    state::{App, Refused, system_clock},
 };
 
 /// How often a line tells how far it is, where no bar can be drawn.

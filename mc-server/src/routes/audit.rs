@@ -26,10 +26,11 @@ use tokio::{
 };
 
 use crate::{
+    app::App,
     extract::{Day, Query},
+    headers::at_position,
     lookup,
     problem::{Chain, FieldError, Kind, Problem},
-    state::{App, at_position},
 };
 
 /// The most exports at a time in this process: each remembers the streams it met last.

@@ -15,12 +15,12 @@ use mc_projections::{
 };
 use serde::Deserialize;
 
-use super::{history_problem, listed};
 use crate::{
+    app::App,
     extract::{Limit, List, Query},
     lookup,
+    page::{history_problem, listed},
     problem::Problem,
-    state::App,
 };
 
 /// Which board is asked for.

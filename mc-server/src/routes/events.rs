@@ -4,10 +4,10 @@ use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 use crate::{
+    app::App,
     extract::{LastEventId, Query},
     lookup,
     problem::Problem,
-    state::App,
 };
 
 /// Where to start, and of which project.

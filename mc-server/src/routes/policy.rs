@@ -3,7 +3,6 @@
 use axum::{
     Json,
     extract::State,
-    http::header,
     response::{IntoResponse, Response},
 };
 use mc_domain::{
@@ -12,7 +11,7 @@ use mc_domain::{
     approval::{self, Approval, ToolUse},
     budget::{Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
-    operation::{Decision, is_halted},
+    operation::is_halted,
     policy::{
         self, Command, Policy,
         document::{Document, DocumentError},
@@ -24,16 +23,21 @@ use mc_domain::{
 };
 use mc_projections::{dollars::Cost, views::Views};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{agents::active_agents, scope::Scope};
+use super::scope::Scope;
 use crate::{
-    answer::Reply,
-    extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query, etag},
+    answer::{
+        Reply,
+        policy::{scope_of, shown},
+    },
+    app::App,
+    extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query},
+    headers::at_position,
+    headers::not_modified,
     lookup,
     problem::{FieldError, Problem},
-    routes::not_modified,
-    state::{App, Refused, at_position},
+    refusal::Refused,
 };
 
 /// What an agent would do.
@@ -70,7 +74,7 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let position = app.log().head();
     let project = app.read(|views| scope.project(views)).await??;
-    let scope = of(project);
+    let scope = scope_of(project);
     let own = app.repository().load::<Policy>(&scope).await?;
     let response = match own.document() {
         Some(_) if condition.has(own.version().into()) => not_modified(own.version().into()),
@@ -99,17 +103,16 @@ pub async fn publish(
     written.remove("version");
     let project =
         app.find(|views| scope.agrees_with(views, Named::project(&in_body, views)?, "the body does")).await?;
-    let scope = of(project);
+    let scope = scope_of(project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
     let actor = app.actor(body.actor, None, project).await?;
     let call = app.call(project, actor, body.keyed, condition);
-    app.write(&call, |unit| {
-        let policy = unit.load::<Policy>(&scope)?;
-        call.condition.check(policy.version)?;
+    app.write(&call, |tx| {
+        let policy = call.expected::<Policy>(tx, &scope)?;
         only_new.check("a policy", (policy.version > 0).then_some(policy.version))?;
         let events = policy.decide(Command::Publish { document: Box::new(document.clone()) }, &call.context);
-        let events = events.map_err(refused)?;
-        Ok((Decision::of(&policy, project, events), Reply::Policy(project)))
+        tx.record_in(project, &policy, events.map_err(refused)?)?;
+        Ok(Reply::Policy(project))
     })
     .await
 }
@@ -128,7 +131,7 @@ pub async fn evaluate(
     let (agent, _) = app.find(|views| scope.agent_in_field(views, "agentId", &agent_id)).await?;
     let (subject, project) = subject(&app, agent, task_id).await?;
     let room = room(&app, agent, project, task_id).await?;
-    let document = active(&app, project).await?;
+    let document = app.policy(project).await?;
     let estimated_cost = estimated_cost.map(|cost| cost.0);
     let params = params.unwrap_or_default().0;
     let request = Request { tool, params, estimated_cost, room };
@@ -153,52 +156,6 @@ async fn permitted(
     let unknown = |_| Problem::invalid_field("approvalId", "there is no such approval");
     let of = ToolUse { agent, task, tool: wanted.tool, params: Some(wanted.params) };
     Ok(approval.requested().map_err(unknown)?.permits(&of))
-}
-
-/// The policy that holds in a project: its own, else the one for all, else the defaults.
-///
-/// # Errors
-/// What the log says.
-pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Problem> {
-    for scope in [policy::Scope::Project(project), policy::Scope::Global] {
-        if let Some(document) = app.repository().load::<Policy>(&scope).await?.document() {
-            return Ok(document.clone());
-        }
-    }
-    Ok(Document::default())
-}
-
-/// The same, where the project may not be known; what holds everywhere then.
-///
-/// # Errors
-/// What the log says.
-pub(crate) async fn active_in(app: &App, project: Option<ProjectId>) -> Result<Document, Problem> {
-    match project {
-        Some(project) => active(app, project).await,
-        None => {
-            let global = app.repository().load::<Policy>(&policy::Scope::Global).await?;
-            Ok(global.document().cloned().unwrap_or_default())
-        }
-    }
-}
-
-/// The answer to a publication, which was at `position`.
-///
-/// # Errors
-/// What the log says.
-pub(crate) async fn published(
-    app: &App,
-    project: Option<ProjectId>,
-    position: u64,
-) -> Result<Response, Problem> {
-    let scope = of(project);
-    let policy = app.repository().load_at::<Policy>(&scope, position).await?;
-    Ok(shown(scope, &policy, policy.version()))
-}
-
-/// The scope of a project's own policy, or of the one for all.
-fn of(project: Option<ProjectId>) -> policy::Scope {
-    project.map_or(policy::Scope::Global, policy::Scope::Project)
 }
 
 /// A project as a field of the body names it.
@@ -237,17 +194,6 @@ impl Named {
     }
 }
 
-/// A policy of one scope, with the version by which a publication for the scope that was asked for is conditioned.
-fn shown(scope: policy::Scope, policy: &Policy, asked: u32) -> Response {
-    let default = Document::default();
-    let mut body = policy.document().unwrap_or(&default).to_rest();
-    if let Value::Object(fields) = &mut body {
-        fields.insert("version".to_owned(), json!(policy.version()));
-        fields.insert("projectId".to_owned(), json!(scope.project()));
-    }
-    ([(header::ETAG, etag(asked.into()))], Json(body)).into_response()
-}
-
 fn refused(rejection: mc_domain::policy::Rejection) -> Refused {
     match rejection {
         mc_domain::policy::Rejection::Malformed(errors) => malformed(errors).into(),
@@ -276,7 +222,7 @@ async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subjec
     let spawned = Spawned {
         children: count(agent.children.len()),
         depth: agent.depth(),
-        active_agents: active_agents(app).await?,
+        active_agents: app.active_agents().await?,
     };
     let subject = Subject {
         role: agent.profile.role,

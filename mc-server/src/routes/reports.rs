@@ -17,10 +17,11 @@ use serde::Deserialize;
 
 use super::scope::Scope;
 use crate::{
+    app::App,
     extract::{Day, Path, Query},
+    headers::at_position,
     lookup,
     problem::{Kind, Problem},
-    state::{App, at_position},
 };
 
 const MARKDOWN: &str = "text/markdown; charset=utf-8";

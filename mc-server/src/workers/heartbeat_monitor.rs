@@ -6,22 +6,18 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    agent::{self, Agent, PauseReason, Registered, Status},
-    aggregate::Aggregate,
+    agent::{Agent, Registered, Status},
     alert::{self, Alert},
     ids::{AgentId, LeaseId, ProjectId, RunId},
-    operation::{
-        Decision, Entity, end_lease, lease_ends_at, mark_heard, mark_stale, retire_agent, time_out_run,
-    },
+    operation::{end_lease, lease_ends_at, mark_heard, mark_stale, pause_agent, retire_agent, time_out_run},
     process::{Retirement, Watch, retirements},
-    run::Run,
-    task::Task,
+    transaction::Entity,
     values::Name,
 };
 use mc_store::error::StoreError;
 
 use super::{Worker, context::WorkerContext};
-use crate::{decide::ask, routes::emergency, state::Refused};
+use crate::{halt, refusal::Refused};
 
 /// The heartbeat monitor.
 pub(super) struct HeartbeatMonitor(Arc<WorkerContext>);
@@ -67,7 +63,7 @@ impl HeartbeatMonitor {
         let mut done = 0;
         for (project, number) in app.projected().read(|views| views.projects.halted()) {
             let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));
-            match emergency::follow(app, &itself, project, number).await {
+            match halt::follow(app, &itself, project, number).await {
                 Ok(followed) => done += usize::from(followed.late),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(refused) => tracing::warn!(%project, number, %refused, "a halt could not be followed"),
@@ -119,16 +115,10 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let since = agent.last_sign().timestamp_micros();
-        let command = self.0.command(
-            Self::NAME,
-            Some(agent.project),
-            now,
-            format!("stale/{id}/{since}"),
-            |unit, context| {
-                let agent = unit.load::<Agent>(&id)?;
-                ask(unit, |cast| mark_stale(&agent, cast, context))
-            },
-        );
+        let command =
+            self.0.command(Self::NAME, Some(agent.project), now, format!("stale/{id}/{since}"), |tx| {
+                Ok(mark_stale(tx, id)?)
+            });
         command.await
     }
 
@@ -143,10 +133,7 @@ impl HeartbeatMonitor {
         let alert = self.0.app().repository().load::<Alert>(&key).await?;
         let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
         let (id, key) = (agent.id, format!("heard/{episode}/{}", agent.version));
-        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
-            let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| mark_heard(&agent, cast, context))
-        });
+        let command = self.0.command(Self::NAME, Some(project), now, key, |tx| Ok(mark_heard(tx, id)?));
         command.await
     }
 
@@ -157,21 +144,13 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let (id, version) = (agent.id, agent.version);
-        let command = self.0.command(
-            Self::NAME,
-            Some(project),
-            now,
-            format!("drained/{id}/{version}"),
-            |unit, context| {
-                let agent = unit.load::<Agent>(&id)?;
+        let command =
+            self.0.command(Self::NAME, Some(project), now, format!("drained/{id}/{version}"), |tx| {
+                let agent = tx.get::<Agent>(&id)?;
                 let known = agent.registered()?;
-                if known.status() != Status::Draining || known.work.is_some() {
-                    return Ok(Decision::default());
-                }
-                let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
-                Ok(Decision::of(&agent, Some(project), agent.decide(pause, context)?))
-            },
-        );
+                let drained = known.status() == Status::Draining && known.work.is_none();
+                if drained { Ok(pause_agent(tx, id, None)?) } else { Ok(()) }
+            });
         command.await
     }
 
@@ -185,10 +164,8 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let key = format!("lease/{lease}/{}", end.timestamp_micros());
-        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
-            let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| end_lease(&agent, lease, heard, cast, context))
-        });
+        let command =
+            self.0.command(Self::NAME, Some(project), now, key, |tx| Ok(end_lease(tx, id, lease, heard)?));
         command.await
     }
 
@@ -198,10 +175,9 @@ impl HeartbeatMonitor {
         project: Option<ProjectId>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, project, now, format!("timeout/{run}"), |unit, context| {
-            let run = unit.load::<Run>(&run)?;
-            ask(unit, |cast| time_out_run(&run, cast, context))
-        });
+        let command = self
+            .0
+            .command(Self::NAME, project, now, format!("timeout/{run}"), |tx| Ok(time_out_run(tx, run)?));
         command.await
     }
 
@@ -215,14 +191,9 @@ impl HeartbeatMonitor {
         let known = agents.iter().find(|agent| agent.id == child);
         let version = known.map_or(0, |agent| agent.version);
         let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project);
-        let command =
-            self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |unit, context| {
-                let child = unit.load::<Agent>(&child)?;
-                let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
-                let work = child.registered()?.work;
-                let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-                ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, context))
-            });
+        let command = self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |tx| {
+            Ok(retire_agent(tx, child, parent, cause)?)
+        });
         command.await
     }
 }

@@ -9,10 +9,9 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 use mc_domain::{
-    aggregate::Aggregate,
     ids::NotificationId,
     notification::{Command, Notification},
-    operation::{Decision, fail_notification},
+    operation::fail_notification,
     values::Reason,
 };
 use mc_projections::{
@@ -27,7 +26,7 @@ use tokio::{
 };
 
 use super::{Worker, context::batch};
-use crate::{decide::ask_after, health::Backlog, state::App, webhook::Webhook};
+use crate::{app::App, health::Backlog, webhook::Webhook};
 
 /// How many notifications are on their way at a time.
 const ON_THEIR_WAY: usize = 8;
@@ -212,18 +211,17 @@ impl<C: Channel> NotificationCourier<C> {
         for (due, _) in outcomes {
             self.app.repository().load::<Notification>(&due.id).await?;
         }
-        batch(&self.app, Self::NAME, now, outcomes, |unit, decided, (due, outcome), context| {
-            let notification = unit.load::<Notification>(&due.id)?;
+        batch(&self.app, Self::NAME, now, outcomes, |tx, (due, outcome)| {
             let command = match outcome {
                 Outcome::Arrived => Command::Deliver,
                 Outcome::TooLate => Command::Expire,
                 Outcome::Lost(error) => {
-                    return ask_after(unit, decided, |cast| {
-                        fail_notification(&notification, due.project, error.clone(), cast, context)
-                    });
+                    return Ok(fail_notification(tx, due.id, due.project, error.clone())?);
                 }
             };
-            Ok(Decision::of(&notification, due.project, notification.decide(command, context)?))
+            let notification = tx.get::<Notification>(&due.id)?;
+            tx.execute_in(due.project, &notification, command)?;
+            Ok(())
         })
         .await
     }

@@ -8,9 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
-    aggregate::Aggregate,
     notification::{Command, LASTS, Notice, Notification},
-    operation::Decision,
     process::notifications,
     values::Name,
 };
@@ -19,10 +17,7 @@ use mc_store::{codec, error::StoreError, log::StoredEvent};
 use tokio::sync::watch;
 
 use super::{Worker, context::batch};
-use crate::{
-    health::Backlog,
-    state::{App, Refused},
-};
+use crate::{app::App, health::Backlog};
 
 /// The most events that are looked at together.
 const EVENTS_AT_ONCE: usize = 256;
@@ -142,14 +137,13 @@ impl NotificationDispatcher {
     /// not hold where one of them is not.
     async fn queue(&self, notices: &[Notice], now: DateTime<Utc>) -> Result<usize, StoreError> {
         let arrives_at_once = self.arrives_at_once;
-        batch(&self.app, Self::NAME, now, notices, |unit, _, notice, context| {
-            let notification = unit.fresh::<Notification>(notice.id());
-            let mut events =
-                notification.decide(Command::Queue(notice.clone()), context).map_err(Refused::from)?;
-            if arrives_at_once && !events.is_empty() {
-                events.extend(notification.after(&events).decide(Command::Deliver, context)?);
+        batch(&self.app, Self::NAME, now, notices, |tx, notice| {
+            let fresh = tx.create::<Notification>(notice.id());
+            let queued = tx.execute_in(notice.project, &fresh, Command::Queue(notice.clone()))?;
+            if arrives_at_once && queued.version > fresh.version {
+                tx.execute_in(notice.project, &queued, Command::Deliver)?;
             }
-            Ok(Decision::of(&notification, notice.project, events))
+            Ok(())
         })
         .await
     }

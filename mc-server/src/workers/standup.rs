@@ -8,7 +8,6 @@ use mc_domain::{
     aggregate::Aggregate,
     budget::{self, Budget},
     ids::ProjectId,
-    operation::Decision,
     process::Watch,
     standup::{Command, Key, MAX_NAMED, Report, Standup},
     task,
@@ -56,11 +55,12 @@ impl StandupRecorder {
             return Ok(0);
         }
         let report = self.report(key.project, watch, now).await?;
-        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |unit, context| {
-            let standup = unit.load::<Standup>(&key)?;
+        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |tx| {
+            let standup = tx.get::<Standup>(&key)?;
             let record = Command::Record { report: report.clone() };
-            let events = standup.decide(record, context).unwrap_or_default();
-            Ok(Decision::of(&standup, Some(key.project), events))
+            let events = standup.decide(record, tx.context()).unwrap_or_default();
+            tx.record_in(Some(key.project), &standup, events)?;
+            Ok(())
         });
         command.await
     }

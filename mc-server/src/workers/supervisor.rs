@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Worker;
-use crate::{health::Heartbeat, state::App};
+use crate::{app::App, health::Heartbeat};
 
 /// The pause after a first panic; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

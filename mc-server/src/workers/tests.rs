@@ -35,12 +35,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    decide::ask,
-    health::Health,
-    seed::seed,
-    state::{Clock, Refused},
-};
+use crate::{app::Clock, decide::ask, health::Health, refusal::Refused, seed::seed};
 
 /// A second more than a seeded agent may be silent.
 const SILENCE: TimeDelta = TimeDelta::seconds(20 * 60 + 1);

@@ -1,46 +1,36 @@
 //! `POST /api/agents/{agent}/heartbeat`: a sign of life, answered with what there is to do.
 
-use axum::{
-    Json,
-    extract::State,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use mc_domain::{
-    agent::{Agent, Directive, Heartbeat, Status},
+    agent::{Agent, Heartbeat, Status},
     approval,
     budget::{Budget, Key},
     ids::{AgentId, TaskId},
     notification::Recipient,
-    operation::{Entity, directives, heartbeat, sign_off_agent},
+    operation::{directives, heartbeat, sign_off_agent},
     task,
+    transaction::Transaction,
     values::Label,
 };
 use mc_projections::{
-    agents::AgentView,
-    approvals::{ApprovalQuery, ApprovalView},
-    dollars::Dollars,
-    notifications::{NotificationQuery, NotificationView},
-    tasks::{TaskQuery, TaskSort, TaskView},
+    approvals::ApprovalQuery,
+    notifications::NotificationQuery,
+    tasks::{TaskQuery, TaskSort},
 };
-use mc_store::repository::UnitOfWork;
-use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde::{Deserialize, Deserializer, de::Error};
 
-use super::work_of;
 use crate::{
-    answer::{Offer, RenderContext, Reply},
-    decide::ask,
+    answer::{Offer, Reply, TO_CLAIM, TO_DO},
+    app::App,
     extract::{Body, IfMatch, Path, Query},
+    page::invalid_cursor,
     problem::{Excerpt, Problem},
-    routes::{invalid_cursor, said, scope::Scope},
-    state::{App, Refused},
+    refusal::Refused,
+    routes::{said, scope::Scope},
 };
 
 /// How many tasks of each kind are offered with the answer.
 const OFFERED_TASKS: usize = 20;
-/// Where the tasks stand that an agent has to see to.
-const TO_DO: [task::Status; 2] = [task::Status::InProgress, task::Status::Assigned];
-/// Where the tasks stand that an agent may take.
-const TO_CLAIM: [task::Status; 1] = [task::Status::Inbox];
 
 /// A sign of life.
 #[derive(Debug, Deserialize)]
@@ -93,92 +83,26 @@ pub async fn beat(
     let call = app.call(Some(project), actor, body.keyed, condition);
     let SignOfLife { session_key, status, error_message, .. } = body.value;
     let sign = Heartbeat { session_key, error: said::error(error_message.as_deref()) };
-    app.write(&call, |unit| {
-        let agent = unit.load::<Agent>(&id)?;
-        call.condition.check(agent.version)?;
-        let task = work_of(unit, &agent)?;
-        if status == Some(OwnStatus::Offline) {
-            let note = sign.error.clone();
-            let decision =
-                ask(unit, |cast| sign_off_agent(&agent, task.as_ref(), note.clone(), cast, &call.context))?;
-            let offer = offer(&app, unit, &agent.after_decision(&decision))?;
-            return Ok((decision, Reply::Heartbeat(id, vec![], offer)));
-        }
-        let decision = ask(unit, |cast| heartbeat(&agent, task.as_ref(), sign.clone(), cast, &call.context))?;
-        app.note_heartbeat(id, call.context.now);
-        let told = directives(&agent, &decision);
-        let offer = offer(&app, unit, &agent.after_decision(&decision))?;
-        Ok((decision, Reply::Heartbeat(id, told, offer)))
+    app.write(&call, |tx| {
+        let before = call.expected::<Agent>(tx, &id)?;
+        let directives = if status == Some(OwnStatus::Offline) {
+            sign_off_agent(tx, id, sign.error.clone())?;
+            vec![]
+        } else {
+            heartbeat(tx, id, sign.clone())?;
+            app.note_heartbeat(id, call.context.now);
+            directives(&before, &*tx.get::<Agent>(&id)?)
+        };
+        Ok(Reply::Heartbeat(id, directives, offer(&app, tx, id)?))
     })
     .await
 }
 
-/// The answer to a heartbeat.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct HeartbeatAnswer<'a> {
-    agent: AgentView<'a>,
-    assigned_tasks: Vec<TaskView<'a>>,
-    claimable_tasks: Vec<TaskView<'a>>,
-    pending_approvals: Vec<ApprovalView<'a>>,
-    notifications: Vec<NotificationView<'a>>,
-    budget: BudgetLeft,
-    directives: &'a [Directive],
-}
-
-/// What is left of an agent's day.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct BudgetLeft {
-    daily_cap: Dollars,
-    today_spend: Dollars,
-    remaining: Dollars,
-}
-
-/// The answer to a heartbeat: how the agent stands, and what there is for it.
-///
-/// # Errors
-/// `not-found` when there is no such agent.
-pub(crate) fn answer(
-    scene: RenderContext<'_>,
-    id: AgentId,
-    directives: &[Directive],
-    offer: &Offer,
-) -> Result<Response, Problem> {
-    let agent = scene.views.agents.view(id, scene.now, scene.heard);
-    let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
-    let tasks = |offered: &[TaskId], statuses: &[task::Status]| {
-        let tasks = offered.iter().filter_map(|task| scene.views.tasks.view(*task, &scene.views.agents));
-        tasks.filter(|task| statuses.contains(&task.status)).collect::<Vec<_>>()
-    };
-    let answer = HeartbeatAnswer {
-        assigned_tasks: tasks(&offer.assigned, &TO_DO),
-        claimable_tasks: tasks(&offer.claimable, &TO_CLAIM),
-        pending_approvals: offer
-            .pending
-            .iter()
-            .filter_map(|approval| scene.views.approvals.view(*approval, &scene.views.agents))
-            .collect(),
-        notifications: offer
-            .unread
-            .iter()
-            .filter_map(|unread| scene.views.notifications.view(*unread, &scene.views.agents))
-            .collect(),
-        budget: BudgetLeft {
-            daily_cap: agent.budgets.daily_cap,
-            today_spend: Dollars(offer.spent),
-            remaining: Dollars(offer.remaining),
-        },
-        agent,
-        directives,
-    };
-    Ok(Json(answer).into_response())
-}
-
 /// What there is for an agent, most urgent first, and what it may still spend on it.
-fn offer(app: &App, unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Offer, Refused> {
+fn offer(app: &App, tx: &mut Transaction<'_>, agent: AgentId) -> Result<Offer, Refused> {
+    let agent = tx.get::<Agent>(&agent)?;
     let registered = agent.registered()?;
-    let budget = unit.load::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;
+    let budget = tx.get::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;
     let urgent = |status: &[task::Status]| TaskQuery {
         project: Some(registered.project),
         status: status.to_vec(),

@@ -11,14 +11,14 @@ use mc_domain::{
 use mc_projections::{history::HistoryQuery, page::Order};
 use serde::Deserialize;
 
-use super::{actor_in, ended::Ended};
+use super::{actor::actor_in, ended::Ended};
 use crate::{
     answer::Reply,
-    decide::ask,
+    app::App,
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
+    page::{history_problem, listed},
     problem::Problem,
-    routes::{history_problem, listed, policy, said},
-    state::App,
+    routes::said,
 };
 
 /// The use of a tool. What went in and came out is cut to what is kept; of `params` nothing is, they are held against what
@@ -64,14 +64,13 @@ pub async fn call_tool(
     let actor = actor_in(&app, id, body.actor).await?;
     let project = app.projected().read(|views| views.runs.project_of(id));
     let call = app.call(project, actor, body.keyed, condition);
-    let policy = policy::active_in(&app, project).await?;
-    let used = body.value.told(&policy);
-    app.write(&call, |unit| {
-        let run = unit.load::<Run>(&id)?;
-        call.condition.check(run.version)?;
+    let policy = app.policy_in(project).await?;
+    let used = body.value.into_command(&policy);
+    app.write(&call, |tx| {
+        let run = call.expected::<Run>(tx, &id)?;
         let number = run.running()?.tool_calls.saturating_add(1);
-        let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.context))?;
-        Ok((recorded, Reply::ToolCalled(id, number)))
+        let outcome = record_tool_call(tx, id, used.clone())?;
+        Ok(app.reply(outcome, Reply::ToolCalled(id, number)))
     })
     .await
 }
@@ -98,7 +97,7 @@ impl From<ListToolCalls> for HistoryQuery {
 }
 
 impl NewToolCall {
-    fn told(self, policy: &Document) -> UseTool {
+    fn into_command(self, policy: &Document) -> UseTool {
         let params = self.params.map(|AsSent(params)| params);
         let risk = policy.risk_of(self.tool.as_str()).into();
         let call = ToolCall {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::state::system_clock;
+use crate::app::system_clock;
 
 async fn state() -> App {
     let operator = Name::new("Sofie").unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 
 use super::state;
-use crate::routes::recovered_service;
+use crate::service::recovered_service;
 
 /// The server, with an agent that has one dollar a day and a task that it works on.
 pub(super) struct Client(Router);

@@ -7,8 +7,10 @@ use axum::{
     response::IntoResponse,
 };
 
-use super::{Excerpt, Kind, Problem};
-use crate::extract::Path;
+use crate::{
+    extract::Path,
+    problem::{Excerpt, Kind, Problem},
+};
 
 const MARKDOWN: [(HeaderName, &str); 1] = [(header::CONTENT_TYPE, "text/markdown; charset=utf-8")];
 

@@ -1,0 +1,26 @@
+//! One entity over HTTP.
+
+use axum::response::Response;
+use mc_projections::views::Views;
+
+use super::{entity_ref::EntityRef, render_context::RenderContext};
+use crate::{app::App, extract::IfNoneMatch, headers::not_modified, problem::Problem};
+
+/// One entity with its entity tag, or `304` when the reader has this version already.
+pub(crate) async fn shown(
+    app: &App,
+    condition: IfNoneMatch,
+    find: impl FnOnce(&Views) -> Result<EntityRef, Problem>,
+) -> Result<Response, Problem> {
+    app.answer(|views| {
+        let shown = find(views)?;
+        let scene = RenderContext::now(app, views, shown.agent());
+        let (version, response) = shown.entity(scene)?;
+        let told = shown.is_its_stream() || condition == IfNoneMatch::Any;
+        if told && condition.has(version) {
+            return Ok(not_modified(version));
+        }
+        Ok(response)
+    })
+    .await
+}

@@ -313,8 +313,8 @@ async fn register(
             return Ok((Decision::default(), known.id));
         }
         let agent = unit.fresh::<Agent>(fresh);
-        let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None, squad: 0 };
-        Ok((register_agent(&home, &names, &agent, wish, context)?, fresh))
+        let request = RegisterAgent { profile: profile.clone(), parent: None, purpose: None, squad: 0 };
+        Ok((register_agent(&home, &names, &agent, request, context)?, fresh))
     })
     .await
 }
@@ -332,12 +332,12 @@ async fn create(
         reviewers: reviewer.into_iter().collect(),
         ..Details::new(Title::new(seed.title)?, seed.kind)
     };
-    let wish = CreateTask { details, assignees: assignee.into_iter().collect(), open: 0 };
+    let request = CreateTask { details, assignees: assignee.into_iter().collect(), open: 0 };
     let id = TaskId::new(Uuid::now_v7());
     execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, context| {
         let home = unit.load::<Project>(&project)?;
         let task = unit.fresh::<Task>(id);
-        Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, context))?, id))
+        Ok((ask(unit, |cast| create_task(&home, &task, None, request.clone(), cast, context))?, id))
     })
     .await
 }
@@ -361,8 +361,8 @@ async fn take(
     let lease = LeaseId::new(Uuid::now_v7());
     execute(app, actor, &format!("move/{key}"), |unit, context| {
         let task = unit.load::<Task>(&id)?;
-        let wish = MoveTask { to: to.clone(), assignees: None, lease };
-        Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, context))?, ()))
+        let request = MoveTask { to: to.clone(), assignees: None, lease };
+        Ok((ask(unit, |cast| move_task(&task, request.clone(), cast, context))?, ()))
     })
     .await
 }
@@ -387,7 +387,7 @@ async fn ask_for_approval(
     let fresh = ApprovalId::new(Uuid::now_v7());
     let (summary, risk) = (Reason::new(asked.what)?, Risk::Red);
     let matter = matter(ActionType::ToolCall, None, &summary);
-    let wish = Ask {
+    let request = Ask {
         content: content(&matter, &summary, risk, None),
         matter: Some(matter),
         summary,
@@ -406,12 +406,12 @@ async fn ask_for_approval(
             agent: Some(agent),
             action_type: ActionType::ToolCall,
         };
-        let key = unit.load::<Reservation>(&subject.key(wish.matter()))?;
+        let key = unit.load::<Reservation>(&subject.key(request.matter()))?;
         let approval = unit.fresh::<Approval>(fresh);
         let request = Request {
             requestor: Actor::Agent(agent),
             subject,
-            ask: wish.clone(),
+            ask: request.clone(),
             lifetime: Lifetime::DEFAULT,
             required: Quorum::One,
         };

@@ -41,8 +41,8 @@ impl App {
                 let (outcome, reply) = decide(unit)?;
                 let Outcome { decision, refusal } = outcome.into();
                 let reply = refusal.map_or(reply, |refusal| Reply::Refused(self.problem(refusal.into())));
-                let heard = reply.agent().and_then(|agent| self.last_heartbeat(agent));
-                Ok::<_, Refused>((decision, StoredReply { reply, at, heard }))
+                let last_heartbeat = reply.agent().and_then(|agent| self.last_heartbeat(agent));
+                Ok::<_, Refused>((decision, StoredReply { reply, at, last_heartbeat }))
             })
             .await
             .map_err(|refused| self.problem(refused))?;

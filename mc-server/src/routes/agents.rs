@@ -13,8 +13,8 @@ mod work;
 
 pub use self::{
     edit::edit,
-    heartbeat::beat,
-    instruct::{drain, pause, quarantine, restart, resume},
+    heartbeat::record_heartbeat,
+    instruct::{drain, instruct, pause, resume},
     list::{list, show},
     register::register,
     spawn::spawn,

@@ -27,8 +27,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    handed_in::{Deliverable, Plan, ReviewChecklist},
     scope::Scope,
+    transition_input::{Deliverable, Plan, ReviewChecklist},
 };
 use crate::{
     answer::shown,
@@ -217,12 +217,12 @@ pub async fn create(
     body: Body<NewTask>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, mut wish) = app.find(|views| new.resolved(views, &scope)).await?;
+    let (project, mut request) = app.find(|views| new.resolved(views, &scope)).await?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let _turn = match actor.agent() {
         Some(creator) => {
             let turn = app.turns().of(creator).await;
-            wish.open = app.open_tasks_of(creator).await?;
+            request.open = app.open_tasks_of(creator).await?;
             Some(turn)
         }
         None => None,
@@ -233,7 +233,8 @@ pub async fn create(
         let home = unit.load::<Project>(&project)?;
         let parent = new.parent_task_id.map(|parent| unit.load::<Task>(&parent)).transpose()?;
         let task = unit.fresh::<Task>(id);
-        let create = |cast: &_| create_task(&home, &task, parent.as_ref(), wish.clone(), cast, &call.context);
+        let create =
+            |cast: &_| create_task(&home, &task, parent.as_ref(), request.clone(), cast, &call.context);
         let decision = ask(unit, create)?;
         Ok((decision, Reply::Created(EntityRef::Task(id))))
     })
@@ -285,8 +286,8 @@ pub async fn edit(
         let mut decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);
-            let wish = ReassignTask { assignees, reason: changes.reason.clone() };
-            let reassign = |cast: &_| reassign_task(&task, wish.clone(), cast, &call.context);
+            let request = ReassignTask { assignees, reason: changes.reason.clone() };
+            let reassign = |cast: &_| reassign_task(&task, request.clone(), cast, &call.context);
             let reassigned = ask_after(unit, &decision, reassign)?;
             decision = decision.and(reassigned);
         }
@@ -396,11 +397,11 @@ pub async fn transition(
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    let wish = body.value.wish(assignees);
+    let request = body.value.request(assignees);
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.context));
+        let moved = ask(unit, |cast| move_task(&task, request.clone(), cast, &call.context));
         let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.context))?;
         Ok((moved, Reply::Changed(EntityRef::Task(id))))
     })
@@ -476,7 +477,7 @@ impl TaskChanges {
 }
 
 impl Transition {
-    fn wish(self, assignees: Option<BTreeSet<AgentId>>) -> MoveTask {
+    fn request(self, assignees: Option<BTreeSet<AgentId>>) -> MoveTask {
         let reason = match self.to_status {
             Status::Blocked => self.blocked_reason.or(self.reason),
             _ => self.reason.or(self.blocked_reason),

@@ -243,11 +243,11 @@ impl Day<'_> {
     /// The operator's answer.
     async fn decide(&mut self, key: &str, approval: ApprovalId, answer: Answer) -> Result<(), Refused> {
         let (app, at) = (self.app, self.next());
-        let wish = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
+        let request = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
         let operator = Actor::Human(app.operator().clone());
         execute_at(app, at, operator, &format!("{key}/decide"), |unit, context| {
             let case = Case::load(unit, approval)?;
-            let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), context))?;
+            let concluded = ask(unit, |cast| decide_approval(case.scope(cast), request.clone(), context))?;
             match concluded.outcome.refusal {
                 Some(refusal) => Err(refusal.into()),
                 None => Ok((concluded.outcome.decision, ())),
@@ -265,12 +265,12 @@ impl Day<'_> {
     ) -> Result<TaskId, Refused> {
         let (app, at, project) = (self.app, self.next(), self.project);
         let details = Details::new(Title::new(title)?, kind);
-        let wish = CreateTask { details, assignees: [agent].into_iter().collect(), open: 0 };
+        let request = CreateTask { details, assignees: [agent].into_iter().collect(), open: 0 };
         let id = TaskId::new(Uuid::now_v7());
         execute_at(app, at, Actor::Human(app.operator().clone()), &format!("{key}/task"), |unit, context| {
             let home = unit.load::<Project>(&project)?;
             let task = unit.fresh::<Task>(id);
-            Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, context))?, id))
+            Ok((ask(unit, |cast| create_task(&home, &task, None, request.clone(), cast, context))?, id))
         })
         .await
     }
@@ -280,8 +280,8 @@ impl Day<'_> {
         let Some((actor, to)) = step.to_move(app, Some(agent))? else { return Ok(()) };
         execute_at(app, at, actor, key, |unit, context| {
             let task = unit.load::<Task>(&id)?;
-            let wish = MoveTask { to: to.clone(), assignees: None, lease };
-            Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, context))?, ()))
+            let request = MoveTask { to: to.clone(), assignees: None, lease };
+            Ok((ask(unit, |cast| move_task(&task, request.clone(), cast, context))?, ()))
         })
         .await
     }
@@ -291,14 +291,14 @@ impl Day<'_> {
         let model = Label::new("claude-sonnet")?;
         let run = execute_at(app, at, Actor::Agent(agent), &format!("{key}/run"), |unit, context| {
             let run = unit.fresh::<Run>(fresh);
-            let wish = StartRun {
+            let request = StartRun {
                 task: Some(task),
                 model: model.clone(),
                 session_key: None,
                 estimate: None,
                 sha256,
             };
-            let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?;
+            let started = ask(unit, |cast| start_run(&run, agent, request.clone(), cast, context))?;
             Ok((started.decision, fresh))
         })
         .await?;
@@ -313,8 +313,8 @@ impl Day<'_> {
         let bill = Bill { usage, cost: Some(cost), error: None };
         execute_at(app, at, Actor::Agent(agent), &format!("{key}/bill"), |unit, context| {
             let run = unit.load::<Run>(&run)?;
-            let wish = CompleteRun { outcome: Outcome::Completed, bill: bill.clone(), sha256 };
-            Ok((ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))?, ()))
+            let request = CompleteRun { outcome: Outcome::Completed, bill: bill.clone(), sha256 };
+            Ok((ask(unit, |cast| complete_run(&run, request.clone(), cast, context))?, ()))
         })
         .await
     }
@@ -327,8 +327,8 @@ impl Day<'_> {
             let error = Some(Reason::new("the file server does not answer")?);
             execute_at(app, at, Actor::Agent(fetch), &format!("demo/error/{number}"), |unit, context| {
                 let agent = unit.load::<Agent>(&fetch)?;
-                let beat = Heartbeat { session_key: None, error: error.clone() };
-                Ok((ask(unit, |cast| heartbeat(&agent, None, beat.clone(), cast, context))?, ()))
+                let request = Heartbeat { session_key: None, error: error.clone() };
+                Ok((ask(unit, |cast| heartbeat(&agent, None, request.clone(), cast, context))?, ()))
             })
             .await?;
         }

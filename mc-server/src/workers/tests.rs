@@ -97,21 +97,21 @@ impl World {
         executed.await.map_err(|refused: Refused| refused.to_string()).unwrap();
     }
 
-    async fn beat(&self, id: AgentId) {
-        self.send_beat(id, Heartbeat::default()).await;
+    async fn heartbeat(&self, id: AgentId) {
+        self.send_heartbeat(id, Heartbeat::default()).await;
     }
 
     /// A heartbeat that is recorded, as its session is a new one.
     async fn beat_in(&self, id: AgentId, session: &str) {
         let session_key = Some(Label::new(session).unwrap());
-        self.send_beat(id, Heartbeat { session_key, error: None }).await;
+        self.send_heartbeat(id, Heartbeat { session_key, error: None }).await;
     }
 
-    async fn send_beat(&self, id: AgentId, beat: Heartbeat) {
+    async fn send_heartbeat(&self, id: AgentId, request: Heartbeat) {
         self.act(Actor::Agent(id), |unit, context| {
             let agent = unit.load::<Agent>(&id)?;
             let task = agent.registered()?.work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-            ask(unit, |cast| heartbeat(&agent, task.as_ref(), beat.clone(), cast, context))
+            ask(unit, |cast| heartbeat(&agent, task.as_ref(), request.clone(), cast, context))
         })
         .await;
     }
@@ -178,7 +178,7 @@ impl World {
 async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     assert_eq!(world.monitor().await, 0);
 
     world.pass(SILENCE);
@@ -187,7 +187,7 @@ async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
     assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
     world.nothing_more().await;
 
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     assert!(!world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
     world.pass(SILENCE);
     world.everybody_lives_but(Some(fetch)).await;
@@ -217,7 +217,7 @@ async fn a_silence_that_goes_on_after_a_pause_is_told_of_again() {
 async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     world.pass(TimeDelta::seconds(59));
     world.app.note_heartbeat(fetch, world.now());
     world.pass(SILENCE - TimeDelta::seconds(1));
@@ -229,7 +229,7 @@ async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
 async fn the_alert_of_an_agent_that_was_stopped_meanwhile_is_taken_back() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     world.pass(SILENCE);
     world.everybody_lives_but(Some(fetch)).await;
     world.monitor().await;
@@ -261,14 +261,14 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
     world
         .act(Actor::Agent(scribe), |unit, context| {
             let run = unit.load::<Run>(&id)?;
-            let wish = StartRun {
+            let request = StartRun {
                 task: Some(task),
                 model: Label::new("a-model")?,
                 session_key: None,
                 estimate: None,
                 sha256: crate::decide::sha256,
             };
-            Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, context))?.decision)
+            Ok(ask(unit, |cast| start_run(&run, scribe, request.clone(), cast, context))?.decision)
         })
         .await;
     world.pass(PolicyLimits::default().run_lasts() - TimeDelta::seconds(1));
@@ -290,7 +290,7 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     let scribe = world.agent("Scribe").await;
     let task = world.load_agent(scribe).await.work.unwrap().task;
     world.pass(TimeDelta::hours(1));
-    world.beat(scribe).await;
+    world.heartbeat(scribe).await;
     world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
@@ -324,13 +324,13 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
             let names = Names::load(unit, project, &profile.name, &Claims::default())?;
             let (child, parent) = (unit.load::<Agent>(&child)?, unit.load::<Agent>(&atlas)?);
             let types = parent.registered()?.profile.allowed_task_types.clone();
-            let wish = mc_domain::operation::SpawnAgent {
+            let request = mc_domain::operation::SpawnAgent {
                 profile: Profile { allowed_task_types: types, ..profile },
                 purpose: Reason::new("Read along")?,
                 active_agents: 11,
                 squad: 0,
             };
-            Ok(spawn_agent(&home, &names, &child, &parent, wish, context)?)
+            Ok(spawn_agent(&home, &names, &child, &parent, request, context)?)
         })
         .await;
     assert_eq!(world.monitor().await, 0);
@@ -375,8 +375,9 @@ async fn a_tick_does_not_lose_to_agents_that_go_on() {
                 let run = unit.load::<Run>(&run)?;
                 let model = Label::new("small")?;
                 let estimate = Some(mc_domain::money::Usd::cents(1));
-                let wish = StartRun { task: None, model, session_key: None, estimate, sha256: |_| [0; 32] };
-                Ok(ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?.decision)
+                let request =
+                    StartRun { task: None, model, session_key: None, estimate, sha256: |_| [0; 32] };
+                Ok(ask(unit, |cast| start_run(&run, agent, request.clone(), cast, context))?.decision)
             })
             .await;
         agents.push(agent);

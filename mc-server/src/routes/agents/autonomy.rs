@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 /// What asking for an approval refuses.
-pub(super) fn request(
+pub(super) fn ask_for_more(
     unit: &mut UnitOfWork<'_>,
     approval: ApprovalId,
     agent: &Entity<Agent>,
@@ -34,7 +34,7 @@ pub(super) fn request(
     (call, policy): (&Call, &Document),
 ) -> Result<(Decision, Reply), Refused> {
     let project = unit.load::<Project>(&agent.registered()?.project)?;
-    let request = wish(agent, project.id, wanted, refusal, (call, policy))?;
+    let request = approval_request(agent, project.id, wanted, refusal, (call, policy))?;
     let key = unit.load::<Reservation>(&request.subject.key(request.ask.matter()))?;
     let approval = unit.fresh::<Approval>(approval);
     let Asked { approval, decision } = ask(unit, |cast| {
@@ -51,7 +51,7 @@ fn problem(refusal: &agent::Rejection, approval: ApprovalId) -> Problem {
     Problem::new(Kind::ApprovalRequired, detail).approval_id(approval)
 }
 
-fn wish(
+fn approval_request(
     agent: &Entity<Agent>,
     project: ProjectId,
     wanted: &Profile,

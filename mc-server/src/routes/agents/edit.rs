@@ -101,7 +101,7 @@ pub async fn edit(
         let profile = changes.applied_to(&before, &policy)?;
         let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &claims, &call) {
             Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
-                return autonomy::request(unit, approval, &agent, &profile, &refusal, (&call, &policy));
+                return autonomy::ask_for_more(unit, approval, &agent, &profile, &refusal, (&call, &policy));
             }
             decided => decided?,
         };
@@ -207,9 +207,9 @@ impl AgentChanges {
         }
         let task = work_of(unit, agent)?;
         let task = task.map(|task| task.after_decision(decided));
-        let wish = CorrectAgent { corrections, clear_task };
+        let request = CorrectAgent { corrections, clear_task };
         ask_after(unit, decided, |cast| {
-            correct_agent(agent, task.as_ref(), wish.clone(), cast, &call.context)
+            correct_agent(agent, task.as_ref(), request.clone(), cast, &call.context)
         })
     }
 

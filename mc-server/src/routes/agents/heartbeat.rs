@@ -28,7 +28,7 @@ use crate::{
     page::invalid_cursor,
     problem::{Excerpt, Problem},
     refusal::Refused,
-    routes::{said, scope::Scope},
+    routes::{sanitize, scope::Scope},
 };
 
 /// How many tasks of each kind are offered with the answer.
@@ -37,7 +37,7 @@ const OFFERED_TASKS: usize = 20;
 /// A sign of life.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SignOfLife {
+pub struct HeartbeatBody {
     session_key: Option<Label>,
     status: Option<OwnStatus>,
     /// What the agent believes it works on; the log knows better, and the answer says so.
@@ -57,13 +57,13 @@ enum OwnStatus {
 
 impl<'de> Deserialize<'de> for OwnStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let said = String::deserialize(deserializer)?;
-        match said.to_ascii_lowercase().as_str() {
+        let status = String::deserialize(deserializer)?;
+        match status.to_ascii_lowercase().as_str() {
             "active" => Ok(Self::Active),
             "offline" => Ok(Self::Offline),
             _ => Err(D::Error::custom(format!(
                 "must be active or offline, was {}: whether an agent is paused, draining or quarantined is not its own to say",
-                Excerpt(&said)
+                Excerpt(&status)
             ))),
         }
     }
@@ -72,35 +72,36 @@ impl<'de> Deserialize<'de> for OwnStatus {
 /// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`.
-pub async fn beat(
+pub async fn record_heartbeat(
     State(app): State<App>,
     Path(agent): Path<String>,
     Query(scope): Query<Scope>,
     condition: IfMatch,
-    body: Body<SignOfLife>,
+    body: Body<HeartbeatBody>,
 ) -> Result<Response, Problem> {
     let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
     let own = id.to_string();
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    let SignOfLife { session_key, status, error_message, .. } = body.value;
-    let sign = Heartbeat { session_key, error: said::error(error_message.as_deref()) };
+    let HeartbeatBody { session_key, status, error_message, .. } = body.value;
+    let request = Heartbeat { session_key, error: sanitize::error(error_message.as_deref()) };
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;
         let task = work_of(unit, &agent)?;
         if status == Some(OwnStatus::Offline) {
-            let note = sign.error.clone();
+            let note = request.error.clone();
             let decision =
                 ask(unit, |cast| sign_off_agent(&agent, task.as_ref(), note.clone(), cast, &call.context))?;
             let offer = offer(&app, unit, &agent.after_decision(&decision))?;
             return Ok((decision, Reply::Heartbeat(id, vec![], offer)));
         }
-        let decision = ask(unit, |cast| heartbeat(&agent, task.as_ref(), sign.clone(), cast, &call.context))?;
+        let decision =
+            ask(unit, |cast| heartbeat(&agent, task.as_ref(), request.clone(), cast, &call.context))?;
         app.note_heartbeat(id, call.context.now);
-        let told = directives(&agent, &decision);
+        let directives = directives(&agent, &decision);
         let offer = offer(&app, unit, &agent.after_decision(&decision))?;
-        Ok((decision, Reply::Heartbeat(id, told, offer)))
+        Ok((decision, Reply::Heartbeat(id, directives, offer)))
     })
     .await
 }
@@ -126,14 +127,14 @@ fn offer(app: &App, unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<
         limit: Some(OFFERED_TASKS),
         ..ApprovalQuery::default()
     };
-    let told = NotificationQuery {
+    let unread = NotificationQuery {
         recipient: vec![Recipient::Agent(agent.id)],
         unread: Some(true),
         limit: Some(OFFERED_TASKS),
         ..NotificationQuery::default()
     };
     app.projected().read(|views| {
-        let unread = views.notifications.list(&told, &views.agents).map_err(invalid_cursor)?;
+        let unread = views.notifications.list(&unread, &views.agents).map_err(invalid_cursor)?;
         let pending = views.approvals.list(&waiting, &views.agents).map_err(invalid_cursor)?;
         let offered = |query| {
             let page = views.tasks.list(query, app.now(), &views.agents).map_err(invalid_cursor)?;

@@ -4,10 +4,11 @@ use axum::{
     extract::{FromRequest, State},
     response::Response,
 };
+use futures_util::future::BoxFuture;
 use mc_domain::{
     agent::{Agent, Command, PauseReason},
     aggregate::CommandContext,
-    operation::{Cast, Decision, Entity, Rejection, quarantine_agent, restart_agent, resume_agent},
+    operation::{Cast, Decision, Entity, Rejection, resume_agent},
     task::Task,
     values::Reason,
 };
@@ -30,41 +31,55 @@ pub struct Because {
     reason: Option<Reason>,
 }
 
-/// `POST /api/agents/{agent}/pause`: it stops until resumed.
+/// Decides what an instruction changes, from the agent, the task it works on, and the reason given.
+pub type Decide = fn(
+    &Entity<Agent>,
+    Option<&Entity<Task>>,
+    Option<Reason>,
+    &Cast,
+    &CommandContext,
+) -> Result<Decision, Rejection>;
+
+/// The handler of a route that instructs one agent. All of them take the same request and differ in `decide` alone.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn pause(instruction: Instruction) -> Result<Response, Problem> {
-    let to = |note| Command::Pause { reason: PauseReason::Operator, note };
-    instruction.carry_out(|agent, _, note, _, context| alone(agent, to(note), context)).await
+pub fn instruct(
+    decide: Decide,
+) -> impl Fn(Instruction) -> BoxFuture<'static, Result<Response, Problem>> + Clone {
+    move |instruction| Box::pin(instruction.carry_out(decide))
 }
 
-/// `POST /api/agents/{agent}/resume`: it works again; in a squad that is paused, alone.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn resume(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(|agent, _, note, cast, context| resume_agent(agent, note, cast, context)).await
+/// `POST /api/agents/{agent}/pause`: it stops until resumed.
+pub fn pause(
+    agent: &Entity<Agent>,
+    _: Option<&Entity<Task>>,
+    note: Option<Reason>,
+    _: &Cast,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
+    alone(agent, Command::Pause { reason: PauseReason::Operator, note }, context)
+}
+
+/// `POST /api/agents/{agent}/resume`: it works again, also alone in a squad that is paused.
+pub fn resume(
+    agent: &Entity<Agent>,
+    _: Option<&Entity<Task>>,
+    note: Option<Reason>,
+    cast: &Cast,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
+    resume_agent(agent, note, cast, context)
 }
 
 /// `POST /api/agents/{agent}/drain`: it finishes its current task and takes no new one.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn drain(instruction: Instruction) -> Result<Response, Problem> {
-    let to = |note| Command::Drain { note };
-    instruction.carry_out(|agent, _, note, _, context| alone(agent, to(note), context)).await
-}
-
-/// `POST /api/agents/{agent}/quarantine`: it stops at once, and what it worked on is blocked.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn quarantine(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(quarantine_agent).await
-}
-
-/// `POST /api/agents/{agent}/restart`: it begins anew, and its task waits for it.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn restart(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(restart_agent).await
+pub fn drain(
+    agent: &Entity<Agent>,
+    _: Option<&Entity<Task>>,
+    note: Option<Reason>,
+    _: &Cast,
+    context: &CommandContext,
+) -> Result<Decision, Rejection> {
+    alone(agent, Command::Drain { note }, context)
 }
 
 /// What an operator orders one agent to do.
@@ -85,19 +100,7 @@ impl Honours for Instruction {
 }
 
 impl Instruction {
-    /// What `decide` decides about the agent, the task it works on, and why.
-    async fn carry_out(
-        self,
-        decide: impl Fn(
-            &Entity<Agent>,
-            Option<&Entity<Task>>,
-            Option<Reason>,
-            &Cast,
-            &CommandContext,
-        ) -> Result<Decision, Rejection>
-        + Send
-        + Sync,
-    ) -> Result<Response, Problem> {
+    async fn carry_out(self, decide: Decide) -> Result<Response, Problem> {
         let Self { app: State(app), agent: Path(agent), scope: Query(scope), condition, body } = self;
         let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
         let actor = app.actor(body.actor, None, None).await?;

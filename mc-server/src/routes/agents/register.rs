@@ -60,8 +60,8 @@ pub async fn register(
         };
         only_new.check("an agent of this name", known.then_some(agent.version))?;
         let profile = new.declared(&profile, &agent);
-        let wish = RegisterAgent { profile, parent: None, purpose: None, squad };
-        let decision = register_agent(&home, &names, &agent, wish, &call.context)?;
+        let request = RegisterAgent { profile, parent: None, purpose: None, squad };
+        let decision = register_agent(&home, &names, &agent, request, &call.context)?;
         let shown = EntityRef::Agent(agent.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })

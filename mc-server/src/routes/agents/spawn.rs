@@ -72,8 +72,8 @@ pub(super) async fn create(
         only_new.check("an agent of this name", known.then_some(child.version))?;
         let active_agents = count_active(unit, &believed)?;
         let (profile, purpose) = (new.declared(&profile, &child), purpose.clone());
-        let wish = SpawnAgent { profile, purpose, active_agents, squad };
-        let decision = spawn_agent(&project, &names, &child, &parent, wish, &call.context)?;
+        let request = SpawnAgent { profile, purpose, active_agents, squad };
+        let decision = spawn_agent(&project, &names, &child, &parent, request, &call.context)?;
         let shown = EntityRef::Agent(child.id);
         Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
     })

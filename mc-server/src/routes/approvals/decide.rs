@@ -110,11 +110,11 @@ async fn decide(
     let decider = decider(&app, approver, body.actor).await?;
     let call = app.call(app.project_of_approval(id), decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
-    let wish = DecideApproval { answer, content: content_hash, lease };
+    let request = DecideApproval { answer, content: content_hash, lease };
     app.write(&call, |unit| {
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
-        let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), &call.context))?;
+        let concluded = ask(unit, |cast| decide_approval(case.scope(cast), request.clone(), &call.context))?;
         Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
     })
     .await

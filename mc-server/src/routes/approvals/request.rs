@@ -23,7 +23,7 @@ use crate::{
     extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query, double_option, never_null},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, quorum::quorum, said, scope::Scope},
+    routes::{lifetime::ExpiresIn, quorum::quorum, sanitize, scope::Scope},
 };
 
 /// What an approval is asked for.
@@ -211,26 +211,29 @@ impl NewApproval {
         let payload = self.payload.map(|AsSent(payload)| payload);
         let matter = matter(self.action_type, payload.as_ref(), &self.summary);
         let risk = risk(policy, self.risk, payload.as_ref());
-        let summary = said::told("summary", &self.summary)?;
+        let summary = sanitize::redacted("summary", &self.summary)?;
         let estimated_cost = self.estimated_cost.map(|cost| cost.0);
         Ok(Ask {
             content: content(&matter, &summary, risk, estimated_cost),
             matter: Some(matter),
             summary,
             risk,
-            justification: said::told("justification", &self.justification)?,
-            rollback_plan: self.rollback_plan.map(|plan| said::told("rollbackPlan", &plan)).transpose()?,
+            justification: sanitize::redacted("justification", &self.justification)?,
+            rollback_plan: self
+                .rollback_plan
+                .map(|plan| sanitize::redacted("rollbackPlan", &plan))
+                .transpose()?,
             estimated_cost,
-            payload: said::payload(payload)?,
+            payload: sanitize::payload(payload)?,
         })
     }
 }
 
 /// Who decides reads these, and decides on what they look like.
 fn plain(summary: Option<&Reason>, justification: Option<&Text>, plan: Option<&Text>) -> Result<(), Problem> {
-    said::plainly("summary", summary)?;
-    said::plainly("justification", justification)?;
-    said::plainly("rollbackPlan", plan)
+    sanitize::require_plain("summary", summary)?;
+    sanitize::require_plain("justification", justification)?;
+    sanitize::require_plain("rollbackPlan", plan)
 }
 
 fn risk(policy: &Document, claimed: Risk, payload: Option<&Json>) -> Risk {
@@ -245,7 +248,7 @@ impl Resubmission {
         let (payload, sent) = match &self.payload {
             None => (ask.payload.clone(), None),
             Some(None) => (None, None),
-            Some(Some(AsSent(sent))) => (said::payload(Some(sent.clone()))?, Some(sent)),
+            Some(Some(AsSent(sent))) => (sanitize::payload(Some(sent.clone()))?, Some(sent)),
         };
         let matter = match (sent, &payload, &self.summary) {
             (Some(sent), _, _) => matter(action, Some(sent), named),
@@ -256,7 +259,7 @@ impl Resubmission {
         };
         let in_force = sent.or(payload.as_ref().map(Payload::value));
         let risk = risk(policy, self.risk.unwrap_or(ask.risk), in_force);
-        let summary = said::told("summary", named)?;
+        let summary = sanitize::redacted("summary", named)?;
         let justification = self.justification.as_ref().unwrap_or(&ask.justification);
         let plan = self.rollback_plan.as_ref().map_or(ask.rollback_plan.as_ref(), Option::as_ref);
         let estimated_cost = self.estimated_cost.map_or(ask.estimated_cost, |cost| cost.map(|cost| cost.0));
@@ -265,8 +268,8 @@ impl Resubmission {
             matter: Some(matter),
             summary,
             risk,
-            justification: said::told("justification", justification)?,
-            rollback_plan: plan.map(|plan| said::told("rollbackPlan", plan)).transpose()?,
+            justification: sanitize::redacted("justification", justification)?,
+            rollback_plan: plan.map(|plan| sanitize::redacted("rollbackPlan", plan)).transpose()?,
             estimated_cost,
             payload,
         })

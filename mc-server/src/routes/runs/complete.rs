@@ -16,7 +16,7 @@ use crate::{
     decide::{ask, sha256},
     extract::{Body, IfMatch, Path},
     problem::Problem,
-    routes::said,
+    routes::sanitize,
 };
 
 /// How a run ended, what it used, and what it cost: nobody knows when that is `null` or absent.
@@ -50,18 +50,18 @@ pub async fn complete(
     let actor = actor_in(&app, id, body.actor).await?;
     let project = app.projected().read(|views| views.runs.project_of(id));
     let call = app.call(project, actor, body.keyed, condition);
-    let wish = body.value.told();
+    let request = body.value.into_command();
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
-        let completed = ask(unit, |cast| complete_run(&run, wish.clone(), cast, &call.context))?;
+        let completed = ask(unit, |cast| complete_run(&run, request.clone(), cast, &call.context))?;
         Ok((completed, Reply::Changed(EntityRef::Run(id))))
     })
     .await
 }
 
 impl RunEnd {
-    fn told(self) -> CompleteRun {
+    fn into_command(self) -> CompleteRun {
         let usage = Usage {
             input_tokens: self.input_tokens,
             output_tokens: self.output_tokens,
@@ -69,7 +69,7 @@ impl RunEnd {
             cache_write_tokens: self.cache_write_tokens,
         };
         let bill =
-            Bill { usage, cost: self.cost.map(|cost| cost.0), error: said::error(self.error.as_deref()) };
+            Bill { usage, cost: self.cost.map(|cost| cost.0), error: sanitize::error(self.error.as_deref()) };
         CompleteRun { outcome: self.status.0, bill, sha256 }
     }
 }

@@ -52,11 +52,11 @@ pub async fn start(
     let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let estimate = estimated_cost.map(|cost| cost.0);
-    let wish = StartRun { task, model, session_key, estimate, sha256 };
+    let request = StartRun { task, model, session_key, estimate, sha256 };
     let id = RunId::new(Uuid::now_v7());
     app.write(&call, |unit| {
         let run = unit.fresh::<Run>(id);
-        let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, &call.context))?;
+        let started = ask(unit, |cast| start_run(&run, agent, request.clone(), cast, &call.context))?;
         Ok((started, Reply::Created(EntityRef::Run(id))))
     })
     .await

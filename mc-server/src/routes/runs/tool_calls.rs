@@ -19,7 +19,7 @@ use crate::{
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
     page::{history_problem, listed},
     problem::Problem,
-    routes::said,
+    routes::sanitize,
 };
 
 /// The use of a tool. What went in and came out is cut to what is kept; of `params` nothing is, they are held against what
@@ -66,7 +66,7 @@ pub async fn call_tool(
     let project = app.projected().read(|views| views.runs.project_of(id));
     let call = app.call(project, actor, body.keyed, condition);
     let policy = app.policy_in(project).await?;
-    let used = body.value.told(&policy);
+    let used = body.value.into_command(&policy);
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
@@ -99,7 +99,7 @@ impl From<ListToolCalls> for HistoryQuery {
 }
 
 impl NewToolCall {
-    fn told(self, policy: &Document) -> UseTool {
+    fn into_command(self, policy: &Document) -> UseTool {
         let matters = self.params.map(|AsSent(params)| tool_call_matters(self.tool.as_str(), &params));
         let risk = policy.risk_of(self.tool.as_str()).into();
         let call = ToolCall {
@@ -107,9 +107,9 @@ impl NewToolCall {
             risk: self.risk,
             approval: self.approval_id,
             status: self.status.0,
-            input_preview: said::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
-            output_preview: said::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
-            error: said::error(self.error.as_deref()),
+            input_preview: sanitize::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
+            output_preview: sanitize::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
+            error: sanitize::error(self.error.as_deref()),
         };
         UseTool { call, policy: risk, matters }
     }

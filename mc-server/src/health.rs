@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
-use crate::problem::{Kind, Problem, RETRY_AFTER, kind_of_store};
+use crate::problem::{Kind, Problem, RETRY_AFTER};
 
 /// How long the store may take to answer until it counts as failing.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
@@ -182,7 +182,7 @@ impl Health {
         };
         match tokio::time::timeout(STORE_PATIENCE, asked).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(kind_of_store(&error)),
+            Ok(Err(error)) => Some(Problem::of_store(&error).kind()),
             Err(_) => Some(Kind::StoreUnavailable),
         }
     }
@@ -218,7 +218,7 @@ impl Pulse {
 
 impl Heartbeat {
     /// Tells that the worker is alive.
-    pub fn beat(&self) {
+    pub fn record(&self) {
         if let Some(pulse) = self.health.pulses().get_mut(self.name) {
             pulse.last = Instant::now();
             pulse.last_tick = Some(Utc::now());
@@ -455,7 +455,7 @@ mod tests {
             named,
             serde_json::json!({ "lastTick": null, "late": true, "backlog": 0, "behindSecs": 0 })
         );
-        heartbeat.beat();
+        heartbeat.record();
         let (status, report) = report(&health).await;
         assert_eq!(status, 200);
         let worker = &report["workers"]["expiry"];

@@ -266,40 +266,13 @@ impl FieldError {
     }
 }
 
-/// Which problem a store that does not answer, or takes no commits, is.
-pub(crate) fn kind_of_store(error: &StoreError) -> Kind {
-    match error {
-        StoreError::Full => Kind::StorageFull,
-        StoreError::Displaced { .. } => Kind::StoreDisplaced,
-        StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => {
-            Kind::StoreDamaged
-        }
-        StoreError::Conflict { .. }
-        | StoreError::KeyReused { .. }
-        | StoreError::Invalid { .. }
-        | StoreError::NotLoaded { .. }
-        | StoreError::Locked { .. }
-        | StoreError::Linked { .. }
-        | StoreError::OpenElsewhere { .. }
-        | StoreError::Emptied { .. }
-        | StoreError::Frozen { .. }
-        | StoreError::Protected { .. }
-        | StoreError::NewerVersion { .. }
-        | StoreError::NotALog { .. }
-        | StoreError::Occupied { .. }
-        | StoreError::ReadOnly
-        | StoreError::UnknownStore { .. }
-        | StoreError::Unavailable(_) => Kind::StoreUnavailable,
-    }
-}
-
-impl From<StoreError> for Problem {
-    /// Logs what an operator has to know; the client learns only what it can act on.
-    fn from(error: StoreError) -> Self {
-        match &error {
+impl Problem {
+    /// What a client learns of an error of the store: only what it can act on.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        match error {
             StoreError::Conflict { .. } => Self::new(
                 Kind::ConcurrentChange,
-                "Others changed the same thing at the same context, several times over. Nothing was recorded; try again.",
+                "Others changed the same thing at the same moment, several times over. Nothing was recorded; try again.",
             ),
             StoreError::KeyReused { key } => Self::new(
                 Kind::IdempotencyKeyReused,
@@ -312,18 +285,11 @@ impl From<StoreError> for Problem {
                 Kind::Unrecordable,
                 format!("The log cannot record this: {reason}. Ask for less in one request."),
             ),
-            StoreError::NotLoaded { .. } => {
-                tracing::error!(error = %Chain(&error), "a decision was answered instead of repeated");
-                Self::internal()
-            }
-            StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => {
-                tracing::error!(error = %Chain(&error), "the log cannot be read");
-                Self::new(
-                    Kind::StoreDamaged,
-                    "A part of the log cannot be read. The operator has to verify the store and restore it from a backup.",
-                )
-            }
-            // The writer logs it, once for as long as it lasts.
+            StoreError::NotLoaded { .. } => Self::internal(),
+            StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => Self::new(
+                Kind::StoreDamaged,
+                "A part of the log cannot be read. The operator has to verify the store and restore it from a backup.",
+            ),
             StoreError::Full => Self::new(
                 Kind::StorageFull,
                 "Too little disk space is left to record this. Nothing was recorded; reading works. Stopping, pausing, denying \
@@ -345,14 +311,27 @@ impl From<StoreError> for Problem {
             | StoreError::Occupied { .. }
             | StoreError::ReadOnly
             | StoreError::UnknownStore { .. }
-            | StoreError::Unavailable(_) => {
-                tracing::error!(error = %Chain(&error), "the store does not answer");
-                Self::new(
-                    Kind::StoreUnavailable,
-                    "The store does not answer just now. Repeat the request in a few seconds, with the same idempotency key if it had one.",
-                )
-            }
+            | StoreError::Unavailable(_) => Self::new(
+                Kind::StoreUnavailable,
+                "The store does not answer just now. Repeat the request in a few seconds, with the same idempotency key if it had one.",
+            ),
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// Logs the error where only an operator can act on it. A full or displaced store is logged by its writer, once for as
+    /// long as it lasts; the rest is for the client.
+    fn from(error: StoreError) -> Self {
+        let problem = Self::of_store(&error);
+        let error = Chain(&error);
+        match problem.kind() {
+            Kind::Internal => tracing::error!(%error, "a decision was answered instead of repeated"),
+            Kind::StoreDamaged => tracing::error!(%error, "the log cannot be read"),
+            Kind::StoreUnavailable => tracing::error!(%error, "the store does not answer"),
+            _ => {}
+        }
+        problem
     }
 }
 

@@ -8,7 +8,6 @@ mod board;
 mod costs;
 mod emergency;
 mod events;
-mod handed_in;
 mod lifetime;
 mod maintenance;
 mod messages;
@@ -20,9 +19,12 @@ mod prometheus;
 mod quorum;
 mod reports;
 mod runs;
-mod said;
+mod sanitize;
 mod scope;
 mod tasks;
+mod transition_input;
+
+use mc_domain::operation::{drain_agent, pause_agent, quarantine_agent, restart_agent, resume_agent};
 
 use crate::{
     app::App,
@@ -53,12 +55,12 @@ pub(crate) fn recovered() -> Vec<Route<App>> {
         post("/api/agents", agents::register),
         get("/api/agents/{agent}", agents::show),
         patch("/api/agents/{agent}", agents::edit),
-        post("/api/agents/{agent}/heartbeat", agents::beat),
-        post("/api/agents/{agent}/pause", agents::pause),
-        post("/api/agents/{agent}/resume", agents::resume),
-        post("/api/agents/{agent}/drain", agents::drain),
-        post("/api/agents/{agent}/quarantine", agents::quarantine),
-        post("/api/agents/{agent}/restart", agents::restart),
+        post("/api/agents/{agent}/heartbeat", agents::record_heartbeat),
+        post("/api/agents/{agent}/pause", agents::instruct(pause_agent)),
+        post("/api/agents/{agent}/resume", agents::instruct(resume_agent)),
+        post("/api/agents/{agent}/drain", agents::instruct(drain_agent)),
+        post("/api/agents/{agent}/quarantine", agents::instruct(quarantine_agent)),
+        post("/api/agents/{agent}/restart", agents::instruct(restart_agent)),
         post("/api/agents/{agent}/spawn", agents::spawn),
         get("/api/tasks", tasks::list),
         post("/api/tasks", tasks::create),

@@ -37,8 +37,8 @@ impl App {
             .repository()
             .execute(&envelope, |tx| {
                 let reply = decide(tx)?;
-                let heard = reply.agent().and_then(|agent| self.last_heartbeat(agent));
-                Ok::<_, Refused>(StoredReply { reply, at, heard })
+                let last_heartbeat = reply.agent().and_then(|agent| self.last_heartbeat(agent));
+                Ok::<_, Refused>(StoredReply { reply, at, last_heartbeat })
             })
             .await
             .map_err(|refused| self.problem(refused))?;

@@ -14,10 +14,10 @@ pub(crate) async fn shown(
 ) -> Result<Response, Problem> {
     app.answer(|views| {
         let shown = find(views)?;
-        let scene = RenderContext::now(app, views, shown.agent());
-        let (version, response) = shown.entity(scene)?;
-        let told = shown.is_its_stream() || condition == IfNoneMatch::Any;
-        if told && condition.has(version) {
+        let context = RenderContext::now(app, views, shown.agent());
+        let (version, response) = shown.entity(context)?;
+        let versioned = shown.is_its_stream() || condition == IfNoneMatch::Any;
+        if versioned && condition.has(version) {
             return Ok(not_modified(version));
         }
         Ok(response)

@@ -104,15 +104,15 @@ impl EntityRef {
     }
 
     /// The entity with its version.
-    pub(crate) fn entity(self, scene: RenderContext<'_>) -> Result<(u64, Response), Problem> {
-        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = scene.views;
+    pub(crate) fn entity(self, context: RenderContext<'_>) -> Result<(u64, Response), Problem> {
+        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = context.views;
         match self {
             Self::Project(id) => {
                 let view = projects.view(id).ok_or_else(|| Problem::not_found("project", id))?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Agent(id) => {
-                let view = agents.view(id, scene.now, scene.heard);
+                let view = agents.view(id, context.now, context.last_heartbeat);
                 let view = view.ok_or_else(|| Problem::not_found("agent", id))?;
                 Ok(versioned(view.version, Json(view)))
             }

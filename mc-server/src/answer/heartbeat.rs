@@ -68,15 +68,15 @@ struct BudgetLeft {
 /// # Errors
 /// `not-found` when there is no such agent.
 pub(super) fn answer(
-    scene: RenderContext<'_>,
+    context: RenderContext<'_>,
     id: AgentId,
     directives: &[Directive],
     offer: &Offer,
 ) -> Result<Response, Problem> {
-    let agent = scene.views.agents.view(id, scene.now, scene.heard);
+    let agent = context.views.agents.view(id, context.now, context.last_heartbeat);
     let agent = agent.ok_or_else(|| Problem::not_found("agent", id))?;
     let tasks = |offered: &[TaskId], statuses: &[task::Status]| {
-        let tasks = offered.iter().filter_map(|task| scene.views.tasks.view(*task, &scene.views.agents));
+        let tasks = offered.iter().filter_map(|task| context.views.tasks.view(*task, &context.views.agents));
         tasks.filter(|task| statuses.contains(&task.status)).collect::<Vec<_>>()
     };
     let answer = HeartbeatAnswer {
@@ -85,12 +85,12 @@ pub(super) fn answer(
         pending_approvals: offer
             .pending
             .iter()
-            .filter_map(|approval| scene.views.approvals.view(*approval, &scene.views.agents))
+            .filter_map(|approval| context.views.approvals.view(*approval, &context.views.agents))
             .collect(),
         notifications: offer
             .unread
             .iter()
-            .filter_map(|unread| scene.views.notifications.view(*unread, &scene.views.agents))
+            .filter_map(|unread| context.views.notifications.view(*unread, &context.views.agents))
             .collect(),
         budget: BudgetLeft {
             daily_cap: agent.budgets.daily_cap,

@@ -39,7 +39,8 @@ pub struct StoredReply {
     /// When.
     pub at: DateTime<Utc>,
     /// When the agent it shows was last heard of, where that is not in the log.
-    pub heard: Option<DateTime<Utc>>,
+    #[serde(rename = "heard")]
+    pub last_heartbeat: Option<DateTime<Utc>>,
 }
 
 impl StoredReply {
@@ -56,30 +57,32 @@ impl StoredReply {
         };
         let message = message.as_ref();
         let at_once = app.projected().read(|views| {
-            let is_then = !exact || views.position() == position;
-            is_then.then(|| self.shown(self.scene(views), message))
+            let is_current = !exact || views.position() == position;
+            is_current.then(|| self.shown(self.context(views), message))
         });
         match at_once {
             Some(response) => response,
             None => {
-                let then = Then::fold(&self.reply, message, app, position).await?;
-                self.shown(self.scene(&then.0), message)
+                let then = ViewsAsOf::fold(&self.reply, message, app, position).await?;
+                self.shown(self.context(&then.0), message)
             }
         }
     }
 
-    fn scene<'a>(&self, views: &'a Views) -> RenderContext<'a> {
-        RenderContext { views, now: self.at, heard: self.heard }
+    fn context<'a>(&self, views: &'a Views) -> RenderContext<'a> {
+        RenderContext { views, now: self.at, last_heartbeat: self.last_heartbeat }
     }
 
-    fn shown(&self, scene: RenderContext<'_>, message: Option<&Posted>) -> Result<Response, Problem> {
+    fn shown(&self, context: RenderContext<'_>, message: Option<&Posted>) -> Result<Response, Problem> {
         match &self.reply {
-            Reply::Created(shown) => Ok(created(shown.entity(scene)?.1, &shown.address())),
-            Reply::Changed(shown) => Ok(shown.entity(scene)?.1),
+            Reply::Created(shown) => Ok(created(shown.entity(context)?.1, &shown.address())),
+            Reply::Changed(shown) => Ok(shown.entity(context)?.1),
             Reply::Posted(task, id, unknown_mentions) => {
-                message::answer(scene, *task, *id, unknown_mentions, message)
+                message::answer(context, *task, *id, unknown_mentions, message)
             }
-            Reply::Heartbeat(agent, directives, offer) => heartbeat::answer(scene, *agent, directives, offer),
+            Reply::Heartbeat(agent, directives, offer) => {
+                heartbeat::answer(context, *agent, directives, offer)
+            }
             Reply::Squad(answer) => Ok(Json(answer).into_response()),
             Reply::Archived(tasks) => {
                 Ok(Json(json!({ "archived": tasks.len(), "taskIds": tasks })).into_response())
@@ -92,9 +95,9 @@ impl StoredReply {
 
 /// What an answer shows, as it was at a position of the log: views of nothing else.
 #[derive(Default)]
-struct Then(Views);
+struct ViewsAsOf(Views);
 
-impl Then {
+impl ViewsAsOf {
     async fn fold(
         reply: &Reply,
         message: Option<&Posted>,

@@ -92,8 +92,8 @@ pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
 
 fn by_server(options: &ArchiveOptions, path: &Path) -> Result<usize, Failure> {
     let client = server_of(options, path)?;
-    let wish = json!({ "olderThan": options.older_than.to_string() });
-    let answer = client.post("/api/maintenance/archive", &wish)?;
+    let request = json!({ "olderThan": options.older_than.to_string() });
+    let answer = client.post("/api/maintenance/archive", &request)?;
     Ok(answer["archived"].as_u64().and_then(|archived| usize::try_from(archived).ok()).unwrap_or_default())
 }
 

@@ -81,7 +81,7 @@ impl Answer {
 
     /// Why it was refused, in the server's words.
     pub(super) fn refusal(&self) -> String {
-        let said = self.body["detail"].as_str().unwrap_or("it did not say why");
-        format!("the server refused ({}): {}", self.status, said.trim_end_matches('.'))
+        let detail = self.body["detail"].as_str().unwrap_or("it did not say why");
+        format!("the server refused ({}): {}", self.status, detail.trim_end_matches('.'))
     }
 }

@@ -148,9 +148,9 @@ pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
 }
 
 /// Where the server is told to listen, and where the one that has the store says it does.
-fn exposures(told: &Listen, store: &Path) -> Vec<Finding> {
+fn exposures(given: &Listen, store: &Path) -> Vec<Finding> {
     let running = sqlite::holder(store).map(|holder| holder.listen);
-    let places = [Some(told.as_str().to_owned()), running];
+    let places = [Some(given.as_str().to_owned()), running];
     let places: BTreeSet<String> = places.into_iter().flatten().collect();
     places.iter().filter_map(|listen| exposure(listen)).collect()
 }

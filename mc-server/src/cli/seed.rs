@@ -23,11 +23,11 @@ pub(super) fn run(options: &SeedOptions) -> Result<(), Failure> {
         tracing::warn!("passed over, because the store has lived on: {skipped}");
     }
     // Nobody may read it.
-    let _ = writeln!(io::stdout(), "{}", told(&seeded));
+    let _ = writeln!(io::stdout(), "{}", summary(&seeded));
     Ok(())
 }
 
-fn told(seeded: &Seeded) -> String {
+fn summary(seeded: &Seeded) -> String {
     let events = count(seeded.events, "event");
     match (seeded.agents as u64, seeded.tasks as u64) {
         _ if seeded.events == 0 => "Everything of the seed was there already.".to_owned(),

@@ -103,7 +103,7 @@ pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
 pub(super) struct Meter {
     bar: ProgressBar,
     what: &'static str,
-    told: Instant,
+    printed_at: Instant,
 }
 
 impl Meter {
@@ -113,15 +113,15 @@ impl Meter {
             bar.set_style(style);
         }
         bar.set_message(what);
-        Self { bar, what, told: Instant::now() }
+        Self { bar, what, printed_at: Instant::now() }
     }
 
     pub(super) fn tell(&mut self, done: u64, of: u64) {
         if !self.bar.is_hidden() {
             self.bar.set_length(of);
             self.bar.set_position(done);
-        } else if self.told.elapsed() >= PLAIN_EVERY {
-            self.told = Instant::now();
+        } else if self.printed_at.elapsed() >= PLAIN_EVERY {
+            self.printed_at = Instant::now();
             let _ = writeln!(io::stderr(), "{}: {done} of {of} events", self.what);
         }
     }

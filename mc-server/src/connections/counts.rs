@@ -156,10 +156,10 @@ struct Throttle(Mutex<Option<Instant>>);
 
 impl Throttle {
     fn is_time(&self) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = said.is_none_or(|said| said.elapsed() >= LOG_INTERVAL);
+        let mut logged_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = logged_at.is_none_or(|at| at.elapsed() >= LOG_INTERVAL);
         if is_time {
-            *said = Some(Instant::now());
+            *logged_at = Some(Instant::now());
         }
         is_time
     }

@@ -104,11 +104,11 @@ pub(super) async fn serve(socket: TcpStream, peer: Peer, place: Place, router: R
 }
 
 async fn until_the_end(connection: &mut Connection, line: &Line, limits: &Limits) -> End {
-    let mut told = pin!(line.ends().cancelled());
+    let mut ends = pin!(line.ends().cancelled());
     let mut timer = Timer { sleep: pin!(sleep_until(Instant::now())) };
     let mut is_draining = false;
     poll_fn(|context| {
-        if !is_draining && told.as_mut().poll(context).is_ready() {
+        if !is_draining && ends.as_mut().poll(context).is_ready() {
             if line.makes_room() {
                 return Poll::Ready(End::MakesRoom);
             }

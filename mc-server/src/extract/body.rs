@@ -292,9 +292,9 @@ mod tests {
             labels: Vec<String>,
             due: Option<String>,
         }
-        let wish =
+        let request =
             extract::<Wish>(post(r#"{"title": "a", "labels": null, "due": null}"#)).await.unwrap().value;
-        assert_eq!((wish.title.as_str(), wish.labels.len(), wish.due), ("a", 0, None));
+        assert_eq!((request.title.as_str(), request.labels.len(), request.due), ("a", 0, None));
         let problem = extract::<Wish>(post(r#"{"title": null, "labels": 5}"#)).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::InvalidFields);
     }

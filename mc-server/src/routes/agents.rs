@@ -12,8 +12,8 @@ mod spawn;
 
 pub use self::{
     edit::edit,
-    heartbeat::beat,
-    instruct::{drain, pause, quarantine, restart, resume},
+    heartbeat::record_heartbeat,
+    instruct::instruct,
     list::{list, show},
     register::register,
     spawn::spawn,

@@ -18,7 +18,7 @@ use mc_projections::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::handed_in::Attached;
+use super::transition_input::Attached;
 use crate::{
     answer::Reply,
     app::App,

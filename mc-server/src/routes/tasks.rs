@@ -26,8 +26,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    handed_in::{Deliverable, Plan, ReviewChecklist},
     scope::Scope,
+    transition_input::{Deliverable, Plan, ReviewChecklist},
 };
 use crate::{
     answer::shown,

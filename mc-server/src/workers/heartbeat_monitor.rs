@@ -80,35 +80,36 @@ impl HeartbeatMonitor {
     ) -> Result<usize, StoreError> {
         let Ok(known) = agent.registered() else { return Ok(0) };
         let limits = self.0.app().policy_limits(Some(known.project));
-        let silent = known.is_stale(now, &limits) && !self.heard_lately(agent.id, known, now);
+        let silent = known.is_stale(now, &limits) && !self.has_recent_heartbeat(agent.id, known, now);
         let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
         let mut done = match (silent, watch.alerts.contains_key(&key)) {
-            (true, false) => self.tell_of_silence(agent.id, known, now).await?,
-            (false, true) => self.take_back(agent, known.project, key, now).await?,
+            (true, false) => self.alert_silence(agent.id, known, now).await?,
+            (false, true) => self.resolve_silence_alert(agent, known.project, key, now).await?,
             (true, true) | (false, false) => 0,
         };
         if known.status() == Status::Draining && known.work.is_none() {
             done += self.end_drain(agent, known.project, now).await?;
         }
         let signed = watch.signs.get(&agent.id).copied();
-        let heard = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
+        let last_heartbeat = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
         if let Some((lease, end)) =
-            lease_ends_at(agent, heard.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
+            lease_ends_at(agent, last_heartbeat.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
         {
-            done +=
-                self.end_lease(agent.id, known.project, lease, end, heard.unwrap_or_default(), now).await?;
+            done += self
+                .end_lease(agent.id, known.project, lease, end, last_heartbeat.unwrap_or_default(), now)
+                .await?;
         }
         Ok(done)
     }
 
     /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
-    fn heard_lately(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
+    fn has_recent_heartbeat(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
         let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project)));
-        self.0.app().last_heartbeat(id).is_some_and(|heard| now - heard <= patience)
+        self.0.app().last_heartbeat(id).is_some_and(|at| now - at <= patience)
     }
 
     /// Once for each silence: the last sign of life names it, so an alert that was resolved meanwhile stays resolved.
-    async fn tell_of_silence(
+    async fn alert_silence(
         &self,
         id: AgentId,
         agent: &Registered,
@@ -123,7 +124,7 @@ impl HeartbeatMonitor {
     }
 
     /// Once for each episode and each state of the agent that might end it.
-    async fn take_back(
+    async fn resolve_silence_alert(
         &self,
         agent: &Entity<Agent>,
         project: ProjectId,
@@ -160,12 +161,13 @@ impl HeartbeatMonitor {
         project: ProjectId,
         lease: LeaseId,
         end: DateTime<Utc>,
-        heard: DateTime<Utc>,
+        last_heartbeat: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let key = format!("lease/{lease}/{}", end.timestamp_micros());
-        let command =
-            self.0.command(Self::NAME, Some(project), now, key, |tx| Ok(end_lease(tx, id, lease, heard)?));
+        let command = self
+            .0
+            .command(Self::NAME, Some(project), now, key, |tx| Ok(end_lease(tx, id, lease, last_heartbeat)?));
         command.await
     }
 

@@ -58,9 +58,9 @@ impl Ways {
     }
 }
 
-/// What a webhook is told.
+/// The body that is posted to the webhook, as its receiver reads it.
 #[derive(Debug, Serialize)]
-struct Told<'a> {
+struct WebhookBody<'a> {
     #[serde(rename = "type")]
     what: String,
     timestamp: Millis,
@@ -71,14 +71,15 @@ impl Channel for Ways {
     /// Without a webhook a notification has arrived when it is there to be pulled, with a heartbeat or from the list.
     async fn send(&self, id: NotificationId, now: DateTime<Utc>) -> Result<(), Reason> {
         let Some(webhook) = &self.webhook else { return Ok(()) };
-        let told = self.app.read(|views| {
+        let body = self.app.read(|views| {
             let data = views.notifications.view(id, &views.agents)?;
-            let told = Told { what: format!("notification.{}", data.kind), timestamp: data.created_at, data };
-            serde_json::to_string(&told).ok()
+            let body =
+                WebhookBody { what: format!("notification.{}", data.kind), timestamp: data.created_at, data };
+            serde_json::to_string(&body).ok()
         });
-        let told = told.await.map_err(|problem| failure(problem.detail()))?;
-        let told = told.ok_or_else(|| failure("it is not in the views"))?;
-        webhook.post(id.to_string(), told, now).await.map_err(|error| failure(&error))
+        let body = body.await.map_err(|problem| failure(problem.detail()))?;
+        let body = body.ok_or_else(|| failure("it is not in the views"))?;
+        webhook.post(id.to_string(), body, now).await.map_err(|error| failure(&error))
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) async fn supervise<W: Worker>(app: App, make: impl Fn() -> W) {
         }
         tracing::error!(
             worker = W::NAME,
-            reason = said(&*panic),
+            reason = panic_message(&*panic),
             ?pause,
             "a worker panicked and is restarted"
         );
@@ -64,7 +64,7 @@ async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
         }
         match worker.tick(app.now()).await {
             Ok(done) => {
-                heartbeat.beat();
+                heartbeat.record();
                 heartbeat.left(worker.backlog(), app.now());
                 if done > 0 {
                     tracing::info!(worker = W::NAME, done, "done what was due");
@@ -76,7 +76,7 @@ async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }

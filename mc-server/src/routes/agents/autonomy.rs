@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// What asking for an approval refuses.
-pub(super) fn request(
+pub(super) fn ask_for_more(
     tx: &mut Transaction<'_>,
     approval: ApprovalId,
     agent: &Entity<Agent>,
@@ -29,7 +29,7 @@ pub(super) fn request(
     refusal: &agent::Rejection,
     policy: &Document,
 ) -> Result<Reply, Refused> {
-    let request = request_for(tx, agent, wanted, refusal, policy)?;
+    let request = approval_request(tx, agent, wanted, refusal, policy)?;
     tx.create::<Approval>(approval);
     let open = request_approval(tx, approval, request)?;
     Ok(Reply::Refused(problem(refusal, open)))
@@ -43,7 +43,7 @@ fn problem(refusal: &agent::Rejection, approval: ApprovalId) -> Problem {
     Problem::new(Kind::ApprovalRequired, detail).approval_id(approval)
 }
 
-fn request_for(
+fn approval_request(
     tx: &Transaction<'_>,
     agent: &Entity<Agent>,
     wanted: &Profile,

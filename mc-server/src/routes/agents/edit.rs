@@ -99,7 +99,7 @@ pub async fn edit(
         let profile = changes.applied_to(&before, &policy)?;
         match change(tx, &agent, &profile, &claims) {
             Err(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. })) => {
-                return autonomy::request(tx, approval, &agent, &profile, &refusal, &policy);
+                return autonomy::ask_for_more(tx, approval, &agent, &profile, &refusal, &policy);
             }
             changed => changed?,
         }

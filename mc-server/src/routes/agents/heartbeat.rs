@@ -26,7 +26,7 @@ use crate::{
     page::invalid_cursor,
     problem::{Excerpt, Problem},
     refusal::Refused,
-    routes::{said, scope::Scope},
+    routes::{sanitize, scope::Scope},
 };
 
 /// How many tasks of each kind are offered with the answer.
@@ -35,7 +35,7 @@ const OFFERED_TASKS: usize = 20;
 /// A sign of life.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SignOfLife {
+pub struct HeartbeatBody {
     session_key: Option<Label>,
     status: Option<OwnStatus>,
     /// What the agent believes it works on; the log knows better, and the answer says so.
@@ -55,13 +55,13 @@ enum OwnStatus {
 
 impl<'de> Deserialize<'de> for OwnStatus {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let said = String::deserialize(deserializer)?;
-        match said.to_ascii_lowercase().as_str() {
+        let status = String::deserialize(deserializer)?;
+        match status.to_ascii_lowercase().as_str() {
             "active" => Ok(Self::Active),
             "offline" => Ok(Self::Offline),
             _ => Err(D::Error::custom(format!(
                 "must be active or offline, was {}: whether an agent is paused, draining or quarantined is not its own to say",
-                Excerpt(&said)
+                Excerpt(&status)
             ))),
         }
     }
@@ -70,19 +70,19 @@ impl<'de> Deserialize<'de> for OwnStatus {
 /// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`.
-pub async fn beat(
+pub async fn record_heartbeat(
     State(app): State<App>,
     Path(agent): Path<String>,
     Query(scope): Query<Scope>,
     condition: IfMatch,
-    body: Body<SignOfLife>,
+    body: Body<HeartbeatBody>,
 ) -> Result<Response, Problem> {
     let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
     let own = id.to_string();
     let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    let SignOfLife { session_key, status, error_message, .. } = body.value;
-    let sign = Heartbeat { session_key, error: said::error(error_message.as_deref()) };
+    let HeartbeatBody { session_key, status, error_message, .. } = body.value;
+    let sign = Heartbeat { session_key, error: sanitize::error(error_message.as_deref()) };
     app.write(&call, |tx| {
         let before = call.expected::<Agent>(tx, &id)?;
         let directives = if status == Some(OwnStatus::Offline) {
@@ -120,14 +120,14 @@ fn offer(app: &App, tx: &mut Transaction<'_>, agent: AgentId) -> Result<Offer, R
         limit: Some(OFFERED_TASKS),
         ..ApprovalQuery::default()
     };
-    let told = NotificationQuery {
+    let unread = NotificationQuery {
         recipient: vec![Recipient::Agent(agent.id)],
         unread: Some(true),
         limit: Some(OFFERED_TASKS),
         ..NotificationQuery::default()
     };
     app.projected().read(|views| {
-        let unread = views.notifications.list(&told, &views.agents).map_err(invalid_cursor)?;
+        let unread = views.notifications.list(&unread, &views.agents).map_err(invalid_cursor)?;
         let pending = views.approvals.list(&waiting, &views.agents).map_err(invalid_cursor)?;
         let offered = |query| {
             let page = views.tasks.list(query, app.now(), &views.agents).map_err(invalid_cursor)?;

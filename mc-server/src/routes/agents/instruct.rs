@@ -4,13 +4,8 @@ use axum::{
     extract::{FromRequest, State},
     response::Response,
 };
-use mc_domain::{
-    agent::Agent,
-    ids::AgentId,
-    operation::{Rejection, drain_agent, pause_agent, quarantine_agent, restart_agent, resume_agent},
-    transaction::Transaction,
-    values::Reason,
-};
+use futures_util::future::BoxFuture;
+use mc_domain::{agent::Agent, ids::AgentId, operation::Rejection, transaction::Transaction, values::Reason};
 use serde::Deserialize;
 
 use crate::{
@@ -27,39 +22,16 @@ pub struct Because {
     reason: Option<Reason>,
 }
 
-/// `POST /api/agents/{agent}/pause`: it stops until resumed.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn pause(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(pause_agent).await
-}
+/// An operation on one agent, with the reason that an operator gives for it.
+pub type Operation = fn(&mut Transaction<'_>, AgentId, Option<Reason>) -> Result<(), Rejection>;
 
-/// `POST /api/agents/{agent}/resume`: it works again; in a squad that is paused, alone.
+/// The handler of a route that instructs one agent. All of them take the same request and differ in the operation alone.
 ///
 /// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn resume(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(resume_agent).await
-}
-
-/// `POST /api/agents/{agent}/drain`: it finishes its current task and takes no new one.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn drain(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(drain_agent).await
-}
-
-/// `POST /api/agents/{agent}/quarantine`: it stops at once, and what it worked on is blocked.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn quarantine(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(quarantine_agent).await
-}
-
-/// `POST /api/agents/{agent}/restart`: it begins anew, and its task waits for it.
-///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
-pub async fn restart(instruction: Instruction) -> Result<Response, Problem> {
-    instruction.carry_out(restart_agent).await
+pub fn instruct(
+    operation: Operation,
+) -> impl Fn(Instruction) -> BoxFuture<'static, Result<Response, Problem>> + Clone {
+    move |instruction| Box::pin(instruction.carry_out(operation))
 }
 
 /// What an operator orders one agent to do.
@@ -81,10 +53,7 @@ impl Honours for Instruction {
 
 impl Instruction {
     /// Runs the operation on the agent, with the reason that was given.
-    async fn carry_out(
-        self,
-        operation: fn(&mut Transaction<'_>, AgentId, Option<Reason>) -> Result<(), Rejection>,
-    ) -> Result<Response, Problem> {
+    async fn carry_out(self, operation: Operation) -> Result<Response, Problem> {
         let Self { app: State(app), agent: Path(agent), scope: Query(scope), condition, body } = self;
         let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
         let actor = app.actor(body.actor, None, None).await?;

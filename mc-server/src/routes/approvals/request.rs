@@ -19,7 +19,7 @@ use crate::{
     extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query, double_option, never_null},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, quorum::quorum, said, scope::Scope},
+    routes::{lifetime::ExpiresIn, quorum::quorum, sanitize, scope::Scope},
 };
 
 /// What an approval is asked for.
@@ -191,12 +191,15 @@ impl NewApproval {
         let risk = risk(policy, self.risk, payload.as_ref());
         let action = Action::new(self.action_type, payload.as_ref(), &self.summary);
         let terms = Terms {
-            summary: said::told("summary", &self.summary)?,
+            summary: sanitize::redacted("summary", &self.summary)?,
             risk,
-            justification: said::told("justification", &self.justification)?,
-            rollback_plan: self.rollback_plan.map(|plan| said::told("rollbackPlan", &plan)).transpose()?,
+            justification: sanitize::redacted("justification", &self.justification)?,
+            rollback_plan: self
+                .rollback_plan
+                .map(|plan| sanitize::redacted("rollbackPlan", &plan))
+                .transpose()?,
             estimated_cost: self.estimated_cost.map(|cost| cost.0),
-            payload: said::payload(payload.clone())?,
+            payload: sanitize::payload(payload.clone())?,
         };
         Ok(Ask::new(&action, terms))
     }
@@ -204,9 +207,9 @@ impl NewApproval {
 
 /// Who decides reads these, and decides on what they look like.
 fn plain(summary: Option<&Reason>, justification: Option<&Text>, plan: Option<&Text>) -> Result<(), Problem> {
-    said::plainly("summary", summary)?;
-    said::plainly("justification", justification)?;
-    said::plainly("rollbackPlan", plan)
+    sanitize::require_plain("summary", summary)?;
+    sanitize::require_plain("justification", justification)?;
+    sanitize::require_plain("rollbackPlan", plan)
 }
 
 fn risk(policy: &Document, claimed: Risk, payload: Option<&Json>) -> Risk {
@@ -221,16 +224,16 @@ impl Resubmission {
         let (payload, sent) = match &self.payload {
             None => (ask.payload().cloned(), None),
             Some(None) => (None, None),
-            Some(Some(AsSent(sent))) => (said::payload(Some(sent.clone()))?, Some(sent)),
+            Some(Some(AsSent(sent))) => (sanitize::payload(Some(sent.clone()))?, Some(sent)),
         };
         let in_force = sent.or(payload.as_ref().map(Payload::value));
         let justification = self.justification.as_ref().unwrap_or(ask.justification());
         let plan = self.rollback_plan.as_ref().map_or(ask.rollback_plan(), Option::as_ref);
         let terms = Terms {
             risk: risk(policy, self.risk.unwrap_or(ask.risk()), in_force),
-            summary: said::told("summary", named)?,
-            justification: said::told("justification", justification)?,
-            rollback_plan: plan.map(|plan| said::told("rollbackPlan", plan)).transpose()?,
+            summary: sanitize::redacted("summary", named)?,
+            justification: sanitize::redacted("justification", justification)?,
+            rollback_plan: plan.map(|plan| sanitize::redacted("rollbackPlan", plan)).transpose()?,
             estimated_cost: self.estimated_cost.map_or(ask.estimated_cost(), |cost| cost.map(|cost| cost.0)),
             payload,
         };

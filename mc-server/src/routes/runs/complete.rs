@@ -14,7 +14,7 @@ use crate::{
     app::App,
     extract::{Body, IfMatch, Path},
     problem::Problem,
-    routes::said,
+    routes::sanitize,
 };
 
 /// How a run ended, what it used, and what it cost: nobody knows when that is `null` or absent.
@@ -61,7 +61,7 @@ impl RunEnd {
             cache_write_tokens: self.cache_write_tokens,
         };
         let bill =
-            Bill { usage, cost: self.cost.map(|cost| cost.0), error: said::error(self.error.as_deref()) };
+            Bill { usage, cost: self.cost.map(|cost| cost.0), error: sanitize::error(self.error.as_deref()) };
         CompleteRun { outcome: self.status.0, bill }
     }
 }

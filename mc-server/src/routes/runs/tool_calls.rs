@@ -18,7 +18,7 @@ use crate::{
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
     page::{history_problem, listed},
     problem::Problem,
-    routes::said,
+    routes::sanitize,
 };
 
 /// The use of a tool. What went in and came out is cut to what is kept; of `params` nothing is, they are held against what
@@ -105,9 +105,9 @@ impl NewToolCall {
             risk: self.risk,
             approval: self.approval_id,
             status: self.status.0,
-            input_preview: said::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
-            output_preview: said::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
-            error: said::error(self.error.as_deref()),
+            input_preview: sanitize::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
+            output_preview: sanitize::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
+            error: sanitize::error(self.error.as_deref()),
         };
         UseTool { call, policy: risk, params }
     }

@@ -1,4 +1,4 @@
-//! What comes with a move, in the forms people write it in.
+//! The parts of a transition's body (work plan, deliverable, self-review), in each form that clients write them in.
 
 use mc_domain::{
     task::{Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, WorkPlan},
@@ -123,14 +123,14 @@ impl WrittenArtifact {
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "an item is a text, or an object with label, checked and note")]
 enum WrittenItem {
-    Said(Reason),
+    Label(Reason),
     Written(ChecklistItem),
 }
 
 impl From<WrittenItem> for ChecklistItem {
     fn from(item: WrittenItem) -> Self {
         match item {
-            WrittenItem::Said(label) => Self { label, checked: true, note: None },
+            WrittenItem::Label(label) => Self { label, checked: true, note: None },
             WrittenItem::Written(item) => item,
         }
     }
@@ -185,11 +185,11 @@ mod tests {
 
     #[test]
     fn checklists_are_lists_of_texts_or_items() {
-        let said = read::<ReviewChecklist>(json!(["links work"])).unwrap();
+        let checklist = read::<ReviewChecklist>(json!(["links work"])).unwrap();
         let item = json!({ "label": "links work", "checked": true });
-        assert_eq!(read::<ReviewChecklist>(json!([item])), Ok(said.clone()));
+        assert_eq!(read::<ReviewChecklist>(json!([item])), Ok(checklist.clone()));
         let done = json!({ "item": "links work", "done": true });
-        assert_eq!(read::<ReviewChecklist>(json!({ "type": "content", "items": [done] })), Ok(said));
+        assert_eq!(read::<ReviewChecklist>(json!({ "type": "content", "items": [done] })), Ok(checklist));
         for bad in [json!([]), json!({}), json!([7]), json!("x"), json!([["l", true, null]])] {
             assert!(read::<ReviewChecklist>(bad).is_err());
         }

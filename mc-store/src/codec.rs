@@ -71,6 +71,12 @@ pub fn decode_any(stored: &StoredEvent) -> Result<Option<Recorded<AnyEvent>>, St
     }))
 }
 
+/// The name of an aggregate type. Allocates only when this domain has no such type: millions of events are read.
+pub(crate) fn aggregate_type_name(name: &str) -> Cow<'static, str> {
+    let known = AnyEvent::AGGREGATE_TYPES.iter().find(|known| **known == name);
+    known.map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(*known))
+}
+
 fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("an event has string keys only, so it is always JSON")
 }

@@ -3,13 +3,16 @@
 use std::{borrow::Cow, fmt::Write};
 
 use chrono::{DateTime, Utc};
-use mc_domain::recorded::{AnyEvent, Metadata, StreamId};
+use mc_domain::recorded::{Metadata, StreamId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::FORMAT;
-use crate::log::{Answered, Fingerprint, RecordedKey, StoredEvent};
+use crate::{
+    codec::aggregate_type_name,
+    log::{Answered, Fingerprint, RecordedKey, StoredEvent},
+};
 
 /// Begins the document, before the header itself.
 pub(super) const BEGIN: &str = "{\"header\":";
@@ -124,7 +127,7 @@ pub(super) fn event(line: &str) -> Result<StoredEvent, String> {
         _ => return Err("an event has one payload".to_owned()),
     };
     let stream = StreamId {
-        aggregate_type: known(&line.aggregate_type),
+        aggregate_type: aggregate_type_name(&line.aggregate_type),
         aggregate_id: line.aggregate_id.into_owned(),
     };
     Ok(StoredEvent {
@@ -136,12 +139,6 @@ pub(super) fn event(line: &str) -> Result<StoredEvent, String> {
         payload,
         metadata: line.metadata.into_owned(),
     })
-}
-
-/// The types of this domain are constants, so reading millions of events does not allocate their names.
-fn known(aggregate_type: &str) -> Cow<'static, str> {
-    let known = AnyEvent::AGGREGATE_TYPES.iter().find(|known| **known == aggregate_type);
-    known.map_or_else(|| Cow::Owned(aggregate_type.to_owned()), |known| Cow::Borrowed(*known))
 }
 
 /// The idempotency key that a line is about.

@@ -82,7 +82,7 @@ impl<'c> Group<'c> {
         if let Some(idempotency) = &commit.idempotency
             && let Some(answered) = queries::answered(self.connection, &idempotency.key)?
         {
-            return Ok(idempotency.repeat(answered));
+            return Ok(idempotency.replay(answered));
         }
         if let Some(conflict) = self.conflict(commit)? {
             return Ok(Err(conflict));

@@ -230,7 +230,7 @@ impl Import for SqliteImport {
         match inserted {
             Ok(_) => Ok(()),
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                Err(backup::key_twice(position))
+                Err(backup::repeated_key(position))
             }
             Err(error) => Err(store_error(error)),
         }

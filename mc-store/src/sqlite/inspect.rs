@@ -128,7 +128,7 @@ impl Inspection for SqliteInspection {
         })
     }
 
-    fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+    fn missing_parts(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
         for trigger in schema::missing_triggers(&self.connection).map_err(store_error)? {
             found(format!(
                 "the database lacks {}, which keeps others from changing what was recorded",
@@ -151,10 +151,10 @@ fn unreadable(row: &SqlRow<'_>) -> rusqlite::Result<Option<&'static str>> {
     let fingerprint =
         matches!(row.get_ref(1)?, ValueRef::Blob(bytes) if bytes.len() == size_of::<Fingerprint>());
     if !fingerprint {
-        return Ok(Some("the fingerprint is none"));
+        return Ok(Some("the fingerprint of an idempotency key is damaged"));
     }
     let answer = row.get_ref(2)?.as_str().ok().and_then(|text| serde_json::from_str::<IgnoredAny>(text).ok());
-    Ok(answer.is_none().then_some("the answer is not JSON"))
+    Ok(answer.is_none().then_some("the answer of an idempotency key is not JSON"))
 }
 
 fn read_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {

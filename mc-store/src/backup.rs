@@ -60,11 +60,11 @@ pub const MAX_LINE_BYTES: usize = 6 * MAX_ANSWER_BYTES + 1024 * 1024;
 /// The size and the time of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// The time that [`write()`] was given.
+    /// The time of the backup, as its writer gave it to [`write()`].
     pub created_at: DateTime<Utc>,
     /// The number of events, which is the last position.
     pub events: u64,
-    /// The number of idempotency keys.
+    /// The number of idempotency keys, of commits up to the last event.
     pub idempotency_keys: u64,
     /// The length of the document in bytes.
     pub bytes: u64,
@@ -77,7 +77,7 @@ pub type Progress<'a> = dyn FnMut(u64, u64) + Send + 'a;
 ///
 /// Dropping it unfinished leaves nothing behind.
 pub trait Import {
-    /// What [`Import::finish`] returns.
+    /// What a finished import tells, such as which files it moved aside.
     type Done;
 
     /// Takes in the next event as it is. The caller sees to it that positions have no holes.
@@ -105,16 +105,16 @@ pub trait Import {
 /// Why a backup cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The document is something else.
+    /// The document is something else, or of another program.
     #[error("it is not a backup of Mission Control: {reason}")]
     NotABackup {
-        /// How it differs from one.
+        /// The first difference from a backup, as a clause.
         reason: String,
     },
     /// A newer version of this program wrote the document.
     #[error("the backup has format version {found}, this program knows up to {VERSION}")]
     NewerVersion {
-        /// The format version of the document.
+        /// The format version of the document, above [`VERSION`].
         found: u32,
     },
     /// The document was cut off or altered.
@@ -122,7 +122,7 @@ pub enum BackupError {
     Damaged {
         /// The number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// What is wrong with this line, as a clause.
         reason: String,
     },
     /// The document cannot be read or written.

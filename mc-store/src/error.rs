@@ -1,4 +1,4 @@
-//! Errors of the log.
+//! Errors of the log, for every adapter.
 
 use std::{error::Error, path::PathBuf};
 
@@ -10,11 +10,11 @@ pub enum StoreError {
     /// A stream has moved since the decision read it. The command can be decided again.
     #[error("stream {stream} is at version {actual}, not {expected}")]
     Conflict {
-        /// The stream that has moved.
+        /// The first stream of the commit that has moved.
         stream: StreamId,
         /// The version that the commit expects, 0 for a stream that must not exist.
         expected: u64,
-        /// The version that the stream has.
+        /// The version that the stream has, 0 when it does not exist.
         actual: u64,
     },
     /// The idempotency key came before, with another request.
@@ -26,16 +26,16 @@ pub enum StoreError {
     /// The commit breaks a limit or names a stream twice. It fails on every log.
     #[error("not a valid commit: {reason}")]
     Invalid {
-        /// The rule it breaks.
+        /// The rule it breaks, as a clause.
         reason: String,
     },
     /// A decision asks for a stream that is not loaded yet. The repository loads it and decides again.
     #[error("stream {stream} is not loaded yet")]
     NotLoaded {
-        /// The stream to load.
+        /// The stream that the repository has to load.
         stream: StreamId,
     },
-    /// Another process has the store open.
+    /// Another process, or another log of this one, has the store open.
     #[error("the store {store} is in use by another process")]
     Locked {
         /// The path of the database.
@@ -44,7 +44,7 @@ pub enum StoreError {
     /// The store was written by a later version of this program.
     #[error("the store has schema version {found}, this program knows up to {known}")]
     NewerVersion {
-        /// The schema version of the store.
+        /// The schema version of the store, above the known ones.
         found: u32,
         /// The newest schema version that this program knows.
         known: u32,
@@ -54,7 +54,7 @@ pub enum StoreError {
     NotALog {
         /// The path of the file.
         store: String,
-        /// What it is instead.
+        /// What it is instead, as a clause.
         reason: &'static str,
     },
     /// There is a file, or a log with contents, where an empty store is wanted. It stays as it is.
@@ -77,7 +77,7 @@ pub enum StoreError {
     Corrupt {
         /// The position of the event.
         position: u64,
-        /// What is wrong with it.
+        /// What is wrong with it, as a clause.
         reason: String,
     },
     /// A newer version of this program wrote the event; this one cannot read it.
@@ -89,10 +89,10 @@ pub enum StoreError {
         position: u64,
         /// Its stored name, such as `task.claimed`.
         event_type: String,
-        /// The version of its payload's shape.
+        /// The version of its payload's shape, perhaps above the known ones.
         event_version: u32,
     },
-    /// The database file itself is damaged.
+    /// SQLite finds the database file damaged. A backup has to be restored.
     #[error("the database is damaged")]
     Damaged(#[source] Box<dyn Error + Send + Sync>),
     /// The disk has no room for a commit of this priority.

@@ -24,12 +24,12 @@ pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// The most events or keys that one read returns.
 pub const MAX_PAGE_EVENTS: usize = 1_000;
 
-/// An event to append.
+/// An event before it is appended: the log gives it a position and a version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
     /// The stored name, such as `task.claimed`.
     pub event_type: Cow<'static, str>,
-    /// The version of the payload's shape.
+    /// The version of the payload's shape, from 1; [`upcast`](crate::upcast) reads old ones.
     pub event_version: u32,
     /// The payload as JSON text, at most [`MAX_PAYLOAD_BYTES`].
     pub payload: String,
@@ -42,13 +42,13 @@ pub struct NewEvent {
 pub struct StoredEvent {
     /// Its number in the whole log, from 1 without holes.
     pub position: u64,
-    /// The stream it belongs to.
+    /// The stream it belongs to: one aggregate's.
     pub stream: StreamId,
     /// Its number in its stream, from 1 without holes.
     pub version: u64,
     /// The stored name, such as `task.claimed`.
     pub event_type: Cow<'static, str>,
-    /// The version of the payload's shape.
+    /// The version of the payload's shape, from 1; [`upcast`](crate::upcast) reads old ones.
     pub event_version: u32,
     /// The payload as JSON text, byte for byte as it was appended.
     pub payload: String,
@@ -59,7 +59,7 @@ pub struct StoredEvent {
 /// The events of one stream in a commit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Append {
-    /// The stream that gets the events.
+    /// The stream that the events are appended to.
     pub stream: StreamId,
     /// The version the stream must have before, 0 for a stream that must not exist yet.
     pub expected: u64,
@@ -70,7 +70,7 @@ pub struct Append {
 /// A stream that a decision read without adding to it. The commit fails when the stream has moved since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
-    /// The stream that was read.
+    /// The stream that the decision read.
     pub stream: StreamId,
     /// The version it must have, 0 for a stream that must not exist.
     pub expected: u64,
@@ -84,7 +84,7 @@ pub type Fingerprint = [u8; 32];
 pub struct Idempotency {
     /// The key, 1 to [`MAX_KEY_BYTES`] bytes.
     pub key: String,
-    /// The hash of the request.
+    /// The hash of the request, to tell a repeat from another request.
     pub fingerprint: Fingerprint,
     /// The answer as JSON, at most [`MAX_ANSWER_BYTES`]. The log does not look into it.
     pub answer: String,
@@ -125,7 +125,7 @@ impl Commit {
         self.refusal().map_or(Ok(()), |reason| Err(StoreError::Invalid { reason }))
     }
 
-    /// How many events it appends.
+    /// How many events it appends to all streams together.
     pub fn event_count(&self) -> usize {
         self.appends.iter().map(|append| append.events.len()).sum()
     }
@@ -200,11 +200,11 @@ impl Idempotency {
 /// An answer that was recorded under an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// The hash of the request.
+    /// The hash of the request, to tell a repeat from another request.
     pub fingerprint: Fingerprint,
     /// The head of the log right after the command; the answer reflects the log up to here.
     pub position: u64,
-    /// The answer as JSON.
+    /// The answer as JSON, as the first request got it.
     pub answer: String,
 }
 

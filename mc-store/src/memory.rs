@@ -25,7 +25,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct MemoryLog {
-    /// Nothing after the log is closed.
+    /// Nothing once [`EventLog::close`] was called.
     contents: Mutex<Option<Contents>>,
     head: watch::Receiver<u64>,
 }
@@ -42,7 +42,7 @@ struct Contents {
 }
 
 impl MemoryLog {
-    /// An empty log.
+    /// An empty log, whose first event gets position 1.
     pub fn new() -> Self {
         let (sender, head) = watch::channel(0);
         let contents = Contents { head: sender, ..Contents::default() };

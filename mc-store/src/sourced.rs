@@ -60,10 +60,10 @@ const REPLAY_EVENTS_AHEAD: usize = 256;
 #[serde(transparent)]
 pub struct Sourced<A>(pub A);
 
-/// A command with its context.
+/// A command as cqrs-es handles it: together with the context that deciding needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourcedCommand<C> {
-    /// The command to decide.
+    /// The command of the aggregate.
     pub command: C,
     /// Who gives the command, when, and under which limits.
     pub context: CommandContext,
@@ -132,7 +132,7 @@ pub fn command_metadata(
 pub struct LogRepository(Arc<dyn EventLog>);
 
 impl LogRepository {
-    /// The repository over `log`.
+    /// A repository that reads and appends the streams of `log`.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         Self(log)
     }

@@ -97,7 +97,7 @@ pub struct Row {
 /// An idempotency key of the log as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
-    /// The position its answer reflects.
+    /// The head of the log right after its command; at most the head of today.
     pub position: u64,
     /// Why it cannot be read, as a sentence; nothing when it can.
     pub unreadable: Option<&'static str>,
@@ -142,7 +142,7 @@ pub enum Problem {
 /// One thing that is wrong, or odd.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Its kind.
+    /// Its kind; `--json` prints it in snake case.
     pub problem: Problem,
     /// The position of the event, when the finding is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,31 +150,31 @@ pub struct Finding {
     /// The stream, when the finding is about one that can be named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// A sentence for the operator.
+    /// What is wrong, for the operator to read: a clause without a full stop.
     pub detail: String,
 }
 
-/// The result of [`verify`].
+/// What [`verify`] checked and found. It is sound when there are no findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
     /// The last position, 0 in an empty log.
     pub head: u64,
-    /// The number of events checked.
+    /// The number of events checked, readable or not.
     pub events: u64,
     /// The number of streams these events are in.
     pub streams: u64,
     /// How many of the events belong to another service, so that they are not decoded.
     pub foreign_events: u64,
-    /// The number of idempotency keys.
+    /// The number of idempotency keys checked, readable or not.
     pub idempotency_keys: u64,
     /// The number of all findings, also of those not listed.
     pub findings_total: u64,
-    /// The first [`MAX_FINDINGS`] findings.
+    /// The first [`MAX_FINDINGS`] findings, in the order of the checks above.
     pub findings: Vec<Finding>,
     /// The number of all warnings, also of those not listed.
     pub warnings_total: u64,
-    /// The first [`MAX_FINDINGS`] warnings.
+    /// The first [`MAX_FINDINGS`] warnings, in the order in which they were found.
     pub warnings: Vec<Finding>,
 }
 
@@ -295,7 +295,7 @@ fn keys(log: &impl Inspection, report: &mut Report) {
     report.note(read);
 }
 
-/// Checks events stream by stream.
+/// Checks events stream by stream; it remembers only the stream of the last row.
 struct StreamCheck<'a> {
     report: &'a mut Report,
     /// Events with a later time get a warning.

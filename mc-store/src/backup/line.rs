@@ -1,4 +1,4 @@
-//! The lines of a backup document.
+//! The lines of a backup document: writing and parsing each kind.
 
 use std::{borrow::Cow, fmt::Write};
 
@@ -30,7 +30,7 @@ pub(super) struct Opening<'a> {
     pub(super) version: u32,
 }
 
-/// The header of the current version.
+/// The header of the current format version.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Header {

@@ -15,7 +15,7 @@ use crate::{
     log::{Answered, MAX_KEY_BYTES, StoredEvent},
 };
 
-/// The most items in a batch.
+/// The most items that a batch has.
 const BATCH_ITEMS: usize = 512;
 /// The bytes of lines that complete a batch, however few items it has.
 const BATCH_BYTES: usize = 1024 * 1024;
@@ -84,7 +84,7 @@ struct Batch {
     head: u64,
 }
 
-/// An entry of the document.
+/// An event or an idempotency key of the document.
 enum Item {
     Event(StoredEvent),
     Key(String, Answered),
@@ -116,7 +116,7 @@ fn fill(
     Ok(())
 }
 
-/// A document while it is read.
+/// A document while it is read, line by line.
 struct Document<R> {
     input: R,
     hash: Sha256,
@@ -243,7 +243,7 @@ impl<R: BufRead> Document<R> {
         }
     }
 
-    /// Reads the next line into `text`.
+    /// Reads the next line into `text`; an error at the end of the file.
     fn advance(&mut self) -> Result<(), BackupError> {
         self.text.clear();
         self.line += 1;

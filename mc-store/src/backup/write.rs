@@ -90,7 +90,7 @@ async fn keys(log: &dyn EventLog, after: u64, head: u64) -> Result<Vec<RecordedK
     Ok(page)
 }
 
-/// A document while it is written.
+/// A document while it is written, with the hash of what is written already.
 struct Document<'a> {
     out: &'a mut (dyn Write + Send),
     hash: Sha256,

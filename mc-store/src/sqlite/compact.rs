@@ -14,9 +14,9 @@ use crate::error::StoreError;
 /// How many bytes a database took, the files that SQLite keeps beside it included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
-    /// Before [`compact`].
+    /// The bytes before [`compact`], the write-ahead log included.
     pub bytes_before: u64,
-    /// After [`compact`].
+    /// The bytes after [`compact`], which has emptied the write-ahead log.
     pub bytes_after: u64,
 }
 

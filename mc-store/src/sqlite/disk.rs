@@ -20,7 +20,7 @@ pub struct Disk(Arc<FreeBytes>);
 /// The room on a disk, in levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
-    /// Every commit fits.
+    /// [`RESERVE_BYTES`] or more: every commit may be written.
     Enough,
     /// Below [`RESERVE_BYTES`]: only containment may use the rest.
     Reserve,
@@ -72,7 +72,7 @@ fn free_bytes(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// This system does not tell.
+/// Tells nothing: this system has no such question.
 #[cfg(not(unix))]
 fn free_bytes(_: &Path) -> Option<u64> {
     None

@@ -45,7 +45,7 @@ impl TableEnds {
     }
 }
 
-/// The open transaction of a group.
+/// A group of commits while its transaction is open.
 pub(super) struct Group<'c> {
     heads: &'c mut Heads,
     ends: TableEnds,

@@ -7,7 +7,7 @@ use mc_domain::recorded::StreamId;
 /// The most streams that each of the two generations holds.
 const STREAMS_PER_GENERATION: usize = 16_384;
 
-/// Where a stream ends.
+/// Where a stream ends: what the next event needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     /// The number of the stream in the tables, from 1 in order of creation.

@@ -44,7 +44,7 @@ pub(super) fn links(path: &Path) -> u64 {
     fs::metadata(path).map_or(1, |file| file.nlink())
 }
 
-/// This system does not tell.
+/// Tells nothing: this system does not count names.
 #[cfg(not(unix))]
 pub(super) fn links(_: &Path) -> u64 {
     1

@@ -47,10 +47,10 @@ pub enum Existing {
 /// The database appears at the destination only when [`verify`] finds nothing wrong with it.
 #[derive(Debug)]
 pub struct SqliteImport {
-    /// Nothing once the file is complete.
+    /// Open in one transaction; nothing once that is committed.
     connection: Option<Connection>,
     path: PathBuf,
-    /// The file that is being filled.
+    /// The path of the file until it is complete.
     unfinished: PathBuf,
     existing: Existing,
     heads: Heads,
@@ -64,7 +64,7 @@ pub struct SqliteImport {
 /// The place where the database will be, locked. Dropping it restores what was there, unless the import completed.
 #[derive(Debug)]
 struct Destination {
-    /// Nothing once the lock is freed.
+    /// Nothing while it is created, and once it is freed.
     lock: Option<StoreLock>,
     /// The directories that this import created, the innermost first.
     created_directories: Vec<PathBuf>,
@@ -183,7 +183,7 @@ impl SqliteImport {
         File::open(&self.unfinished).and_then(|file| file.sync_all()).map_err(store_error)
     }
 
-    /// Verifies the finished file.
+    /// Verifies the finished file, and refuses it when there are findings.
     fn check(&self) -> Result<(), StoreError> {
         let inspection = SqliteInspection::open(&self.unfinished)?;
         // Warnings do not matter here, so any time serves as now.
@@ -327,7 +327,7 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
 }
 
-/// This system cannot sync directories.
+/// Does nothing: this system cannot sync directories.
 #[cfg(not(unix))]
 fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())

@@ -58,7 +58,7 @@ impl SqliteInspection {
         Ok(Self { connection, noted_head })
     }
 
-    /// Calls `seen` with every row.
+    /// Runs `sql`, and calls `seen` with every row.
     fn each(
         &self,
         sql: &str,

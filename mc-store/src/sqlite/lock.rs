@@ -47,7 +47,7 @@ static LOCKED_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 /// The databases that [`check_name`] has opened in this process: each once, for the same reason.
 static CHECKED_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 
-/// Who has a store open.
+/// The server that has a store open, as its lock file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
     /// Identifies this opening; the holder answers it to whoever asks.
@@ -88,7 +88,7 @@ struct NoteState {
 #[derive(Debug)]
 pub(super) struct StoreLock {
     lock_file: Arc<LockFile>,
-    /// The path of the lock file.
+    /// The path of the lock file: that of the database, and `.lock`.
     path: PathBuf,
     database: PathBuf,
     /// Whether this process created the lock file.
@@ -251,7 +251,7 @@ impl StoreLock {
         &self.lock_file
     }
 
-    /// Notes who has the store open.
+    /// Notes that `holder` has the store open, until the lock is dropped.
     pub(super) fn note_holder(&mut self, holder: &Holder) {
         self.lock_file.change(|note| {
             note.id = Some(holder.id);

@@ -5,7 +5,7 @@ use crate::error::StoreError;
 /// Why the store refuses commits until somebody acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cause {
-    /// The disk has too little room.
+    /// The disk has too little room for ordinary commits, or for all.
     Full,
     /// A file was removed, moved or replaced.
     Displaced,

@@ -49,7 +49,7 @@ pub(super) enum Message {
     Probe(oneshot::Sender<Result<(), StoreError>>),
 }
 
-/// A commit in the queue.
+/// A commit in the queue, with what the writer needs to append and answer it.
 #[derive(Debug)]
 pub(super) struct QueuedCommit {
     commit: Commit,
@@ -75,7 +75,7 @@ fn metadata_json(event: &NewEvent) -> String {
     serde_json::to_string(&event.metadata).expect("metadata has string keys only, so it is always JSON")
 }
 
-/// The state of the writing thread.
+/// The state of the writing thread. Nobody else writes to the database.
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,

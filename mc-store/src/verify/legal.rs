@@ -57,7 +57,7 @@ fn beginning(has_begun: bool, begins: bool) -> Option<String> {
     }
 }
 
-/// `why`, unless `holds`.
+/// A rule that `holds` or is broken; `why` says how.
 fn unless(holds: bool, why: &str) -> Option<String> {
     (!holds).then(|| why.to_owned())
 }

@@ -1,10 +1,10 @@
 //! How long does it take to halt a squad of 1,000 agents while 32 callers act for them, next to one ordinary write under the same load?
 //!
-//! `cargo bench --bench emergency`, with `-- --quick` for a look of a few seconds. The server is the real one but for the
+//! `cargo bench --bench emergency`; `-- --quick` takes only a few seconds. The server is the real one without the
 //! network: its routes on SQLite, each write synced before its answer. The callers send heartbeats that are recorded, and
-//! claim, start and hand in tasks, each as fast as it is answered. *barrier* is the commit from which on nothing starts;
-//! *pause* and *stop* are the whole requests, whose answers come when every agent is paused and, for stop, every task in
-//! progress is blocked. A number here means little on another machine; the ratio does.
+//! claim, start and submit tasks, each as fast as the server answers. *barrier* is the commit from which on nothing
+//! starts. *pause* and *stop* are the whole requests: their answers come when every agent is paused and, for stop, every
+//! task in progress is blocked. The numbers depend on the machine; the ratio hardly does.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -67,7 +67,7 @@ async fn measure(server: &Server, rounds: usize) {
     let begun = Instant::now();
     let [mut writes, mut barriers, mut pauses, mut stops] = [const { Vec::new() }; 4];
     for _ in 0..rounds {
-        // The squad is at work again.
+        // Let the squad work again before the next measurement.
         tokio::time::sleep(Duration::from_millis(100)).await;
         writes.push(timed(server.post("/api/tasks", task())).await);
         barriers.push(timed(server.barrier(project)).await);
@@ -108,7 +108,7 @@ async fn timed<T>(what: impl Future<Output = T>) -> Duration {
     begun.elapsed()
 }
 
-/// Acts for agents, one after the other: what a halt refuses is passed over.
+/// Acts for agents, one after the other, and ignores what a halt refuses.
 async fn act(server: Server, agents: Vec<String>, over: Arc<AtomicBool>, acts: Arc<AtomicU64>) {
     for (n, agent) in agents.iter().cycle().enumerate() {
         if over.load(Ordering::Relaxed) {
@@ -170,7 +170,7 @@ impl Server {
         self.ask("GET", path, Value::Null).await.1
     }
 
-    /// An operator's write, which must be carried out.
+    /// Sends a write of an operator, which must succeed.
     async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.ask("POST", path, body).await;
         assert!(status == 200 || status == 201, "{path}: {answer}");

@@ -1,4 +1,4 @@
-//! What a client sends in vain is refused: on every route of the table, by what the table says it honours.
+//! Every route refuses what it would ignore: parameters, scopes and headers that the table does not list for it.
 
 use axum::{body::Body, http::Method};
 use mc_server::service;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, App, NOBODY};
 
-/// The headers that change what a request means.
+/// The headers that change the meaning of a request.
 const MEANINGFUL: [(&str, &str); 6] = [
     ("idempotency-key", "\"k-1\""),
     ("x-idempotency-key", "k-1"),
@@ -16,7 +16,7 @@ const MEANINGFUL: [(&str, &str); 6] = [
     ("mc-position", "0"),
 ];
 
-/// The address of a route, with an id of nothing in every variable part.
+/// The address of a route, with an id that no entity has in every variable part.
 fn address(route: &str) -> String {
     let part = |part: &str| if part.starts_with('{') { NOBODY.to_owned() } else { part.to_owned() };
     route.split('/').map(part).collect::<Vec<_>>().join("/")
@@ -46,11 +46,11 @@ async fn every_route_refuses_a_parameter_it_does_not_have_and_names_those_it_has
 async fn every_route_honours_a_scope_or_refuses_it() {
     let app = App::new().await;
     for (method, route, contract) in service::contracts() {
-        // A project that is not there: who looks at it says so, and who does not look at it says that.
+        // The project does not exist. A route that reads it says so; another one says that it does not take it.
         let answer = ask(&app, &method, format!("{}?project=nowhere", address(route))).await;
         let honoured = contract.parameters.contains(&"project");
         if honoured && answer.status == 422 {
-            // The body is looked at first, and an empty one lacks fields here.
+            // This route checks the body first, and an empty one has too few fields.
             assert!(answer.facts.is_empty());
             continue;
         }
@@ -134,7 +134,7 @@ async fn a_scope_in_the_query_says_where_something_is_created() {
     let intention = json!({ "agentId": "nova", "tool": "read" });
     app.post("/api/policy/evaluate?project=elsewhere", intention.clone()).await.expect(200);
 
-    // The agent is of the other project: a scope that leaves it out is not widened.
+    // The agent belongs to the other project: the server does not widen the scope to include it.
     for (path, body) in [("/api/runs", run), ("/api/policy/evaluate", intention)] {
         let refused = app.post(format!("{path}?project=openclaw"), body).await;
         assert_eq!(refused.refused(422, "invalid_fields").error_fields(), ["agentId"], "{path}");

@@ -1,4 +1,4 @@
-//! Emergencies: a squad is halted at once, whatever its agents do meanwhile.
+//! Emergencies: a halt stops the squad at once, whatever its agents do meanwhile.
 
 use std::{
     collections::BTreeSet,
@@ -38,7 +38,7 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// A halt of the default project as far as its barrier: what a crash right after it leaves.
+/// Halts the default project without the steps that follow, as after a crash.
 async fn barrier(app: &App, halt: Halt) {
     let project: ProjectId = app.get("/api/projects/openclaw").await.expect(200).id().parse().unwrap();
     let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
@@ -126,14 +126,14 @@ async fn who_is_let_go_on_alone_works_until_the_next_halt() {
     app.post("/api/runs", run).await.expect(201);
 }
 
-/// How many agents there are in the squad under load.
+/// How many agents the squad has in the test under load.
 const AGENTS: usize = 200;
-/// How many callers act for them at the same time.
+/// How many callers act for these agents at the same time.
 const CALLERS: usize = 32;
-/// How often the squad is paused, and stopped, and resumed after each.
+/// How often the test pauses and stops the squad, and resumes it after each.
 const HALTS: usize = 40;
 
-/// Acts for agents, as fast as the log answers. What a rule refuses is passed over; nothing else may stand against it.
+/// Acts for agents as fast as the log answers. It ignores refusals by rules, and fails on any other error.
 struct Caller {
     app: Arc<App>,
     project: ProjectId,
@@ -141,7 +141,7 @@ struct Caller {
 }
 
 impl Caller {
-    /// Heartbeats, claims, starts and runs of `agents`, one after the other, until it is told to end.
+    /// Sends heartbeats, claims, starts and runs for `agents`, one after the other, until the test ends it.
     async fn work(self, agents: Vec<AgentId>, over: Arc<AtomicBool>) {
         for (n, agent) in agents.iter().copied().cycle().enumerate() {
             if over.load(Ordering::Relaxed) {
@@ -160,7 +160,7 @@ impl Caller {
         }
     }
 
-    /// The task it works on, or else a new one that it claims and starts.
+    /// The task that the agent works on, or else a new one that it claims and starts.
     async fn take(&self, agent: AgentId) -> TaskId {
         let known = self.app.state().repository().load::<Agent>(&agent).await.unwrap();
         if let Some(work) = known.registered().unwrap().work {
@@ -210,7 +210,7 @@ impl Caller {
         }
     }
 
-    /// Whether the rules agreed to it.
+    /// Whether the rules allowed it.
     async fn ask<D: Into<Outcome>>(
         &self,
         agent: AgentId,
@@ -244,7 +244,7 @@ fn held(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entit
     work.map(|work| unit.load::<Task>(&work.task)).transpose()
 }
 
-/// Every event by which an agent starts something comes while its squad works.
+/// Asserts that every event by which an agent starts something lies outside of the halts.
 async fn nothing_starts_behind_a_barrier(app: &App) {
     let (mut position, mut halted, mut halts, mut starts) = (0, false, 0, 0);
     loop {
@@ -272,7 +272,7 @@ async fn nothing_starts_behind_a_barrier(app: &App) {
     assert!(starts > 0, "nothing was at work");
 }
 
-/// Operators never lose to the traffic of agents: every pause, stop and resume is carried out at the first try.
+/// Operators never lose to the traffic of agents: every pause, stop and resume succeeds at the first attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_halt_never_loses_to_agents_at_work() {
     let app = Arc::new(App::on_disk().await);
@@ -289,7 +289,7 @@ async fn a_halt_never_loses_to_agents_at_work() {
         callers.spawn(caller.work(own, Arc::clone(&over)));
     }
     for round in 0..HALTS {
-        // Whoever halts the squad finds it at work.
+        // Waits until the squad works before the next halt.
         let before = *done.borrow();
         done.subscribe().wait_for(|done| *done > before + CALLERS).await.unwrap();
         let halts = if round % 2 == 0 { ["pause-squad", "stop"] } else { ["stop", "pause-squad"] };
@@ -309,7 +309,7 @@ async fn a_halt_never_loses_to_agents_at_work() {
     nothing_starts_behind_a_barrier(&app).await;
 }
 
-/// The answer to an order to the squad, which must be carried out.
+/// Sends an emergency request, which must succeed.
 async fn ordered(app: &App, order: &str) -> Value {
     let response = app.post(format!("/api/emergency/{order}"), json!({})).response().await;
     let status = response.status();

@@ -1,4 +1,4 @@
-//! What people read and decide on: texts that show nothing, hide something, or pass for others.
+//! Texts that people read: those that show nothing, hide something, or look like another.
 
 use mc_domain::{
     actor::Actor,
@@ -15,7 +15,7 @@ use serde_json::json;
 
 use crate::app::{App, plan};
 
-/// A direction mark, a zero-width space, a soft hyphen, an override, a selector, a filler.
+/// Invisible characters: a direction mark, a zero-width space, a soft hyphen, an override, a selector, a filler.
 const UNSEEN: [&str; 6] = ["\u{200f}", "\u{200b}", "\u{ad}", "\u{202e}", "\u{fe0f}", "\u{3164}"];
 
 #[tokio::test]
@@ -101,7 +101,7 @@ async fn a_slug_says_what_is_wrong_with_it_once() {
     }
 }
 
-/// An agent that registered when only upper and lower case were the same, with the one key it reserved then.
+/// Records an agent of an older version, which took only upper and lower case for equal and so reserved one key.
 async fn registered_before(app: &App, name: &str) -> AgentId {
     let project = app.get("/api/projects/openclaw").await.expect(200).id();
     let project: ProjectId = project.parse().unwrap();

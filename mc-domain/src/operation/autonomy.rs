@@ -62,7 +62,7 @@ pub(super) fn grant_autonomy(
     let profile = wanted.applied_to(&agent.registered()?.profile);
     let changed = change_profile(requested.subject.project, &agent, None, profile, cast, context)?;
     *decision = std::mem::take(decision).and(changed);
-    let Some(overrun) = agent.registered()?.overrun else { return Ok(()) };
+    let Some(overrun) = agent.registered()?.overrun() else { return Ok(()) };
     let held = [cast.find::<Approval>(&overrun.approval)?];
     let before = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
     let freed = withdraw_overrides(before, &held, &cast.after(decision), context)?;

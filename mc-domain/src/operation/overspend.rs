@@ -106,7 +106,7 @@ fn open_elsewhere(
 ) -> Result<Option<ApprovalId>, Rejection> {
     let agent = cast.agent(over.agent)?.registered()?;
     let waits = agent.waits_for(over.cause.key());
-    let Some(overrun) = agent.overrun.filter(|_| waits) else { return Ok(None) };
+    let Some(overrun) = agent.overrun().filter(|_| waits) else { return Ok(None) };
     let approval = cast.find::<Approval>(&overrun.approval)?;
     let asked = approval.requested().ok().and_then(|requested| requested.ask.parameters());
     let same = asked.and_then(Cause::of) == Some(over.cause);
@@ -306,7 +306,7 @@ fn is_own(key: Key, subject: &approval::Subject, cast: &Cast) -> Result<(), Reje
 fn is_agents_task(task: TaskId, subject: &approval::Subject, cast: &Cast) -> Result<bool, Rejection> {
     let Some(id) = subject.agent else { return Ok(false) };
     let agent = cast.agent(id)?.registered()?;
-    if agent.commission.and_then(|commission| commission.task) == Some(task) {
+    if agent.commission().and_then(|commission| commission.task) == Some(task) {
         return Ok(true);
     }
     let task = cast.find::<Task>(&task)?;

@@ -138,7 +138,7 @@ pub(super) fn works(
 ) -> Result<(), Rejection> {
     let at_work = match agent.standing_on(context.now.date_naive()) {
         Standing::Active | Standing::Draining => true,
-        Standing::Paused(_) | Standing::Quarantined | Standing::Offline => false,
+        Standing::Paused(_) | Standing::Quarantined | Standing::Offline { .. } => false,
     };
     let told_by_squad = at_work || project.squad() == Squad::Stopped(Halt::Emergency);
     if told_by_squad && is_halted(project, agent) { Err(Rejection::SquadStopped) } else { Ok(()) }

@@ -126,7 +126,7 @@ impl Scope {
             }
             None => None,
         };
-        let parent_task = registered.commission.and_then(|commission| commission.task);
+        let parent_task = registered.commission().and_then(|commission| commission.task);
         let parent_budget = match parent_task.filter(|parent| wish.task != Some(*parent)) {
             Some(parent) => Some((Key::Task(parent), cast.find::<Task>(&parent)?.present()?.details.budget)),
             None => None,

@@ -27,7 +27,7 @@ pub async fn archive_closed(app: &App, older_than: Span, actor: Actor) -> Result
     for id in closed {
         let executed = app.repository().execute(&order, |unit| {
             let task = unit.load::<Task>(&id)?;
-            let project = task.present()?.project;
+            let project = task.present()?.project();
             let events = task.decide(Command::Archive, &context)?;
             Ok::<_, Refused>((Decision::of(&task, Some(project), events), ()))
         });

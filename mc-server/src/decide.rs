@@ -76,7 +76,7 @@ impl Case {
         let approval = unit.load::<Approval>(&id)?;
         let requested = approval.requested()?;
         let key = unit.load::<Reservation>(&requested.key())?;
-        let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
+        let task = requested.subject().task.map(|task| unit.load::<Task>(&task)).transpose()?;
         Ok(Self { approval, key, task })
     }
 

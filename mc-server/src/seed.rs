@@ -395,7 +395,7 @@ async fn ask_for_approval(
     let wish = Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms);
     execute_at(app, at, Actor::Agent(agent), key, |unit, context| {
         let task = unit.load::<Task>(&id)?;
-        let home = unit.load::<Project>(&task.present()?.project)?;
+        let home = unit.load::<Project>(&task.present()?.project())?;
         let subject = Subject {
             project: home.id,
             task: Some(id),

@@ -56,41 +56,41 @@ pub enum Agent {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registered {
     /// The project it works in.
-    pub project: ProjectId,
+    pub(crate) project: ProjectId,
     /// What it is and may do.
-    pub profile: Profile,
+    pub(crate) profile: Profile,
     /// The agent that spawned it.
-    pub parent: Option<AgentId>,
+    pub(crate) parent: Option<AgentId>,
     /// Whether it works.
-    pub standing: Standing,
+    pub(crate) standing: Standing,
     /// What it works on.
-    pub work: Option<Work>,
+    pub(crate) work: Option<Work>,
     /// Errors in a row.
-    pub error_streak: u32,
+    pub(crate) error_streak: u32,
     /// When its last recorded heartbeat was.
-    pub last_heartbeat: Option<DateTime<Utc>>,
+    pub(crate) last_heartbeat: Option<DateTime<Utc>>,
     /// Since when it is to show that it lives: since it joined, came back, or was let work again.
     #[serde(default)]
-    pub in_service_since: DateTime<Utc>,
+    pub(crate) in_service_since: DateTime<Utc>,
     /// The session it last spoke from.
-    pub session_key: Option<Label>,
+    pub(crate) session_key: Option<Label>,
     /// Whether it is still to be told to restart.
-    pub restart_pending: bool,
+    pub(crate) restart_pending: bool,
     /// The last time that it spent too much, or was about to, until it is let work again.
     #[serde(default)]
-    pub overspent: Option<Overspent>,
+    pub(crate) overspent: Option<Overspent>,
     /// The runs it has under way.
     #[serde(default)]
-    pub open_runs: BTreeMap<RunId, OpenRun>,
+    pub(crate) open_runs: BTreeMap<RunId, OpenRun>,
     /// Whether it serves another agent.
     #[serde(default)]
-    pub service: Service,
+    pub(crate) service: Service,
     /// Its sub-agents in service.
     #[serde(default)]
-    pub children: BTreeSet<AgentId>,
+    pub(crate) children: BTreeSet<AgentId>,
     /// The number of the halt of its squad that an operator excepted it from last; 0 when from none.
     #[serde(default)]
-    pub excepted_from: u64,
+    pub(crate) excepted_from: u64,
 }
 
 /// A day on which an agent spent too much, or was about to. It outlives the pause that follows from it: who was paused with
@@ -170,6 +170,51 @@ impl Agent {
 }
 
 impl Registered {
+    /// Errors in a row.
+    pub fn error_streak(&self) -> u32 {
+        self.error_streak
+    }
+
+    /// Whether it is still to be told to restart.
+    pub fn restart_pending(&self) -> bool {
+        self.restart_pending
+    }
+
+    /// The agent that spawned it.
+    pub fn parent(&self) -> Option<AgentId> {
+        self.parent
+    }
+
+    /// Its sub-agents in service.
+    pub fn children(&self) -> &BTreeSet<AgentId> {
+        &self.children
+    }
+
+    /// Whether it works.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// The runs it has under way.
+    pub fn open_runs(&self) -> &BTreeMap<RunId, OpenRun> {
+        &self.open_runs
+    }
+
+    /// What it is and may do.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The project it works in.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
+    /// What it works on.
+    pub fn work(&self) -> Option<Work> {
+        self.work
+    }
+
     pub(super) fn new(
         project: ProjectId,
         profile: Profile,
@@ -287,6 +332,11 @@ impl Registered {
             Service::Retired(_) => true,
             Service::Independent | Service::Commissioned(_) => false,
         }
+    }
+
+    /// The last time that it spent too much, or was about to, until it is let work again.
+    pub fn overspent(&self) -> Option<Overspent> {
+        self.overspent
     }
 
     /// The budget that was not enough when it last spent too much, and the approval that was opened for it.

@@ -56,13 +56,13 @@ pub enum Alert {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Which one.
-    pub id: AlertId,
+    pub(crate) id: AlertId,
     /// The project it belongs to.
-    pub project: ProjectId,
+    pub(crate) project: ProjectId,
     /// What has been done about it.
-    pub status: Status,
+    pub(crate) status: Status,
     /// How often it has happened.
-    pub count: u32,
+    pub(crate) count: u32,
 }
 
 impl Aggregate for Alert {
@@ -127,6 +127,26 @@ impl Alert {
 }
 
 impl Episode {
+    /// How often it has happened.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// What has been done about it.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Which one.
+    pub fn id(&self) -> AlertId {
+        self.id
+    }
+
+    /// The project it belongs to.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
     /// Whether somebody is still to deal with it: open or acknowledged.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::Open | Status::Acknowledged)

@@ -89,48 +89,48 @@ pub enum Task {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Present {
     /// The project it belongs to.
-    pub project: ProjectId,
+    pub(crate) project: ProjectId,
     /// What it is about.
-    pub details: Details,
+    pub(crate) details: Details,
     /// The task it is part of.
-    pub parent: Option<TaskId>,
+    pub(crate) parent: Option<TaskId>,
     /// Everyone it is assigned to.
-    pub assignees: BTreeSet<AgentId>,
+    pub(crate) assignees: BTreeSet<AgentId>,
     /// Where it stands.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
     /// What will be done.
-    pub plan: Option<WorkPlan>,
+    pub(crate) plan: Option<WorkPlan>,
     /// The kinds of artifact handed in by operators and assignees since the work was last sent back, given back or given up.
-    pub handed_in: BTreeSet<ArtifactKind>,
+    pub(crate) handed_in: BTreeSet<ArtifactKind>,
     /// How many messages its thread has.
     #[serde(default)]
-    pub messages: u32,
+    pub(crate) messages: u32,
     /// Whether a loop blocked it, and nobody unblocked it since.
     #[serde(default)]
-    pub looped: bool,
+    pub(crate) looped: bool,
     /// How often it was sent back.
-    pub review_cycles: u32,
+    pub(crate) review_cycles: u32,
     /// The approvals it waits for.
     #[serde(default)]
-    pub awaits: BTreeSet<ApprovalId>,
+    pub(crate) awaits: BTreeSet<ApprovalId>,
     /// The runs for it that are under way.
     #[serde(default)]
-    pub open_runs: BTreeMap<RunId, OpenRun>,
+    pub(crate) open_runs: BTreeMap<RunId, OpenRun>,
     /// What all runs for it have cost so far.
     #[serde(default)]
-    pub cost: Usd,
+    pub(crate) cost: Usd,
     /// What of its recent traffic is watched for loops.
     #[serde(default)]
-    pub traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
     #[serde(default)]
-    pub types_waived: bool,
+    pub(crate) types_waived: bool,
     /// Whether it has left the views that show what is going on.
     #[serde(default)]
-    pub archived: bool,
+    pub(crate) archived: bool,
     /// Who asked to hear of whatever happens to it.
     #[serde(default)]
-    pub subscribers: BTreeSet<Actor>,
+    pub(crate) subscribers: BTreeSet<Actor>,
 }
 
 /// Where a task stands, with what only that status knows.
@@ -290,6 +290,56 @@ fn create(
 }
 
 impl Present {
+    /// How often it was sent back.
+    pub fn review_cycles(&self) -> u32 {
+        self.review_cycles
+    }
+
+    /// Whether it has left the views that show what is going on.
+    pub fn archived(&self) -> bool {
+        self.archived
+    }
+
+    /// Who asked to hear of whatever happens to it.
+    pub fn subscribers(&self) -> &BTreeSet<Actor> {
+        &self.subscribers
+    }
+
+    /// The approvals it waits for.
+    pub fn awaits(&self) -> &BTreeSet<ApprovalId> {
+        &self.awaits
+    }
+
+    /// What it is about.
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// Where it stands.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// What all runs for it have cost so far.
+    pub fn cost(&self) -> Usd {
+        self.cost
+    }
+
+    /// The runs for it that are under way.
+    pub fn open_runs(&self) -> &BTreeMap<RunId, OpenRun> {
+        &self.open_runs
+    }
+
+    /// Everyone it is assigned to.
+    pub fn assignees(&self) -> &BTreeSet<AgentId> {
+        &self.assignees
+    }
+
+    /// The project it belongs to.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
     fn new(project: ProjectId, details: Details, parent: Option<TaskId>) -> Self {
         Self {
             project,

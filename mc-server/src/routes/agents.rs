@@ -276,13 +276,13 @@ impl Instruction {
 /// A command that concerns nobody but the agent.
 fn alone(agent: &Entity<Agent>, command: Command, context: &CommandContext) -> Result<Decision, Rejection> {
     let events = agent.decide(command, context)?;
-    let project = agent.registered()?.project;
+    let project = agent.registered()?.project();
     Ok(Decision::of(agent, Some(project), events))
 }
 
 /// The task an agent works on.
 fn work_of(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
-    let work = agent.registered().ok().and_then(|agent| agent.work);
+    let work = agent.registered().ok().and_then(|agent| agent.work());
     work.map(|work| unit.load::<Task>(&work.task)).transpose()
 }
 
@@ -303,7 +303,7 @@ impl NewAgent {
 
     /// What it declares: of an agent that is known, what it does not name stays as it is.
     pub(super) fn declared(&self, profile: &Profile, agent: &Agent) -> Profile {
-        let Ok(Registered { profile: known, .. }) = agent.registered() else { return profile.clone() };
+        let Ok(known) = agent.registered().map(Registered::profile) else { return profile.clone() };
         Profile {
             emoji: self.emoji.clone().or_else(|| known.emoji.clone()),
             allowed_task_types: self.allowed_task_types.clone().unwrap_or(known.allowed_task_types.clone()),

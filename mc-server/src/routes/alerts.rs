@@ -129,7 +129,7 @@ async fn command(
         let alert = unit.load::<Alert>(&key)?;
         call.condition.check(alert.version)?;
         let events = alert.decide(to(id, note.clone()), &call.context)?;
-        let project = alert.episode()?.project;
+        let project = alert.episode()?.project();
         Ok((Decision::of(&alert, Some(project), events), Reply::Changed(EntityRef::Alert(id))))
     })
     .await

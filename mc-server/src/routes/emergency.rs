@@ -206,7 +206,7 @@ pub(crate) async fn follow(
         let project = unit.load::<Project>(&project)?;
         let agents = agents.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
         let decision = follow_halt(&project, number, &agents, &context)?;
-        let held = agents.iter().filter_map(|agent| Some(agent.registered().ok()?.work?.task)).collect();
+        let held = agents.iter().filter_map(|agent| Some(agent.registered().ok()?.work()?.task)).collect();
         let agents = ids(&decision, |event| matches!(event, AnyEvent::Agent(agent::Event::Paused { .. })));
         Ok::<_, Refused>((decision, Paused { agents, held }))
     });

@@ -63,7 +63,7 @@ async fn command(
     app.write(&call, |unit| {
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
-        let project = task.present()?.project;
+        let project = task.present()?.project();
         let events = task.decide(command.clone(), &call.context)?;
         Ok((Decision::of(&task, Some(project), events), Reply::Changed(EntityRef::Task(id))))
     })

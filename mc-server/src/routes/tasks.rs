@@ -275,11 +275,11 @@ pub async fn edit(
         let task = unit.load::<Task>(&id)?;
         call.condition.check(task.version)?;
         let limits = &call.context.policy;
-        let details = changes.applied_to(&task.present()?.details, reviewers.clone(), limits);
+        let details = changes.applied_to(task.present()?.details(), reviewers.clone(), limits);
         let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
         let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.context);
         let decision = ask(unit, edit)?;
-        let allowed = Allowed::Task(id, task.present()?.details.budget);
+        let allowed = Allowed::Task(id, task.present()?.details().budget);
         let mut decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
         if let Some(assignees) = assignees.clone() {
             let task = task.after_decision(&decision);

@@ -83,16 +83,16 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let Ok(known) = agent.registered() else { return Ok(0) };
-        let limits = self.0.app().policy_limits(Some(known.project));
+        let limits = self.0.app().policy_limits(Some(known.project()));
         let silent = known.is_stale(now, &limits) && !self.heard_lately(agent.id, known, now);
         let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
         let mut done = match (silent, watch.alerts.contains_key(&key)) {
             (true, false) => self.tell_of_silence(agent.id, known, now).await?,
-            (false, true) => self.take_back(agent, known.project, key, now).await?,
+            (false, true) => self.take_back(agent, known.project(), key, now).await?,
             (true, true) | (false, false) => 0,
         };
-        if known.status() == Status::Draining && known.work.is_none() {
-            done += self.end_drain(agent, known.project, now).await?;
+        if known.status() == Status::Draining && known.work().is_none() {
+            done += self.end_drain(agent, known.project(), now).await?;
         }
         let signed = watch.signs.get(&agent.id).copied();
         let heard = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
@@ -100,14 +100,14 @@ impl HeartbeatMonitor {
             lease_ends_at(agent, heard.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
         {
             done +=
-                self.end_lease(agent.id, known.project, lease, end, heard.unwrap_or_default(), now).await?;
+                self.end_lease(agent.id, known.project(), lease, end, heard.unwrap_or_default(), now).await?;
         }
         Ok(done)
     }
 
     /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
     fn heard_lately(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
-        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project)));
+        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project())));
         self.0.app().last_heartbeat(id).is_some_and(|heard| now - heard <= patience)
     }
 
@@ -121,7 +121,7 @@ impl HeartbeatMonitor {
         let since = agent.last_sign().timestamp_micros();
         let command = self.0.command(
             Self::NAME,
-            Some(agent.project),
+            Some(agent.project()),
             now,
             format!("stale/{id}/{since}"),
             |unit, context| {
@@ -141,7 +141,7 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let alert = self.0.app().repository().load::<Alert>(&key).await?;
-        let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
+        let Some(episode) = alert.open().map(|episode| episode.id()) else { return Ok(0) };
         let (id, key) = (agent.id, format!("heard/{episode}/{}", agent.version));
         let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
             let agent = unit.load::<Agent>(&id)?;
@@ -165,7 +165,7 @@ impl HeartbeatMonitor {
             |unit, context| {
                 let agent = unit.load::<Agent>(&id)?;
                 let known = agent.registered()?;
-                if known.status() != Status::Draining || known.work.is_some() {
+                if known.status() != Status::Draining || known.work().is_some() {
                     return Ok(Decision::default());
                 }
                 let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
@@ -214,12 +214,12 @@ impl HeartbeatMonitor {
         let Retirement { child, parent, cause } = retirement;
         let known = agents.iter().find(|agent| agent.id == child);
         let version = known.map_or(0, |agent| agent.version);
-        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project);
+        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project());
         let command =
             self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |unit, context| {
                 let child = unit.load::<Agent>(&child)?;
                 let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
-                let work = child.registered()?.work;
+                let work = child.registered()?.work();
                 let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
                 ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, context))
             });

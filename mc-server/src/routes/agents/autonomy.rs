@@ -32,7 +32,7 @@ pub(super) fn request(
     refusal: &agent::Rejection,
     (call, policy): (&Call, &Document),
 ) -> Result<(Decision, Reply), Refused> {
-    let project = unit.load::<Project>(&agent.registered()?.project)?;
+    let project = unit.load::<Project>(&agent.registered()?.project())?;
     let request = wish(agent, project.id, wanted, refusal, (call, policy))?;
     let key = unit.load::<Reservation>(&request.subject.key(request.ask.action_hash()))?;
     let approval = unit.fresh::<Approval>(approval);
@@ -57,7 +57,7 @@ fn wish(
     refusal: &agent::Rejection,
     (call, policy): (&Call, &Document),
 ) -> Result<Request, Refused> {
-    let name = &agent.registered()?.profile.name;
+    let name = &agent.registered()?.profile().name;
     let (payload, action_type) = (Autonomy::of(wanted).payload(), ActionType::Autonomy);
     let terms = Terms {
         summary: Reason::new(&format!("{name} asks for more autonomy than it has"))?,

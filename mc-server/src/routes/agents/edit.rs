@@ -92,7 +92,7 @@ pub async fn edit(
     app.write(&call, |unit| {
         let agent = unit.load::<Agent>(&id)?;
         call.condition.check(agent.version)?;
-        let before = agent.registered()?.profile.clone();
+        let before = agent.registered()?.profile().clone();
         let profile = changes.applied_to(&before, &policy)?;
         let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &claims, &call) {
             Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
@@ -128,7 +128,7 @@ impl AgentChanges {
         call: &Call,
     ) -> Result<Decision, Refused> {
         let registered = agent.registered()?;
-        let (project, current) = (registered.project, &registered.profile);
+        let (project, current) = (registered.project(), registered.profile());
         if profile == current {
             return Ok(Decision::default());
         }
@@ -190,7 +190,7 @@ impl AgentChanges {
     ) -> Result<Decision, Refused> {
         let registered = agent.registered()?;
         let today = BudgetKey::AgentDay(agent.id, call.context.now.date_naive());
-        let spent = unit.load::<Budget>(&today)?.spent;
+        let spent = unit.load::<Budget>(&today)?.spent();
         let corrections = Corrections {
             status: self.status.filter(|status| *status == Status::Active),
             error_streak: self.error_streak,
@@ -210,7 +210,7 @@ impl AgentChanges {
 
     /// Whether its task is to be taken from it; no other is given to it here.
     fn clears_task(&self, agent: &Registered) -> Result<bool, Problem> {
-        let work = agent.work.map(|work| work.task);
+        let work = agent.work().map(|work| work.task);
         match self.current_task_id {
             Some(Some(named)) if work != Some(named) => Err(Problem::invalid_field(
                 "currentTaskId",

@@ -63,7 +63,7 @@ pub(super) async fn create(
     let id = AgentId::new(Uuid::now_v7());
     app.write(call, |unit| {
         let parent = unit.load::<Agent>(&parent)?;
-        let project = unit.load::<Project>(&parent.registered()?.project)?;
+        let project = unit.load::<Project>(&parent.registered()?.project())?;
         let names = Names::load(unit, project.id, &profile.name, &claims)?;
         let (child, known) = match names.bearer() {
             Some(known) => (known.clone(), true),
@@ -96,7 +96,7 @@ fn count_active(unit: &mut UnitOfWork<'_>, believed: &[AgentId]) -> Result<u32, 
         }
         let agent = unit.load::<Agent>(&id)?;
         active += u32::from(agent.status() == Some(Status::Active));
-        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children.iter()));
+        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children().iter()));
     }
     Ok(active)
 }

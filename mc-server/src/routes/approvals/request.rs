@@ -141,8 +141,8 @@ pub async fn resubmit(
         let case = Case::load(unit, id)?;
         call.condition.check(case.approval.version)?;
         let requested = case.approval.requested()?;
-        let wanted = body.value.applied_to(&requested.ask, requested.subject.action_type, &policy)?;
-        let key = unit.load::<Reservation>(&requested.subject.key(wanted.action_hash()))?;
+        let wanted = body.value.applied_to(requested.ask(), requested.subject().action_type, &policy)?;
+        let key = unit.load::<Reservation>(&requested.subject().key(wanted.action_hash()))?;
         let wanted = (wanted.clone(), quorum(&policy, &wanted));
         let concluded =
             ask(unit, |cast| resubmit_approval(case.scope(cast), &key, wanted.clone(), &call.context))?;

@@ -69,7 +69,7 @@ pub async fn call_tool(
     app.write(&call, |unit| {
         let run = unit.load::<Run>(&id)?;
         call.condition.check(run.version)?;
-        let number = run.running()?.tool_calls.saturating_add(1);
+        let number = run.running()?.tool_calls().saturating_add(1);
         let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.context))?;
         Ok((recorded, Reply::ToolCalled(id, number)))
     })

@@ -35,7 +35,29 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Register { profile, parent, .. }) => {
                 agent.register(profile, parent.is_some(), context)
             }
-            (Self::Unregistered, _) => Err(Rejection::NotFound),
+            (
+                Self::Unregistered,
+                Command::ChangeProfile(_)
+                | Command::Heartbeat(_)
+                | Command::Pause { .. }
+                | Command::Resume { .. }
+                | Command::Rejoin { .. }
+                | Command::Drain { .. }
+                | Command::Quarantine { .. }
+                | Command::SignOff { .. }
+                | Command::Retire { .. }
+                | Command::Restart { .. }
+                | Command::Correct(_)
+                | Command::Engage(_)
+                | Command::Release { .. }
+                | Command::Overspend { .. }
+                | Command::BeginRun { .. }
+                | Command::EndRun { .. }
+                | Command::Spawn(_)
+                | Command::Commission(_)
+                | Command::RetireChild(_)
+                | Command::Except { .. },
+            ) => Err(Rejection::NotFound),
             (Self::Registered(agent), Command::ChangeProfile(profile)) => {
                 agent.change_profile(profile, context)
             }
@@ -72,12 +94,12 @@ impl Aggregate for Agent {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Registered { project, profile, parent, at, .. }) => {
-                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent, *at)))
-            }
-            (Self::Unregistered, _) => Self::Unregistered,
-            (Self::Registered(mut agent), event) => {
+        if let Event::Registered { project, profile, parent, at, .. } = event {
+            return Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent, *at)));
+        }
+        match self {
+            Self::Unregistered => Self::Unregistered,
+            Self::Registered(mut agent) => {
                 agent.evolve(event);
                 Self::Registered(agent)
             }

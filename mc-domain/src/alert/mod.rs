@@ -40,7 +40,7 @@ use crate::{
 /// let (id, project) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
 /// let raise = Raise::new(id, Kind::AgentStale, project, Title::new("Scout is silent")?);
 /// let alert = Alert::fold(&Alert::default().decide(Command::Raise(raise), &monitor)?);
-/// assert_eq!(alert.episode()?.status, Status::Open);
+/// assert_eq!(alert.episode()?.status(), Status::Open);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -97,7 +97,13 @@ impl Aggregate for Alert {
             (_, Event::Raised { id, project, .. }) => {
                 Self::Present(Episode { id: *id, project: *project, status: Status::Open, count: 1 })
             }
-            (Self::Absent, _) => Self::Absent,
+            (
+                Self::Absent,
+                Event::Repeated { .. }
+                | Event::Acknowledged { .. }
+                | Event::Resolved { .. }
+                | Event::Ignored { .. },
+            ) => Self::Absent,
             (Self::Present(episode), Event::Repeated { count, .. }) => {
                 Self::Present(Episode { count: *count, ..episode })
             }

@@ -210,20 +210,20 @@ impl Aggregate for Approval {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Requested { requestor, subject, ask, required_decisions, expires_at, at }) => {
-                Self::Requested(Box::new(Requested {
-                    requestor: requestor.clone(),
-                    subject: subject.clone(),
-                    ask: ask.clone(),
-                    required: *required_decisions,
-                    asked_at: *at,
-                    expires_at: *expires_at,
-                    stage: Stage::ASKED,
-                }))
-            }
-            (Self::Unrequested, _) => Self::Unrequested,
-            (Self::Requested(mut approval), event) => {
+        if let Event::Requested { requestor, subject, ask, required_decisions, expires_at, at } = event {
+            return Self::Requested(Box::new(Requested {
+                requestor: requestor.clone(),
+                subject: subject.clone(),
+                ask: ask.clone(),
+                required: *required_decisions,
+                asked_at: *at,
+                expires_at: *expires_at,
+                stage: Stage::ASKED,
+            }));
+        }
+        match self {
+            Self::Unrequested => Self::Unrequested,
+            Self::Requested(mut approval) => {
                 approval.evolve(event);
                 Self::Requested(approval)
             }

@@ -107,16 +107,18 @@ impl Aggregate for Notification {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Queued { recipient, expires_at, .. }) => Self::Queued(Box::new(Queued {
+        if let Event::Queued { recipient, expires_at, .. } = event {
+            return Self::Queued(Box::new(Queued {
                 recipient: recipient.clone(),
                 expires_at: *expires_at,
                 status: Status::Queued,
                 attempts: 0,
                 retry_at: None,
-            })),
-            (Self::Unqueued, _) => Self::Unqueued,
-            (Self::Queued(mut queued), event) => {
+            }));
+        }
+        match self {
+            Self::Unqueued => Self::Unqueued,
+            Self::Queued(mut queued) => {
                 queued.evolve(event);
                 Self::Queued(queued)
             }

@@ -245,12 +245,12 @@ impl Aggregate for Task {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Created { project, details, parent, .. }) => {
-                Self::Present(Box::new(Present::new(*project, details.clone(), *parent)))
-            }
-            (Self::Absent, _) => Self::Absent,
-            (Self::Present(mut task), event) => {
+        if let Event::Created { project, details, parent, .. } = event {
+            return Self::Present(Box::new(Present::new(*project, details.clone(), *parent)));
+        }
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Present(mut task) => {
                 task.evolve(event);
                 Self::Present(task)
             }
@@ -371,7 +371,14 @@ impl Present {
     pub fn hold(&self) -> Option<Hold> {
         match self.stage {
             Stage::InProgress(hold) => Some(hold),
-            _ => None,
+            Stage::Inbox
+            | Stage::Assigned
+            | Stage::Review
+            | Stage::NeedsApproval { .. }
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => None,
         }
     }
 
@@ -379,16 +386,24 @@ impl Present {
     pub fn waiting_holder(&self) -> Option<AgentId> {
         match self.stage {
             Stage::NeedsApproval { holder, .. } => holder,
-            _ => None,
+            Stage::Inbox
+            | Stage::Assigned
+            | Stage::InProgress(_)
+            | Stage::Review
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => None,
         }
     }
 
     fn edit(&self, details: Details, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         operator_only(context, "edit a task")?;
-        match self.status() {
-            _ if self.details == details => Ok(vec![]),
-            status if status.is_closed() => Err(Rejection::Closed { status }),
-            _ => Ok(vec![Event::Edited { details }]),
+        let status = self.status();
+        match () {
+            () if self.details == details => Ok(vec![]),
+            () if status.is_closed() => Err(Rejection::Closed { status }),
+            () => Ok(vec![Event::Edited { details }]),
         }
     }
 
@@ -790,9 +805,9 @@ impl Present {
             }
             Event::AssigneesChanged { assignees, reason } => {
                 self.types_waived |= reason.is_some();
-                match self.stage {
-                    Stage::InProgress(_) => self.assignees = assignees.clone(),
-                    _ => self.pass_to(assignees),
+                match self.hold() {
+                    Some(_) => self.assignees = assignees.clone(),
+                    None => self.pass_to(assignees),
                 }
             }
             Event::ReturnedToInbox { .. } => {
@@ -863,24 +878,52 @@ impl Present {
     fn watch(&mut self, event: &Event) {
         let from = self.status();
         let at_rest = matches!(from, Status::Blocked | Status::Failed | Status::Done | Status::Canceled);
-        match (event, event.moves_to()) {
-            (Event::Blocked { .. }, _) => self.traffic = Traffic::default(),
-            (_, Some(_)) if at_rest => self.traffic = Traffic::default(),
-            _ if at_rest => {}
-            (Event::MessagePosted { author, content, at, .. }, _) => {
+        if at_rest || matches!(event, Event::Blocked { .. }) {
+            if event.moves_to().is_some() {
+                self.traffic = Traffic::default();
+            }
+            return;
+        }
+        match event {
+            Event::MessagePosted { author, content, at, .. } => {
                 self.traffic.said(author, content.as_ref(), *at);
             }
-            (Event::RunEnded { outcome, .. }, _) => self.traffic.ran(*outcome),
-            (_, Some(_)) if !self.awaits.is_empty() => {}
-            (event, Some(to)) => {
-                if let Some(at) = event.moved_at() {
-                    self.traffic.moved(from, to, at);
-                }
-                if let Event::SentBack { feedback, at, .. } = event {
-                    self.traffic.sent_back(feedback, *at);
-                }
-            }
-            (_, None) => {}
+            Event::RunEnded { outcome, .. } => self.traffic.ran(*outcome),
+            Event::Created { .. }
+            | Event::Edited { .. }
+            | Event::Claimed { .. }
+            | Event::Assigned { .. }
+            | Event::AssigneesChanged { .. }
+            | Event::ReturnedToInbox { .. }
+            | Event::Started { .. }
+            | Event::Submitted { .. }
+            | Event::SentBack { .. }
+            | Event::ReturnedToReview { .. }
+            | Event::HeldForApproval { .. }
+            | Event::ApprovalAwaited { .. }
+            | Event::ApprovalSettled { .. }
+            | Event::Blocked { .. }
+            | Event::Failed { .. }
+            | Event::Completed { .. }
+            | Event::Canceled { .. }
+            | Event::Archived { .. }
+            | Event::Restored { .. }
+            | Event::Subscribed { .. }
+            | Event::Unsubscribed { .. }
+            | Event::LoopDetected { .. }
+            | Event::RunBegan { .. }
+            | Event::RunBilled { .. } => self.watch_move(from, event),
+        }
+    }
+
+    /// What an approval moves is not watched: an operator has judged each such move.
+    fn watch_move(&mut self, from: Status, event: &Event) {
+        let (Some(to), Some(at), true) = (event.moves_to(), event.moved_at(), self.awaits.is_empty()) else {
+            return;
+        };
+        self.traffic.moved(from, to, at);
+        if let Event::SentBack { feedback, at, .. } = event {
+            self.traffic.sent_back(feedback, *at);
         }
     }
 }

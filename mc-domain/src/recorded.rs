@@ -157,11 +157,11 @@ macro_rules! any_event {
             /// The state after one more recorded event; one of another aggregate changes nothing.
             #[must_use]
             pub fn evolve(self, event: &AnyEvent) -> Self {
-                match (self, event) {
-                    $((Self::$aggregate(state), AnyEvent::$aggregate(event)) => {
-                        Self::$aggregate(state.evolve(event))
-                    })+
-                    (state, _) => state,
+                match self {
+                    $(Self::$aggregate(state) => Self::$aggregate(match $aggregate::event(event) {
+                        Some(event) => state.evolve(event),
+                        None => state,
+                    }),)+
                 }
             }
 
@@ -179,10 +179,7 @@ macro_rules! any_event {
         $(
             impl Streamed for $aggregate {
                 fn event(any: &AnyEvent) -> Option<&Self::Event> {
-                    match any {
-                        AnyEvent::$aggregate(event) => Some(event),
-                        _ => None,
-                    }
+                    if let AnyEvent::$aggregate(event) = any { Some(event) } else { None }
                 }
             }
 

@@ -68,7 +68,7 @@ pub(crate) async fn follow(
         let mut held = Vec::new();
         for agent in &agents {
             let agent = tx.get::<Agent>(agent)?;
-            held.extend(agent.registered().ok().and_then(|agent| agent.work).map(|work| work.task));
+            held.extend(agent.registered().ok().and_then(|agent| agent.work()).map(|work| work.task));
         }
         follow_halt(tx, project, number, &agents)?;
         let agents = ids(tx, |event| matches!(event, AnyEvent::Agent(agent::Event::Paused { .. })));

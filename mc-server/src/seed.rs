@@ -384,7 +384,7 @@ async fn ask_for_approval(
     };
     let ask = Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms);
     execute_at(app, at, Actor::Agent(agent), key, |tx| {
-        let project = tx.get::<Task>(&id)?.present()?.project;
+        let project = tx.get::<Task>(&id)?.present()?.project();
         let subject =
             Subject { project, task: Some(id), agent: Some(agent), action_type: ActionType::ToolCall };
         let request = Request {

@@ -163,7 +163,7 @@ impl Caller {
     /// The task that the agent works on, or else a new one that it claims and starts.
     async fn take(&self, agent: AgentId) -> TaskId {
         let known = self.app.state().repository().load::<Agent>(&agent).await.unwrap();
-        if let Some(work) = known.registered().unwrap().work {
+        if let Some(work) = known.registered().unwrap().work() {
             return work.task;
         }
         let id = TaskId::new(Uuid::now_v7());
@@ -240,7 +240,7 @@ fn ask<T>(
 }
 
 fn held(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
-    let work = agent.registered().ok().and_then(|agent| agent.work);
+    let work = agent.registered().ok().and_then(|agent| agent.work());
     work.map(|work| unit.load::<Task>(&work.task)).transpose()
 }
 

@@ -457,7 +457,7 @@ impl Action {
             | Self::SignOff { agent }
             | Self::Restart { agent }
             | Self::Correct { agent, .. }
-            | Self::StartRun { agent, .. } => states.agent(*agent).map(|agent| agent.project),
+            | Self::StartRun { agent, .. } => states.agent(*agent).map(|agent| agent.project()),
             Self::EditTask { task, .. }
             | Self::Subscribe { task }
             | Self::Unsubscribe { task }
@@ -466,9 +466,9 @@ impl Action {
             | Self::Claim { task, .. }
             | Self::Move { task, .. }
             | Self::Reassign { task, .. }
-            | Self::Post { task, .. } => states.task(*task).map(|task| task.project),
+            | Self::Post { task, .. } => states.task(*task).map(|task| task.project()),
             Self::EndRun { run, .. } | Self::TimeOutRun { run } | Self::CallTool { run, .. } => {
-                states.runs.get(run)?.running().ok().map(|running| running.terms.project)
+                states.runs.get(run)?.running().ok().map(|running| running.terms().project)
             }
             Self::RequestApproval { asked, .. } => Some(asked.project),
             Self::DecideApproval { approval, .. }
@@ -476,9 +476,11 @@ impl Action {
             | Self::ResubmitApproval { approval, .. }
             | Self::EscalateApproval { approval }
             | Self::ExpireApproval { approval } => {
-                states.approvals.get(approval)?.requested().ok().map(|requested| requested.subject.project)
+                states.approvals.get(approval)?.requested().ok().map(|requested| requested.subject().project)
             }
-            Self::Attend { alert, .. } => states.alerts.get(alert)?.episode().ok().map(|known| known.project),
+            Self::Attend { alert, .. } => {
+                states.alerts.get(alert)?.episode().ok().map(|known| known.project())
+            }
             Self::Notify { notice } => notice.project,
             Self::DeliverNotification { project, .. }
             | Self::ReadNotification { project, .. }
@@ -695,9 +697,9 @@ fn is_told_what_it_is(agent: &Entity<Agent>, decision: &Decision) {
     };
     let told = directives(agent, decision);
     assert!(standing.is_none_or(|standing| told.contains(&standing)), "{told:?} of {standing:?}");
-    assert_eq!(told.contains(&Directive::Restart), was.restart_pending, "a restart is told once");
-    assert_eq!(told.len(), usize::from(standing.is_some()) + usize::from(was.restart_pending));
-    assert!(!now.registered().unwrap().restart_pending, "a restart is still to be told of");
+    assert_eq!(told.contains(&Directive::Restart), was.restart_pending(), "a restart is told once");
+    assert_eq!(told.len(), usize::from(standing.is_some()) + usize::from(was.restart_pending()));
+    assert!(!now.registered().unwrap().restart_pending(), "a restart is still to be told of");
 }
 
 /// Whoever has the name comes back; otherwise somebody new gets it.
@@ -723,8 +725,8 @@ fn rename(
     context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
-    let allowed = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
-    let (project, current) = (agent.registered()?.project, agent.registered()?.profile.name.clone());
+    let allowed = Allowed::Agent(agent.id, agent.registered()?.profile().caps);
+    let (project, current) = (agent.registered()?.project(), agent.registered()?.profile().name.clone());
     let old = Names::load(unit, project, &current, &Claims::default())?;
     let new = Names::load(unit, project, &profile.name, &Claims::default())?;
     let change =
@@ -771,7 +773,7 @@ fn spawn(
     context: &CommandContext,
 ) -> Result<Decision, Failure> {
     let parent = unit.load::<Agent>(&parent)?;
-    let project = unit.load::<Project>(&parent.registered()?.project)?;
+    let project = unit.load::<Project>(&parent.registered()?.project())?;
     let names = Names::load(unit, project.id, &profile.name, &Claims::default())?;
     let child = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
     let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents, squad: 0 };
@@ -786,7 +788,7 @@ fn of_agent(
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
     let events = agent.decide(command, context)?;
-    let project = agent.registered()?.project;
+    let project = agent.registered()?.project();
     Ok(Decision::of(&agent, Some(project), events))
 }
 
@@ -797,7 +799,7 @@ fn at_work(
     ask: impl Fn(&Entity<Agent>, Option<&Entity<Task>>, &Cast) -> Result<Decision, Rejection>,
 ) -> Result<Decision, Failure> {
     let agent = unit.load::<Agent>(&agent)?;
-    let work = agent.registered()?.work;
+    let work = agent.registered()?.work();
     let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
     asking(unit, |cast| ask(&agent, task.as_ref(), cast))
 }
@@ -810,7 +812,7 @@ fn on_task(action: Action, unit: &mut UnitOfWork<'_>, context: &CommandContext) 
             asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, context))
         }
         Action::EditTask { task, details, overrides } => {
-            let before = unit.load::<Task>(&task)?.present()?.details.budget;
+            let before = unit.load::<Task>(&task)?.present()?.details().budget;
             let decision = of_task(task, task::Command::Edit(details), unit, context)?;
             free_held(decision, Allowed::Task(task, before), &overrides, unit, context)
         }
@@ -849,7 +851,7 @@ fn of_task(
 ) -> Result<Decision, Failure> {
     let task = unit.load::<Task>(&task)?;
     let events = task.decide(command, context)?;
-    Ok(Decision::of(&task, Some(task.present()?.project), events))
+    Ok(Decision::of(&task, Some(task.present()?.project()), events))
 }
 
 fn on_approval(
@@ -869,10 +871,10 @@ fn on_approval(
     };
     let approval = unit.load::<Approval>(&id)?;
     let requested = approval.requested()?.clone();
-    let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.action_hash()))?;
-    let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-    let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost());
-    let next_key = unit.load::<Reservation>(&requested.subject.key(next.action_hash()))?;
+    let key = unit.load::<Reservation>(&requested.subject().key(requested.ask().action_hash()))?;
+    let task = requested.subject().task.map(|task| unit.load::<Task>(&task)).transpose()?;
+    let next = ask_for(requested.subject().action_type, tool_of(&action), requested.ask().estimated_cost());
+    let next_key = unit.load::<Reservation>(&requested.subject().key(next.action_hash()))?;
     asking(unit, |cast| {
         let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
         let concluded = match action.clone() {
@@ -883,7 +885,7 @@ fn on_approval(
             }
             Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, context),
             Action::ResubmitApproval { .. } => {
-                resubmit_approval(scope, &next_key, (next.clone(), requested.required), context)
+                resubmit_approval(scope, &next_key, (next.clone(), requested.required()), context)
             }
             Action::EscalateApproval { .. } => {
                 return escalate_approval(&approval, context).map(Outcome::from);
@@ -955,7 +957,7 @@ fn attend(
         Attention::Ignore => alert::Command::Ignore { id, note: None },
     };
     let events = alert.decide(command, context)?;
-    Ok(Decision::of(&alert, Some(alert.episode()?.project), events))
+    Ok(Decision::of(&alert, Some(alert.episode()?.project()), events))
 }
 
 fn on_notification(

@@ -143,11 +143,11 @@ async fn race(log: Arc<dyn EventLog>, whose: Whose, seed: u64) {
     for event in history::<Budget>(&*log, &key).await {
         budget_is_kept(&budget, &event);
         budget = budget.evolve(&event);
-        let taken = budget.reserved().plus(budget.spent);
+        let taken = budget.reserved().plus(budget.spent());
         assert!(taken <= DOLLAR, "{taken} of one dollar is set aside and spent after {event:?}");
     }
-    assert!(through > 0 && budget.reserved().plus(budget.spent) > Usd::ZERO);
-    let (reserved, spent) = (budget.reserved(), budget.spent);
+    assert!(through > 0 && budget.reserved().plus(budget.spent()) > Usd::ZERO);
+    let (reserved, spent) = (budget.reserved(), budget.spent());
     println!(
         "{whose:?} dollar: {through} runs got through, {reserved} set aside and {spent} spent in the end"
     );

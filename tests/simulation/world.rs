@@ -533,7 +533,7 @@ impl World {
     fn standing_of(&self, recorded: &Recorded<AnyEvent>) -> Option<(AgentId, agent::Standing)> {
         let AnyEvent::Agent(_) = recorded.event else { return None };
         let id = recorded.stream.aggregate_id.parse().ok()?;
-        Some((id, self.states.agent(id)?.standing))
+        Some((id, self.states.agent(id)?.standing()))
     }
 
     fn apply(&mut self, recorded: &Recorded<AnyEvent>) {
@@ -558,8 +558,8 @@ impl World {
 
     /// Counts a task in its column, or no longer.
     fn count(&mut self, task: TaskId, by: isize) {
-        let Some(task) = self.states.task(task).filter(|task| !task.archived) else { return };
-        let column = self.columns.entry((task.project, task.status())).or_default();
+        let Some(task) = self.states.task(task).filter(|task| !task.archived()) else { return };
+        let column = self.columns.entry((task.project(), task.status())).or_default();
         *column = column.checked_add_signed(by).unwrap();
     }
 

@@ -16,8 +16,11 @@ pub enum Standing {
     Draining,
     /// It is stopped at once.
     Quarantined,
-    /// It said goodbye.
-    Offline,
+    /// It said goodbye, or was taken out of service.
+    Offline {
+        /// Whether it drained when it left. The drain is over when it comes back.
+        draining: bool,
+    },
 }
 
 impl Standing {
@@ -28,7 +31,7 @@ impl Standing {
             Self::Paused(_) => Status::Paused,
             Self::Draining => Status::Draining,
             Self::Quarantined => Status::Quarantined,
-            Self::Offline => Status::Offline,
+            Self::Offline { .. } => Status::Offline,
         }
     }
 
@@ -38,7 +41,7 @@ impl Standing {
             Self::Paused(_) => Some(Directive::Pause),
             Self::Draining => Some(Directive::Drain),
             Self::Quarantined => Some(Directive::Quarantine),
-            Self::Active | Self::Offline => None,
+            Self::Active | Self::Offline { .. } => None,
         }
     }
 
@@ -46,7 +49,7 @@ impl Standing {
     pub fn pause_reason(self) -> Option<PauseReason> {
         match self {
             Self::Paused(reason) => Some(reason),
-            Self::Active | Self::Draining | Self::Quarantined | Self::Offline => None,
+            Self::Active | Self::Draining | Self::Quarantined | Self::Offline { .. } => None,
         }
     }
 }
@@ -68,7 +71,7 @@ impl Status {
             Self::Paused => Standing::Paused(PauseReason::Operator),
             Self::Draining => Standing::Draining,
             Self::Quarantined => Standing::Quarantined,
-            Self::Offline => Standing::Offline,
+            Self::Offline => Standing::Offline { draining: false },
         }
     }
 }

@@ -40,7 +40,7 @@ use crate::{
 /// let (id, project) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
 /// let raise = Raise::new(id, Kind::AgentStale, project, Title::new("Scout is silent")?);
 /// let alert = Alert::fold(&Alert::default().decide(Command::Raise(raise), &monitor)?);
-/// assert_eq!(alert.episode()?.status, Status::Open);
+/// assert_eq!(alert.episode()?.status(), Status::Open);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -56,13 +56,13 @@ pub enum Alert {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Which one.
-    pub id: AlertId,
+    pub(crate) id: AlertId,
     /// The project it belongs to.
-    pub project: ProjectId,
+    pub(crate) project: ProjectId,
     /// What has been done about it.
-    pub status: Status,
+    pub(crate) status: Status,
     /// How often it has happened.
-    pub count: u32,
+    pub(crate) count: u32,
 }
 
 impl Aggregate for Alert {
@@ -97,7 +97,13 @@ impl Aggregate for Alert {
             (_, Event::Raised { id, project, .. }) => {
                 Self::Present(Episode { id: *id, project: *project, status: Status::Open, count: 1 })
             }
-            (Self::Absent, _) => Self::Absent,
+            (
+                Self::Absent,
+                Event::Repeated { .. }
+                | Event::Acknowledged { .. }
+                | Event::Resolved { .. }
+                | Event::Ignored { .. },
+            ) => Self::Absent,
             (Self::Present(episode), Event::Repeated { count, .. }) => {
                 Self::Present(Episode { count: *count, ..episode })
             }
@@ -127,6 +133,26 @@ impl Alert {
 }
 
 impl Episode {
+    /// How often it has happened.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// What has been done about it.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Which one.
+    pub fn id(&self) -> AlertId {
+        self.id
+    }
+
+    /// The project it belongs to.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
     /// Whether somebody is still to deal with it: open or acknowledged.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::Open | Status::Acknowledged)

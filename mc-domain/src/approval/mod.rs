@@ -97,19 +97,19 @@ pub enum Approval {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Requested {
     /// Who asked.
-    pub requestor: Actor,
+    pub(crate) requestor: Actor,
     /// What it is about.
-    pub subject: Subject,
+    pub(crate) subject: Subject,
     /// What is asked for.
-    pub ask: Ask,
+    pub(crate) ask: Ask,
     /// How many must say yes.
-    pub required: Quorum,
+    pub(crate) required: Quorum,
     /// When it was last asked for; escalation counts from there.
-    pub asked_at: DateTime<Utc>,
+    pub(crate) asked_at: DateTime<Utc>,
     /// When it ends by itself.
-    pub expires_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
     /// Where it stands.
-    pub stage: Stage,
+    pub(crate) stage: Stage,
 }
 
 /// Where an approval stands, with what only that stage knows.
@@ -210,20 +210,20 @@ impl Aggregate for Approval {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Requested { requestor, subject, ask, required_decisions, expires_at, at }) => {
-                Self::Requested(Box::new(Requested {
-                    requestor: requestor.clone(),
-                    subject: subject.clone(),
-                    ask: ask.clone(),
-                    required: *required_decisions,
-                    asked_at: *at,
-                    expires_at: *expires_at,
-                    stage: Stage::ASKED,
-                }))
-            }
-            (Self::Unrequested, _) => Self::Unrequested,
-            (Self::Requested(mut approval), event) => {
+        if let Event::Requested { requestor, subject, ask, required_decisions, expires_at, at } = event {
+            return Self::Requested(Box::new(Requested {
+                requestor: requestor.clone(),
+                subject: subject.clone(),
+                ask: ask.clone(),
+                required: *required_decisions,
+                asked_at: *at,
+                expires_at: *expires_at,
+                stage: Stage::ASKED,
+            }));
+        }
+        match self {
+            Self::Unrequested => Self::Unrequested,
+            Self::Requested(mut approval) => {
                 approval.evolve(event);
                 Self::Requested(approval)
             }
@@ -265,6 +265,36 @@ fn asked(request: Request, context: &CommandContext) -> Result<Vec<Event>, Rejec
 }
 
 impl Requested {
+    /// When it ends by itself.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
+    /// Who asked.
+    pub fn requestor(&self) -> &Actor {
+        &self.requestor
+    }
+
+    /// How many must say yes.
+    pub fn required(&self) -> Quorum {
+        self.required
+    }
+
+    /// What it is about.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What is asked for.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// Where it stands.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
     /// Where it stands.
     pub fn status(&self) -> Status {
         self.stage.status()

@@ -57,19 +57,19 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     /// What is set aside, by run.
-    pub reserved: BTreeMap<RunId, Usd>,
+    pub(crate) reserved: BTreeMap<RunId, Usd>,
     /// What is spent.
-    pub spent: Usd,
+    pub(crate) spent: Usd,
     /// What is allowed beyond the cap.
-    pub granted: Usd,
+    pub(crate) granted: Usd,
     /// The approvals that what is granted rests on.
-    pub approvals: BTreeSet<ApprovalId>,
+    pub(crate) approvals: BTreeSet<ApprovalId>,
     /// The most that one run may be expected to cost, where that was allowed beyond the agent's cap per run.
-    pub run_allowance: Usd,
+    pub(crate) run_allowance: Usd,
     /// What the budget allowed when that was last said.
-    pub cap: Option<Usd>,
+    pub(crate) cap: Option<Usd>,
     /// The highest threshold told so far, and on which day.
-    pub told: Option<(NaiveDate, Level)>,
+    pub(crate) told: Option<(NaiveDate, Level)>,
 }
 
 impl Aggregate for Budget {
@@ -124,6 +124,31 @@ impl Aggregate for Budget {
 }
 
 impl Budget {
+    /// What is allowed beyond the cap.
+    pub fn granted(&self) -> Usd {
+        self.granted
+    }
+
+    /// What the budget allowed when that was last said.
+    pub fn cap(&self) -> Option<Usd> {
+        self.cap
+    }
+
+    /// What is set aside for each run that is under way.
+    pub fn reservations(&self) -> &BTreeMap<RunId, Usd> {
+        &self.reserved
+    }
+
+    /// The most that one run may be expected to cost, where that was allowed beyond the agent's cap per run.
+    pub fn run_allowance(&self) -> Usd {
+        self.run_allowance
+    }
+
+    /// What is spent.
+    pub fn spent(&self) -> Usd {
+        self.spent
+    }
+
     /// All that is set aside.
     pub fn reserved(&self) -> Usd {
         self.reserved.values().copied().sum()

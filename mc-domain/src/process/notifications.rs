@@ -163,7 +163,23 @@ fn of_agent(id: AgentId, event: &agent::Event) -> Vec<Wanted> {
         agent::Event::Quarantined { note } => ("Stop at once", note),
         agent::Event::Restarted { note, .. } => ("Drop what you do and begin anew", note),
         agent::Event::Resumed { note, .. } => ("You may work again", note),
-        _ => return vec![],
+        agent::Event::Registered { .. }
+        | agent::Event::ProfileChanged { .. }
+        | agent::Event::HeartbeatRecorded { .. }
+        | agent::Event::SignedOff { .. }
+        | agent::Event::Retired { .. }
+        | agent::Event::SignedOn { .. }
+        | agent::Event::RestartDelivered {}
+        | agent::Event::Corrected { .. }
+        | agent::Event::Engaged { .. }
+        | agent::Event::Released { .. }
+        | agent::Event::Overspent { .. }
+        | agent::Event::RunBegan { .. }
+        | agent::Event::RunEnded { .. }
+        | agent::Event::Spawned { .. }
+        | agent::Event::Commissioned { .. }
+        | agent::Event::ChildRetired { .. }
+        | agent::Event::Excepted { .. } => return vec![],
     };
     let wanted = Wanted::new(Recipient::Agent(id), Kind::Directive, what);
     vec![wanted.saying(note.as_ref().map(Reason::as_str))]

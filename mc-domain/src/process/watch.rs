@@ -101,7 +101,12 @@ impl Watch {
         let silent = self.alerts.keys().filter(|key| key.kind == alert::Kind::AgentStale);
         let silent = silent.filter_map(|key| match key.subject {
             alert::Subject::Agent(agent) => Some(agent),
-            _ => None,
+            alert::Subject::Project(_)
+            | alert::Subject::Task(_)
+            | alert::Subject::Run(_)
+            | alert::Subject::Approval(_)
+            | alert::Subject::Notification(_)
+            | alert::Subject::Log => None,
         });
         self.in_service.iter().copied().chain(self.parents.values().copied()).chain(silent).collect()
     }
@@ -200,11 +205,13 @@ impl Watch {
             task::Event::Restored { .. } => false,
             event => known.is_some_and(|known| known.archived) && event.moves_to().is_none(),
         };
-        let created = match event {
-            task::Event::Created { project, .. } => Some(*project),
-            _ => None,
+        let project = if let task::Event::Created { project, .. } = event {
+            *project
+        } else if let Some(known) = known {
+            known.project
+        } else {
+            return;
         };
-        let Some(project) = created.or(known.map(|known| known.project)) else { return };
         let after = Whereabouts { project, status, since, archived };
         if known != Some(after) {
             self.stands(id, known, after);

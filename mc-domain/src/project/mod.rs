@@ -154,7 +154,9 @@ impl Aggregate for Project {
                 halts: 0,
                 halt_reason: None,
             },
-            (Self::Absent, _) => Self::Absent,
+            (Self::Absent, Event::Edited { .. } | Event::SquadPaused { .. } | Event::SquadResumed { .. }) => {
+                Self::Absent
+            }
             (Self::Present { slug, squad, halts, halt_reason, .. }, Event::Edited { profile }) => {
                 Self::Present { slug, profile: profile.clone(), squad, halts, halt_reason }
             }

@@ -91,22 +91,22 @@ pub enum Run {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Running {
     /// What it began with.
-    pub terms: Terms,
+    pub(crate) terms: Terms,
     /// How often it has used a tool.
-    pub tool_calls: u32,
+    pub(crate) tool_calls: u32,
     /// What went wrong with tools, and how often.
-    pub errors: VecDeque<(String, u32)>,
+    pub(crate) errors: VecDeque<(String, u32)>,
 }
 
 /// What the rules read of a run that was ended by others than its agent, until that tells what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unbilled {
     /// What it began with.
-    pub terms: Terms,
+    pub(crate) terms: Terms,
     /// How it ended.
-    pub outcome: Outcome,
+    pub(crate) outcome: Outcome,
     /// The tokens that were told of at its end.
-    pub usage: Usage,
+    pub(crate) usage: Usage,
 }
 
 impl Aggregate for Run {
@@ -243,6 +243,16 @@ impl Unbilled {
 }
 
 impl Running {
+    /// How often it has used a tool.
+    pub fn tool_calls(&self) -> u32 {
+        self.tool_calls
+    }
+
+    /// What it began with.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     fn call_tool(&self, call: ToolCall, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         is_agents_own(self.terms.agent, context)?;
         if self.tool_calls >= MAX_TOOL_CALLS {

@@ -279,8 +279,8 @@ impl Known {
 
 /// One seat is the Chief Agent Officer's.
 fn seats(agents: &[&Registered]) -> Option<Finding> {
-    let seated: Vec<_> = agents.iter().filter(|agent| agent.profile.role == Role::Cao).collect();
-    let names: Vec<_> = seated.iter().map(|agent| agent.profile.name.as_str()).collect();
+    let seated: Vec<_> = agents.iter().filter(|agent| agent.profile().role == Role::Cao).collect();
+    let names: Vec<_> = seated.iter().map(|agent| agent.profile().name.as_str()).collect();
     (names.len() > 1).then(|| Finding {
         severity: Severity::Medium,
         what: format!("{} agents are cao: {}", names.len(), names.join(", ")),
@@ -290,8 +290,8 @@ fn seats(agents: &[&Registered]) -> Option<Finding> {
 
 /// Who names no tools has all of them; the policy still judges each use.
 fn every_tool(agents: &[&Registered]) -> Option<String> {
-    let free: Vec<_> = agents.iter().filter(|agent| agent.profile.allowed_tools.is_empty()).collect();
-    let some: Vec<_> = free.iter().take(3).map(|agent| agent.profile.name.as_str()).collect();
+    let free: Vec<_> = agents.iter().filter(|agent| agent.profile().allowed_tools.is_empty()).collect();
+    let some: Vec<_> = free.iter().take(3).map(|agent| agent.profile().name.as_str()).collect();
     let more = if free.len() > some.len() { ", …" } else { "" };
     let what = count(free.len() as u64, "agent");
     (!free.is_empty()).then(|| {
@@ -300,7 +300,7 @@ fn every_tool(agents: &[&Registered]) -> Option<String> {
 }
 
 fn over_privileged(agent: &Registered) -> Option<Finding> {
-    let profile = &agent.profile;
+    let profile = agent.profile();
     let (caps, usual) = (profile.caps, profile.role.default_caps());
     let finding = |what: String, remedy| Some(Finding { severity: Severity::Medium, what, remedy });
     if caps.daily > usual.daily || caps.per_run_in_force() > usual.per_run {
@@ -315,7 +315,7 @@ fn over_privileged(agent: &Registered) -> Option<Finding> {
     }
     if matches!(profile.role, Role::Lead | Role::Cao)
         && profile.allowed_tools.is_empty()
-        && agent.parent.is_some()
+        && agent.parent().is_some()
     {
         let what = format!("the sub-agent {} is a {} with every tool", profile.name, profile.role);
         return finding(what, "Name the tools it needs in allowedTools");

@@ -126,7 +126,7 @@ async fn command(
     let note = body.value.note;
     app.write(&call, |tx| {
         let alert = call.expected::<Alert>(tx, &key)?;
-        let project = alert.episode()?.project;
+        let project = alert.episode()?.project();
         tx.execute_in(Some(project), &alert, to(id, note.clone()))?;
         Ok(Reply::Changed(EntityRef::Alert(id)))
     })

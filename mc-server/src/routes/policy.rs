@@ -217,29 +217,29 @@ fn malformed(errors: Vec<DocumentError>) -> Problem {
 async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subject, ProjectId), Problem> {
     let agent = app.repository().load::<Agent>(&id).await?;
     let agent = agent.registered().map_err(|_| Problem::not_found("agent", id))?;
-    let project = app.repository().load::<Project>(&agent.project).await?;
+    let project = app.repository().load::<Project>(&agent.project()).await?;
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let spawned = Spawned {
-        children: count(agent.children.len()),
+        children: count(agent.children().len()),
         depth: agent.depth(),
         active_agents: app.active_agents().await?,
     };
     let subject = Subject {
-        role: agent.profile.role,
+        role: agent.profile().role,
         status: agent.standing_on(app.now().date_naive()).status(),
-        on_current_task: task.map_or(agent.work.is_some(), |task| agent.works_on(task))
+        on_current_task: task.map_or(agent.work().is_some(), |task| agent.works_on(task))
             && agent.status() != Status::Offline,
         squad_stopped: is_halted(&project, agent),
-        allowed_tools: agent.profile.allowed_tools.clone(),
+        allowed_tools: agent.profile().allowed_tools.clone(),
         spawned,
     };
-    Ok((subject, agent.project))
+    Ok((subject, agent.project()))
 }
 
 async fn room(app: &App, id: AgentId, project: ProjectId, task: Option<TaskId>) -> Result<Room, Problem> {
     let (repository, today) = (app.repository(), app.now().date_naive());
     let agent = repository.load::<Agent>(&id).await?;
-    let caps = agent.registered().map_err(|_| Problem::not_found("agent", id))?.profile.caps;
+    let caps = agent.registered().map_err(|_| Problem::not_found("agent", id))?.profile().caps;
     let day = repository.load::<Budget>(&Key::AgentDay(id, today)).await?;
     let of_project = match &*repository.load::<Project>(&project).await?.state {
         Project::Present { profile, .. } => profile.daily_cap,
@@ -252,11 +252,11 @@ async fn room(app: &App, id: AgentId, project: ProjectId, task: Option<TaskId>) 
             let budget = repository.load::<Budget>(&Key::Task(task)).await?;
             let unknown = || Problem::invalid_field("taskId", "there is no such task");
             let task = repository.load::<Task>(&task).await?;
-            Some(budget.remaining(task.present().map_err(|_| unknown())?.details.budget))
+            Some(budget.remaining(task.present().map_err(|_| unknown())?.details().budget))
         }
     };
     Ok(Room {
-        per_run: Some(caps.per_run_in_force().max(day.run_allowance)),
+        per_run: Some(caps.per_run_in_force().max(day.run_allowance())),
         task: of_task,
         day: Some(day.remaining(caps.daily)),
         project: of_project.map(|cap| project_day.remaining(cap)),

@@ -270,7 +270,7 @@ pub async fn edit(
         None => vec![],
     };
     app.change::<Task, _>(&call, id, |tx, task| {
-        let before = &task.present()?.details;
+        let before = &task.present()?.details();
         let details = changes.applied_to(before, reviewers.clone(), tx.policy());
         edit_task(tx, id, details, &waiting)?;
         withdraw_overrides(tx, Allowed::Task(id, before.budget), &overrides)?;

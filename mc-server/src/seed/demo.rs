@@ -180,7 +180,7 @@ impl Day<'_> {
     async fn work(&mut self, key: &str, task: &DemoTask) -> Result<(), Refused> {
         let agent = self.agent(task.who).await?;
         // The seed's Scribe still has work in hand; each of the day's tasks finds its agent free or waits.
-        if self.app.repository().load::<Agent>(&agent).await?.registered()?.work.is_some() {
+        if self.app.repository().load::<Agent>(&agent).await?.registered()?.work().is_some() {
             return Ok(());
         }
         let id = self.create(key, task.title, task.kind, agent).await?;

@@ -79,16 +79,16 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let Ok(known) = agent.registered() else { return Ok(0) };
-        let limits = self.0.app().policy_limits(Some(known.project));
+        let limits = self.0.app().policy_limits(Some(known.project()));
         let silent = known.is_stale(now, &limits) && !self.has_recent_heartbeat(agent.id, known, now);
         let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
         let mut done = match (silent, watch.alerts.contains_key(&key)) {
             (true, false) => self.alert_silence(agent.id, known, now).await?,
-            (false, true) => self.resolve_silence_alert(agent, known.project, key, now).await?,
+            (false, true) => self.resolve_silence_alert(agent, known.project(), key, now).await?,
             (true, true) | (false, false) => 0,
         };
-        if known.status() == Status::Draining && known.work.is_none() {
-            done += self.end_drain(agent, known.project, now).await?;
+        if known.status() == Status::Draining && known.work().is_none() {
+            done += self.end_drain(agent, known.project(), now).await?;
         }
         let signed = watch.signs.get(&agent.id).copied();
         let last_heartbeat = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
@@ -96,7 +96,7 @@ impl HeartbeatMonitor {
             lease_ends_at(agent, last_heartbeat.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
         {
             done += self
-                .end_lease(agent.id, known.project, lease, end, last_heartbeat.unwrap_or_default(), now)
+                .end_lease(agent.id, known.project(), lease, end, last_heartbeat.unwrap_or_default(), now)
                 .await?;
         }
         Ok(done)
@@ -104,7 +104,7 @@ impl HeartbeatMonitor {
 
     /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
     fn has_recent_heartbeat(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
-        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project)));
+        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project())));
         self.0.app().last_heartbeat(id).is_some_and(|at| now - at <= patience)
     }
 
@@ -117,7 +117,7 @@ impl HeartbeatMonitor {
     ) -> Result<usize, StoreError> {
         let since = agent.last_sign().timestamp_micros();
         let command =
-            self.0.command(Self::NAME, Some(agent.project), now, format!("stale/{id}/{since}"), |tx| {
+            self.0.command(Self::NAME, Some(agent.project()), now, format!("stale/{id}/{since}"), |tx| {
                 Ok(mark_stale(tx, id)?)
             });
         command.await
@@ -132,7 +132,7 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let alert = self.0.app().repository().load::<Alert>(&key).await?;
-        let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
+        let Some(episode) = alert.open().map(|episode| episode.id()) else { return Ok(0) };
         let (id, key) = (agent.id, format!("heard/{episode}/{}", agent.version));
         let command = self.0.command(Self::NAME, Some(project), now, key, |tx| Ok(mark_heard(tx, id)?));
         command.await
@@ -149,7 +149,7 @@ impl HeartbeatMonitor {
             self.0.command(Self::NAME, Some(project), now, format!("drained/{id}/{version}"), |tx| {
                 let agent = tx.get::<Agent>(&id)?;
                 let known = agent.registered()?;
-                let drained = known.status() == Status::Draining && known.work.is_none();
+                let drained = known.status() == Status::Draining && known.work().is_none();
                 if drained { Ok(pause_agent(tx, id, None)?) } else { Ok(()) }
             });
         command.await
@@ -192,7 +192,7 @@ impl HeartbeatMonitor {
         let Retirement { child, parent, cause } = retirement;
         let known = agents.iter().find(|agent| agent.id == child);
         let version = known.map_or(0, |agent| agent.version);
-        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project);
+        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project());
         let command = self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |tx| {
             Ok(retire_agent(tx, child, parent, cause)?)
         });

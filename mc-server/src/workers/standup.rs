@@ -100,10 +100,10 @@ impl StandupRecorder {
             let agent = repository.load::<Agent>(&id).await?;
             let Ok(agent) = agent.registered() else { continue };
             *report.agents.entry(agent.status()).or_default() += 1;
-            let spent = repository.load::<Budget>(&budget::Key::AgentDay(id, day)).await?.spent;
+            let spent = repository.load::<Budget>(&budget::Key::AgentDay(id, day)).await?.spent();
             report.spent = report.spent.plus(spent);
             if agent.status() != Status::Offline {
-                report.cap = report.cap.plus(agent.profile.caps.daily);
+                report.cap = report.cap.plus(agent.profile().caps.daily);
             }
         }
         Ok(())

@@ -246,7 +246,7 @@ async fn an_idle_agent_that_drains_is_paused_and_a_busy_one_is_not() {
 async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
-    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let task = world.load_agent(scribe).await.work().unwrap().task;
     let id = RunId::new(Uuid::now_v7());
     world
         .act(Actor::Agent(scribe), |tx| {
@@ -277,14 +277,14 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
 async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
-    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let task = world.load_agent(scribe).await.work().unwrap().task;
     world.pass(TimeDelta::hours(1));
     world.heartbeat(scribe).await;
     world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
-    assert_eq!(world.load_agent(scribe).await.work, None);
+    assert_eq!(world.load_agent(scribe).await.work(), None);
     world.sweep().await;
     world.nothing_more().await;
 }
@@ -294,7 +294,7 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
 async fn a_lease_of_an_agent_that_never_sent_a_heartbeat_ends_too() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
-    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let task = world.load_agent(scribe).await.work().unwrap().task;
     world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
@@ -310,7 +310,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
         .act(Actor::Agent(atlas), |tx| {
             let profile = Profile::new(Name::new("Helper")?, Role::Intern);
             let names = Names::load(tx, project, &profile.name, &Claims::default())?;
-            let types = tx.get::<Agent>(&atlas)?.registered()?.profile.allowed_task_types.clone();
+            let types = tx.get::<Agent>(&atlas)?.registered()?.profile().allowed_task_types.clone();
             let request = mc_domain::operation::SpawnAgent {
                 profile: Profile { allowed_task_types: types, ..profile },
                 purpose: Reason::new("Read along")?,
@@ -325,7 +325,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
     world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 1);
     assert_eq!(world.load_agent(child).await.status(), agent::Status::Offline);
-    assert!(world.load_agent(atlas).await.children.is_empty());
+    assert!(world.load_agent(atlas).await.children().is_empty());
     world.sweep().await;
     world.nothing_more().await;
 }
@@ -342,7 +342,7 @@ async fn what_follows_from_a_halt_is_made_up_for() {
         .await;
     assert_eq!(world.load_agent(cipher).await.status(), agent::Status::Active);
     assert_eq!(world.monitor().await, 1);
-    assert_eq!(world.load_agent(cipher).await.standing, agent::Standing::Paused(PauseReason::Squad));
+    assert_eq!(world.load_agent(cipher).await.standing(), agent::Standing::Paused(PauseReason::Squad));
     let in_progress = world.app.read(|views| views.tasks.count(Some(project), task::Status::InProgress));
     assert_eq!(in_progress.await.unwrap(), 0);
     world.nothing_more().await;

@@ -84,8 +84,8 @@ fn of_agent(state: &Agent, event: &agent::Event) -> Option<String> {
         E::SignedOff { .. } => becomes(agent::Status::Offline),
         E::Resumed { from, .. } => unless(*from == agent.status(), "it resumes from another status"),
         E::SignedOn { .. } => unless(agent.status() == agent::Status::Offline, "it was not offline"),
-        E::Engaged { .. } => unless(agent.work.is_none(), "the agent holds another task"),
-        E::Released { .. } => unless(agent.work.is_some(), "the agent holds no task"),
+        E::Engaged { .. } => unless(agent.work().is_none(), "the agent holds another task"),
+        E::Released { .. } => unless(agent.work().is_some(), "the agent holds no task"),
         E::Registered { .. }
         | E::ProfileChanged { .. }
         | E::HeartbeatRecorded { .. }
@@ -107,7 +107,7 @@ fn of_task(state: &Task, event: &task::Event) -> Option<String> {
     let begun = matches!(state, Task::Present(_));
     let disorder = beginning(begun, matches!(event, task::Event::Created { .. }));
     let Task::Present(task) = state else { return disorder };
-    let from = task.stage.status();
+    let from = task.stage().status();
     disorder.or_else(|| match (status_before(event), event.moves_to()) {
         (Some(said), _) if said != from => Some(format!("it leaves {said}, and the task is at {from}")),
         (_, Some(to)) => unless(is_move(from, to), &format!("a task does not go from {from} to {to}")),
@@ -159,7 +159,7 @@ fn status_before(event: &task::Event) -> Option<Status> {
 fn of_approval(state: &Approval, event: &approval::Event) -> Option<String> {
     let disorder = beginning(state.requested().is_ok(), matches!(event, approval::Event::Requested { .. }));
     let Ok(approval) = state.requested() else { return disorder };
-    disorder.or_else(|| match (&approval.stage, event) {
+    disorder.or_else(|| match (approval.stage(), event) {
         (approval::Stage::Approved { used_in: None, .. }, approval::Event::Used { .. }) => None,
         (_, approval::Event::Used { .. }) => Some("the approval permits nothing, or not any more".to_owned()),
         (stage, _) => unless(matches!(stage, approval::Stage::Open { .. }), "the approval is settled"),

@@ -341,7 +341,7 @@ pub(super) mod too_dear {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.start(NEXT_RUN, Some(crate::spec::OTHER_TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
-        let open = world.scout().overrun.unwrap().approval;
+        let open = world.scout().overrun().unwrap().approval;
         let decision = world.complete(NEXT_RUN, Ended::Completed, Some(10), &scout()).unwrap();
         assert!(!decision.events().any(|event| event.name() == "approval.requested"));
         assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(2));

@@ -391,7 +391,7 @@ mod retirement {
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
         let decision = spawn_agent(&openclaw(), &taken(), &gone, &nova(), wish(), &tomorrow).unwrap();
         let back = gone.after(&in_service_again(&decision));
-        let commission = back.registered().unwrap().commission;
+        let commission = back.registered().unwrap().commission();
         let until = tomorrow.now + TimeDelta::hours(6);
         assert_eq!(commission, Some(Commission { depth: 1, task: Some(TASK), until }));
         assert_eq!(back.status(), Some(agent::Status::Active));

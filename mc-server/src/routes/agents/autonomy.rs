@@ -51,7 +51,7 @@ fn approval_request(
     policy: &Document,
 ) -> Result<Request, Refused> {
     let registered = agent.registered()?;
-    let (name, project) = (&registered.profile.name, registered.project);
+    let (name, project) = (&registered.profile().name, registered.project());
     let (payload, action_type) = (Autonomy::of(wanted).payload(), ActionType::Autonomy);
     let terms = Terms {
         summary: Reason::new(&format!("{name} asks for more autonomy than it has"))?,

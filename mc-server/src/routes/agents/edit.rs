@@ -95,7 +95,7 @@ pub async fn edit(
     };
     app.write(&call, |tx| {
         let agent = call.expected::<Agent>(tx, &id)?;
-        let before = agent.registered()?.profile.clone();
+        let before = agent.registered()?.profile().clone();
         let profile = changes.applied_to(&before, &policy)?;
         match change(tx, &agent, &profile, &claims) {
             Err(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. })) => {
@@ -119,7 +119,7 @@ fn change(
     claims: &Claims,
 ) -> Result<(), Rejection> {
     let registered = agent.registered()?;
-    let (project, current) = (registered.project, &registered.profile);
+    let (project, current) = (registered.project(), registered.profile());
     if profile == current {
         return Ok(());
     }
@@ -171,7 +171,7 @@ impl AgentChanges {
     /// Sets the agent's record straight.
     fn correct_record(&self, tx: &mut Transaction<'_>, agent: AgentId) -> Result<(), Refused> {
         let agent = tx.get::<Agent>(&agent)?;
-        let spent = tx.get::<Budget>(&BudgetKey::AgentDay(agent.id, tx.today()))?.spent;
+        let spent = tx.get::<Budget>(&BudgetKey::AgentDay(agent.id, tx.today()))?.spent();
         let corrections = Corrections {
             status: self.status.filter(|status| *status == Status::Active),
             error_streak: self.error_streak,
@@ -186,7 +186,7 @@ impl AgentChanges {
 
     /// Whether its task is to be taken from it; no other is given to it here.
     fn clears_task(&self, agent: &Registered) -> Result<bool, Problem> {
-        let work = agent.work.map(|work| work.task);
+        let work = agent.work().map(|work| work.task);
         match self.current_task_id {
             Some(Some(named)) if work != Some(named) => Err(Problem::invalid_field(
                 "currentTaskId",

@@ -104,14 +104,14 @@ fn offer(app: &App, tx: &mut Transaction<'_>, agent: AgentId) -> Result<Offer, R
     let registered = agent.registered()?;
     let budget = tx.get::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;
     let urgent = |status: &[task::Status]| TaskQuery {
-        project: Some(registered.project),
+        project: Some(registered.project()),
         status: status.to_vec(),
         sort: Some(TaskSort::Priority),
         limit: Some(OFFERED_TASKS),
         ..TaskQuery::default()
     };
     let assigned = TaskQuery { assignee: vec![agent.id], ..urgent(&TO_DO) };
-    let kind = registered.profile.allowed_task_types.iter().copied().collect();
+    let kind = registered.profile().allowed_task_types.iter().copied().collect();
     let claimable = TaskQuery { kind, ..urgent(&TO_CLAIM) };
     let status = approval::Status::ALL.iter().copied().filter(|status| status.is_open()).collect();
     let waiting = ApprovalQuery {
@@ -138,8 +138,8 @@ fn offer(app: &App, tx: &mut Transaction<'_>, agent: AgentId) -> Result<Offer, R
             claimable: if registered.status() == Status::Active { offered(&claimable)? } else { vec![] },
             pending: pending.items.iter().map(|approval| approval.id).collect(),
             unread: unread.items.iter().map(|notification| notification.id).collect(),
-            spent: budget.spent,
-            remaining: budget.remaining(registered.profile.caps.daily),
+            spent: budget.spent(),
+            remaining: budget.remaining(registered.profile().caps.daily),
         })
     })
 }

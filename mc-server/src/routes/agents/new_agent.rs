@@ -48,7 +48,7 @@ impl NewAgent {
 
     /// What it declares: of an agent that is known, what it does not name stays as it is.
     pub(super) fn declared(&self, profile: &Profile, agent: &Agent) -> Profile {
-        let Ok(Registered { profile: known, .. }) = agent.registered() else { return profile.clone() };
+        let Ok(known) = agent.registered().map(Registered::profile) else { return profile.clone() };
         Profile {
             emoji: self.emoji.clone().or_else(|| known.emoji.clone()),
             allowed_task_types: self.allowed_task_types.clone().unwrap_or(known.allowed_task_types.clone()),

@@ -62,7 +62,7 @@ pub(super) async fn create(
     let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
     let id = AgentId::new(Uuid::now_v7());
     app.write(call, |tx| {
-        let project = tx.get::<Agent>(&parent)?.registered()?.project;
+        let project = tx.get::<Agent>(&parent)?.registered()?.project();
         let names = Names::load(tx, project, &profile.name, &claims)?;
         let (child, known) = match names.bearer() {
             Some(known) => (known.clone(), true),
@@ -89,7 +89,7 @@ fn count_active(tx: &mut Transaction<'_>, believed: &[AgentId]) -> Result<u32, N
         }
         let agent = tx.get::<Agent>(&id)?;
         active += u32::from(agent.status() == Some(Status::Active));
-        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children.iter()));
+        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children().iter()));
     }
     Ok(active)
 }

@@ -68,7 +68,7 @@ pub async fn call_tool(
     let used = body.value.into_command(&policy);
     app.write(&call, |tx| {
         let run = call.expected::<Run>(tx, &id)?;
-        let number = run.running()?.tool_calls.saturating_add(1);
+        let number = run.running()?.tool_calls().saturating_add(1);
         let outcome = record_tool_call(tx, id, used.clone())?;
         Ok(app.reply(outcome, Reply::ToolCalled(id, number)))
     })

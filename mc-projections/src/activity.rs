@@ -7,16 +7,14 @@ use std::{borrow::Cow, collections::VecDeque};
 
 use mc_domain::{
     actor::Actor,
-    agent, budget,
     ids::ProjectId,
     recorded::{AnyEvent, Recorded},
-    run::{self, ToolStatus},
-    task,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
     agents::ActorView,
+    catalogue::{NEWS_TYPES, listing},
     instant::Millis,
     page::{Cut, InvalidCursor, Key, Order, Place},
     projection::Projection,
@@ -27,84 +25,9 @@ use crate::{
 /// How many of the latest news are found without reading the log.
 pub const MAX_RECENT: usize = 5_000;
 
-/// Every type that news can be filtered by: the aggregates, and the names of their events.
-pub const TYPES: &[&str] = &[
-    "project",
-    "agent",
-    "task",
-    "run",
-    "budget",
-    "approval",
-    "alert",
-    "policy",
-    "standup",
-    "project.created",
-    "project.edited",
-    "project.squad_paused",
-    "project.squad_resumed",
-    "agent.registered",
-    "agent.profile_changed",
-    "agent.heartbeat_recorded",
-    "agent.paused",
-    "agent.resumed",
-    "agent.drain_started",
-    "agent.excepted",
-    "agent.quarantined",
-    "agent.retired",
-    "agent.signed_off",
-    "agent.signed_on",
-    "agent.restarted",
-    "agent.restart_delivered",
-    "agent.corrected",
-    "agent.excepted",
-    "task.created",
-    "task.edited",
-    "task.claimed",
-    "task.assigned",
-    "task.assignees_changed",
-    "task.returned_to_inbox",
-    "task.started",
-    "task.submitted",
-    "task.subscribed",
-    "task.unsubscribed",
-    "task.sent_back",
-    "task.returned_to_review",
-    "task.held_for_approval",
-    "task.blocked",
-    "task.failed",
-    "task.completed",
-    "task.canceled",
-    "task.archived",
-    "task.restored",
-    "task.loop_detected",
-    "task.message_posted",
-    "run.started",
-    "run.tool_called",
-    "run.completed",
-    "run.failed",
-    "run.timed_out",
-    "run.aborted",
-    "run.billed",
-    "budget.granted",
-    "budget.run_allowed",
-    "approval.requested",
-    "approval.endorsed",
-    "approval.approved",
-    "approval.denied",
-    "approval.revision_requested",
-    "approval.resubmitted",
-    "approval.withdrawn",
-    "approval.escalated",
-    "approval.expired",
-    "approval.used",
-    "alert.raised",
-    "alert.repeated",
-    "alert.acknowledged",
-    "alert.resolved",
-    "alert.ignored",
-    "policy.published",
-    "standup.recorded",
-];
+/// Every type that news can be filtered by: aggregates, such as `task`, and stored names of events, such as
+/// `task.claimed`.
+pub const TYPES: &[&str] = NEWS_TYPES;
 
 /// The latest news.
 ///
@@ -169,7 +92,7 @@ impl Projection for Activity {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        if !is_news(&event.event) {
+        if !listing(&event.event).is_news {
             return;
         }
         if self.recent.len() == MAX_RECENT {
@@ -184,111 +107,11 @@ impl Projection for Activity {
     }
 }
 
-/// Whether an event is worth telling. Signs of life, bookkeeping of names, and what an event of the same commit tells
-/// from the task's side are not.
-fn is_news(event: &AnyEvent) -> bool {
-    match event {
-        AnyEvent::Project(_)
-        | AnyEvent::Policy(_)
-        | AnyEvent::Approval(_)
-        | AnyEvent::Alert(_)
-        | AnyEvent::Standup(_) => true,
-        AnyEvent::Reservation(_) | AnyEvent::Notification(_) => false,
-        AnyEvent::Task(fact) => is_news_of_task(fact),
-        AnyEvent::Run(fact) => is_news_of_run(fact),
-        AnyEvent::Budget(fact) => is_news_of_budget(fact),
-        AnyEvent::Agent(fact) => match fact {
-            agent::Event::HeartbeatRecorded { error, .. } => error.is_some(),
-            agent::Event::Engaged { .. }
-            | agent::Event::Released { .. }
-            | agent::Event::Overspent { .. }
-            | agent::Event::RunBegan { .. }
-            | agent::Event::RunEnded { .. }
-            | agent::Event::Spawned { .. }
-            | agent::Event::Commissioned { .. }
-            | agent::Event::ChildRetired { .. } => false,
-            agent::Event::Registered { .. }
-            | agent::Event::ProfileChanged { .. }
-            | agent::Event::Paused { .. }
-            | agent::Event::Resumed { .. }
-            | agent::Event::DrainStarted { .. }
-            | agent::Event::Quarantined { .. }
-            | agent::Event::SignedOff { .. }
-            | agent::Event::Retired { .. }
-            | agent::Event::SignedOn { .. }
-            | agent::Event::Restarted { .. }
-            | agent::Event::RestartDelivered {}
-            | agent::Event::Excepted { .. }
-            | agent::Event::Corrected { .. } => true,
-        },
-    }
-}
-
-/// That a run began or is over, the run tells; what a task waits for, the approval.
-fn is_news_of_task(fact: &task::Event) -> bool {
-    match fact {
-        task::Event::ApprovalAwaited { .. }
-        | task::Event::ApprovalSettled { .. }
-        | task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. }
-        | task::Event::RunBilled { .. } => false,
-        task::Event::Created { .. }
-        | task::Event::Edited { .. }
-        | task::Event::Claimed { .. }
-        | task::Event::Assigned { .. }
-        | task::Event::AssigneesChanged { .. }
-        | task::Event::ReturnedToInbox { .. }
-        | task::Event::Started { .. }
-        | task::Event::Submitted { .. }
-        | task::Event::SentBack { .. }
-        | task::Event::ReturnedToReview { .. }
-        | task::Event::HeldForApproval { .. }
-        | task::Event::Blocked { .. }
-        | task::Event::Failed { .. }
-        | task::Event::Completed { .. }
-        | task::Event::Canceled { .. }
-        | task::Event::Archived { .. }
-        | task::Event::Subscribed { .. }
-        | task::Event::Unsubscribed { .. }
-        | task::Event::Restored { .. }
-        | task::Event::LoopDetected { .. }
-        | task::Event::MessagePosted { .. } => true,
-    }
-}
-
-/// Tools are used all the time; that one did not work, or was not allowed, is news.
-fn is_news_of_run(fact: &run::Event) -> bool {
-    match fact {
-        run::Event::ToolCalled { status, .. } => *status != ToolStatus::Success,
-        run::Event::Started(_)
-        | run::Event::Completed(_)
-        | run::Event::Failed(_)
-        | run::Event::TimedOut(_)
-        | run::Event::Aborted(_)
-        | run::Event::Billed(_) => true,
-    }
-}
-
-/// What is set aside and charged, the runs tell; thresholds, the alerts; corrections, the agent.
-fn is_news_of_budget(fact: &budget::Event) -> bool {
-    match fact {
-        budget::Event::Granted { .. } | budget::Event::RunAllowed { .. } => true,
-        budget::Event::Reserved { .. }
-        | budget::Event::Settled { .. }
-        | budget::Event::Charged { .. }
-        | budget::Event::Released { .. }
-        | budget::Event::Adjusted { .. }
-        | budget::Event::CapChanged { .. }
-        | budget::Event::ThresholdCrossed { .. }
-        | budget::Event::Exceeded { .. } => false,
-    }
-}
-
 impl ActivityQuery {
     /// Whether an event is among the news asked for.
     pub fn wants_event(&self, event: &Recorded<AnyEvent>) -> bool {
         let metadata = &event.metadata;
-        is_news(&event.event) && self.wants(event.event.name(), &metadata.actor, metadata.project)
+        listing(&event.event).is_news && self.wants(event.event.name(), &metadata.actor, metadata.project)
     }
 
     fn wants(&self, kind: &str, actor: &Actor, project: Option<ProjectId>) -> bool {

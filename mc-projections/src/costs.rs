@@ -292,8 +292,16 @@ impl Costs {
         account.dearest.note(task, of_account.cost);
     }
 
-    /// A task is of another type from now on: what it cost counts there, on all its days.
-    fn turns(&mut self, task: TaskId, kind: TaskType) {
+    /// Notes the type that an event gives to its task, if it gives one.
+    fn classify(&mut self, task: &str, fact: &task::Event) {
+        let (task::Event::Created { details, .. } | task::Event::Edited { details }) = fact else { return };
+        if let Ok(task) = task.parse() {
+            self.change_kind(task, details.kind);
+        }
+    }
+
+    /// Moves what a task has cost, on all its days, from its previous type to `kind`.
+    fn change_kind(&mut self, task: TaskId, kind: TaskType) {
         let known = self.tasks.entry(task).or_default();
         let before = known.kind.replace(kind);
         let Some((first, last)) = known.days.filter(|_| before != Some(kind)) else { return };
@@ -336,15 +344,9 @@ impl Projection for Costs {
         let (id, fact) = match &event.event {
             AnyEvent::Run(fact) => (key.parse::<RunId>(), fact),
             AnyEvent::Budget(fact) => return self.account(key, fact),
-            AnyEvent::Task(task::Event::Created { details, .. } | task::Event::Edited { details }) => {
-                if let Ok(task) = key.parse() {
-                    self.turns(task, details.kind);
-                }
-                return;
-            }
+            AnyEvent::Task(fact) => return self.classify(key, fact),
             AnyEvent::Project(_)
             | AnyEvent::Agent(_)
-            | AnyEvent::Task(_)
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)

@@ -15,16 +15,16 @@
 //!     project::{Command, Profile, Project}, values::{Name, Slug},
 //! };
 //! use mc_projections::runner::Runner;
-//! use mc_store::{error::StoreError, log::EventLog, memory::MemoryLog, repository::{Order, Repository}};
+//! use mc_store::{error::StoreError, log::EventLog, memory::MemoryLog, repository::{CommandEnvelope, Repository}};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
 //! let (repository, views) = (Repository::new(Arc::clone(&log)), Runner::start(log));
-//! let moment = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
+//! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
 //! let (id, slug, name) = (uuid::Uuid::now_v7().into(), Slug::new("openclaw")?, Name::new("OpenClaw")?);
 //! let created = repository
-//!     .execute(&Order::new(context.clone()), |unit| {
+//!     .execute(&CommandEnvelope::new(context.clone()), |unit| {
 //!         let project = unit.load::<Project>(&id)?;
 //!         let create = Command::Create { slug: slug.clone(), profile: Profile::new(name.clone()) };
 //!         let events = project.decide(create, &context).expect("a new project can be created");
@@ -45,6 +45,7 @@ pub mod alerts;
 pub mod approvals;
 pub mod audit;
 pub mod board;
+mod catalogue;
 pub mod costs;
 pub mod dollars;
 pub mod history;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agents::{ActorView, Agents},
+    catalogue::{self, listing},
     instant::Millis,
     projection::Projection,
 };
@@ -52,11 +53,11 @@ impl Projection for Threads {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        let AnyEvent::Task(fact) = &event.event else { return };
-        let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
-        if is_message(fact) {
-            self.positions.entry(id).or_default().push(event.position);
+        if !listing(&event.event).is_in_thread {
+            return;
         }
+        let Ok(task) = event.stream.aggregate_id.parse::<TaskId>() else { return };
+        self.positions.entry(task).or_default().push(event.position);
     }
 }
 
@@ -103,37 +104,6 @@ pub struct ArtifactView {
     pub url: Option<String>,
 }
 
-/// Whether an event says something in its task's thread.
-pub(crate) fn is_message(fact: &Event) -> bool {
-    match fact {
-        Event::MessagePosted { .. } | Event::SentBack { .. } => true,
-        Event::Started { plan, .. } => plan.is_some(),
-        Event::Submitted { deliverable, checklist, .. } => deliverable.is_some() || checklist.is_some(),
-        Event::Created { .. }
-        | Event::Edited { .. }
-        | Event::Claimed { .. }
-        | Event::Assigned { .. }
-        | Event::AssigneesChanged { .. }
-        | Event::ReturnedToInbox { .. }
-        | Event::ReturnedToReview { .. }
-        | Event::HeldForApproval { .. }
-        | Event::ApprovalAwaited { .. }
-        | Event::ApprovalSettled { .. }
-        | Event::Blocked { .. }
-        | Event::Failed { .. }
-        | Event::Completed { .. }
-        | Event::Canceled { .. }
-        | Event::Archived { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::Restored { .. }
-        | Event::LoopDetected { .. }
-        | Event::RunBegan { .. }
-        | Event::RunEnded { .. }
-        | Event::RunBilled { .. } => false,
-    }
-}
-
 /// How many artifacts an event attaches to its task's thread.
 pub(crate) fn artifacts_in(fact: &Event) -> u32 {
     let count = attached(fact).count();
@@ -143,10 +113,13 @@ pub(crate) fn artifacts_in(fact: &Event) -> u32 {
 /// The message that an event is, or nothing when it says nothing in a thread.
 pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageView> {
     let AnyEvent::Task(fact) = &event.event else { return None };
+    if !catalogue::task(fact).is_in_thread {
+        return None;
+    }
     let metadata = &event.metadata;
     let mut view = MessageView {
         id: MessageId::new(metadata.event_id.uuid()),
-        task_id: event.stream.aggregate_id.parse().ok().filter(|_| is_message(fact))?,
+        task_id: event.stream.aggregate_id.parse().ok()?,
         kind: MessageKind::Artifact,
         author: agents.actor(&metadata.actor).into_owned(),
         content: None,
@@ -156,81 +129,34 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
         at: Millis(metadata.recorded_at),
         position: event.position,
     };
-    match fact {
-        Event::MessagePosted { id, kind, author, content, mentions, reply_to, at, .. } => {
-            view.id = *id;
-            view.kind = *kind;
-            view.author = agents.actor(author).into_owned();
-            view.content = content.as_ref().map(ToString::to_string);
-            view.mentions = mentions.iter().map(|actor| agents.actor(actor).into_owned()).collect();
-            view.reply_to = *reply_to;
-            view.at = Millis(*at);
-        }
-        Event::Started { plan: Some(plan), .. } => {
-            view.kind = MessageKind::WorkPlan;
-            view.content = Some(bullets(plan));
-        }
-        Event::SentBack { feedback, .. } => {
-            view.kind = MessageKind::Review;
-            view.content = Some(feedback.to_string());
-        }
-        Event::Submitted { .. }
-        | Event::Started { plan: None, .. }
-        | Event::Created { .. }
-        | Event::Edited { .. }
-        | Event::Claimed { .. }
-        | Event::Assigned { .. }
-        | Event::AssigneesChanged { .. }
-        | Event::ReturnedToInbox { .. }
-        | Event::ReturnedToReview { .. }
-        | Event::HeldForApproval { .. }
-        | Event::ApprovalAwaited { .. }
-        | Event::ApprovalSettled { .. }
-        | Event::Blocked { .. }
-        | Event::Failed { .. }
-        | Event::Completed { .. }
-        | Event::Canceled { .. }
-        | Event::Archived { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::Restored { .. }
-        | Event::LoopDetected { .. }
-        | Event::RunBegan { .. }
-        | Event::RunEnded { .. }
-        | Event::RunBilled { .. } => {}
+    if let Event::MessagePosted { id, kind, author, content, mentions, reply_to, at, .. } = fact {
+        view.id = *id;
+        view.kind = *kind;
+        view.author = agents.actor(author).into_owned();
+        view.content = content.as_ref().map(ToString::to_string);
+        view.mentions = mentions.iter().map(|actor| agents.actor(actor).into_owned()).collect();
+        view.reply_to = *reply_to;
+        view.at = Millis(*at);
+    } else if let Event::Started { plan: Some(plan), .. } = fact {
+        view.kind = MessageKind::WorkPlan;
+        view.content = Some(bullets(plan));
+    } else if let Event::SentBack { feedback, .. } = fact {
+        view.kind = MessageKind::Review;
+        view.content = Some(feedback.to_string());
     }
     Some(view)
 }
 
+/// What a message brings with it: posted artifacts, or what is handed in for review.
 fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
-    let (posted, deliverable, checklist): (&[Artifact], _, _) = match fact {
-        Event::MessagePosted { artifacts, .. } => (artifacts, None, None),
-        Event::Submitted { deliverable, checklist, .. } => (&[], deliverable.as_ref(), checklist.as_ref()),
-        Event::Created { .. }
-        | Event::Edited { .. }
-        | Event::Claimed { .. }
-        | Event::Assigned { .. }
-        | Event::AssigneesChanged { .. }
-        | Event::ReturnedToInbox { .. }
-        | Event::Started { .. }
-        | Event::SentBack { .. }
-        | Event::ReturnedToReview { .. }
-        | Event::HeldForApproval { .. }
-        | Event::ApprovalAwaited { .. }
-        | Event::ApprovalSettled { .. }
-        | Event::Blocked { .. }
-        | Event::Failed { .. }
-        | Event::Completed { .. }
-        | Event::Canceled { .. }
-        | Event::Archived { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::Restored { .. }
-        | Event::LoopDetected { .. }
-        | Event::RunBegan { .. }
-        | Event::RunEnded { .. }
-        | Event::RunBilled { .. } => (&[], None, None),
-    };
+    let (posted, deliverable, checklist): (&[Artifact], _, _) =
+        if let Event::MessagePosted { artifacts, .. } = fact {
+            (artifacts, None, None)
+        } else if let Event::Submitted { deliverable, checklist, .. } = fact {
+            (&[], deliverable.as_ref(), checklist.as_ref())
+        } else {
+            (&[], None, None)
+        };
     posted.iter().chain(deliverable).map(ArtifactView::from).chain(checklist.map(ArtifactView::from))
 }
 

@@ -23,7 +23,10 @@ pub use view::{
     NotificationMetrics, TaskThroughput, counts, metrics,
 };
 
-use crate::projection::Projection;
+use crate::{
+    catalogue::{self, Verdict},
+    projection::Projection,
+};
 
 /// How many days the metrics look back, this one included.
 const DAYS: i64 = 7;
@@ -130,7 +133,7 @@ impl Tallies {
         }
         let Some(course) = self.tasks.get_mut(&id) else { return };
         let (project, created_at) = (course.project, course.created_at);
-        let verdict = (!course.judged).then(|| judged(fact)).flatten();
+        let verdict = catalogue::task(fact).verdict.filter(|_| !course.judged);
         course.judged |= verdict.is_some();
         match verdict {
             Some(Verdict::Unaided) => self.count(project, at, &Day { unaided: 1, ..Day::default() }),
@@ -183,47 +186,6 @@ fn secs(time: TimeDelta) -> u64 {
     u64::try_from(time.num_seconds()).unwrap_or(0)
 }
 
-/// Whether a task got to review by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Unaided,
-    Aided,
-}
-
-/// Handing work in is what is hoped for. A task that is held, blocked, failed or given to somebody else first needed
-/// somebody to step in. Calling a task off says nothing about how it got on.
-fn judged(fact: &task::Event) -> Option<Verdict> {
-    match fact {
-        task::Event::Submitted { .. } => Some(Verdict::Unaided),
-        task::Event::HeldForApproval { .. }
-        | task::Event::Blocked { .. }
-        | task::Event::Failed { .. }
-        | task::Event::LoopDetected { .. } => Some(Verdict::Aided),
-        task::Event::Assigned { from, .. } | task::Event::ReturnedToInbox { from, .. } => {
-            (*from == task::Status::InProgress).then_some(Verdict::Aided)
-        }
-        task::Event::Created { .. }
-        | task::Event::Edited { .. }
-        | task::Event::Claimed { .. }
-        | task::Event::AssigneesChanged { .. }
-        | task::Event::Started { .. }
-        | task::Event::SentBack { .. }
-        | task::Event::ReturnedToReview { .. }
-        | task::Event::ApprovalAwaited { .. }
-        | task::Event::ApprovalSettled { .. }
-        | task::Event::Completed { .. }
-        | task::Event::Canceled { .. }
-        | task::Event::Archived { .. }
-        | task::Event::Subscribed { .. }
-        | task::Event::Unsubscribed { .. }
-        | task::Event::Restored { .. }
-        | task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. }
-        | task::Event::RunBilled { .. }
-        | task::Event::MessagePosted { .. } => None,
-    }
-}
-
 impl Projection for Tallies {
     const NAME: &'static str = "metrics";
     const VERSION: u32 = 2;
@@ -236,11 +198,12 @@ impl Projection for Tallies {
                 }
             }
             AnyEvent::Alert(fact) => self.of_alert(fact, event),
-            AnyEvent::Approval(approval::Event::Requested { subject, at, .. }) => {
-                self.count(subject.project, *at, &Day { approval_requests: 1, ..Day::default() });
+            AnyEvent::Approval(fact) => {
+                if let approval::Event::Requested { subject, at, .. } = fact {
+                    self.count(subject.project, *at, &Day { approval_requests: 1, ..Day::default() });
+                }
             }
-            AnyEvent::Approval(_)
-            | AnyEvent::Project(_)
+            AnyEvent::Project(_)
             | AnyEvent::Agent(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Budget(_)

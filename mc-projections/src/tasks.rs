@@ -23,12 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use query::{TaskQuery, TaskSort};
 pub use view::{AcceptanceView, LoopView, TaskView};
 
-use crate::{
-    merge::merged,
-    messages::{artifacts_in, is_message},
-    page::Order,
-    projection::Projection,
-};
+use crate::{catalogue, merge::merged, messages::artifacts_in, page::Order, projection::Projection};
 use index::{Index, Standing};
 
 /// All tasks, by identity and in every order that is asked for.
@@ -357,7 +352,7 @@ impl Row {
 
     fn apply(&mut self, fact: &Event, at: DateTime<Utc>) {
         self.updated_at = at;
-        self.message_count = self.message_count.saturating_add(is_message(fact).into());
+        self.message_count = self.message_count.saturating_add(catalogue::task(fact).is_in_thread.into());
         self.artifact_count = self.artifact_count.saturating_add(artifacts_in(fact));
         if let Some(status) = fact.moves_to() {
             self.leave_status();

@@ -14,12 +14,13 @@ use mc_domain::{
     json::Json,
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    run, task,
+    run,
 };
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{
     agents::ActorView,
+    catalogue::listing,
     dollars::Dollars,
     instant::Millis,
     projection::Projection,
@@ -75,16 +76,21 @@ impl Projection for Timelines {
 impl Timelines {
     /// The tasks that an event tells something about.
     fn concerned(&mut self, event: &Recorded<AnyEvent>) -> BTreeSet<TaskId> {
+        if !listing(&event.event).is_on_timeline {
+            return BTreeSet::new();
+        }
         let id = &event.stream.aggregate_id;
         match &event.event {
-            AnyEvent::Task(fact) if is_told_elsewhere(fact) => BTreeSet::new(),
             AnyEvent::Task(_) => id.parse().ok().into_iter().collect(),
             AnyEvent::Run(fact) => id.parse().ok().map(|run| self.of_run(run, fact)).unwrap_or_default(),
             AnyEvent::Approval(fact) => {
                 id.parse().ok().and_then(|approval| self.of_approval(approval, fact)).into_iter().collect()
             }
             AnyEvent::Alert(fact) => self.of_alert(fact).into_iter().collect(),
-            AnyEvent::Budget(fact) => of_budget(id, fact).into_iter().collect(),
+            AnyEvent::Budget(_) => match id.parse() {
+                Ok(budget::Key::Task(task)) => BTreeSet::from([task]),
+                Ok(budget::Key::AgentDay(..) | budget::Key::ProjectDay(..)) | Err(_) => BTreeSet::new(),
+            },
             AnyEvent::Agent(_)
             | AnyEvent::Project(_)
             | AnyEvent::Reservation(_)
@@ -145,55 +151,6 @@ impl Timelines {
             }
             alert::Event::Resolved { id, .. } | alert::Event::Ignored { id, .. } => self.alerts.remove(id),
         }
-    }
-}
-
-/// What is set aside and charged, the runs tell.
-fn of_budget(key: &str, fact: &budget::Event) -> Option<TaskId> {
-    let Ok(budget::Key::Task(task)) = key.parse() else { return None };
-    match fact {
-        budget::Event::Granted { .. }
-        | budget::Event::Adjusted { .. }
-        | budget::Event::ThresholdCrossed { .. }
-        | budget::Event::Exceeded { .. } => Some(task),
-        budget::Event::Reserved { .. }
-        | budget::Event::Settled { .. }
-        | budget::Event::Charged { .. }
-        | budget::Event::Released { .. }
-        | budget::Event::RunAllowed { .. }
-        | budget::Event::CapChanged { .. } => None,
-    }
-}
-
-/// Whether a run or an approval tells the same in the same commit, and more of it.
-fn is_told_elsewhere(fact: &task::Event) -> bool {
-    match fact {
-        task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. }
-        | task::Event::RunBilled { .. }
-        | task::Event::ApprovalAwaited { .. }
-        | task::Event::ApprovalSettled { .. } => true,
-        task::Event::Created { .. }
-        | task::Event::Edited { .. }
-        | task::Event::Claimed { .. }
-        | task::Event::Assigned { .. }
-        | task::Event::AssigneesChanged { .. }
-        | task::Event::ReturnedToInbox { .. }
-        | task::Event::Started { .. }
-        | task::Event::Submitted { .. }
-        | task::Event::SentBack { .. }
-        | task::Event::ReturnedToReview { .. }
-        | task::Event::HeldForApproval { .. }
-        | task::Event::Blocked { .. }
-        | task::Event::Failed { .. }
-        | task::Event::Completed { .. }
-        | task::Event::Canceled { .. }
-        | task::Event::Archived { .. }
-        | task::Event::Subscribed { .. }
-        | task::Event::Unsubscribed { .. }
-        | task::Event::Restored { .. }
-        | task::Event::LoopDetected { .. }
-        | task::Event::MessagePosted { .. } => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What happened lately, and who did it?
 //!
-//! The projection keeps where the latest news are and what they can be filtered by; [`entry`] renders one of them,
+//! The projection keeps where the latest news are and what they can be filtered by; [`crate::entries`] renders one of them,
 //! and [`crate::history`] goes further back through the log.
 
 use std::{borrow::Cow, collections::VecDeque};
@@ -13,13 +13,9 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agents::ActorView,
     catalogue::{NEWS_TYPES, listing},
-    instant::Millis,
-    page::{Cut, InvalidCursor, Key, Order, Place},
+    page::{Cut, InvalidCursor, Order},
     projection::Projection,
-    summary::{Naming, sentence},
-    views::Views,
 };
 
 /// How many of the latest news are found without reading the log.
@@ -125,55 +121,4 @@ impl ActivityQuery {
         let question = ("activity", self.project, &self.kind, &self.actor);
         Cut::new(question, Order::Desc, self.limit, self.cursor.as_deref())
     }
-}
-
-/// One piece of news, as it is answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ActivityEntry {
-    /// Where in the log.
-    pub position: u64,
-    /// When.
-    pub at: Millis,
-    /// What, by the name of the event.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Who did it.
-    pub actor: ActorView<'static>,
-    /// What, in one sentence.
-    pub summary: String,
-    /// What it was done to.
-    pub entity: Entity,
-    /// The project it belongs to.
-    pub project_id: Option<ProjectId>,
-}
-
-/// What something was done to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entity {
-    /// What kind of thing.
-    pub kind: String,
-    /// Which one.
-    pub id: String,
-}
-
-/// An event as a piece of news.
-pub fn entry(event: &Recorded<AnyEvent>, views: &Views) -> ActivityEntry {
-    ActivityEntry {
-        position: event.position,
-        at: Millis(event.metadata.recorded_at),
-        kind: event.event.name(),
-        actor: views.agents.actor(&event.metadata.actor).into_owned(),
-        summary: sentence(event, views, Naming::Titled),
-        entity: Entity {
-            kind: event.stream.aggregate_type.to_string(),
-            id: event.stream.aggregate_id.clone(),
-        },
-        project_id: event.metadata.project,
-    }
-}
-
-/// Where a position stands in a list that is ordered by position.
-pub(crate) fn place(position: u64) -> Place {
-    Place(Key::Number(i64::try_from(position).unwrap_or(i64::MAX)), uuid::Uuid::nil())
 }

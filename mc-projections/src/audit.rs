@@ -24,8 +24,8 @@ use serde::Serialize;
 pub use export::{CSV_HEADER, cloud_event, csv_line};
 
 use crate::{
-    activity::Entity,
     agents::ActorView,
+    entries::Entity,
     instant::Millis,
     summary::{Naming, sentence},
     views::Views,
@@ -119,10 +119,7 @@ impl Auditor {
             at: Millis(stored.metadata.recorded_at),
             actor: views.agents.actor(&stored.metadata.actor).into_owned(),
             action: stored.event_type.clone(),
-            entity: Entity {
-                kind: stored.stream.aggregate_type.to_string(),
-                id: stored.stream.aggregate_id.clone(),
-            },
+            entity: Entity::of(&stored.stream),
             project_id: stored.metadata.project,
             summary,
             before,

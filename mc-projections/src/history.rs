@@ -14,13 +14,13 @@ use mc_store::{
 };
 
 use crate::{
-    activity::{self, ActivityEntry, ActivityQuery},
+    activity::ActivityQuery,
+    entries::{ActivityEntry, TimelineEntry, activity_entry, timeline_entry},
     messages::{self, MessageView},
-    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    page::{Cut, InvalidCursor, Order, Page, Place},
     report,
     runner::Projected,
     runs::{self, ToolCallView},
-    timeline::{self, TimelineEntry},
     views::Views,
 };
 
@@ -108,7 +108,7 @@ impl Projected {
     ) -> Result<Page<TimelineEntry>, HistoryError> {
         let cut = query.cut("timeline", task)?;
         let page = self.read(|views| pick(&cut, views.timelines.positions(task)));
-        self.render(page, |event, views| Some(timeline::entry(event, views))).await
+        self.render(page, |event, views| Some(timeline_entry(event, views))).await
     }
 
     /// What happened, newest first, as far back as the log goes. A page may be short, even empty, and still have a
@@ -120,8 +120,8 @@ impl Projected {
     pub async fn activity(&self, query: &ActivityQuery) -> Result<Page<ActivityEntry>, HistoryError> {
         let cut = query.cut()?;
         let before = match cut.after() {
-            Some(Place(Key::Number(position), _)) => u64::try_from(*position).unwrap_or(0),
-            Some(Place(Key::Pair(..) | Key::Text(_) | Key::Missing(_), _)) | None => u64::MAX,
+            Some(place) => place.position().unwrap_or(u64::MAX),
+            None => u64::MAX,
         };
         // One more than the page shows tells whether there is a next one.
         let wanted = cut.limit() + 1;
@@ -142,8 +142,8 @@ impl Projected {
             _ => Some(unseen).filter(|unseen| *unseen > 1),
         };
         events.truncate(cut.limit());
-        let items = self.read(|views| events.iter().map(|event| activity::entry(event, views)).collect());
-        Ok(Page { items, next: next.map(|position| cut.cursor(&activity::place(position))) })
+        let items = self.read(|views| events.iter().map(|event| activity_entry(event, views)).collect());
+        Ok(Page { items, next: next.map(|position| cut.cursor(&Place::at_position(position))) })
     }
 
     async fn render<T>(
@@ -165,11 +165,8 @@ impl HistoryQuery {
 
 /// A page of `positions`, which ascend: it costs what it shows.
 fn pick(cut: &Cut, positions: &[u64]) -> Page<u64> {
-    let last = cut.after().map(|place| match place {
-        Place(Key::Number(position), _) => u64::try_from(*position).unwrap_or(0),
-        Place(Key::Pair(..) | Key::Text(_) | Key::Missing(_), _) => 0,
-    });
-    let place = |position: &u64| activity::place(*position);
+    let last = cut.after().map(|place| place.position().unwrap_or(0));
+    let place = |position: &u64| Place::at_position(*position);
     let page = match cut.order() {
         Order::Asc => {
             let from = last.map_or(0, |last| positions.partition_point(|position| *position <= last));

@@ -21,6 +21,7 @@ use crate::{
     approvals::{ApprovalQuery, ApprovalSort, Approvals},
     board::{BoardQuery, board},
     costs::{Costs, Spend, agent_costs, daily_costs},
+    entries::timeline_entry,
     hours::Hours,
     messages::Threads,
     metrics::Tallies,
@@ -33,7 +34,7 @@ use crate::{
     script::Script,
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
-    timeline::{Timelines, entry},
+    timeline::Timelines,
 };
 use history::{KINDS, histories, written};
 
@@ -262,7 +263,7 @@ fn every_kind_of_event_is_told_in_one_sentence_and_entry() {
             assert!(!told.contains('\n') && !told.ends_with('.'), "{told}");
             assert!(!told.contains("  ") && told.split(' ').count() > 2, "{told}");
         }
-        assert!(entry(event, &views).data.get("at").is_none());
+        assert!(timeline_entry(event, &views).data.get("at").is_none());
     }
     let told: BTreeSet<_> = script.events().iter().map(|event| event.event.name()).collect();
     assert_eq!(told.len(), usize::from(KINDS) - history::VARIATIONS);

@@ -48,6 +48,8 @@ pub mod board;
 mod catalogue;
 pub mod costs;
 pub mod dollars;
+pub mod entries;
+mod event_data;
 pub mod history;
 pub mod hours;
 pub mod instant;

@@ -75,6 +75,19 @@ pub(crate) enum Key {
 pub(crate) struct Place(pub(crate) Key, pub(crate) Uuid);
 
 impl Place {
+    /// Of an event, in a list that is ordered by positions of the log.
+    pub(crate) fn at_position(position: u64) -> Self {
+        Self(Key::Number(i64::try_from(position).unwrap_or(i64::MAX)), Uuid::nil())
+    }
+
+    /// The position of the log that the place names; nothing in a list of another order.
+    pub(crate) fn position(&self) -> Option<u64> {
+        match self.0 {
+            Key::Number(position) => Some(u64::try_from(position).unwrap_or(0)),
+            Key::Pair(..) | Key::Text(_) | Key::Missing(_) => None,
+        }
+    }
+
     /// By a number that a row may not have; `began` is when the row did, in microseconds.
     pub(crate) fn optional(number: Option<i64>, began: i64, id: Uuid) -> Self {
         Self(number.map_or(Key::Missing(began), Key::Number), id)

@@ -20,12 +20,12 @@ use mc_domain::{
 use crate::{
     alerts::{AlertQuery, AlertView},
     approvals::{ApprovalQuery, ApprovalView},
+    entries::timeline_entry,
     instant::Millis,
     messages::{MessageView, message},
     page::{MAX_LIMIT, Order},
     runs::RunView,
     tasks::TaskView,
-    timeline::entry,
     views::Views,
 };
 
@@ -131,7 +131,7 @@ impl Report {
             self.line(format_args!("{left_out} earlier events are left out.\n"));
         }
         for event in events {
-            let shown = entry(event, views);
+            let shown = timeline_entry(event, views);
             self.line(format_args!("- {} {}", shown.at, inline(&shown.summary)));
         }
         self.or_none(events.is_empty());

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, ops::Range};
 use mc_domain::json::Json;
 use serde::Serialize;
 
-use crate::timeline::{AS_SENT, presented};
+use crate::event_data::{AS_SENT, presented};
 
 /// What every event changes, or time alone: it says nothing about what was done.
 const ALWAYS_CHANGED: [&str; 3] = ["version", "updatedAt", "stale"];

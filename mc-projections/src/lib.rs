@@ -43,6 +43,7 @@ pub mod activity;
 pub mod agents;
 pub mod alerts;
 pub mod approvals;
+pub mod as_of;
 pub mod audit;
 pub mod board;
 mod catalogue;
@@ -71,6 +72,6 @@ pub mod script;
 pub mod standup;
 pub mod summary;
 pub mod tasks;
-pub mod then;
+
 pub mod timeline;
 pub mod views;

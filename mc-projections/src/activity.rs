@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     catalogue::{NEWS_TYPES, listing},
-    page::{Cut, InvalidCursor, Order},
+    page::{InvalidCursor, Order, PageRequest},
     projection::Projection,
 };
 
@@ -117,8 +117,8 @@ impl ActivityQuery {
             && (self.project.is_none() || self.project == project)
     }
 
-    pub(crate) fn cut(&self) -> Result<Cut, InvalidCursor> {
+    pub(crate) fn page_request(&self) -> Result<PageRequest, InvalidCursor> {
         let question = ("activity", self.project, &self.kind, &self.actor);
-        Cut::new(question, Order::Desc, self.limit, self.cursor.as_deref())
+        PageRequest::new(question, Order::Desc, self.limit, self.cursor.as_deref())
     }
 }

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 pub use query::{AgentQuery, AgentSort};
 pub use view::{ActorId, ActorView, AgentBudgets, AgentView};
 
-use crate::projection::Projection;
-use squad::{Index, Own, Standing};
+use crate::{projection::Projection, table::Table};
+use squad::{Index, OwnStanding};
 
 /// All agents, by identity, by name and by how they are in their project.
 ///
@@ -47,30 +47,12 @@ use squad::{Index, Own, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Agents {
-    rows: BTreeMap<AgentId, Box<Row>>,
+    rows: Table<Index>,
     by_name: BTreeMap<ProjectId, Directory>,
     silence: Silence,
     /// The projects whose squads are stopped, and by which halt.
     halts: BTreeMap<ProjectId, Halted>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<AgentId, Box<Row>>,
-    by_name: BTreeMap<ProjectId, Directory>,
-    silence: Silence,
-    halts: BTreeMap<ProjectId, Halted>,
-}
-
-impl From<Stored> for Agents {
-    fn from(Stored { rows, by_name, silence, halts }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows, by_name, silence, halts }
-    }
 }
 
 /// What stops a squad.
@@ -235,7 +217,7 @@ impl Agents {
     /// The agents meant by a path or a parameter: an identity, or a name in `project` or else in any. Several only
     /// when a name is used in more than one project and none is given.
     pub fn find(&self, id_or_name: &str, project: Option<ProjectId>) -> Vec<AgentId> {
-        let by_id = id_or_name.parse().ok().filter(|id| self.rows.contains_key(id));
+        let by_id = id_or_name.parse().ok().filter(|id| self.rows.get(*id).is_some());
         match (by_id, project) {
             (Some(id), _) => vec![id],
             (None, Some(project)) => self.named(project, id_or_name).into_iter().collect(),
@@ -245,12 +227,12 @@ impl Agents {
 
     /// The name of an agent.
     pub fn name(&self, id: AgentId) -> Option<&Name> {
-        self.rows.get(&id).map(|row| &row.profile.name)
+        self.rows.get(id).map(|row| &row.profile.name)
     }
 
     /// The project an agent belongs to.
     pub fn project_of(&self, id: AgentId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.project)
+        self.rows.get(id).map(|row| row.project)
     }
 
     /// The agents of a project that are paused on this ground.
@@ -271,7 +253,7 @@ impl Agents {
 
     /// The picture of an agent.
     pub(crate) fn emoji(&self, id: AgentId) -> Option<&Label> {
-        self.rows.get(&id)?.profile.emoji.as_ref()
+        self.rows.get(id)?.profile.emoji.as_ref()
     }
 
     fn follow(&mut self, scope: &str, fact: &policy::Event) {
@@ -284,7 +266,7 @@ impl Agents {
     /// What an agent spends is what its budgets of days say.
     fn account(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::AgentDay(id, day)) = budget.parse() else { return };
-        self.change(id, |row| row.account(day, fact));
+        self.rows.change(id, |row| row.account(day, fact));
     }
 
     fn halt(&mut self, project: &str, fact: &project::Event) {
@@ -305,7 +287,10 @@ impl Agents {
         self.stands((row.project, row.status, row.pause_reason, row.excepted_from))
     }
 
-    fn stands(&self, (project, status, pause_reason, excepted_from): Own) -> (Status, Option<PauseReason>) {
+    fn stands(
+        &self,
+        (project, status, pause_reason, excepted_from): OwnStanding,
+    ) -> (Status, Option<PauseReason>) {
         let halted = self.halts.get(&project).is_some_and(|halted| halted.stops(excepted_from));
         match (status, pause_reason) {
             (Status::Active, _) | (Status::Paused, Some(PauseReason::Budget | PauseReason::ErrorStreak))
@@ -331,23 +316,13 @@ impl Agents {
 
     fn register(&mut self, row: Row) {
         self.by_name.entry(row.project).or_default().add(&row.profile.name, row.id);
-        let before = self.rows.get(&row.id).map(|row| Standing::of(row));
-        self.index.shift(before, Standing::of(&row));
-        self.rows.insert(row.id, Box::new(row));
+        self.rows.insert(row.id, row);
     }
 
     fn rename(&mut self, id: AgentId, project: ProjectId, before: &Name, after: &Name) {
         let names = self.by_name.entry(project).or_default();
         names.remove(before, id);
         names.add(after, id);
-    }
-
-    /// Changes an agent, and counts it where it belongs then.
-    fn change(&mut self, id: AgentId, change: impl FnOnce(&mut Row)) {
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let before = Standing::of(row);
-        change(row);
-        self.index.shift(Some(before), Standing::of(row));
     }
 }
 
@@ -373,11 +348,11 @@ impl Projection for Agents {
         if let Some(row) = Row::registered(id, fact) {
             self.register(row);
         }
-        if let (Event::ProfileChanged { profile }, Some(row)) = (fact, self.rows.get(&id)) {
+        if let (Event::ProfileChanged { profile }, Some(row)) = (fact, self.rows.get(id)) {
             let (project, before) = (row.project, row.profile.name.clone());
             self.rename(id, project, &before, &profile.name);
         }
-        self.change(id, |row| {
+        self.rows.change(id, |row| {
             row.apply(fact);
             row.updated_at = event.metadata.recorded_at;
             row.version = event.version;

@@ -21,8 +21,8 @@ use serde::{Deserialize, Serialize};
 pub use query::{AlertQuery, AlertSort};
 pub use view::AlertView;
 
-use crate::projection::Projection;
-use index::{Index, Standing};
+use crate::{projection::Projection, table::Table};
+use index::Index;
 
 /// All episodes of alerts, by identity and in every order that is asked for.
 ///
@@ -45,23 +45,8 @@ use index::{Index, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Alerts {
-    rows: BTreeMap<AlertId, Box<Row>>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<AlertId, Box<Row>>,
-}
-
-impl From<Stored> for Alerts {
-    fn from(Stored { rows }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows }
-    }
+    rows: Table<Index>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -98,23 +83,23 @@ struct Mark {
 impl Alerts {
     /// The type and the subject of an episode: what its stream goes by.
     pub fn key(&self, id: AlertId) -> Option<Key> {
-        self.rows.get(&id)?.key.parse().ok()
+        self.rows.get(id)?.key.parse().ok()
     }
 
     /// The project an alert belongs to.
     pub fn project_of(&self, id: AlertId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.project)
+        self.rows.get(id).map(|row| row.project)
     }
 
     /// What an alert is about, in a line.
     pub fn title(&self, id: AlertId) -> Option<&Title> {
-        self.rows.get(&id).map(|row| &row.title)
+        self.rows.get(id).map(|row| &row.title)
     }
 
     /// How many alerts of a project, or of all, are open or acknowledged, by severity.
     pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
         let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
-        for ((of, is_open, severity), set) in self.index.by_project.all() {
+        for ((of, is_open, severity), set) in self.rows.index().by_project.all() {
             if *is_open && project.is_none_or(|wanted| wanted == *of) {
                 *counts.entry(*severity).or_default() += set.len();
             }
@@ -130,14 +115,12 @@ impl Projection for Alerts {
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Alert(fact) = &event.event else { return };
         if let Some(row) = Row::raised(&event.stream.aggregate_id, fact) {
-            self.index.shift(self.rows.get(&row.id).map(|row| Standing::of(row)), Standing::of(&row));
-            self.rows.insert(row.id, Box::new(row));
+            self.rows.insert(row.id, row);
         }
-        let Some(row) = self.rows.get_mut(&episode(fact)) else { return };
-        let before = Standing::of(row);
-        row.apply(fact, &event.metadata.actor);
-        row.version = event.version;
-        self.index.shift(Some(before), Standing::of(row));
+        self.rows.change(episode(fact), |row| {
+            row.apply(fact, &event.metadata.actor);
+            row.version = event.version;
+        });
     }
 }
 

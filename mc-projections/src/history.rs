@@ -17,7 +17,7 @@ use crate::{
     activity::ActivityQuery,
     entries::{ActivityEntry, TimelineEntry, activity_entry, timeline_entry},
     messages::{self, MessageView},
-    page::{Cut, InvalidCursor, Order, Page, Place},
+    page::{InvalidCursor, Order, Page, PageRequest, Place},
     report,
     runner::Projected,
     runs::{self, ToolCallView},
@@ -62,8 +62,8 @@ impl Projected {
         task: TaskId,
         query: &HistoryQuery,
     ) -> Result<Page<MessageView>, HistoryError> {
-        let cut = query.cut("thread", task)?;
-        let page = self.read(|views| pick(&cut, views.threads.positions(task)));
+        let request = query.page_request("thread", task)?;
+        let page = self.read(|views| pick(&request, views.threads.positions(task)));
         self.render(page, |event, views| messages::message(event, &views.agents)).await
     }
 
@@ -77,8 +77,8 @@ impl Projected {
         run: RunId,
         query: &HistoryQuery,
     ) -> Result<Page<ToolCallView>, HistoryError> {
-        let cut = query.cut("tool calls", run)?;
-        let page = self.read(|views| pick(&cut, views.runs.tool_calls(run)));
+        let request = query.page_request("tool calls", run)?;
+        let page = self.read(|views| pick(&request, views.runs.tool_calls(run)));
         self.render(page, |event, _| runs::tool_call(event)).await
     }
 
@@ -106,8 +106,8 @@ impl Projected {
         task: TaskId,
         query: &HistoryQuery,
     ) -> Result<Page<TimelineEntry>, HistoryError> {
-        let cut = query.cut("timeline", task)?;
-        let page = self.read(|views| pick(&cut, views.timelines.positions(task)));
+        let request = query.page_request("timeline", task)?;
+        let page = self.read(|views| pick(&request, views.timelines.positions(task)));
         self.render(page, |event, views| Some(timeline_entry(event, views))).await
     }
 
@@ -118,13 +118,13 @@ impl Projected {
     /// - [`HistoryError::Cursor`] when the cursor is not of this question.
     /// - [`HistoryError::Store`] when the log cannot be read.
     pub async fn activity(&self, query: &ActivityQuery) -> Result<Page<ActivityEntry>, HistoryError> {
-        let cut = query.cut()?;
-        let before = match cut.after() {
+        let request = query.page_request()?;
+        let before = match request.after() {
             Some(place) => place.position().unwrap_or(u64::MAX),
             None => u64::MAX,
         };
         // One more than the page shows tells whether there is a next one.
-        let wanted = cut.limit() + 1;
+        let wanted = request.limit() + 1;
         let (positions, dropped) = self.read(|views| {
             let recent = views.activity.positions(query, before).take(wanted);
             (recent.collect::<Vec<_>>(), views.activity.dropped())
@@ -138,12 +138,12 @@ impl Projected {
             unseen = looked_to;
         }
         let next = match events.len() {
-            full if full == wanted => events.get(cut.limit() - 1).map(|event| event.position),
+            full if full == wanted => events.get(request.limit() - 1).map(|event| event.position),
             _ => Some(unseen).filter(|unseen| *unseen > 1),
         };
-        events.truncate(cut.limit());
+        events.truncate(request.limit());
         let items = self.read(|views| events.iter().map(|event| activity_entry(event, views)).collect());
-        Ok(Page { items, next: next.map(|position| cut.cursor(&Place::at_position(position))) })
+        Ok(Page { items, next: next.map(|position| request.cursor(&Place::at_position(position))) })
     }
 
     async fn render<T>(
@@ -158,24 +158,24 @@ impl Projected {
 }
 
 impl HistoryQuery {
-    fn cut(&self, what: &str, of: impl Hash) -> Result<Cut, InvalidCursor> {
-        Cut::new((what, of), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
+    fn page_request(&self, what: &str, of: impl Hash) -> Result<PageRequest, InvalidCursor> {
+        PageRequest::new((what, of), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
     }
 }
 
 /// A page of `positions`, which ascend: it costs what it shows.
-fn pick(cut: &Cut, positions: &[u64]) -> Page<u64> {
-    let last = cut.after().map(|place| place.position().unwrap_or(0));
+fn pick(request: &PageRequest, positions: &[u64]) -> Page<u64> {
+    let last = request.after().map(|place| place.position().unwrap_or(0));
     let place = |position: &u64| Place::at_position(*position);
-    let page = match cut.order() {
+    let page = match request.order() {
         Order::Asc => {
             let from = last.map_or(0, |last| positions.partition_point(|position| *position <= last));
-            cut.of_sorted(positions[from..].iter(), |_| true, place)
+            request.of_sorted(positions[from..].iter(), |_| true, place)
         }
         Order::Desc => {
             let to =
                 last.map_or(positions.len(), |last| positions.partition_point(|position| *position < last));
-            cut.of_sorted(positions[..to].iter().rev(), |_| true, place)
+            request.of_sorted(positions[..to].iter().rev(), |_| true, place)
         }
     };
     Page { items: page.items.into_iter().copied().collect(), next: page.next }

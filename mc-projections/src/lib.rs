@@ -56,21 +56,23 @@ pub mod hours;
 pub mod instant;
 #[cfg(test)]
 mod laws;
+mod list;
 mod merge;
 pub mod messages;
 pub mod metrics;
 pub mod notifications;
+mod ordered_index;
 pub mod page;
 pub mod policy;
 pub mod projection;
 pub mod projects;
-mod ranks;
 pub mod report;
 pub mod runner;
 pub mod runs;
 pub mod script;
 pub mod standup;
 pub mod summary;
+mod table;
 pub mod tasks;
 
 pub mod timeline;

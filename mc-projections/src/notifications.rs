@@ -7,8 +7,6 @@ mod tests;
 mod view;
 mod waiting;
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
@@ -25,8 +23,9 @@ pub use view::NotificationView;
 pub use waiting::{Due, Lane};
 
 use crate::{
+    ordered_index::{CreationKey, OrderedIndex},
     projection::Projection,
-    ranks::{Birth, Ranks},
+    table::{self, Table},
 };
 use waiting::{Place, Waiting};
 
@@ -50,50 +49,58 @@ use waiting::{Place, Waiting};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Notifications {
-    rows: BTreeMap<NotificationId, Box<Row>>,
+    rows: Table<Index>,
     waiting: Waiting,
     /// The position up to which everything that calls for a notification has one.
     through: u64,
-    #[serde(skip_serializing)]
-    index: Index,
 }
 
 /// Where each notification stands. It follows from the rows, so it is not stored.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Index {
     /// By recipient, as text, and whether they are unread.
-    by_recipient: Ranks<(String, bool), Birth<NotificationId>>,
+    by_recipient: OrderedIndex<(String, bool), CreationKey<NotificationId>>,
     /// By project and whether they are unread.
-    by_project: Ranks<(Option<ProjectId>, bool), Birth<NotificationId>>,
+    by_project: OrderedIndex<(Option<ProjectId>, bool), CreationKey<NotificationId>>,
 }
 
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<NotificationId, Box<Row>>,
-    waiting: Waiting,
-    through: u64,
-}
+impl table::Index for Index {
+    type Id = NotificationId;
+    type Row = Row;
+    type Keys = Keys;
 
-impl From<Stored> for Notifications {
-    fn from(Stored { rows, waiting, through }: Stored) -> Self {
-        let mut index = Index::default();
-        rows.values().for_each(|row| index.insert(row));
-        Self { rows, waiting, through, index }
+    fn keys(row: &Row) -> Keys {
+        Keys {
+            created: (row.created_at.timestamp_micros(), row.id),
+            recipient: row.key.clone(),
+            project: row.project,
+            is_unread: row.read_at.is_none(),
+        }
+    }
+
+    fn shift(&mut self, before: Option<Keys>, after: Keys) {
+        let was = before.as_ref();
+        self.by_recipient.shift(was.map(Keys::to_recipient), Some(after.to_recipient()));
+        self.by_project.shift(was.map(Keys::in_project), Some(after.in_project()));
     }
 }
 
-impl Index {
-    fn insert(&mut self, row: &Row) {
-        self.by_recipient.insert(row.of_recipient());
-        self.by_project.insert(row.of_project());
+/// Everything of a notification that decides where it stands.
+struct Keys {
+    created: CreationKey<NotificationId>,
+    recipient: String,
+    project: Option<ProjectId>,
+    is_unread: bool,
+}
+
+impl Keys {
+    fn to_recipient(&self) -> ((String, bool), CreationKey<NotificationId>) {
+        ((self.recipient.clone(), self.is_unread), self.created)
     }
 
-    fn remove(&mut self, row: &Row) {
-        self.by_recipient.remove(row.of_recipient());
-        self.by_project.remove(row.of_project());
+    fn in_project(&self) -> ((Option<ProjectId>, bool), CreationKey<NotificationId>) {
+        ((self.project, self.is_unread), self.created)
     }
 }
 
@@ -123,12 +130,12 @@ struct Row {
 impl Notifications {
     /// The project a notification belongs to.
     pub fn project_of(&self, id: NotificationId) -> Option<ProjectId> {
-        self.rows.get(&id)?.project
+        self.rows.get(id)?.project
     }
 
     /// Whether it was ever queued.
     pub fn contains(&self, id: NotificationId) -> bool {
-        self.rows.contains_key(&id)
+        self.rows.get(id).is_some()
     }
 
     /// The position of the log up to which everything that calls for a notification has one, as far as that was recorded;
@@ -152,15 +159,7 @@ impl Notifications {
 
     /// What is due at `now`: for each recipient the first `each`, in the order in which they are due.
     pub fn due(&self, now: DateTime<Utc>, each: usize) -> Vec<Lane> {
-        self.waiting.due(now, each, |id| self.rows.get(&id).map(|row| row.due()))
-    }
-
-    fn queue(&mut self, row: Row) {
-        if self.rows.contains_key(&row.id) {
-            return;
-        }
-        self.index.insert(&row);
-        self.rows.insert(row.id, Box::new(row));
+        self.waiting.due(now, each, |id| self.rows.get(id).map(|row| row.due()))
     }
 }
 
@@ -171,22 +170,21 @@ impl Projection for Notifications {
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Notification(fact) = &event.event else { return };
         let Ok(id) = event.stream.aggregate_id.parse::<NotificationId>() else { return };
-        if let Some(row) = Row::queued(id, fact, event.position) {
-            self.queue(row);
+        if let Some(row) = Row::queued(id, fact, event.position).filter(|_| !self.contains(id)) {
+            self.rows.insert(id, row);
         }
         if let Event::Queued { through: Some(through), .. } = fact {
             self.through = self.through.max(*through);
         }
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let is_being_read = matches!(fact, Event::Read { .. }) && row.read_at.is_none();
-        if is_being_read {
-            self.index.remove(row);
+        // Of all keys of a notification, only whether it is unread ever changes.
+        if matches!(fact, Event::Read { .. }) {
+            self.rows.change(id, |row| row.apply(fact));
+        } else if let Some(row) = self.rows.get_mut_unindexed(id) {
+            row.apply(fact);
         }
-        row.apply(fact);
-        row.version = event.version;
-        self.waiting.note(&row.key, id, row.place());
-        if is_being_read {
-            self.index.insert(row);
+        if let Some(row) = self.rows.get_mut_unindexed(id) {
+            row.version = event.version;
+            self.waiting.note(&row.key, id, row.place());
         }
     }
 }
@@ -227,18 +225,6 @@ impl Row {
     fn due(&self) -> Due {
         let Self { id, project, expires_at, .. } = *self;
         Due { id, project, expires_at }
-    }
-
-    fn birth(&self) -> Birth<NotificationId> {
-        (self.created_at.timestamp_micros(), self.id)
-    }
-
-    fn of_recipient(&self) -> ((String, bool), Birth<NotificationId>) {
-        ((self.key.clone(), self.read_at.is_none()), self.birth())
-    }
-
-    fn of_project(&self) -> ((Option<ProjectId>, bool), Birth<NotificationId>) {
-        ((self.project, self.read_at.is_none()), self.birth())
     }
 
     fn apply(&mut self, fact: &Event) {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
 use mc_domain::string_enum;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -34,6 +35,13 @@ pub struct Page<T> {
     pub next: Option<String>,
 }
 
+impl<T> Page<T> {
+    /// The page with each row rendered by `render`.
+    pub(crate) fn map<U>(self, render: impl FnMut(T) -> U) -> Page<U> {
+        Page { items: self.items.into_iter().map(render).collect(), next: self.next }
+    }
+}
+
 /// The cursor cannot be used here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCursor {
@@ -57,7 +65,7 @@ string_enum! {
 
 /// What a list is sorted by, for one row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Key {
+pub(crate) enum SortKey {
     #[serde(rename = "n")]
     Number(i64),
     /// What it is sorted by, and when the row began: many rows have the same of the first.
@@ -72,31 +80,86 @@ pub(crate) enum Key {
 
 /// Where a row stands in a list: the identity makes the order total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Place(pub(crate) Key, pub(crate) Uuid);
+pub(crate) struct Place(pub(crate) SortKey, pub(crate) Uuid);
 
 impl Place {
+    /// By a number that every row has.
+    pub(crate) const fn by_number(number: i64, id: Uuid) -> Self {
+        Self(SortKey::Number(number), id)
+    }
+
+    /// By a text that every row has.
+    pub(crate) const fn by_text(text: String, id: Uuid) -> Self {
+        Self(SortKey::Text(text), id)
+    }
+
+    /// By a rank that many rows share, and within it by creation, in microseconds.
+    pub(crate) const fn ranked(rank: i64, created: i64, id: Uuid) -> Self {
+        Self(SortKey::Pair(rank, created), id)
+    }
+
+    /// By the time at which something happened to a row.
+    pub(crate) fn at_time(at: DateTime<Utc>, id: Uuid) -> Self {
+        Self(SortKey::Number(at.timestamp_micros()), id)
+    }
+
     /// Of an event, in a list that is ordered by positions of the log.
     pub(crate) fn at_position(position: u64) -> Self {
-        Self(Key::Number(i64::try_from(position).unwrap_or(i64::MAX)), Uuid::nil())
+        Self(SortKey::Number(i64::try_from(position).unwrap_or(i64::MAX)), Uuid::nil())
     }
 
     /// The position of the log that the place names; nothing in a list of another order.
     pub(crate) fn position(&self) -> Option<u64> {
         match self.0 {
-            Key::Number(position) => Some(u64::try_from(position).unwrap_or(0)),
-            Key::Pair(..) | Key::Text(_) | Key::Missing(_) => None,
+            SortKey::Number(position) => Some(u64::try_from(position).unwrap_or(0)),
+            SortKey::Pair(..) | SortKey::Text(_) | SortKey::Missing(_) => None,
         }
     }
 
     /// By a number that a row may not have; `began` is when the row did, in microseconds.
     pub(crate) fn optional(number: Option<i64>, began: i64, id: Uuid) -> Self {
-        Self(number.map_or(Key::Missing(began), Key::Number), id)
+        Self(number.map_or(SortKey::Missing(began), SortKey::Number), id)
+    }
+}
+
+/// What a place names, for the list whose order it belongs to; nothing in a list of another order.
+impl Place {
+    /// The number, and the row that has it.
+    pub(crate) fn number<I: From<Uuid>>(&self) -> Option<(i64, I)> {
+        match self.0 {
+            SortKey::Number(number) => Some((number, self.1.into())),
+            SortKey::Pair(..) | SortKey::Text(_) | SortKey::Missing(_) => None,
+        }
+    }
+
+    /// The rank, and the creation key of the row that has it.
+    pub(crate) fn rank<I: From<Uuid>>(&self) -> Option<(i64, (i64, I))> {
+        match self.0 {
+            SortKey::Pair(rank, created) => Some((rank, (created, self.1.into()))),
+            SortKey::Number(_) | SortKey::Text(_) | SortKey::Missing(_) => None,
+        }
+    }
+
+    /// The text, and the row that has it.
+    pub(crate) fn text<I: From<Uuid>>(&self) -> Option<(Box<str>, I)> {
+        match &self.0 {
+            SortKey::Text(text) => Some((text.as_str().into(), self.1.into())),
+            SortKey::Number(_) | SortKey::Pair(..) | SortKey::Missing(_) => None,
+        }
+    }
+
+    /// The creation key of a row without what the list is sorted by.
+    pub(crate) fn missing<I: From<Uuid>>(&self) -> Option<(i64, I)> {
+        match self.0 {
+            SortKey::Missing(created) => Some((created, self.1.into())),
+            SortKey::Number(_) | SortKey::Pair(..) | SortKey::Text(_) => None,
+        }
     }
 }
 
 /// The part of a question that says which page of the answer is wanted.
 #[derive(Debug)]
-pub(crate) struct Cut {
+pub(crate) struct PageRequest {
     order: Order,
     limit: usize,
     fingerprint: u64,
@@ -104,7 +167,7 @@ pub(crate) struct Cut {
     looks: usize,
 }
 
-impl Cut {
+impl PageRequest {
     /// The page after `cursor` of the answer to `question`; a limit out of range is brought into it.
     pub(crate) fn new(
         question: impl Hash,
@@ -189,15 +252,15 @@ impl Cut {
 
     fn compare(&self, a: &Place, b: &Place) -> Ordering {
         let keys = match (&a.0, &b.0) {
-            (Key::Number(a), Key::Number(b)) => a.cmp(b),
-            (Key::Pair(a, of_a), Key::Pair(b, of_b)) => (a, of_a).cmp(&(b, of_b)),
-            (Key::Text(a), Key::Text(b)) => a.cmp(b),
-            (Key::Missing(a), Key::Missing(b)) => a.cmp(b),
-            (Key::Missing(_), _) => return Ordering::Greater,
-            (_, Key::Missing(_)) => return Ordering::Less,
+            (SortKey::Number(a), SortKey::Number(b)) => a.cmp(b),
+            (SortKey::Pair(a, of_a), SortKey::Pair(b, of_b)) => (a, of_a).cmp(&(b, of_b)),
+            (SortKey::Text(a), SortKey::Text(b)) => a.cmp(b),
+            (SortKey::Missing(a), SortKey::Missing(b)) => a.cmp(b),
+            (SortKey::Missing(_), _) => return Ordering::Greater,
+            (_, SortKey::Missing(_)) => return Ordering::Less,
             // One list has one kind of key; a cursor with another kind still needs some place.
-            (Key::Number(_), _) | (Key::Pair(..), Key::Text(_)) => Ordering::Less,
-            (Key::Text(_), _) | (Key::Pair(..), Key::Number(_)) => Ordering::Greater,
+            (SortKey::Number(_), _) | (SortKey::Pair(..), SortKey::Text(_)) => Ordering::Less,
+            (SortKey::Text(_), _) | (SortKey::Pair(..), SortKey::Number(_)) => Ordering::Greater,
         };
         let ascending = keys.then(a.1.cmp(&b.1));
         match self.order {
@@ -245,9 +308,9 @@ mod tests {
     fn walk(order: Order, keys: &[Option<i64>]) -> Vec<usize> {
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
-            let cut = Cut::new("all", order, Some(2), cursor.as_deref()).unwrap();
+            let request = PageRequest::new("all", order, Some(2), cursor.as_deref()).unwrap();
             let place = |index: usize| Place::optional(keys[index], 0, Uuid::from_u128(index as u128));
-            let page = cut.of_unsorted(0..keys.len(), place);
+            let page = request.of_unsorted(0..keys.len(), place);
             seen.extend(page.items);
             match page.next {
                 Some(next) => cursor = Some(next),
@@ -265,15 +328,16 @@ mod tests {
 
     #[test]
     fn a_page_ends_where_it_looked_at_enough_and_the_next_goes_on_there() {
-        let place = |number: usize| Place(Key::Number(number as i64), Uuid::nil());
+        let place = |number: usize| Place(SortKey::Number(number as i64), Uuid::nil());
         let (mut seen, mut pages, mut cursor) = (Vec::new(), 0, None::<String>);
         loop {
-            let cut = Cut::new("rare", Order::Asc, Some(2), cursor.as_deref()).unwrap();
-            let from = match cut.after() {
-                Some(Place(Key::Number(number), _)) => *number as usize + 1,
+            let request = PageRequest::new("rare", Order::Asc, Some(2), cursor.as_deref()).unwrap();
+            let from = match request.after() {
+                Some(Place(SortKey::Number(number), _)) => *number as usize + 1,
                 _ => 0,
             };
-            let page = cut.of_sorted(from..MAX_LOOKED_AT * 3, |number| number % MAX_LOOKED_AT == 1, place);
+            let page =
+                request.of_sorted(from..MAX_LOOKED_AT * 3, |number| number % MAX_LOOKED_AT == 1, place);
             seen.extend(page.items);
             pages += 1;
             match page.next {
@@ -287,15 +351,16 @@ mod tests {
 
     #[test]
     fn a_cursor_of_another_question_is_refused() {
-        let cut = Cut::new("blocked", Order::Desc, None, None).unwrap();
-        let cursor = cut.cursor(&Place(Key::Text("a".into()), Uuid::nil()));
-        let use_with = |question: &str, order| Cut::new(question, order, None, Some(&cursor)).map(drop);
+        let request = PageRequest::new("blocked", Order::Desc, None, None).unwrap();
+        let cursor = request.cursor(&Place(SortKey::Text("a".into()), Uuid::nil()));
+        let use_with =
+            |question: &str, order| PageRequest::new(question, order, None, Some(&cursor)).map(drop);
         assert_eq!(use_with("blocked", Order::Desc), Ok(()));
         assert_eq!(use_with("done", Order::Desc), Err(InvalidCursor::OtherQuestion));
         assert_eq!(use_with("blocked", Order::Asc), Err(InvalidCursor::OtherQuestion));
         for cursor in ["", "x", "bm90IGpzb24", "W10"] {
             assert_eq!(
-                Cut::new("blocked", Order::Desc, None, Some(cursor)).map(drop),
+                PageRequest::new("blocked", Order::Desc, None, Some(cursor)).map(drop),
                 Err(InvalidCursor::Malformed)
             );
         }

@@ -17,9 +17,9 @@ use crate::{
     dollars::Dollars,
     instant::Millis,
     merge::merged,
-    page::{Cut, InvalidCursor, Order, Page},
+    ordered_index::CreationKey,
+    page::{InvalidCursor, Order, Page, PageRequest, Place},
     projection::Projection,
-    ranks::{Birth, birth, place},
 };
 
 /// All projects, by identity and by slug.
@@ -43,7 +43,7 @@ pub struct Projects {
     rows: BTreeMap<ProjectId, Row>,
     by_slug: BTreeMap<Slug, ProjectId>,
     /// In the order in which they were created.
-    births: BTreeSet<Birth<ProjectId>>,
+    births: BTreeSet<CreationKey<ProjectId>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -158,11 +158,15 @@ impl Projects {
         limit: Option<usize>,
         cursor: Option<&str>,
     ) -> Result<Page<ProjectView<'_>>, InvalidCursor> {
-        let cut = Cut::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
-        let births = merged([&self.births].into_iter(), cut.order(), cut.after().and_then(birth).as_ref());
+        let request = PageRequest::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
+        let births = merged(
+            [&self.births].into_iter(),
+            request.order(),
+            request.after().and_then(Place::number).as_ref(),
+        );
         let rows = births.filter_map(|(_, id)| Some((*id, self.rows.get(id)?)));
-        let page = cut.of_sorted(rows, |_| true, |(id, row)| place(row.created_at, id.uuid()));
-        Ok(Page { items: page.items.into_iter().map(|(id, row)| row.view(id)).collect(), next: page.next })
+        let page = request.of_sorted(rows, |_| true, |(id, row)| Place::at_time(row.created_at, id.uuid()));
+        Ok(page.map(|(id, row)| row.view(id)))
     }
 }
 

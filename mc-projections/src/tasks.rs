@@ -23,8 +23,10 @@ use serde::{Deserialize, Serialize};
 pub use query::{TaskQuery, TaskSort};
 pub use view::{AcceptanceView, LoopView, TaskView};
 
-use crate::{catalogue, merge::merged, messages::artifacts_in, page::Order, projection::Projection};
-use index::{Index, Standing};
+use crate::{
+    catalogue, merge::merged, messages::artifacts_in, page::Order, projection::Projection, table::Table,
+};
+use index::{Index, Keys};
 
 /// All tasks, by identity and in every order that is asked for.
 ///
@@ -46,23 +48,8 @@ use index::{Index, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Tasks {
-    rows: BTreeMap<TaskId, Box<Row>>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<TaskId, Box<Row>>,
-}
-
-impl From<Stored> for Tasks {
-    fn from(Stored { rows }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows }
-    }
+    rows: Table<Index>,
 }
 
 /// The order in which tasks came to a status: when, in microseconds, and which.
@@ -133,22 +120,22 @@ struct FoundLoop {
 impl Tasks {
     /// The title of a task.
     pub fn title(&self, id: TaskId) -> Option<&Title> {
-        self.rows.get(&id).map(|row| &row.details.title)
+        self.rows.get(id).map(|row| &row.details.title)
     }
 
     /// The type of a task.
     pub fn kind(&self, id: TaskId) -> Option<TaskType> {
-        self.rows.get(&id).map(|row| row.details.kind)
+        self.rows.get(id).map(|row| row.details.kind)
     }
 
     /// The project a task belongs to.
     pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.project)
+        self.rows.get(id).map(|row| row.project)
     }
 
     /// Who follows a task: its assignees, its creator, whoever wrote in its thread, and whoever asked to.
     pub fn followers(&self, id: TaskId) -> BTreeSet<Actor> {
-        let Some(row) = self.rows.get(&id) else { return BTreeSet::new() };
+        let Some(row) = self.rows.get(id) else { return BTreeSet::new() };
         let assignees = row.assignees.iter().copied().map(Actor::Agent);
         let others = row.commenters.iter().chain(&row.subscribers).chain([&row.creator]).cloned();
         assignees.chain(others).collect()
@@ -156,13 +143,13 @@ impl Tasks {
 
     /// Who was named to review a task.
     pub fn reviewers(&self, id: TaskId) -> BTreeSet<AgentId> {
-        self.rows.get(&id).map(|row| row.details.reviewers.iter().copied().collect()).unwrap_or_default()
+        self.rows.get(id).map(|row| row.details.reviewers.iter().copied().collect()).unwrap_or_default()
     }
 
     /// The tasks that have been done or canceled since before `then`, and are not archived. It costs what it names.
     pub fn closed_before(&self, then: DateTime<Utc>) -> Vec<TaskId> {
         let closed = |status: &Status| matches!(status, Status::Done | Status::Canceled);
-        let groups = self.index.arrivals.all().filter(|((_, status, _), _)| closed(status));
+        let groups = self.rows.index().arrivals.all().filter(|((_, status, _), _)| closed(status));
         let old = groups.flat_map(|(_, arrivals)| {
             arrivals.iter().take_while(|(arrived, _)| *arrived < then.timestamp_micros())
         });
@@ -221,7 +208,7 @@ impl Tasks {
         let wanted = move |of: &ProjectId| project.is_none_or(|project| project == *of);
         let first = project.map(|project| (project, status, Priority::MOST_URGENT));
         let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
-        let groups = self.index.arrivals.groups((from, std::ops::Bound::Unbounded));
+        let groups = self.rows.index().arrivals.groups((from, std::ops::Bound::Unbounded));
         let groups = groups.take_while(move |((of, _, _), _)| wanted(of));
         groups
             .filter(move |((_, of, _), _)| *of == status)
@@ -232,28 +219,21 @@ impl Tasks {
         &'a self,
         places: impl Iterator<Item = &'a (i64, TaskId)>,
     ) -> impl Iterator<Item = &'a Row> {
-        places.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref)
+        places.filter_map(|(_, id)| self.rows.get(*id))
     }
 
     /// How many tasks are open that an agent created.
     pub fn open_of(&self, creator: AgentId) -> usize {
-        self.index.open.of(&creator).map_or(0, BTreeSet::len)
+        self.rows.index().open.of(&creator).map_or(0, BTreeSet::len)
     }
 
     /// Changes a task, and puts it where it belongs then.
     fn change(&mut self, id: TaskId, is_reworded: bool, change: impl FnOnce(&mut Row)) {
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let is_reworded = is_reworded || row.archived_at.is_some();
-        let before = Standing::of(row, is_reworded);
-        change(row);
-        let after = Standing::of(row, is_reworded);
-        self.index.shift(Some(before), Some(after));
-    }
-
-    fn create(&mut self, row: Row) {
-        let before = self.rows.get(&row.id).map(|before| Standing::of(before, true));
-        self.index.shift(before, Some(Standing::of(&row, true)));
-        self.rows.insert(row.id, Box::new(row));
+        match self.rows.get(id) {
+            None => {}
+            Some(row) if is_reworded || row.archived_at.is_some() => self.rows.change(id, change),
+            Some(_) => self.rows.change_with_keys(id, Keys::without_wording, change),
+        }
     }
 
     /// What is charged to the budget of a task for a run that is not its own is a sub-agent's.
@@ -289,7 +269,7 @@ impl Projection for Tasks {
         };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {
-            self.create(row);
+            self.rows.insert(id, row);
         }
         let is_reworded =
             matches!(fact, Event::Edited { .. } | Event::Archived { .. } | Event::Restored { .. });

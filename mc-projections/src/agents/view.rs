@@ -138,7 +138,7 @@ impl Agents {
         now: DateTime<Utc>,
         fresher_heartbeat: Option<DateTime<Utc>>,
     ) -> Option<AgentView<'_>> {
-        self.rows.get(&id).map(|row| self.seen(row, now, fresher_heartbeat))
+        self.rows.get(id).map(|row| self.seen(row, now, fresher_heartbeat))
     }
 
     /// An actor with its name; an agent that nothing is known of goes by its identity.

@@ -61,7 +61,7 @@ pub struct AlertView<'a> {
 impl Alerts {
     /// One alert; the agents give names to those who looked after it.
     pub fn view<'a>(&'a self, id: AlertId, agents: &'a Agents) -> Option<AlertView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

@@ -88,7 +88,7 @@ pub struct DecisionView<'a> {
 impl Approvals {
     /// One approval; the agents give names to those who asked and decided.
     pub fn view<'a>(&'a self, id: ApprovalId, agents: &'a Agents) -> Option<ApprovalView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

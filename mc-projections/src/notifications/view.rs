@@ -57,7 +57,7 @@ pub struct NotificationView<'a> {
 impl Notifications {
     /// One notification; the agents give a name to its recipient.
     pub fn view<'a>(&'a self, id: NotificationId, agents: &'a Agents) -> Option<NotificationView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

@@ -139,7 +139,7 @@ pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
 impl Runs {
     /// One run.
     pub fn view(&self, id: RunId) -> Option<RunView<'_>> {
-        self.rows.get(&id).map(|row| row.view())
+        self.rows.get(id).map(|row| row.view())
     }
 }
 

@@ -129,7 +129,7 @@ pub struct LoopView {
 impl Tasks {
     /// One task; the agents give names to those who acted.
     pub fn view<'a>(&'a self, id: TaskId, agents: &'a Agents) -> Option<TaskView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What happened lately, and who did it?
 //!
-//! The projection keeps where the latest news are and what they can be filtered by; [`crate::entries`] renders one of them,
-//! and [`crate::history`] goes further back through the log.
+//! The projection keeps the positions of the latest news in the log and what they can be filtered by. [`crate::entries`]
+//! renders one of them, and [`crate::history`] reads older ones from the log.
 
 use std::{borrow::Cow, collections::VecDeque};
 
@@ -18,14 +18,14 @@ use crate::{
     projection::Projection,
 };
 
-/// How many of the latest news are found without reading the log.
+/// How many of the latest news the projection keeps; [`crate::history`] reads older ones from the log.
 pub const MAX_RECENT: usize = 5_000;
 
 /// Every type that news can be filtered by: aggregates, such as `task`, and stored names of events, such as
 /// `task.claimed`.
 pub const TYPES: &[&str] = NEWS_TYPES;
 
-/// The latest news.
+/// Where the latest news are in the log, and what they can be filtered by.
 ///
 /// ```
 /// use mc_domain::{task::{Event, Status}, values::Reason};
@@ -43,7 +43,8 @@ pub const TYPES: &[&str] = NEWS_TYPES;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     recent: VecDeque<News>,
-    /// The position of the latest news that was dropped: all above it are in `recent`.
+    /// The position of the latest news that the projection no longer keeps, 0 for none: all news after it are in
+    /// `recent`.
     dropped: u64,
 }
 
@@ -55,29 +56,29 @@ struct News {
     project: Option<ProjectId>,
 }
 
-/// Which news are asked for; an empty filter lets everything through.
+/// Which news are asked for. An empty or absent filter lets all news through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityQuery {
-    /// Of this project.
+    /// Only news that belong to this project.
     pub project: Option<ProjectId>,
-    /// Of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
+    /// Only news of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
     pub kind: Vec<String>,
-    /// By one of these.
+    /// Only news that one of these actors caused.
     pub actor: Vec<Actor>,
-    /// How many at most.
+    /// The most news of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Activity {
-    /// Where the news asked for are, newest first, those before `before` only.
+    /// The positions of the news asked for that come before the position `before`, newest first.
     pub fn positions(&self, query: &ActivityQuery, before: u64) -> impl Iterator<Item = u64> {
         let older = self.recent.iter().rev().skip_while(move |news| news.position >= before);
         older.filter(|news| query.wants(&news.kind, &news.actor, news.project)).map(|news| news.position)
     }
 
-    /// Up to which position news may be missing here.
+    /// The position up to which news may be missing from [`Activity::positions`], 0 when none is.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -104,7 +105,7 @@ impl Projection for Activity {
 }
 
 impl ActivityQuery {
-    /// Whether an event is among the news asked for.
+    /// Whether an event is one of the news asked for; limit and cursor play no part.
     pub fn wants_event(&self, event: &Recorded<AnyEvent>) -> bool {
         let metadata = &event.metadata;
         listing(&event.event).is_news && self.wants(event.event.name(), &metadata.actor, metadata.project)

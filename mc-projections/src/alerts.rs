@@ -24,7 +24,8 @@ pub use view::AlertView;
 use crate::{projection::Projection, table::Table};
 use index::Index;
 
-/// All episodes of alerts, by identity and in every order that is asked for.
+/// All alerts, by identity and in every order that is asked for. An alert is an episode: from when it is raised until
+/// it is resolved or ignored.
 ///
 /// ```
 /// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, values::Title};
@@ -52,7 +53,7 @@ pub struct Alerts {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Row {
     id: AlertId,
-    /// The key of the stream that the episode belongs to.
+    /// The type and the subject, in the form that names the stream of the episode.
     key: String,
     kind: Kind,
     severity: Severity,
@@ -67,13 +68,13 @@ struct Row {
     created_at: DateTime<Utc>,
     last_at: DateTime<Utc>,
     acknowledged: Option<Mark>,
-    /// Resolved, or ignored.
+    /// Who resolved or ignored it, and when.
     closed: Option<Mark>,
     note: Option<Reason>,
     version: u64,
 }
 
-/// Who did something about it, and when.
+/// Who did something about an alert, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Mark {
     by: Actor,
@@ -81,22 +82,23 @@ struct Mark {
 }
 
 impl Alerts {
-    /// The type and the subject of an episode: what its stream goes by.
+    /// The type and the subject of an alert: the key of its stream.
     pub fn key(&self, id: AlertId) -> Option<Key> {
         self.rows.get(id)?.key.parse().ok()
     }
 
-    /// The project an alert belongs to.
+    /// The project that an alert belongs to; nothing for an unknown alert.
     pub fn project_of(&self, id: AlertId) -> Option<ProjectId> {
         self.rows.get(id).map(|row| row.project)
     }
 
-    /// What an alert is about, in a line.
+    /// What an alert says in one line.
     pub fn title(&self, id: AlertId) -> Option<&Title> {
         self.rows.get(id).map(|row| &row.title)
     }
 
-    /// How many alerts of a project, or of all, are open or acknowledged, by severity.
+    /// How many alerts of a project, or of all, are open or acknowledged, by severity; severities without alerts
+    /// count 0.
     pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
         let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
         for ((of, is_open, severity), set) in self.rows.index().by_project.all() {
@@ -124,7 +126,7 @@ impl Projection for Alerts {
     }
 }
 
-/// The episode that an event is about.
+/// The alert that an event is about.
 pub(crate) fn episode(fact: &Event) -> AlertId {
     match fact {
         Event::Raised { id, .. }
@@ -135,7 +137,7 @@ pub(crate) fn episode(fact: &Event) -> AlertId {
     }
 }
 
-/// Whether somebody is still to deal with it.
+/// Whether somebody still has to deal with an alert of this status.
 const fn is_open(status: Status) -> bool {
     match status {
         Status::Open | Status::Acknowledged => true,
@@ -182,20 +184,20 @@ impl Row {
             }
             Event::Acknowledged { note, at, .. } => {
                 self.acknowledged = mark(at);
-                self.turns(Status::Acknowledged, note.as_ref());
+                self.set_status(Status::Acknowledged, note.as_ref());
             }
             Event::Resolved { note, at, .. } => {
                 self.closed = mark(at);
-                self.turns(Status::Resolved, note.as_ref());
+                self.set_status(Status::Resolved, note.as_ref());
             }
             Event::Ignored { note, at, .. } => {
                 self.closed = mark(at);
-                self.turns(Status::Ignored, note.as_ref());
+                self.set_status(Status::Ignored, note.as_ref());
             }
         }
     }
 
-    fn turns(&mut self, status: Status, note: Option<&Reason>) {
+    fn set_status(&mut self, status: Status, note: Option<&Reason>) {
         self.status = status;
         self.note = note.cloned().or(self.note.take());
     }

@@ -35,7 +35,7 @@ pub(crate) enum Verdict {
     Aided,
 }
 
-/// The columns of the catalogue.
+/// The columns of the catalogue: each adds what a row says to an event that is listed nowhere.
 impl Listing {
     const fn news(self, is_news: bool) -> Self {
         Self { is_news, ..self }

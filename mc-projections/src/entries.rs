@@ -33,7 +33,7 @@ pub struct ActivityEntry {
     pub actor: ActorView<'static>,
     /// What happened, in one sentence without a full stop; tasks go by their titles.
     pub summary: String,
-    /// What the event happened to.
+    /// The aggregate that the event happened to.
     pub entity: Entity,
     /// The project that the event belongs to; absent for what concerns all projects, such as the global policy.
     pub project_id: Option<ProjectId>,

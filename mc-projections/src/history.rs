@@ -1,4 +1,4 @@
-//! What the views keep only the place of, read from the log: threads, timelines and the activity.
+//! Reads from the log what the views keep only the positions of: threads, timelines, tool calls and the activity.
 
 use std::hash::Hash;
 
@@ -24,18 +24,18 @@ use crate::{
     views::Views,
 };
 
-/// The largest gap between two wanted events that is read over instead of starting another read.
+/// The largest gap between two wanted events that one read covers; a larger one starts another read.
 const MAX_READ_OVER: u64 = 32;
-/// The most events that one question about older activity looks through; the cursor goes on from there.
+/// The most events that one question about older activity looks through; its cursor goes on from there.
 const MAX_LOOKED_THROUGH: u64 = 20 * MAX_PAGE_EVENTS as u64;
 
-/// The history cannot be told.
+/// A question about history that cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The cursor cannot be used here.
+    /// The cursor was not handed out for this question.
     #[error(transparent)]
     Cursor(#[from] InvalidCursor),
-    /// The log cannot be read.
+    /// The log does not answer, or an event cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -43,20 +43,20 @@ pub enum HistoryError {
 /// Which part of a history is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Which end comes first; oldest first when absent.
+    /// Which end comes first; the oldest event when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most entries of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Projected {
-    /// The messages in a task's thread, oldest first unless asked otherwise.
+    /// A page of the messages in a task's thread.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn thread(
         &self,
         task: TaskId,
@@ -67,11 +67,11 @@ impl Projected {
         self.render(page, |event, views| messages::message(event, &views.agents)).await
     }
 
-    /// The uses of tools of a run, oldest first unless asked otherwise.
+    /// A page of the tool calls of a run.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn tool_calls(
         &self,
         run: RunId,
@@ -82,10 +82,10 @@ impl Projected {
         self.render(page, |event, _| runs::tool_call(event)).await
     }
 
-    /// The incident report on a task, at `now`; nothing when the task is not known.
+    /// The incident report on a task, at `now`; nothing when the task is unknown.
     ///
     /// # Errors
-    /// [`StoreError`] when the log cannot be read.
+    /// [`StoreError`] when the log does not answer or an event cannot be read.
     pub async fn report(&self, task: TaskId, now: DateTime<Utc>) -> Result<Option<String>, StoreError> {
         let (positions, left_out) = self.read(|views| {
             let all = views.timelines.positions(task);
@@ -96,11 +96,11 @@ impl Projected {
         Ok(self.read(|views| report::report(views, task, &events, left_out, now)))
     }
 
-    /// Everything that happened to a task, oldest first unless asked otherwise.
+    /// A page of everything that happened to a task.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn timeline(
         &self,
         task: TaskId,
@@ -111,19 +111,19 @@ impl Projected {
         self.render(page, |event, views| Some(timeline_entry(event, views))).await
     }
 
-    /// What happened, newest first, as far back as the log goes. A page may be short, even empty, and still have a
-    /// next one: rare news are looked for a stretch of the log at a time.
+    /// A page of the news, newest first, as far back as the log goes. A page may be short, even empty, and still have a
+    /// next one: rare news are looked for in one part of the log at a time.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn activity(&self, query: &ActivityQuery) -> Result<Page<ActivityEntry>, HistoryError> {
         let request = query.page_request()?;
         let before = match request.after() {
             Some(place) => place.position().unwrap_or(u64::MAX),
             None => u64::MAX,
         };
-        // One more than the page shows tells whether there is a next one.
+        // One more than the page shows: that tells whether there is a next page.
         let wanted = request.limit() + 1;
         let (positions, dropped) = self.read(|views| {
             let recent = views.activity.positions(query, before).take(wanted);
@@ -163,7 +163,7 @@ impl HistoryQuery {
     }
 }
 
-/// A page of `positions`, which ascend: it costs what it shows.
+/// The page out of `positions`, which ascend. It costs as much as it shows.
 fn pick(request: &PageRequest, positions: &[u64]) -> Page<u64> {
     let last = request.after().map(|place| place.position().unwrap_or(0));
     let place = |position: &u64| Place::at_position(*position);
@@ -181,7 +181,8 @@ fn pick(request: &PageRequest, positions: &[u64]) -> Page<u64> {
     Page { items: page.items.into_iter().copied().collect(), next: page.next }
 }
 
-/// The events at `positions`, which ascend or descend, in the same order. Neighbours are read together.
+/// The events at `positions`, which must ascend or descend, in the same order. Positions close to each other are read
+/// together.
 ///
 /// # Errors
 /// - [`StoreError::Unavailable`] when the log does not answer.
@@ -204,7 +205,7 @@ pub async fn recall(log: &dyn EventLog, positions: &[u64]) -> Result<Vec<Recorde
     Ok(events)
 }
 
-/// Neighbours that one read can fetch.
+/// Splits ascending positions into groups that one read fetches.
 fn stretches(sorted: &[u64]) -> impl Iterator<Item = &[u64]> {
     let mut rest = sorted;
     std::iter::from_fn(move || {
@@ -218,8 +219,8 @@ fn stretches(sorted: &[u64]) -> impl Iterator<Item = &[u64]> {
     })
 }
 
-/// The latest news before `before` that `query` asks for, at most `wanted`, and the position down to which the log
-/// was looked through.
+/// The latest news before the position `before` that `query` asks for, at most `wanted`, and the position down to
+/// which the log was looked through.
 async fn look_back(
     log: &dyn EventLog,
     query: &ActivityQuery,

@@ -31,7 +31,7 @@ pub(crate) struct Paging<'q> {
 
 /// A question to the rows of one view, which live for `'a`.
 pub(crate) trait Question<'a> {
-    /// The identity of a row.
+    /// The identity by which indexes name a row.
     type Id: Ord + Copy + From<Uuid>;
     /// What the view keeps of one entity.
     type Row: 'a;
@@ -93,7 +93,7 @@ pub(crate) enum Walk<'q, I> {
 pub(crate) enum Candidates<'q, I> {
     /// The rows of some groups. One that is in several groups is answered once.
     Groups(Vec<&'q BTreeSet<CreationKey<I>>>),
-    /// The rows of some tasks.
+    /// The rows of the tasks that a query names.
     OfTasks(&'q CreationIndex<TaskId, I>, &'q [TaskId]),
 }
 

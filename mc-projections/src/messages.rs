@@ -1,6 +1,7 @@
 //! What was said in the thread of a task?
 //!
-//! The projection keeps only where in the log the messages are; [`message`] renders one of them from its event.
+//! The projection keeps only the positions of the messages in the log; [`message`] renders one of them from its
+//! event.
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Where the messages of a task are, oldest first.
+    /// The positions of the messages about a task, oldest first.
     pub fn positions(&self, task: TaskId) -> &[u64] {
         self.positions.get(&task).map_or(&[], Vec::as_slice)
     }
@@ -61,56 +62,56 @@ impl Projection for Threads {
     }
 }
 
-/// A message in the thread of a task, as it is answered.
+/// A message in the thread of a task, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageView {
-    /// Its identity; that of the event for what was said by moving the task.
+    /// The identity of the message; for what was said by moving the task, that of the event.
     pub id: MessageId,
-    /// The task it is about.
+    /// The task whose thread it is in.
     pub task_id: TaskId,
-    /// What kind of message.
+    /// What the message is: a comment, a plan, a review, and so on.
     #[serde(rename = "type")]
     pub kind: MessageKind,
-    /// Who said it.
+    /// The author, by the name that the agent has now.
     pub author: ActorView<'static>,
-    /// What was said.
+    /// The text of the message; absent when only artifacts were posted.
     pub content: Option<String>,
-    /// What was attached.
+    /// The artifacts that were posted or handed in with it.
     pub artifacts: Vec<ArtifactView>,
-    /// Who is notified by name.
+    /// The actors that the text mentions and that are notified.
     pub mentions: Vec<ActorView<'static>>,
-    /// The message it answers.
+    /// The message of the same thread that it answers.
     pub reply_to: Option<MessageId>,
-    /// When.
+    /// When the message was posted, or the task was moved with it.
     pub at: Millis,
-    /// Where in the log.
+    /// The position of the event in the log, from 1.
     pub position: u64,
 }
 
-/// Something made or shown in the course of a task, as it is answered.
+/// Something that was made or shown for a task, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactView {
-    /// What it is called.
+    /// The name that its author gave to it.
     pub name: String,
-    /// What it is for.
+    /// What it is: a deliverable, a checklist, and so on.
     pub kind: ArtifactKind,
-    /// What it says.
+    /// Its text, when it was posted itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Where it is.
+    /// Its address, when only a link was posted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
-/// How many artifacts an event attaches to its task's thread.
+/// How many artifacts an event attaches to the thread of its task.
 pub(crate) fn artifacts_in(fact: &Event) -> u32 {
     let count = attached(fact).count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// The message that an event is, or nothing when it says nothing in a thread.
+/// Renders an event as a message; nothing when it says nothing in a thread.
 pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageView> {
     let AnyEvent::Task(fact) = &event.event else { return None };
     if !catalogue::task(fact).is_in_thread {
@@ -147,7 +148,7 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
     Some(view)
 }
 
-/// What a message brings with it: posted artifacts, or what is handed in for review.
+/// The artifacts of a message: those posted with it, or what is handed in for review.
 fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
     let (posted, deliverable, checklist): (&[Artifact], _, _) =
         if let Event::MessagePosted { artifacts, .. } = fact {

@@ -1,6 +1,6 @@
 //! How healthy are the agents, how much gets done, what does it cost, and how often does it go wrong?
 //!
-//! The fold counts what happens, by day; [`metrics`] and [`counts`] put it together with what the other views know.
+//! The projection counts what happens by day; [`metrics`] and [`counts`] join that with what the other views know.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ use crate::{
     projection::Projection,
 };
 
-/// How many days the metrics look back, this one included.
+/// How many days the metrics look back, the day of the question included.
 const DAYS: i64 = 7;
 
 /// What happened on each day in each project, in numbers.
@@ -52,15 +52,15 @@ const DAYS: i64 = 7;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tallies {
     projects: BTreeMap<ProjectId, Days>,
-    /// All tasks.
+    /// The course of every task that was created.
     tasks: BTreeMap<TaskId, Course>,
 }
 
-/// What happened in one project.
+/// What happened in one project, day by day and in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Days {
     by_date: BTreeMap<NaiveDate, Day>,
-    /// The days together.
+    /// The sum over all days, from the first event on.
     ever: Day,
 }
 
@@ -68,23 +68,23 @@ struct Days {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Day {
     completed: u64,
-    /// From the creation to the completion of all of them together.
+    /// The seconds from creation to completion, summed over the completed tasks.
     completion_secs: u64,
     /// Tasks that reached review for the first time without anybody stepping in.
     unaided: u64,
-    /// Tasks that somebody had to step in for before they reached review.
+    /// Tasks that needed somebody to step in before they reached review for the first time.
     aided: u64,
     budget_breaches: u64,
     loops: u64,
     approval_requests: u64,
 }
 
-/// How a task got on so far.
+/// What the counts need to know of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Course {
     project: ProjectId,
     created_at: DateTime<Utc>,
-    /// Whether it is known how it reached review, or that it did not by itself.
+    /// Whether it has counted as unaided or aided already: a task counts once.
     judged: bool,
 }
 
@@ -106,7 +106,7 @@ impl Tallies {
         self.sum(project, |days| days.by_date.get(&day))
     }
 
-    /// What ever happened in a project, or in all.
+    /// What happened so far in a project, or in all.
     fn ever(&self, project: Option<ProjectId>) -> Day {
         self.sum(project, |days| Some(&days.ever))
     }
@@ -119,7 +119,7 @@ impl Tallies {
         })
     }
 
-    /// Counts what happened at `at` in a project.
+    /// Adds to the numbers of a project what happened at `at`.
     fn count(&mut self, project: ProjectId, at: DateTime<Utc>, happened: &Day) {
         let days = self.projects.entry(project).or_default();
         days.by_date.entry(at.date_naive()).or_default().add(happened);

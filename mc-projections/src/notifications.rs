@@ -29,7 +29,7 @@ use crate::{
 };
 use waiting::{Place, Waiting};
 
-/// All notifications, by identity and in their order by recipient and by project, unread or read.
+/// All notifications, by identity and in order of creation by recipient and by project, unread or read.
 ///
 /// ```
 /// use mc_domain::{notification::{Event, Kind, Notification, Recipient}, values::{Name, Title}};
@@ -52,16 +52,16 @@ use waiting::{Place, Waiting};
 pub struct Notifications {
     rows: Table<Index>,
     waiting: Waiting,
-    /// The position up to which everything that calls for a notification has one.
+    /// The position up to which everything that calls for a notification has one, 0 at first.
     through: u64,
 }
 
-/// Where each notification stands. It follows from the rows, so it is not stored.
+/// Where each notification stands in every order that is asked for. A notification is created when it is queued.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Index {
-    /// By recipient, as text, and whether they are unread.
+    /// By recipient, as text, and whether they are unread; in order of creation.
     by_recipient: OrderedIndex<(String, bool), CreationKey<NotificationId>>,
-    /// By project and whether they are unread.
+    /// By project and whether they are unread; in order of creation.
     by_project: OrderedIndex<(Option<ProjectId>, bool), CreationKey<NotificationId>>,
 }
 
@@ -120,7 +120,7 @@ struct Row {
     due_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    /// The position at which it was queued.
+    /// The position of the event that queued it.
     position: u64,
     delivered_at: Option<DateTime<Utc>>,
     read_at: Option<DateTime<Utc>>,
@@ -128,23 +128,23 @@ struct Row {
 }
 
 impl Notifications {
-    /// The project a notification belongs to.
+    /// The project that a notification belongs to; nothing when it is unknown or belongs to none.
     pub fn project_of(&self, id: NotificationId) -> Option<ProjectId> {
         self.rows.get(id)?.project
     }
 
-    /// Whether it was ever queued.
+    /// Whether a notification of this identity was ever queued.
     pub fn contains(&self, id: NotificationId) -> bool {
         self.rows.get(id).is_some()
     }
 
-    /// The position of the log up to which everything that calls for a notification has one, as far as that was recorded;
-    /// 0 before the first.
+    /// The position of the log up to which everything that calls for a notification has one, as far as that was
+    /// recorded; 0 at first.
     pub fn through(&self) -> u64 {
         self.through
     }
 
-    /// How many of a project, or of all, are queued and have not arrived.
+    /// How many notifications of a project, or of all, are queued and have not arrived.
     pub fn waiting(&self, project: Option<ProjectId>) -> usize {
         match project {
             None => self.waiting.len(),
@@ -152,12 +152,14 @@ impl Notifications {
         }
     }
 
-    /// Since when the one has been due that waits longest; in the future when all that wait are still to be tried again.
+    /// The time since which the longest waiting notification has been due; in the future when all that wait are
+    /// retries.
     pub fn due_since(&self) -> Option<DateTime<Utc>> {
         self.waiting.first_due()
     }
 
-    /// What is due at `now`: for each recipient the first `each`, in the order in which they are due.
+    /// The notifications that are due at `now`: for each recipient the first `each`, in the order in which they are
+    /// due.
     pub fn due(&self, now: DateTime<Utc>, each: usize) -> Vec<Lane> {
         self.waiting.due(now, each, |id| self.rows.get(id).map(|row| row.due()))
     }
@@ -216,7 +218,7 @@ impl Row {
         })
     }
 
-    /// Where it waits; nothing once it does not.
+    /// Where it stands among those that wait; nothing once it has arrived or was given up.
     fn place(&self) -> Option<Place> {
         let waits = self.status == Status::Queued;
         waits.then(|| Place { due_at_micros: self.due_at.timestamp_micros(), position: self.position })

@@ -1,6 +1,6 @@
-//! How lists are cut into pages: a total order, a limit, and a cursor that goes on where a page ended.
+//! Cuts lists into pages, by a total order, a limit, and a cursor that goes on where a page ended.
 //!
-//! A cursor names the last row shown by its sort key and identity, not by a count, so rows that come or go
+//! A cursor names the last row of a page by its sort key and identity, and not by a count: rows that come or go
 //! meanwhile neither repeat nor hide others. It also carries a fingerprint of the question.
 
 use std::{
@@ -14,24 +14,25 @@ use mc_domain::string_enum;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// How many rows a page has when nobody says otherwise.
+/// How many rows a page has unless the query says otherwise.
 pub const DEFAULT_LIMIT: usize = 100;
-/// The most rows a page may have.
+/// The most rows that a page may have.
 pub const MAX_LIMIT: usize = 1_000;
-/// The most rows that are looked at for one page, where no index leads to those that are asked for: a millisecond's
-/// worth. A page may be short for that, even empty, and still have a next one.
+/// The most rows that are looked at for one page, about a millisecond's worth, where no index leads to the wanted
+/// rows alone. A page may be short because of it, even empty, and still have a next one.
 pub const MAX_LOOKED_AT: usize = 10_000;
-/// The most rows that are put in order for a page; tests have few rows, and go both ways.
+/// The most rows that are put in order for one page. Tests have few rows, and the small limit there makes them take
+/// both routes.
 pub(crate) const MAX_SORTED: usize = if cfg!(test) { 3 } else { 2_000 };
-/// The most bytes a cursor may have; a title of 200 characters fits with room.
+/// The most bytes that a cursor may have; a title of 200 characters fits with room to spare.
 const MAX_CURSOR_BYTES: usize = 4_096;
 
-/// One page of a list.
+/// One page of a list, with the way to the next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page<T> {
     /// The rows, in the order asked for.
     pub items: Vec<T>,
-    /// The cursor of the next page, when there is one.
+    /// The cursor of the next page; absent on the last page.
     pub next: Option<String>,
 }
 
@@ -42,13 +43,13 @@ impl<T> Page<T> {
     }
 }
 
-/// The cursor cannot be used here.
+/// The cursor is not good for this question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidCursor {
-    /// It was not made by us.
+    /// No list has handed it out.
     #[error("the cursor is not one that was handed out")]
     Malformed,
-    /// It was handed out with another filter or order.
+    /// It was handed out for another filter or order.
     #[error("the cursor belongs to another filter or order")]
     OtherQuestion,
 }
@@ -56,29 +57,30 @@ pub enum InvalidCursor {
 string_enum! {
     /// Which end of a list comes first.
     Order {
-        /// The smallest or oldest.
+        /// The smallest or oldest row comes first.
         Asc = "asc",
-        /// The largest or newest.
+        /// The largest or newest row comes first.
         Desc = "desc",
     }
 }
 
-/// What a list is sorted by, for one row.
+/// What a list is sorted by, for one row. Times are in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum SortKey {
     #[serde(rename = "n")]
     Number(i64),
-    /// What it is sorted by, and when the row began: many rows have the same of the first.
+    /// A rank that many rows share, and the time at which the row was created.
     #[serde(rename = "p")]
     Pair(i64, i64),
     #[serde(rename = "t")]
     Text(String),
-    /// A row without what the list is sorted by, and when it began. Such rows come last in either order.
+    /// For a row without what the list is sorted by: the time at which it was created. Such rows come last in either
+    /// order.
     #[serde(rename = "m")]
     Missing(i64),
 }
 
-/// Where a row stands in a list: the identity makes the order total.
+/// Where a row stands in a list; the identity makes the order total.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place(pub(crate) SortKey, pub(crate) Uuid);
 
@@ -116,9 +118,9 @@ impl Place {
         }
     }
 
-    /// By a number that a row may not have; `began` is when the row did, in microseconds.
-    pub(crate) fn optional(number: Option<i64>, began: i64, id: Uuid) -> Self {
-        Self(number.map_or(SortKey::Missing(began), SortKey::Number), id)
+    /// By a number that a row may not have; `created` is when the row was created, in microseconds since 1970.
+    pub(crate) fn optional(number: Option<i64>, created: i64, id: Uuid) -> Self {
+        Self(number.map_or(SortKey::Missing(created), SortKey::Number), id)
     }
 }
 
@@ -157,7 +159,7 @@ impl Place {
     }
 }
 
-/// The part of a question that says which page of the answer is wanted.
+/// Which page of an answer is asked for.
 #[derive(Debug)]
 pub(crate) struct PageRequest {
     order: Order,
@@ -168,7 +170,7 @@ pub(crate) struct PageRequest {
 }
 
 impl PageRequest {
-    /// The page after `cursor` of the answer to `question`; a limit out of range is brought into it.
+    /// The page after `cursor` of the answer to `question`; a limit out of range is moved into it.
     pub(crate) fn new(
         question: impl Hash,
         order: Order,
@@ -181,7 +183,7 @@ impl PageRequest {
         Ok(Self { order, limit, fingerprint, after, looks: MAX_LOOKED_AT })
     }
 
-    /// The same, looking at fewer rows.
+    /// The same request, looking at `looks` rows at most.
     pub(crate) fn looking_at(self, looks: usize) -> Self {
         Self { looks, ..self }
     }
@@ -198,7 +200,7 @@ impl PageRequest {
         self.limit
     }
 
-    /// The page out of `rows` in any order, which are few.
+    /// The page out of `rows` in any order. It costs as much as there are rows, so they must be few.
     pub(crate) fn of_unsorted<R: Copy>(
         &self,
         rows: impl Iterator<Item = R>,
@@ -213,8 +215,8 @@ impl PageRequest {
         Page { items: rows.into_iter().map(|(_, row)| row).collect(), next }
     }
 
-    /// The page out of `rows` that come in order and beyond the cursor: those that are `wanted`. It looks for one more
-    /// than it shows, and at [`MAX_LOOKED_AT`] rows at most: from there the next page goes on.
+    /// The page out of the `wanted` ones of `rows`, which come in order and beyond the cursor. It looks for one row
+    /// more than it shows, and at [`MAX_LOOKED_AT`] rows at most: the next page goes on from there.
     pub(crate) fn of_sorted<R: Copy>(
         &self,
         rows: impl Iterator<Item = R>,
@@ -240,7 +242,7 @@ impl PageRequest {
         Page { items, next: next.map(|row| self.cursor(&place(row))) }
     }
 
-    /// The cursor that goes on after `place`.
+    /// The cursor of the page that begins after `place`.
     pub(crate) fn cursor(&self, place: &Place) -> String {
         let json = serde_json::to_vec(&(self.fingerprint, place)).expect("numbers and texts are always JSON");
         URL_SAFE_NO_PAD.encode(json)
@@ -258,7 +260,7 @@ impl PageRequest {
             (SortKey::Missing(a), SortKey::Missing(b)) => a.cmp(b),
             (SortKey::Missing(_), _) => return Ordering::Greater,
             (_, SortKey::Missing(_)) => return Ordering::Less,
-            // One list has one kind of key; a cursor with another kind still needs some place.
+            // One list has one kind of key, but a cursor may come with another kind: the order must still be total.
             (SortKey::Number(_), _) | (SortKey::Pair(..), SortKey::Text(_)) => Ordering::Less,
             (SortKey::Text(_), _) | (SortKey::Pair(..), SortKey::Number(_)) => Ordering::Greater,
         };
@@ -280,7 +282,7 @@ fn read(cursor: &str, expected: u64) -> Result<Place, InvalidCursor> {
     if fingerprint == expected { Ok(place) } else { Err(InvalidCursor::OtherQuestion) }
 }
 
-/// FNV-1a: a cursor must mean the same on every node and after a restart, which the standard hashers do not promise.
+/// FNV-1a. A cursor must mean the same on every node and after a restart, which the standard hashers do not promise.
 struct Fnv(u64);
 
 impl Hasher for Fnv {

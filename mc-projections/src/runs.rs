@@ -52,11 +52,11 @@ pub struct Runs {
 struct Row {
     id: RunId,
     terms: Terms,
-    /// Where in the log its uses of tools are.
+    /// The positions of its tool calls in the log, oldest first.
     tool_calls: Vec<u64>,
     last_tool: Option<Label>,
     end: Option<End>,
-    /// What its agent told of it after others had ended it.
+    /// What its agent told about its cost after others had ended it.
     bill: Option<Billed>,
     version: u64,
 }
@@ -68,23 +68,23 @@ struct End {
 }
 
 impl Runs {
-    /// Where in the log the uses of tools of a run are, oldest first.
+    /// The positions of a run's tool calls in the log, oldest first.
     pub fn tool_calls(&self, run: RunId) -> &[u64] {
         self.rows.get(run).map_or(&[], |row| &row.tool_calls)
     }
 
-    /// The runs for a task, the latest first.
+    /// The runs that work on a task, the latest first.
     pub fn of_task(&self, task: TaskId) -> impl Iterator<Item = RunView<'_>> {
-        let births = self.rows.index().by_task.of(task, Order::Desc, None);
-        births.filter_map(|(_, run)| self.view(run))
+        let keys = self.rows.index().by_task.of(task, Order::Desc, None);
+        keys.filter_map(|(_, run)| self.view(run))
     }
 
-    /// The project a run belongs to.
+    /// The project that a run belongs to; nothing for an unknown run.
     pub fn project_of(&self, run: RunId) -> Option<ProjectId> {
         self.rows.get(run).map(|row| row.terms.project)
     }
 
-    /// The agent of a run.
+    /// The agent that a run belongs to; nothing for an unknown run.
     pub fn agent_of(&self, run: RunId) -> Option<AgentId> {
         self.rows.get(run).map(|row| row.terms.agent)
     }
@@ -144,7 +144,7 @@ impl Row {
         self.end.as_ref().map_or(Status::Running, |end| end.outcome.status())
     }
 
-    /// How long it took, once it is over. A clock that stepped back meanwhile makes that nothing, never less.
+    /// How long the run took, once it is over: 0 where the clock was set back meanwhile.
     fn duration(&self) -> Option<TimeDelta> {
         self.end.as_ref().map(|end| (end.ended.at - self.terms.at).max(TimeDelta::zero()))
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 
 /// Where each row stands in every order that its view is asked for.
 pub(crate) trait Index: Debug + Clone + Default + PartialEq {
-    /// The identity of a row.
+    /// The identity by which a view finds a row.
     type Id: Ord + Copy + Debug + Serialize + DeserializeOwned;
     /// What the view keeps of one entity.
     type Row: Debug + Clone + PartialEq + Serialize + DeserializeOwned;

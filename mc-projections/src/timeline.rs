@@ -1,9 +1,9 @@
 //! What happened to a task, from its creation to now?
 //!
-//! Its own events, its runs with their uses of tools, its approvals, its alerts and what was granted to its budget. The
-//! projection keeps only where in the log the events are; [`crate::entries`] renders one of them. What two events of one commit
-//! tell from two sides is shown once: that an agent took up a task is the task's to tell, that a run began is the run's,
-//! that an approval is waited for is the approval's.
+//! A timeline has the task's own events, its runs with their tool calls, its approvals, its alerts, and what was
+//! granted to its budget. The projection keeps only the positions of the events in the log; [`crate::entries`]
+//! renders one of them. Where two events of one commit tell the same, the timeline has one of them: the task tells
+//! that an agent took it up, the run that it began, the approval that it is awaited.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,16 +34,16 @@ use crate::{catalogue::listing, projection::Projection};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timelines {
     positions: BTreeMap<TaskId, Vec<u64>>,
-    /// The tasks of the runs under way, and of those whose agent may still tell what they cost.
+    /// The tasks of the runs under way, and of those whose cost the agent may still tell.
     runs: BTreeMap<RunId, BTreeSet<TaskId>>,
-    /// The tasks of the approvals that are open.
+    /// The tasks of the approvals that wait for a decision.
     approvals: BTreeMap<ApprovalId, TaskId>,
-    /// The tasks of the alerts that are open.
+    /// The tasks of the alerts that are open or acknowledged.
     alerts: BTreeMap<AlertId, TaskId>,
 }
 
 impl Timelines {
-    /// Where the events that concern a task are, oldest first.
+    /// The positions of the events that concern a task, oldest first.
     pub fn positions(&self, task: TaskId) -> &[u64] {
         self.positions.get(&task).map_or(&[], Vec::as_slice)
     }
@@ -61,7 +61,7 @@ impl Projection for Timelines {
 }
 
 impl Timelines {
-    /// The tasks that an event tells something about.
+    /// The tasks whose timelines have an event.
     fn concerned(&mut self, event: &Recorded<AnyEvent>) -> BTreeSet<TaskId> {
         if !listing(&event.event).is_on_timeline {
             return BTreeSet::new();
@@ -87,7 +87,8 @@ impl Timelines {
         }
     }
 
-    /// The run of a sub-agent concerns the task it works on, and the one it was created for.
+    /// The tasks that a run concerns: the one it works on and, for a sub-agent's run, the one the sub-agent was
+    /// created for.
     fn of_run(&mut self, run: RunId, fact: &run::Event) -> BTreeSet<TaskId> {
         match fact {
             run::Event::Started(terms) => {

@@ -1,4 +1,4 @@
-//! Lists of agents.
+//! Finds, sorts and pages the agents that a query asks for.
 
 use std::hash::Hash;
 
@@ -19,56 +19,56 @@ use crate::{
 string_enum! {
     /// What agents can be sorted by.
     AgentSort {
-        /// When they joined; the default, newest first.
+        /// By the time they were registered; the default, newest first.
         RegisteredAt = "registeredAt",
-        /// What they spent today.
+        /// By what their budgets of today say they spent, the dearest first.
         TodaySpend = "todaySpend",
-        /// What they ever spent.
+        /// By what they spent since they were registered, the dearest first.
         TotalSpend = "totalSpend",
-        /// When they last showed that they live; those who never did come last.
+        /// By their last heartbeat, the latest first; agents that never sent one come last.
         LastHeartbeat = "lastHeartbeat",
-        /// Their errors in a row.
+        /// By how many errors in a row they had, the most first.
         ErrorStreak = "errorStreak",
-        /// Their name, upper and lower case being the same.
+        /// By name, upper and lower case being the same.
         Name = "name",
     }
 }
 
-/// Which agents are asked for; an empty filter lets everything through.
+/// Which agents are asked for. An empty or absent filter lets every agent through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentQuery {
-    /// Of this project.
+    /// Only agents that work in this project.
     pub project: Option<ProjectId>,
-    /// In one of these statuses.
+    /// Only agents in one of these statuses.
     pub status: Vec<Status>,
-    /// In one of these roles.
+    /// Only agents in one of these roles.
     pub role: Vec<Role>,
-    /// Silent for too long, or not.
+    /// Only agents that have been silent for too long when true, only the others when false.
     pub stale: Option<bool>,
-    /// Sorted by; newest first when absent.
+    /// What the agents are sorted by; [`AgentSort::RegisteredAt`] when absent.
     pub sort: Option<AgentSort>,
-    /// Which end comes first; names ascend and all else descends when absent.
+    /// Which end comes first; when absent, names ascend and everything else descends.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most agents of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Agents {
-    /// The agents asked for, at `now`. `fresher` knows of heartbeats that are not in the log. In the order in which they
-    /// joined a page costs what it shows and passes over, of the project and the statuses; the other orders, which
-    /// change with every heartbeat and at midnight, cost as many agents as there are in these.
+    /// The agents asked for, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in the log. In order of
+    /// registration a page costs as much as it shows and passes over. The other orders change with every heartbeat and at
+    /// midnight, so no index has them: a page costs as many agents as the project and the statuses have.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this question.
+    /// [`InvalidCursor`] when the cursor belongs to another question.
     pub fn list<'a>(
         &'a self,
         query: &AgentQuery,
         now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+        latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> Result<Page<AgentView<'a>>, InvalidCursor> {
-        let question = AgentQuestion { agents: self, query, now, fresher };
+        let question = AgentQuestion { agents: self, query, now, latest_heartbeat };
         Ok(list::page(&question)?.map(|row| question.seen(row)))
     }
 }
@@ -78,12 +78,12 @@ struct AgentQuestion<'a, 'q, F> {
     agents: &'a Agents,
     query: &'q AgentQuery,
     now: DateTime<Utc>,
-    fresher: F,
+    latest_heartbeat: F,
 }
 
 impl<'a, F: Fn(AgentId) -> Option<DateTime<Utc>>> AgentQuestion<'a, '_, F> {
     fn seen(&self, row: &'a Row) -> AgentView<'a> {
-        self.agents.seen(row, self.now, (self.fresher)(row.id))
+        self.agents.seen(row, self.now, (self.latest_heartbeat)(row.id))
     }
 }
 

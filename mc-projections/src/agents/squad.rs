@@ -1,6 +1,4 @@
-//! How the agents of a project are, in numbers that cost nothing to ask for.
-//!
-//! All of it follows from the rows: it is not stored, and made anew from rows that were.
+//! The agents of a project in numbers that cost next to nothing to ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,27 +15,28 @@ use crate::{
     table,
 };
 
-/// The agents by how they are, and sums over them.
+/// The agents by their standing, and sums over them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
-    /// By how they stand by their own streams, in the order in which they joined.
+    /// By their standing in their own streams, in order of creation.
     by_standing: OrderedIndex<OwnStanding, CreationKey<AgentId>>,
-    /// Those that should show that they live, by project, in the order of the times to which they may be silent, but for
-    /// what the policy adds.
+    /// The agents that must send heartbeats, by project, in the order of the time until which they may be silent,
+    /// without the grace that the policy adds.
     patience: OrderedIndex<ProjectId, (i64, AgentId)>,
-    /// What those that are not offline may spend in a day, in micro-dollars, by project.
+    /// The sum of the daily caps of the agents that are not offline, in micro-dollars, by project.
     caps: BTreeMap<ProjectId, i128>,
-    /// How many of those that are not offline have so many errors in a row, by project.
+    /// How many of the agents that are not offline have this error streak, by project.
     streaks: BTreeMap<(ProjectId, u32), usize>,
-    /// What was spent on the latest day that is known of each, in micro-dollars, by that day and project.
+    /// The sum of what agents spent on the latest day that they have a budget of, in micro-dollars, by that day and
+    /// project.
     spent: BTreeMap<(NaiveDate, ProjectId), i128>,
 }
 
-/// The project of an agent, whether it works and why not, and the halt that it was excepted from last: what its own stream
-/// says of how it stands.
+/// What an agent's own stream says of its standing: its project, its status, why it is paused, and the number of the
+/// halt that it was last excepted from.
 pub(super) type OwnStanding = (ProjectId, Status, Option<PauseReason>, u64);
 
-/// What decides how an agent counts.
+/// Everything of an agent that decides where it stands and what it adds to the sums.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Keys {
     project: ProjectId,
@@ -51,18 +50,18 @@ pub(super) struct Keys {
     spent: Option<(NaiveDate, i64)>,
 }
 
-/// How the agents of a project, or of all, are.
+/// The agents of a project, or of all, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Squad {
-    /// How many there are in each status.
+    /// How many agents have each status, with halts of their squads counted in.
     pub(crate) by_status: BTreeMap<Status, usize>,
-    /// How many have been silent for too long.
+    /// How many agents have been silent for too long.
     pub(crate) stale: usize,
-    /// What they spent on the day of the question, as their budgets say.
+    /// What the agents spent on the day of the question, as their budgets say.
     pub(crate) spent: Usd,
-    /// What those that are not offline may spend in a day.
+    /// The sum of the daily caps of the agents that are not offline.
     pub(crate) cap: Usd,
-    /// How many of those that are not offline have so many errors in a row.
+    /// How many of the agents that are not offline have each error streak.
     pub(crate) streaks: BTreeMap<u32, usize>,
 }
 
@@ -114,7 +113,7 @@ impl table::Index for Index {
 }
 
 impl Index {
-    /// Counts an agent in, or out again. Sums that come to nothing are not kept.
+    /// Adds an agent to the sums, or takes it out when `sign` is -1. Sums that become zero are removed.
     fn count(&mut self, keys: &Keys, sign: i128) {
         let project = keys.project;
         if let Some((day, spent)) = keys.spent {
@@ -133,7 +132,8 @@ impl Index {
 }
 
 impl Agents {
-    /// The agents of a project, or of all, that stand so; each group in the order in which they joined.
+    /// The agents of a project, or of all, whose status and pause reason are `wanted`; each group in order of
+    /// creation.
     pub(super) fn groups(
         &self,
         project: Option<ProjectId>,
@@ -146,13 +146,13 @@ impl Agents {
         groups.map(|(_, set)| set).collect()
     }
 
-    /// How the agents of a project, or of all, are at `now`: it costs as many looks as there are projects and silent
-    /// agents. `fresher` knows of heartbeats that are not in the log.
+    /// The agents of a project, or of all, in numbers at `now`. It costs as much as there are projects and silent
+    /// agents. `latest_heartbeat` answers heartbeats that are too recent to be in the log.
     pub(crate) fn squad(
         &self,
         project: Option<ProjectId>,
         now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+        latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> Squad {
         let mut by_status: BTreeMap<_, _> = Status::ALL.iter().map(|status| (*status, 0)).collect();
         for (own, set) in self.rows.index().by_standing.all().filter(|(own, _)| is_in(project, own.0)) {
@@ -172,7 +172,7 @@ impl Agents {
             self.rows.index().caps.iter().filter(|(of, _)| is_in(project, **of)).map(|(_, cap)| *cap).sum();
         Squad {
             by_status,
-            stale: self.silent(project, now, fresher),
+            stale: self.silent(project, now, latest_heartbeat),
             spent: usd(spent),
             cap: usd(caps),
             streaks,
@@ -183,7 +183,7 @@ impl Agents {
         &self,
         project: Option<ProjectId>,
         now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+        latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> usize {
         let projects = self.rows.index().patience.all().filter(|(of, _)| is_in(project, **of));
         let silent = projects.flat_map(|(of, set)| {
@@ -191,7 +191,7 @@ impl Agents {
             set.iter().take_while(move |(until, _)| *until < since)
         });
         let rows = silent.filter_map(|(_, id)| self.rows.get(*id));
-        rows.filter(|row| self.seen(row, now, fresher(row.id)).stale).count()
+        rows.filter(|row| self.seen(row, now, latest_heartbeat(row.id)).stale).count()
     }
 }
 
@@ -207,7 +207,7 @@ fn add<K: Ord + Copy>(sums: &mut BTreeMap<K, i128>, key: K, amount: i128) {
     }
 }
 
-/// The sum as an amount, at most the largest there is.
+/// The sum as an amount, cut off at the largest amount there is.
 fn usd(micros: i128) -> Usd {
     i64::try_from(micros).ok().and_then(|micros| Usd::from_micros(micros).ok()).unwrap_or(Usd::MAX)
 }

@@ -33,7 +33,7 @@ pub(super) struct Keys {
     task: Option<TaskId>,
     severity: Severity,
     is_open: bool,
-    /// In microseconds since 1970.
+    /// When it last happened, in microseconds since 1970.
     latest: i64,
 }
 

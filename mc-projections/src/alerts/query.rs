@@ -1,4 +1,4 @@
-//! Lists of alerts.
+//! Finds, sorts and pages the alerts that a query asks for.
 
 use std::{collections::BTreeSet, hash::Hash};
 
@@ -23,7 +23,7 @@ string_enum! {
         CreatedAt = "createdAt",
         /// By the time their cause last happened, the latest first.
         LastAt = "lastAt",
-        /// By severity, the worst first.
+        /// By severity, the worst first, and then by the time they were raised.
         Severity = "severity",
     }
 }
@@ -31,7 +31,7 @@ string_enum! {
 /// Which alerts are asked for. An empty or absent filter lets every alert through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertQuery {
-    /// Only alerts of this project.
+    /// Only alerts that belong to this project.
     pub project: Option<ProjectId>,
     /// Only alerts that were resolved or ignored when true, only the others when false.
     pub resolved: Option<bool>,

@@ -32,7 +32,7 @@ pub(super) struct Keys {
     agent: Option<AgentId>,
     task: Option<TaskId>,
     status: Status,
-    /// In microseconds since 1970.
+    /// When it expires, in microseconds since 1970.
     expires: i64,
 }
 

@@ -1,4 +1,4 @@
-//! Lists of approvals.
+//! Finds, sorts and pages the approvals that a query asks for.
 
 use std::{collections::BTreeSet, hash::Hash};
 
@@ -29,7 +29,7 @@ string_enum! {
 /// filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApprovalQuery {
-    /// Only approvals of this project.
+    /// Only approvals that belong to this project.
     pub project: Option<ProjectId>,
     /// Only approvals in one of these statuses; when none is named, those that wait for a decision.
     pub status: Vec<Status>,

@@ -1,4 +1,4 @@
-//! Lists of notifications.
+//! Finds and pages the notifications that a query asks for.
 
 use std::{collections::BTreeSet, hash::Hash};
 
@@ -14,24 +14,25 @@ use crate::{
     page::{InvalidCursor, Order, Page, Place},
 };
 
-/// Which notifications are asked for; an empty filter lets everything through.
+/// Which notifications are asked for. An empty or absent filter lets every notification through; all filters must
+/// hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotificationQuery {
-    /// Of this project.
+    /// Only notifications that belong to this project.
     pub project: Option<ProjectId>,
-    /// To one of these.
+    /// Only notifications to one of these recipients.
     pub recipient: Vec<Recipient>,
-    /// Still to be read, or read.
+    /// Only notifications that are unread when true, only the others when false.
     pub unread: Option<bool>,
-    /// In one of these statuses.
+    /// Only notifications in one of these statuses.
     pub status: Vec<Status>,
-    /// Of one of these types.
+    /// Only notifications of one of these types.
     pub kind: Vec<Kind>,
-    /// Which end comes first; newest first when absent.
+    /// Which end comes first; the newest notification when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most notifications of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 

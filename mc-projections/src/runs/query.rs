@@ -1,4 +1,4 @@
-//! Lists of runs.
+//! Finds, sorts and pages the runs that a query asks for.
 
 use std::{collections::BTreeSet, hash::Hash};
 
@@ -30,7 +30,7 @@ string_enum! {
 /// Which runs are asked for. An empty or absent filter lets every run through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunQuery {
-    /// Only runs of this project.
+    /// Only runs that belong to this project.
     pub project: Option<ProjectId>,
     /// Only runs of one of these agents.
     pub agent: Vec<AgentId>,

@@ -19,7 +19,7 @@ type TitleKey = (Box<str>, TaskId);
 /// A number or a time in microseconds, and the task that has it.
 type NumberKey = (i64, TaskId);
 
-/// The tasks in every order.
+/// The tasks in every order that a list, the board or a report asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
     /// By project, whether they are archived, status and priority; in order of creation.
@@ -67,14 +67,14 @@ struct Fields {
     /// The time at which the task came to its status.
     arrived: i64,
     changed: i64,
-    /// In micro-dollars.
+    /// What the task has cost, in micro-dollars.
     cost: i64,
     due: Option<i64>,
 }
 
 /// What only edits change. Making it costs more than all other keys together.
 struct Wording {
-    /// In lower case.
+    /// The title in lower case, as lists sort by it.
     title: Box<str>,
     labels: BTreeSet<Label>,
 }

@@ -1,4 +1,4 @@
-//! Lists of tasks.
+//! Finds, sorts and pages the tasks that a query asks for.
 
 mod groups;
 mod search;
@@ -62,7 +62,7 @@ impl TaskSort {
 /// Which tasks are asked for. An empty or absent filter lets every task through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskQuery {
-    /// Only tasks of this project.
+    /// Only tasks that belong to this project.
     pub project: Option<ProjectId>,
     /// Only tasks in one of these statuses.
     pub status: Vec<Status>,

@@ -1,7 +1,7 @@
 //! What happened lately, and who did it?
 //!
-//! The projection keeps the positions of the latest news in the log and what they can be filtered by. [`crate::entries`]
-//! renders one of them, and [`crate::history`] reads older ones from the log.
+//! The projection keeps the positions of the latest news in the log and what they can be filtered by.
+//! [`crate::entries`] renders one of them, and [`crate::history`] reads older ones from the log.
 
 use std::{borrow::Cow, collections::VecDeque};
 

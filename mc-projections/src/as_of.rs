@@ -1,7 +1,7 @@
 //! How was one entity at an earlier position of the log, and how was everything?
 //!
-//! An entity may depend on more than its own stream: an agent on the budgets of its days, a task on its own budget. The
-//! answer folds exactly these streams, so it costs as much as the entity's history and not as much as the log.
+//! An entity may depend on more than its own stream: an agent on the budgets of its days, a task on its own budget.
+//! The answer folds exactly these streams, so it costs as much as the entity's history and not as much as the log.
 
 use mc_domain::{
     agent::Agent,
@@ -73,8 +73,8 @@ impl Subject {
     }
 }
 
-/// Folds nothing but `streams`, each up to and including `position`. Questions to the result about other entities find
-/// nothing.
+/// Folds nothing but `streams`, each up to and including `position`. Questions to the result about other entities
+/// find nothing.
 ///
 /// # Errors
 /// - [`StoreError::Unavailable`] when the log does not answer.
@@ -95,8 +95,8 @@ pub async fn streams_as_of(
 }
 
 /// Folds the whole log up to and including `position`, for example the last one of a day
-/// ([`crate::hours::Hours::last_by`]). All that was recorded up to that day is in the result, even where the clock was set
-/// back. It costs as much as the log up to there.
+/// ([`crate::hours::Hours::last_by`]). All that was recorded up to that day is in the result, even where the clock
+/// was set back. It costs as much as the log up to there.
 ///
 /// # Errors
 /// As [`streams_as_of`].

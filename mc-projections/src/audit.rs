@@ -1,7 +1,7 @@
 //! What was done, when, by whom, to what, and what changed by it?
 //!
-//! No state survives a question. [`Auditor`] reads the log event by event and folds the streams that it meets, as many as it
-//! may remember, so a day with a million events takes no more memory than a day with a thousand.
+//! No state survives a question. [`Auditor`] reads the log event by event and folds the streams that it meets, as
+//! many as it may remember, so a day with a million events takes no more memory than a day with a thousand.
 
 mod export;
 mod snapshot;
@@ -90,8 +90,8 @@ pub struct Auditor {
 }
 
 impl Auditor {
-    /// Folds the streams that a stretch of the log is about, at most [`MAX_STRETCH_EVENTS`] events, up to where it begins.
-    /// After that [`Auditor::entry`] takes the events of the stretch one by one.
+    /// Folds the streams that a stretch of the log is about, at most [`MAX_STRETCH_EVENTS`] events, up to where it
+    /// begins. After that [`Auditor::entry`] takes the events of the stretch one by one.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] when the log does not answer.

@@ -1,7 +1,8 @@
 //! Where is an event shown, and what does it say about how work goes?
 //!
-//! One row per event of the domain. Whoever adds an event adds its row here, its sentence in [`crate::summary`], and
-//! what it changes to the folds of its aggregate; the activity, the timelines, the threads and the metrics read the row.
+//! There is one row per event of the domain. Whoever adds an event adds its row here, its sentence in
+//! [`crate::summary`], and its effect in the folds of its aggregate. The activity, the timelines, the threads and the
+//! metrics read the row.
 
 use mc_domain::{
     agent, alert, approval, budget, notification, policy, project,
@@ -15,8 +16,8 @@ use mc_domain::{
 /// What the catalogue says of one event.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Listing {
-    /// Whether the activity feed tells it. It leaves out signs of life, bookkeeping, and what another event of the same
-    /// commit tells better.
+    /// Whether the activity feed tells it. It leaves out signs of life, bookkeeping, and what another event of the
+    /// same commit tells better.
     pub(crate) is_news: bool,
     /// Whether it belongs on the timeline of the task that it concerns, where it concerns one.
     pub(crate) is_on_timeline: bool,
@@ -97,7 +98,8 @@ catalogue! {
         SquadPaused { .. }  => "project.squad_paused" [],
         SquadResumed { .. } => "project.squad_resumed" [],
     }
-    // What an agent holds, runs and spawns, the task, the run and the sub-agent tell; what it overspent, the alert.
+    // Events of the task, the run and the sub-agent tell of an agent's work in the same commit; an alert tells of its
+    // overspending.
     Agent(agent) "agent" {
         Registered { .. }       => "agent.registered" [],
         ProfileChanged { .. }   => "agent.profile_changed" [],
@@ -122,7 +124,8 @@ catalogue! {
         Commissioned { .. }     => [],
         ChildRetired { .. }     => [],
     }
-    // That a run began or is over, the run tells in the same commit; what a task waits for, the approval.
+    // Events of the run and of the approval tell in the same commit that a run began or ended, and what a task waits
+    // for.
     Task(task) "task" {
         Created { .. }          => "task.created" [timeline],
         Edited { .. }           => "task.edited" [timeline],
@@ -142,7 +145,7 @@ catalogue! {
         Blocked { .. }          => "task.blocked" [timeline, aided(true)],
         Failed { .. }           => "task.failed" [timeline, aided(true)],
         Completed { .. }        => "task.completed" [timeline],
-        // Calling a task off says nothing about how it got on.
+        // Canceling a task says nothing about how the work on it went.
         Canceled { .. }         => "task.canceled" [timeline],
         Archived { .. }         => "task.archived" [timeline],
         Restored { .. }         => "task.restored" [timeline],
@@ -154,7 +157,7 @@ catalogue! {
         RunEnded { .. }         => [],
         RunBilled { .. }        => [],
     }
-    // Tools are used all the time; that one did not work, or was not allowed, is news.
+    // Agents call tools all the time: only calls that failed or were not allowed are news.
     Run(run) "run" {
         Started(_)   => "run.started" [timeline],
         ToolCalled { status, .. } => "run.tool_called" when(!matches!(status, ToolStatus::Success)) [timeline],
@@ -164,8 +167,8 @@ catalogue! {
         Aborted(_)   => "run.aborted" [timeline],
         Billed(_)    => "run.billed" [timeline],
     }
-    // What is set aside and charged, the runs tell. In the activity the alerts tell of thresholds, and the agent of
-    // corrections; a timeline has the budget's word for both.
+    // Events of the run tell what is set aside and charged. For thresholds and corrections the activity has the
+    // events of the alert and of the agent, and a timeline those of the budget.
     Budget(budget) "budget" {
         Granted { .. }          => "budget.granted" [timeline],
         RunAllowed { .. }       => "budget.run_allowed" [],

@@ -1,7 +1,7 @@
 //! How do the activity feed and a task's timeline tell one event?
 //!
-//! The projections [`crate::activity`] and [`crate::timeline`] keep positions of the log; these are the entries that the
-//! events there are answered as.
+//! The projections [`crate::activity`] and [`crate::timeline`] keep positions of the log; these are the entries that
+//! the events there are answered as.
 
 use mc_domain::{
     ids::ProjectId,

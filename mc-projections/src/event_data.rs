@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use crate::{dollars::Dollars, instant::Millis};
 
-/// What an event says, as the REST answers write it: without the outer tag and the time, which the entry of a timeline
-/// has anyway, with money in dollars and times in milliseconds.
+/// What an event says, as the REST answers write it: without the outer tag and the time, which the entry of a
+/// timeline has anyway, with money in dollars and times in milliseconds.
 pub fn event_data(event: &AnyEvent) -> Json {
     let mut fields = match Json::of(&Payload(event)).unwrap_or_default() {
         Json::Object(tagged) => tagged.into_iter().next().map_or(Json::Null, |(_, fields)| fields),

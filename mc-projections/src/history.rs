@@ -111,8 +111,8 @@ impl Projected {
         self.render(page, |event, views| Some(timeline_entry(event, views))).await
     }
 
-    /// A page of the news, newest first, as far back as the log goes. A page may be short, even empty, and still have a
-    /// next one: rare news are looked for in one part of the log at a time.
+    /// A page of the news, newest first, as far back as the log goes. A page may be short, even empty, and still have
+    /// a next one: rare news are looked for in one part of the log at a time.
     ///
     /// # Errors
     /// - [`HistoryError::Cursor`] when the cursor belongs to another question.

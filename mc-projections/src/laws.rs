@@ -8,7 +8,7 @@ use mc_domain::{
     approval,
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Priority, Status, TaskType},
+    task::{self, Priority, Status, TaskType},
     values::Label,
 };
 use proptest::prelude::*;
@@ -74,9 +74,9 @@ fn ids<T, I>(page: Page<T>, id: impl Fn(&T) -> I) -> Page<I> {
 fn task_queries(script: &Script) -> Vec<TaskQuery> {
     let any = TaskQuery::default;
     let (agent, label) = (Uuid::from_u128(1).into(), Label::new("q1").unwrap());
-    let project = script.events().iter().find_map(|event| match &event.event {
-        AnyEvent::Task(mc_domain::task::Event::Created { project, .. }) => Some(*project),
-        _ => None,
+    let project = script.events().iter().find_map(|event| {
+        let AnyEvent::Task(task::Event::Created { project, .. }) = &event.event else { return None };
+        Some(*project)
     });
     let open = vec![Status::Inbox, Status::Assigned, Status::InProgress, Status::Blocked];
     vec![

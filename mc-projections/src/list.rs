@@ -1,8 +1,8 @@
 //! The engine of all lists: finds the rows that a question wants, in the order it asks for, and cuts them into pages.
 //!
-//! A list implements [`Question`]: its filters, what it can be sorted by, and which of its indexes leads to the rows of a
-//! question. A page then costs as much as it shows and passes over, not as much as there is: rows are either read one after
-//! the other from an index that has the order asked for, or they are few enough to be put in order.
+//! A list implements [`Question`]: its filters, what it can be sorted by, and which of its indexes leads to the rows
+//! of a question. A page then costs as much as it shows and passes over, not as much as there is: rows are either
+//! read one after the other from an index that has the order asked for, or they are few enough to be put in order.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -70,8 +70,8 @@ pub(crate) trait Question<'a> {
 pub(crate) enum Route<'q, I> {
     /// An index has the order asked for.
     Walk(Walk<'q, I>),
-    /// No narrow index has the order asked for: the candidates are put in order where they are at most [`MAX_SORTED`].
-    /// Else the wider index that the function names is walked.
+    /// No narrow index has the order asked for: the candidates are put in order where they are at most
+    /// [`MAX_SORTED`]. Else the wider index that the function names is walked.
     SortIfFew(Candidates<'q, I>, Box<dyn FnOnce() -> Walk<'q, I> + 'q>),
     /// No index has the order asked for: all these rows are put in order.
     Sort(Vec<I>),

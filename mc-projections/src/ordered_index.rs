@@ -15,8 +15,8 @@ use crate::{merge::in_turn, page::Order};
 /// Orders rows by their creation: the time in microseconds since 1970, and the identity for those of the same time.
 pub(crate) type CreationKey<I> = (i64, I);
 
-/// The rows of each group, in the order of their keys. A group is removed with its last row, so that the same rows make an
-/// equal index, whatever happened before.
+/// The rows of each group, in the order of their keys. A group is removed with its last row, so that the same rows
+/// make an equal index, whatever happened before.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct OrderedIndex<G, K>(BTreeMap<G, BTreeSet<K>>);
 
@@ -73,8 +73,8 @@ impl<G: Ord, K: Ord> OrderedIndex<G, K> {
     }
 }
 
-/// The rows of many small groups, such as those of each task, in order of creation. One set holds all of them: a set for
-/// each group would take too much memory.
+/// The rows of many small groups, such as those of each task, in order of creation. One set holds all of them: a set
+/// for each group would take too much memory.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct CreationIndex<G, I>(BTreeSet<(G, i64, I)>);
 

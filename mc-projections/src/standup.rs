@@ -150,8 +150,8 @@ pub struct BlockedTask<'a> {
 }
 
 /// The report asked for, written at `now`. It tells agents, tasks, approvals and alerts as the `views` have them: for
-/// a day in the past, `views` must be folded up to the end of that day. `latest_heartbeat` answers heartbeats that are too
-/// recent to be in the log.
+/// a day in the past, `views` must be folded up to the end of that day. `latest_heartbeat` answers heartbeats that
+/// are too recent to be in the log.
 ///
 /// ```
 /// use mc_projections::{script::Script, standup::{StandupQuery, standup}};

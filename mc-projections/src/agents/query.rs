@@ -56,9 +56,10 @@ pub struct AgentQuery {
 }
 
 impl Agents {
-    /// The agents asked for, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in the log. In order of
-    /// registration a page costs as much as it shows and passes over. The other orders change with every heartbeat and at
-    /// midnight, so no index has them: a page costs as many agents as the project and the statuses have.
+    /// The agents asked for, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in the log. In
+    /// order of registration a page costs as much as it shows and passes over. The other orders change with every
+    /// heartbeat and at midnight, so no index has them: a page costs as many agents as the project and the statuses
+    /// have.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor belongs to another question.

@@ -70,7 +70,8 @@ impl Alerts {
         Ok(list::page(&AlertQuestion { alerts: self, query })?.map(|row| row.view(agents)))
     }
 
-    /// The alerts of a project, or of all, that nobody has resolved or ignored: the worst first and of those the latest.
+    /// The alerts of a project, or of all, that nobody has resolved or ignored: the worst first and of those the
+    /// latest.
     pub fn unresolved<'a>(
         &'a self,
         project: Option<ProjectId>,

@@ -25,8 +25,8 @@ string_enum! {
     }
 }
 
-/// Which approvals are asked for. An empty or absent filter lets every approval through, except that of the status; all
-/// filters must hold.
+/// Which approvals are asked for. An empty or absent filter lets every approval through, except that of the status;
+/// all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApprovalQuery {
     /// Only approvals that belong to this project.
@@ -50,8 +50,9 @@ pub struct ApprovalQuery {
 }
 
 impl Approvals {
-    /// The approvals asked for. A page costs as much as it shows where an index leads to it: for projects, agents, their
-    /// statuses, and tasks, in each order. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
+    /// The approvals asked for. A page costs as much as it shows where an index leads to it: for projects, agents,
+    /// their statuses, and tasks, in each order. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`]
+    /// for a page.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor belongs to another question.

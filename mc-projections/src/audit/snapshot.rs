@@ -9,7 +9,8 @@ use serde::Serialize;
 
 use crate::event_data::{AS_SENT, presented};
 
-/// Fields that every event changes, or that change by themselves as time passes: they say nothing about what was done.
+/// Fields that every event changes, or that change by themselves as time passes: they say nothing about what was
+/// done.
 const ALWAYS_CHANGED: [&str; 3] = ["version", "updatedAt", "stale"];
 
 /// What the text of a snapshot is a serialisation of.
@@ -26,7 +27,8 @@ pub(super) enum Form {
 pub(super) struct EntitySnapshot {
     text: String,
     fields: Vec<Field>,
-    /// The name of the state's variant, in camel case; absent for views and where the state has a field `state` itself.
+    /// The name of the state's variant, in camel case; absent for views and where the state has a field `state`
+    /// itself.
     state: Option<String>,
     is_state: bool,
 }
@@ -126,8 +128,8 @@ pub(super) fn changed(
     (old, new)
 }
 
-/// The fields of a JSON object, found by its commas and brackets; none when `text` is no object. `offset` is where `text`
-/// begins in the whole snapshot: the ranges of the fields count from there.
+/// The fields of a JSON object, found by its commas and brackets; none when `text` is no object. `offset` is where
+/// `text` begins in the whole snapshot: the ranges of the fields count from there.
 fn fields(text: &str, offset: usize) -> Vec<Field> {
     let bytes = text.as_bytes();
     let (mut fields, mut at) = (Vec::with_capacity(48), 1);

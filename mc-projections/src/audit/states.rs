@@ -22,8 +22,8 @@ use crate::{agents, projection::Projection, projects::Projects, tasks, views::Vi
 
 /// How many streams one generation remembers, about ten megabytes; each of two lengths has two generations.
 pub(super) const STREAMS_PER_GENERATION: usize = 4_096;
-/// A stream of this many events is long. Long streams are remembered apart, so that short ones, which are cheap to read
-/// again, do not push them out.
+/// A stream of this many events is long. Long streams are remembered apart, so that short ones, which are cheap to
+/// read again, do not push them out.
 const LONG_VERSION: u64 = 200;
 /// How many tasks read missing streams at the same time.
 const READS_AT_ONCE: usize = 4;

@@ -163,8 +163,8 @@ pub struct Counts {
     pub notifications: NotificationMetrics,
 }
 
-/// The key metrics of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in the
-/// log.
+/// The key metrics of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be
+/// in the log.
 pub fn metrics(
     views: &Views,
     project: Option<ProjectId>,
@@ -184,8 +184,8 @@ pub fn metrics(
     }
 }
 
-/// The numbers to scrape of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in
-/// the log.
+/// The numbers to scrape of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent
+/// to be in the log.
 pub fn counts(
     views: &Views,
     project: Option<ProjectId>,

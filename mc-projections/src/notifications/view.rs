@@ -24,7 +24,7 @@ pub struct NotificationView<'a> {
     pub kind: Kind,
     /// The project that it belongs to; absent when it concerns all projects.
     pub project_id: Option<ProjectId>,
-    /// The operator or agent that is told.
+    /// The operator or agent that is notified.
     pub recipient: ActorView<'a>,
     /// What it says, in one line.
     pub subject: &'a Title,

@@ -50,7 +50,8 @@ pub struct RunQuery {
 
 impl Runs {
     /// The runs asked for. A page costs as much as it shows where an index leads to it: for projects, agents, their
-    /// statuses, and tasks, in each order. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
+    /// statuses, and tasks, in each order. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] for a
+    /// page.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor belongs to another question.

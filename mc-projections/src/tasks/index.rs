@@ -30,13 +30,15 @@ pub(super) struct Index {
     pub(super) by_assignee: OrderedIndex<(AgentId, bool, Status, Priority), CreationKey<TaskId>>,
     /// By label and whether they are archived; in order of creation.
     pub(super) by_label: OrderedIndex<(Label, bool), CreationKey<TaskId>>,
-    /// The tasks that are not archived, by project, status and priority; in the order in which they came to the status.
+    /// The tasks that are not archived, by project, status and priority; in the order in which they came to the
+    /// status.
     pub(super) arrivals: OrderedIndex<(ProjectId, Status, Priority), NumberKey>,
     /// By project and whether they are archived; in the order of their last changes.
     pub(super) changes: OrderedIndex<(ProjectId, bool), NumberKey>,
     /// By project and whether they are archived; in the order of their costs in micro-dollars.
     pub(super) costs: OrderedIndex<(ProjectId, bool), NumberKey>,
-    /// The tasks that have a due time, by project and whether they are archived and closed; in the order of that time.
+    /// The tasks that have a due time, by project and whether they are archived and closed; in the order of that
+    /// time.
     pub(super) due: OrderedIndex<(ProjectId, bool, bool), NumberKey>,
     /// The tasks that are not closed, by the agent that created them.
     pub(super) open: OrderedIndex<AgentId, TaskId>,

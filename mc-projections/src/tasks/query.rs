@@ -93,9 +93,9 @@ pub struct TaskQuery {
 }
 
 impl Tasks {
-    /// The tasks asked for, at `now`. A page costs as much as it shows where an index leads to it: for a project, statuses,
-    /// assignees, labels, what is overdue and the types of the inbox, in each order. Other filters pass over rows, at most
-    /// [`crate::page::MAX_LOOKED_AT`] for a page.
+    /// The tasks asked for, at `now`. A page costs as much as it shows where an index leads to it: for a project,
+    /// statuses, assignees, labels, what is overdue and the types of the inbox, in each order. Other filters pass
+    /// over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor belongs to another question.
@@ -197,8 +197,8 @@ impl<'a, 'q> TaskQuestion<'a, 'q> {
         self.tasks.rows.index()
     }
 
-    /// The tasks of the query's project that are past their due time, where the query wants such and they are fewer than
-    /// `others`, the tasks that other filters lead to.
+    /// The tasks of the query's project that are past their due time, where the query wants such and they are fewer
+    /// than `others`, the tasks that other filters lead to.
     fn few_overdue(&self, others: usize) -> Option<Vec<TaskId>> {
         if self.query.overdue != Some(true) {
             return None;

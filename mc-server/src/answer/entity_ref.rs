@@ -14,7 +14,7 @@ use mc_domain::{
     run::Run,
     task::Task,
 };
-use mc_projections::{then::Subject, views::Views};
+use mc_projections::{as_of::Subject, views::Views};
 use serde::{Deserialize, Serialize};
 
 use super::render_context::RenderContext;

@@ -14,7 +14,8 @@ use mc_domain::{
 };
 use mc_projections::{
     agents::{ActorId, ActorView},
-    history, messages, runs, then,
+    as_of::streams_as_of,
+    history, messages, runs,
     views::Views,
 };
 use serde::{Deserialize, Serialize};
@@ -125,13 +126,13 @@ impl ViewsAsOf {
             let subjects = shown.iter().map(|shown| shown.subject(views)).collect::<Result<Vec<_>, _>>()?;
             Ok::<_, Problem>(subjects.iter().flat_map(|subject| subject.streams(views)).collect::<Vec<_>>())
         })?;
-        let then = Self(then::then(app.log().as_ref(), &streams, position).await?);
+        let then = Self(streams_as_of(app.log().as_ref(), &streams, position).await?);
         let named = then.named(&shown, message);
         if named.is_empty() {
             return Ok(then);
         }
         streams.extend(named.iter().map(StreamId::of::<Agent>));
-        Ok(Self(then::then(app.log().as_ref(), &streams, position).await?))
+        Ok(Self(streams_as_of(app.log().as_ref(), &streams, position).await?))
     }
 
     /// The agents whose names the answer gives, beside those it shows.

@@ -8,9 +8,9 @@ use axum::{
 };
 use mc_domain::{ids::TaskId, string_enum};
 use mc_projections::{
+    as_of::views_as_of,
     metrics,
     standup::{StandupQuery, standup},
-    then::world_at,
     views::Views,
 };
 use serde::Deserialize;
@@ -70,7 +70,7 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
         return app.answer(report).await;
     }
     let last = app.read(|views| views.hours.last_by(date)).await?;
-    let then = world_at(app.log().as_ref(), last).await?;
+    let then = views_as_of(app.log().as_ref(), last).await?;
     Ok(at_position(report(&then)?, then.position()))
 }
 

@@ -1,7 +1,7 @@
-//! How was one entity at a position of the log, and how was everything?
+//! How was one entity at an earlier position of the log, and how was everything?
 //!
-//! An entity may hang on more than its own stream: an agent on the budgets of its days, a task on its own budget. The
-//! answer is a fold of exactly these streams, so it costs what the entity's history costs and not what the log does.
+//! An entity may depend on more than its own stream: an agent on the budgets of its days, a task on its own budget.
+//! The answer folds exactly these streams, so it costs as much as the entity's history and not as much as the log.
 
 use mc_domain::{
     agent::Agent,
@@ -11,7 +11,7 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
     project::Project,
-    recorded::StreamId,
+    recorded::{AnyEvent, Recorded, StreamId},
     run::Run,
     task::Task,
 };
@@ -23,30 +23,30 @@ use mc_store::{
 
 use crate::views::Views;
 
-/// An entity that is answered.
+/// An entity whose earlier state can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
-    /// A project.
+    /// A project, as [`crate::projects`] answers it.
     Project(ProjectId),
-    /// An agent.
+    /// An agent, as [`crate::agents`] answers it, with its squad's halt and its budgets.
     Agent(AgentId),
-    /// A task.
+    /// A task, as [`crate::tasks`] answers it, with what sub-agents spent on it.
     Task(TaskId),
-    /// A run.
+    /// A run, as [`crate::runs`] answers it.
     Run(RunId),
-    /// An approval.
+    /// An approval, as [`crate::approvals`] answers it.
     Approval(ApprovalId),
-    /// A notification.
+    /// A notification, as [`crate::notifications`] answers it.
     Notification(NotificationId),
     /// The alerts of one type about one subject; [`crate::alerts::Alerts::key`] finds it for an episode.
     Alert(alert::Key),
 }
 
 impl Subject {
-    /// The streams that its answer is a fold of, as `views` of now know them.
+    /// The streams to fold for the answer, as today's `views` know them.
     ///
     /// ```
-    /// use mc_projections::{then::Subject, views::Views};
+    /// use mc_projections::{as_of::Subject, views::Views};
     ///
     /// let run = Subject::Run(uuid::Uuid::nil().into());
     /// let streams = run.streams(&Views::default());
@@ -58,7 +58,7 @@ impl Subject {
             Self::Agent(id) => {
                 let days = views.costs.budget_days(*id).map(|day| budget::Key::AgentDay(*id, day));
                 let budgets = days.map(|key| StreamId::of::<Budget>(&key));
-                // A halt of its squad is in how it stands.
+                // A halt of the squad pauses its agents, so the project's stream decides an agent's status too.
                 let project = views.agents.project_of(*id).map(|project| StreamId::of::<Project>(&project));
                 [StreamId::of::<Agent>(id)].into_iter().chain(project).chain(budgets).collect()
             }
@@ -73,12 +73,17 @@ impl Subject {
     }
 }
 
-/// The views of nothing but `streams`, up to `position`.
+/// Folds nothing but `streams`, each up to and including `position`. Questions to the result about other entities
+/// find nothing.
 ///
 /// # Errors
 /// - [`StoreError::Unavailable`] when the log does not answer.
 /// - [`StoreError::Corrupt`] when an event cannot be read.
-pub async fn then(log: &dyn EventLog, streams: &[StreamId], position: u64) -> Result<Views, StoreError> {
+pub async fn streams_as_of(
+    log: &dyn EventLog,
+    streams: &[StreamId],
+    position: u64,
+) -> Result<Views, StoreError> {
     let mut events = Vec::new();
     for stream in streams {
         read_up_to(log, stream, position, &mut events).await?;
@@ -89,12 +94,13 @@ pub async fn then(log: &dyn EventLog, streams: &[StreamId], position: u64) -> Re
     Ok(views)
 }
 
-/// The views of the log up to `position`, such as that of [`crate::hours::Hours::last_by`]: what was recorded on a day and
-/// before is in them, also where the clock was set back. It costs what the log up to there costs.
+/// Folds the whole log up to and including `position`, for example the last one of a day
+/// ([`crate::hours::Hours::last_by`]). All that was recorded up to that day is in the result, even where the clock
+/// was set back. It costs as much as the log up to there.
 ///
 /// # Errors
-/// As [`then`].
-pub async fn world_at(log: &dyn EventLog, position: u64) -> Result<Views, StoreError> {
+/// As [`streams_as_of`].
+pub async fn views_as_of(log: &dyn EventLog, position: u64) -> Result<Views, StoreError> {
     let (last, mut views) = (position, Views::default());
     let mut position = 0;
     while position < last {
@@ -110,11 +116,12 @@ pub async fn world_at(log: &dyn EventLog, position: u64) -> Result<Views, StoreE
     Ok(views)
 }
 
+/// Appends to `events` those of one stream up to and including `position`.
 async fn read_up_to(
     log: &dyn EventLog,
     stream: &StreamId,
     position: u64,
-    events: &mut Vec<mc_domain::recorded::Recorded<mc_domain::recorded::AnyEvent>>,
+    events: &mut Vec<Recorded<AnyEvent>>,
 ) -> Result<(), StoreError> {
     let mut version = 0;
     loop {

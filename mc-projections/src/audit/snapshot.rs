@@ -1,48 +1,52 @@
-//! What an entity is like, as JSON text that is taken apart field by field: only what an event changed is looked into.
+//! Compares the states of an entity before and after an event.
+//!
+//! A state is JSON text that is split into its fields; only fields whose text differs are parsed.
 
 use std::{collections::BTreeMap, ops::Range};
 
 use mc_domain::json::Json;
 use serde::Serialize;
 
-use crate::timeline::{AS_SENT, presented};
+use crate::event_data::{AS_SENT, presented};
 
-/// What every event changes, or time alone: it says nothing about what was done.
+/// Fields that every event changes, or that change by themselves as time passes: they say nothing about what was
+/// done.
 const ALWAYS_CHANGED: [&str; 3] = ["version", "updatedAt", "stale"];
 
-/// The form that the text has.
+/// What the text of a snapshot is a serialisation of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Form {
-    /// That of the REST answers.
+    /// A view: names and values are those of the REST answers already.
     View,
-    /// That of an aggregate's state: a name, maybe with fields. The name becomes the field `state`.
+    /// The state enum of an aggregate: a variant's name, maybe with fields. The name becomes the field `state`.
     State,
 }
 
-/// What an entity is like; nothing as long as there is none.
+/// The state of an entity at one version of its stream; without fields before the entity exists.
 #[derive(Debug, Default)]
-pub(super) struct Shown {
+pub(super) struct EntitySnapshot {
     text: String,
     fields: Vec<Field>,
-    /// What the state is called, where it has a name.
+    /// The name of the state's variant, in camel case; absent for views and where the state has a field `state`
+    /// itself.
     state: Option<String>,
     is_state: bool,
 }
 
-/// Where in the text a field is.
+/// The bytes of a field's name and value in the text of its snapshot.
 #[derive(Debug, Clone)]
 struct Field {
     name: Range<usize>,
     value: Range<usize>,
 }
 
-impl Shown {
-    /// Of a view.
+impl EntitySnapshot {
+    /// Serialises an entity as it is now.
     pub(super) fn of(view: &impl Serialize, form: Form) -> Self {
         Self::new(serde_json::to_string(view).unwrap_or_default(), form)
     }
 
-    /// Of a text that serde has written: without spaces between the tokens.
+    /// Splits a text that serde wrote, so that no spaces stand between its tokens.
     pub(super) fn new(text: String, form: Form) -> Self {
         let (mut fields, mut state) = (fields(&text, 0), None);
         if form == Form::State {
@@ -68,13 +72,13 @@ impl Shown {
         &self.text[field.value.clone()]
     }
 
-    /// The text of the field at `place` or, if it is not there, elsewhere.
+    /// The field called `name`. `place` is where it stands in the other snapshot, so mostly here too.
     fn find(&self, name: &str, place: usize) -> Option<&Field> {
         let there = self.fields.get(place).filter(|field| self.name(field) == name);
         there.or_else(|| self.fields.iter().find(|field| self.name(field) == name))
     }
 
-    /// The field as it is answered; nothing for `null`, and for what always changes.
+    /// The field's name and value as audits answer them; nothing for `null` and for [`ALWAYS_CHANGED`].
     fn answered(&self, field: &Field) -> Option<(String, Json)> {
         let (name, value) = (self.name(field), self.value(field));
         if ALWAYS_CHANGED.contains(&name) || value == "null" {
@@ -89,7 +93,7 @@ impl Shown {
         one.into_iter().next().filter(|(name, _)| !ALWAYS_CHANGED.contains(&name.as_str()))
     }
 
-    /// The fields that are other than in `other`, as they are answered.
+    /// The fields whose text differs from `other`, as audits answer them.
     fn other_than(&self, other: &Self) -> BTreeMap<String, Json> {
         let changed = self.fields.iter().enumerate().filter(|(place, field)| {
             let known = other.find(self.name(field), *place);
@@ -99,10 +103,13 @@ impl Shown {
     }
 }
 
-/// The fields that differ, as they were and as they are; an absent one is not listed.
-pub(super) fn changed(before: &Shown, after: &Shown) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
+/// The fields that differ, with their values before and after; an absent field is left out.
+pub(super) fn changed(
+    before: &EntitySnapshot,
+    after: &EntitySnapshot,
+) -> (BTreeMap<String, Json>, BTreeMap<String, Json>) {
     let (mut old, mut new) = (before.other_than(after), after.other_than(before));
-    // What differs only in what is not shown of it, such as the microseconds of a time, has not changed.
+    // Values may differ only in what the answer cuts off, such as the microseconds of a time: that is no change.
     let same: Vec<_> = old.iter().filter(|(name, value)| new.get(*name) == Some(value)).collect();
     let same: Vec<_> = same.into_iter().map(|(name, _)| name.clone()).collect();
     for name in same {
@@ -110,7 +117,7 @@ pub(super) fn changed(before: &Shown, after: &Shown) -> (BTreeMap<String, Json>,
         new.remove(&name);
     }
     if before.state != after.state {
-        let state = |shown: &Shown| shown.state.as_deref().map(Json::from);
+        let state = |snapshot: &EntitySnapshot| snapshot.state.as_deref().map(Json::from);
         old.extend(
             state(before).filter(|_| !old.contains_key("state")).map(|name| ("state".to_owned(), name)),
         );
@@ -121,8 +128,8 @@ pub(super) fn changed(before: &Shown, after: &Shown) -> (BTreeMap<String, Json>,
     (old, new)
 }
 
-/// The fields of a JSON object, found by its commas and brackets; none when it is something else. `offset` is where the
-/// text begins in the one that the fields are looked up in.
+/// The fields of a JSON object, found by its commas and brackets; none when `text` is no object. `offset` is where
+/// `text` begins in the whole snapshot: the ranges of the fields count from there.
 fn fields(text: &str, offset: usize) -> Vec<Field> {
     let bytes = text.as_bytes();
     let (mut fields, mut at) = (Vec::with_capacity(48), 1);
@@ -139,7 +146,7 @@ fn fields(text: &str, offset: usize) -> Vec<Field> {
     fields
 }
 
-/// Where the string that begins at `at` is over.
+/// The place after the string that begins at `at`.
 fn end_of_string(bytes: &[u8], at: usize) -> usize {
     let mut at = at + 1;
     while let Some(byte) = bytes.get(at) {
@@ -152,7 +159,7 @@ fn end_of_string(bytes: &[u8], at: usize) -> usize {
     bytes.len()
 }
 
-/// Where the value that begins at `at` is over: at a comma or a bracket that is not its own.
+/// The place after the value that begins at `at`: that of a comma or a bracket that is not its own.
 fn end_of_value(bytes: &[u8], mut at: usize) -> usize {
     let mut depth = 0_usize;
     while let Some(byte) = bytes.get(at) {
@@ -172,7 +179,7 @@ fn end_of_value(bytes: &[u8], mut at: usize) -> usize {
     bytes.len()
 }
 
-/// Names as REST has them; what somebody sent is left as it is.
+/// Renames all fields from snake case to camel case, except in [`AS_SENT`].
 fn camel_case(value: Json) -> Json {
     let member = |(name, value): (String, Json)| match name.as_str() {
         AS_SENT => (name, value),
@@ -233,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_state_goes_by_its_name_and_its_fields_as_they_are_answered() {
-        let state = |value: Value| Shown::new(value.to_string(), Form::State);
+        let state = |value: Value| EntitySnapshot::new(value.to_string(), Form::State);
         let before = state(json!({ "set_aside": { "spent_micro_usd": 250_000, "kept": 1 } }));
         let after = state(json!({ "used_up": { "spent_micro_usd": 500_000, "kept": 1 } }));
         let (old, new) = changed(&before, &after);

@@ -137,7 +137,7 @@ impl Registered {
         Ok(if profile == self.profile { vec![] } else { vec![Event::ProfileChanged { profile }] })
     }
 
-    /// Invariant 4.
+    /// Invariant 4: refuses an agent that asks for more role, caps or tools than it has.
     fn refuse_self_promotion(&self, wanted: &Profile) -> Result<(), Rejection> {
         let what = self.profile.exceeded_by(wanted);
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
@@ -283,7 +283,7 @@ impl Registered {
         Ok(vec![Event::Corrected { status, error_streak, today_spend, at: context.now }])
     }
 
-    /// Invariant 2.
+    /// Invariant 2: refuses a second task.
     fn engage(&self, work: Work) -> Result<Vec<Event>, Rejection> {
         match self.work {
             Some(current) if current == work => Ok(vec![]),
@@ -319,7 +319,7 @@ impl Registered {
         })
     }
 
-    /// Invariant 7.
+    /// Invariant 7: refuses more open runs than one agent may have.
     fn begin_run(
         &self,
         run: RunId,
@@ -376,7 +376,7 @@ impl Registered {
         self.overspent.is_some_and(|overspent| overspent.day == day)
     }
 
-    /// Invariant 9.
+    /// Invariant 9: an exception from an older halt changes nothing.
     fn except(&self, halt: u64, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         self.human_only(context)?;
         if self.standing != Standing::Active {
@@ -386,7 +386,7 @@ impl Registered {
         Ok(if self.excepted_from < halt { vec![excepted] } else { vec![] })
     }
 
-    /// Invariants 1 and 8.
+    /// Invariants 1 and 8: refuses what the table has not, and who is retired.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
         let allowed = allowed_statuses(from);
@@ -415,7 +415,7 @@ impl Registered {
         }
     }
 
-    /// Invariant 6.
+    /// Invariant 6: the checks in the order that their refusals are told in.
     fn spawn(&self, spawn: Spawn, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         let Spawn { child, profile, purpose, active_agents } = spawn;
         let PolicyLimits { roles, spawn: limits, .. } = context.policy;
@@ -461,7 +461,7 @@ fn sign_on(draining: bool, context: &CommandContext) -> Vec<Event> {
     [Event::SignedOn { at: context.now }].into_iter().chain(drained).collect()
 }
 
-/// What ends a drain.
+/// The pause that ends a drain; only an operator lifts it.
 const DRAINED: Event = Event::Paused { reason: PauseReason::Operator, note: None };
 
 fn correction<T: PartialEq>(before: T, after: T) -> Option<Correction<T>> {

@@ -8,13 +8,13 @@ use super::values::{Directive, PauseReason, Status};
 /// Whether an agent works, with what only that status knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
-    /// It works.
+    /// It works, and may take tasks.
     Active,
     /// It is stopped, and may be resumed by who the ground allows.
     Paused(PauseReason),
-    /// It finishes its current task.
+    /// It finishes its current task and takes no new one.
     Draining,
-    /// It is stopped at once.
+    /// It is stopped at once, and only an operator lets it work again.
     Quarantined,
     /// It said goodbye, or was taken out of service.
     Offline {
@@ -24,7 +24,7 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// The status by name.
+    /// The status by name, as answers show it.
     pub fn status(self) -> Status {
         match self {
             Self::Active => Status::Active,
@@ -45,7 +45,7 @@ impl Standing {
         }
     }
 
-    /// The ground of a pause.
+    /// The ground of the pause, where it is paused.
     pub fn pause_reason(self) -> Option<PauseReason> {
         match self {
             Self::Paused(reason) => Some(reason),

@@ -45,27 +45,27 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Agent {
-    /// Before its registration.
+    /// The agent never registered; every command but registration is refused.
     #[default]
     Unregistered,
-    /// From its registration on.
+    /// The agent is known, in service or not.
     Registered(Box<Registered>),
 }
 
 /// What the rules read of an agent that exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registered {
-    /// The project it works in.
+    /// The project that it works in for good.
     pub(crate) project: ProjectId,
     /// What it is and may do.
     pub(crate) profile: Profile,
-    /// The agent that spawned it.
+    /// The agent that spawned it; none for one that registered by itself.
     pub(crate) parent: Option<AgentId>,
-    /// Whether it works.
+    /// Whether it works, with what only that standing knows.
     pub(crate) standing: Standing,
-    /// What it works on.
+    /// The task that it holds and the lease it holds it under.
     pub(crate) work: Option<Work>,
-    /// Errors in a row.
+    /// Errors in a row, of runs and heartbeats; a run that completes and a heartbeat without error end the streak.
     pub(crate) error_streak: u32,
     /// When its last recorded heartbeat was.
     pub(crate) last_heartbeat: Option<DateTime<Utc>>,
@@ -82,10 +82,10 @@ pub struct Registered {
     /// The runs it has under way.
     #[serde(default)]
     pub(crate) open_runs: BTreeMap<RunId, OpenRun>,
-    /// Whether it serves another agent.
+    /// Whether it serves another agent, and for what.
     #[serde(default)]
     pub(crate) service: Service,
-    /// Its sub-agents in service.
+    /// Its sub-agents that are in service.
     #[serde(default)]
     pub(crate) children: BTreeSet<AgentId>,
     /// The number of the halt of its squad that an operator excepted it from last; 0 when from none.
@@ -98,7 +98,7 @@ pub struct Registered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overspent {
-    /// The UTC day.
+    /// The UTC day whose budget was not enough.
     pub day: NaiveDate,
     /// The budget that was not enough; absent in records of before budgets were named.
     pub overrun: Option<Overrun>,
@@ -110,7 +110,7 @@ pub enum Service {
     /// It was never commissioned by another agent.
     #[default]
     Independent,
-    /// It serves as a sub-agent.
+    /// It serves as a sub-agent, for this long and this task.
     Commissioned(Commission),
     /// Its time as a sub-agent is over. What it was last created for is still known, where it was ever told.
     Retired(Option<Commission>),
@@ -120,7 +120,7 @@ pub enum Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overrun {
-    /// The budget.
+    /// The budget that was not enough.
     pub budget: budget::Key,
     /// The approval that was opened for it.
     pub approval: ApprovalId,
@@ -131,7 +131,7 @@ pub struct Overrun {
 pub struct Assignee(AgentId);
 
 impl Assignee {
-    /// Which agent.
+    /// The agent that may take the task.
     pub fn id(self) -> AgentId {
         self.0
     }
@@ -145,7 +145,7 @@ impl Assignee {
 /// Whether an agent's accepted task types count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeRule {
-    /// They do.
+    /// Only tasks of accepted types may be taken.
     Enforced,
     /// An operator has set them aside, with a reason.
     Overridden,
@@ -170,7 +170,7 @@ impl Agent {
 }
 
 impl Registered {
-    /// Errors in a row.
+    /// Errors in a row, of runs and heartbeats; a run that completes and a heartbeat without error end the streak.
     pub fn error_streak(&self) -> u32 {
         self.error_streak
     }
@@ -180,17 +180,17 @@ impl Registered {
         self.restart_pending
     }
 
-    /// The agent that spawned it.
+    /// The agent that spawned it; none for one that registered by itself.
     pub fn parent(&self) -> Option<AgentId> {
         self.parent
     }
 
-    /// Its sub-agents in service.
+    /// Its sub-agents that are in service.
     pub fn children(&self) -> &BTreeSet<AgentId> {
         &self.children
     }
 
-    /// Whether it works.
+    /// Whether it works, with what only that standing knows.
     pub fn standing(&self) -> Standing {
         self.standing
     }
@@ -205,12 +205,12 @@ impl Registered {
         &self.profile
     }
 
-    /// The project it works in.
+    /// The project that it works in for good.
     pub fn project(&self) -> ProjectId {
         self.project
     }
 
-    /// What it works on.
+    /// The task that it holds and the lease it holds it under.
     pub fn work(&self) -> Option<Work> {
         self.work
     }
@@ -240,7 +240,7 @@ impl Registered {
         }
     }
 
-    /// Whether it works.
+    /// The status by name.
     pub fn status(&self) -> Status {
         self.standing.status()
     }
@@ -390,7 +390,7 @@ impl Registered {
         }
     }
 
-    /// Whether it holds `task`.
+    /// Whether it holds `task` under a lease.
     pub fn works_on(&self, task: TaskId) -> bool {
         self.work.is_some_and(|work| work.task == task)
     }

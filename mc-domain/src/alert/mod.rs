@@ -45,23 +45,23 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Alert {
-    /// It was never raised.
+    /// The alert was never raised.
     #[default]
     Absent,
-    /// The latest episode.
+    /// The latest episode, open or ended.
     Present(Episode),
 }
 
 /// From the raising of an alert to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
-    /// Which one.
+    /// The identity of the episode.
     pub(crate) id: AlertId,
-    /// The project it belongs to.
+    /// The project whose operators were told.
     pub(crate) project: ProjectId,
     /// What has been done about it.
     pub(crate) status: Status,
-    /// How often it has happened.
+    /// How often it has happened in this episode, the first time included.
     pub(crate) count: u32,
 }
 
@@ -133,7 +133,7 @@ impl Alert {
 }
 
 impl Episode {
-    /// How often it has happened.
+    /// How often it has happened in this episode, the first time included.
     pub fn count(&self) -> u32 {
         self.count
     }
@@ -143,12 +143,12 @@ impl Episode {
         self.status
     }
 
-    /// Which one.
+    /// The identity of the episode.
     pub fn id(&self) -> AlertId {
         self.id
     }
 
-    /// The project it belongs to.
+    /// The project whose operators were told.
     pub fn project(&self) -> ProjectId {
         self.project
     }
@@ -177,7 +177,7 @@ impl Episode {
         }
     }
 
-    /// Invariant 2.
+    /// Invariant 2: only operators and the system end an episode.
     fn resolve(
         &self,
         id: AlertId,
@@ -220,7 +220,7 @@ fn raised(raise: Raise, context: &CommandContext) -> Event {
     Event::Raised { id, kind, severity, title, description, agent, task, run, project, at: context.now }
 }
 
-/// Invariant 1.
+/// Invariant 1: while an episode is open, the same alert only counts up.
 fn repeated(open: &Episode, raise: Raise, context: &CommandContext) -> Event {
     let count = open.count.saturating_add(1);
     Event::Repeated { id: open.id, count, description: raise.description, at: context.now }

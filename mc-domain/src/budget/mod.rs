@@ -58,7 +58,7 @@ use crate::{
 pub struct Budget {
     /// What is set aside, by run.
     pub(crate) reserved: BTreeMap<RunId, Usd>,
-    /// What is spent.
+    /// What all runs that are over were charged, corrections included.
     pub(crate) spent: Usd,
     /// What is allowed beyond the cap.
     pub(crate) granted: Usd,
@@ -144,12 +144,12 @@ impl Budget {
         self.run_allowance
     }
 
-    /// What is spent.
+    /// What all runs that are over were charged, corrections included.
     pub fn spent(&self) -> Usd {
         self.spent
     }
 
-    /// All that is set aside.
+    /// The sum of all that is set aside for open runs.
     pub fn reserved(&self) -> Usd {
         self.reserved.values().copied().sum()
     }
@@ -204,7 +204,7 @@ impl Budget {
         Ok(vec![Event::Reserved { run, amount, cap, reserved_after, at: context.now }])
     }
 
-    /// Invariant 2.
+    /// Invariant 2: a run is charged once, and the rest of what was set aside is given back.
     fn settle(
         &self,
         run: RunId,
@@ -227,7 +227,7 @@ impl Budget {
         Ok(self.with_thresholds(settled, context))
     }
 
-    /// Invariant 2.
+    /// Invariant 2: charges a run whose cost came late, after what was set aside for it was given back.
     fn charge(
         &self,
         run: RunId,
@@ -256,7 +256,7 @@ impl Budget {
         vec![Event::Released { run, amount, reserved_after, at: context.now }]
     }
 
-    /// Invariant 4.
+    /// Invariant 4: grants only what an operator or the system allows, once for each approval.
     fn grant(
         &self,
         approval: ApprovalId,
@@ -271,7 +271,7 @@ impl Budget {
         Ok(vec![Event::Granted { approval, amount, granted_after, at: context.now }])
     }
 
-    /// Invariant 4.
+    /// Invariant 4: lets one run cost more than the cap per run, once for each approval.
     fn allow_run(
         &self,
         approval: ApprovalId,
@@ -285,7 +285,7 @@ impl Budget {
         Ok(vec![Event::RunAllowed { approval, up_to, at: context.now }])
     }
 
-    /// Invariant 4.
+    /// Invariant 4: only an operator corrects what counts as spent.
     fn adjust(&self, spent: Usd, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         if context.actor.kind() != ActorKind::Human {
             return Err(Rejection::OperatorOnly { what: "adjust what is spent" });

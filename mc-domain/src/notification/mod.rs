@@ -63,23 +63,23 @@ pub const RETRY_AFTER_SECS: [i64; 5] = [30, 60, 120, 240, 480];
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Notification {
-    /// Before it was queued.
+    /// It was never queued; every command but that is refused.
     #[default]
     Unqueued,
-    /// From then on.
+    /// It was queued, and stays on record however it ends.
     Queued(Box<Queued>),
 }
 
 /// What the rules read of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queued {
-    /// Who is notified.
+    /// Who is told.
     pub(crate) recipient: Recipient,
     /// From when on it is too late for it.
     pub(crate) expires_at: DateTime<Utc>,
-    /// What became of it.
+    /// How far its delivery has come.
     pub(crate) status: Status,
-    /// How many attempts have failed.
+    /// How many attempts to deliver it have failed.
     pub(crate) attempts: u32,
     /// When it is tried again, once an attempt has failed.
     pub(crate) retry_at: Option<DateTime<Utc>>,
@@ -157,7 +157,7 @@ fn queue(notice: Notice, context: &CommandContext) -> Result<Vec<Event>, Rejecti
 }
 
 impl Queued {
-    /// Who is notified.
+    /// Who is told.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }
@@ -221,7 +221,7 @@ impl Queued {
         }
     }
 
-    /// Invariant 2.
+    /// Invariant 2: refuses an agent that is not its recipient.
     fn is_recipients(&self, context: &CommandContext) -> Result<(), Rejection> {
         match context.actor {
             Actor::Agent(agent) if self.recipient.agent() != Some(agent) => Err(Rejection::NotRecipient),

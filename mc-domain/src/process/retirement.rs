@@ -13,11 +13,11 @@ use crate::{
 /// A sub-agent that is to be retired, by [`crate::operation::retire_agent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retirement {
-    /// Who.
+    /// The sub-agent to be retired.
     pub child: AgentId,
-    /// Who created it.
+    /// The agent that created it; none where that one is not known.
     pub parent: Option<AgentId>,
-    /// Why.
+    /// Why it is retired, for the record.
     pub cause: RetirementCause,
 }
 

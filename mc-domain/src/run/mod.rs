@@ -71,18 +71,18 @@ pub const MAX_ERRORS_COUNTED: usize = 32;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Run {
-    /// Before its start.
+    /// The run was not started yet; every command but the start is refused.
     #[default]
     Unstarted,
-    /// Under way.
+    /// The run is under way, until its end or its deadline.
     Running(Box<Running>),
     /// Ended by others than its agent, which has not told yet what it cost.
     Unbilled(Box<Unbilled>),
-    /// Over.
+    /// The run is over, and charged for good.
     Over {
-        /// How it ended.
+        /// How the run ended.
         outcome: Outcome,
-        /// What it was charged.
+        /// What the run was charged.
         charged: Usd,
     },
 }
@@ -90,7 +90,7 @@ pub enum Run {
 /// What the rules read of a run that is under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Running {
-    /// What it began with.
+    /// The terms that the run began on, which hold until its end.
     pub(crate) terms: Terms,
     /// How often it has used a tool.
     pub(crate) tool_calls: u32,
@@ -101,9 +101,9 @@ pub struct Running {
 /// What the rules read of a run that was ended by others than its agent, until that tells what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unbilled {
-    /// What it began with.
+    /// The terms that the run began on, which hold until its end.
     pub(crate) terms: Terms,
-    /// How it ended.
+    /// How the run ended.
     pub(crate) outcome: Outcome,
     /// The tokens that were told of at its end.
     pub(crate) usage: Usage,
@@ -248,7 +248,7 @@ impl Running {
         self.tool_calls
     }
 
-    /// What it began with.
+    /// The terms that the run began on, which hold until its end.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
@@ -279,7 +279,7 @@ impl Running {
         }])
     }
 
-    /// Invariants 2 to 4.
+    /// Invariants 2 to 4: who may end a run in which way, and when.
     fn end(&self, outcome: Outcome, bill: Bill, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         is_agents_own(self.terms.agent, context)?;
         if context.actor.kind() == ActorKind::Agent && outcome == Outcome::Aborted {
@@ -299,7 +299,7 @@ impl Running {
         }])
     }
 
-    /// Invariant 3.
+    /// Invariant 3: what the run is charged, by how it ended and what is known of its cost.
     fn ended(&self, outcome: Outcome, bill: Bill, context: &CommandContext) -> Ended {
         let Bill { usage, cost, error } = bill;
         let by_agent = context.actor.kind() == ActorKind::Agent;
@@ -338,7 +338,7 @@ fn cause<'a>(error: Option<&'a crate::values::Reason>, tool: &'a crate::values::
     error.map_or(tool.as_str(), crate::values::Reason::as_str)
 }
 
-/// Invariant 2.
+/// Invariant 2: refuses an agent that acts on another's run.
 fn is_agents_own(runner: AgentId, context: &CommandContext) -> Result<(), Rejection> {
     match context.actor {
         Actor::Agent(agent) if agent != runner => Err(Rejection::OtherAgent),

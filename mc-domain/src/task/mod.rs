@@ -78,27 +78,27 @@ use transitions::{Mover, mover};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Task {
-    /// Before its creation.
+    /// The task was not created yet; every command but creation is refused.
     #[default]
     Absent,
-    /// From its creation on.
+    /// The task exists, and never ceases to.
     Present(Box<Present>),
 }
 
 /// What the rules read of a task that exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Present {
-    /// The project it belongs to.
+    /// The project that the task belongs to for good.
     pub(crate) project: ProjectId,
-    /// What it is about.
+    /// Title, type, budget and whatever else an edit may change.
     pub(crate) details: Details,
     /// The task it is part of.
     pub(crate) parent: Option<TaskId>,
-    /// Everyone it is assigned to.
+    /// The agents that it is assigned to; one of them may hold it.
     pub(crate) assignees: BTreeSet<AgentId>,
-    /// Where it stands.
+    /// The status, with what only that status knows.
     pub(crate) stage: Stage,
-    /// What will be done.
+    /// The plan that work was started with, until others get the task.
     pub(crate) plan: Option<WorkPlan>,
     /// The kinds of artifact handed in by operators and assignees since the work was last sent back, given back or given up.
     pub(crate) handed_in: BTreeSet<ArtifactKind>,
@@ -110,7 +110,7 @@ pub struct Present {
     pub(crate) looped: bool,
     /// How often it was sent back.
     pub(crate) review_cycles: u32,
-    /// The approvals it waits for.
+    /// The approvals that it waits for while it needs approval.
     #[serde(default)]
     pub(crate) awaits: BTreeSet<ApprovalId>,
     /// The runs for it that are under way.
@@ -136,37 +136,37 @@ pub struct Present {
 /// Where a task stands, with what only that status knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    /// Nobody has it yet.
+    /// The task is assigned to nobody.
     Inbox,
     /// Someone has it and has not begun.
     Assigned,
-    /// An agent holds it.
+    /// An agent works on it, under a lease.
     InProgress(Hold),
-    /// The work is being judged.
+    /// The work was handed in, and waits for a judgement.
     Review,
-    /// It waits for a decision.
+    /// The task waits for approvals.
     NeedsApproval {
-        /// Where it came from.
+        /// The status that it had before, and returns to when the approvals are granted.
         from: Status,
         /// Who held it, when it came from in_progress.
         holder: Option<AgentId>,
     },
     /// Work on it cannot go on.
     Blocked,
-    /// The work did not succeed.
+    /// The work failed; an operator may give the task to somebody again.
     Failed,
-    /// The result is accepted.
+    /// An operator accepted the result.
     Done,
-    /// It was called off.
+    /// An operator called it off. No command leads out of this.
     Canceled,
 }
 
 /// An agent's hold on the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Who works.
+    /// The agent that works on the task.
     pub holder: AgentId,
-    /// Under which lease.
+    /// The lease that writes of the holder name, drawn anew for each hold.
     pub lease: LeaseId,
 }
 
@@ -305,17 +305,17 @@ impl Present {
         &self.subscribers
     }
 
-    /// The approvals it waits for.
+    /// The approvals that it waits for while it needs approval.
     pub fn awaits(&self) -> &BTreeSet<ApprovalId> {
         &self.awaits
     }
 
-    /// What it is about.
+    /// Title, type, budget and whatever else an edit may change.
     pub fn details(&self) -> &Details {
         &self.details
     }
 
-    /// Where it stands.
+    /// The status, with what only that status knows.
     pub fn stage(&self) -> &Stage {
         &self.stage
     }
@@ -330,12 +330,12 @@ impl Present {
         &self.open_runs
     }
 
-    /// Everyone it is assigned to.
+    /// The agents that it is assigned to; one of them may hold it.
     pub fn assignees(&self) -> &BTreeSet<AgentId> {
         &self.assignees
     }
 
-    /// The project it belongs to.
+    /// The project that the task belongs to for good.
     pub fn project(&self) -> ProjectId {
         self.project
     }
@@ -362,7 +362,7 @@ impl Present {
         }
     }
 
-    /// Where it stands.
+    /// The status by name.
     pub fn status(&self) -> Status {
         self.stage.status()
     }
@@ -588,7 +588,7 @@ impl Present {
         }
     }
 
-    /// Invariants 1 and 2.
+    /// Invariants 1 and 2: refuses a move that the table has not for this kind of actor, or that is another agent's.
     fn may_move(&self, to: Status, context: &CommandContext) -> Result<(), Rejection> {
         let kind = context.actor.kind();
         let assigned = context.actor.agent().is_some_and(|agent| self.assignees.contains(&agent));
@@ -611,7 +611,7 @@ impl Present {
         Rejection::IllegalTransition { from, to, by, allowed: allowed_transitions(from, by) }
     }
 
-    /// Invariant 3.
+    /// Invariant 3: refuses a write that names a lease which is over; naming none is no claim.
     fn lease_holds(&self, named: Option<LeaseId>) -> Result<(), Rejection> {
         let current = self.hold().map(|hold| hold.lease);
         if named.is_some() && named != current { Err(Rejection::LeaseLost { current }) } else { Ok(()) }
@@ -733,7 +733,7 @@ impl Present {
         }
     }
 
-    /// Invariant 8.
+    /// Invariant 8: refuses to archive what is still open.
     fn archive(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         operator_only(context, "archive a task")?;
         match self.status() {

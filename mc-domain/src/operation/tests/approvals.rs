@@ -128,30 +128,14 @@ mod requesting {
 
     #[test]
     fn the_same_while_one_is_open_returns_the_open_one() {
-        let again = request_approval(
-            &openclaw(),
-            &entity(OTHER_APPROVAL, []),
-            &held_key(1),
-            Some(&waiting(Status::InProgress)),
-            request(),
-            &cast([&idle(SCOUT)]),
-            &scout(),
-        );
+        let again = world([&openclaw(), &entity(OTHER_APPROVAL, []), &held_key(1), &waiting(Status::InProgress), &idle(SCOUT)]).when(&scout(), |tx| request_approval(tx, OTHER_APPROVAL, request()));
         assert_eq!(again, Ok(Asked { approval: APPROVAL, decision: Decision::default() }));
     }
 
     #[test]
     fn something_else_lets_the_task_wait_for_both() {
         let task = waiting(Status::InProgress);
-        let other = request_approval(
-            &openclaw(),
-            &entity(OTHER_APPROVAL, []),
-            &free(2),
-            Some(&task),
-            Request { ask: ask(2), ..request() },
-            &cast([&idle(SCOUT)]),
-            &scout(),
-        );
+        let other = world([&openclaw(), &entity(OTHER_APPROVAL, []), &free(2), &task, &idle(SCOUT)]).when(&scout(), |tx| request_approval(tx, OTHER_APPROVAL, Request { ask: ask(2), ..request() }));
         let awaited = task::Event::ApprovalAwaited { approval: OTHER_APPROVAL, at: now() };
         let events = other.unwrap().decision.into_changes().pop().unwrap().events;
         assert_eq!(events, [awaited.into()]);
@@ -501,8 +485,8 @@ fn escalation_is_recorded_once() {
     let due = later(&system(), PolicyLimits::default().escalates_after());
     let approval = pending();
     let escalated = approval::Event::Escalated { at: due.now };
-    operation(escalate_approval(&approval, &due)).then([stream(&approval, [escalated.clone()])]);
-    operation(escalate_approval(&approval.after(&[escalated]), &due)).then_nothing();
+    world([&approval]).when(&due, |tx| escalate_approval(tx, approval.id)).then([stream(&approval, [escalated.clone()])]);
+    world([&approval.after(&[escalated])]).when(&due, |tx| escalate_approval(tx, approval.id)).then_nothing();
 }
 
 #[test]
@@ -529,7 +513,7 @@ fn escalation_is_due_when_the_policy_says_so() {
     let due = later(&system(), TimeDelta::minutes(1)).under(hasty);
     let found = approvals_due(&[pending()], due.now, |_| hasty);
     assert_eq!(found.first().map(|(_, due)| *due), Some(ApprovalDue::Escalation));
-    assert_eq!(escalate_approval(&pending(), &due).unwrap().changes().len(), 1);
+    assert_eq!(world([&pending()]).when(&due, |tx| escalate_approval(tx, APPROVAL)).unwrap().changes().len(), 1);
 }
 
 /// A task with everything that approvals for it touch, as a store keeps it.
@@ -610,7 +594,7 @@ impl Desk {
             4 => decide(crate::operation::Answer::RequestRevision { note: reason("Fewer people") }),
             5 => outcome(withdraw_approval(scope, None, NEXT_LEASE, &at(scout()))),
             6 => outcome(expire_approval(scope, &at(system()))),
-            7 => escalate_approval(approval, &at(system())),
+            7 => world([&approval]).when(&at(system()), |tx| escalate_approval(tx, approval.id)),
             8 => go(Status::InProgress),
             9 => go(Status::Review),
             _ => go(Status::Blocked),

@@ -32,7 +32,7 @@ fn move_to(world: &mut World, to: Status) {
         assignees: None,
         lease: NEXT_LEASE,
     };
-    world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
 }
 
 #[test]
@@ -78,16 +78,16 @@ fn is_charged_whoever_ended_the_run() {
         ("blocked", |world| move_to(world, Status::Blocked)),
         ("quarantined", |world| {
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         }),
         ("restarted", |world| {
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| restart_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| restart_agent(tx, SCOUT, None)).unwrap();
         }),
         ("timed out", |world| {
             let run = world.get::<run::Run>(&RUN);
             let due = later(&system(), PolicyLimits::default().run_lasts());
-            world.act(|cast| time_out_run(&run, cast, &due)).unwrap();
+            world.act(&due, |tx| time_out_run(tx, RUN)).unwrap();
         }),
     ];
     for (how, stop) in ways {
@@ -137,11 +137,11 @@ fn stops_the_task_of_another_only_where_the_task_is_used_up() {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let task = world.get::<Task>(&TASK);
         let wish = ReassignTask { assignees: BTreeSet::from([echo.id]), reason: None };
-        world.act(|cast| reassign_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
         let task = world.get::<Task>(&TASK);
         let to = Move { reason: None, deliverable: None, checklist: None, ..equipped(Status::InProgress) };
         let wish = MoveTask { to, assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &by(ECHO))).unwrap();
+        world.act(&by(ECHO), |tx| move_task(tx, TASK, wish)).unwrap();
         world.complete(RUN, Ended::Completed, Some(cents), &scout()).unwrap();
         assert_eq!(world.scout().standing, waits);
         assert_eq!(world.task().status(), status, "a budget of {budget}");

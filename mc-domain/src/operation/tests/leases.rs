@@ -33,7 +33,7 @@ fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
 fn a_lease_that_was_passed_on_is_left_alone() {
     let agent = heard_working();
     let late = later(&system(), PolicyLimits::default().lease_lasts());
-    operation(end_lease(&agent, NEXT_LEASE, now(), &nobody_else(), &late)).then_nothing();
+    world([&agent]).when(&late, |tx| end_lease(tx, agent.id, NEXT_LEASE, now())).then_nothing();
 }
 
 /// Or whoever claims a task and dies would hold it forever, and nobody would be told.
@@ -57,7 +57,7 @@ fn silence_is_told_of_once_and_taken_back_when_it_is_over() {
     let agent = idle(SCOUT).after(&[heard(0)]);
     let key = Key::new(Kind::AgentStale, Subject::Agent(SCOUT));
     let late = later(&system(), TimeDelta::minutes(6));
-    let told = mark_stale(&agent, &nobody_else(), &late).unwrap();
+    let told = world([&agent]).when(&late, |tx| mark_stale(tx, agent.id)).unwrap();
     let alert = Entity::<Alert>::new(key).after_decision(&told);
     let cast = nobody_else().with(alert.clone());
     assert!(mark_stale(&agent, &cast, &late).unwrap().changes().is_empty());
@@ -77,6 +77,6 @@ fn silence_and_leases_last_as_long_as_the_policy_says() {
     });
     let late = later(&system(), TimeDelta::hours(2)).under(patient);
     assert!(agent.registered().unwrap().is_stale(late.now, &PolicyLimits::default()));
-    operation(mark_stale(&agent, &nobody_else(), &late)).then_nothing();
-    operation(end_lease(&agent, LEASE, now(), &nobody_else(), &late)).then_nothing();
+    world([&agent]).when(&late, |tx| mark_stale(tx, agent.id)).then_nothing();
+    world([&agent]).when(&late, |tx| end_lease(tx, agent.id, LEASE, now())).then_nothing();
 }

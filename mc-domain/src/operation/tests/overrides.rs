@@ -23,7 +23,7 @@ fn raise_agent(world: &mut World, daily: u32, per_run: u32, overrides: &[Approva
     let before = agent.registered().unwrap().profile.clone();
     let caps = Caps { daily: Usd::cents(daily), per_run: Usd::cents(per_run) };
     let profile = Profile { caps, ..before.clone() };
-    world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
     free(world, Allowed::Agent(SCOUT, before.caps), overrides);
 }
 
@@ -31,7 +31,7 @@ fn raise_task(world: &mut World, cents: u32, overrides: &[ApprovalId]) {
     let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
     let before = task.present().unwrap().details.clone();
     let details = task::Details { budget: Usd::cents(cents), ..before.clone() };
-    world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| edit_task(tx, TASK, details, &agents)).unwrap();
     free(world, Allowed::Task(TASK, before.budget), overrides);
 }
 
@@ -39,12 +39,12 @@ fn cap_project(world: &mut World, cents: Option<u32>) {
     let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
     let profile =
         ProjectProfile { daily_cap: cents.map(Usd::cents), ..ProjectProfile::new(name("OpenClaw")) };
-    world.act(|cast| edit_project(&openclaw, profile.clone(), &agents, cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, profile, &agents)).unwrap();
 }
 
 fn free(world: &mut World, before: Allowed, overrides: &[ApprovalId]) {
     let overrides: Vec<_> = overrides.iter().map(|id| world.get::<Approval>(id)).collect();
-    world.act(|cast| withdraw_overrides(before, &overrides, cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| withdraw_overrides(tx, before, &overrides)).unwrap();
 }
 
 /// Scout may spend 20 cents a day, and needs 25 for its task.
@@ -140,10 +140,10 @@ fn a_cap_raised_the_next_day_frees_what_the_day_before_held() {
     let before = agent.registered().unwrap().profile.clone();
     let profile =
         Profile { caps: Caps { daily: Usd::cents(100), per_run: Usd::cents(25) }, ..before.clone() };
-    world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &tomorrow)).unwrap();
+    world.act(&tomorrow, |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
     let overrides = [world.get::<Approval>(&approval)];
     let allowed = Allowed::Agent(SCOUT, before.caps);
-    world.act(|cast| withdraw_overrides(allowed, &overrides, cast, &tomorrow)).unwrap();
+    world.act(&tomorrow, |tx| withdraw_overrides(tx, allowed, &overrides)).unwrap();
     assert_eq!(status(&world, approval), approval::Status::Canceled);
     assert_eq!(world.task().status(), Status::InProgress);
     assert_eq!(world.scout().standing, Standing::Active);

@@ -234,7 +234,7 @@ mod red_tools {
         let mut world = running();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &scout())).unwrap();
+        world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(used(&mut world, sent(None)), unapproved(None));
         is_contained(&world);
     }
@@ -382,7 +382,7 @@ mod what_nobody_waits_for {
     fn moved(world: &mut World, to: Status, context: &CommandContext) {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, context)).unwrap();
+        world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
     }
 
     fn status(world: &World, id: ApprovalId) -> Option<approval::Status> {

@@ -248,13 +248,13 @@ mod starting {
         for halt in crate::project::Halt::ALL.iter().copied() {
             let mut world = World::new();
             let openclaw = world.get::<Project>(&OPENCLAW);
-            world.record(&halt_squad(&openclaw, halt, None, &sofie()).unwrap());
+            world.record(&world([&openclaw]).when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None)).unwrap());
             assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped), "at once");
             let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
             world.record(&follow_halt(&openclaw, 1, &agents, &sofie()).unwrap());
             assert!(world.start(RUN, None, None, &scout()).is_err());
             let agent = world.get::<Agent>(&SCOUT);
-            world.act(|cast| resume_agent(&agent, None, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| resume_agent(tx, SCOUT, None)).unwrap();
             let expected = match halt {
                 crate::project::Halt::Pause => Ok(()),
                 crate::project::Halt::Emergency => Err(Rejection::SquadStopped),
@@ -383,7 +383,7 @@ pub(super) mod too_dear {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(300), per_run: Usd::cents(25) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.scout().standing, Standing::Active);
         world.start(NEXT_RUN, None, None, &scout()).unwrap();
     }
@@ -395,14 +395,14 @@ pub(super) mod too_dear {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(100), per_run: Usd::cents(50) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
     }
 
     fn edit_task_budget(world: &mut World, cents: u32) {
         let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
         let details = task::Details { budget: Usd::cents(cents), ..task.present().unwrap().details.clone() };
-        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| edit_task(tx, TASK, details, &agents)).unwrap();
     }
 
     #[test]
@@ -414,7 +414,7 @@ pub(super) mod too_dear {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(500), per_run: Usd::cents(25) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget), "another budget");
         edit_task_budget(&mut world, 60);
         assert_eq!(world.scout().standing, Standing::Active);
@@ -432,7 +432,7 @@ pub(super) mod too_dear {
             too_dear(world.start(NEXT_RUN, None, None, &scout()));
             let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
             let raised = ProjectProfile { daily_cap: cap, ..capped };
-            world.act(|cast| edit_project(&openclaw, raised.clone(), &agents, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, raised.clone(), &agents)).unwrap();
             assert_eq!(world.scout().standing, Standing::Active);
             world.start(NEXT_RUN, None, None, &scout()).unwrap();
         }
@@ -473,7 +473,7 @@ pub(super) mod too_dear {
         ] {
             let agent = world.get::<Agent>(&SCOUT);
             let task = world.get::<Task>(&TASK);
-            world.act(|cast| heartbeat(&agent, Some(&task), Heartbeat::default(), cast, &context)).unwrap();
+            world.act(&context, |tx| heartbeat(tx, SCOUT, Heartbeat::default())).unwrap();
             assert_eq!(world.scout().standing, standing);
         }
     }
@@ -486,8 +486,8 @@ pub(super) mod too_dear {
         too_dear(world.start(RUN, Some(TASK), None, &scout()));
         world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
         let (task, agent) = (world.get::<Task>(&crate::spec::OTHER_TASK), world.get::<Agent>(&SCOUT));
-        assert!(claim_task(&task, &agent, &nobody_else(), &scout()).is_err());
-        let claimed = claim_task(&task, &agent, &nobody_else(), &tomorrow).unwrap();
+        assert!(world([&task, &agent]).when(&scout(), |tx| claim_task(tx, TASK, SCOUT)).is_err());
+        let claimed = world([&task, &agent]).when(&tomorrow, |tx| claim_task(tx, TASK, SCOUT)).unwrap();
         world.record(&claimed);
         assert_eq!(world.scout().standing, Standing::Active);
 
@@ -496,7 +496,7 @@ pub(super) mod too_dear {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
         let tomorrow = later(&sofie(), TimeDelta::days(1));
-        world.act(|cast| move_task(&task, wish.clone(), cast, &tomorrow)).unwrap();
+        world.act(&tomorrow, |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.scout().standing, Standing::Active);
     }
 
@@ -695,7 +695,7 @@ mod completing {
         let mut world = World::new();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
-        let refused = world.act(|cast| time_out_run(&run, cast, &system()));
+        let refused = world.act(&system(), |tx| time_out_run(tx, RUN));
         assert!(matches!(refused, Err(Rejection::Run(run::Rejection::NotDue { .. }))));
     }
 
@@ -706,7 +706,7 @@ mod completing {
         let run = world.get::<Run>(&RUN);
         for agent in [scout(), by(ECHO)] {
             let context = later(&agent, PolicyLimits::default().run_lasts());
-            let refused = world.act(|cast| time_out_run(&run, cast, &context));
+            let refused = world.act(&context, |tx| time_out_run(tx, RUN));
             assert_eq!(refused, Err(Rejection::Run(run::Rejection::OperatorOnly)));
         }
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
@@ -718,8 +718,7 @@ mod completing {
         let mut world = World::new();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
-        world
-            .act(|cast| time_out_run(&run, cast, &later(&system(), PolicyLimits::default().run_lasts())))
+        world.act(&later(&system(), PolicyLimits::default().run_lasts()), |tx| time_out_run(tx, RUN))
             .unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::TimedOut));
         assert_eq!(world.task().status(), Status::Blocked);
@@ -796,7 +795,7 @@ mod no_run_is_left_behind {
     fn by_a_quarantine() {
         let mut world = running();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         both_are_over(&world);
     }
 
@@ -804,7 +803,7 @@ mod no_run_is_left_behind {
     fn by_a_restart() {
         let mut world = running();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| restart_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| restart_agent(tx, SCOUT, None)).unwrap();
         both_are_over(&world);
     }
 
@@ -813,7 +812,7 @@ mod no_run_is_left_behind {
         for context in [scout(), sofie()] {
             let mut world = running();
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &context)).unwrap();
+            world.act(&context, |tx| sign_off_agent(tx, SCOUT, None)).unwrap();
             both_are_over(&world);
         }
     }
@@ -825,7 +824,7 @@ mod no_run_is_left_behind {
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
             let corrections = Corrections { status: Some(status), ..Corrections::default() };
             let wish = CorrectAgent { corrections, clear_task: false };
-            world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
             both_are_over(&world);
         }
     }
@@ -835,7 +834,7 @@ mod no_run_is_left_behind {
         let mut world = running();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let wish = CorrectAgent { corrections: Corrections::default(), clear_task: true };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         assert_eq!(world.run_status(NEXT_RUN), Some(run::Status::Running));
     }
@@ -846,7 +845,7 @@ mod no_run_is_left_behind {
             let mut world = running();
             let task = world.get::<Task>(&TASK);
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-            world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
             assert_eq!(world.run_status(RUN), Some(run::Status::Aborted), "{to}");
             assert!(world.task().open_runs.is_empty());
         }
@@ -858,7 +857,7 @@ mod no_run_is_left_behind {
         let mut world = running();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         assert!(world.task().open_runs.is_empty());
     }
@@ -869,7 +868,7 @@ mod no_run_is_left_behind {
         world.put(&entity::<Agent>(ECHO, []), registered("Echo", Role::Intern));
         let task = world.get::<Task>(&TASK);
         let wish = ReassignTask { assignees: BTreeSet::from([ECHO]), reason: None };
-        world.act(|cast| reassign_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
 
@@ -877,9 +876,9 @@ mod no_run_is_left_behind {
     fn by_an_emergency_stop() {
         let mut world = running();
         let openclaw = world.get::<Project>(&OPENCLAW);
-        world.record(&halt_squad(&openclaw, crate::project::Halt::Emergency, None, &sofie()).unwrap());
+        world.record(&world([&openclaw]).when(&sofie(), |tx| halt_squad(tx, OPENCLAW, crate::project::Halt::Emergency, None)).unwrap());
         let (openclaw, tasks) = (world.get::<Project>(&OPENCLAW), [world.get::<Task>(&TASK)]);
-        world.act(|cast| block_halted(&openclaw, 1, &tasks, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &tasks)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
 
@@ -889,7 +888,7 @@ mod no_run_is_left_behind {
         let mut world = running();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &scout())).unwrap();
+        world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
         world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
         assert_eq!(world.task().cost, Usd::cents(10));
@@ -905,14 +904,14 @@ mod a_block {
         let mut world = World::new();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, context)).unwrap();
+        world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
         world
     }
 
     fn go(world: &mut World, to: Status) {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
     }
 
     #[test]
@@ -926,18 +925,18 @@ mod a_block {
     fn is_told_of_when_its_agent_goes_or_falls_silent() {
         let mut world = World::new();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| sign_off_agent(tx, SCOUT, None)).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
         let mut world = World::new();
         let agent = world.get::<Agent>(&SCOUT);
         let late = later(&system(), TimeDelta::hours(2));
-        world.act(|cast| end_lease(&agent, LEASE, now(), cast, &late)).unwrap();
+        world.act(&late, |tx| end_lease(tx, SCOUT, LEASE, now())).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
         let mut world = World::new();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &system())).unwrap();
+        world.act(&system(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None, "the quarantine is told of");
     }
 
@@ -963,7 +962,7 @@ mod living {
     fn beat(world: &mut World, error: Option<&str>, context: &CommandContext) {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let news = Heartbeat { session_key: None, error: error.map(reason) };
-        world.act(|cast| heartbeat(&agent, Some(&task), news.clone(), cast, context)).unwrap();
+        world.act(context, |tx| heartbeat(tx, SCOUT, news.clone())).unwrap();
     }
 
     #[test]
@@ -993,7 +992,7 @@ mod living {
         for (minutes, alerts) in [(5, None), (6, Some(1)), (7, Some(1))] {
             let agent = world.get::<Agent>(&SCOUT);
             let context = later(&system(), TimeDelta::minutes(minutes));
-            world.act(|cast| mark_stale(&agent, cast, &context)).unwrap();
+            world.act(&context, |tx| mark_stale(tx, SCOUT)).unwrap();
             assert_eq!(world.alert(Kind::AgentStale, about_scout()), alerts);
         }
         beat(&mut world, None, &later(&scout(), TimeDelta::minutes(8)));
@@ -1008,7 +1007,7 @@ mod living {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::ZERO), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.agent_day().spent, Usd::ZERO);
     }
 
@@ -1021,7 +1020,7 @@ mod living {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::cents(170)), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.alert(Kind::BudgetWarning, about_scout()), Some(1));
     }
 
@@ -1033,7 +1032,7 @@ mod living {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(21), per_run: Usd::cents(20) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.alert(Kind::BudgetCritical, about_scout()), Some(1));
     }
 }
@@ -1065,7 +1064,7 @@ mod a_budget_used_up_by_an_operator {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::cents(300)), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         told_and_nobody_stopped(&world, about_scout());
     }
 
@@ -1075,7 +1074,7 @@ mod a_budget_used_up_by_an_operator {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(10), per_run: Usd::cents(10) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         told_and_nobody_stopped(&world, about_scout());
     }
 
@@ -1084,7 +1083,7 @@ mod a_budget_used_up_by_an_operator {
         let mut world = spent();
         let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
         let details = task::Details { budget: Usd::cents(10), ..world.task().details };
-        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| edit_task(tx, TASK, details, &agents)).unwrap();
         told_and_nobody_stopped(&world, about_the_task());
     }
 
@@ -1094,7 +1093,7 @@ mod a_budget_used_up_by_an_operator {
         let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
         let lowered =
             ProjectProfile { daily_cap: Some(Usd::cents(10)), ..ProjectProfile::new(name("OpenClaw")) };
-        world.act(|cast| edit_project(&openclaw, lowered.clone(), &agents, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, lowered.clone(), &agents)).unwrap();
         told_and_nobody_stopped(&world, alert::Subject::Project(OPENCLAW));
     }
 }
@@ -1125,8 +1124,7 @@ fn a_notification_that_is_given_up_is_told_of() {
         let notification = world.get::<Notification>(&id);
         let context = later(&system(), TimeDelta::minutes(minutes));
         let project = Some(OPENCLAW);
-        world
-            .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &context))
+        world.act(&context, |tx| fail_notification(tx, id, project, reason("no answer")))
             .unwrap();
     }
     assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), Some(1));

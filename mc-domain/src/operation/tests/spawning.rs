@@ -35,7 +35,7 @@ fn wish() -> SpawnAgent {
 }
 
 fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Result<Decision, Rejection> {
-    spawn_agent(&openclaw(), &digger(), &entity(CHILD, []), parent, wish, &by(parent.id))
+    world([&openclaw(), &entity(CHILD, []), &parent]).when(&by(parent.id), |tx| spawn_agent(tx, OPENCLAW, &digger(), CHILD, parent.id, wish))
 }
 
 fn spawned(child: AgentId) -> agent::Event {
@@ -80,14 +80,7 @@ fn spawning_twice_creates_one_sub_agent() {
     let taken =
         entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
     let (parent, child) = (nova().after(&[spawned(CHILD)]), entity::<Agent>(CHILD, in_service()));
-    operation(spawn_agent(
-        &openclaw(),
-        &Names::of(&name("Digger"), taken, &[]),
-        &child,
-        &parent,
-        wish(),
-        &by(NOVA),
-    ))
+    world([&openclaw(), &child, &parent]).when(&by(NOVA), |tx| spawn_agent(tx, OPENCLAW, &Names::of(&name("Digger"), taken, &[]), child.id, parent.id, wish()))
     .then_nothing();
 }
 
@@ -108,9 +101,9 @@ fn a_parent_that_is_not_active_is_refused() {
 #[test]
 fn an_agent_spawns_for_itself_only() {
     let child = entity::<Agent>(CHILD, []);
-    operation(spawn_agent(&openclaw(), &digger(), &child, &nova(), wish(), &scout()))
+    world([&openclaw(), &child, &nova()]).when(&scout(), |tx| spawn_agent(tx, OPENCLAW, &digger(), child.id, NOVA, wish()))
         .then_rejected(agent::Rejection::OperatorOnly { name: name("Nova") });
-    assert!(spawn_agent(&openclaw(), &digger(), &child, &nova(), wish(), &sofie()).is_ok());
+    assert!(world([&openclaw(), &child, &nova()]).when(&sofie(), |tx| spawn_agent(tx, OPENCLAW, &digger(), child.id, NOVA, wish())).is_ok());
 }
 
 #[test]
@@ -170,7 +163,7 @@ fn an_agent_whose_tools_do_not_say_so_is_refused() {
     let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
     operation(spawn(&limited, wish.clone()))
         .then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
-    assert!(spawn_agent(&openclaw(), &digger(), &child, &limited, wish, &sofie()).is_ok());
+    assert!(world([&openclaw(), &child, &limited]).when(&sofie(), |tx| spawn_agent(tx, OPENCLAW, &digger(), child.id, limited.id, wish)).is_ok());
 }
 
 #[test]
@@ -179,7 +172,7 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
         let stopped =
             openclaw().after(&[project::Event::SquadPaused { halt, number: 1, reason: None, at: now() }]);
         let child = entity::<Agent>(CHILD, []);
-        operation(spawn_agent(&stopped, &digger(), &child, &nova(), wish(), &by(NOVA)))
+        world([&stopped, &child, &nova()]).when(&by(NOVA), |tx| spawn_agent(tx, stopped.id, &digger(), child.id, NOVA, wish()))
             .then_rejected(Rejection::SquadStopped);
     }
 }
@@ -187,7 +180,7 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
 #[test]
 fn the_name_of_another_agent_is_refused() {
     let known = idle(SCOUT);
-    operation(spawn_agent(&openclaw(), &digger(), &known, &nova(), wish(), &by(NOVA)))
+    world([&openclaw(), &known, &nova()]).when(&by(NOVA), |tx| spawn_agent(tx, OPENCLAW, &digger(), known.id, NOVA, wish()))
         .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
 }
 
@@ -199,7 +192,7 @@ fn registering_under_a_parent_is_no_way_around_the_limits() {
         purpose: Some(reason("Read the sources")),
         squad: 0,
     };
-    operation(register_agent(&openclaw(), &digger(), &entity(CHILD, []), registration, &by(NOVA)))
+    world([&openclaw(), &entity(CHILD, [])]).when(&by(NOVA), |tx| register_agent(tx, OPENCLAW, &digger(), CHILD, registration))
         .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
 
@@ -281,14 +274,7 @@ mod retirement {
 
     #[test]
     fn signs_off_and_is_known_to_the_parent_in_one_commit() {
-        let decision = retire_agent(
-            &child(),
-            Some(&parent()),
-            None,
-            RetirementCause::TimeIsUp,
-            &nobody_else(),
-            &system(),
-        );
+        let decision = world([&child(), &parent()]).when(&system(), |tx| retire_agent(tx, CHILD, Some(NOVA), RetirementCause::TimeIsUp));
         let one_less = agent::Event::ChildRetired { child: CHILD, at: now() };
         operation(decision).then([stream(&child(), retired()), stream(&parent(), [one_less])]);
     }
@@ -310,7 +296,7 @@ mod retirement {
         };
         let (child, task) = (child().after(&[engaged(LEASE)]), task_at(Status::Assigned).after(&[started]));
         let decision =
-            retire_agent(&child, None, Some(&task), RetirementCause::TaskClosed, &nobody_else(), &system())
+            world([&child, &task]).when(&system(), |tx| retire_agent(tx, child.id, None, RetirementCause::TaskClosed))
                 .unwrap();
         let after = task.after_decision(&decision);
         assert_eq!(after.status(), Some(Status::Blocked));
@@ -321,10 +307,10 @@ mod retirement {
     #[test]
     fn is_not_undone_by_a_heartbeat_or_by_registering() {
         let gone = child().after(&retired());
-        let beat = heartbeat(&gone, None, crate::agent::Heartbeat::default(), &nobody_else(), &by(CHILD));
+        let beat = world([&gone]).when(&by(CHILD), |tx| heartbeat(tx, gone.id, crate::agent::Heartbeat::default()));
         assert_eq!(gone.after_decision(&beat.unwrap()).status(), Some(agent::Status::Offline));
         let registration = RegisterAgent { profile: profile(), parent: None, purpose: None, squad: 0 };
-        operation(register_agent(&openclaw(), &taken(), &gone, registration, &by(CHILD))).then_nothing();
+        world([&openclaw(), &gone]).when(&by(CHILD), |tx| register_agent(tx, OPENCLAW, &taken(), gone.id, registration)).then_nothing();
         let tomorrow = later(&system(), TimeDelta::days(1)).now;
         assert_eq!(retirements(&[nova(), gone], |task| task == TASK, tomorrow), []);
     }
@@ -333,14 +319,7 @@ mod retirement {
     fn leaves_what_was_imposed_as_it_is() {
         let pause = paused(&child(), PauseReason::Operator);
         for stopped in [quarantined(&child()), pause, draining(&child())] {
-            let decision = retire_agent(
-                &stopped,
-                Some(&parent()),
-                None,
-                RetirementCause::TimeIsUp,
-                &nobody_else(),
-                &system(),
-            );
+            let decision = world([&stopped, &parent()]).when(&system(), |tx| retire_agent(tx, stopped.id, Some(NOVA), RetirementCause::TimeIsUp));
             let note = Some(reason("its time as a sub-agent is up"));
             operation(decision).then([
                 stream(&stopped, [agent::Event::Retired { note, at: now() }]),
@@ -349,7 +328,7 @@ mod retirement {
             let retired = stopped.after(&[agent::Event::Retired { note: None, at: now() }]);
             assert_eq!(due(&retired, &[TASK], 24), None);
             let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-            let again = spawn_agent(&openclaw(), &taken(), &retired, &nova(), wish(), &tomorrow).unwrap();
+            let again = world([&openclaw(), &retired, &nova()]).when(&tomorrow, |tx| spawn_agent(tx, OPENCLAW, &taken(), retired.id, NOVA, wish())).unwrap();
             assert_eq!(retired.after_decision(&again).status(), stopped.status());
         }
     }
@@ -358,7 +337,7 @@ mod retirement {
     fn is_lifted_by_no_operator() {
         let retired = quarantined(&child()).after(&[agent::Event::Retired { note: None, at: now() }]);
         let refused = agent::Rejection::Retired { name: name("Digger") };
-        operation(restart_agent(&retired, None, None, &nobody_else(), &sofie())).then_rejected(refused);
+        world([&retired]).when(&sofie(), |tx| restart_agent(tx, retired.id, None)).then_rejected(refused);
     }
 
     fn taken() -> Names {
@@ -370,14 +349,7 @@ mod retirement {
     #[test]
     fn twice_changes_nothing() {
         let gone = child().after(&retired());
-        operation(retire_agent(
-            &gone,
-            Some(&nova()),
-            None,
-            RetirementCause::TimeIsUp,
-            &nobody_else(),
-            &system(),
-        ))
+        world([&gone, &nova()]).when(&system(), |tx| retire_agent(tx, gone.id, Some(NOVA), RetirementCause::TimeIsUp))
         .then_nothing();
         assert_eq!(
             retirements(&[nova(), gone], |task| task == TASK, later(&system(), TimeDelta::days(1)).now),
@@ -389,7 +361,7 @@ mod retirement {
     fn makes_room_for_the_same_sub_agent_to_come_back() {
         let gone = child().after(&retired());
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-        let decision = spawn_agent(&openclaw(), &taken(), &gone, &nova(), wish(), &tomorrow).unwrap();
+        let decision = world([&openclaw(), &gone, &nova()]).when(&tomorrow, |tx| spawn_agent(tx, OPENCLAW, &taken(), gone.id, NOVA, wish())).unwrap();
         let back = gone.after(&in_service_again(&decision));
         let commission = back.registered().unwrap().commission;
         let until = tomorrow.now + TimeDelta::hours(6);

@@ -33,7 +33,7 @@ fn because() -> Option<crate::values::Reason> {
 #[test]
 fn a_halt_is_one_event_of_the_project() {
     for halt in Halt::ALL.iter().copied() {
-        operation(halt_squad(&openclaw(), halt, because(), &sofie()))
+        world([&openclaw()]).when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, because()))
             .then([stream(&openclaw(), [halted(halt)])]);
     }
 }
@@ -62,16 +62,16 @@ fn a_halt_leaves_every_other_stop_as_it_is() {
 #[test]
 fn a_halt_pauses_who_is_paused_for_its_budget_too() {
     let overspent = paused(&idle(SCOUT), PauseReason::Budget);
-    operation(follow_halt(&stopped(Halt::Pause), 1, std::slice::from_ref(&overspent), &sofie()))
+    world([&stopped(Halt::Pause), &overspent]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[overspent.id]))
         .then([stream(&overspent, [squad_pause()])]);
 }
 
 #[test]
 fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
     let (alone, old) = (excepted(&idle(SCOUT), 1), excepted(&idle(ECHO), 0));
-    operation(follow_halt(&stopped(Halt::Pause), 1, &[alone.clone(), old.clone()], &sofie()))
+    world([&stopped(Halt::Pause), &alone.clone(), &old.clone()]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id, old.id]))
         .then([stream(&old, [squad_pause()])]);
-    operation(follow_halt(&stopped(Halt::Emergency), 1, std::slice::from_ref(&alone), &sofie()))
+    world([&stopped(Halt::Emergency), &alone]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id]))
         .then([stream(&alone, [squad_pause()])]);
 }
 
@@ -79,11 +79,11 @@ fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
 fn nothing_follows_from_a_halt_that_is_over() {
     let resumed = stopped(Halt::Emergency).after(&[project::Event::SquadResumed { reason: None, at: now() }]);
     for project in [&openclaw(), &resumed] {
-        operation(follow_halt(project, 1, &[working()], &sofie())).then([]);
-        operation(block_halted(project, 1, &[task_at(Status::InProgress)], &nobody_else(), &sofie()))
+        world([&project, &working()]).when(&sofie(), |tx| follow_halt(tx, project.id, 1, &[SCOUT])).then([]);
+        world([&project, &task_at(Status::InProgress)]).when(&sofie(), |tx| block_halted(tx, project.id, 1, &[TASK]))
             .then([]);
     }
-    operation(follow_halt(&stopped(Halt::Pause), 2, &[working()], &sofie())).then([]);
+    world([&stopped(Halt::Pause), &working()]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 2, &[SCOUT])).then([]);
 }
 
 /// From the barrier on, before anything else is recorded.
@@ -163,7 +163,7 @@ fn who_an_operator_lets_work_in_a_paused_squad_is_excepted_from_that() {
     let decision = correct_agent(&agent, None, wish, &cast, &sofie()).unwrap();
     assert_eq!(agent.after_decision(&decision).registered().unwrap().excepted_from, 1);
     for project in [openclaw(), stopped(Halt::Emergency)] {
-        operation(resume_agent(&agent, None, &nobody_else().with(project), &sofie()))
+        world([&agent, &project]).when(&sofie(), |tx| resume_agent(tx, agent.id, None))
             .then([stream(&agent, [resumed.clone()])]);
     }
     let over_budget = paused(&idle(SCOUT), PauseReason::Budget);
@@ -210,9 +210,9 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
     for (agent, decision) in [
         (
             &new,
-            register_agent(&stopped, &named(Entity::new(key.clone()), &new), &new, wish.clone(), &sofie()),
+            world([&stopped, &new]).when(&sofie(), |tx| register_agent(tx, stopped.id, &named(Entity::new(key.clone()), &new), new.id, wish.clone())),
         ),
-        (&gone, register_agent(&stopped, &named(held, &gone), &gone, wish, &scout())),
+        (&gone, world([&stopped, &gone]).when(&scout(), |tx| register_agent(tx, stopped.id, &named(held, &gone), gone.id, wish))),
         (&gone, beat(&gone)),
     ] {
         let standing = agent.after_decision(&decision.unwrap()).registered().unwrap().standing;
@@ -227,7 +227,7 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
 fn resuming_is_the_operators() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
     for context in [system(), scout()] {
-        operation(resume_squad(&stopped, &[], because(), &context))
+        world([&stopped]).when(&context, |tx| resume_squad(tx, stopped.id, &[], because()))
             .then_rejected(project::Rejection::OperatorOnly);
     }
 }
@@ -265,9 +265,9 @@ fn an_emergency_stop_lets_a_draining_holder_have_drained() {
 #[test]
 fn agents_do_not_stop_a_squad() {
     for halt in Halt::ALL.iter().copied() {
-        operation(halt_squad(&openclaw(), halt, None, &scout()))
+        world([&openclaw()]).when(&scout(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::OperatorOnly);
-        operation(halt_squad(&entity(OPENCLAW, []), halt, None, &sofie()))
+        world([&entity(OPENCLAW, [])]).when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::NotFound);
     }
 }

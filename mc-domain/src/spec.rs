@@ -150,16 +150,13 @@ impl World {
     }
 }
 
-/// What an operation answered, and what it changed.
+/// What an operation answered, what it changed, and the world after that.
 #[derive(Debug)]
 #[must_use = "nothing is asserted yet"]
 pub struct Answer<T> {
-    /// Its value, or why it refused.
-    pub result: Result<T, Rejection>,
-    /// What it decided, stream by stream in the order in which they were first changed; nothing where it refused.
-    pub changes: Vec<Change>,
-    /// The world after that.
-    pub world: World,
+    result: Result<T, Rejection>,
+    changes: Vec<Change>,
+    world: World,
 }
 
 impl<T: Debug> Answer<T> {
@@ -198,9 +195,41 @@ impl<T: Debug> Answer<T> {
         self.result.is_ok()
     }
 
-    /// All events, stream by stream.
+    /// The value, or why it refused.
+    ///
+    /// # Errors
+    /// What the operation refuses.
+    pub fn result(self) -> Result<T, Rejection> {
+        self.result
+    }
+
+    /// What was decided, stream by stream in the order in which they were first changed, alerts included.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
+    pub fn changes(&self) -> &[Change] {
+        self.result.as_ref().unwrap();
+        &self.changes
+    }
+
+    /// The events of all changes.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
     pub fn events(&self) -> impl Iterator<Item = &AnyEvent> {
-        self.changes.iter().flat_map(|change| &change.events)
+        self.changes().iter().flat_map(|change| &change.events)
+    }
+
+    /// The world after the operation.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
+    pub fn world(self) -> World {
+        self.result.unwrap();
+        self.world
     }
 
     /// One aggregate after the operation.
@@ -209,8 +238,7 @@ impl<T: Debug> Answer<T> {
     /// When the operation refused.
     #[track_caller]
     pub fn after<A: Streamed>(self, id: &A::Id) -> Entity<A> {
-        self.result.unwrap();
-        self.world.get(id)
+        self.world().get(id)
     }
 }
 

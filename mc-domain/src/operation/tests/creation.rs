@@ -116,12 +116,12 @@ mod tasks {
     fn have_reviewers_of_the_project() {
         let details = Details { reviewers: BTreeSet::from([NOVA]), ..details() };
         let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
-        let create = |agents: &[&Entity<Agent>]| {
-            let cast = cast(agents.iter().copied());
-            create_task(&openclaw(), &Entity::new(TASK), None, wish.clone(), &cast, &sofie())
+        let create = |agent: &Entity<Agent>| {
+            let wish = wish.clone();
+            world([&openclaw(), agent]).when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish))
         };
-        operation(create(&[])).then_rejected(Rejection::UnknownAgent(NOVA));
-        operation(create(&[&elsewhere(NOVA, "Nova")]))
+        create(&idle(SCOUT)).then_rejected(Rejection::UnknownAgent(NOVA));
+        create(&elsewhere(NOVA, "Nova"))
             .then_rejected(agent::Rejection::OtherProject { name: name("Nova") });
     }
 
@@ -131,10 +131,10 @@ mod tasks {
         let task = Entity::new(TASK);
         let create =
             |agent: &Entity<Agent>| world([&openclaw(), &task, &agent]).when(&scout(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([])));
-        operation(create(&idle(SCOUT))).then([stream(&task, [created(&scout())])]);
-        operation(create(&elsewhere(SCOUT, "Scout")))
+        create(&idle(SCOUT)).then([stream(&task, [created(&scout())])]);
+        create(&elsewhere(SCOUT, "Scout"))
             .then_rejected(agent::Rejection::OtherProject { name: name("Scout") });
-        operation(create(&quarantined(&idle(SCOUT)))).then_rejected(agent::Rejection::NotActive {
+        create(&quarantined(&idle(SCOUT))).then_rejected(agent::Rejection::NotActive {
             name: name("Scout"),
             status: agent::Status::Quarantined,
             reason: None,
@@ -155,10 +155,6 @@ mod agents {
         Key::agent(OPENCLAW, &name("Scout"))
     }
 
-    fn scout_named(key: Entity<Reservation>, bearers: &[&Entity<Agent>]) -> Names {
-        Names::of(&name("Scout"), key, bearers)
-    }
-
     fn as_scout() -> RegisterAgent {
         RegisterAgent {
             profile: Profile::new(name("Scout"), Role::Intern),
@@ -168,28 +164,41 @@ mod agents {
         }
     }
 
+    fn register(tx: &mut Transaction<'_>, agent: AgentId, wish: RegisterAgent) -> Result<(), Rejection> {
+        let names = names(tx, "Scout")?;
+        register_agent(tx, OPENCLAW, &names, agent, wish)
+    }
+
+    /// Gives Scout the name of `profile`.
+    fn rename(tx: &mut Transaction<'_>, profile: Profile) -> Result<(), Rejection> {
+        let (old, new) = (names(tx, "Scout")?, names(tx, profile.name.as_str())?);
+        change_profile(tx, SCOUT, Some((&old, &new)), profile)
+    }
+
+    /// Scout, with the reservation of its name.
+    fn known() -> World {
+        world([&openclaw(), &idle(SCOUT), &held(scout_key(), Holder::Agent(SCOUT))])
+    }
+
     #[test]
     fn reserve_their_name_in_the_same_decision() {
-        let (agent, key) = (Entity::new(SCOUT), Entity::<Reservation>::new(scout_key()));
-        let names = scout_named(key.clone(), &[]);
-        world([&openclaw(), &agent]).when(&sofie(), |tx| register_agent(tx, OPENCLAW, &names, agent.id, as_scout())).then([
-            stream(&key, [reservation::Event::Reserved { holder: Holder::Agent(SCOUT) }]),
-            stream(&agent, registered("Scout", Role::Intern)),
+        world([&openclaw()]).when(&sofie(), |tx| register(tx, SCOUT, as_scout())).then([
+            stream(&Entity::new(scout_key()), [reservation::Event::Reserved { holder: Holder::Agent(SCOUT) }]),
+            stream(&Entity::new(SCOUT), registered("Scout", Role::Intern)),
         ]);
     }
 
     #[test]
     fn that_are_known_register_again_without_a_trace() {
-        let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[&idle(SCOUT)]);
         for context in [sofie(), scout()] {
-            world([&openclaw(), &idle(SCOUT)]).when(&context, |tx| register_agent(tx, OPENCLAW, &names, SCOUT, as_scout())).then_nothing();
+            known().when(&context, |tx| register(tx, SCOUT, as_scout())).then_nothing();
         }
     }
 
     #[test]
     fn do_not_register_for_others_that_are_known() {
-        let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[&idle(SCOUT)]);
-        world([&openclaw(), &idle(SCOUT)]).when(&by(ECHO), |tx| register_agent(tx, OPENCLAW, &names, SCOUT, as_scout()))
+        known()
+            .when(&by(ECHO), |tx| register(tx, SCOUT, as_scout()))
             .then_rejected(agent::Rejection::OperatorOnly { name: name("Scout") });
     }
 
@@ -197,59 +206,63 @@ mod agents {
     #[test]
     fn do_not_register_others_that_are_new() {
         let wish = RegisterAgent { profile: Profile::new(name("Scout"), Role::Cao), ..as_scout() };
-        world([&openclaw()]).when(&by(ECHO), |tx| register_agent(tx, OPENCLAW, &scout_named(Entity::new(scout_key()), &[]), SCOUT, wish))
-        .then_rejected(agent::Rejection::RegistersAnother { name: name("Scout") });
+        world([&openclaw()])
+            .when(&by(ECHO), |tx| register(tx, SCOUT, wish))
+            .then_rejected(agent::Rejection::RegistersAnother { name: name("Scout") });
     }
 
     #[test]
     fn do_not_share_a_name_in_a_project() {
-        let names = scout_named(held(scout_key(), Holder::Agent(SCOUT)), &[]);
-        world([&openclaw()]).when(&sofie(), |tx| register_agent(tx, OPENCLAW, &names, ECHO, as_scout()))
+        let key = held(scout_key(), Holder::Agent(SCOUT));
+        world([&openclaw(), &key])
+            .when(&sofie(), |tx| register(tx, ECHO, as_scout()))
             .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
-        let wrong = Names::of(&name("Echo"), Entity::new(scout_key()), &[]);
-        world([&openclaw()]).when(&sofie(), |tx| register_agent(tx, OPENCLAW, &wrong, ECHO, as_scout()))
+        world([&openclaw()])
+            .when(&sofie(), |tx| {
+                let wrong = names(tx, "Echo")?;
+                register_agent(tx, OPENCLAW, &wrong, ECHO, as_scout())
+            })
             .then_rejected(reservation::Rejection::NotHolder);
     }
 
     #[test]
     fn belong_to_a_project_that_exists() {
-        world([]).when(&sofie(), |tx| register_agent(tx, OPENCLAW, &scout_named(Entity::new(scout_key()), &[]), SCOUT, as_scout()))
-        .then_rejected(project::Rejection::NotFound);
+        world([])
+            .when(&sofie(), |tx| register(tx, SCOUT, as_scout()))
+            .then_rejected(project::Rejection::NotFound);
     }
 
     #[test]
     fn that_are_renamed_reserve_the_new_name_and_give_the_old_one_back() {
         let (agent, holder) = (idle(SCOUT), Holder::Agent(SCOUT));
-        let ranger = Key::agent(OPENCLAW, &name("Ranger"));
-        let (old, new) = (held(scout_key(), holder), Entity::<Reservation>::new(ranger));
+        let (old, new) = (Entity::new(scout_key()), Entity::new(Key::agent(OPENCLAW, &name("Ranger"))));
         let profile = Profile::new(name("Ranger"), Role::Intern);
-        world([&agent]).when(&sofie(), |tx| change_profile(tx, agent.id, Some((&scout_named(old.clone(), &[&agent]), &Names::of(&name("Ranger"), new.clone(), &[]))), profile.clone()))
-        .then([
-            stream(&new, [reservation::Event::Reserved { holder }]),
-            stream(&old, [reservation::Event::Released { holder }]),
+        known().when(&sofie(), |tx| rename(tx, profile.clone())).then([
+            stream::<Reservation>(&new, [reservation::Event::Reserved { holder }]),
+            stream::<Reservation>(&old, [reservation::Event::Released { holder }]),
             stream(&agent, [agent::Event::ProfileChanged { profile: profile.clone() }]),
         ]);
-        world([&agent]).when(&sofie(), |tx| change_profile(tx, agent.id, None, profile))
+        known()
+            .when(&sofie(), |tx| change_profile(tx, SCOUT, None, profile))
             .then_rejected(reservation::Rejection::NotHolder);
     }
 
     #[test]
     fn are_not_renamed_to_what_another_is_called() {
-        let agent = idle(SCOUT);
-        let old = held(scout_key(), Holder::Agent(SCOUT));
         let new = held(Key::agent(OPENCLAW, &name("Echo")), Holder::Agent(ECHO));
         let profile = Profile::new(name("Echo"), Role::Intern);
-        let (old, new) = (scout_named(old, &[&agent]), Names::of(&name("Echo"), new, &[]));
-        world([&agent]).when(&sofie(), |tx| change_profile(tx, agent.id, Some((&old, &new)), profile))
+        known()
+            .with(&new)
+            .when(&sofie(), |tx| rename(tx, profile))
             .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(ECHO) });
     }
 
     #[test]
     fn keep_their_name_when_only_its_case_changes() {
-        let (agent, key) = (idle(SCOUT), held(scout_key(), Holder::Agent(SCOUT)));
         let profile = Profile::new(name("SCOUT"), Role::Intern);
-        world([&agent]).when(&sofie(), |tx| change_profile(tx, agent.id, Some((&scout_named(key.clone(), &[&agent]), &Names::of(&name("SCOUT"), key, &[&agent]))), profile.clone()))
-        .then([stream(&agent, [agent::Event::ProfileChanged { profile }])]);
+        known()
+            .when(&sofie(), |tx| rename(tx, profile.clone()))
+            .then([stream(&idle(SCOUT), [agent::Event::ProfileChanged { profile }])]);
     }
 
     #[test]

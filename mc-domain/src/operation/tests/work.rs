@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     actor::ActorKind,
-    spec::{OTHER_TASK, checklist, comment, deliverable},
+    spec::{Answer, OTHER_TASK, checklist, comment, deliverable},
 };
 
 fn wish(to: Move) -> MoveTask {
@@ -50,15 +50,16 @@ mod starting {
         task: &Entity<Task>,
         agents: &[&Entity<Agent>],
         context: &CommandContext,
-    ) -> Result<Decision, Rejection> {
-        move_task(task, wish(equipped(Status::InProgress)), &cast(agents.iter().copied()), context)
+    ) -> Answer<()> {
+        let world = agents.iter().fold(world([task]), |world, agent| world.with(*agent));
+        world.when(context, |tx| move_task(tx, TASK, wish(equipped(Status::InProgress))))
     }
 
     #[test]
     fn engages_the_agent_in_the_same_decision() {
         let (task, agent) = (task_at(Status::Assigned), idle(SCOUT));
         for context in [sofie(), scout()] {
-            operation(start(&task, &[&agent], &context)).then([
+            start(&task, &[&agent], &context).then([
                 stream(&task, [started(Status::Assigned, SCOUT)]),
                 stream(&agent, [engaged(NEXT_LEASE)]),
             ]);
@@ -73,7 +74,7 @@ mod starting {
         }]);
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
         let free = idle(ECHO);
-        operation(start(&task, &[&busy, &free], &sofie()))
+        start(&task, &[&busy, &free], &sofie())
             .then([stream(&task, [started(Status::Assigned, ECHO)]), stream(&free, [engaged(NEXT_LEASE)])]);
     }
 
@@ -81,7 +82,7 @@ mod starting {
     fn second_task_of_an_agent_is_refused() {
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
         for context in [sofie(), scout()] {
-            operation(start(&task_at(Status::Assigned), &[&busy], &context))
+            start(&task_at(Status::Assigned), &[&busy], &context)
                 .then_rejected(agent::Rejection::Busy { name: name("Scout"), task: OTHER_TASK });
         }
     }
@@ -91,17 +92,17 @@ mod starting {
     fn takes_an_assignee_that_is_active() {
         let task = task_at(Status::Assigned);
         let stopped = paused(&idle(SCOUT), PauseReason::Budget);
-        operation(start(&task, &[&stopped], &sofie())).then_rejected(not_active(
+        start(&task, &[&stopped], &sofie()).then_rejected(not_active(
             "Scout",
             agent::Status::Paused,
             Some(PauseReason::Budget),
         ));
-        operation(start(&task, &[&draining(&idle(SCOUT))], &scout())).then_rejected(not_active(
+        start(&task, &[&draining(&idle(SCOUT))], &scout()).then_rejected(not_active(
             "Scout",
             agent::Status::Draining,
             None,
         ));
-        operation(start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO)))
+        start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO))
             .then_rejected(task::Rejection::NotAssignee);
     }
 
@@ -110,13 +111,13 @@ mod starting {
         let agent = idle(SCOUT);
         for from in [Status::Blocked, Status::NeedsApproval] {
             let task = task_at(from);
-            operation(start(&task, &[&agent], &sofie()))
+            start(&task, &[&agent], &sofie())
                 .then([stream(&task, [started(from, SCOUT)]), stream(&agent, [engaged(NEXT_LEASE)])]);
         }
         let (task, feedback) = (task_at(Status::Review), reason("because"));
         let sent_back =
             task::Event::SentBack { feedback, review_cycle: 1, holder: SCOUT, lease: NEXT_LEASE, at: now() };
-        operation(start(&task, &[&agent, &idle(NOVA)], &by(NOVA)))
+        start(&task, &[&agent, &idle(NOVA)], &by(NOVA))
             .then([stream(&task, [sent_back]), stream(&agent, [engaged(NEXT_LEASE)])]);
     }
 
@@ -145,7 +146,7 @@ mod starting {
     #[test]
     fn by_an_operator_with_a_reason_sets_the_type_aside() {
         let (task, agent) = (task_at(Status::Assigned), writer(SCOUT, "Scout"));
-        operation(start(&task, &[&agent], &sofie()))
+        start(&task, &[&agent], &sofie())
             .then([stream(&task, [started(Status::Assigned, SCOUT)]), stream(&agent, [engaged(NEXT_LEASE)])]);
     }
 }
@@ -307,13 +308,13 @@ mod reassigning {
     #[test]
     fn needs_every_newcomer_to_accept_the_task() {
         let task = task_at(Status::Inbox);
-        let agents = [&writer(ECHO, "Echo"), &idle(SCOUT)];
-        operation(reassign_task(&task, to([SCOUT, ECHO], None), &cast(agents), &sofie())).then_rejected(
+        let world = world([&task, &writer(ECHO, "Echo"), &idle(SCOUT)]);
+        world.when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], None))).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
         );
-        operation(reassign_task(&task, to([SCOUT, ECHO], Some("because")), &cast(agents), &sofie()))
+        world.when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], Some("because"))))
             .then([stream(&task, [assigned(Status::Inbox, [SCOUT, ECHO], Some("because"))])]);
-        operation(reassign_task(&task, to([ECHO], Some("because")), &cast(agents), &system())).then_rejected(
+        world.when(&system(), |tx| reassign_task(tx, TASK, to([ECHO], Some("because")))).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
         );
     }

@@ -17,12 +17,16 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
+    actor::Actor,
     agent::{self, Agent, Ending, PauseReason, Profile, Role},
     aggregate::CommandContext,
-    ids::AgentId,
+    budget::{self, Cause},
+    ids::{AgentId, ApprovalId},
     policy::document::PolicyLimits,
-    recorded::AnyEvent,
+    project,
+    recorded::{AnyEvent, StreamId, Streamed},
     rejection::NotLoaded,
+    reservation, run,
     spec::{
         ECHO, ELSEWHERE, LEASE, NEXT_LEASE, NOVA, OPENCLAW, SCOUT, TASK, World, by, entity, equipped, name,
         now, plan, reason, registered, registered_as, scout, sofie, stream, system, task_in, world,

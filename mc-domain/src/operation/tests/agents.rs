@@ -39,14 +39,16 @@ mod restarting {
     #[test]
     fn an_idle_agent_touches_no_task() {
         let agent = idle(SCOUT);
-        world([&agent, &task_at(Status::Blocked)]).when(&sofie(), |tx| restart_agent(tx, agent.id, None))
+        world([&agent, &task_at(Status::Blocked)])
+            .when(&sofie(), |tx| restart_agent(tx, agent.id, None))
             .then([stream(&agent, [agent::Event::Restarted { note: None, at: Some(now()) }])]);
     }
 
     #[test]
     fn is_for_operators() {
         for context in [scout(), system()] {
-            world([&idle(SCOUT)]).when(&context, |tx| restart_agent(tx, SCOUT, None))
+            world([&idle(SCOUT)])
+                .when(&context, |tx| restart_agent(tx, SCOUT, None))
                 .then_rejected(operator_only());
         }
     }
@@ -73,15 +75,17 @@ mod quarantining {
     #[test]
     fn twice_changes_nothing() {
         let blocked = task_at(Status::Blocked);
-        world([&quarantined(&idle(SCOUT)), &blocked]).when(&sofie(), |tx| quarantine_agent(tx, SCOUT, None))
-        .then_nothing();
+        world([&quarantined(&idle(SCOUT)), &blocked])
+            .when(&sofie(), |tx| quarantine_agent(tx, SCOUT, None))
+            .then_nothing();
     }
 
     #[test]
     fn does_not_touch_the_task_of_another() {
         let agent = idle(ECHO);
-        world([&agent, &task_at(Status::InProgress)]).when(&sofie(), |tx| quarantine_agent(tx, agent.id, None))
-        .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
+        world([&agent, &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| quarantine_agent(tx, agent.id, None))
+            .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
     }
 }
 
@@ -101,7 +105,8 @@ mod signing_off {
 
     #[test]
     fn another_agent_is_refused() {
-        world([&idle(SCOUT)]).when(&by(ECHO), |tx| sign_off_agent(tx, SCOUT, None))
+        world([&idle(SCOUT)])
+            .when(&by(ECHO), |tx| sign_off_agent(tx, SCOUT, None))
             .then_rejected(operator_only());
     }
 }
@@ -151,7 +156,8 @@ mod correcting {
     fn leaves_the_task_where_nobody_asks_for_it() {
         let agent = working();
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Paused)), clear_task: false };
-        world([&agent, &task_at(Status::InProgress)]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish))
+        world([&agent, &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| correct_agent(tx, agent.id, wish))
             .then([stream(&agent, [corrected(agent::Status::Active, agent::Status::Paused)])]);
     }
 
@@ -184,8 +190,9 @@ mod correcting {
     fn is_for_operators() {
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
         for context in [scout(), system()] {
-            world([&quarantined(&idle(SCOUT))]).when(&context, |tx| correct_agent(tx, SCOUT, wish.clone()))
-            .then_rejected(operator_only());
+            world([&quarantined(&idle(SCOUT))])
+                .when(&context, |tx| correct_agent(tx, SCOUT, wish.clone()))
+                .then_rejected(operator_only());
         }
     }
 }
@@ -247,7 +254,8 @@ mod heartbeats {
     fn do_not_free_a_quarantined_agent() {
         let agent = quarantined(&idle(SCOUT)).after(&[heard(0)]);
         beat(&agent, None, Heartbeat::default(), &scout()).then_nothing();
-        world([&agent]).when(&scout(), |tx| sign_off_agent(tx, agent.id, None))
+        world([&agent])
+            .when(&scout(), |tx| sign_off_agent(tx, agent.id, None))
             .then_rejected(operator_only());
     }
 }

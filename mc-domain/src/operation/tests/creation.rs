@@ -29,23 +29,27 @@ mod projects {
     fn reserve_their_slug_in_the_same_decision() {
         let (project, slug_key) = (Entity::new(OPENCLAW), Entity::new(Key::project(&slug("openclaw"))));
         let holder = Holder::Project(OPENCLAW);
-        world([&project, &slug_key]).when(&sofie(), |tx| create_project(tx, project.id, slug("openclaw"), profile())).then([
-            stream(&slug_key, [reservation::Event::Reserved { holder }]),
-            stream(&project, [created_project()]),
-        ]);
+        world([&project, &slug_key])
+            .when(&sofie(), |tx| create_project(tx, project.id, slug("openclaw"), profile()))
+            .then([
+                stream(&slug_key, [reservation::Event::Reserved { holder }]),
+                stream(&project, [created_project()]),
+            ]);
     }
 
     #[test]
     fn do_not_share_a_slug() {
         let taken = held(Key::project(&slug("openclaw")), Holder::Project(OPENCLAW));
-        world([&taken]).when(&sofie(), |tx| create_project(tx, ELSEWHERE, slug("openclaw"), profile()))
+        world([&taken])
+            .when(&sofie(), |tx| create_project(tx, ELSEWHERE, slug("openclaw"), profile()))
             .then_rejected(reservation::Rejection::Taken { by: Holder::Project(OPENCLAW) });
     }
 
     #[test]
     fn are_created_under_the_reservation_of_their_slug() {
         let other = Entity::new(Key::project(&slug("other")));
-        world([&other]).when(&sofie(), |tx| create_project(tx, OPENCLAW, slug("openclaw"), profile()))
+        world([&other])
+            .when(&sofie(), |tx| create_project(tx, OPENCLAW, slug("openclaw"), profile()))
             .then_rejected(reservation::Rejection::NotHolder);
     }
 }
@@ -70,9 +74,11 @@ mod tasks {
     #[test]
     fn start_in_the_inbox_or_with_those_who_are_named() {
         let task = Entity::new(TASK);
-        world([&openclaw(), &task]).when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([])))
+        world([&openclaw(), &task])
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([])))
             .then([stream(&task, [created(&sofie())])]);
-        world([&openclaw(), &task, &idle(SCOUT)]).when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([SCOUT])))
+        world([&openclaw(), &task, &idle(SCOUT)])
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([SCOUT])))
             .then([stream(&task, [created(&sofie()), assigned(Status::Inbox, [SCOUT], None)])]);
     }
 
@@ -80,17 +86,19 @@ mod tasks {
     #[test]
     fn are_not_created_when_an_assignee_cannot_take_them() {
         let task = Entity::new(TASK);
-        world([&openclaw(), &task, &writer(SCOUT, "Scout")]).when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([SCOUT])))
-        .then_rejected(agent::Rejection::TypeNotAccepted {
-            name: name("Scout"),
-            kind: TaskType::CustomerResearch,
-        });
+        world([&openclaw(), &task, &writer(SCOUT, "Scout")])
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([SCOUT])))
+            .then_rejected(agent::Rejection::TypeNotAccepted {
+                name: name("Scout"),
+                kind: TaskType::CustomerResearch,
+            });
     }
 
     #[test]
     fn belong_to_a_project_that_exists() {
-        world([]).when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
-        .then_rejected(project::Rejection::NotFound);
+        world([])
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
+            .then_rejected(project::Rejection::NotFound);
     }
 
     #[test]
@@ -103,11 +111,13 @@ mod tasks {
             creator: sofie().actor,
             at: now(),
         };
-        world([&openclaw(), &task, &parent]).when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, Some(parent.id), wish([])))
+        world([&openclaw(), &task, &parent])
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, task.id, Some(parent.id), wish([])))
             .then([stream(&task, [part])]);
         let project = entity(ELSEWHERE, [created_project()]);
         for (project, parent) in [(&project, &parent), (&openclaw(), &Entity::new(OTHER_TASK))] {
-            world([&project, &task, &parent]).when(&sofie(), |tx| create_task(tx, project.id, task.id, Some(parent.id), wish([])))
+            world([&project, &task, &parent])
+                .when(&sofie(), |tx| create_task(tx, project.id, task.id, Some(parent.id), wish([])))
                 .then_rejected(Rejection::UnknownParent);
         }
     }
@@ -121,16 +131,17 @@ mod tasks {
             world([&openclaw(), agent]).when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish))
         };
         create(&idle(SCOUT)).then_rejected(Rejection::UnknownAgent(NOVA));
-        create(&elsewhere(NOVA, "Nova"))
-            .then_rejected(agent::Rejection::OtherProject { name: name("Nova") });
+        create(&elsewhere(NOVA, "Nova")).then_rejected(agent::Rejection::OtherProject { name: name("Nova") });
     }
 
     /// Pitfall 9.
     #[test]
     fn are_created_by_agents_of_the_project_that_are_not_stopped_for_good() {
         let task = Entity::new(TASK);
-        let create =
-            |agent: &Entity<Agent>| world([&openclaw(), &task, &agent]).when(&scout(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([])));
+        let create = |agent: &Entity<Agent>| {
+            world([&openclaw(), &task, &agent])
+                .when(&scout(), |tx| create_task(tx, OPENCLAW, task.id, None, wish([])))
+        };
         create(&idle(SCOUT)).then([stream(&task, [created(&scout())])]);
         create(&elsewhere(SCOUT, "Scout"))
             .then_rejected(agent::Rejection::OtherProject { name: name("Scout") });
@@ -143,8 +154,9 @@ mod tasks {
 
     #[test]
     fn are_not_assigned_by_agents() {
-        world([&openclaw(), &idle(SCOUT)]).when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([SCOUT])))
-        .then_rejected(task::Rejection::OperatorOnly { what: "assign a task" });
+        world([&openclaw(), &idle(SCOUT)])
+            .when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([SCOUT])))
+            .then_rejected(task::Rejection::OperatorOnly { what: "assign a task" });
     }
 }
 
@@ -183,7 +195,10 @@ mod agents {
     #[test]
     fn reserve_their_name_in_the_same_decision() {
         world([&openclaw()]).when(&sofie(), |tx| register(tx, SCOUT, as_scout())).then([
-            stream(&Entity::new(scout_key()), [reservation::Event::Reserved { holder: Holder::Agent(SCOUT) }]),
+            stream(
+                &Entity::new(scout_key()),
+                [reservation::Event::Reserved { holder: Holder::Agent(SCOUT) }],
+            ),
             stream(&Entity::new(SCOUT), registered("Scout", Role::Intern)),
         ]);
     }
@@ -268,16 +283,16 @@ mod agents {
     #[test]
     fn are_not_changed_by_other_agents() {
         let profile = Profile { emoji: Some(crate::spec::label("📢")), ..as_scout().profile };
-        world([&idle(SCOUT)]).when(&by(ECHO), |tx| change_profile(tx, SCOUT, None, profile))
+        world([&idle(SCOUT)])
+            .when(&by(ECHO), |tx| change_profile(tx, SCOUT, None, profile))
             .then_rejected(agent::Rejection::OperatorOnly { name: name("Scout") });
     }
 
     #[test]
     fn do_not_raise_themselves() {
         let profile = Profile::new(name("Scout"), Role::Specialist);
-        world([&idle(SCOUT)]).when(&scout(), |tx| change_profile(tx, SCOUT, None, profile))
-            .then_rejected(agent::Rejection::SelfPromotion {
-                what: "role, daily cap, per-run cap".to_owned(),
-            });
+        world([&idle(SCOUT)]).when(&scout(), |tx| change_profile(tx, SCOUT, None, profile)).then_rejected(
+            agent::Rejection::SelfPromotion { what: "role, daily cap, per-run cap".to_owned() },
+        );
     }
 }

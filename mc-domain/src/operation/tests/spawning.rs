@@ -26,12 +26,7 @@ fn free() -> Entity<Reservation> {
 }
 
 /// Creates `child` as Digger.
-fn dig(
-    tx: &mut Transaction<'_>,
-    child: AgentId,
-    parent: AgentId,
-    wish: SpawnAgent,
-) -> Result<(), Rejection> {
+fn dig(tx: &mut Transaction<'_>, child: AgentId, parent: AgentId, wish: SpawnAgent) -> Result<(), Rejection> {
     let names = names(tx, "Digger")?;
     spawn_agent(tx, OPENCLAW, &names, child, parent, wish)
 }
@@ -91,8 +86,9 @@ fn spawning_twice_creates_one_sub_agent() {
     let taken =
         entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
     let (parent, child) = (nova().after(&[spawned(CHILD)]), entity::<Agent>(CHILD, in_service()));
-    world([&openclaw(), &child, &parent, &taken]).when(&by(NOVA), |tx| dig(tx, child.id, parent.id, wish()))
-    .then_nothing();
+    world([&openclaw(), &child, &parent, &taken])
+        .when(&by(NOVA), |tx| dig(tx, child.id, parent.id, wish()))
+        .then_nothing();
 }
 
 #[test]
@@ -112,9 +108,12 @@ fn a_parent_that_is_not_active_is_refused() {
 #[test]
 fn an_agent_spawns_for_itself_only() {
     let child = entity::<Agent>(CHILD, []);
-    world([&openclaw(), &child, &nova()]).when(&scout(), |tx| dig(tx, child.id, NOVA, wish()))
+    world([&openclaw(), &child, &nova()])
+        .when(&scout(), |tx| dig(tx, child.id, NOVA, wish()))
         .then_rejected(agent::Rejection::OperatorOnly { name: name("Nova") });
-    assert!(world([&openclaw(), &child, &nova()]).when(&sofie(), |tx| dig(tx, child.id, NOVA, wish())).is_ok());
+    assert!(
+        world([&openclaw(), &child, &nova()]).when(&sofie(), |tx| dig(tx, child.id, NOVA, wish())).is_ok()
+    );
 }
 
 #[test]
@@ -172,9 +171,12 @@ fn an_agent_whose_tools_do_not_say_so_is_refused() {
     };
     let (limited, child) = (entity::<Agent>(NOVA, registered_as(tools.clone())), entity::<Agent>(CHILD, []));
     let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
-    spawn(&limited, wish.clone())
-        .then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
-    assert!(world([&openclaw(), &child, &limited]).when(&sofie(), |tx| dig(tx, child.id, limited.id, wish)).is_ok());
+    spawn(&limited, wish.clone()).then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
+    assert!(
+        world([&openclaw(), &child, &limited])
+            .when(&sofie(), |tx| dig(tx, child.id, limited.id, wish))
+            .is_ok()
+    );
 }
 
 #[test]
@@ -183,7 +185,8 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
         let stopped =
             openclaw().after(&[project::Event::SquadPaused { halt, number: 1, reason: None, at: now() }]);
         let child = entity::<Agent>(CHILD, []);
-        world([&stopped, &child, &nova()]).when(&by(NOVA), |tx| dig(tx, child.id, NOVA, wish()))
+        world([&stopped, &child, &nova()])
+            .when(&by(NOVA), |tx| dig(tx, child.id, NOVA, wish()))
             .then_rejected(Rejection::SquadStopped);
     }
 }
@@ -191,7 +194,8 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
 #[test]
 fn the_name_of_another_agent_is_refused() {
     let known = idle(SCOUT);
-    world([&openclaw(), &known, &nova()]).when(&by(NOVA), |tx| dig(tx, known.id, NOVA, wish()))
+    world([&openclaw(), &known, &nova()])
+        .when(&by(NOVA), |tx| dig(tx, known.id, NOVA, wish()))
         .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
 }
 
@@ -203,7 +207,8 @@ fn registering_under_a_parent_is_no_way_around_the_limits() {
         purpose: Some(reason("Read the sources")),
         squad: 0,
     };
-    world([&openclaw()]).when(&by(NOVA), |tx| register(tx, registration))
+    world([&openclaw()])
+        .when(&by(NOVA), |tx| register(tx, registration))
         .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
 
@@ -285,7 +290,8 @@ mod retirement {
 
     #[test]
     fn signs_off_and_is_known_to_the_parent_in_one_commit() {
-        let answer = world([&child(), &parent()]).when(&system(), |tx| retire_agent(tx, CHILD, Some(NOVA), RetirementCause::TimeIsUp));
+        let answer = world([&child(), &parent()])
+            .when(&system(), |tx| retire_agent(tx, CHILD, Some(NOVA), RetirementCause::TimeIsUp));
         let one_less = agent::Event::ChildRetired { child: CHILD, at: now() };
         answer.then([stream(&child(), retired()), stream(&parent(), [one_less])]);
     }
@@ -306,9 +312,9 @@ mod retirement {
             at: now(),
         };
         let (child, task) = (child().after(&[engaged(LEASE)]), task_at(Status::Assigned).after(&[started]));
-        let world =
-            world([&child, &task]).when(&system(), |tx| retire_agent(tx, child.id, None, RetirementCause::TaskClosed))
-                .world();
+        let world = world([&child, &task])
+            .when(&system(), |tx| retire_agent(tx, child.id, None, RetirementCause::TaskClosed))
+            .world();
         assert_eq!(world.get::<Task>(&TASK).status(), Some(Status::Blocked));
         assert_eq!(world.get::<Agent>(&CHILD).registered().unwrap().work, None);
     }
@@ -317,10 +323,13 @@ mod retirement {
     #[test]
     fn is_not_undone_by_a_heartbeat_or_by_registering() {
         let gone = child().after(&retired());
-        let beat = world([&gone]).when(&by(CHILD), |tx| heartbeat(tx, gone.id, crate::agent::Heartbeat::default()));
+        let beat =
+            world([&gone]).when(&by(CHILD), |tx| heartbeat(tx, gone.id, crate::agent::Heartbeat::default()));
         assert_eq!(beat.after::<Agent>(&CHILD).status(), Some(agent::Status::Offline));
         let registration = RegisterAgent { profile: profile(), parent: None, purpose: None, squad: 0 };
-        world([&openclaw(), &gone, &taken()]).when(&by(CHILD), |tx| register(tx, registration)).then_nothing();
+        world([&openclaw(), &gone, &taken()])
+            .when(&by(CHILD), |tx| register(tx, registration))
+            .then_nothing();
         let tomorrow = later(&system(), TimeDelta::days(1)).now;
         assert_eq!(retirements(&[nova(), gone], |task| task == TASK, tomorrow), []);
     }
@@ -329,7 +338,8 @@ mod retirement {
     fn leaves_what_was_imposed_as_it_is() {
         let pause = paused(&child(), PauseReason::Operator);
         for stopped in [quarantined(&child()), pause, draining(&child())] {
-            let answer = world([&stopped, &parent()]).when(&system(), |tx| retire_agent(tx, stopped.id, Some(NOVA), RetirementCause::TimeIsUp));
+            let answer = world([&stopped, &parent()])
+                .when(&system(), |tx| retire_agent(tx, stopped.id, Some(NOVA), RetirementCause::TimeIsUp));
             let note = Some(reason("its time as a sub-agent is up"));
             answer.then([
                 stream(&stopped, [agent::Event::Retired { note, at: now() }]),
@@ -338,7 +348,8 @@ mod retirement {
             let retired = stopped.after(&[agent::Event::Retired { note: None, at: now() }]);
             assert_eq!(due(&retired, &[TASK], 24), None);
             let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-            let again = world([&openclaw(), &retired, &nova(), &taken()]).when(&tomorrow, |tx| dig(tx, retired.id, NOVA, wish()));
+            let again = world([&openclaw(), &retired, &nova(), &taken()])
+                .when(&tomorrow, |tx| dig(tx, retired.id, NOVA, wish()));
             assert_eq!(again.after::<Agent>(&CHILD).status(), stopped.status());
         }
     }
@@ -357,8 +368,9 @@ mod retirement {
     #[test]
     fn twice_changes_nothing() {
         let gone = child().after(&retired());
-        world([&gone, &nova()]).when(&system(), |tx| retire_agent(tx, gone.id, Some(NOVA), RetirementCause::TimeIsUp))
-        .then_nothing();
+        world([&gone, &nova()])
+            .when(&system(), |tx| retire_agent(tx, gone.id, Some(NOVA), RetirementCause::TimeIsUp))
+            .then_nothing();
         assert_eq!(
             retirements(&[nova(), gone], |task| task == TASK, later(&system(), TimeDelta::days(1)).now),
             []
@@ -369,7 +381,8 @@ mod retirement {
     fn makes_room_for_the_same_sub_agent_to_come_back() {
         let gone = child().after(&retired());
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-        let answer = world([&openclaw(), &gone, &nova(), &taken()]).when(&tomorrow, |tx| dig(tx, gone.id, NOVA, wish()));
+        let answer = world([&openclaw(), &gone, &nova(), &taken()])
+            .when(&tomorrow, |tx| dig(tx, gone.id, NOVA, wish()));
         let back = answer.after::<Agent>(&CHILD);
         let commission = back.registered().unwrap().commission;
         let until = tomorrow.now + TimeDelta::hours(6);

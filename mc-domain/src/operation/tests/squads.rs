@@ -34,7 +34,8 @@ fn because() -> Option<crate::values::Reason> {
 #[test]
 fn a_halt_is_one_event_of_the_project() {
     for halt in Halt::ALL.iter().copied() {
-        world([&openclaw()]).when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, because()))
+        world([&openclaw()])
+            .when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, because()))
             .then([stream(&openclaw(), [halted(halt)])]);
     }
 }
@@ -46,7 +47,8 @@ fn a_halt_pauses_the_active_agents_of_the_project() {
     for halt in Halt::ALL.iter().copied() {
         for context in [sofie(), system()] {
             let world = world.clone().with(&stopped(halt));
-            world.when(&context, |tx| follow_halt(tx, OPENCLAW, 1, &[SCOUT, ECHO, NOVA]))
+            world
+                .when(&context, |tx| follow_halt(tx, OPENCLAW, 1, &[SCOUT, ECHO, NOVA]))
                 .then([stream(&scout, [squad_pause()])]);
         }
     }
@@ -65,16 +67,19 @@ fn a_halt_leaves_every_other_stop_as_it_is() {
 #[test]
 fn a_halt_pauses_who_is_paused_for_its_budget_too() {
     let overspent = paused(&idle(SCOUT), PauseReason::Budget);
-    world([&stopped(Halt::Pause), &overspent]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[overspent.id]))
+    world([&stopped(Halt::Pause), &overspent])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[overspent.id]))
         .then([stream(&overspent, [squad_pause()])]);
 }
 
 #[test]
 fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
     let (alone, old) = (excepted(&idle(SCOUT), 1), excepted(&idle(ECHO), 0));
-    world([&stopped(Halt::Pause), &alone.clone(), &old.clone()]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id, old.id]))
+    world([&stopped(Halt::Pause), &alone.clone(), &old.clone()])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id, old.id]))
         .then([stream(&old, [squad_pause()])]);
-    world([&stopped(Halt::Emergency), &alone]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id]))
+    world([&stopped(Halt::Emergency), &alone])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id]))
         .then([stream(&alone, [squad_pause()])]);
 }
 
@@ -83,10 +88,13 @@ fn nothing_follows_from_a_halt_that_is_over() {
     let resumed = stopped(Halt::Emergency).after(&[project::Event::SquadResumed { reason: None, at: now() }]);
     for project in [&openclaw(), &resumed] {
         world([&project, &working()]).when(&sofie(), |tx| follow_halt(tx, project.id, 1, &[SCOUT])).then([]);
-        world([&project, &task_at(Status::InProgress)]).when(&sofie(), |tx| block_halted(tx, project.id, 1, &[TASK]))
+        world([&project, &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| block_halted(tx, project.id, 1, &[TASK]))
             .then([]);
     }
-    world([&stopped(Halt::Pause), &working()]).when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 2, &[SCOUT])).then([]);
+    world([&stopped(Halt::Pause), &working()])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 2, &[SCOUT]))
+        .then([]);
 }
 
 /// From the barrier on, before anything else is recorded.
@@ -99,8 +107,7 @@ fn who_is_halted_claims_starts_and_moves_nothing() {
         let go = |status, to, context: &CommandContext| {
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
             let scout = if to == Status::InProgress { idle(SCOUT) } else { working() };
-            world([&stopped(halt), &scout, &task_at(status)])
-                .when(context, |tx| move_task(tx, TASK, wish))
+            world([&stopped(halt), &scout, &task_at(status)]).when(context, |tx| move_task(tx, TASK, wish))
         };
         for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
             go(status, to, &scout()).then_rejected(Rejection::SquadStopped);
@@ -114,8 +121,7 @@ fn who_is_excepted_gives_no_work_to_who_is_not() {
     let alone = excepted(&idle(NOVA), 1);
     let world = world([&stopped(Halt::Pause), &alone, &idle(SCOUT), &task_at(Status::Review)]);
     let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
-    let send_back =
-        |context: &CommandContext| world.when(context, |tx| move_task(tx, TASK, wish.clone()));
+    let send_back = |context: &CommandContext| world.when(context, |tx| move_task(tx, TASK, wish.clone()));
     send_back(&by(NOVA)).then_rejected(Rejection::SquadStopped);
     assert!(send_back(&sofie()).is_ok(), "the operator decides");
 }
@@ -132,8 +138,7 @@ fn who_drains_is_halted_too() {
 fn who_is_excepted_from_a_pause_works_until_the_next_halt() {
     let alone = excepted(&idle(SCOUT), 1);
     let claim = |project: Entity<Project>| {
-        world([&project, &alone, &task_at(Status::Inbox)])
-            .when(&scout(), |tx| claim_task(tx, TASK, SCOUT))
+        world([&project, &alone, &task_at(Status::Inbox)]).when(&scout(), |tx| claim_task(tx, TASK, SCOUT))
     };
     assert!(claim(stopped(Halt::Pause)).is_ok());
     let again = project::Event::SquadPaused { halt: Halt::Pause, number: 2, reason: None, at: now() };
@@ -155,23 +160,30 @@ fn who_an_operator_lets_work_in_a_paused_squad_is_excepted_from_that() {
     let agent = paused(&idle(SCOUT), PauseReason::Squad);
     let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
     let alone = agent::Event::Excepted { halt: 1, at: now() };
-    stopped_with(&agent).when(&sofie(), |tx| resume_agent(tx, SCOUT, None))
+    stopped_with(&agent)
+        .when(&sofie(), |tx| resume_agent(tx, SCOUT, None))
         .then([stream(&agent, [resumed.clone(), alone.clone()])]);
     let not_yet = idle(SCOUT);
-    stopped_with(&not_yet).when(&sofie(), |tx| resume_agent(tx, SCOUT, None)).then([stream(&not_yet, [alone.clone()])]);
+    stopped_with(&not_yet)
+        .when(&sofie(), |tx| resume_agent(tx, SCOUT, None))
+        .then([stream(&not_yet, [alone.clone()])]);
     let restarted = agent::Event::Restarted { note: None, at: Some(now()) };
-    stopped_with(&agent).when(&sofie(), |tx| restart_agent(tx, SCOUT, None))
+    stopped_with(&agent)
+        .when(&sofie(), |tx| restart_agent(tx, SCOUT, None))
         .then([stream(&agent, [restarted, alone.clone()])]);
     let active = crate::agent::Corrections { status: Some(agent::Status::Active), ..Default::default() };
     let wish = CorrectAgent { corrections: active, clear_task: false };
     let answer = stopped_with(&agent).when(&sofie(), |tx| correct_agent(tx, SCOUT, wish));
     assert_eq!(answer.after::<Agent>(&SCOUT).registered().unwrap().excepted_from, 1);
     for project in [openclaw(), stopped(Halt::Emergency)] {
-        world([&agent, &project]).when(&sofie(), |tx| resume_agent(tx, agent.id, None))
+        world([&agent, &project])
+            .when(&sofie(), |tx| resume_agent(tx, agent.id, None))
             .then([stream(&agent, [resumed.clone()])]);
     }
     let over_budget = paused(&idle(SCOUT), PauseReason::Budget);
-    stopped_with(&over_budget).when(&system(), |tx| resume_agent(tx, SCOUT, None)).then([stream(&over_budget, [resumed])]);
+    stopped_with(&over_budget)
+        .when(&system(), |tx| resume_agent(tx, SCOUT, None))
+        .then([stream(&over_budget, [resumed])]);
 }
 
 /// Pitfall 6.
@@ -226,7 +238,8 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
 fn resuming_is_the_operators() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
     for context in [system(), scout()] {
-        world([&stopped]).when(&context, |tx| resume_squad(tx, stopped.id, &[], because()))
+        world([&stopped])
+            .when(&context, |tx| resume_squad(tx, stopped.id, &[], because()))
             .then_rejected(project::Rejection::OperatorOnly);
     }
 }
@@ -264,9 +277,11 @@ fn an_emergency_stop_lets_a_draining_holder_have_drained() {
 #[test]
 fn agents_do_not_stop_a_squad() {
     for halt in Halt::ALL.iter().copied() {
-        world([&openclaw()]).when(&scout(), |tx| halt_squad(tx, OPENCLAW, halt, None))
+        world([&openclaw()])
+            .when(&scout(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::OperatorOnly);
-        world([&entity(OPENCLAW, [])]).when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None))
+        world([&entity(OPENCLAW, [])])
+            .when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::NotFound);
     }
 }

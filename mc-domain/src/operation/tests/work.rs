@@ -18,14 +18,16 @@ mod claiming {
     #[test]
     fn gives_the_task_to_the_claimer() {
         let (task, agent) = (task_at(Status::Inbox), idle(SCOUT));
-        world([&task, &agent]).when(&scout(), |tx| claim_task(tx, task.id, agent.id))
+        world([&task, &agent])
+            .when(&scout(), |tx| claim_task(tx, task.id, agent.id))
             .then([stream(&task, [task::Event::Claimed { agent: SCOUT, at: now() }])]);
     }
 
     /// Pitfall 15.
     #[test]
     fn second_is_refused_with_the_first() {
-        world([&task_at(Status::Assigned), &idle(ECHO)]).when(&by(ECHO), |tx| claim_task(tx, TASK, ECHO))
+        world([&task_at(Status::Assigned), &idle(ECHO)])
+            .when(&by(ECHO), |tx| claim_task(tx, TASK, ECHO))
             .then_rejected(task::Rejection::AlreadyClaimed { by: BTreeSet::from([SCOUT]) });
     }
 
@@ -33,24 +35,25 @@ mod claiming {
     #[test]
     fn takes_an_active_agent_of_the_project_that_accepts_the_type() {
         let task = task_at(Status::Inbox);
-        world([&task, &draining(&idle(SCOUT))]).when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
+        world([&task, &draining(&idle(SCOUT))])
+            .when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
             .then_rejected(not_active("Scout", agent::Status::Draining, None));
-        world([&task, &elsewhere(SCOUT, "Scout")]).when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
+        world([&task, &elsewhere(SCOUT, "Scout")])
+            .when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
             .then_rejected(agent::Rejection::OtherProject { name: name("Scout") });
-        world([&task, &writer(SCOUT, "Scout")]).when(&scout(), |tx| claim_task(tx, task.id, SCOUT)).then_rejected(
-            agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
-        );
+        world([&task, &writer(SCOUT, "Scout")])
+            .when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
+            .then_rejected(agent::Rejection::TypeNotAccepted {
+                name: name("Scout"),
+                kind: TaskType::CustomerResearch,
+            });
     }
 }
 
 mod starting {
     use super::*;
 
-    fn start(
-        task: &Entity<Task>,
-        agents: &[&Entity<Agent>],
-        context: &CommandContext,
-    ) -> Answer<()> {
+    fn start(task: &Entity<Task>, agents: &[&Entity<Agent>], context: &CommandContext) -> Answer<()> {
         let world = agents.iter().fold(world([task]), |world, agent| world.with(*agent));
         world.when(context, |tx| move_task(tx, TASK, wish(equipped(Status::InProgress))))
     }
@@ -102,8 +105,7 @@ mod starting {
             agent::Status::Draining,
             None,
         ));
-        start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO))
-            .then_rejected(task::Rejection::NotAssignee);
+        start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO)).then_rejected(task::Rejection::NotAssignee);
     }
 
     #[test]
@@ -135,12 +137,16 @@ mod starting {
             reason: None,
             at: now(),
         };
-        world([&given, &agent]).when(&scout(), |tx| move_task(tx, given.id, wish(bare.clone())))
+        world([&given, &agent])
+            .when(&scout(), |tx| move_task(tx, given.id, wish(bare.clone())))
             .then([stream(&given, [start]), stream(&agent, [engaged(NEXT_LEASE)])]);
         let without_a_word = inbox.after(&[assigned(Status::Inbox, [SCOUT], None)]);
-        world([&without_a_word, &agent]).when(&scout(), |tx| move_task(tx, without_a_word.id, wish(bare))).then_rejected(
-            agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
-        );
+        world([&without_a_word, &agent])
+            .when(&scout(), |tx| move_task(tx, without_a_word.id, wish(bare)))
+            .then_rejected(agent::Rejection::TypeNotAccepted {
+                name: name("Scout"),
+                kind: TaskType::CustomerResearch,
+            });
     }
 
     #[test]
@@ -185,15 +191,17 @@ mod moving {
                 Ending::Canceled,
             ),
         ] {
-            world([&task, &agent]).when(&context, |tx| move_task(tx, task.id, wish(equipped(to))))
+            world([&task, &agent])
+                .when(&context, |tx| move_task(tx, task.id, wish(equipped(to))))
                 .then([stream(&task, [event]), stream(&agent, [released(ending)])]);
         }
     }
 
     #[test]
     fn needs_the_holder_at_hand() {
-        world([&task_at(Status::InProgress)]).when(&system(), |tx| move_task(tx, TASK, wish(equipped(Status::Blocked))))
-        .then_rejected(Rejection::UnknownAgent(SCOUT));
+        world([&task_at(Status::InProgress)])
+            .when(&system(), |tx| move_task(tx, TASK, wish(equipped(Status::Blocked))))
+            .then_rejected(Rejection::UnknownAgent(SCOUT));
     }
 
     /// Pitfall 27.
@@ -206,7 +214,8 @@ mod moving {
             at: now(),
         };
         let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
-        world([&task, &agent]).when(&scout(), |tx| move_task(tx, task.id, wish(equipped(Status::Review))))
+        world([&task, &agent])
+            .when(&scout(), |tx| move_task(tx, task.id, wish(equipped(Status::Review))))
             .then([stream(&task, [submitted]), stream(&agent, [released(Ending::Submitted), drained])]);
     }
 
@@ -216,16 +225,17 @@ mod moving {
         let task = task_at(Status::InProgress);
         let hand_in = || wish(equipped(Status::Review));
         let stopped = paused(&working(), PauseReason::Operator);
-        world([&task, &stopped]).when(&scout(), |tx| move_task(tx, task.id, hand_in())).then_rejected(not_active(
-            "Scout",
-            agent::Status::Paused,
-            Some(PauseReason::Operator),
-        ));
-        world([&task, &working(), &elsewhere(ECHO, "Echo")]).when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
+        world([&task, &stopped])
+            .when(&scout(), |tx| move_task(tx, task.id, hand_in()))
+            .then_rejected(not_active("Scout", agent::Status::Paused, Some(PauseReason::Operator)));
+        world([&task, &working(), &elsewhere(ECHO, "Echo")])
+            .when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
             .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
-        world([&task, &working(), &idle(ECHO)]).when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
+        world([&task, &working(), &idle(ECHO)])
+            .when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
             .then_rejected(task::Rejection::NotAssignee);
-        world([&task, &working()]).when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
+        world([&task, &working()])
+            .when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
             .then_rejected(Rejection::UnknownAgent(ECHO));
     }
 
@@ -234,11 +244,14 @@ mod moving {
     fn that_is_refused_leaves_nothing_behind() {
         let task = task_at(Status::Inbox);
         let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
-        world([&task, &quarantined(&idle(ECHO))]).when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
+        world([&task, &quarantined(&idle(ECHO))])
+            .when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
             .then_rejected(not_active("Echo", agent::Status::Quarantined, None));
-        world([&task]).when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
+        world([&task])
+            .when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
             .then_rejected(Rejection::UnknownAgent(ECHO));
-        world([&task, &elsewhere(ECHO, "Echo")]).when(&sofie(), |tx| move_task(tx, task.id, named))
+        world([&task, &elsewhere(ECHO, "Echo")])
+            .when(&sofie(), |tx| move_task(tx, task.id, named))
             .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
     }
 
@@ -246,11 +259,14 @@ mod moving {
     fn to_assigned_needs_one_of_those_who_have_it_to_be_ready() {
         let task = task_at(Status::Blocked);
         let bare = || wish(equipped(Status::Assigned));
-        world([&task, &quarantined(&idle(SCOUT))]).when(&sofie(), |tx| move_task(tx, task.id, bare()))
+        world([&task, &quarantined(&idle(SCOUT))])
+            .when(&sofie(), |tx| move_task(tx, task.id, bare()))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
-        world([&task, &idle(SCOUT)]).when(&sofie(), |tx| move_task(tx, task.id, bare()))
+        world([&task, &idle(SCOUT)])
+            .when(&sofie(), |tx| move_task(tx, task.id, bare()))
             .then([stream(&task, [assigned(Status::Blocked, [SCOUT], Some("because"))])]);
-        world([&task_at(Status::Inbox)]).when(&sofie(), |tx| move_task(tx, TASK, bare()))
+        world([&task_at(Status::Inbox)])
+            .when(&sofie(), |tx| move_task(tx, TASK, bare()))
             .then_rejected(task::Rejection::NoAssignee);
     }
 
@@ -269,14 +285,14 @@ mod moving {
     #[test]
     fn twice_is_refused() {
         let task = task_at(Status::Blocked);
-        world([&task]).when(&sofie(), |tx| move_task(tx, task.id, wish(equipped(Status::Blocked)))).then_rejected(
-            task::Rejection::IllegalTransition {
+        world([&task])
+            .when(&sofie(), |tx| move_task(tx, task.id, wish(equipped(Status::Blocked))))
+            .then_rejected(task::Rejection::IllegalTransition {
                 from: Status::Blocked,
                 to: Status::Blocked,
                 by: ActorKind::Human,
                 allowed: task::allowed_transitions(Status::Blocked, ActorKind::Human),
-            },
-        );
+            });
     }
 }
 
@@ -290,10 +306,12 @@ mod reassigning {
     #[test]
     fn takes_the_task_from_its_holder() {
         let (task, holder, echo) = (task_at(Status::InProgress), working(), idle(ECHO));
-        world([&task, &holder, &echo]).when(&sofie(), |tx| reassign_task(tx, task.id, to([ECHO], None))).then([
-            stream(&task, [assigned(Status::InProgress, [ECHO], None)]),
-            stream(&holder, [released(Ending::Reassigned)]),
-        ]);
+        world([&task, &holder, &echo])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([ECHO], None)))
+            .then([
+                stream(&task, [assigned(Status::InProgress, [ECHO], None)]),
+                stream(&holder, [released(Ending::Reassigned)]),
+            ]);
     }
 
     #[test]
@@ -301,7 +319,8 @@ mod reassigning {
         let (task, holder, echo) = (task_at(Status::InProgress), working(), idle(ECHO));
         let changed =
             task::Event::AssigneesChanged { assignees: BTreeSet::from([SCOUT, ECHO]), reason: None };
-        world([&task, &holder, &echo]).when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT, ECHO], None)))
+        world([&task, &holder, &echo])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT, ECHO], None)))
             .then([stream(&task, [changed])]);
     }
 
@@ -312,7 +331,8 @@ mod reassigning {
         world.when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], None))).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
         );
-        world.when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], Some("because"))))
+        world
+            .when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], Some("because"))))
             .then([stream(&task, [assigned(Status::Inbox, [SCOUT, ECHO], Some("because"))])]);
         world.when(&system(), |tx| reassign_task(tx, TASK, to([ECHO], Some("because")))).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
@@ -322,15 +342,18 @@ mod reassigning {
     #[test]
     fn a_blocked_task_to_those_who_have_it_needs_one_of_them_to_be_active() {
         let task = task_at(Status::Blocked);
-        world([&task, &quarantined(&idle(SCOUT))]).when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT], None)))
+        world([&task, &quarantined(&idle(SCOUT))])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT], None)))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
-        world([&task, &idle(SCOUT)]).when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT], None)))
+        world([&task, &idle(SCOUT)])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT], None)))
             .then([stream(&task, [assigned(Status::Blocked, [SCOUT], None)])]);
     }
 
     #[test]
     fn is_not_for_agents() {
-        world([&task_at(Status::Inbox), &idle(SCOUT)]).when(&scout(), |tx| reassign_task(tx, TASK, to([SCOUT], None)))
+        world([&task_at(Status::Inbox), &idle(SCOUT)])
+            .when(&scout(), |tx| reassign_task(tx, TASK, to([SCOUT], None)))
             .then_rejected(task::Rejection::OperatorOnly { what: "assign a task" });
     }
 }
@@ -352,13 +375,17 @@ mod posting {
             at: now(),
         };
         let stopped = paused(&working(), PauseReason::Operator);
-        world([&task, &stopped]).when(&scout(), |tx| post_message(tx, task.id, comment()))
+        world([&task, &stopped])
+            .when(&scout(), |tx| post_message(tx, task.id, comment()))
             .then([stream(&task, [posted])]);
-        world([&task, &quarantined(&idle(SCOUT))]).when(&scout(), |tx| post_message(tx, task.id, comment()))
+        world([&task, &quarantined(&idle(SCOUT))])
+            .when(&scout(), |tx| post_message(tx, task.id, comment()))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
-        world([&task, &elsewhere(ECHO, "Echo")]).when(&by(ECHO), |tx| post_message(tx, task.id, comment()))
+        world([&task, &elsewhere(ECHO, "Echo")])
+            .when(&by(ECHO), |tx| post_message(tx, task.id, comment()))
             .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
-        world([&task]).when(&by(ECHO), |tx| post_message(tx, task.id, comment()))
+        world([&task])
+            .when(&by(ECHO), |tx| post_message(tx, task.id, comment()))
             .then_rejected(Rejection::UnknownAgent(ECHO));
     }
 }

@@ -1,108 +1,249 @@
-//! Given a history, when a command is given, then events, a rejection, or nothing; and the cast of the tests.
+//! Given a history, when a command is given, then events, a rejection, or nothing: for one aggregate ([`given`]), and for
+//! an operation over several of them ([`world`]).
+//!
+//! ```ignore
+//! given(history).when(&sofie, Command::Cancel { reason: None }).then([Event::Canceled { .. }]);
+//!
+//! world([&task, &agent])
+//!     .when(&scout, |tx| claim_task(tx, task.id, agent.id))
+//!     .then([stream(&task, [Event::Claimed { .. }])]);
+//! ```
 #![allow(clippy::unwrap_used)]
 
-use std::{collections::BTreeSet, fmt::Debug};
+mod cast;
 
-use chrono::{DateTime, TimeDelta, Utc};
-use uuid::Uuid;
+pub(crate) use cast::*;
+
+use std::fmt::Debug;
 
 use crate::{
-    actor::Actor,
-    agent::{self, Agent, Assignee, Profile, Role},
     aggregate::{Aggregate, CommandContext},
     alert::Alert,
-    ids::{AgentId, LeaseId, MessageId, ProjectId, TaskId},
-    operation::{Cast, Change, Decision, Entity, Rejection},
-    policy::document::PolicyLimits,
-    recorded::{AnyEvent, StreamId},
-    task::{
-        self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Crew, Details, Message,
-        MessageKind, Move, Status, TaskType, WorkPlan,
-    },
-    values::{Label, Name, Reason, Slug, Text, Title},
+    recorded::{AnyEvent, StreamId, Streamed},
+    rejection::Rejection,
+    transaction::{Change, Entity, InMemory, Transaction},
 };
 
-/// The default project.
-pub(crate) const OPENCLAW: ProjectId = ProjectId::new(Uuid::from_u128(0x100));
-/// Another project.
-pub(crate) const ELSEWHERE: ProjectId = ProjectId::new(Uuid::from_u128(0x101));
-/// An intern, the lowest of the agents' ids.
-pub(crate) const SCOUT: AgentId = AgentId::new(Uuid::from_u128(0x200));
-/// Another intern.
-pub(crate) const ECHO: AgentId = AgentId::new(Uuid::from_u128(0x201));
-/// A lead.
-pub(crate) const NOVA: AgentId = AgentId::new(Uuid::from_u128(0x202));
-/// A task.
-pub(crate) const TASK: TaskId = TaskId::new(Uuid::from_u128(0x300));
-/// Another task.
-pub(crate) const OTHER_TASK: TaskId = TaskId::new(Uuid::from_u128(0x301));
-/// The first lease of a history.
-pub(crate) const LEASE: LeaseId = LeaseId::new(Uuid::from_u128(0x400));
-/// The one after it.
-pub(crate) const NEXT_LEASE: LeaseId = LeaseId::new(Uuid::from_u128(0x401));
-/// A message.
-pub(crate) const MESSAGE: MessageId = MessageId::new(Uuid::from_u128(0x500));
-
 /// One aggregate with a history.
-pub(crate) struct Given<A>(A);
+#[derive(Debug)]
+pub struct Given<A>(A);
 
-/// What it answered.
-#[must_use]
-pub(crate) struct Outcome<A: Aggregate>(Result<Vec<A::Event>, A::Rejection>);
-
-pub(crate) fn given<A: Aggregate>(history: impl IntoIterator<Item = A::Event>) -> Given<A> {
+/// The aggregate that `history` folds to.
+pub fn given<A: Aggregate>(history: impl IntoIterator<Item = A::Event>) -> Given<A> {
     Given(A::fold(&history.into_iter().collect::<Vec<_>>()))
 }
 
 impl<A: Aggregate> Given<A> {
-    pub(crate) fn when(&self, context: &CommandContext, command: A::Command) -> Outcome<A> {
-        Outcome(self.0.decide(command, context))
+    /// Decides `command`.
+    pub fn when(&self, context: &CommandContext, command: A::Command) -> Decided<A> {
+        Decided(self.0.decide(command, context))
     }
 }
 
-impl<A: Aggregate> Outcome<A> {
+/// What one aggregate decided.
+#[derive(Debug)]
+#[must_use = "nothing is asserted yet"]
+pub struct Decided<A: Aggregate>(Result<Vec<A::Event>, A::Rejection>);
+
+impl<A: Aggregate> Decided<A> {
+    /// Asserts all of it, in order.
+    ///
+    /// # Panics
+    /// When it is something else, or a rejection.
     #[track_caller]
-    pub(crate) fn then(self, events: impl IntoIterator<Item = A::Event>) {
+    pub fn then(self, events: impl IntoIterator<Item = A::Event>) {
         assert_eq!(self.0, Ok(events.into_iter().collect()));
     }
 
+    /// Asserts that the command is accepted and changes nothing.
+    ///
+    /// # Panics
+    /// When there are events, or a rejection.
     #[track_caller]
-    pub(crate) fn then_nothing(self) {
+    pub fn then_nothing(self) {
         self.then([]);
     }
 
+    /// Asserts the rule that forbids the command.
+    ///
+    /// # Panics
+    /// When the command is accepted, or another rule forbids it.
     #[track_caller]
-    pub(crate) fn then_rejected(self, rejection: A::Rejection) {
+    pub fn then_rejected(self, rejection: A::Rejection) {
         assert_eq!(self.0, Err(rejection));
     }
 }
 
-/// One aggregate as an operation gets it, from its history.
-pub(crate) fn entity<A: Aggregate>(id: A::Id, history: impl IntoIterator<Item = A::Event>) -> Entity<A> {
+/// One aggregate with an identity, from its history.
+pub fn entity<A: Aggregate>(id: A::Id, history: impl IntoIterator<Item = A::Event>) -> Entity<A> {
     Entity::<A>::new(id).after(&history.into_iter().collect::<Vec<_>>())
 }
 
-/// The agents an operation may ask.
-pub(crate) fn cast<'a>(agents: impl IntoIterator<Item = &'a Entity<Agent>>) -> Cast {
-    agents.into_iter().cloned().collect::<Cast>().complete()
+/// An entity of any type: what a [`World`] is made of.
+pub trait Held {
+    /// Puts a copy into `states`.
+    fn put_into(&self, states: &mut InMemory);
 }
 
-/// Nothing exists besides what an operation is about.
-pub(crate) fn nobody_else() -> Cast {
-    Cast::default().complete()
+impl<A: Streamed> Held for Entity<A> {
+    fn put_into(&self, states: &mut InMemory) {
+        states.put(self);
+    }
 }
 
-/// What an operation answered: `then` asserts all of it, stream by stream, but for the alerts, which have tests of their
-/// own.
-#[must_use]
-pub(crate) struct Answer(Result<Decision, Rejection>);
+/// Everything that an operation may ask for. What it does not hold has no events.
+#[derive(Debug, Clone, Default)]
+pub struct World(InMemory);
 
-pub(crate) fn operation(result: Result<Decision, Rejection>) -> Answer {
-    Answer(result)
+/// A world of these entities, and of no others.
+pub fn world<const N: usize>(entities: [&dyn Held; N]) -> World {
+    let mut world = World::default();
+    entities.into_iter().for_each(|entity| entity.put_into(&mut world.0));
+    world
+}
+
+impl World {
+    /// The same world with `entity`, in place of what it held under that identity.
+    #[must_use]
+    pub fn with(mut self, entity: &impl Held) -> Self {
+        entity.put_into(&mut self.0);
+        self
+    }
+
+    /// One aggregate as it is now; before its first event where the world does not hold it.
+    pub fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
+        self.0.get(id)
+    }
+
+    /// Adds `events` to one aggregate, whatever its rules say.
+    pub fn record<A: Streamed>(&mut self, id: &A::Id, events: impl IntoIterator<Item = A::Event>) {
+        let events: Vec<_> = events.into_iter().collect();
+        self.0.put(&self.get::<A>(id).after(&events));
+    }
+
+    /// Runs `operation` in a transaction and leaves the world as it is: the answer has the world after it.
+    pub fn when<T>(
+        &self,
+        context: &CommandContext,
+        operation: impl FnOnce(&mut Transaction<'_>) -> Result<T, Rejection>,
+    ) -> Answer<T> {
+        let mut states = self.0.clone();
+        let mut tx = Transaction::new(&mut states, context.clone());
+        let result = operation(&mut tx);
+        let changes = if result.is_ok() { tx.into_changes() } else { vec![] };
+        states.apply(&changes);
+        Answer { result, changes, world: Self(states) }
+    }
+
+    /// Runs `operation` in a transaction and goes on with the world after it.
+    ///
+    /// # Errors
+    /// What the operation refuses; the world stays as it is then.
+    pub fn act<T>(
+        &mut self,
+        context: &CommandContext,
+        operation: impl FnOnce(&mut Transaction<'_>) -> Result<T, Rejection>,
+    ) -> Result<T, Rejection> {
+        let answer = self.when(context, operation);
+        *self = answer.world;
+        answer.result
+    }
+}
+
+/// What an operation answered, what it changed, and the world after that.
+#[derive(Debug)]
+#[must_use = "nothing is asserted yet"]
+pub struct Answer<T> {
+    result: Result<T, Rejection>,
+    changes: Vec<Change>,
+    world: World,
+}
+
+impl<T: Debug> Answer<T> {
+    /// Asserts all of what was decided, stream by stream, but for the alerts, which need tests of their own.
+    ///
+    /// # Panics
+    /// When it is something else, or the operation refused.
+    #[track_caller]
+    pub fn then(self, expected: impl IntoIterator<Item = (StreamId, Vec<AnyEvent>)>) {
+        self.result.unwrap();
+        let changes = self.changes.into_iter().filter(|change| change.stream.aggregate_type != Alert::TYPE);
+        let actual: Vec<_> = changes.map(|Change { stream, events, .. }| (stream, events)).collect();
+        assert_eq!(actual, expected.into_iter().collect::<Vec<_>>());
+    }
+
+    /// Asserts that the operation is accepted and changes nothing but alerts.
+    ///
+    /// # Panics
+    /// When it changes something, or refused.
+    #[track_caller]
+    pub fn then_nothing(self) {
+        self.then([]);
+    }
+
+    /// Asserts the rule that forbids the operation.
+    ///
+    /// # Panics
+    /// When it is accepted, or another rule forbids it.
+    #[track_caller]
+    pub fn then_rejected(self, rejection: impl Into<Rejection>) {
+        assert_eq!(self.result.unwrap_err(), rejection.into());
+    }
+
+    /// Whether the operation was accepted.
+    pub fn is_ok(&self) -> bool {
+        self.result.is_ok()
+    }
+
+    /// The value, or why it refused.
+    ///
+    /// # Errors
+    /// What the operation refuses.
+    pub fn result(self) -> Result<T, Rejection> {
+        self.result
+    }
+
+    /// What was decided, stream by stream in the order in which they were first changed, alerts included.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
+    pub fn changes(&self) -> &[Change] {
+        self.result.as_ref().unwrap();
+        &self.changes
+    }
+
+    /// The events of all changes.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
+    pub fn events(&self) -> impl Iterator<Item = &AnyEvent> {
+        self.changes().iter().flat_map(|change| &change.events)
+    }
+
+    /// The world after the operation.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
+    pub fn world(self) -> World {
+        self.result.unwrap();
+        self.world
+    }
+
+    /// One aggregate after the operation.
+    ///
+    /// # Panics
+    /// When the operation refused.
+    #[track_caller]
+    pub fn after<A: Streamed>(self, id: &A::Id) -> Entity<A> {
+        self.world().get(id)
+    }
 }
 
 /// The events that one stream is expected to get.
-pub(crate) fn stream<A: Aggregate>(
+pub fn stream<A: Aggregate>(
     entity: &Entity<A>,
     events: impl IntoIterator<Item = A::Event>,
 ) -> (StreamId, Vec<AnyEvent>)
@@ -110,200 +251,4 @@ where
     AnyEvent: From<A::Event>,
 {
     (StreamId::of::<A>(&entity.id), events.into_iter().map(AnyEvent::from).collect())
-}
-
-impl Answer {
-    #[track_caller]
-    pub(crate) fn then(self, expected: impl IntoIterator<Item = (StreamId, Vec<AnyEvent>)>) {
-        let changes = self.0.unwrap().into_changes();
-        let alert = |change: &Change| change.stream.aggregate_type == Alert::TYPE;
-        let changes = changes.into_iter().filter(|change| !alert(change));
-        let actual: Vec<_> = changes.map(|Change { stream, events, .. }| (stream, events)).collect();
-        assert_eq!(actual, expected.into_iter().collect::<Vec<_>>());
-    }
-
-    #[track_caller]
-    pub(crate) fn then_nothing(self) {
-        self.then([]);
-    }
-
-    #[track_caller]
-    pub(crate) fn then_rejected(self, rejection: impl Into<Rejection> + Debug) {
-        assert_eq!(self.0, Err(rejection.into()));
-    }
-}
-
-/// When everything happens: 2026-02-01, 09:00 UTC.
-pub(crate) fn now() -> DateTime<Utc> {
-    DateTime::from_timestamp(1_769_936_400, 0).unwrap()
-}
-
-/// An operator acts.
-pub(crate) fn sofie() -> CommandContext {
-    CommandContext::new(now(), Actor::Human(name("Sofie")))
-}
-
-/// A worker acts.
-pub(crate) fn system() -> CommandContext {
-    CommandContext::new(now(), Actor::System(name("monitor")))
-}
-
-/// An agent acts.
-pub(crate) fn by(agent: AgentId) -> CommandContext {
-    CommandContext::new(now(), Actor::Agent(agent))
-}
-
-/// Scout acts.
-pub(crate) fn scout() -> CommandContext {
-    by(SCOUT)
-}
-
-/// The same actor, that much later.
-pub(crate) fn later(context: &CommandContext, by: TimeDelta) -> CommandContext {
-    CommandContext { now: context.now + by, ..context.clone() }
-}
-
-pub(crate) fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-pub(crate) fn slug(text: &str) -> Slug {
-    Slug::new(text).unwrap()
-}
-
-pub(crate) fn label(text: &str) -> Label {
-    Label::new(text).unwrap()
-}
-
-pub(crate) fn reason(text: &str) -> Reason {
-    Reason::new(text).unwrap()
-}
-
-pub(crate) fn text(content: &str) -> Text {
-    Text::new(content).unwrap()
-}
-
-/// A plan of as few bullets as a plan may have.
-pub(crate) fn plan() -> WorkPlan {
-    WorkPlan::try_from(vec![reason("read"), reason("compare"), reason("write")]).unwrap()
-}
-
-pub(crate) fn artifact(kind: ArtifactKind) -> Artifact {
-    Artifact { name: label("pricing.md"), kind, body: ArtifactBody::Content(text("Three tiers.")) }
-}
-
-pub(crate) fn deliverable() -> Artifact {
-    artifact(ArtifactKind::Deliverable)
-}
-
-pub(crate) fn checklist() -> Checklist {
-    Checklist::try_from(vec![ChecklistItem { label: reason("figures agree"), checked: true, note: None }])
-        .unwrap()
-}
-
-/// What the task of the tests is about: customer research.
-pub(crate) fn details() -> Details {
-    Details::new(Title::new("Competitor pricing").unwrap(), TaskType::CustomerResearch)
-}
-
-/// These agents have a task, and all of them stand ready.
-pub(crate) fn crew<const N: usize>(agents: [AgentId; N]) -> Crew {
-    let ready = agents.into_iter().map(Assignee::vouched).collect();
-    Crew { assignees: BTreeSet::from(agents), ready, lease: Some(NEXT_LEASE) }
-}
-
-/// A move that brings everything that any move needs.
-pub(crate) fn equipped(to: Status) -> Move {
-    Move {
-        to,
-        reason: Some(reason("because")),
-        plan: Some(plan()),
-        deliverable: Some(deliverable()),
-        checklist: Some(checklist()),
-        lease: None,
-        crew: crew([SCOUT]),
-    }
-}
-
-/// A comment that brings nothing but words.
-pub(crate) fn comment() -> Message {
-    Message {
-        id: MESSAGE,
-        kind: MessageKind::Comment,
-        content: Some(text("Half way.")),
-        artifacts: vec![],
-        mentions: BTreeSet::new(),
-        reply_to: None,
-        lease: None,
-    }
-}
-
-/// An agent of the default project that takes every type.
-pub(crate) fn registered(who: &str, role: Role) -> Vec<agent::Event> {
-    registered_as(Profile::new(name(who), role))
-}
-
-pub(crate) fn registered_as(profile: Profile) -> Vec<agent::Event> {
-    vec![agent::Event::Registered { project: OPENCLAW, profile, parent: None, purpose: None, at: now() }]
-}
-
-/// A heartbeat without an error that left so many errors in a row.
-pub(crate) fn heard(error_streak: u32) -> agent::Event {
-    agent::Event::HeartbeatRecorded { at: now(), session_key: None, error: None, error_streak }
-}
-
-/// The shortest history of a task that stands at `status`; from assigned on, Scout has it, and at in_progress works on
-/// it under [`LEASE`].
-pub(crate) fn task_in(status: Status) -> Vec<task::Event> {
-    use task::Event;
-    let at = now();
-    let created = Event::Created {
-        project: OPENCLAW,
-        details: details(),
-        parent: None,
-        creator: Actor::Human(name("Sofie")),
-        at,
-    };
-    let assigned =
-        Event::Assigned { from: Status::Inbox, assignees: BTreeSet::from([SCOUT]), reason: None, at };
-    let started = Event::Started {
-        from: Status::Assigned,
-        holder: SCOUT,
-        lease: LEASE,
-        plan: Some(plan()),
-        reason: None,
-        at,
-    };
-    let submitted = Event::Submitted { deliverable: Some(deliverable()), checklist: Some(checklist()), at };
-    let (way, last) = match status {
-        Status::Inbox => (0, None),
-        Status::Assigned => (1, None),
-        Status::InProgress => (2, None),
-        Status::Review => (3, None),
-        Status::NeedsApproval => {
-            (2, Some(Event::HeldForApproval { from: Status::InProgress, reason: None, at }))
-        }
-        Status::Blocked => {
-            (2, Some(Event::Blocked { from: Status::InProgress, reason: reason("no access"), at }))
-        }
-        Status::Failed => (2, Some(Event::Failed { from: Status::InProgress, reason: None, at })),
-        Status::Done => (
-            3,
-            Some(Event::Completed {
-                from: Status::Review,
-                approved_by: Actor::Human(name("Sofie")),
-                note: None,
-                at,
-            }),
-        ),
-        Status::Canceled => (1, Some(Event::Canceled { from: Status::Assigned, reason: None, at })),
-    };
-    [created].into_iter().chain([assigned, started, submitted].into_iter().take(way)).chain(last).collect()
-}
-
-/// The default figures, but for what `change` makes of them.
-pub(crate) fn limits(change: impl FnOnce(&mut PolicyLimits)) -> PolicyLimits {
-    let mut limits = PolicyLimits::default();
-    change(&mut limits);
-    limits
 }

@@ -17,14 +17,22 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
-    agent::{Ending, PauseReason, Profile, Role},
+    actor::Actor,
+    agent::{self, Agent, Ending, PauseReason, Profile, Role},
+    aggregate::CommandContext,
+    budget::{self, Cause},
+    ids::{AgentId, ApprovalId},
     policy::document::PolicyLimits,
+    project,
+    recorded::{AnyEvent, StreamId, Streamed},
+    rejection::NotLoaded,
+    reservation, run,
     spec::{
-        ECHO, ELSEWHERE, LEASE, NEXT_LEASE, NOVA, OPENCLAW, SCOUT, TASK, by, cast, entity, equipped, name,
-        nobody_else, now, operation, plan, reason, registered, registered_as, scout, sofie, stream, system,
-        task_in,
+        ECHO, ELSEWHERE, LEASE, NEXT_LEASE, NOVA, OPENCLAW, SCOUT, TASK, World, by, entity, equipped, name,
+        now, plan, reason, registered, registered_as, scout, sofie, stream, system, task_in, world,
     },
-    task::{Move, Status, TaskType},
+    task::{self, Move, Status, Task, TaskType},
+    transaction::{Entity, Transaction},
 };
 
 fn task_at(status: Status) -> Entity<Task> {
@@ -68,6 +76,11 @@ fn elsewhere(id: AgentId, who: &str) -> Entity<Agent> {
 fn writer(id: AgentId, who: &str) -> Entity<Agent> {
     let allowed_task_types = BTreeSet::from([TaskType::Docs]);
     entity(id, registered_as(Profile { allowed_task_types, ..Profile::new(name(who), Role::Intern) }))
+}
+
+/// A name of the default project, with the reservations and the bearer that the transaction has of it.
+fn names(tx: &mut Transaction<'_>, who: &str) -> Result<Names, NotLoaded> {
+    Names::load(tx, OPENCLAW, &name(who), &Claims::default())
 }
 
 fn engaged(lease: crate::ids::LeaseId) -> agent::Event {

@@ -4,19 +4,11 @@ use super::*;
 use crate::{
     agent::{Correction, Corrections, Heartbeat},
     money::Usd,
-    spec::{OTHER_TASK, heard, limits},
+    spec::{Answer, heard, limits},
 };
 
 fn operator_only() -> agent::Rejection {
     agent::Rejection::OperatorOnly { name: name("Scout") }
-}
-
-fn busy() -> agent::Rejection {
-    agent::Rejection::Busy { name: name("Scout"), task: TASK }
-}
-
-fn other_task() -> Entity<Task> {
-    entity(OTHER_TASK, task_in(Status::InProgress))
 }
 
 mod restarting {
@@ -26,7 +18,7 @@ mod restarting {
     fn gives_the_task_back_to_its_assignees() {
         let (agent, task) = (working(), task_at(Status::InProgress));
         let note = Some(reason("stuck"));
-        operation(restart_agent(&agent, Some(&task), note.clone(), &nobody_else(), &sofie())).then([
+        world([&agent, &task]).when(&sofie(), |tx| restart_agent(tx, agent.id, note.clone())).then([
             stream(&agent, [agent::Event::Restarted { note, at: Some(now()) }, released(Ending::Restarted)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], Some("stuck"))]),
         ]);
@@ -35,7 +27,7 @@ mod restarting {
     #[test]
     fn a_draining_agent_ends_its_drain() {
         let (agent, task) = (draining(&working()), task_at(Status::InProgress));
-        operation(restart_agent(&agent, Some(&task), None, &nobody_else(), &sofie())).then([
+        world([&agent, &task]).when(&sofie(), |tx| restart_agent(tx, agent.id, None)).then([
             stream(
                 &agent,
                 [agent::Event::Restarted { note: None, at: Some(now()) }, released(Ending::Restarted)],
@@ -47,22 +39,17 @@ mod restarting {
     #[test]
     fn an_idle_agent_touches_no_task() {
         let agent = idle(SCOUT);
-        operation(restart_agent(&agent, Some(&task_at(Status::Blocked)), None, &nobody_else(), &sofie()))
+        world([&agent, &task_at(Status::Blocked)])
+            .when(&sofie(), |tx| restart_agent(tx, agent.id, None))
             .then([stream(&agent, [agent::Event::Restarted { note: None, at: Some(now()) }])]);
     }
 
     #[test]
     fn is_for_operators() {
         for context in [scout(), system()] {
-            operation(restart_agent(&idle(SCOUT), None, None, &nobody_else(), &context))
+            world([&idle(SCOUT)])
+                .when(&context, |tx| restart_agent(tx, SCOUT, None))
                 .then_rejected(operator_only());
-        }
-    }
-
-    #[test]
-    fn needs_the_task_it_works_on_at_hand() {
-        for task in [None, Some(&other_task())] {
-            operation(restart_agent(&working(), task, None, &nobody_else(), &sofie())).then_rejected(busy());
         }
     }
 }
@@ -75,7 +62,7 @@ mod quarantining {
         let (agent, task) = (working(), task_at(Status::InProgress));
         let note = Some(reason("loops"));
         for context in [sofie(), system()] {
-            operation(quarantine_agent(&agent, Some(&task), note.clone(), &nobody_else(), &context)).then([
+            world([&agent, &task]).when(&context, |tx| quarantine_agent(tx, agent.id, note.clone())).then([
                 stream(
                     &agent,
                     [agent::Event::Quarantined { note: note.clone() }, released(Ending::Quarantined)],
@@ -88,35 +75,17 @@ mod quarantining {
     #[test]
     fn twice_changes_nothing() {
         let blocked = task_at(Status::Blocked);
-        operation(quarantine_agent(
-            &quarantined(&idle(SCOUT)),
-            Some(&blocked),
-            None,
-            &nobody_else(),
-            &sofie(),
-        ))
-        .then_nothing();
+        world([&quarantined(&idle(SCOUT)), &blocked])
+            .when(&sofie(), |tx| quarantine_agent(tx, SCOUT, None))
+            .then_nothing();
     }
 
     #[test]
     fn does_not_touch_the_task_of_another() {
         let agent = idle(ECHO);
-        operation(quarantine_agent(
-            &agent,
-            Some(&task_at(Status::InProgress)),
-            None,
-            &nobody_else(),
-            &sofie(),
-        ))
-        .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
-    }
-
-    #[test]
-    fn needs_the_task_it_works_on_at_hand() {
-        for task in [None, Some(&other_task())] {
-            operation(quarantine_agent(&working(), task, None, &nobody_else(), &sofie()))
-                .then_rejected(busy());
-        }
+        world([&agent, &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| quarantine_agent(tx, agent.id, None))
+            .then([stream(&agent, [agent::Event::Quarantined { note: None }])]);
     }
 }
 
@@ -127,7 +96,7 @@ mod signing_off {
     fn blocks_the_task() {
         let (agent, task) = (working(), task_at(Status::InProgress));
         for context in [sofie(), system(), scout()] {
-            operation(sign_off_agent(&agent, Some(&task), None, &nobody_else(), &context)).then([
+            world([&agent, &task]).when(&context, |tx| sign_off_agent(tx, agent.id, None)).then([
                 stream(&agent, [agent::Event::SignedOff { note: None }, released(Ending::WentOffline)]),
                 stream(&task, [blocked(Status::InProgress, "Scout went offline")]),
             ]);
@@ -136,13 +105,9 @@ mod signing_off {
 
     #[test]
     fn another_agent_is_refused() {
-        operation(sign_off_agent(&idle(SCOUT), None, None, &nobody_else(), &by(ECHO)))
+        world([&idle(SCOUT)])
+            .when(&by(ECHO), |tx| sign_off_agent(tx, SCOUT, None))
             .then_rejected(operator_only());
-    }
-
-    #[test]
-    fn needs_the_task_it_works_on_at_hand() {
-        operation(sign_off_agent(&working(), None, None, &nobody_else(), &sofie())).then_rejected(busy());
     }
 }
 
@@ -181,7 +146,7 @@ mod correcting {
             today_spend: Some(Usd::ZERO),
             at: now(),
         };
-        operation(correct_agent(&agent, Some(&task), wish, &nobody_else(), &sofie())).then([
+        world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish)).then([
             stream(&agent, [corrected, released(Ending::Corrected)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
         ]);
@@ -191,7 +156,8 @@ mod correcting {
     fn leaves_the_task_where_nobody_asks_for_it() {
         let agent = working();
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Paused)), clear_task: false };
-        operation(correct_agent(&agent, Some(&task_at(Status::InProgress)), wish, &nobody_else(), &sofie()))
+        world([&agent, &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| correct_agent(tx, agent.id, wish))
             .then([stream(&agent, [corrected(agent::Status::Active, agent::Status::Paused)])]);
     }
 
@@ -199,7 +165,7 @@ mod correcting {
     fn blocks_the_task_of_an_agent_that_cannot_take_it_up_again() {
         let (agent, task) = (paused(&working(), PauseReason::Operator), task_at(Status::InProgress));
         let wish = CorrectAgent { corrections: corrections(None), clear_task: true };
-        operation(correct_agent(&agent, Some(&task), wish, &nobody_else(), &sofie())).then([
+        world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish)).then([
             stream(&task, [blocked(Status::InProgress, "Scout was taken off it")]),
             stream(&agent, [released(Ending::Corrected)]),
         ]);
@@ -213,11 +179,10 @@ mod correcting {
             (agent::Status::Offline, "Scout went offline", Ending::WentOffline),
         ] {
             let wish = CorrectAgent { corrections: corrections(Some(status)), clear_task: false };
-            operation(correct_agent(&agent, Some(&task), wish.clone(), &nobody_else(), &sofie())).then([
+            world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish.clone())).then([
                 stream(&agent, [corrected(agent::Status::Active, status), released(ending)]),
                 stream(&task, [blocked(Status::InProgress, why)]),
             ]);
-            operation(correct_agent(&agent, None, wish, &nobody_else(), &sofie())).then_rejected(busy());
         }
     }
 
@@ -225,14 +190,9 @@ mod correcting {
     fn is_for_operators() {
         let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
         for context in [scout(), system()] {
-            operation(correct_agent(
-                &quarantined(&idle(SCOUT)),
-                None,
-                wish.clone(),
-                &nobody_else(),
-                &context,
-            ))
-            .then_rejected(operator_only());
+            world([&quarantined(&idle(SCOUT))])
+                .when(&context, |tx| correct_agent(tx, SCOUT, wish.clone()))
+                .then_rejected(operator_only());
         }
     }
 }
@@ -259,8 +219,8 @@ mod heartbeats {
         let strict = limits(|limits| limits.timeouts.error_streak_quarantine = 2);
         let quarantined = agent::Event::Quarantined { note: None };
         let quarantines = |context: CommandContext| {
-            let decision = beat(&agent, None, error(), &context).unwrap();
-            decision.events_of(&agent).any(|event| *event == AnyEvent::Agent(quarantined.clone()))
+            let answer = beat(&agent, None, error(), &context);
+            answer.events().any(|event| *event == AnyEvent::Agent(quarantined.clone()))
         };
         assert!(!quarantines(scout()));
         assert!(quarantines(scout().under(strict)));
@@ -269,33 +229,33 @@ mod heartbeats {
     #[test]
     fn with_one_error_too_many_block_the_task() {
         let (agent, task) = (working().after(&[heard(4)]), task_at(Status::InProgress));
-        operation(beat(&agent, Some(&task), error(), &scout())).then([
+        beat(&agent, Some(&task), error(), &scout()).then([
             stream(
                 &agent,
                 [failed(5), agent::Event::Quarantined { note: None }, released(Ending::Quarantined)],
             ),
             stream(&task, [blocked(Status::InProgress, "Scout was quarantined: 5 errors in a row")]),
         ]);
-        operation(beat(&agent, None, error(), &scout())).then_rejected(busy());
     }
 
     #[test]
     fn with_an_error_leave_the_task() {
         let (agent, task) = (working().after(&[heard(3)]), task_at(Status::InProgress));
-        operation(beat(&agent, Some(&task), error(), &scout())).then([stream(&agent, [failed(4)])]);
+        beat(&agent, Some(&task), error(), &scout()).then([stream(&agent, [failed(4)])]);
     }
 
     #[test]
     fn for_another_agent_are_refused() {
-        operation(beat(&idle(SCOUT), None, Heartbeat::default(), &by(ECHO))).then_rejected(operator_only());
+        beat(&idle(SCOUT), None, Heartbeat::default(), &by(ECHO)).then_rejected(operator_only());
     }
 
     /// Pitfalls 6 and 8.
     #[test]
     fn do_not_free_a_quarantined_agent() {
         let agent = quarantined(&idle(SCOUT)).after(&[heard(0)]);
-        operation(beat(&agent, None, Heartbeat::default(), &scout())).then_nothing();
-        operation(sign_off_agent(&agent, None, None, &nobody_else(), &scout()))
+        beat(&agent, None, Heartbeat::default(), &scout()).then_nothing();
+        world([&agent])
+            .when(&scout(), |tx| sign_off_agent(tx, agent.id, None))
             .then_rejected(operator_only());
     }
 }
@@ -305,6 +265,8 @@ fn beat(
     task: Option<&Entity<Task>>,
     news: Heartbeat,
     context: &CommandContext,
-) -> Result<Decision, Rejection> {
-    heartbeat(agent, task, news, &nobody_else(), context)
+) -> Answer<()> {
+    let world = world([agent]);
+    let world = task.map_or(world.clone(), |task| world.with(task));
+    world.when(context, |tx| heartbeat(tx, agent.id, news))
 }

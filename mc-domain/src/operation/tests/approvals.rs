@@ -1,5 +1,3 @@
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
@@ -14,8 +12,9 @@ use crate::{
     money::Usd,
     process::{ApprovalDue, approvals_due},
     project::{self, Project},
+    recorded::Streamed,
     reservation::{self, Holder, Key, Reservation},
-    spec::{later, limits, slug, text},
+    spec::{Answer as Answered, later, limits, slug, text},
 };
 
 const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
@@ -101,12 +100,8 @@ fn key_released() -> reservation::Event {
     reservation::Event::Released { holder: Holder::Approval(APPROVAL) }
 }
 
-fn ask_for(
-    task: &Entity<Task>,
-    key: &Entity<Reservation>,
-    agent: &Entity<Agent>,
-) -> Result<Asked, Rejection> {
-    request_approval(&openclaw(), &unrequested(), key, Some(task), request(), &cast([agent]), &scout())
+fn ask_for(task: &Entity<Task>, agent: &Entity<Agent>) -> Answered<ApprovalId> {
+    world([&openclaw(), task, agent]).when(&scout(), |tx| request_approval(tx, APPROVAL, request()))
 }
 
 mod requesting {
@@ -115,10 +110,9 @@ mod requesting {
     #[test]
     fn lets_the_task_wait_and_releases_its_holder_in_one_commit() {
         let (task, agent) = (task_at(Status::InProgress), working());
-        let asked = ask_for(&task, &free(1), &agent).unwrap();
-        assert_eq!(asked.approval, APPROVAL);
+        assert_eq!(ask_for(&task, &agent).result(), Ok(APPROVAL));
         let reserved = reservation::Event::Reserved { holder: Holder::Approval(APPROVAL) };
-        operation(Ok(asked.decision)).then([
+        ask_for(&task, &agent).then([
             stream(&free(1), [reserved]),
             stream(&unrequested(), [requested()]),
             stream(&task, held(Status::InProgress)),
@@ -128,33 +122,21 @@ mod requesting {
 
     #[test]
     fn the_same_while_one_is_open_returns_the_open_one() {
-        let again = request_approval(
-            &openclaw(),
-            &entity(OTHER_APPROVAL, []),
-            &held_key(1),
-            Some(&waiting(Status::InProgress)),
-            request(),
-            &cast([&idle(SCOUT)]),
-            &scout(),
-        );
-        assert_eq!(again, Ok(Asked { approval: APPROVAL, decision: Decision::default() }));
+        let again =
+            world([&openclaw(), &pending(), &held_key(1), &waiting(Status::InProgress), &idle(SCOUT)])
+                .when(&scout(), |tx| request_approval(tx, OTHER_APPROVAL, request()));
+        assert_eq!(again.changes(), []);
+        assert_eq!(again.result(), Ok(APPROVAL));
     }
 
     #[test]
     fn something_else_lets_the_task_wait_for_both() {
         let task = waiting(Status::InProgress);
-        let other = request_approval(
-            &openclaw(),
-            &entity(OTHER_APPROVAL, []),
-            &free(2),
-            Some(&task),
-            Request { ask: ask(2), ..request() },
-            &cast([&idle(SCOUT)]),
-            &scout(),
-        );
+        let request = Request { ask: ask(2), ..request() };
+        let other = world([&openclaw(), &task, &idle(SCOUT)])
+            .when(&scout(), |tx| request_approval(tx, OTHER_APPROVAL, request));
         let awaited = task::Event::ApprovalAwaited { approval: OTHER_APPROVAL, at: now() };
-        let events = other.unwrap().decision.into_changes().pop().unwrap().events;
-        assert_eq!(events, [awaited.into()]);
+        assert_eq!(other.changes().last().unwrap().events, [awaited.into()]);
     }
 
     #[test]
@@ -164,22 +146,15 @@ mod requesting {
             subject: Subject { agent: Some(ECHO), ..subject(ActionType::ToolCall) },
             ..request()
         };
-        let refused = request_approval(
-            &openclaw(),
-            &unrequested(),
-            &free(1),
-            Some(&task_at(Status::InProgress)),
-            request,
-            &cast([&working(), &idle(ECHO)]),
-            &by(ECHO),
-        );
-        assert_eq!(refused, Err(task::Rejection::NotAssignee.into()));
+        world([&openclaw(), &task_at(Status::InProgress), &working(), &idle(ECHO)])
+            .when(&by(ECHO), |tx| request_approval(tx, APPROVAL, request))
+            .then_rejected(task::Rejection::NotAssignee);
     }
 
     #[test]
     fn for_a_task_that_is_over_is_refused() {
         for status in [Status::Failed, Status::Done, Status::Canceled] {
-            let refused = ask_for(&task_at(status), &free(1), &idle(SCOUT));
+            let refused = ask_for(&task_at(status), &idle(SCOUT)).result();
             assert!(
                 matches!(refused, Err(Rejection::Task(task::Rejection::IllegalTransition { .. }))),
                 "{status}"
@@ -189,25 +164,17 @@ mod requesting {
 
     #[test]
     fn by_a_quarantined_agent_is_refused() {
-        let refused = ask_for(&task_at(Status::Assigned), &free(1), &quarantined(&idle(SCOUT)));
+        let refused = ask_for(&task_at(Status::Assigned), &quarantined(&idle(SCOUT))).result();
         assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
     }
 
     #[test]
     fn of_more_autonomy_needs_no_task() {
         let subject = Subject { task: None, ..subject(ActionType::Autonomy) };
-        let key = entity::<Reservation>(subject.key(&ask(1).request_hash), []);
         let request = Request { subject, ..request() };
-        let asked = request_approval(
-            &openclaw(),
-            &unrequested(),
-            &key,
-            None,
-            request,
-            &cast([&idle(SCOUT)]),
-            &scout(),
-        );
-        assert_eq!(asked.unwrap().decision.changes().len(), 2);
+        let asked =
+            world([&openclaw(), &idle(SCOUT)]).when(&scout(), |tx| request_approval(tx, APPROVAL, request));
+        assert_eq!(asked.changes().len(), 2);
     }
 
     #[test]
@@ -222,18 +189,12 @@ mod requesting {
         );
         let task = task_at(Status::Inbox);
         let elsewhere = Subject { project: ELSEWHERE, agent: None, ..subject(ActionType::ToolCall) };
-        for task in [Some(&task), None] {
-            let request = || Request { subject: elsewhere.clone(), ..request() };
-            let refused = request_approval(
-                &other,
-                &unrequested(),
-                &free(1),
-                task,
-                request(),
-                &cast([&idle(SCOUT)]),
-                &scout(),
-            );
-            assert_eq!(refused, Err(Rejection::UnknownTask));
+        let world = world([&other, &idle(SCOUT)]);
+        for world in [world.clone().with(&task), world] {
+            let request = Request { subject: elsewhere.clone(), ..request() };
+            world
+                .when(&scout(), |tx| request_approval(tx, APPROVAL, request))
+                .then_rejected(Rejection::UnknownTask);
         }
     }
 }
@@ -242,23 +203,27 @@ mod requesting {
 mod concluding {
     use super::*;
 
+    /// What is pending, with whatever waits for it.
+    fn asked(task: &Entity<Task>, agent: &Entity<Agent>) -> World {
+        world([&pending(), &held_key(1), task, agent])
+    }
+
     fn decide(
         task: &Entity<Task>,
         agent: &Entity<Agent>,
-        answer: crate::operation::Answer,
+        answer: Answer,
         context: &CommandContext,
-    ) -> Result<Concluded, Rejection> {
-        let (approval, key, cast) = (pending(), held_key(1), cast([agent]));
-        let scope = ApprovalScope { approval: &approval, key: &key, task: Some(task), cast: &cast };
-        decide_approval(scope, DecideApproval { answer, content: None, lease: NEXT_LEASE }, context)
+    ) -> Answered<Outcome> {
+        let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
+        asked(task, agent).when(context, |tx| decide_approval(tx, APPROVAL, wish))
     }
 
-    fn approve() -> crate::operation::Answer {
-        crate::operation::Answer::Approve { note: None }
+    fn approve() -> Answer {
+        Answer::Approve { note: None }
     }
 
-    fn deny() -> crate::operation::Answer {
-        crate::operation::Answer::Deny { reason: reason("Not today") }
+    fn deny() -> Answer {
+        Answer::Deny { reason: reason("Not today") }
     }
 
     fn approved() -> approval::Event {
@@ -280,21 +245,15 @@ mod concluding {
         task::Event::Assigned { from: Status::NeedsApproval, assignees, reason: None, at: now() }
     }
 
-    fn task_events(concluded: &Concluded) -> Vec<task::Event> {
-        let of_task = |event: &AnyEvent| match event {
-            AnyEvent::Task(event) => Some(event.clone()),
-            _ => None,
-        };
-        concluded.outcome.decision.events().filter_map(of_task).collect()
+    fn task_events(concluded: &Answered<Outcome>) -> Vec<task::Event> {
+        concluded.events().filter_map(Task::event).cloned().collect()
     }
 
     #[test]
     fn with_a_yes_lets_the_holder_go_on_in_one_commit() {
         let (task, agent) = (waiting(Status::InProgress), idle(SCOUT));
-        let concluded = decide(&task, &agent, approve(), &sofie()).unwrap();
-        assert!(matches!(concluded.verdict.unwrap().ruling(), Ruling::Granted { .. }));
-        assert_eq!(concluded.outcome.refusal, None);
-        operation(Ok(concluded.outcome.decision)).then([
+        assert_eq!(decide(&task, &agent, approve(), &sofie()).result(), Ok(Outcome::Done));
+        decide(&task, &agent, approve(), &sofie()).then([
             stream(&pending(), [approved()]),
             stream(&held_key(1), [key_released()]),
             stream(&task, [back_in_progress(NEXT_LEASE)]),
@@ -311,14 +270,14 @@ mod concluding {
             (Status::Assigned, back_in_assigned()),
             (Status::Review, task::Event::ReturnedToReview { from, reason, at }),
         ] {
-            let concluded = decide(&waiting(stood), &idle(SCOUT), approve(), &sofie()).unwrap();
+            let concluded = decide(&waiting(stood), &idle(SCOUT), approve(), &sofie());
             assert_eq!(task_events(&concluded), [back], "{stood}");
         }
     }
 
     #[test]
     fn with_a_yes_unblocks_nothing() {
-        let concluded = decide(&waiting(Status::Blocked), &idle(SCOUT), approve(), &sofie()).unwrap();
+        let concluded = decide(&waiting(Status::Blocked), &idle(SCOUT), approve(), &sofie());
         assert_eq!(task_events(&concluded)[0].moves_to(), Some(Status::Blocked));
     }
 
@@ -326,7 +285,7 @@ mod concluding {
     fn with_a_yes_waits_in_assigned_for_a_holder_that_is_busy() {
         let other = crate::spec::OTHER_TASK;
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: other, lease: LEASE }]);
-        let concluded = decide(&waiting(Status::InProgress), &busy, approve(), &sofie()).unwrap();
+        let concluded = decide(&waiting(Status::InProgress), &busy, approve(), &sofie());
         assert_eq!(task_events(&concluded), [back_in_assigned()]);
     }
 
@@ -336,7 +295,7 @@ mod concluding {
         let inbox = task::Event::ReturnedToInbox { from, reason, at };
         for agent in [paused(&idle(SCOUT), PauseReason::Squad), quarantined(&idle(SCOUT))] {
             for stood in [Status::Assigned, Status::InProgress] {
-                let concluded = decide(&waiting(stood), &agent, approve(), &sofie()).unwrap();
+                let concluded = decide(&waiting(stood), &agent, approve(), &sofie());
                 assert_eq!(task_events(&concluded), std::slice::from_ref(&inbox), "{stood}");
             }
         }
@@ -354,15 +313,14 @@ mod concluding {
         let approval = entity::<Approval>(APPROVAL, [override_budget]);
         let (task, key) = (waiting(Status::InProgress), held_key(1));
         let agent = paused(&idle(SCOUT), PauseReason::Budget);
-        let agents = cast([&agent]);
-        let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
         let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
-        let concluded = decide_approval(scope, wish, &sofie()).unwrap();
+        let concluded =
+            world([&approval, &key, &task, &agent]).when(&sofie(), |tx| decide_approval(tx, APPROVAL, wish));
         let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
         let budget = entity::<Budget>(budget::Key::AgentDay(SCOUT, now().date_naive()), []);
         let amount = Usd::cents(100);
         let granted = budget::Event::Granted { approval: APPROVAL, amount, granted_after: amount, at: now() };
-        operation(Ok(concluded.outcome.decision)).then([
+        concluded.then([
             stream(&approval, [approved()]),
             stream(&key, [key_released()]),
             stream(&budget, [granted]),
@@ -374,9 +332,9 @@ mod concluding {
     #[test]
     fn with_a_no_blocks_the_task_with_the_reason() {
         let task = waiting(Status::InProgress);
-        let concluded = decide(&task, &idle(SCOUT), deny(), &sofie()).unwrap();
+        let concluded = decide(&task, &idle(SCOUT), deny(), &sofie());
         let (from, reason, at) = (Status::NeedsApproval, reason("Not today"), now());
-        operation(Ok(concluded.outcome.decision)).then([
+        concluded.then([
             stream(&pending(), [approval::Event::Denied { by: sofie().actor, reason: reason.clone(), at }]),
             stream(&held_key(1), [key_released()]),
             stream(&task, [task::Event::Blocked { from, reason, at }]),
@@ -387,31 +345,28 @@ mod concluding {
     fn too_late_is_refused_and_recorded() {
         let late = later(&sofie(), Lifetime::DEFAULT.lasts());
         for answer in [approve(), deny()] {
-            let concluded = decide(&waiting(Status::InProgress), &idle(SCOUT), answer, &late).unwrap();
-            assert_eq!(concluded.outcome.refusal, Some(approval::Rejection::Expired { at: late.now }.into()));
-            assert!(concluded.outcome.decision.events().any(|event| event.name() == "approval.expired"));
+            let concluded = decide(&waiting(Status::InProgress), &idle(SCOUT), answer, &late);
+            assert!(concluded.events().any(|event| event.name() == "approval.expired"));
             assert_eq!(task_events(&concluded)[0].moves_to(), Some(Status::Blocked));
+            let refusal = approval::Rejection::Expired { at: late.now }.into();
+            assert_eq!(concluded.result(), Ok(Outcome::Refused(refusal)));
         }
     }
 
     #[test]
     fn by_the_sweeper_is_not_a_refusal() {
-        let (approval, key, agents) = (pending(), held_key(1), cast([&idle(SCOUT)]));
-        let task = waiting(Status::Review);
-        let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
         let late = later(&system(), Lifetime::DEFAULT.lasts() + TimeDelta::minutes(1));
-        let concluded = expire_approval(scope, &late).unwrap();
-        assert_eq!(concluded.outcome.refusal, None);
-        assert_eq!(concluded.verdict.as_ref().unwrap().ruling(), &Ruling::Expired);
-        assert_eq!(task_events(&concluded)[0].moves_to(), Some(Status::Blocked));
+        let after = asked(&waiting(Status::Review), &idle(SCOUT))
+            .when(&late, |tx| expire_approval(tx, APPROVAL))
+            .world();
+        assert_eq!(after.get::<Approval>(&APPROVAL).status(), Some(approval::Status::Expired));
+        assert_eq!(after.get::<Task>(&TASK).status(), Some(Status::Blocked));
     }
 
     #[test]
     fn by_withdrawal_lets_the_requestor_go_on() {
-        let (approval, key, agents) = (pending(), held_key(1), cast([&idle(SCOUT)]));
-        let task = waiting(Status::InProgress);
-        let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
-        let concluded = withdraw_approval(scope, None, NEXT_LEASE, &scout()).unwrap();
+        let concluded = asked(&waiting(Status::InProgress), &idle(SCOUT))
+            .when(&scout(), |tx| withdraw_approval(tx, APPROVAL, None, NEXT_LEASE));
         assert_eq!(task_events(&concluded), [back_in_progress(NEXT_LEASE)]);
     }
 
@@ -423,7 +378,7 @@ mod concluding {
             at: now(),
         }]);
         for answer in [approve(), deny()] {
-            let concluded = decide(&moved, &idle(SCOUT), answer, &sofie()).unwrap();
+            let concluded = decide(&moved, &idle(SCOUT), answer, &sofie());
             assert_eq!(task_events(&concluded), []);
         }
     }
@@ -432,67 +387,59 @@ mod concluding {
     fn the_first_of_two_keeps_the_task_waiting_for_the_other() {
         let task = waiting(Status::InProgress)
             .after(&[task::Event::ApprovalAwaited { approval: OTHER_APPROVAL, at: now() }]);
-        let concluded = decide(&task, &idle(SCOUT), approve(), &sofie()).unwrap();
+        let concluded = decide(&task, &idle(SCOUT), approve(), &sofie());
         let settled = task::Event::ApprovalSettled { approval: APPROVAL, at: now() };
         assert_eq!(task_events(&concluded), [settled]);
     }
 
     #[test]
     fn is_not_a_wish_for_a_revision() {
-        let answer = crate::operation::Answer::RequestRevision { note: reason("Fewer people") };
-        let concluded = decide(&waiting(Status::InProgress), &idle(SCOUT), answer, &sofie()).unwrap();
-        assert_eq!((task_events(&concluded), concluded.verdict), (vec![], None));
-    }
-
-    #[test]
-    fn without_its_task_or_its_key_at_hand_is_refused() {
-        let (approval, agents) = (pending(), cast([&idle(SCOUT)]));
-        let (right, wrong, task) = (held_key(1), free(2), waiting(Status::Review));
-        let wish = || DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
-        let scope = ApprovalScope { approval: &approval, key: &right, task: None, cast: &agents };
-        assert_eq!(decide_approval(scope, wish(), &sofie()), Err(Rejection::UnknownTask));
-        let scope = ApprovalScope { key: &wrong, task: Some(&task), ..scope };
-        assert_eq!(decide_approval(scope, wish(), &sofie()), Err(reservation::Rejection::NotHolder.into()));
+        let answer = Answer::RequestRevision { note: reason("Fewer people") };
+        let concluded = decide(&waiting(Status::InProgress), &idle(SCOUT), answer, &sofie());
+        assert_eq!(task_events(&concluded), []);
+        let approval = concluded.after::<Approval>(&APPROVAL);
+        assert_eq!(approval.status(), Some(approval::Status::RevisionRequested));
     }
 
     #[test]
     fn the_same_way_twice_changes_nothing() {
         let approval = pending().after(&[approved()]);
-        let (key, agents, task) = (free(1), cast([&working()]), task_at(Status::InProgress));
-        let scope = ApprovalScope { approval: &approval, key: &key, task: Some(&task), cast: &agents };
         let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
-        assert_eq!(decide_approval(scope, wish, &sofie()), Ok(Concluded::default()));
+        let again = world([&approval, &working(), &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| decide_approval(tx, APPROVAL, wish));
+        assert_eq!(again.changes(), []);
+        assert_eq!(again.result(), Ok(Outcome::Done));
     }
 }
 
 mod resubmission {
     use super::*;
 
+    /// A pending approval whose task waits in review.
+    fn asked() -> World {
+        world([&pending(), &held_key(1), &waiting(Status::Review), &idle(SCOUT)])
+    }
+
     #[test]
     fn takes_the_name_of_what_is_asked_now() {
-        let task = waiting(Status::Review);
-        let (approval, old, new, agents) = (pending(), held_key(1), free(2), cast([&idle(SCOUT)]));
-        let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
         let required_decisions = Some(Quorum::One);
         let resubmitted = approval::Event::Resubmitted { ask: ask(2), required_decisions, at: now() };
-        let concluded = resubmit_approval(scope, &new, (ask(2), Quorum::One), &scout()).unwrap();
         let reserved = reservation::Event::Reserved { holder: Holder::Approval(APPROVAL) };
-        operation(Ok(concluded.outcome.decision)).then([
-            stream(&approval, [resubmitted]),
-            stream(&new, [reserved]),
-            stream(&old, [key_released()]),
+        asked().when(&scout(), |tx| resubmit_approval(tx, APPROVAL, (ask(2), Quorum::One))).then([
+            stream(&pending(), [resubmitted]),
+            stream(&free(2), [reserved]),
+            stream(&held_key(1), [key_released()]),
         ]);
     }
 
     #[test]
     fn of_what_another_approval_is_open_for_is_refused() {
-        let task = waiting(Status::Review);
-        let (approval, old, agents) = (pending(), held_key(1), cast([&idle(SCOUT)]));
         let by = Holder::Approval(OTHER_APPROVAL);
         let taken = entity::<Reservation>(key(2), [reservation::Event::Reserved { holder: by }]);
-        let scope = ApprovalScope { approval: &approval, key: &old, task: Some(&task), cast: &agents };
-        let refused = resubmit_approval(scope, &taken, (ask(2), Quorum::One), &scout());
-        assert_eq!(refused, Err(reservation::Rejection::Taken { by }.into()));
+        asked()
+            .with(&taken)
+            .when(&scout(), |tx| resubmit_approval(tx, APPROVAL, (ask(2), Quorum::One)))
+            .then_rejected(reservation::Rejection::Taken { by });
     }
 }
 
@@ -501,8 +448,10 @@ fn escalation_is_recorded_once() {
     let due = later(&system(), PolicyLimits::default().escalates_after());
     let approval = pending();
     let escalated = approval::Event::Escalated { at: due.now };
-    operation(escalate_approval(&approval, &due)).then([stream(&approval, [escalated.clone()])]);
-    operation(escalate_approval(&approval.after(&[escalated]), &due)).then_nothing();
+    world([&approval])
+        .when(&due, |tx| escalate_approval(tx, approval.id))
+        .then([stream(&approval, [escalated.clone()])]);
+    world([&approval.after(&[escalated])]).when(&due, |tx| escalate_approval(tx, approval.id)).then_nothing();
 }
 
 #[test]
@@ -529,99 +478,61 @@ fn escalation_is_due_when_the_policy_says_so() {
     let due = later(&system(), TimeDelta::minutes(1)).under(hasty);
     let found = approvals_due(&[pending()], due.now, |_| hasty);
     assert_eq!(found.first().map(|(_, due)| *due), Some(ApprovalDue::Escalation));
-    assert_eq!(escalate_approval(&pending(), &due).unwrap().changes().len(), 1);
+    assert_eq!(
+        world([&pending()]).when(&due, |tx| escalate_approval(tx, APPROVAL)).unwrap().changes().len(),
+        1
+    );
 }
 
 /// A task with everything that approvals for it touch, as a store keeps it.
 struct Desk {
-    task: Entity<Task>,
-    agents: Cast,
-    approvals: BTreeMap<u8, Entity<Approval>>,
-    keys: BTreeMap<u8, Entity<Reservation>>,
+    world: World,
     minutes: i64,
 }
 
 impl Desk {
     fn new() -> Self {
-        let id = |nth: u8| ApprovalId::new(uuid::Uuid::from_u128(0x600 + u128::from(nth)));
-        Self {
-            task: task_at(Status::InProgress),
-            agents: cast([&working()]),
-            approvals: (0..3).map(|nth| (nth, entity(id(nth), []))).collect(),
-            keys: (0..3).map(|nth| (nth, free(nth))).collect(),
-            minutes: 0,
-        }
+        let world = world([&openclaw(), &task_at(Status::InProgress), &working()]);
+        Self { world, minutes: 0 }
     }
 
-    /// Who is asked besides the task: the agents, and all approvals with what they hold.
-    fn cast(&self) -> Cast {
-        let cast = self.approvals.values().fold(self.agents.clone(), |cast, one| cast.with(one.clone()));
-        self.keys.values().fold(cast, |cast, key| cast.with(key.clone()))
+    fn approval(nth: u8) -> ApprovalId {
+        ApprovalId::new(uuid::Uuid::from_u128(0x600 + u128::from(nth)))
     }
 
-    fn record(&mut self, decision: Decision) {
-        for change in decision.into_changes() {
-            let id = change.stream.aggregate_id;
-            for event in change.events {
-                match event {
-                    AnyEvent::Task(event) => self.task = self.task.after(&[event]),
-                    AnyEvent::Agent(event) => {
-                        let agent = self.agents.agent(id.parse().unwrap()).unwrap().after(&[event]);
-                        self.agents = self.agents.with(agent);
-                    }
-                    AnyEvent::Approval(event) => grow(&mut self.approvals, &id, &event),
-                    AnyEvent::Reservation(event) => grow(&mut self.keys, &id, &event),
-                    AnyEvent::Project(_)
-                    | AnyEvent::Policy(_)
-                    | AnyEvent::Run(_)
-                    | AnyEvent::Budget(_)
-                    | AnyEvent::Alert(_)
-                    | AnyEvent::Standup(_)
-                    | AnyEvent::Notification(_) => {}
-                }
-            }
-        }
-    }
-
-    /// One command of somebody: what it is about, what it is, and how much later it comes.
+    /// One command of somebody: which approval it is about, what it is, and how many minutes later it comes.
     fn step(&mut self, (nth, what, minutes): (u8, u8, i64)) {
         self.minutes += minutes;
-        let at = |context: CommandContext| later(&context, TimeDelta::minutes(self.minutes));
-        let (approval, key, cast) = (&self.approvals[&nth], &self.keys[&nth], &self.cast());
-        let scope = ApprovalScope { approval, key, task: Some(&self.task), cast };
-        let decide = |answer| {
-            let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
-            decide_approval(scope, wish, &at(sofie())).map(|concluded| concluded.outcome.decision)
+        let who = match what {
+            0 | 1 | 5 => scout(),
+            6 | 7 => system(),
+            _ => sofie(),
         };
-        let outcome = |concluded: Result<Concluded, Rejection>| concluded.map(|it| it.outcome.decision);
-        let go = |to| {
-            let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-            move_task(&self.task, wish, cast, &at(sofie()))
-        };
-        let decision = match what {
-            0 | 1 => {
-                let request = Request { ask: ask(nth), ..request() };
-                let task = Some(&self.task);
-                request_approval(&openclaw(), approval, key, task, request, cast, &at(scout()))
-                    .map(|asked| asked.decision)
+        let context = later(&who, TimeDelta::minutes(self.minutes));
+        // What is refused changes nothing.
+        let _ = self.world.act(&context, |tx| {
+            let approval = Self::approval(nth);
+            let decide = |tx: &mut Transaction<'_>, answer| {
+                let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
+                decide_approval(tx, approval, wish).map(drop)
+            };
+            let go = |tx: &mut Transaction<'_>, to| {
+                move_task(tx, TASK, MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE })
+            };
+            match what {
+                0 | 1 => request_approval(tx, approval, Request { ask: ask(nth), ..request() }).map(drop),
+                2 => decide(tx, Answer::Approve { note: None }),
+                3 => decide(tx, Answer::Deny { reason: reason("Not today") }),
+                4 => decide(tx, Answer::RequestRevision { note: reason("Fewer people") }),
+                5 => withdraw_approval(tx, approval, None, NEXT_LEASE).map(drop),
+                6 => expire_approval(tx, approval).map(drop),
+                7 => escalate_approval(tx, approval),
+                8 => go(tx, Status::InProgress),
+                9 => go(tx, Status::Review),
+                _ => go(tx, Status::Blocked),
             }
-            2 => decide(crate::operation::Answer::Approve { note: None }),
-            3 => decide(crate::operation::Answer::Deny { reason: reason("Not today") }),
-            4 => decide(crate::operation::Answer::RequestRevision { note: reason("Fewer people") }),
-            5 => outcome(withdraw_approval(scope, None, NEXT_LEASE, &at(scout()))),
-            6 => outcome(expire_approval(scope, &at(system()))),
-            7 => escalate_approval(approval, &at(system())),
-            8 => go(Status::InProgress),
-            9 => go(Status::Review),
-            _ => go(Status::Blocked),
-        };
-        self.record(decision.unwrap_or_default());
+        });
     }
-}
-
-fn grow<A: crate::aggregate::Aggregate>(all: &mut BTreeMap<u8, Entity<A>>, id: &str, event: &A::Event) {
-    let entity = all.values_mut().find(|entity| entity.id.to_string() == id).unwrap();
-    *entity = entity.after([event]);
 }
 
 proptest! {
@@ -634,14 +545,17 @@ proptest! {
         let mut desk = Desk::new();
         for step in steps {
             desk.step(step);
-            let task = desk.task.present().unwrap();
-            for (nth, approval) in &desk.approvals {
+            let task = desk.world.get::<Task>(&TASK);
+            let task = task.present().unwrap();
+            for nth in 0..3 {
+                let approval = desk.world.get::<Approval>(&Desk::approval(nth));
                 let open = approval.status().is_some_and(approval::Status::is_open);
-                prop_assert_eq!(desk.keys[nth].approval(), open.then_some(approval.id));
+                let held = desk.world.get::<Reservation>(&key(nth)).approval();
+                prop_assert_eq!(held, open.then_some(approval.id));
                 prop_assert_eq!(task.awaits.contains(&approval.id), open);
             }
             prop_assert!(task.awaits.is_empty() || task.status() == Status::NeedsApproval);
-            let work = desk.agents.agent(SCOUT).unwrap().registered().unwrap().work;
+            let work = desk.world.get::<Agent>(&SCOUT).registered().unwrap().work;
             prop_assert_eq!(work.map(|work| work.lease), task.hold().map(|hold| hold.lease));
         }
     }

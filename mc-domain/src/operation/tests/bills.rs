@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{
-    runs::{NEXT_RUN, RUN, World, about_scout, about_the_task},
+    runs::{NEXT_RUN, RUN, about_scout, about_the_task, at_work},
     *,
 };
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
 
 /// Scout has a run for the task, which an operator calls off.
 fn canceled() -> World {
-    let mut world = World::new();
+    let mut world = at_work();
     world.start(RUN, Some(TASK), None, &scout()).unwrap();
     move_to(&mut world, Status::Canceled);
     assert_eq!(world.run_status(RUN), Some(RunStatus::Aborted));
@@ -32,7 +32,7 @@ fn move_to(world: &mut World, to: Status) {
         assignees: None,
         lease: NEXT_LEASE,
     };
-    world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
 }
 
 #[test]
@@ -78,20 +78,20 @@ fn is_charged_whoever_ended_the_run() {
         ("blocked", |world| move_to(world, Status::Blocked)),
         ("quarantined", |world| {
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         }),
         ("restarted", |world| {
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| restart_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| restart_agent(tx, SCOUT, None)).unwrap();
         }),
         ("timed out", |world| {
             let run = world.get::<run::Run>(&RUN);
             let due = later(&system(), PolicyLimits::default().run_lasts());
-            world.act(|cast| time_out_run(&run, cast, &due)).unwrap();
+            world.act(&due, |tx| time_out_run(tx, RUN)).unwrap();
         }),
     ];
     for (how, stop) in ways {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         stop(&mut world);
         let (standing, status, ended) =
@@ -128,20 +128,20 @@ fn beyond_the_budget_is_contained() {
 fn stops_the_task_of_another_only_where_the_task_is_used_up() {
     let waits = Standing::Paused(PauseReason::Budget);
     for (budget, cents, status) in [(500, 210, Status::InProgress), (150, 190, Status::NeedsApproval)] {
-        let mut world = World::new();
+        let mut world = at_work();
         let echo = idle(ECHO);
-        world.put(&entity::<Agent>(ECHO, []), registered("Echo", Role::Intern));
+        world.record::<Agent>(&ECHO, registered("Echo", Role::Intern));
         let details = task::Details { budget: Usd::cents(budget), ..world.task().details };
         let task = world.get::<Task>(&TASK);
-        world.put(&task, vec![task::Event::Edited { details }]);
+        world.record::<Task>(&TASK, [task::Event::Edited { details }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let task = world.get::<Task>(&TASK);
         let wish = ReassignTask { assignees: BTreeSet::from([echo.id]), reason: None };
-        world.act(|cast| reassign_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
         let task = world.get::<Task>(&TASK);
         let to = Move { reason: None, deliverable: None, checklist: None, ..equipped(Status::InProgress) };
         let wish = MoveTask { to, assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &by(ECHO))).unwrap();
+        world.act(&by(ECHO), |tx| move_task(tx, TASK, wish)).unwrap();
         world.complete(RUN, Ended::Completed, Some(cents), &scout()).unwrap();
         assert_eq!(world.scout().standing, waits);
         assert_eq!(world.task().status(), status, "a budget of {budget}");
@@ -151,7 +151,7 @@ fn stops_the_task_of_another_only_where_the_task_is_used_up() {
 /// The run is dear, and no budget is used up by it.
 #[test]
 fn above_the_cap_per_run_is_told_of() {
-    let mut world = World::new();
+    let mut world = at_work();
     world.start(RUN, Some(TASK), Some(10), &scout()).unwrap();
     world.complete(RUN, Ended::Completed, Some(30), &scout()).unwrap();
     assert_eq!(world.alert(Kind::BudgetExceeded, Subject::Run(RUN)), Some(1));

@@ -15,25 +15,25 @@ fn heard_working() -> Entity<Agent> {
 #[test]
 fn a_lease_ends_two_hours_after_the_last_sign_of_life() {
     let (agent, task) = (heard_working(), task_at(Status::InProgress));
-    let cast = nobody_else().with(agent.clone()).with(task.clone());
+    let world = world([&agent, &task]);
     let early = later(&system(), PolicyLimits::default().lease_lasts() - TimeDelta::seconds(1));
-    operation(end_lease(&agent, LEASE, now(), &cast, &early)).then_nothing();
+    world.when(&early, |tx| end_lease(tx, SCOUT, LEASE, now())).then_nothing();
 
     let late = later(&system(), PolicyLimits::default().lease_lasts());
     let why = reason("Scout gave no sign of life until its lease was over");
-    operation(end_lease(&agent, LEASE, now(), &cast, &late)).then([
+    world.when(&late, |tx| end_lease(tx, SCOUT, LEASE, now())).then([
         stream(&task, [task::Event::Blocked { from: Status::InProgress, reason: why, at: late.now }]),
         stream(&agent, [released(Ending::Blocked)]),
     ]);
     let did_something = now() + TimeDelta::hours(1);
-    operation(end_lease(&agent, LEASE, did_something, &cast, &late)).then_nothing();
+    world.when(&late, |tx| end_lease(tx, SCOUT, LEASE, did_something)).then_nothing();
 }
 
 #[test]
 fn a_lease_that_was_passed_on_is_left_alone() {
     let agent = heard_working();
     let late = later(&system(), PolicyLimits::default().lease_lasts());
-    operation(end_lease(&agent, NEXT_LEASE, now(), &nobody_else(), &late)).then_nothing();
+    world([&agent]).when(&late, |tx| end_lease(tx, agent.id, NEXT_LEASE, now())).then_nothing();
 }
 
 /// Or whoever claims a task and dies would hold it forever, and nobody would be told.
@@ -57,15 +57,14 @@ fn silence_is_told_of_once_and_taken_back_when_it_is_over() {
     let agent = idle(SCOUT).after(&[heard(0)]);
     let key = Key::new(Kind::AgentStale, Subject::Agent(SCOUT));
     let late = later(&system(), TimeDelta::minutes(6));
-    let told = mark_stale(&agent, &nobody_else(), &late).unwrap();
-    let alert = Entity::<Alert>::new(key).after_decision(&told);
-    let cast = nobody_else().with(alert.clone());
-    assert!(mark_stale(&agent, &cast, &late).unwrap().changes().is_empty());
-    assert!(mark_heard(&agent, &cast, &late).unwrap().changes().is_empty());
+    let told = world([&agent]).when(&late, |tx| mark_stale(tx, SCOUT)).world();
+    assert!(told.get::<Alert>(&key).open().is_some());
+    assert!(told.when(&late, |tx| mark_stale(tx, SCOUT)).changes().is_empty());
+    assert!(told.when(&late, |tx| mark_heard(tx, SCOUT)).changes().is_empty());
 
-    let stopped = paused(&agent, PauseReason::Operator);
-    let taken_back = mark_heard(&stopped, &cast, &late).unwrap();
-    assert!(alert.after_decision(&taken_back).open().is_none());
+    let stopped = told.with(&paused(&agent, PauseReason::Operator));
+    let taken_back = stopped.when(&late, |tx| mark_heard(tx, SCOUT));
+    assert!(taken_back.after::<Alert>(&key).open().is_none());
 }
 
 #[test]
@@ -77,6 +76,6 @@ fn silence_and_leases_last_as_long_as_the_policy_says() {
     });
     let late = later(&system(), TimeDelta::hours(2)).under(patient);
     assert!(agent.registered().unwrap().is_stale(late.now, &PolicyLimits::default()));
-    operation(mark_stale(&agent, &nobody_else(), &late)).then_nothing();
-    operation(end_lease(&agent, LEASE, now(), &nobody_else(), &late)).then_nothing();
+    world([&agent]).when(&late, |tx| mark_stale(tx, agent.id)).then_nothing();
+    world([&agent]).when(&late, |tx| end_lease(tx, agent.id, LEASE, now())).then_nothing();
 }

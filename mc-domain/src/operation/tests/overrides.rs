@@ -1,7 +1,7 @@
 //! What a raised cap frees: the task that waits for an override goes back, and the override is taken back.
 
 use super::{
-    runs::{NEXT_RUN, RUN, World, agent_day, too_dear},
+    runs::{NEXT_RUN, RUN, agent_day, at_work, too_dear},
     *,
 };
 use crate::{
@@ -23,33 +23,32 @@ fn raise_agent(world: &mut World, daily: u32, per_run: u32, overrides: &[Approva
     let before = agent.registered().unwrap().profile.clone();
     let caps = Caps { daily: Usd::cents(daily), per_run: Usd::cents(per_run) };
     let profile = Profile { caps, ..before.clone() };
-    world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
     free(world, Allowed::Agent(SCOUT, before.caps), overrides);
 }
 
 fn raise_task(world: &mut World, cents: u32, overrides: &[ApprovalId]) {
-    let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
+    let task = world.get::<Task>(&TASK);
     let before = task.present().unwrap().details.clone();
     let details = task::Details { budget: Usd::cents(cents), ..before.clone() };
-    world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| edit_task(tx, TASK, details, &[SCOUT])).unwrap();
     free(world, Allowed::Task(TASK, before.budget), overrides);
 }
 
 fn cap_project(world: &mut World, cents: Option<u32>) {
-    let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+    let openclaw = world.get::<Project>(&OPENCLAW);
     let profile =
         ProjectProfile { daily_cap: cents.map(Usd::cents), ..ProjectProfile::new(name("OpenClaw")) };
-    world.act(|cast| edit_project(&openclaw, profile.clone(), &agents, cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, profile, &[SCOUT])).unwrap();
 }
 
 fn free(world: &mut World, before: Allowed, overrides: &[ApprovalId]) {
-    let overrides: Vec<_> = overrides.iter().map(|id| world.get::<Approval>(id)).collect();
-    world.act(|cast| withdraw_overrides(before, &overrides, cast, &sofie())).unwrap();
+    world.act(&sofie(), |tx| withdraw_overrides(tx, before, overrides)).unwrap();
 }
 
 /// Scout may spend 20 cents a day, and needs 25 for its task.
 fn held_for_the_day() -> (World, ApprovalId) {
-    let mut world = World::new();
+    let mut world = at_work();
     raise_agent(&mut world, 20, 20, &[]);
     let (cause, approval) = too_dear(world.start(RUN, Some(TASK), Some(25), &scout()));
     assert_eq!(cause, Cause::RunCap(agent_day()));
@@ -92,7 +91,7 @@ fn a_cap_that_is_not_raised_frees_nothing() {
 #[test]
 fn a_used_up_day_is_left_by_more_than_is_spent() {
     for (daily, freed) in [(205, false), (210, false), (211, true)] {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, crate::run::Outcome::Completed, Some(210), &scout()).unwrap();
         let approval = world.scout().overrun().unwrap().approval;
@@ -105,7 +104,7 @@ fn a_used_up_day_is_left_by_more_than_is_spent() {
 
 #[test]
 fn the_tasks_budget_frees_what_it_held_and_nothing_else() {
-    let mut world = World::new();
+    let mut world = at_work();
     raise_task(&mut world, 10, &[]);
     let (cause, approval) = too_dear(world.start(RUN, Some(TASK), Some(25), &scout()));
     assert_eq!(cause, Cause::Budget(budget::Key::Task(TASK)));
@@ -121,7 +120,7 @@ fn the_tasks_budget_frees_what_it_held_and_nothing_else() {
 #[test]
 fn the_projects_day_frees_what_it_held_when_raised_or_removed() {
     for cap in [Some(25), None] {
-        let mut world = World::new();
+        let mut world = at_work();
         cap_project(&mut world, Some(24));
         let (_, approval) = too_dear(world.start(RUN, Some(TASK), Some(25), &scout()));
         cap_project(&mut world, cap);
@@ -140,10 +139,9 @@ fn a_cap_raised_the_next_day_frees_what_the_day_before_held() {
     let before = agent.registered().unwrap().profile.clone();
     let profile =
         Profile { caps: Caps { daily: Usd::cents(100), per_run: Usd::cents(25) }, ..before.clone() };
-    world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &tomorrow)).unwrap();
-    let overrides = [world.get::<Approval>(&approval)];
+    world.act(&tomorrow, |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
     let allowed = Allowed::Agent(SCOUT, before.caps);
-    world.act(|cast| withdraw_overrides(allowed, &overrides, cast, &tomorrow)).unwrap();
+    world.act(&tomorrow, |tx| withdraw_overrides(tx, allowed, &[approval])).unwrap();
     assert_eq!(status(&world, approval), approval::Status::Canceled);
     assert_eq!(world.task().status(), Status::InProgress);
     assert_eq!(world.scout().standing, Standing::Active);
@@ -154,10 +152,10 @@ fn a_cap_raised_the_next_day_frees_what_the_day_before_held() {
 fn several_held_tasks_go_back_and_one_is_gone_on_with() {
     let (mut world, first) = held_for_the_day();
     let agent = world.get::<Agent>(&SCOUT);
-    world.put(&agent, agent.decide(agent::Command::Resume { note: None }, &sofie()).unwrap());
-    world.put(&entity::<Task>(OTHER_TASK, []), task_in(Status::InProgress));
+    world.record::<Agent>(&SCOUT, agent.decide(agent::Command::Resume { note: None }, &sofie()).unwrap());
+    world.record::<Task>(&OTHER_TASK, task_in(Status::InProgress));
     let agent = world.get::<Agent>(&SCOUT);
-    world.put(&agent, vec![agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
+    world.record::<Agent>(&SCOUT, [agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
     let (_, second) = too_dear(world.start(NEXT_RUN, Some(OTHER_TASK), Some(25), &scout()));
     raise_agent(&mut world, 100, 25, &[first, second]);
     assert_eq!(

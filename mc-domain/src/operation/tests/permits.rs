@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{
-    runs::{RUN, World, about_scout, about_the_task, agent_day, too_dear::nearly_spent},
+    runs::{RUN, about_scout, about_the_task, agent_day, at_work, too_dear::nearly_spent},
     *,
 };
 use crate::{
@@ -55,45 +55,30 @@ fn asked(
     id: ApprovalId,
     request: Request,
     context: &CommandContext,
-) -> Result<Asked, Rejection> {
-    let project = world.get::<Project>(&OPENCLAW);
-    let key = world.get::<Reservation>(&request.subject.key(request.ask.action_hash()));
-    let (approval, task) =
-        (world.get::<Approval>(&id), request.subject.task.map(|task| world.get::<Task>(&task)));
-    let answer = world.ask(|cast| {
-        request_approval(&project, &approval, &key, task.as_ref(), request.clone(), cast, context)
-    })?;
-    world.record(&answer.decision);
-    Ok(answer)
+) -> Result<ApprovalId, Rejection> {
+    world.act(context, |tx| request_approval(tx, id, request))
 }
 
-fn scope_of(world: &World, id: ApprovalId) -> (Entity<Approval>, Entity<Reservation>, Option<Entity<Task>>) {
+/// What bears the name of what the approval is asked for.
+fn key_of(world: &World, id: ApprovalId) -> Entity<Reservation> {
     let approval = world.get::<Approval>(&id);
-    let requested = approval.requested().unwrap().clone();
-    let key = world.get::<Reservation>(&requested.subject.key(requested.ask.action_hash()));
-    (approval, key, requested.subject.task.map(|task| world.get::<Task>(&task)))
+    let requested = approval.requested().unwrap();
+    world.get(&requested.subject.key(requested.ask.action_hash()))
 }
 
-fn decided(
-    world: &mut World,
-    id: ApprovalId,
-    context: &CommandContext,
-) -> Result<Option<Rejection>, Rejection> {
-    let (approval, key, task) = scope_of(world, id);
-    let wish = DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
-    let concluded = world.ask(|cast| {
-        let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-        decide_approval(scope, wish.clone(), context)
-    })?;
-    world.record(&concluded.outcome.decision);
-    Ok(concluded.outcome.refusal)
+fn yes() -> DecideApproval {
+    DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE }
+}
+
+fn decided(world: &mut World, id: ApprovalId, context: &CommandContext) -> Result<Outcome, Rejection> {
+    world.act(context, |tx| decide_approval(tx, id, yes()))
 }
 
 mod red_tools {
     use super::*;
 
     fn running() -> World {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world
     }
@@ -102,7 +87,7 @@ mod red_tools {
     fn approved() -> World {
         let mut world = running();
         asked(&mut world, APPROVAL, request(ActionType::ToolCall, None, send()), &scout()).unwrap();
-        assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(None));
+        assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(Outcome::Done));
         world
     }
 
@@ -119,15 +104,12 @@ mod red_tools {
         UseTool { call, policy: ToolRisk::Red, params: None }
     }
 
-    fn used(world: &mut World, wish: UseTool) -> Result<Option<Rejection>, Rejection> {
-        let run = world.get::<Run>(&RUN);
-        let outcome = world.ask(|cast| record_tool_call(&run, wish.clone(), cast, &scout()))?;
-        world.record(&outcome.decision);
-        Ok(outcome.refusal)
+    fn used(world: &mut World, wish: UseTool) -> Result<Outcome, Rejection> {
+        world.act(&scout(), |tx| record_tool_call(tx, RUN, wish))
     }
 
-    fn unapproved(why: Option<approval::Rejection>) -> Result<Option<Rejection>, Rejection> {
-        Ok(Some(Rejection::Unapproved { tool: label("send_email"), why }))
+    fn unapproved(why: Option<approval::Rejection>) -> Result<Outcome, Rejection> {
+        Ok(Outcome::Refused(Rejection::Unapproved { tool: label("send_email"), why }))
     }
 
     #[track_caller]
@@ -144,7 +126,7 @@ mod red_tools {
     #[test]
     fn are_used_under_an_approval_once() {
         let mut world = approved();
-        assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(None));
+        assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(Outcome::Done));
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
         let again = used(&mut world, sent(Some(APPROVAL)));
         assert_eq!(again, unapproved(Some(approval::Rejection::Used { run: RUN })));
@@ -153,16 +135,15 @@ mod red_tools {
 
     #[test]
     fn that_were_used_without_one_are_recorded_and_contained() {
-        let mut world = running();
-        let run = world.get::<Run>(&RUN);
-        let outcome = world.ask(|cast| record_tool_call(&run, sent(None), cast, &scout())).unwrap();
-        let called = outcome.decision.events().find_map(|event| match event {
+        let answer = running().when(&scout(), |tx| record_tool_call(tx, RUN, sent(None)));
+        let called = answer.events().find_map(|event| match event {
             AnyEvent::Run(run::Event::ToolCalled { risk, approval, .. }) => Some((*risk, *approval)),
             _ => None,
         });
         assert_eq!(called, Some((Some(ToolRisk::Red), None)));
-        world.record(&outcome.decision);
-        assert_eq!(Ok(outcome.refusal), unapproved(None));
+        assert_eq!(answer.result(), unapproved(None));
+        let mut world = running();
+        assert_eq!(used(&mut world, sent(None)), unapproved(None));
         is_contained(&world);
     }
 
@@ -170,7 +151,7 @@ mod red_tools {
     fn are_red_when_whoever_tells_of_them_says_so() {
         let mut world = running();
         let mut wish = UseTool { policy: ToolRisk::Green, ..sent(None) };
-        assert_eq!(used(&mut world, wish.clone()), Ok(None));
+        assert_eq!(used(&mut world, wish.clone()), Ok(Outcome::Done));
         wish.call.risk = Some(ToolRisk::Red);
         assert_eq!(used(&mut world, wish), unapproved(None));
         is_contained(&world);
@@ -191,9 +172,9 @@ mod red_tools {
         for approval in [None, Some(APPROVAL)] {
             let mut wish = sent(approval);
             wish.call.status = ToolStatus::Denied;
-            assert_eq!(used(&mut world, wish), Ok(None));
+            assert_eq!(used(&mut world, wish), Ok(Outcome::Done));
         }
-        assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(None));
+        assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(Outcome::Done));
     }
 
     #[test]
@@ -201,7 +182,7 @@ mod red_tools {
         let told =
             |params: serde_json::Value| UseTool { params: Some(params.into()), ..sent(Some(APPROVAL)) };
         let mut world = approved();
-        assert_eq!(used(&mut world, told(json!({ "to": "all" }))), Ok(None));
+        assert_eq!(used(&mut world, told(json!({ "to": "all" }))), Ok(Outcome::Done));
         let mut world = approved();
         let difference = Difference::Params;
         let refused = used(&mut world, told(json!({ "to": "everyone" })));
@@ -223,7 +204,7 @@ mod red_tools {
 
     #[test]
     fn of_a_run_without_a_task_stop_the_agent_and_what_it_works_on() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         assert_eq!(used(&mut world, sent(None)), unapproved(None));
         is_contained(&world);
@@ -234,7 +215,7 @@ mod red_tools {
         let mut world = running();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &scout())).unwrap();
+        world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(used(&mut world, sent(None)), unapproved(None));
         is_contained(&world);
     }
@@ -266,8 +247,8 @@ mod overrides {
     }
 
     fn with_another_task() -> World {
-        let mut world = World::new();
-        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+        let mut world = at_work();
+        world.record::<Task>(&crate::spec::OTHER_TASK, task_in(Status::Inbox));
         world
     }
 
@@ -275,10 +256,10 @@ mod overrides {
     fn raise_the_budget_of_their_own_agent_task_or_project() {
         let day = now().date_naive();
         for key in [agent_day(), budget::Key::Task(TASK), budget::Key::ProjectDay(OPENCLAW, day)] {
-            let mut world = World::new();
+            let mut world = at_work();
             let request = request(ActionType::BudgetOverride, Some(TASK), of(key));
             asked(&mut world, APPROVAL, request, &scout()).unwrap();
-            assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(None));
+            assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(Outcome::Done));
             assert_eq!(world.get::<Budget>(&key).granted, Usd::cents(100));
         }
     }
@@ -286,7 +267,7 @@ mod overrides {
     #[test]
     fn raise_the_budget_of_a_task_that_the_agent_has() {
         let request = request(ActionType::BudgetOverride, None, of(budget::Key::Task(TASK)));
-        assert!(asked(&mut World::new(), APPROVAL, request, &scout()).is_ok());
+        assert!(asked(&mut at_work(), APPROVAL, request, &scout()).is_ok());
     }
 
     #[test]
@@ -303,15 +284,9 @@ mod overrides {
         for budget in foreign() {
             let mut world = with_another_task();
             let request = request(ActionType::BudgetOverride, Some(TASK), of(agent_day()));
-            let subject = request.subject.clone();
             asked(&mut world, APPROVAL, request, &scout()).unwrap();
-            let (approval, key, task) = scope_of(&world, APPROVAL);
-            let ask = of(budget);
-            let new = world.get::<Reservation>(&subject.key(ask.action_hash()));
-            let refused = world.ask(|cast| {
-                let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-                resubmit_approval(scope, &new, (ask.clone(), Quorum::One), &scout())
-            });
+            let refused =
+                world.act(&scout(), |tx| resubmit_approval(tx, APPROVAL, (of(budget), Quorum::One)));
             assert_eq!(refused.unwrap_err(), Rejection::ForeignBudget { budget });
         }
     }
@@ -319,7 +294,7 @@ mod overrides {
     /// What was recorded before the rule.
     #[test]
     fn of_somebody_elses_budget_are_not_granted() {
-        let mut world = World::new();
+        let mut world = at_work();
         let Request { requestor, subject, ask, lifetime, required } =
             request(ActionType::BudgetOverride, None, of(nova_today()));
         let key = subject.key(ask.action_hash());
@@ -331,9 +306,9 @@ mod overrides {
             expires_at: now() + lifetime.lasts(),
             at: now(),
         };
-        world.put(&entity::<Approval>(APPROVAL, []), vec![requested]);
+        world.record::<Approval>(&APPROVAL, [requested]);
         let holder = reservation::Holder::Approval(APPROVAL);
-        world.put(&entity::<Reservation>(key, []), vec![reservation::Event::Reserved { holder }]);
+        world.record::<Reservation>(&key, [reservation::Event::Reserved { holder }]);
         let refused = decided(&mut world, APPROVAL, &sofie());
         assert_eq!(refused, Err(Rejection::ForeignBudget { budget: nova_today() }));
         assert_eq!(world.get::<Budget>(&nova_today()).granted, Usd::ZERO);
@@ -342,17 +317,11 @@ mod overrides {
     /// Whatever is not granted to the subject's own project would be seen nowhere else.
     #[test]
     fn are_recorded_in_the_project_of_their_subject() {
-        let mut world = World::new();
+        let mut world = at_work();
         let request = request(ActionType::BudgetOverride, Some(TASK), of(agent_day()));
         asked(&mut world, APPROVAL, request, &scout()).unwrap();
-        let (approval, key, task) = scope_of(&world, APPROVAL);
-        let wish =
-            DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
-        let concluded = world.ask(|cast| {
-            let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-            decide_approval(scope, wish.clone(), &sofie())
-        });
-        let changes = concluded.unwrap().outcome.decision.into_changes();
+        let answer = world.when(&sofie(), |tx| decide_approval(tx, APPROVAL, yes()));
+        let changes = answer.changes();
         assert!(changes.iter().any(|change| change.stream == StreamId::of::<Budget>(&agent_day())));
         assert!(changes.iter().all(|change| change.project == Some(OPENCLAW)));
     }
@@ -372,7 +341,7 @@ mod what_nobody_waits_for {
     use super::*;
 
     fn waiting() -> World {
-        let mut world = World::new();
+        let mut world = at_work();
         asked(&mut world, APPROVAL, request(ActionType::ToolCall, Some(TASK), send()), &scout()).unwrap();
         let other = Ask { action_hash: Some(ContentHash::new([7; 32])), ..send() };
         asked(&mut world, NEXT, request(ActionType::ToolCall, Some(TASK), other), &scout()).unwrap();
@@ -382,7 +351,7 @@ mod what_nobody_waits_for {
     fn moved(world: &mut World, to: Status, context: &CommandContext) {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, context)).unwrap();
+        world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
     }
 
     fn status(world: &World, id: ApprovalId) -> Option<approval::Status> {
@@ -397,8 +366,7 @@ mod what_nobody_waits_for {
             for id in [APPROVAL, NEXT] {
                 assert_eq!(status(&world, id), Some(approval::Status::Canceled), "{to}");
                 assert_eq!(decided(&mut world, id, &sofie()), Err(approval::Rejection::Withdrawn.into()));
-                let (_, key, _) = scope_of(&world, id);
-                assert_eq!(key.approval(), None);
+                assert_eq!(key_of(&world, id).approval(), None);
             }
             assert_eq!(world.task().status(), to);
         }
@@ -407,14 +375,10 @@ mod what_nobody_waits_for {
     #[test]
     fn is_withdrawn_with_the_denial_of_another() {
         let mut world = waiting();
-        let (approval, key, task) = scope_of(&world, APPROVAL);
         let answer = Answer::Deny { reason: reason("Not today") };
-        let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
-        let concluded = world.ask(|cast| {
-            let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-            decide_approval(scope, wish.clone(), &sofie())
-        });
-        world.record(&concluded.unwrap().outcome.decision);
+        let wish = DecideApproval { answer, ..yes() };
+        let denied = world.act(&sofie(), |tx| decide_approval(tx, APPROVAL, wish));
+        assert_eq!(denied, Ok(Outcome::Done));
         assert_eq!(status(&world, APPROVAL), Some(approval::Status::Denied));
         assert_eq!(status(&world, NEXT), Some(approval::Status::Canceled));
         assert_eq!(world.task().status(), Status::Blocked);
@@ -431,26 +395,25 @@ mod what_nobody_waits_for {
     #[test]
     fn is_not_what_the_other_of_two_was_approved_for() {
         let mut world = waiting();
-        assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(None));
+        assert_eq!(decided(&mut world, APPROVAL, &sofie()), Ok(Outcome::Done));
         assert_eq!(status(&world, NEXT), Some(approval::Status::Pending));
-        assert_eq!(decided(&mut world, NEXT, &sofie()), Ok(None));
+        assert_eq!(decided(&mut world, NEXT, &sofie()), Ok(Outcome::Done));
         assert_eq!(world.task().status(), Status::InProgress);
     }
 }
 
 #[test]
 fn what_ran_out_expires_when_it_is_asked_for_again() {
-    let mut world = World::new();
+    let mut world = at_work();
     asked(&mut world, APPROVAL, request(ActionType::ToolCall, Some(TASK), send()), &scout()).unwrap();
     let late = later(&scout(), Lifetime::DEFAULT.lasts());
     let again = asked(&mut world, NEXT, request(ActionType::ToolCall, Some(TASK), send()), &late).unwrap();
-    assert_eq!(again.approval, NEXT);
+    assert_eq!(again, NEXT);
     assert_eq!(world.get::<Approval>(&APPROVAL).status(), Some(approval::Status::Expired));
     assert_eq!(world.get::<Approval>(&NEXT).status(), Some(approval::Status::Pending));
     assert_eq!(world.alert(Kind::ApprovalExpired, alert::Subject::Approval(APPROVAL)), Some(1));
     assert_eq!(world.alert(Kind::ApprovalExpired, about_the_task()), None);
     assert_eq!(world.task().status(), Status::NeedsApproval);
     assert_eq!(world.task().awaits, BTreeSet::from([NEXT]));
-    let (_, key, _) = scope_of(&world, NEXT);
-    assert_eq!(key.approval(), Some(NEXT));
+    assert_eq!(key_of(&world, NEXT).approval(), Some(NEXT));
 }

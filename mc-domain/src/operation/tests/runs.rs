@@ -1,7 +1,5 @@
 //! Runs: what they may cost, what they are charged, and what ends with them.
 
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 
 use super::*;
@@ -13,8 +11,6 @@ use crate::{
     ids::{ApprovalId, RunId, TaskId},
     money::Usd,
     project::{Profile as ProjectProfile, Project},
-    recorded::AnyEvent,
-    reservation::Reservation,
     run::{Bill, Outcome as Ended, Run, ToolCall, ToolRisk, ToolStatus},
     spec::{label, later, slug},
 };
@@ -22,61 +18,25 @@ use crate::{
 pub(super) const RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x700));
 pub(super) const NEXT_RUN: RunId = RunId::new(uuid::Uuid::from_u128(0x701));
 
-/// All that is recorded so far, by stream.
-#[derive(Default)]
-pub(super) struct World(BTreeMap<StreamId, Vec<AnyEvent>>);
+/// Scout, an intern, at work on the task, which is customer research.
+pub(super) fn at_work() -> World {
+    let mut world = World::default();
+    world.record::<Project>(&OPENCLAW, [project()]);
+    world.record::<Agent>(&SCOUT, registered("Scout", Role::Intern));
+    world.record::<Agent>(&SCOUT, [engaged(LEASE)]);
+    world.record::<Task>(&TASK, task_in(Status::InProgress));
+    world
+}
 
-impl Load for World {
-    type Error = Rejection;
-
-    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, Rejection> {
-        Ok(self.get(id))
+/// A refusal with consequences as any other.
+pub(super) fn answered(outcome: Result<Outcome, Rejection>) -> Result<(), Rejection> {
+    match outcome? {
+        Outcome::Done => Ok(()),
+        Outcome::Refused(refusal) => Err(refusal),
     }
 }
 
 impl World {
-    /// Scout, an intern, at work on the task, which is customer research.
-    pub(super) fn new() -> Self {
-        let mut world = Self::default();
-        world.put(&entity::<Project>(OPENCLAW, []), vec![project()]);
-        let mut scout = registered("Scout", Role::Intern);
-        scout.push(engaged(LEASE));
-        world.put(&entity::<Agent>(SCOUT, []), scout);
-        world.put(&entity::<Task>(TASK, []), task_in(Status::InProgress));
-        world
-    }
-
-    pub(super) fn put<A: Streamed>(&mut self, entity: &Entity<A>, events: Vec<A::Event>)
-    where
-        AnyEvent: From<A::Event>,
-    {
-        self.record(&Decision::of(entity, Some(OPENCLAW), events));
-    }
-
-    pub(super) fn record(&mut self, decision: &Decision) {
-        for change in decision.changes() {
-            self.0.entry(change.stream.clone()).or_default().extend(change.events.iter().cloned());
-        }
-    }
-
-    pub(super) fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
-        let events = self.0.get(&StreamId::of::<A>(id)).into_iter().flatten();
-        Entity::<A>::new(id.clone()).after(events.filter_map(A::event))
-    }
-
-    pub(super) fn ask<T>(&mut self, ask: impl FnMut(&Cast) -> Result<T, Rejection>) -> Result<T, Rejection> {
-        with_cast(self, Cast::default(), ask)
-    }
-
-    pub(super) fn act(
-        &mut self,
-        ask: impl FnMut(&Cast) -> Result<Decision, Rejection>,
-    ) -> Result<Decision, Rejection> {
-        let decision = self.ask(ask)?;
-        self.record(&decision);
-        Ok(decision)
-    }
-
     /// Scout asks for a run of so many cents; the answer, with its consequences recorded.
     pub(super) fn start(
         &mut self,
@@ -85,10 +45,7 @@ impl World {
         cents: Option<u32>,
         context: &CommandContext,
     ) -> Result<(), Rejection> {
-        let run = self.get::<Run>(&run);
-        let outcome = self.ask(|cast| start_run(&run, SCOUT, wish(task, cents), cast, context))?;
-        self.record(&outcome.decision);
-        outcome.refusal.map_or(Ok(()), Err)
+        answered(self.act(context, |tx| start_run(tx, run, SCOUT, wish(task, cents))))
     }
 
     pub(super) fn complete(
@@ -97,15 +54,11 @@ impl World {
         outcome: Ended,
         cents: Option<u32>,
         context: &CommandContext,
-    ) -> Result<Decision, Rejection> {
-        let run = self.get::<Run>(&run);
-        let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
-        let wish = CompleteRun { outcome, bill };
-        self.act(|cast| complete_run(&run, wish.clone(), cast, context))
+    ) -> Result<(), Rejection> {
+        self.act(context, |tx| complete_run(tx, run, ended(outcome, cents)))
     }
 
-    pub(super) fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<Decision, Rejection> {
-        let run = self.get::<Run>(&run);
+    pub(super) fn call_tool(&mut self, run: RunId, error: Option<&str>) -> Result<(), Rejection> {
         let call = ToolCall {
             tool: label("web_search"),
             risk: None,
@@ -116,7 +69,7 @@ impl World {
             error: error.map(reason),
         };
         let wish = UseTool { call, policy: ToolRisk::Green, params: None };
-        self.act(|cast| Ok(record_tool_call(&run, wish.clone(), cast, &scout())?.decision))
+        self.act(&scout(), |tx| record_tool_call(tx, run, wish).map(drop))
     }
 
     pub(super) fn scout(&self) -> agent::Registered {
@@ -169,6 +122,10 @@ fn wish(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
     StartRun { task, model: label("a-model"), session_key: None, estimate: cents.map(Usd::cents) }
 }
 
+fn ended(outcome: Ended, cents: Option<u32>) -> CompleteRun {
+    CompleteRun { outcome, bill: Bill { cost: cents.map(Usd::cents), ..Bill::default() } }
+}
+
 /// The approval that a refusal names.
 pub(super) fn too_dear(answer: Result<(), Rejection>) -> (Cause, ApprovalId) {
     match answer {
@@ -182,7 +139,7 @@ mod starting {
 
     #[test]
     fn sets_the_cap_per_run_aside_when_nobody_says_what_it_will_cost() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         assert_eq!(world.agent_day().reserved(), Usd::cents(25));
         assert_eq!(world.get::<Budget>(&budget::Key::Task(TASK)).reserved(), Usd::cents(25));
@@ -195,11 +152,11 @@ mod starting {
 
     #[test]
     fn counts_on_the_projects_day_where_that_has_a_cap() {
-        let mut world = World::new();
+        let mut world = at_work();
         let profile =
             ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
         let openclaw = world.get::<Project>(&OPENCLAW);
-        world.put(&openclaw, vec![crate::project::Event::Edited { profile }]);
+        world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile }]);
         world.start(RUN, None, None, &scout()).unwrap();
         let key = budget::Key::ProjectDay(OPENCLAW, now().date_naive());
         assert_eq!(world.get::<Budget>(&key).reserved(), Usd::cents(25));
@@ -211,7 +168,7 @@ mod starting {
 
     #[test]
     fn is_its_own_agents_or_an_operators() {
-        let mut world = World::new();
+        let mut world = at_work();
         let refused = agent::Rejection::OperatorOnly { name: name("Scout") };
         assert_eq!(world.start(RUN, None, None, &by(ECHO)), Err(refused.into()));
         world.start(RUN, None, None, &sofie()).unwrap();
@@ -225,9 +182,9 @@ mod starting {
             agent::Event::SignedOff { note: None },
             agent::Event::DrainStarted { note: None },
         ] {
-            let mut world = World::new();
+            let mut world = at_work();
             let agent = world.get::<Agent>(&SCOUT);
-            world.put(&agent, vec![standing]);
+            world.record::<Agent>(&SCOUT, [standing]);
             let refused = world.start(RUN, None, None, &scout());
             assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
         }
@@ -236,9 +193,9 @@ mod starting {
     /// Pitfall 27.
     #[test]
     fn of_a_draining_agent_is_for_its_current_task() {
-        let mut world = World::new();
+        let mut world = at_work();
         let agent = world.get::<Agent>(&SCOUT);
-        world.put(&agent, vec![agent::Event::DrainStarted { note: None }]);
+        world.record::<Agent>(&SCOUT, [agent::Event::DrainStarted { note: None }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
     }
 
@@ -246,15 +203,15 @@ mod starting {
     #[test]
     fn takes_a_squad_that_is_not_stopped_in_an_emergency() {
         for halt in crate::project::Halt::ALL.iter().copied() {
-            let mut world = World::new();
+            let mut world = at_work();
             let openclaw = world.get::<Project>(&OPENCLAW);
-            world.record(&halt_squad(&openclaw, halt, None, &sofie()).unwrap());
+            world.act(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None)).unwrap();
             assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped), "at once");
-            let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
-            world.record(&follow_halt(&openclaw, 1, &agents, &sofie()).unwrap());
+            let openclaw = world.get::<Project>(&OPENCLAW);
+            world.act(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[SCOUT])).unwrap();
             assert!(world.start(RUN, None, None, &scout()).is_err());
             let agent = world.get::<Agent>(&SCOUT);
-            world.act(|cast| resume_agent(&agent, None, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| resume_agent(tx, SCOUT, None)).unwrap();
             let expected = match halt {
                 crate::project::Halt::Pause => Ok(()),
                 crate::project::Halt::Emergency => Err(Rejection::SquadStopped),
@@ -267,9 +224,8 @@ mod starting {
     #[test]
     fn takes_a_task_that_is_the_agents_to_work_on() {
         for status in [Status::Inbox, Status::Review, Status::Blocked, Status::Done, Status::Canceled] {
-            let mut world = World::new();
-            world.0.insert(StreamId::of::<Task>(&TASK), vec![]);
-            world.put(&entity::<Task>(TASK, []), task_in(status));
+            let mut world = at_work();
+            world = world.with(&task_at(status));
             let refused = task::Rejection::NotRunnable { status };
             assert_eq!(world.start(RUN, Some(TASK), None, &scout()), Err(refused.into()));
         }
@@ -277,7 +233,7 @@ mod starting {
 
     #[test]
     fn ends_at_so_many_under_way() {
-        let mut world = World::new();
+        let mut world = at_work();
         for n in 0..agent::MAX_OPEN_RUNS {
             world.start(RunId::new(uuid::Uuid::from_u128(n as u128)), None, Some(1), &scout()).unwrap();
         }
@@ -291,7 +247,7 @@ pub(super) mod too_dear {
 
     /// The day of an intern is 2 dollars: seven runs of 25 cents leave room for one.
     pub(in super::super) fn nearly_spent() -> World {
-        let mut world = World::new();
+        let mut world = at_work();
         for n in 0..7 {
             let run = RunId::new(uuid::Uuid::from_u128(n));
             world.start(run, None, None, &scout()).unwrap();
@@ -318,15 +274,14 @@ pub(super) mod too_dear {
     fn is_asked_for_once_per_cause() {
         let mut world = nearly_spent();
         let first = too_dear(world.start(RUN, Some(TASK), None, &scout()));
-        let before = world.0.clone();
-        let again = too_dear(world.start(NEXT_RUN, Some(TASK), None, &scout()));
-        assert_eq!(first, again);
-        assert_eq!(world.0, before);
+        let again = world.when(&scout(), |tx| start_run(tx, NEXT_RUN, SCOUT, wish(Some(TASK), None)));
+        assert_eq!(again.changes(), []);
+        assert_eq!(too_dear(answered(again.result())), first);
     }
 
     #[test]
     fn breaks_off_what_else_runs_for_the_task() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         too_dear(world.start(NEXT_RUN, Some(TASK), Some(300), &scout()));
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
@@ -336,14 +291,16 @@ pub(super) mod too_dear {
     /// Or one day's budget would be raised twice.
     #[test]
     fn is_asked_for_once_over_two_tasks() {
-        let mut world = World::new();
-        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Assigned));
+        let mut world = at_work();
+        world.record::<Task>(&crate::spec::OTHER_TASK, task_in(Status::Assigned));
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.start(NEXT_RUN, Some(crate::spec::OTHER_TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
         let open = world.scout().overrun().unwrap().approval;
-        let decision = world.complete(NEXT_RUN, Ended::Completed, Some(10), &scout()).unwrap();
-        assert!(!decision.events().any(|event| event.name() == "approval.requested"));
+        let over = ended(Ended::Completed, Some(10));
+        let completed = world.when(&scout(), |tx| complete_run(tx, NEXT_RUN, over));
+        assert!(!completed.events().any(|event| event.name() == "approval.requested"));
+        world = completed.world();
         assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(2));
         let other = world.get::<Task>(&crate::spec::OTHER_TASK);
         assert_eq!(other.status(), Some(Status::Assigned), "it waits with its agent");
@@ -357,7 +314,7 @@ pub(super) mod too_dear {
 
     #[test]
     fn for_one_run_is_allowed_by_an_approval() {
-        let mut world = World::new();
+        let mut world = at_work();
         let (cause, approval) = too_dear(world.start(RUN, Some(TASK), Some(40), &scout()));
         assert_eq!(cause, Cause::RunCap(agent_day()));
         approve(&mut world, approval, &sofie());
@@ -383,7 +340,7 @@ pub(super) mod too_dear {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(300), per_run: Usd::cents(25) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.scout().standing, Standing::Active);
         world.start(NEXT_RUN, None, None, &scout()).unwrap();
     }
@@ -395,26 +352,26 @@ pub(super) mod too_dear {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(100), per_run: Usd::cents(50) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
     }
 
     fn edit_task_budget(world: &mut World, cents: u32) {
-        let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
+        let task = world.get::<Task>(&TASK);
         let details = task::Details { budget: Usd::cents(cents), ..task.present().unwrap().details.clone() };
-        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| edit_task(tx, TASK, details, &[SCOUT])).unwrap();
     }
 
     #[test]
     fn for_the_task_goes_on_when_the_tasks_budget_is_raised() {
-        let mut world = World::new();
+        let mut world = at_work();
         edit_task_budget(&mut world, 30);
         world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
         too_dear(world.start(NEXT_RUN, Some(TASK), Some(20), &scout()));
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(500), per_run: Usd::cents(25) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget), "another budget");
         edit_task_budget(&mut world, 60);
         assert_eq!(world.scout().standing, Standing::Active);
@@ -423,16 +380,16 @@ pub(super) mod too_dear {
     #[test]
     fn for_the_project_goes_on_when_its_cap_is_raised_or_removed() {
         for cap in [Some(Usd::cents(100)), None] {
-            let mut world = World::new();
+            let mut world = at_work();
             let capped =
                 ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
             let openclaw = world.get::<Project>(&OPENCLAW);
-            world.put(&openclaw, vec![crate::project::Event::Edited { profile: capped.clone() }]);
+            world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile: capped.clone() }]);
             world.start(RUN, None, None, &scout()).unwrap();
             too_dear(world.start(NEXT_RUN, None, None, &scout()));
-            let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+            let openclaw = world.get::<Project>(&OPENCLAW);
             let raised = ProjectProfile { daily_cap: cap, ..capped };
-            world.act(|cast| edit_project(&openclaw, raised.clone(), &agents, cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, raised, &[SCOUT])).unwrap();
             assert_eq!(world.scout().standing, Standing::Active);
             world.start(NEXT_RUN, None, None, &scout()).unwrap();
         }
@@ -444,7 +401,7 @@ pub(super) mod too_dear {
         let mut world = nearly_spent();
         world.start(RUN, None, Some(15), &scout()).unwrap();
         let agent = world.get::<Agent>(&SCOUT);
-        world.put(&agent, agent.decide(agent::Command::Drain { note: None }, &sofie()).unwrap());
+        world.record::<Agent>(&SCOUT, agent.decide(agent::Command::Drain { note: None }, &sofie()).unwrap());
         world.complete(RUN, Ended::Completed, Some(90), &scout()).unwrap();
         assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Operator));
         let tomorrow = later(&scout(), TimeDelta::days(1));
@@ -473,7 +430,7 @@ pub(super) mod too_dear {
         ] {
             let agent = world.get::<Agent>(&SCOUT);
             let task = world.get::<Task>(&TASK);
-            world.act(|cast| heartbeat(&agent, Some(&task), Heartbeat::default(), cast, &context)).unwrap();
+            world.act(&context, |tx| heartbeat(tx, SCOUT, Heartbeat::default())).unwrap();
             assert_eq!(world.scout().standing, standing);
         }
     }
@@ -484,11 +441,11 @@ pub(super) mod too_dear {
         let tomorrow = later(&scout(), TimeDelta::days(1));
         let mut world = nearly_spent();
         too_dear(world.start(RUN, Some(TASK), None, &scout()));
-        world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+        world.record::<Task>(&crate::spec::OTHER_TASK, task_in(Status::Inbox));
         let (task, agent) = (world.get::<Task>(&crate::spec::OTHER_TASK), world.get::<Agent>(&SCOUT));
-        assert!(claim_task(&task, &agent, &nobody_else(), &scout()).is_err());
-        let claimed = claim_task(&task, &agent, &nobody_else(), &tomorrow).unwrap();
-        world.record(&claimed);
+        let claim = |tx: &mut Transaction<'_>| claim_task(tx, crate::spec::OTHER_TASK, SCOUT);
+        assert!(world.act(&scout(), claim).is_err());
+        world.act(&tomorrow, claim).unwrap();
         assert_eq!(world.scout().standing, Standing::Active);
 
         let mut world = nearly_spent();
@@ -496,16 +453,16 @@ pub(super) mod too_dear {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
         let tomorrow = later(&sofie(), TimeDelta::days(1));
-        world.act(|cast| move_task(&task, wish.clone(), cast, &tomorrow)).unwrap();
+        world.act(&tomorrow, |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.scout().standing, Standing::Active);
     }
 
     #[test]
     fn of_the_task_waits_for_the_tasks_override() {
-        let mut world = World::new();
+        let mut world = at_work();
         let details = task::Details { budget: Usd::cents(30), ..world.task().details };
         let task = world.get::<Task>(&TASK);
-        world.put(&task, vec![task::Event::Edited { details }]);
+        world.record::<Task>(&TASK, [task::Event::Edited { details }]);
         world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
         let (cause, _) = too_dear(world.start(NEXT_RUN, Some(TASK), Some(20), &scout()));
         assert_eq!(cause, Cause::Budget(budget::Key::Task(TASK)));
@@ -513,17 +470,10 @@ pub(super) mod too_dear {
     }
 
     pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, context: &CommandContext) {
-        let approval = world.get::<Approval>(&approval);
-        let requested = approval.requested().unwrap();
-        let key = world.get::<Reservation>(&requested.subject.key(requested.ask.action_hash()));
-        let task = requested.subject.task.map(|task| world.get::<Task>(&task));
-        let concluded = world.ask(|cast| {
-            let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-            let wish =
-                DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
-            decide_approval(scope, wish, context)
-        });
-        world.record(&concluded.unwrap().outcome.decision);
+        let wish =
+            DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
+        let decided = world.act(context, |tx| decide_approval(tx, approval, wish));
+        assert_eq!(decided, Ok(Outcome::Done));
     }
 }
 
@@ -532,7 +482,7 @@ mod completing {
 
     #[test]
     fn charges_once_and_gives_back_the_rest() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
         world.nothing_is_under_way();
@@ -545,9 +495,9 @@ mod completing {
     /// An agent that is quarantined for its errors may have spent too much all the same.
     #[test]
     fn beyond_the_budget_with_one_error_too_many_is_both() {
-        let mut world = World::new();
+        let mut world = at_work();
         let agent = world.get::<Agent>(&SCOUT);
-        world.put(&agent, vec![crate::spec::heard(4)]);
+        world.record::<Agent>(&SCOUT, [crate::spec::heard(4)]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Failed, Some(210), &scout()).unwrap();
         assert_eq!(world.scout().standing, Standing::Quarantined);
@@ -561,7 +511,7 @@ mod completing {
     fn edit_budget(world: &mut World, cents: u32) {
         let details = task::Details { budget: Usd::cents(cents), ..world.task().details };
         let task = world.get::<Task>(&TASK);
-        world.put(&task, vec![task::Event::Edited { details }]);
+        world.record::<Task>(&TASK, [task::Event::Edited { details }]);
     }
 
     #[test]
@@ -571,14 +521,14 @@ mod completing {
             (100, 40, Standing::Paused(PauseReason::Budget)),
             (100, 50, Standing::Active),
         ] {
-            let mut world = World::new();
+            let mut world = at_work();
             edit_budget(&mut world, before);
             world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
             edit_budget(&mut world, after);
             world.complete(RUN, Ended::Completed, Some(41), &scout()).unwrap();
             assert_eq!(world.scout().standing, standing, "from {before} to {after}");
         }
-        let mut world = World::new();
+        let mut world = at_work();
         edit_budget(&mut world, 100);
         world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
         edit_budget(&mut world, 25);
@@ -589,12 +539,12 @@ mod completing {
     /// There is nothing to go beyond any more.
     #[test]
     fn on_a_projects_day_without_a_cap_by_then_stops_nobody() {
-        let mut world = World::new();
+        let mut world = at_work();
         let capped =
             ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
         for profile in [capped, ProjectProfile::new(name("OpenClaw"))] {
             let openclaw = world.get::<Project>(&OPENCLAW);
-            world.put(&openclaw, vec![crate::project::Event::Edited { profile }]);
+            world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile }]);
             if world.run_status(RUN).is_none() {
                 world.start(RUN, None, None, &scout()).unwrap();
             }
@@ -605,7 +555,7 @@ mod completing {
 
     #[test]
     fn past_midnight_charges_the_day_it_began() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(10), &later(&scout(), TimeDelta::days(1))).unwrap();
         assert_eq!(world.agent_day().spent, Usd::cents(10));
@@ -614,7 +564,7 @@ mod completing {
 
     #[test]
     fn without_a_known_cost_charges_what_was_set_aside() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, None, &scout()).unwrap();
         assert_eq!(world.agent_day().spent, Usd::cents(25));
@@ -623,7 +573,7 @@ mod completing {
 
     #[test]
     fn beyond_the_budget_is_recorded_and_contained() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
         assert_eq!(world.agent_day().spent, Usd::cents(210));
@@ -635,7 +585,7 @@ mod completing {
 
     #[test]
     fn at_a_threshold_warns() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(160), &scout()).unwrap();
         assert_eq!(world.alert(Kind::BudgetWarning, about_scout()), Some(1));
@@ -655,7 +605,7 @@ mod completing {
 
     #[test]
     fn with_a_failure_counts_an_error_and_without_one_none() {
-        let mut world = World::new();
+        let mut world = at_work();
         fail(&mut world, 3);
         assert_eq!(world.scout().error_streak, 3);
         assert_eq!(world.alert(Kind::ErrorStreak, about_scout()), Some(1));
@@ -666,7 +616,7 @@ mod completing {
 
     #[test]
     fn with_the_fifth_failure_quarantines_and_breaks_off_the_rest() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), Some(1), &scout()).unwrap();
         fail(&mut world, 5);
         assert_eq!(world.scout().standing, Standing::Quarantined);
@@ -678,7 +628,7 @@ mod completing {
 
     #[test]
     fn with_five_failures_among_ten_runs_of_a_task_blocks_it() {
-        let mut world = World::new();
+        let mut world = at_work();
         for n in 0..9 {
             let run = RunId::new(uuid::Uuid::from_u128(n));
             let outcome = if n % 2 == 0 { Ended::Failed } else { Ended::Completed };
@@ -692,21 +642,21 @@ mod completing {
 
     #[test]
     fn in_time_is_not_for_the_worker_to_end() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
-        let refused = world.act(|cast| time_out_run(&run, cast, &system()));
+        let refused = world.act(&system(), |tx| time_out_run(tx, RUN));
         assert!(matches!(refused, Err(Rejection::Run(run::Rejection::NotDue { .. }))));
     }
 
     #[test]
     fn not_in_time_is_not_for_an_agent_to_say() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
         for agent in [scout(), by(ECHO)] {
             let context = later(&agent, PolicyLimits::default().run_lasts());
-            let refused = world.act(|cast| time_out_run(&run, cast, &context));
+            let refused = world.act(&context, |tx| time_out_run(tx, RUN));
             assert_eq!(refused, Err(Rejection::Run(run::Rejection::OperatorOnly)));
         }
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
@@ -715,11 +665,11 @@ mod completing {
     /// Pitfall 18.
     #[test]
     fn not_in_time_ends_the_hold_on_the_task() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         let run = world.get::<Run>(&RUN);
         world
-            .act(|cast| time_out_run(&run, cast, &later(&system(), PolicyLimits::default().run_lasts())))
+            .act(&later(&system(), PolicyLimits::default().run_lasts()), |tx| time_out_run(tx, RUN))
             .unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::TimedOut));
         assert_eq!(world.task().status(), Status::Blocked);
@@ -735,7 +685,7 @@ mod calling_tools {
 
     #[test]
     fn that_fail_with_one_error_three_times_stops_it_all() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         for _ in 0..2 {
             world.call_tool(RUN, Some("connection refused")).unwrap();
@@ -753,7 +703,7 @@ mod calling_tools {
 
     #[test]
     fn without_a_task_stops_the_agent() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         for _ in 0..3 {
             world.call_tool(RUN, Some("connection refused")).unwrap();
@@ -765,7 +715,7 @@ mod calling_tools {
 
     #[test]
     fn that_work_stops_nothing() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         for _ in 0..10 {
             world.call_tool(RUN, None).unwrap();
@@ -779,7 +729,7 @@ mod no_run_is_left_behind {
     use super::*;
 
     fn running() -> World {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.start(NEXT_RUN, None, None, &scout()).unwrap();
         world
@@ -796,7 +746,7 @@ mod no_run_is_left_behind {
     fn by_a_quarantine() {
         let mut world = running();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         both_are_over(&world);
     }
 
@@ -804,7 +754,7 @@ mod no_run_is_left_behind {
     fn by_a_restart() {
         let mut world = running();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| restart_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| restart_agent(tx, SCOUT, None)).unwrap();
         both_are_over(&world);
     }
 
@@ -813,7 +763,7 @@ mod no_run_is_left_behind {
         for context in [scout(), sofie()] {
             let mut world = running();
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-            world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &context)).unwrap();
+            world.act(&context, |tx| sign_off_agent(tx, SCOUT, None)).unwrap();
             both_are_over(&world);
         }
     }
@@ -825,7 +775,7 @@ mod no_run_is_left_behind {
             let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
             let corrections = Corrections { status: Some(status), ..Corrections::default() };
             let wish = CorrectAgent { corrections, clear_task: false };
-            world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
             both_are_over(&world);
         }
     }
@@ -835,7 +785,7 @@ mod no_run_is_left_behind {
         let mut world = running();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let wish = CorrectAgent { corrections: Corrections::default(), clear_task: true };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         assert_eq!(world.run_status(NEXT_RUN), Some(run::Status::Running));
     }
@@ -846,7 +796,7 @@ mod no_run_is_left_behind {
             let mut world = running();
             let task = world.get::<Task>(&TASK);
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-            world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+            world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
             assert_eq!(world.run_status(RUN), Some(run::Status::Aborted), "{to}");
             assert!(world.task().open_runs.is_empty());
         }
@@ -858,7 +808,7 @@ mod no_run_is_left_behind {
         let mut world = running();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         assert!(world.task().open_runs.is_empty());
     }
@@ -866,10 +816,10 @@ mod no_run_is_left_behind {
     #[test]
     fn by_giving_the_task_to_others() {
         let mut world = running();
-        world.put(&entity::<Agent>(ECHO, []), registered("Echo", Role::Intern));
+        world.record::<Agent>(&ECHO, registered("Echo", Role::Intern));
         let task = world.get::<Task>(&TASK);
         let wish = ReassignTask { assignees: BTreeSet::from([ECHO]), reason: None };
-        world.act(|cast| reassign_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
 
@@ -877,9 +827,9 @@ mod no_run_is_left_behind {
     fn by_an_emergency_stop() {
         let mut world = running();
         let openclaw = world.get::<Project>(&OPENCLAW);
-        world.record(&halt_squad(&openclaw, crate::project::Halt::Emergency, None, &sofie()).unwrap());
-        let (openclaw, tasks) = (world.get::<Project>(&OPENCLAW), [world.get::<Task>(&TASK)]);
-        world.act(|cast| block_halted(&openclaw, 1, &tasks, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| halt_squad(tx, OPENCLAW, crate::project::Halt::Emergency, None)).unwrap();
+        let openclaw = world.get::<Project>(&OPENCLAW);
+        world.act(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &[TASK])).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
 
@@ -889,7 +839,7 @@ mod no_run_is_left_behind {
         let mut world = running();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &scout())).unwrap();
+        world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
         world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
         assert_eq!(world.task().cost, Usd::cents(10));
@@ -902,17 +852,17 @@ mod a_block {
     use super::*;
 
     fn blocked_by(context: &CommandContext) -> World {
-        let mut world = World::new();
+        let mut world = at_work();
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, context)).unwrap();
+        world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
         world
     }
 
     fn go(world: &mut World, to: Status) {
         let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(|cast| move_task(&task, wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
     }
 
     #[test]
@@ -924,20 +874,20 @@ mod a_block {
 
     #[test]
     fn is_told_of_when_its_agent_goes_or_falls_silent() {
-        let mut world = World::new();
+        let mut world = at_work();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| sign_off_agent(&agent, Some(&task), None, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| sign_off_agent(tx, SCOUT, None)).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
-        let mut world = World::new();
+        let mut world = at_work();
         let agent = world.get::<Agent>(&SCOUT);
         let late = later(&system(), TimeDelta::hours(2));
-        world.act(|cast| end_lease(&agent, LEASE, now(), cast, &late)).unwrap();
+        world.act(&late, |tx| end_lease(tx, SCOUT, LEASE, now())).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
-        let mut world = World::new();
+        let mut world = at_work();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
-        world.act(|cast| quarantine_agent(&agent, Some(&task), None, cast, &system())).unwrap();
+        world.act(&system(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None, "the quarantine is told of");
     }
 
@@ -948,7 +898,7 @@ mod a_block {
         let title = crate::values::Title::new("Loop detected").unwrap();
         let raise = alert::Raise::new(uuid::Uuid::from_u128(9).into(), Kind::LoopDetected, OPENCLAW, title);
         let alert = world.get::<Alert>(&key);
-        world.put(&alert, alert.decide(alert::Command::Raise(raise), &system()).unwrap());
+        world.record::<Alert>(&key, alert.decide(alert::Command::Raise(raise), &system()).unwrap());
         go(&mut world, Status::NeedsApproval);
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1), "it is blocked below");
         go(&mut world, Status::Assigned);
@@ -963,12 +913,12 @@ mod living {
     fn beat(world: &mut World, error: Option<&str>, context: &CommandContext) {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let news = Heartbeat { session_key: None, error: error.map(reason) };
-        world.act(|cast| heartbeat(&agent, Some(&task), news.clone(), cast, context)).unwrap();
+        world.act(context, |tx| heartbeat(tx, SCOUT, news)).unwrap();
     }
 
     #[test]
     fn with_errors_in_a_row_warns_and_the_end_of_them_resolves_it() {
-        let mut world = World::new();
+        let mut world = at_work();
         (0..3).for_each(|_| beat(&mut world, Some("timeout"), &scout()));
         assert_eq!(world.alert(Kind::ErrorStreak, about_scout()), Some(1));
         beat(&mut world, None, &scout());
@@ -977,7 +927,7 @@ mod living {
 
     #[test]
     fn with_five_errors_in_a_row_quarantines() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         (0..5).for_each(|_| beat(&mut world, Some("timeout"), &scout()));
         assert_eq!(world.alert(Kind::AgentQuarantined, about_scout()), Some(1));
@@ -988,12 +938,12 @@ mod living {
     /// Pitfall 28.
     #[test]
     fn silently_warns_once_and_coming_back_resolves_it() {
-        let mut world = World::new();
+        let mut world = at_work();
         beat(&mut world, None, &scout());
         for (minutes, alerts) in [(5, None), (6, Some(1)), (7, Some(1))] {
             let agent = world.get::<Agent>(&SCOUT);
             let context = later(&system(), TimeDelta::minutes(minutes));
-            world.act(|cast| mark_stale(&agent, cast, &context)).unwrap();
+            world.act(&context, |tx| mark_stale(tx, SCOUT)).unwrap();
             assert_eq!(world.alert(Kind::AgentStale, about_scout()), alerts);
         }
         beat(&mut world, None, &later(&scout(), TimeDelta::minutes(8)));
@@ -1002,38 +952,38 @@ mod living {
 
     #[test]
     fn wrongly_recorded_spend_is_adjusted_where_it_counts() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::ZERO), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.agent_day().spent, Usd::ZERO);
     }
 
     /// Or nobody would ever be told that day: a threshold is told once.
     #[test]
     fn a_correction_that_crosses_a_threshold_is_told_of() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::cents(170)), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.alert(Kind::BudgetWarning, about_scout()), Some(1));
     }
 
     #[test]
     fn a_lower_cap_that_crosses_a_threshold_is_told_of() {
-        let mut world = World::new();
+        let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(21), per_run: Usd::cents(20) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         assert_eq!(world.alert(Kind::BudgetCritical, about_scout()), Some(1));
     }
 }
@@ -1043,11 +993,11 @@ mod a_budget_used_up_by_an_operator {
     use super::*;
 
     fn spent() -> World {
-        let mut world = World::new();
+        let mut world = at_work();
         let capped =
             ProjectProfile { daily_cap: Some(Usd::cents(500)), ..ProjectProfile::new(name("OpenClaw")) };
         let openclaw = world.get::<Project>(&OPENCLAW);
-        world.put(&openclaw, vec![crate::project::Event::Edited { profile: capped }]);
+        world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile: capped }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
         world
@@ -1065,7 +1015,7 @@ mod a_budget_used_up_by_an_operator {
         let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::cents(300)), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(|cast| correct_agent(&agent, Some(&task), wish.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         told_and_nobody_stopped(&world, about_scout());
     }
 
@@ -1075,26 +1025,26 @@ mod a_budget_used_up_by_an_operator {
         let agent = world.get::<Agent>(&SCOUT);
         let caps = Caps { daily: Usd::cents(10), per_run: Usd::cents(10) };
         let profile = agent::Profile { caps, ..agent.registered().unwrap().profile.clone() };
-        world.act(|cast| change_profile(OPENCLAW, &agent, None, profile.clone(), cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| change_profile(tx, SCOUT, None, profile)).unwrap();
         told_and_nobody_stopped(&world, about_scout());
     }
 
     #[test]
     fn who_lowers_the_budget_of_a_task() {
         let mut world = spent();
-        let (task, agents) = (world.get::<Task>(&TASK), [world.get::<Agent>(&SCOUT)]);
+        let task = world.get::<Task>(&TASK);
         let details = task::Details { budget: Usd::cents(10), ..world.task().details };
-        world.act(|cast| edit_task(&task, details.clone(), &agents, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| edit_task(tx, TASK, details, &[SCOUT])).unwrap();
         told_and_nobody_stopped(&world, about_the_task());
     }
 
     #[test]
     fn who_lowers_the_cap_of_a_project() {
         let mut world = spent();
-        let (openclaw, agents) = (world.get::<Project>(&OPENCLAW), [world.get::<Agent>(&SCOUT)]);
+        let openclaw = world.get::<Project>(&OPENCLAW);
         let lowered =
             ProjectProfile { daily_cap: Some(Usd::cents(10)), ..ProjectProfile::new(name("OpenClaw")) };
-        world.act(|cast| edit_project(&openclaw, lowered.clone(), &agents, cast, &sofie())).unwrap();
+        world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, lowered, &[SCOUT])).unwrap();
         told_and_nobody_stopped(&world, alert::Subject::Project(OPENCLAW));
     }
 }
@@ -1105,7 +1055,7 @@ fn a_notification_that_is_given_up_is_told_of() {
         ids::NotificationId,
         notification::{Event, Notification, Recipient},
     };
-    let mut world = World::new();
+    let mut world = at_work();
     let id = NotificationId::new(uuid::Uuid::from_u128(0x900));
     let queued = Event::Queued {
         cause: uuid::Uuid::from_u128(1).into(),
@@ -1119,24 +1069,22 @@ fn a_notification_that_is_given_up_is_told_of() {
         expires_at: now() + TimeDelta::hours(24),
         at: now(),
     };
-    world.put(&entity::<Notification>(id, []), vec![queued]);
+    world.record::<Notification>(&id, [queued]);
     for minutes in [0, 1, 2, 4, 8, 16] {
         assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), None);
         let notification = world.get::<Notification>(&id);
         let context = later(&system(), TimeDelta::minutes(minutes));
         let project = Some(OPENCLAW);
-        world
-            .act(|cast| fail_notification(&notification, project, reason("no answer"), cast, &context))
-            .unwrap();
+        world.act(&context, |tx| fail_notification(tx, id, project, reason("no answer"))).unwrap();
     }
     assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), Some(1));
 }
 
 #[test]
 fn the_cost_of_a_sub_agent_counts_to_its_parents_task_too() {
-    let mut world = World::new();
+    let mut world = at_work();
     let task = world.get::<Task>(&TASK);
-    world.put(&entity::<Task>(crate::spec::OTHER_TASK, []), task_in(Status::Inbox));
+    world.record::<Task>(&crate::spec::OTHER_TASK, task_in(Status::Inbox));
     let commissioned = agent::Event::Commissioned {
         depth: 1,
         task: Some(crate::spec::OTHER_TASK),
@@ -1144,7 +1092,7 @@ fn the_cost_of_a_sub_agent_counts_to_its_parents_task_too() {
         at: now(),
     };
     let agent = world.get::<Agent>(&SCOUT);
-    world.put(&agent, vec![commissioned]);
+    world.record::<Agent>(&SCOUT, [commissioned]);
     world.start(RUN, Some(task.id), None, &scout()).unwrap();
     world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
     let parent = world.get::<Budget>(&budget::Key::Task(crate::spec::OTHER_TASK));

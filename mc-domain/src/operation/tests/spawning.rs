@@ -3,12 +3,11 @@ use chrono::TimeDelta;
 use super::*;
 use crate::{
     agent::{Caps, Commission, SpawnBound},
-    ids::AgentId,
     money::Usd,
     process::{Retirement, RetirementCause, retirements},
     project::{self, Project},
     reservation::{self, Holder, Key, Reservation},
-    spec::{label, later, slug},
+    spec::{Answer, label, later, slug},
 };
 
 const CHILD: AgentId = AgentId::new(uuid::Uuid::from_u128(0x210));
@@ -26,16 +25,23 @@ fn free() -> Entity<Reservation> {
     entity(Key::agent(OPENCLAW, &name("Digger")), [])
 }
 
-fn digger() -> Names {
-    Names::of(&name("Digger"), free(), &[])
+/// Creates `child` as Digger.
+fn dig(tx: &mut Transaction<'_>, child: AgentId, parent: AgentId, wish: SpawnAgent) -> Result<(), Rejection> {
+    let names = names(tx, "Digger")?;
+    spawn_agent(tx, OPENCLAW, &names, child, parent, wish)
+}
+
+fn register(tx: &mut Transaction<'_>, wish: RegisterAgent) -> Result<(), Rejection> {
+    let names = names(tx, "Digger")?;
+    register_agent(tx, OPENCLAW, &names, CHILD, wish)
 }
 
 fn wish() -> SpawnAgent {
     SpawnAgent { profile: profile(), purpose: reason("Read the sources"), active_agents: 11, squad: 0 }
 }
 
-fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Result<Decision, Rejection> {
-    spawn_agent(&openclaw(), &digger(), &entity(CHILD, []), parent, wish, &by(parent.id))
+fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Answer<()> {
+    world([&openclaw(), parent]).when(&by(parent.id), |tx| dig(tx, CHILD, parent.id, wish))
 }
 
 fn spawned(child: AgentId) -> agent::Event {
@@ -68,7 +74,7 @@ fn limit(bound: SpawnBound, limit: u32) -> agent::Rejection {
 #[test]
 fn a_sub_agent_is_on_the_record_of_both() {
     let reserved = reservation::Event::Reserved { holder: Holder::Agent(CHILD) };
-    operation(spawn(&nova(), wish())).then([
+    spawn(&nova(), wish()).then([
         stream(&nova(), [spawned(CHILD)]),
         stream(&free(), [reserved]),
         stream(&entity::<Agent>(CHILD, []), in_service()),
@@ -80,27 +86,21 @@ fn spawning_twice_creates_one_sub_agent() {
     let taken =
         entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
     let (parent, child) = (nova().after(&[spawned(CHILD)]), entity::<Agent>(CHILD, in_service()));
-    operation(spawn_agent(
-        &openclaw(),
-        &Names::of(&name("Digger"), taken, &[]),
-        &child,
-        &parent,
-        wish(),
-        &by(NOVA),
-    ))
-    .then_nothing();
+    world([&openclaw(), &child, &parent, &taken])
+        .when(&by(NOVA), |tx| dig(tx, child.id, parent.id, wish()))
+        .then_nothing();
 }
 
 #[test]
 fn a_role_that_may_not_spawn_is_refused() {
-    operation(spawn(&working(), wish()))
+    spawn(&working(), wish())
         .then_rejected(agent::Rejection::MayNotSpawn { name: name("Scout"), role: Role::Intern });
 }
 
 #[test]
 fn a_parent_that_is_not_active_is_refused() {
     for parent in [paused(&nova(), PauseReason::Squad), draining(&nova()), quarantined(&nova())] {
-        let refused = spawn(&parent, wish());
+        let refused = spawn(&parent, wish()).result();
         assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
     }
 }
@@ -108,16 +108,19 @@ fn a_parent_that_is_not_active_is_refused() {
 #[test]
 fn an_agent_spawns_for_itself_only() {
     let child = entity::<Agent>(CHILD, []);
-    operation(spawn_agent(&openclaw(), &digger(), &child, &nova(), wish(), &scout()))
+    world([&openclaw(), &child, &nova()])
+        .when(&scout(), |tx| dig(tx, child.id, NOVA, wish()))
         .then_rejected(agent::Rejection::OperatorOnly { name: name("Nova") });
-    assert!(spawn_agent(&openclaw(), &digger(), &child, &nova(), wish(), &sofie()).is_ok());
+    assert!(
+        world([&openclaw(), &child, &nova()]).when(&sofie(), |tx| dig(tx, child.id, NOVA, wish())).is_ok()
+    );
 }
 
 #[test]
 fn a_fourth_sub_agent_is_refused() {
     let children = (1..=3).map(|nth| spawned(AgentId::new(uuid::Uuid::from_u128(nth))));
     let parent = nova().after(&children.collect::<Vec<_>>());
-    operation(spawn(&parent, wish())).then_rejected(limit(SpawnBound::Children, 3));
+    spawn(&parent, wish()).then_rejected(limit(SpawnBound::Children, 3));
     let first = AgentId::new(uuid::Uuid::from_u128(1));
     let fewer = parent.after(&[agent::Event::ChildRetired { child: first, at: now() }]);
     assert!(spawn(&fewer, wish()).is_ok());
@@ -130,13 +133,13 @@ fn a_third_level_is_refused() {
         nova().after(&[agent::Event::Commissioned { depth, task, until, at }])
     };
     assert!(spawn(&at_depth(1), wish()).is_ok());
-    operation(spawn(&at_depth(2), wish())).then_rejected(limit(SpawnBound::Depth, 2));
+    spawn(&at_depth(2), wish()).then_rejected(limit(SpawnBound::Depth, 2));
 }
 
 #[test]
 fn a_thirty_first_active_agent_is_refused() {
     assert!(spawn(&nova(), SpawnAgent { active_agents: 29, ..wish() }).is_ok());
-    operation(spawn(&nova(), SpawnAgent { active_agents: 30, ..wish() }))
+    spawn(&nova(), SpawnAgent { active_agents: 30, ..wish() })
         .then_rejected(limit(SpawnBound::ActiveAgents, 30));
 }
 
@@ -153,7 +156,7 @@ fn a_sub_agent_may_do_no_more_than_its_parent() {
         (nova(), Profile { caps, ..profile() }, "daily cap, per-run cap"),
         (limited.clone(), profile(), "tools"),
     ] {
-        operation(spawn(&parent, SpawnAgent { profile: child, ..wish() }))
+        spawn(&parent, SpawnAgent { profile: child, ..wish() })
             .then_rejected(agent::Rejection::ChildAbove { name: name("Nova"), what: what.to_owned() });
     }
     let fewer = Profile { allowed_tools: BTreeSet::from([label("search")]), ..profile() };
@@ -168,9 +171,12 @@ fn an_agent_whose_tools_do_not_say_so_is_refused() {
     };
     let (limited, child) = (entity::<Agent>(NOVA, registered_as(tools.clone())), entity::<Agent>(CHILD, []));
     let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
-    operation(spawn(&limited, wish.clone()))
-        .then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
-    assert!(spawn_agent(&openclaw(), &digger(), &child, &limited, wish, &sofie()).is_ok());
+    spawn(&limited, wish.clone()).then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
+    assert!(
+        world([&openclaw(), &child, &limited])
+            .when(&sofie(), |tx| dig(tx, child.id, limited.id, wish))
+            .is_ok()
+    );
 }
 
 #[test]
@@ -179,7 +185,8 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
         let stopped =
             openclaw().after(&[project::Event::SquadPaused { halt, number: 1, reason: None, at: now() }]);
         let child = entity::<Agent>(CHILD, []);
-        operation(spawn_agent(&stopped, &digger(), &child, &nova(), wish(), &by(NOVA)))
+        world([&stopped, &child, &nova()])
+            .when(&by(NOVA), |tx| dig(tx, child.id, NOVA, wish()))
             .then_rejected(Rejection::SquadStopped);
     }
 }
@@ -187,7 +194,8 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
 #[test]
 fn the_name_of_another_agent_is_refused() {
     let known = idle(SCOUT);
-    operation(spawn_agent(&openclaw(), &digger(), &known, &nova(), wish(), &by(NOVA)))
+    world([&openclaw(), &known, &nova()])
+        .when(&by(NOVA), |tx| dig(tx, known.id, NOVA, wish()))
         .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
 }
 
@@ -199,7 +207,8 @@ fn registering_under_a_parent_is_no_way_around_the_limits() {
         purpose: Some(reason("Read the sources")),
         squad: 0,
     };
-    operation(register_agent(&openclaw(), &digger(), &entity(CHILD, []), registration, &by(NOVA)))
+    world([&openclaw()])
+        .when(&by(NOVA), |tx| register(tx, registration))
         .then_rejected(agent::Rejection::RegistersAnother { name: name("Digger") });
 }
 
@@ -281,16 +290,10 @@ mod retirement {
 
     #[test]
     fn signs_off_and_is_known_to_the_parent_in_one_commit() {
-        let decision = retire_agent(
-            &child(),
-            Some(&parent()),
-            None,
-            RetirementCause::TimeIsUp,
-            &nobody_else(),
-            &system(),
-        );
+        let answer = world([&child(), &parent()])
+            .when(&system(), |tx| retire_agent(tx, CHILD, Some(NOVA), RetirementCause::TimeIsUp));
         let one_less = agent::Event::ChildRetired { child: CHILD, at: now() };
-        operation(decision).then([stream(&child(), retired()), stream(&parent(), [one_less])]);
+        answer.then([stream(&child(), retired()), stream(&parent(), [one_less])]);
     }
 
     fn retired() -> [agent::Event; 2] {
@@ -309,22 +312,24 @@ mod retirement {
             at: now(),
         };
         let (child, task) = (child().after(&[engaged(LEASE)]), task_at(Status::Assigned).after(&[started]));
-        let decision =
-            retire_agent(&child, None, Some(&task), RetirementCause::TaskClosed, &nobody_else(), &system())
-                .unwrap();
-        let after = task.after_decision(&decision);
-        assert_eq!(after.status(), Some(Status::Blocked));
-        assert_eq!(child.after_decision(&decision).registered().unwrap().work, None);
+        let world = world([&child, &task])
+            .when(&system(), |tx| retire_agent(tx, child.id, None, RetirementCause::TaskClosed))
+            .world();
+        assert_eq!(world.get::<Task>(&TASK).status(), Some(Status::Blocked));
+        assert_eq!(world.get::<Agent>(&CHILD).registered().unwrap().work, None);
     }
 
     /// Or it would be one more than its parent may have, and be retired again and again.
     #[test]
     fn is_not_undone_by_a_heartbeat_or_by_registering() {
         let gone = child().after(&retired());
-        let beat = heartbeat(&gone, None, crate::agent::Heartbeat::default(), &nobody_else(), &by(CHILD));
-        assert_eq!(gone.after_decision(&beat.unwrap()).status(), Some(agent::Status::Offline));
+        let beat =
+            world([&gone]).when(&by(CHILD), |tx| heartbeat(tx, gone.id, crate::agent::Heartbeat::default()));
+        assert_eq!(beat.after::<Agent>(&CHILD).status(), Some(agent::Status::Offline));
         let registration = RegisterAgent { profile: profile(), parent: None, purpose: None, squad: 0 };
-        operation(register_agent(&openclaw(), &taken(), &gone, registration, &by(CHILD))).then_nothing();
+        world([&openclaw(), &gone, &taken()])
+            .when(&by(CHILD), |tx| register(tx, registration))
+            .then_nothing();
         let tomorrow = later(&system(), TimeDelta::days(1)).now;
         assert_eq!(retirements(&[nova(), gone], |task| task == TASK, tomorrow), []);
     }
@@ -333,24 +338,19 @@ mod retirement {
     fn leaves_what_was_imposed_as_it_is() {
         let pause = paused(&child(), PauseReason::Operator);
         for stopped in [quarantined(&child()), pause, draining(&child())] {
-            let decision = retire_agent(
-                &stopped,
-                Some(&parent()),
-                None,
-                RetirementCause::TimeIsUp,
-                &nobody_else(),
-                &system(),
-            );
+            let answer = world([&stopped, &parent()])
+                .when(&system(), |tx| retire_agent(tx, stopped.id, Some(NOVA), RetirementCause::TimeIsUp));
             let note = Some(reason("its time as a sub-agent is up"));
-            operation(decision).then([
+            answer.then([
                 stream(&stopped, [agent::Event::Retired { note, at: now() }]),
                 stream(&parent(), [agent::Event::ChildRetired { child: CHILD, at: now() }]),
             ]);
             let retired = stopped.after(&[agent::Event::Retired { note: None, at: now() }]);
             assert_eq!(due(&retired, &[TASK], 24), None);
             let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-            let again = spawn_agent(&openclaw(), &taken(), &retired, &nova(), wish(), &tomorrow).unwrap();
-            assert_eq!(retired.after_decision(&again).status(), stopped.status());
+            let again = world([&openclaw(), &retired, &nova(), &taken()])
+                .when(&tomorrow, |tx| dig(tx, retired.id, NOVA, wish()));
+            assert_eq!(again.after::<Agent>(&CHILD).status(), stopped.status());
         }
     }
 
@@ -358,27 +358,19 @@ mod retirement {
     fn is_lifted_by_no_operator() {
         let retired = quarantined(&child()).after(&[agent::Event::Retired { note: None, at: now() }]);
         let refused = agent::Rejection::Retired { name: name("Digger") };
-        operation(restart_agent(&retired, None, None, &nobody_else(), &sofie())).then_rejected(refused);
+        world([&retired]).when(&sofie(), |tx| restart_agent(tx, retired.id, None)).then_rejected(refused);
     }
 
-    fn taken() -> Names {
-        let key =
-            entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
-        Names::of(&name("Digger"), key, &[])
+    fn taken() -> Entity<Reservation> {
+        entity(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }])
     }
 
     #[test]
     fn twice_changes_nothing() {
         let gone = child().after(&retired());
-        operation(retire_agent(
-            &gone,
-            Some(&nova()),
-            None,
-            RetirementCause::TimeIsUp,
-            &nobody_else(),
-            &system(),
-        ))
-        .then_nothing();
+        world([&gone, &nova()])
+            .when(&system(), |tx| retire_agent(tx, gone.id, Some(NOVA), RetirementCause::TimeIsUp))
+            .then_nothing();
         assert_eq!(
             retirements(&[nova(), gone], |task| task == TASK, later(&system(), TimeDelta::days(1)).now),
             []
@@ -389,18 +381,12 @@ mod retirement {
     fn makes_room_for_the_same_sub_agent_to_come_back() {
         let gone = child().after(&retired());
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
-        let decision = spawn_agent(&openclaw(), &taken(), &gone, &nova(), wish(), &tomorrow).unwrap();
-        let back = gone.after(&in_service_again(&decision));
+        let answer = world([&openclaw(), &gone, &nova(), &taken()])
+            .when(&tomorrow, |tx| dig(tx, gone.id, NOVA, wish()));
+        let back = answer.after::<Agent>(&CHILD);
         let commission = back.registered().unwrap().commission();
         let until = tomorrow.now + TimeDelta::hours(6);
         assert_eq!(commission, Some(Commission { depth: 1, task: Some(TASK), until }));
         assert_eq!(back.status(), Some(agent::Status::Active));
-    }
-
-    fn in_service_again(decision: &Decision) -> Vec<agent::Event> {
-        let of_child =
-            decision.changes().iter().filter(|change| change.stream.aggregate_id == CHILD.to_string());
-        let events = of_child.flat_map(|change| &change.events);
-        events.filter_map(<Agent as crate::recorded::Streamed>::event).cloned().collect()
     }
 }

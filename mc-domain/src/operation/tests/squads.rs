@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     project::{self, Halt, Project},
+    reservation::Reservation,
     spec::{OTHER_TASK, slug},
 };
 
@@ -33,7 +34,8 @@ fn because() -> Option<crate::values::Reason> {
 #[test]
 fn a_halt_is_one_event_of_the_project() {
     for halt in Halt::ALL.iter().copied() {
-        operation(halt_squad(&openclaw(), halt, because(), &sofie()))
+        world([&openclaw()])
+            .when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, because()))
             .then([stream(&openclaw(), [halted(halt)])]);
     }
 }
@@ -41,10 +43,12 @@ fn a_halt_is_one_event_of_the_project() {
 #[test]
 fn a_halt_pauses_the_active_agents_of_the_project() {
     let (scout, stranger) = (working(), elsewhere(crate::spec::ECHO, "Echo"));
-    let agents = [scout.clone(), stranger, quarantined(&idle(NOVA))];
+    let world = world([&scout, &stranger, &quarantined(&idle(NOVA))]);
     for halt in Halt::ALL.iter().copied() {
         for context in [sofie(), system()] {
-            operation(follow_halt(&stopped(halt), 1, &agents, &context))
+            let world = world.clone().with(&stopped(halt));
+            world
+                .when(&context, |tx| follow_halt(tx, OPENCLAW, 1, &[SCOUT, ECHO, NOVA]))
                 .then([stream(&scout, [squad_pause()])]);
         }
     }
@@ -53,25 +57,29 @@ fn a_halt_pauses_the_active_agents_of_the_project() {
 /// Pitfall 6.
 #[test]
 fn a_halt_leaves_every_other_stop_as_it_is() {
-    let others =
-        [paused(&idle(SCOUT), PauseReason::Operator), draining(&idle(ECHO)), quarantined(&idle(NOVA))];
-    operation(follow_halt(&stopped(Halt::Pause), 1, &others, &sofie())).then([]);
+    let (scout, echo) = (paused(&idle(SCOUT), PauseReason::Operator), draining(&idle(ECHO)));
+    world([&stopped(Halt::Pause), &scout, &echo, &quarantined(&idle(NOVA))])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[SCOUT, ECHO, NOVA]))
+        .then([]);
 }
 
 /// Or the next day, or a higher cap, would let it work in a squad that is stopped.
 #[test]
 fn a_halt_pauses_who_is_paused_for_its_budget_too() {
     let overspent = paused(&idle(SCOUT), PauseReason::Budget);
-    operation(follow_halt(&stopped(Halt::Pause), 1, std::slice::from_ref(&overspent), &sofie()))
+    world([&stopped(Halt::Pause), &overspent])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[overspent.id]))
         .then([stream(&overspent, [squad_pause()])]);
 }
 
 #[test]
 fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
     let (alone, old) = (excepted(&idle(SCOUT), 1), excepted(&idle(ECHO), 0));
-    operation(follow_halt(&stopped(Halt::Pause), 1, &[alone.clone(), old.clone()], &sofie()))
+    world([&stopped(Halt::Pause), &alone.clone(), &old.clone()])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id, old.id]))
         .then([stream(&old, [squad_pause()])]);
-    operation(follow_halt(&stopped(Halt::Emergency), 1, std::slice::from_ref(&alone), &sofie()))
+    world([&stopped(Halt::Emergency), &alone])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[alone.id]))
         .then([stream(&alone, [squad_pause()])]);
 }
 
@@ -79,27 +87,30 @@ fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
 fn nothing_follows_from_a_halt_that_is_over() {
     let resumed = stopped(Halt::Emergency).after(&[project::Event::SquadResumed { reason: None, at: now() }]);
     for project in [&openclaw(), &resumed] {
-        operation(follow_halt(project, 1, &[working()], &sofie())).then([]);
-        operation(block_halted(project, 1, &[task_at(Status::InProgress)], &nobody_else(), &sofie()))
+        world([&project, &working()]).when(&sofie(), |tx| follow_halt(tx, project.id, 1, &[SCOUT])).then([]);
+        world([&project, &task_at(Status::InProgress)])
+            .when(&sofie(), |tx| block_halted(tx, project.id, 1, &[TASK]))
             .then([]);
     }
-    operation(follow_halt(&stopped(Halt::Pause), 2, &[working()], &sofie())).then([]);
+    world([&stopped(Halt::Pause), &working()])
+        .when(&sofie(), |tx| follow_halt(tx, OPENCLAW, 2, &[SCOUT]))
+        .then([]);
 }
 
 /// From the barrier on, before anything else is recorded.
 #[test]
 fn who_is_halted_claims_starts_and_moves_nothing() {
     for halt in Halt::ALL.iter().copied() {
-        let cast = nobody_else().with(stopped(halt)).with(working());
-        operation(claim_task(&task_at(Status::Inbox), &idle(SCOUT), &cast, &scout()))
+        world([&stopped(halt), &idle(SCOUT), &task_at(Status::Inbox)])
+            .when(&scout(), |tx| claim_task(tx, TASK, SCOUT))
             .then_rejected(Rejection::SquadStopped);
         let go = |status, to, context: &CommandContext| {
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-            let cast = if to == Status::InProgress { cast.with(idle(SCOUT)) } else { cast.clone() };
-            move_task(&task_at(status), wish, &cast, context)
+            let scout = if to == Status::InProgress { idle(SCOUT) } else { working() };
+            world([&stopped(halt), &scout, &task_at(status)]).when(context, |tx| move_task(tx, TASK, wish))
         };
         for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
-            operation(go(status, to, &scout())).then_rejected(Rejection::SquadStopped);
+            go(status, to, &scout()).then_rejected(Rejection::SquadStopped);
         }
         assert!(go(Status::Assigned, Status::InProgress, &sofie()).is_ok(), "the operator decides");
     }
@@ -108,19 +119,18 @@ fn who_is_halted_claims_starts_and_moves_nothing() {
 #[test]
 fn who_is_excepted_gives_no_work_to_who_is_not() {
     let alone = excepted(&idle(NOVA), 1);
-    let cast = nobody_else().with(stopped(Halt::Pause)).with(alone).with(idle(SCOUT));
+    let world = world([&stopped(Halt::Pause), &alone, &idle(SCOUT), &task_at(Status::Review)]);
     let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
-    let send_back =
-        |context: &CommandContext| move_task(&task_at(Status::Review), wish.clone(), &cast, context);
-    operation(send_back(&by(NOVA))).then_rejected(Rejection::SquadStopped);
+    let send_back = |context: &CommandContext| world.when(context, |tx| move_task(tx, TASK, wish.clone()));
+    send_back(&by(NOVA)).then_rejected(Rejection::SquadStopped);
     assert!(send_back(&sofie()).is_ok(), "the operator decides");
 }
 
 #[test]
 fn who_drains_is_halted_too() {
-    let cast = nobody_else().with(stopped(Halt::Pause)).with(draining(&working()));
     let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-    operation(move_task(&task_at(Status::InProgress), wish, &cast, &scout()))
+    world([&stopped(Halt::Pause), &draining(&working()), &task_at(Status::InProgress)])
+        .when(&scout(), |tx| move_task(tx, TASK, wish))
         .then_rejected(Rejection::SquadStopped);
 }
 
@@ -128,13 +138,12 @@ fn who_drains_is_halted_too() {
 fn who_is_excepted_from_a_pause_works_until_the_next_halt() {
     let alone = excepted(&idle(SCOUT), 1);
     let claim = |project: Entity<Project>| {
-        let cast = nobody_else().with(project).with(alone.clone());
-        claim_task(&task_at(Status::Inbox), &alone, &cast, &scout())
+        world([&project, &alone, &task_at(Status::Inbox)]).when(&scout(), |tx| claim_task(tx, TASK, SCOUT))
     };
     assert!(claim(stopped(Halt::Pause)).is_ok());
     let again = project::Event::SquadPaused { halt: Halt::Pause, number: 2, reason: None, at: now() };
-    operation(claim(stopped(Halt::Pause).after(&[again]))).then_rejected(Rejection::SquadStopped);
-    operation(claim(stopped(Halt::Emergency))).then_rejected(Rejection::SquadStopped);
+    claim(stopped(Halt::Pause).after(&[again])).then_rejected(Rejection::SquadStopped);
+    claim(stopped(Halt::Emergency)).then_rejected(Rejection::SquadStopped);
 }
 
 /// A log of before halts were numbered has the agents' pauses in the same commit.
@@ -147,27 +156,34 @@ fn a_halt_without_a_number_stops_nobody_by_itself() {
 
 #[test]
 fn who_an_operator_lets_work_in_a_paused_squad_is_excepted_from_that() {
-    let cast = nobody_else().with(stopped(Halt::Pause));
+    let stopped_with = |agent: &Entity<Agent>| world([&stopped(Halt::Pause), agent]);
     let agent = paused(&idle(SCOUT), PauseReason::Squad);
     let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
     let alone = agent::Event::Excepted { halt: 1, at: now() };
-    operation(resume_agent(&agent, None, &cast, &sofie()))
+    stopped_with(&agent)
+        .when(&sofie(), |tx| resume_agent(tx, SCOUT, None))
         .then([stream(&agent, [resumed.clone(), alone.clone()])]);
     let not_yet = idle(SCOUT);
-    operation(resume_agent(&not_yet, None, &cast, &sofie())).then([stream(&not_yet, [alone.clone()])]);
+    stopped_with(&not_yet)
+        .when(&sofie(), |tx| resume_agent(tx, SCOUT, None))
+        .then([stream(&not_yet, [alone.clone()])]);
     let restarted = agent::Event::Restarted { note: None, at: Some(now()) };
-    operation(restart_agent(&agent, None, None, &cast, &sofie()))
+    stopped_with(&agent)
+        .when(&sofie(), |tx| restart_agent(tx, SCOUT, None))
         .then([stream(&agent, [restarted, alone.clone()])]);
     let active = crate::agent::Corrections { status: Some(agent::Status::Active), ..Default::default() };
     let wish = CorrectAgent { corrections: active, clear_task: false };
-    let decision = correct_agent(&agent, None, wish, &cast, &sofie()).unwrap();
-    assert_eq!(agent.after_decision(&decision).registered().unwrap().excepted_from, 1);
+    let answer = stopped_with(&agent).when(&sofie(), |tx| correct_agent(tx, SCOUT, wish));
+    assert_eq!(answer.after::<Agent>(&SCOUT).registered().unwrap().excepted_from, 1);
     for project in [openclaw(), stopped(Halt::Emergency)] {
-        operation(resume_agent(&agent, None, &nobody_else().with(project), &sofie()))
+        world([&agent, &project])
+            .when(&sofie(), |tx| resume_agent(tx, agent.id, None))
             .then([stream(&agent, [resumed.clone()])]);
     }
     let over_budget = paused(&idle(SCOUT), PauseReason::Budget);
-    operation(resume_agent(&over_budget, None, &cast, &system())).then([stream(&over_budget, [resumed])]);
+    stopped_with(&over_budget)
+        .when(&system(), |tx| resume_agent(tx, SCOUT, None))
+        .then([stream(&over_budget, [resumed])]);
 }
 
 /// Pitfall 6.
@@ -182,52 +198,48 @@ fn resuming_lifts_only_pauses_by_an_operator_or_of_the_squad() {
         let expected = [stream(&stopped, [working])]
             .into_iter()
             .chain(lifted.then(|| stream(&agent, [resumed.clone()])));
-        let agents = [agent.clone(), quarantined(&idle(ECHO)), draining(&idle(NOVA))];
-        operation(resume_squad(&stopped, &agents, because(), &sofie())).then(expected);
+        world([&stopped, &agent, &quarantined(&idle(ECHO)), &draining(&idle(NOVA))])
+            .when(&sofie(), |tx| resume_squad(tx, OPENCLAW, &[SCOUT, ECHO, NOVA], because()))
+            .then(expected);
     }
 }
 
 #[test]
 fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
-    let stopped = openclaw().after(&[halted(Halt::Pause)]);
-    let (key, gone) = (
-        crate::reservation::Key::agent(OPENCLAW, &name("Scout")),
-        idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]),
-    );
+    let stopped = stopped(Halt::Pause);
+    let key = crate::reservation::Key::agent(OPENCLAW, &name("Scout"));
+    let gone = idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]);
     let holder = crate::reservation::Holder::Agent(SCOUT);
-    let held = entity(key.clone(), [crate::reservation::Event::Reserved { holder }]);
+    let held: Entity<Reservation> = entity(key, [crate::reservation::Event::Reserved { holder }]);
     let wish = RegisterAgent {
         profile: Profile::new(name("Scout"), Role::Intern),
         parent: None,
         purpose: None,
         squad: 0,
     };
-    let new = Entity::new(SCOUT);
-    let named = |key, agent: &Entity<Agent>| Names::of(&name("Scout"), key, &[agent]);
-    let cast = nobody_else().with(stopped.clone());
-    let beat =
-        |agent: &Entity<Agent>| heartbeat(agent, None, crate::agent::Heartbeat::default(), &cast, &scout());
-    for (agent, decision) in [
-        (
-            &new,
-            register_agent(&stopped, &named(Entity::new(key.clone()), &new), &new, wish.clone(), &sofie()),
-        ),
-        (&gone, register_agent(&stopped, &named(held, &gone), &gone, wish, &scout())),
-        (&gone, beat(&gone)),
+    let register = |tx: &mut Transaction<'_>| {
+        let names = names(tx, "Scout")?;
+        register_agent(tx, OPENCLAW, &names, SCOUT, wish.clone())
+    };
+    let beat = |tx: &mut Transaction<'_>| heartbeat(tx, SCOUT, crate::agent::Heartbeat::default());
+    for answer in [
+        world([&stopped]).when(&sofie(), register),
+        world([&stopped, &gone, &held]).when(&scout(), register),
+        world([&stopped, &gone]).when(&scout(), beat),
     ] {
-        let standing = agent.after_decision(&decision.unwrap()).registered().unwrap().standing;
+        let standing = answer.after::<Agent>(&SCOUT).registered().unwrap().standing;
         assert_eq!(standing, crate::agent::Standing::Paused(PauseReason::Squad));
     }
-    let alone = idle(SCOUT);
-    let decision = beat(&alone).unwrap();
-    assert_eq!(alone.after_decision(&decision).status(), Some(agent::Status::Active), "let go on alone");
+    let alone = world([&stopped, &idle(SCOUT)]).when(&scout(), beat);
+    assert_eq!(alone.after::<Agent>(&SCOUT).status(), Some(agent::Status::Active), "let go on alone");
 }
 
 #[test]
 fn resuming_is_the_operators() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);
     for context in [system(), scout()] {
-        operation(resume_squad(&stopped, &[], because(), &context))
+        world([&stopped])
+            .when(&context, |tx| resume_squad(tx, stopped.id, &[], because()))
             .then_rejected(project::Rejection::OperatorOnly);
     }
 }
@@ -236,10 +248,10 @@ fn resuming_is_the_operators() {
 fn an_emergency_stop_blocks_what_is_in_progress_and_releases_its_holders() {
     let (scout, task) = (working(), task_at(Status::InProgress));
     let waiting = entity(OTHER_TASK, task_in(Status::Assigned));
-    let (stopped, cast) = (stopped(Halt::Emergency), nobody_else().with(scout.clone()));
-    let decision = block_halted(&stopped, 1, &[task.clone(), waiting], &cast, &sofie());
+    let answer = world([&stopped(Halt::Emergency), &scout, &task, &waiting])
+        .when(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &[TASK, OTHER_TASK]));
     let (from, reason, at) = (Status::InProgress, reason("Emergency stop: Costs"), now());
-    operation(decision).then([
+    answer.then([
         stream(&task, [task::Event::Blocked { from, reason, at }]),
         stream(&scout, [released(Ending::Blocked)]),
     ]);
@@ -247,17 +259,17 @@ fn an_emergency_stop_blocks_what_is_in_progress_and_releases_its_holders() {
 
 #[test]
 fn a_pause_blocks_nothing() {
-    let cast = nobody_else().with(working());
-    operation(block_halted(&stopped(Halt::Pause), 1, &[task_at(Status::InProgress)], &cast, &sofie()))
+    world([&stopped(Halt::Pause), &working(), &task_at(Status::InProgress)])
+        .when(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &[TASK]))
         .then([]);
 }
 
 #[test]
 fn an_emergency_stop_lets_a_draining_holder_have_drained() {
     let (agent, task) = (draining(&working()), task_at(Status::InProgress));
-    let cast = nobody_else().with(agent);
-    let decision = block_halted(&stopped(Halt::Emergency), 1, &[task], &cast, &sofie()).unwrap();
-    let change = decision.into_changes().into_iter().find(|change| change.stream.aggregate_type == "agent");
+    let answer = world([&stopped(Halt::Emergency), &agent, &task])
+        .when(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &[TASK]));
+    let change = answer.changes().iter().find(|change| change.stream.aggregate_type == "agent");
     let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
     assert_eq!(change.unwrap().events, [released(Ending::Blocked).into(), drained.into()]);
 }
@@ -265,9 +277,11 @@ fn an_emergency_stop_lets_a_draining_holder_have_drained() {
 #[test]
 fn agents_do_not_stop_a_squad() {
     for halt in Halt::ALL.iter().copied() {
-        operation(halt_squad(&openclaw(), halt, None, &scout()))
+        world([&openclaw()])
+            .when(&scout(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::OperatorOnly);
-        operation(halt_squad(&entity(OPENCLAW, []), halt, None, &sofie()))
+        world([&entity(OPENCLAW, [])])
+            .when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::NotFound);
     }
 }

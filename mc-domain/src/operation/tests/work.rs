@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     actor::ActorKind,
-    spec::{OTHER_TASK, checklist, comment, deliverable},
+    spec::{Answer, OTHER_TASK, checklist, comment, deliverable},
 };
 
 fn wish(to: Move) -> MoveTask {
@@ -18,14 +18,16 @@ mod claiming {
     #[test]
     fn gives_the_task_to_the_claimer() {
         let (task, agent) = (task_at(Status::Inbox), idle(SCOUT));
-        operation(claim_task(&task, &agent, &nobody_else(), &scout()))
+        world([&task, &agent])
+            .when(&scout(), |tx| claim_task(tx, task.id, agent.id))
             .then([stream(&task, [task::Event::Claimed { agent: SCOUT, at: now() }])]);
     }
 
     /// Pitfall 15.
     #[test]
     fn second_is_refused_with_the_first() {
-        operation(claim_task(&task_at(Status::Assigned), &idle(ECHO), &nobody_else(), &by(ECHO)))
+        world([&task_at(Status::Assigned), &idle(ECHO)])
+            .when(&by(ECHO), |tx| claim_task(tx, TASK, ECHO))
             .then_rejected(task::Rejection::AlreadyClaimed { by: BTreeSet::from([SCOUT]) });
     }
 
@@ -33,32 +35,34 @@ mod claiming {
     #[test]
     fn takes_an_active_agent_of_the_project_that_accepts_the_type() {
         let task = task_at(Status::Inbox);
-        operation(claim_task(&task, &draining(&idle(SCOUT)), &nobody_else(), &scout()))
+        world([&task, &draining(&idle(SCOUT))])
+            .when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
             .then_rejected(not_active("Scout", agent::Status::Draining, None));
-        operation(claim_task(&task, &elsewhere(SCOUT, "Scout"), &nobody_else(), &scout()))
+        world([&task, &elsewhere(SCOUT, "Scout")])
+            .when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
             .then_rejected(agent::Rejection::OtherProject { name: name("Scout") });
-        operation(claim_task(&task, &writer(SCOUT, "Scout"), &nobody_else(), &scout())).then_rejected(
-            agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
-        );
+        world([&task, &writer(SCOUT, "Scout")])
+            .when(&scout(), |tx| claim_task(tx, task.id, SCOUT))
+            .then_rejected(agent::Rejection::TypeNotAccepted {
+                name: name("Scout"),
+                kind: TaskType::CustomerResearch,
+            });
     }
 }
 
 mod starting {
     use super::*;
 
-    fn start(
-        task: &Entity<Task>,
-        agents: &[&Entity<Agent>],
-        context: &CommandContext,
-    ) -> Result<Decision, Rejection> {
-        move_task(task, wish(equipped(Status::InProgress)), &cast(agents.iter().copied()), context)
+    fn start(task: &Entity<Task>, agents: &[&Entity<Agent>], context: &CommandContext) -> Answer<()> {
+        let world = agents.iter().fold(world([task]), |world, agent| world.with(*agent));
+        world.when(context, |tx| move_task(tx, TASK, wish(equipped(Status::InProgress))))
     }
 
     #[test]
     fn engages_the_agent_in_the_same_decision() {
         let (task, agent) = (task_at(Status::Assigned), idle(SCOUT));
         for context in [sofie(), scout()] {
-            operation(start(&task, &[&agent], &context)).then([
+            start(&task, &[&agent], &context).then([
                 stream(&task, [started(Status::Assigned, SCOUT)]),
                 stream(&agent, [engaged(NEXT_LEASE)]),
             ]);
@@ -73,7 +77,7 @@ mod starting {
         }]);
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
         let free = idle(ECHO);
-        operation(start(&task, &[&busy, &free], &sofie()))
+        start(&task, &[&busy, &free], &sofie())
             .then([stream(&task, [started(Status::Assigned, ECHO)]), stream(&free, [engaged(NEXT_LEASE)])]);
     }
 
@@ -81,7 +85,7 @@ mod starting {
     fn second_task_of_an_agent_is_refused() {
         let busy = idle(SCOUT).after(&[agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
         for context in [sofie(), scout()] {
-            operation(start(&task_at(Status::Assigned), &[&busy], &context))
+            start(&task_at(Status::Assigned), &[&busy], &context)
                 .then_rejected(agent::Rejection::Busy { name: name("Scout"), task: OTHER_TASK });
         }
     }
@@ -91,18 +95,17 @@ mod starting {
     fn takes_an_assignee_that_is_active() {
         let task = task_at(Status::Assigned);
         let stopped = paused(&idle(SCOUT), PauseReason::Budget);
-        operation(start(&task, &[&stopped], &sofie())).then_rejected(not_active(
+        start(&task, &[&stopped], &sofie()).then_rejected(not_active(
             "Scout",
             agent::Status::Paused,
             Some(PauseReason::Budget),
         ));
-        operation(start(&task, &[&draining(&idle(SCOUT))], &scout())).then_rejected(not_active(
+        start(&task, &[&draining(&idle(SCOUT))], &scout()).then_rejected(not_active(
             "Scout",
             agent::Status::Draining,
             None,
         ));
-        operation(start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO)))
-            .then_rejected(task::Rejection::NotAssignee);
+        start(&task, &[&idle(SCOUT), &idle(ECHO)], &by(ECHO)).then_rejected(task::Rejection::NotAssignee);
     }
 
     #[test]
@@ -110,13 +113,13 @@ mod starting {
         let agent = idle(SCOUT);
         for from in [Status::Blocked, Status::NeedsApproval] {
             let task = task_at(from);
-            operation(start(&task, &[&agent], &sofie()))
+            start(&task, &[&agent], &sofie())
                 .then([stream(&task, [started(from, SCOUT)]), stream(&agent, [engaged(NEXT_LEASE)])]);
         }
         let (task, feedback) = (task_at(Status::Review), reason("because"));
         let sent_back =
             task::Event::SentBack { feedback, review_cycle: 1, holder: SCOUT, lease: NEXT_LEASE, at: now() };
-        operation(start(&task, &[&agent, &idle(NOVA)], &by(NOVA)))
+        start(&task, &[&agent, &idle(NOVA)], &by(NOVA))
             .then([stream(&task, [sent_back]), stream(&agent, [engaged(NEXT_LEASE)])]);
     }
 
@@ -134,18 +137,22 @@ mod starting {
             reason: None,
             at: now(),
         };
-        operation(move_task(&given, wish(bare.clone()), &cast([&agent]), &scout()))
+        world([&given, &agent])
+            .when(&scout(), |tx| move_task(tx, given.id, wish(bare.clone())))
             .then([stream(&given, [start]), stream(&agent, [engaged(NEXT_LEASE)])]);
         let without_a_word = inbox.after(&[assigned(Status::Inbox, [SCOUT], None)]);
-        operation(move_task(&without_a_word, wish(bare), &cast([&agent]), &scout())).then_rejected(
-            agent::Rejection::TypeNotAccepted { name: name("Scout"), kind: TaskType::CustomerResearch },
-        );
+        world([&without_a_word, &agent])
+            .when(&scout(), |tx| move_task(tx, without_a_word.id, wish(bare)))
+            .then_rejected(agent::Rejection::TypeNotAccepted {
+                name: name("Scout"),
+                kind: TaskType::CustomerResearch,
+            });
     }
 
     #[test]
     fn by_an_operator_with_a_reason_sets_the_type_aside() {
         let (task, agent) = (task_at(Status::Assigned), writer(SCOUT, "Scout"));
-        operation(start(&task, &[&agent], &sofie()))
+        start(&task, &[&agent], &sofie())
             .then([stream(&task, [started(Status::Assigned, SCOUT)]), stream(&agent, [engaged(NEXT_LEASE)])]);
     }
 }
@@ -184,20 +191,17 @@ mod moving {
                 Ending::Canceled,
             ),
         ] {
-            operation(move_task(&task, wish(equipped(to)), &cast([&agent]), &context))
+            world([&task, &agent])
+                .when(&context, |tx| move_task(tx, task.id, wish(equipped(to))))
                 .then([stream(&task, [event]), stream(&agent, [released(ending)])]);
         }
     }
 
     #[test]
     fn needs_the_holder_at_hand() {
-        operation(move_task(
-            &task_at(Status::InProgress),
-            wish(equipped(Status::Blocked)),
-            &cast([]),
-            &system(),
-        ))
-        .then_rejected(Rejection::UnknownAgent(SCOUT));
+        world([&task_at(Status::InProgress)])
+            .when(&system(), |tx| move_task(tx, TASK, wish(equipped(Status::Blocked))))
+            .then_rejected(Rejection::UnknownAgent(SCOUT));
     }
 
     /// Pitfall 27.
@@ -210,7 +214,8 @@ mod moving {
             at: now(),
         };
         let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
-        operation(move_task(&task, wish(equipped(Status::Review)), &cast([&agent]), &scout()))
+        world([&task, &agent])
+            .when(&scout(), |tx| move_task(tx, task.id, wish(equipped(Status::Review))))
             .then([stream(&task, [submitted]), stream(&agent, [released(Ending::Submitted), drained])]);
     }
 
@@ -220,16 +225,17 @@ mod moving {
         let task = task_at(Status::InProgress);
         let hand_in = || wish(equipped(Status::Review));
         let stopped = paused(&working(), PauseReason::Operator);
-        operation(move_task(&task, hand_in(), &cast([&stopped]), &scout())).then_rejected(not_active(
-            "Scout",
-            agent::Status::Paused,
-            Some(PauseReason::Operator),
-        ));
-        operation(move_task(&task, hand_in(), &cast([&working(), &elsewhere(ECHO, "Echo")]), &by(ECHO)))
+        world([&task, &stopped])
+            .when(&scout(), |tx| move_task(tx, task.id, hand_in()))
+            .then_rejected(not_active("Scout", agent::Status::Paused, Some(PauseReason::Operator)));
+        world([&task, &working(), &elsewhere(ECHO, "Echo")])
+            .when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
             .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
-        operation(move_task(&task, hand_in(), &cast([&working(), &idle(ECHO)]), &by(ECHO)))
+        world([&task, &working(), &idle(ECHO)])
+            .when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
             .then_rejected(task::Rejection::NotAssignee);
-        operation(move_task(&task, hand_in(), &cast([&working()]), &by(ECHO)))
+        world([&task, &working()])
+            .when(&by(ECHO), |tx| move_task(tx, task.id, hand_in()))
             .then_rejected(Rejection::UnknownAgent(ECHO));
     }
 
@@ -238,11 +244,14 @@ mod moving {
     fn that_is_refused_leaves_nothing_behind() {
         let task = task_at(Status::Inbox);
         let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
-        operation(move_task(&task, named.clone(), &cast([&quarantined(&idle(ECHO))]), &sofie()))
+        world([&task, &quarantined(&idle(ECHO))])
+            .when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
             .then_rejected(not_active("Echo", agent::Status::Quarantined, None));
-        operation(move_task(&task, named.clone(), &cast([]), &sofie()))
+        world([&task])
+            .when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
             .then_rejected(Rejection::UnknownAgent(ECHO));
-        operation(move_task(&task, named, &cast([&elsewhere(ECHO, "Echo")]), &sofie()))
+        world([&task, &elsewhere(ECHO, "Echo")])
+            .when(&sofie(), |tx| move_task(tx, task.id, named))
             .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
     }
 
@@ -250,11 +259,14 @@ mod moving {
     fn to_assigned_needs_one_of_those_who_have_it_to_be_ready() {
         let task = task_at(Status::Blocked);
         let bare = || wish(equipped(Status::Assigned));
-        operation(move_task(&task, bare(), &cast([&quarantined(&idle(SCOUT))]), &sofie()))
+        world([&task, &quarantined(&idle(SCOUT))])
+            .when(&sofie(), |tx| move_task(tx, task.id, bare()))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
-        operation(move_task(&task, bare(), &cast([&idle(SCOUT)]), &sofie()))
+        world([&task, &idle(SCOUT)])
+            .when(&sofie(), |tx| move_task(tx, task.id, bare()))
             .then([stream(&task, [assigned(Status::Blocked, [SCOUT], Some("because"))])]);
-        operation(move_task(&task_at(Status::Inbox), bare(), &cast([]), &sofie()))
+        world([&task_at(Status::Inbox)])
+            .when(&sofie(), |tx| move_task(tx, TASK, bare()))
             .then_rejected(task::Rejection::NoAssignee);
     }
 
@@ -263,7 +275,7 @@ mod moving {
         let (task, echo) = (task_at(Status::InProgress), idle(ECHO));
         let holder = working();
         let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
-        operation(move_task(&task, named, &cast([&holder, &echo]), &sofie())).then([
+        world([&task, &holder, &echo]).when(&sofie(), |tx| move_task(tx, task.id, named)).then([
             stream(&task, [assigned(Status::InProgress, [ECHO], Some("because"))]),
             stream(&holder, [released(Ending::Reassigned)]),
         ]);
@@ -273,14 +285,14 @@ mod moving {
     #[test]
     fn twice_is_refused() {
         let task = task_at(Status::Blocked);
-        operation(move_task(&task, wish(equipped(Status::Blocked)), &cast([]), &sofie())).then_rejected(
-            task::Rejection::IllegalTransition {
+        world([&task])
+            .when(&sofie(), |tx| move_task(tx, task.id, wish(equipped(Status::Blocked))))
+            .then_rejected(task::Rejection::IllegalTransition {
                 from: Status::Blocked,
                 to: Status::Blocked,
                 by: ActorKind::Human,
                 allowed: task::allowed_transitions(Status::Blocked, ActorKind::Human),
-            },
-        );
+            });
     }
 }
 
@@ -294,10 +306,12 @@ mod reassigning {
     #[test]
     fn takes_the_task_from_its_holder() {
         let (task, holder, echo) = (task_at(Status::InProgress), working(), idle(ECHO));
-        operation(reassign_task(&task, to([ECHO], None), &cast([&holder, &echo]), &sofie())).then([
-            stream(&task, [assigned(Status::InProgress, [ECHO], None)]),
-            stream(&holder, [released(Ending::Reassigned)]),
-        ]);
+        world([&task, &holder, &echo])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([ECHO], None)))
+            .then([
+                stream(&task, [assigned(Status::InProgress, [ECHO], None)]),
+                stream(&holder, [released(Ending::Reassigned)]),
+            ]);
     }
 
     #[test]
@@ -305,20 +319,22 @@ mod reassigning {
         let (task, holder, echo) = (task_at(Status::InProgress), working(), idle(ECHO));
         let changed =
             task::Event::AssigneesChanged { assignees: BTreeSet::from([SCOUT, ECHO]), reason: None };
-        operation(reassign_task(&task, to([SCOUT, ECHO], None), &cast([&holder, &echo]), &sofie()))
+        world([&task, &holder, &echo])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT, ECHO], None)))
             .then([stream(&task, [changed])]);
     }
 
     #[test]
     fn needs_every_newcomer_to_accept_the_task() {
         let task = task_at(Status::Inbox);
-        let agents = [&writer(ECHO, "Echo"), &idle(SCOUT)];
-        operation(reassign_task(&task, to([SCOUT, ECHO], None), &cast(agents), &sofie())).then_rejected(
+        let world = world([&task, &writer(ECHO, "Echo"), &idle(SCOUT)]);
+        world.when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], None))).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
         );
-        operation(reassign_task(&task, to([SCOUT, ECHO], Some("because")), &cast(agents), &sofie()))
+        world
+            .when(&sofie(), |tx| reassign_task(tx, TASK, to([SCOUT, ECHO], Some("because"))))
             .then([stream(&task, [assigned(Status::Inbox, [SCOUT, ECHO], Some("because"))])]);
-        operation(reassign_task(&task, to([ECHO], Some("because")), &cast(agents), &system())).then_rejected(
+        world.when(&system(), |tx| reassign_task(tx, TASK, to([ECHO], Some("because")))).then_rejected(
             agent::Rejection::TypeNotAccepted { name: name("Echo"), kind: TaskType::CustomerResearch },
         );
     }
@@ -326,15 +342,18 @@ mod reassigning {
     #[test]
     fn a_blocked_task_to_those_who_have_it_needs_one_of_them_to_be_active() {
         let task = task_at(Status::Blocked);
-        operation(reassign_task(&task, to([SCOUT], None), &cast([&quarantined(&idle(SCOUT))]), &sofie()))
+        world([&task, &quarantined(&idle(SCOUT))])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT], None)))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
-        operation(reassign_task(&task, to([SCOUT], None), &cast([&idle(SCOUT)]), &sofie()))
+        world([&task, &idle(SCOUT)])
+            .when(&sofie(), |tx| reassign_task(tx, task.id, to([SCOUT], None)))
             .then([stream(&task, [assigned(Status::Blocked, [SCOUT], None)])]);
     }
 
     #[test]
     fn is_not_for_agents() {
-        operation(reassign_task(&task_at(Status::Inbox), to([SCOUT], None), &cast([&idle(SCOUT)]), &scout()))
+        world([&task_at(Status::Inbox), &idle(SCOUT)])
+            .when(&scout(), |tx| reassign_task(tx, TASK, to([SCOUT], None)))
             .then_rejected(task::Rejection::OperatorOnly { what: "assign a task" });
     }
 }
@@ -356,13 +375,17 @@ mod posting {
             at: now(),
         };
         let stopped = paused(&working(), PauseReason::Operator);
-        operation(post_message(&task, comment(), &cast([&stopped]), &scout()))
+        world([&task, &stopped])
+            .when(&scout(), |tx| post_message(tx, task.id, comment()))
             .then([stream(&task, [posted])]);
-        operation(post_message(&task, comment(), &cast([&quarantined(&idle(SCOUT))]), &scout()))
+        world([&task, &quarantined(&idle(SCOUT))])
+            .when(&scout(), |tx| post_message(tx, task.id, comment()))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
-        operation(post_message(&task, comment(), &cast([&elsewhere(ECHO, "Echo")]), &by(ECHO)))
+        world([&task, &elsewhere(ECHO, "Echo")])
+            .when(&by(ECHO), |tx| post_message(tx, task.id, comment()))
             .then_rejected(agent::Rejection::OtherProject { name: name("Echo") });
-        operation(post_message(&task, comment(), &cast([]), &by(ECHO)))
+        world([&task])
+            .when(&by(ECHO), |tx| post_message(tx, task.id, comment()))
             .then_rejected(Rejection::UnknownAgent(ECHO));
     }
 }

@@ -18,11 +18,7 @@ use std::{
 use axum::{Router, body::Body, http::Request};
 use http_body_util::BodyExt;
 use mc_domain::{
-    actor::Actor,
-    aggregate::CommandContext,
-    ids::ProjectId,
-    operation::halt_squad,
-    project::{Halt, Project},
+    actor::Actor, aggregate::CommandContext, ids::ProjectId, operation::halt_squad, project::Halt,
     values::Name,
 };
 use mc_server::{
@@ -158,11 +154,11 @@ impl Server {
 
     async fn barrier(&self, project: ProjectId) {
         let context = CommandContext::new(self.app.now(), Actor::Human(self.app.operator().clone()));
-        let order = CommandEnvelope::new(context.clone());
-        let halted = self.app.repository().execute(&order, |unit| {
-            let project = unit.load::<Project>(&project)?;
-            Ok::<_, Refused>((halt_squad(&project, Halt::Pause, None, &context)?, ()))
-        });
+        let envelope = CommandEnvelope::new(context);
+        let halted = self
+            .app
+            .repository()
+            .execute(&envelope, |tx| Ok::<_, Refused>(halt_squad(tx, project, Halt::Pause, None)?));
         halted.await.map_err(|refused| refused.to_string()).unwrap();
     }
 

@@ -63,7 +63,7 @@ pub async fn main() -> Result<(), Failure> {
             session_key: None,
             estimate: Some(Usd::cents(5)),
         };
-        start_run(tx, run, agent, start)?;
+        assert_eq!(start_run(tx, run, agent, start)?, Outcome::Done);
         let bill = run::Bill { cost: Some(Usd::cents(12)), ..run::Bill::default() };
         complete_run(tx, run, CompleteRun { outcome: run::Outcome::Completed, bill })?;
         Ok::<_, Failure>(())

@@ -16,22 +16,18 @@ use mc_domain::{
     ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        Cast, CompleteRun, CreateTask, Entity, MoveTask, Outcome, Rejection, StartRun, claim_task,
-        complete_run, create_task, halt_squad, heartbeat, move_task, start_run, with_cast,
+        CompleteRun, CreateTask, MoveTask, Outcome, Rejection, StartRun, claim_task, complete_run,
+        create_task, halt_squad, heartbeat, move_task, start_run,
     },
-    project::{self, Halt, Project},
+    project::{self, Halt},
     recorded::AnyEvent,
     run::{self, Bill, Run},
     task::{self, Details, Move, Task, TaskType, WorkPlan},
+    transaction::Transaction,
     values::{Label, Name, Reason},
 };
 use mc_server::refusal::Refused;
-use mc_store::{
-    codec,
-    error::StoreError,
-    log::MAX_PAGE_EVENTS,
-    repository::{CommandEnvelope, UnitOfWork},
-};
+use mc_store::{codec, log::MAX_PAGE_EVENTS, repository::CommandEnvelope};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
@@ -42,11 +38,11 @@ use crate::app::App;
 async fn barrier(app: &App, halt: Halt) {
     let project: ProjectId = app.get("/api/projects/openclaw").await.expect(200).id().parse().unwrap();
     let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
-    let order = CommandEnvelope::new(context.clone());
-    let halted = app.state().repository().execute(&order, |unit| {
-        let project = unit.load::<Project>(&project)?;
-        Ok::<_, Refused>((halt_squad(&project, halt, None, &context)?, ()))
-    });
+    let envelope = CommandEnvelope::new(context);
+    let halted = app
+        .state()
+        .repository()
+        .execute(&envelope, |tx| Ok::<_, Refused>(halt_squad(tx, project, halt, None)?));
     halted.await.map_err(|refused| refused.to_string()).unwrap();
 }
 
@@ -148,11 +144,8 @@ impl Caller {
                 return;
             }
             let session_key = Some(Label::new(&format!("session-{n}")).unwrap());
-            self.ask(agent, |unit, context| {
-                let known = unit.load::<Agent>(&agent)?;
-                let task = held(unit, &known)?;
-                let beat = Heartbeat { session_key: session_key.clone(), error: None };
-                ask(unit, |cast| heartbeat(&known, task.as_ref(), beat.clone(), cast, context))
+            self.ask(agent, |tx| {
+                heartbeat(tx, agent, Heartbeat { session_key: session_key.clone(), error: None })
             })
             .await;
             let task = self.take(agent).await;
@@ -167,59 +160,46 @@ impl Caller {
             return work.task;
         }
         let id = TaskId::new(Uuid::now_v7());
-        self.ask(agent, |unit, context| {
-            let project = unit.load::<Project>(&self.project)?;
+        self.ask(agent, |tx| {
             let details = Details::titled("Write the guide", TaskType::Docs).unwrap();
-            let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
-            let task = unit.fresh::<Task>(id);
-            ask(unit, |cast| create_task(&project, &task, None, wish.clone(), cast, context))
+            tx.create::<Task>(id);
+            let request = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
+            create_task(tx, self.project, id, None, request)
         })
         .await;
-        self.ask(agent, |unit, context| {
-            let (task, agent) = (unit.load::<Task>(&id)?, unit.load::<Agent>(&agent)?);
-            ask(unit, |cast| claim_task(&task, &agent, cast, context))
-        })
-        .await;
+        self.ask(agent, |tx| claim_task(tx, id, agent)).await;
         let plan = vec![Reason::new("Read").unwrap(); 3];
         let to = Move { plan: Some(WorkPlan::try_from(plan).unwrap()), ..Move::to(task::Status::InProgress) };
-        let wish = MoveTask { to, assignees: None, lease: LeaseId::new(Uuid::now_v7()) };
-        self.ask(agent, |unit, context| {
-            let task = unit.load::<Task>(&id)?;
-            ask(unit, |cast| move_task(&task, wish.clone(), cast, context))
-        })
-        .await;
+        let request = MoveTask { to, assignees: None, lease: LeaseId::new(Uuid::now_v7()) };
+        self.ask(agent, |tx| move_task(tx, id, request.clone())).await;
         id
     }
 
     async fn run(&self, agent: AgentId, task: TaskId) {
         let id = RunId::new(Uuid::now_v7());
         let model = Label::new("small").unwrap();
-        let wish = StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)) };
-        let started = self.ask(agent, |unit, context| {
-            let run = unit.fresh::<Run>(id);
-            ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
+        let request = StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)) };
+        let started = self.ask(agent, |tx| {
+            tx.create::<Run>(id);
+            start_run(tx, id, agent, request.clone())
         });
         if started.await {
             let bill = Bill { cost: Some(Usd::ZERO), ..Bill::default() };
-            let wish = CompleteRun { outcome: run::Outcome::Completed, bill };
-            self.ask(agent, |unit, context| {
-                let run = unit.load::<Run>(&id)?;
-                ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))
-            })
-            .await;
+            let request = CompleteRun { outcome: run::Outcome::Completed, bill };
+            self.ask(agent, |tx| complete_run(tx, id, request.clone())).await;
         }
     }
 
     /// Whether the rules allowed it.
-    async fn ask<D: Into<Outcome>>(
+    async fn ask<O: Into<Outcome>>(
         &self,
         agent: AgentId,
-        decide: impl Fn(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send + Sync,
+        decide: impl Fn(&mut Transaction<'_>) -> Result<O, Rejection> + Send + Sync,
     ) -> bool {
-        let order = CommandEnvelope::new(CommandContext::new(self.app.now(), Actor::Agent(agent)));
-        let executed = self.app.state().repository().execute(&order, |unit| {
-            let Outcome { decision, refusal } = decide(unit, &order.context)?.into();
-            Ok::<_, Refused>((decision, refusal.is_none()))
+        let envelope = CommandEnvelope::new(CommandContext::new(self.app.now(), Actor::Agent(agent)));
+        let executed = self.app.state().repository().execute(&envelope, |tx| {
+            let outcome: Outcome = decide(tx)?.into();
+            Ok::<_, Refused>(outcome == Outcome::Done)
         });
         match executed.await {
             Ok(executed) => {
@@ -230,18 +210,6 @@ impl Caller {
             Err(refused) => panic!("{refused}"),
         }
     }
-}
-
-fn ask<T>(
-    unit: &mut UnitOfWork<'_>,
-    operation: impl FnMut(&Cast) -> Result<T, Rejection>,
-) -> Result<T, Refused> {
-    with_cast(unit, Cast::default(), operation)
-}
-
-fn held(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
-    let work = agent.registered().ok().and_then(|agent| agent.work());
-    work.map(|work| unit.load::<Task>(&work.task)).transpose()
 }
 
 /// Asserts that every event by which an agent starts something lies outside of the halts.

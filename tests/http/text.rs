@@ -3,9 +3,8 @@
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Command, Profile, Role},
-    aggregate::{Aggregate, CommandContext},
+    aggregate::CommandContext,
     ids::{AgentId, ProjectId},
-    operation::{Decision, Rejection},
     reservation::{Event, Holder, Key, Reservation},
     values::Name,
 };
@@ -108,16 +107,14 @@ async fn registered_before(app: &App, name: &str) -> AgentId {
     let name: Name = serde_json::from_value(json!(name)).unwrap();
     let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
     let id = AgentId::new(uuid::Uuid::now_v7());
-    let order = CommandEnvelope::new(context.clone());
-    let registered = app.state().repository().execute(&order, |unit| {
+    let envelope = CommandEnvelope::new(context);
+    let registered = app.state().repository().execute(&envelope, |tx| {
         let key = Key::of_agent_before(project, &name).unwrap_or(Key::agent(project, &name));
-        let (key, agent) = (unit.load::<Reservation>(&key)?, unit.fresh::<Agent>(id));
+        let (key, agent) = (tx.get::<Reservation>(&key)?, tx.create::<Agent>(id));
+        tx.record_in(Some(project), &key, vec![Event::Reserved { holder: Holder::Agent(id) }])?;
         let profile = Profile::new(name.clone(), Role::Intern);
-        let register = Command::Register { project, profile, parent: None, purpose: None };
-        let registered = agent.decide(register, &context).map_err(Rejection::from)?;
-        let reserved = vec![Event::Reserved { holder: Holder::Agent(id) }];
-        let decision = Decision::of(&key, Some(project), reserved);
-        Ok::<_, Refused>((decision.and(Decision::of(&agent, Some(project), registered)), ()))
+        tx.execute(&agent, Command::Register { project, profile, parent: None, purpose: None })?;
+        Ok::<_, Refused>(())
     });
     registered.await.unwrap();
     id

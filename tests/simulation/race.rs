@@ -56,10 +56,9 @@ fn now() -> DateTime<Utc> {
 async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<bool, Failure> {
     let order = CommandEnvelope::new(CommandContext::new(now(), who));
     let mut refused = false;
-    let executed = repository.execute(&order, |unit| {
-        let outcome = decide(action, unit, &order.context)?;
-        refused = outcome.refusal.is_some();
-        Ok::<_, Failure>((outcome.decision, ()))
+    let executed = repository.execute(&order, |tx| {
+        refused = decide(action, tx)? != mc_domain::operation::Outcome::Done;
+        Ok::<_, Failure>(())
     });
     match executed.await {
         Ok(_) => Ok(!refused),

@@ -19,17 +19,19 @@ use mc_domain::{
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, EventId, MessageId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
-    operation::{Decision, Entity, Rejection},
+    operation::{Outcome, Rejection},
     policy::{
         self, Policy, Scope,
         document::{Document, PolicyLimits},
     },
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
+    rejection::NotLoaded,
     reservation::{self, Reservation},
     run::Run,
     standup::{self, Standup},
     task::{self, Status, Task},
+    transaction::{Entity, Transaction},
     values::Name,
 };
 use mc_store::{
@@ -37,7 +39,7 @@ use mc_store::{
     error::StoreError,
     log::{MAX_PAGE_EVENTS, StoredEvent},
     memory::MemoryLog,
-    repository::{CommandEnvelope, Repository, UnitOfWork},
+    repository::{CommandEnvelope, Repository},
 };
 use uuid::Uuid;
 
@@ -95,6 +97,7 @@ macro_rules! rejected {
 }
 
 rejected! {
+    NotLoaded,
     Rejection,
     mc_domain::agent::Rejection,
     mc_domain::alert::Rejection,
@@ -439,10 +442,12 @@ impl World {
         let (before, mut refusal) = (self.repository.log().head(), None);
         let executed = self
             .repository
-            .execute(order, |unit| {
-                let outcome = actions::decide(action, unit, &order.context)?;
-                refusal = outcome.refusal;
-                Ok::<_, Failure>((outcome.decision, before))
+            .execute(order, |tx| {
+                refusal = match actions::decide(action, tx)? {
+                    Outcome::Done => None,
+                    Outcome::Refused(rejection) => Some(rejection),
+                };
+                Ok::<_, Failure>(before)
             })
             .await;
         match executed {
@@ -595,7 +600,7 @@ impl World {
 }
 
 /// A repeat is answered from what is kept.
-fn decided_again(_: &mut UnitOfWork<'_>) -> Result<(Decision, u64), Failure> {
+fn decided_again(_: &mut Transaction<'_>) -> Result<u64, Failure> {
     panic!("a repeat is decided again")
 }
 

@@ -1,4 +1,4 @@
-//! `POST /api/agents/{agent}/heartbeat`: a sign of life, answered with what there is to do.
+//! `POST /api/agents/{agent}/heartbeat`: records a heartbeat and answers with the work there is.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
@@ -34,7 +34,7 @@ use crate::{
 /// How many tasks of each kind are offered with the answer.
 const OFFERED_TASKS: usize = 20;
 
-/// A sign of life.
+/// The body of a heartbeat; every field is optional.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HeartbeatBody {
@@ -46,12 +46,12 @@ pub struct HeartbeatBody {
     error_message: Option<String>,
 }
 
-/// What an agent says of itself. What else it is, the control plane and its operators decide.
+/// The status that an agent may report of itself; every other status is set by rules and operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnStatus {
-    /// It is there, which lifts nothing that was imposed on it.
+    /// It works. A pause or a quarantine stays in force.
     Active,
-    /// It goes.
+    /// It signs off, and counts as offline from now on.
     Offline,
 }
 
@@ -106,7 +106,7 @@ pub async fn record_heartbeat(
     .await
 }
 
-/// What there is for an agent, most urgent first, and what it may still spend on it.
+/// Collects the work there is for an agent, most urgent first, and what it may still spend.
 fn offer(app: &App, unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Offer, Refused> {
     let registered = agent.registered()?;
     let budget = unit.load::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;

@@ -1,4 +1,4 @@
-//! What operators order one agent to do: pause, resume, drain, quarantine, restart.
+//! The instructions of operators to one agent: pause, resume, drain, quarantine, restart.
 
 use axum::{
     extract::{FromRequest, State},
@@ -24,7 +24,7 @@ use crate::{
     routes::scope::Scope,
 };
 
-/// Why something is done to an agent.
+/// The body of an instruction; the reason is recorded with it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Because {
@@ -82,7 +82,7 @@ pub fn drain(
     alone(agent, Command::Drain { note }, context)
 }
 
-/// What an operator orders one agent to do.
+/// The request of every instruction, as its handler takes it.
 #[derive(FromRequest)]
 #[from_request(state(App))]
 pub struct Instruction {

@@ -8,7 +8,7 @@ use mc_domain::{
 };
 use mc_store::{error::StoreError, repository::UnitOfWork};
 
-/// A command that concerns nobody but the agent.
+/// Decides a command that changes the agent and nothing else.
 pub(super) fn alone(
     agent: &Entity<Agent>,
     command: Command,
@@ -19,7 +19,7 @@ pub(super) fn alone(
     Ok(Decision::of(agent, Some(project), events))
 }
 
-/// The task an agent works on.
+/// Loads the task that an agent works on, where it has one.
 pub(super) fn work_of(
     unit: &mut UnitOfWork<'_>,
     agent: &Entity<Agent>,

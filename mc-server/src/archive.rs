@@ -1,4 +1,4 @@
-//! Archiving: what is closed for long leaves the board and the lists. Nothing is lost by it.
+//! Archiving: tasks that have been closed for long leave the board and the lists. No event is removed.
 
 use mc_domain::{
     actor::Actor,

@@ -1,6 +1,7 @@
 //! What follows from the halt of a squad, once the halt itself is committed.
 //!
-//! It is carried out under keys derived from the halt: a repeat finds it done, and what a crash left undone a worker does.
+//! Each step has an idempotency key derived from the halt, so a repeat changes nothing, and the heartbeat monitor
+//! completes what a crash left undone.
 
 use mc_domain::{
     actor::Actor,
@@ -21,24 +22,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::{app::App, own_identity::own_key, page::invalid_cursor, problem::Problem, refusal::Refused};
 
-/// The most tasks that one commit blocks: each brings the end of its runs, and what was set aside for them.
+/// The most tasks that one commit blocks. Each task also ends its runs and releases what is set aside for them.
 const TASKS_AT_ONCE: usize = 10;
 
 /// What followed from a halt of one project.
 #[derive(Debug, Default)]
 pub(crate) struct Followed {
-    /// Whether any of it was still to be done.
+    /// Whether any step was still to be done.
     pub(crate) late: bool,
     pub(crate) agents: Vec<AgentId>,
     pub(crate) tasks: Vec<TaskId>,
     pub(crate) position: u64,
 }
 
-/// What the agents' part of it came to, as it is kept under its key.
+/// The outcome of pausing the agents, stored under the key of that step.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Paused {
     agents: Vec<AgentId>,
-    /// What they held, which an emergency stop blocks next.
+    /// The tasks they held, which an emergency stop blocks next.
     held: Vec<TaskId>,
 }
 
@@ -92,8 +93,8 @@ pub(crate) async fn follow(
     Ok(followed)
 }
 
-/// Everyone in a project. They are read into memory here, one after the other, so that the decision on all of them is not
-/// taken anew for each that is not.
+/// All agents of a project. They are loaded into the repository's memory one by one, so that the decision on all of
+/// them is not repeated for each one that is missing.
 pub(crate) async fn squad(app: &App, project: ProjectId) -> Result<Vec<AgentId>, Problem> {
     let (now, limit) = (app.now(), Some(MAX_LIMIT));
     let of_project = AgentQuery { project: Some(project), limit, ..AgentQuery::default() };
@@ -127,7 +128,7 @@ pub(crate) fn all_ids<T, Id>(
     }
 }
 
-/// Whose streams get such an event.
+/// The ids of the aggregates that the transaction gives such an event to.
 pub(crate) fn ids<T: std::str::FromStr>(tx: &Transaction<'_>, is_such: impl Fn(&AnyEvent) -> bool) -> Vec<T> {
     let changes = tx.changes().iter().filter(|change| change.events.iter().any(&is_such));
     changes.filter_map(|change| id(&change.stream)).collect()

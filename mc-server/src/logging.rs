@@ -28,7 +28,7 @@ const FLUSH_PAUSE: Duration = Duration::from_millis(10);
 /// The writer, once the log has started.
 static LINES: OnceLock<Lines> = OnceLock::new();
 
-/// Logs from now on. A second start changes nothing.
+/// Starts the log. A second start changes nothing.
 pub(super) fn start(options: &LogOptions) {
     let filter = EnvFilter::new(&options.filter);
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -45,7 +45,7 @@ pub(super) fn start(options: &LogOptions) {
     let _ = started;
 }
 
-/// Says a line that is no line of the log, in its order.
+/// Writes a line that is no record of the log, in order with the records before it.
 pub(super) fn say(line: &str) {
     lines().hand_over(format!("{line}\n").into_bytes());
 }
@@ -138,7 +138,7 @@ fn write(mut out: Box<dyn Write + Send>, lines: &Receiver<Item>, lost: &AtomicU6
     }
 }
 
-/// What the subscriber writes to: a line at a time.
+/// The writer of the subscriber, which hands each line over to the thread that writes.
 struct Writer;
 
 impl<'a> MakeWriter<'a> for Writer {
@@ -164,7 +164,7 @@ impl Write for Writer {
 mod tests {
     use super::*;
 
-    /// A pipe that nobody reads.
+    /// A writer that blocks, as a pipe does that nobody reads.
     struct Blocked(Receiver<()>);
 
     impl Write for Blocked {

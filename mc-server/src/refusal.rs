@@ -23,7 +23,7 @@ use crate::problem::{FieldError, Kind, Problem};
 /// Why a write was not carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// A rule is against it.
+    /// A rule of the domain rejects it.
     #[error(transparent)]
     Rule(#[from] Rejection),
     /// The log could not take it.
@@ -63,7 +63,7 @@ impl From<NotLoaded> for Refused {
     }
 }
 
-/// The problem that answers a refused write; the views give names to those it is about.
+/// The problem that answers a refused write; the views have the names for the ids it mentions.
 pub(crate) fn problem(refused: Refused, views: &Views) -> Problem {
     match refused {
         Refused::Request(problem) => problem,
@@ -137,7 +137,7 @@ pub(crate) fn of_move(refused: Refused, task: &Task, context: &CommandContext) -
     }
 }
 
-/// The problem of views that no longer follow the log.
+/// The problem that answers everything once the views no longer follow the log.
 pub(crate) fn stopped(stopped: &Stopped) -> Problem {
     tracing::error!(error = %stopped, "the views no longer follow the log");
     Problem::new(

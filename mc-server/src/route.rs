@@ -18,7 +18,7 @@ use crate::{
     problem::{Excerpt, Kind, Problem},
 };
 
-/// A line of the table.
+/// A line of the table: a method, a path, the handler, and what the route honours of a request.
 pub(crate) struct Route<S> {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
@@ -26,9 +26,9 @@ pub(crate) struct Route<S> {
     handler: MethodRouter<S>,
 }
 
-/// What every route of these has, beside what its handler says.
+/// What all routes with the same state honour, beside what their handlers take.
 pub(crate) trait Common {
-    /// Adds that to a contract.
+    /// Adds the headers that all routes with this state honour.
     fn common(contract: &mut Contract);
 }
 
@@ -37,7 +37,7 @@ impl Common for Health {
 }
 
 impl Common for App {
-    /// The gate waits for the position before any of its routes is asked.
+    /// The gate waits for the position that `Mc-Position` names before it passes a request on.
     fn common(contract: &mut Contract) {
         contract.headers.push(MC_POSITION);
     }

@@ -1,4 +1,4 @@
-//! Every route, a line each.
+//! The table of routes: a line each, in two parts, as a server that still reads its log answers only the first.
 
 mod agents;
 mod alerts;

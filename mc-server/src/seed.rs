@@ -183,9 +183,9 @@ const TASKS: [SeedTask; 8] = [
 /// What was recorded, and what could not be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seeded {
-    /// How many agents are new.
+    /// The number of agents that this run registered; 0 when it ran before.
     pub agents: usize,
-    /// How many tasks are new.
+    /// The number of tasks that this run created; 0 when it ran before.
     pub tasks: usize,
     /// How many events were recorded; none when everything was there already.
     pub events: u64,
@@ -355,7 +355,7 @@ async fn take(
     .await
 }
 
-/// What an agent asks for.
+/// An approval that an agent of the seed requests.
 #[derive(Clone, Copy)]
 struct Asked {
     what: &'static str,

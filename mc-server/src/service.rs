@@ -21,7 +21,7 @@ use crate::{
     routes::{early, recovered},
 };
 
-/// The method and the path of every route, for tests that want to see each of them.
+/// The method and the path of every route, for tests that cover each of them.
 pub fn endpoints() -> Vec<(Method, &'static str)> {
     fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str)> {
         routes.into_iter().map(|route| (route.method, route.path))
@@ -29,7 +29,7 @@ pub fn endpoints() -> Vec<(Method, &'static str)> {
     of(early()).chain(of(recovered())).collect()
 }
 
-/// The same with what each of them honours.
+/// The method, the path and the contract of every route.
 pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
     fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str, Contract)> {
         routes.into_iter().map(|route| (route.method, route.path, Contract::clone(&route.contract)))
@@ -37,7 +37,7 @@ pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
     of(early()).chain(of(recovered())).collect()
 }
 
-/// The recovered server, once it is there.
+/// Holds back requests until the log is read, and answers them with `starting` until then.
 #[derive(Clone, Default)]
 pub struct Gate(Arc<OnceLock<(App, Router)>>);
 
@@ -64,7 +64,7 @@ impl Gate {
     }
 }
 
-/// The whole interface with all its layers; what needs the recovered server waits behind the gate.
+/// The whole interface with all its layers; the routes of the recovered server stand behind the gate.
 pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
     let early = router(early()).with_state(health);
     let requests = Requests::of(endpoints().into_iter().map(|(_, path)| path));

@@ -77,7 +77,7 @@ impl App {
 }
 
 impl Remembers for App {
-    /// The first answer comes before anything else is looked at: what the request names may have another name by now.
+    /// Looks for the first answer before the request is resolved: what it names may be renamed by now.
     async fn first_answer(&self, keyed: &Keyed) -> Result<Option<Response>, Problem> {
         let key = keyed.key.as_str();
         let Some(first) = self.log().answered(key).await? else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! One entity over HTTP.
+//! The answer to a read of one entity, conditional on the version that the reader has.
 
 use axum::response::Response;
 use mc_projections::views::Views;
@@ -6,7 +6,7 @@ use mc_projections::views::Views;
 use super::{entity_ref::EntityRef, render_context::RenderContext};
 use crate::{app::App, extract::IfNoneMatch, headers::not_modified, problem::Problem};
 
-/// One entity with its entity tag, or `304` when the reader has this version already.
+/// Answers with one entity and its entity tag, or `304` when the reader has this version already.
 pub(crate) async fn shown(
     app: &App,
     condition: IfNoneMatch,

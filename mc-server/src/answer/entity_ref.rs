@@ -1,4 +1,4 @@
-//! Which entity an answer shows.
+//! A reference to the entity that an answer shows, by id, and how the views render it.
 
 use axum::{
     Json,
@@ -20,23 +20,23 @@ use serde::{Deserialize, Serialize};
 use super::render_context::RenderContext;
 use crate::{headers::tagged, problem::Problem};
 
-/// Which entity an answer shows.
+/// The entity that an answer shows, by id. Its tags are stored with every kept answer, so they never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityRef {
-    /// A project.
+    /// Shown as at `/api/projects/{id}`.
     Project(ProjectId),
-    /// An agent.
+    /// Shown as at `/api/agents/{id}`, with what the server knows of its last heartbeat.
     Agent(AgentId),
-    /// A task.
+    /// Shown as at `/api/tasks/{id}`.
     Task(TaskId),
-    /// A run.
+    /// Shown as at `/api/runs/{id}`.
     Run(RunId),
-    /// An approval.
+    /// Shown as at `/api/approvals/{id}`.
     Approval(ApprovalId),
-    /// An alert.
+    /// Shown as at `/api/alerts/{id}`; the views turn its id into the key of its stream.
     Alert(AlertId),
-    /// A notification.
+    /// Shown as at `/api/notifications/{id}`.
     Notification(NotificationId),
 }
 
@@ -83,8 +83,8 @@ impl EntityRef {
         }
     }
 
-    /// Whether its answer changes only with its version. What is told of an agent changes with its budget, with the day, and
-    /// with heartbeats too routine to be recorded.
+    /// Whether its rendering changes only with its version. An agent's changes also with its budget, with the day, and
+    /// with heartbeats that are not recorded.
     pub(crate) fn is_its_stream(self) -> bool {
         self.agent().is_none()
     }
@@ -103,7 +103,7 @@ impl EntityRef {
         })
     }
 
-    /// The entity with its version.
+    /// The rendered entity, with the version that conditions compare; `not-found` when the views do not have it.
     pub(crate) fn entity(self, context: RenderContext<'_>) -> Result<(u64, Response), Problem> {
         let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = context.views;
         match self {

@@ -1,4 +1,4 @@
-//! The answer to a heartbeat.
+//! The answer to a heartbeat: how the agent stands, what it is to do, and what it may still spend.
 
 use axum::{
     Json,
@@ -19,29 +19,29 @@ use serde::{Deserialize, Serialize};
 use super::render_context::RenderContext;
 use crate::problem::Problem;
 
-/// Where the tasks stand that an agent has to see to.
+/// The statuses of tasks that an agent has to work on, most urgent first.
 pub(crate) const TO_DO: [task::Status; 2] = [task::Status::InProgress, task::Status::Assigned];
-/// Where the tasks stand that an agent may take.
+/// The statuses of tasks that an agent may claim.
 pub(crate) const TO_CLAIM: [task::Status; 1] = [task::Status::Inbox];
 
-/// What an agent is offered with the answer to its heartbeat, most urgent first.
+/// The ids of what the answer to a heartbeat offers the agent, most urgent first, and what it may spend.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Offer {
-    /// The tasks it has.
+    /// Tasks assigned to it that are open.
     pub assigned: Vec<TaskId>,
-    /// The tasks it may take.
+    /// Tasks in the inbox that it is allowed to claim; none unless it is active.
     pub claimable: Vec<TaskId>,
-    /// What it waits for a decision on.
+    /// Its approvals that wait for a decision.
     pub pending: Vec<ApprovalId>,
-    /// What it was told and has not read.
+    /// Its notifications that it has not read.
     pub unread: Vec<NotificationId>,
-    /// What it has spent today.
+    /// What it has spent on the UTC day of the heartbeat.
     pub spent: Usd,
-    /// What is left of its day, what is set aside for open runs left out.
+    /// What is left of its daily cap, less what is set aside for open runs.
     pub remaining: Usd,
 }
 
-/// The answer to a heartbeat.
+/// The body of the answer, as the REST contract has it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct HeartbeatAnswer<'a> {
@@ -54,7 +54,7 @@ struct HeartbeatAnswer<'a> {
     directives: &'a [Directive],
 }
 
-/// What is left of an agent's day.
+/// The agent's daily cap, and what is spent and left of it, in dollars.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct BudgetLeft {
@@ -63,7 +63,7 @@ struct BudgetLeft {
     remaining: Dollars,
 }
 
-/// The answer to a heartbeat: how the agent stands, and what there is for it.
+/// Renders the answer. What was offered and has moved on since, by the views of `context`, is left out.
 ///
 /// # Errors
 /// `not-found` when there is no such agent.

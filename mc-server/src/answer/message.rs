@@ -18,13 +18,13 @@ use serde::Serialize;
 use super::render_context::RenderContext;
 use crate::{app::App, headers::created, problem::Problem};
 
-/// How far back in a thread a message that was just posted is looked for.
+/// The number of latest messages in a thread among which a message that was just posted is looked for.
 const RECENT_MESSAGES: usize = 16;
 
-/// An event with a message.
+/// The recorded event that posted a message.
 pub(super) type Posted = Recorded<AnyEvent>;
 
-/// The event that a message was posted with.
+/// Finds the event that a message was posted with, at or before `position`.
 pub(super) async fn posted(
     app: &App,
     task: TaskId,
@@ -42,7 +42,7 @@ pub(super) async fn posted(
     events.into_iter().find(is_it).ok_or_else(|| Problem::not_found("message", message))
 }
 
-/// A message that was posted, with a hint at whom it did not reach.
+/// A message that was posted, with the names it mentions that nobody has.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PostedAnswer<'a> {
@@ -52,7 +52,7 @@ struct PostedAnswer<'a> {
     unknown_mentions: &'a [String],
 }
 
-/// The message, at the address of its thread.
+/// Renders `201` with the message; `Location` is its thread.
 ///
 /// # Errors
 /// `not-found` when the event is none with a message.

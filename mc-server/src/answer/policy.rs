@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{app::App, headers::tagged, problem::Problem};
 
-/// The answer to a publication, which was at `position`.
+/// Answers a publication with the policy as of `position`, where it was committed.
 ///
 /// # Errors
 /// What the log says.
@@ -23,11 +23,12 @@ pub(crate) async fn published(
     Ok(shown(scope, &policy, policy.version()))
 }
 
-/// The scope of a project's own policy, or of the one for all.
+/// The scope of a project's own policy, or of the policy for all projects.
 pub(crate) fn scope_of(project: Option<ProjectId>) -> policy::Scope {
     project.map_or(policy::Scope::Global, policy::Scope::Project)
 }
-/// A policy of one scope, with the version by which a publication for the scope that was asked for is conditioned.
+/// Renders the policy of `scope`. `asked` is the version of the scope that was asked for, which `If-Match` of the next
+/// publication names.
 pub(crate) fn shown(scope: policy::Scope, policy: &Policy, asked: u32) -> Response {
     let default = Document::default();
     let mut body = policy.document().unwrap_or(&default).to_rest();

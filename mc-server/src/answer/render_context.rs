@@ -1,4 +1,4 @@
-//! What an answer is rendered from.
+//! The views and the time that an answer is rendered from.
 
 use chrono::{DateTime, Utc};
 use mc_domain::ids::AgentId;
@@ -6,7 +6,7 @@ use mc_projections::views::Views;
 
 use crate::app::App;
 
-/// What an answer is rendered from: views of one position of the log, and the time.
+/// The views of one position of the log, the time, and what the log does not have of the agent shown.
 #[derive(Clone, Copy)]
 pub(crate) struct RenderContext<'a> {
     pub(crate) views: &'a Views,
@@ -15,7 +15,7 @@ pub(crate) struct RenderContext<'a> {
 }
 
 impl<'a> RenderContext<'a> {
-    /// What the views show now; `agent` is the agent among it, whose last heartbeat may not be in the log.
+    /// The context of a read now. `agent` is the agent that is shown, whose last heartbeat may not be in the log.
     pub(crate) fn now(app: &App, views: &'a Views, agent: Option<AgentId>) -> Self {
         Self { views, now: app.now(), last_heartbeat: agent.and_then(|agent| app.last_heartbeat(agent)) }
     }

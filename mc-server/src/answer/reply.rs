@@ -13,7 +13,7 @@ use super::{
 };
 use crate::problem::Problem;
 
-/// What a write answers.
+/// What a write answers. Its tags are stored with every kept answer, so they never change.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
@@ -27,20 +27,20 @@ pub enum Reply {
     Heartbeat(AgentId, Vec<Directive>, Offer),
     /// `201`: the use of a tool in a run, by its number.
     ToolCalled(RunId, u32),
-    /// `200`: what became of a squad.
+    /// `200`: the agents that a squad's resumption resumed.
     Squad(SquadAnswer),
-    /// `200`: what followed from a halt.
+    /// `200`: what followed from a halt, which is carried out first where it is still to be done.
     Halted(HaltOrder),
     /// `200`: the tasks that were archived.
     Archived(Vec<TaskId>),
     /// `200`: the policy of a project, or the one for all, as it was published.
     Policy(Option<ProjectId>),
-    /// A refusal that had consequences.
+    /// The problem of a refusal whose consequences were committed, such as an agent that is paused.
     Refused(Problem),
 }
 
 impl Reply {
-    /// The agent it shows, whose last sign of life may not be in the log.
+    /// The agent it shows, whose last heartbeat may not be in the log.
     pub(crate) fn agent(&self) -> Option<AgentId> {
         match self {
             Self::Created(shown) | Self::Changed(shown) => shown.agent(),

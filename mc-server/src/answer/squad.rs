@@ -1,4 +1,4 @@
-//! What became of a squad that was halted or resumed.
+//! The answers to the halt of a squad and to its resumption.
 
 use axum::{
     Json,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{app::App, halt::follow, headers::at_position, problem::Problem, refusal};
 
-/// What became of a squad.
+/// The body of the answer to a halt or a resumption; only the count that fits is present.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SquadAnswer {
@@ -28,7 +28,7 @@ pub struct SquadAnswer {
     pub(crate) tasks: Vec<TaskId>,
 }
 
-/// A halt as it was ordered: what its answer is rendered from.
+/// A halt as it was committed, stored with the commit; its answer is rendered from what followed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct HaltOrder {
@@ -38,7 +38,7 @@ pub struct HaltOrder {
     pub(crate) squads: Vec<(ProjectId, u64)>,
 }
 
-/// The answer to a halt: what followed from it, which is carried out first where it is not yet.
+/// Answers a halt with what followed from it, and carries that out first where it is still to be done.
 ///
 /// # Errors
 /// What the log says.

@@ -1,4 +1,4 @@
-//! An answer as it is kept with its commit, and how it is rendered again.
+//! The answer that is stored with a commit, and how it is rendered at once and for a repeat.
 
 use std::collections::BTreeSet;
 
@@ -32,21 +32,21 @@ use super::{
 };
 use crate::{app::App, headers::created, problem::Problem, refusal};
 
-/// An answer as it is kept with its commit.
+/// The answer that is stored with a commit, enough to render the same body whenever the request is repeated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StoredReply {
-    /// What is answered.
+    /// Which answer it is, with the ids to render it from.
     pub reply: Reply,
-    /// When.
+    /// When the command was decided, by the server's clock; ages and days in the answer count from it.
     pub at: DateTime<Utc>,
-    /// When the agent it shows was last heard of, where that is not in the log.
+    /// The last heartbeat of the agent it shows, where that is not in the log. The stored tag stays `heard`.
     #[serde(rename = "heard")]
     pub last_heartbeat: Option<DateTime<Utc>>,
 }
 
 impl StoredReply {
-    /// The response, as of `position`. It is rendered from the views, unless it is `exact`, which is to be the same
-    /// whenever it is rendered, and they have gone on.
+    /// Renders the response as of `position`. With `exact` it must be the same whenever it is rendered, so once the
+    /// views are past the position it is folded from the log instead.
     pub(crate) async fn render(&self, app: &App, position: u64, exact: bool) -> Result<Response, Problem> {
         app.projected().wait_for(position).await.map_err(|stopped| refusal::stopped(&stopped))?;
         let message = match self.reply {
@@ -94,7 +94,7 @@ impl StoredReply {
     }
 }
 
-/// What an answer shows, as it was at a position of the log: views of nothing else.
+/// Views as of a position of the log, folded from only the streams that an answer shows.
 #[derive(Default)]
 struct ViewsAsOf(Views);
 
@@ -135,7 +135,7 @@ impl ViewsAsOf {
         Ok(Self(streams_as_of(app.log().as_ref(), &streams, position).await?))
     }
 
-    /// The agents whose names the answer gives, beside those it shows.
+    /// The agents that the answer names, beside those it shows; their streams are needed for their names.
     fn named(&self, shown: &[EntityRef], message: Option<&Posted>) -> BTreeSet<AgentId> {
         let tasks = shown.iter().filter_map(|shown| match shown {
             EntityRef::Task(task) => self.0.tasks.view(*task, &self.0.agents),

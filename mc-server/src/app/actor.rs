@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl App {
-    /// Who acts: whom the body claims, else the agent whose own call it is (the field that names it, and what it says),
-    /// else the operator.
+    /// Resolves who acts: the actor that the body claims, else the agent whose own call it is (`own`: the field that
+    /// names the agent, and its content), else the operator.
     ///
     /// # Errors
     /// - `invalid-fields` when there is no such agent.

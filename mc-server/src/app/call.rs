@@ -1,4 +1,4 @@
-//! A write as it came in.
+//! A write as its handler understood it, before anything is decided.
 
 use mc_domain::{
     actor::Actor,
@@ -14,12 +14,12 @@ use crate::{
     refusal::Refused,
 };
 
-/// A write as it came in: who, when, under which key.
+/// A write: who asks for it, when, under which condition and which idempotency key.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Who and when.
+    /// Who acts, at what time, under which limits of the policy.
     pub context: CommandContext,
-    /// The version the caller expects.
+    /// The condition of `If-Match`; handlers check it once the entity is loaded.
     pub condition: IfMatch,
     pub(crate) keyed: Option<Keyed>,
 }
@@ -37,7 +37,7 @@ impl Call {
 }
 
 impl App {
-    /// A write by `actor`, as of now, under the policy of the project it is about.
+    /// A write by `actor`, as of now, under the policy in force in `project`.
     pub fn call(
         &self,
         project: Option<ProjectId>,

@@ -1,4 +1,5 @@
-//! What operations need to know that no aggregate of theirs says: names taken elsewhere, and how many there are.
+//! Facts that operations ask for and no aggregate of theirs has: who uses a name, and how many agents or tasks there
+//! are.
 
 use mc_domain::{
     ids::{AgentId, ApprovalId, ProjectId},
@@ -10,7 +11,7 @@ use super::handle::App;
 use crate::problem::Problem;
 
 impl App {
-    /// Whose name `name` is taken for in a project, as far as reservations do not tell.
+    /// Who claims `name` in a project beside its reservations: the operator, and agents whose names pass for it.
     ///
     /// # Errors
     /// As [`App::read`].
@@ -19,7 +20,7 @@ impl App {
         self.read(|views| Claims { operators, bearers: views.agents.passing_for(project, name) }).await
     }
 
-    /// How many agents of a project are not offline.
+    /// The number of agents of a project that are not offline.
     ///
     /// # Errors
     /// As [`App::read`].
@@ -28,8 +29,6 @@ impl App {
         Ok(u32::try_from(squad).unwrap_or(u32::MAX))
     }
 
-    /// How many tasks are open that an agent created.
-    ///
     /// The project that an approval is requested in, as far as the views know.
     pub(crate) fn project_of_approval(&self, approval: ApprovalId) -> Option<ProjectId> {
         self.projected().read(|views| views.approvals.project_of(approval))

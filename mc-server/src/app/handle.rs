@@ -25,10 +25,10 @@ use crate::{
 
 /// How long a request waits for the position it names.
 const TIME_TO_REACH: Duration = Duration::from_secs(5);
-/// Tells the time; tests bring their own.
+/// The source of the time; tests bring a clock of their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
-/// The recovered server: cheap to clone, one for all requests.
+/// The handle of the recovered server. Clones are cheap and share everything.
 #[derive(Clone)]
 pub struct App(pub(super) Arc<Parts>);
 
@@ -45,23 +45,23 @@ pub(super) struct Parts {
     pub(super) shutdown: CancellationToken,
 }
 
-/// The machine's clock.
+/// The clock of a real server: the machine's time in UTC.
 pub fn system_clock() -> Clock {
     Arc::new(Utc::now)
 }
 
 impl App {
-    /// The log.
+    /// The log of events, for reads that bypass the views.
     pub fn log(&self) -> &Arc<dyn EventLog> {
         self.0.repository.log()
     }
 
-    /// The repository.
+    /// The repository that loads aggregates and commits decisions.
     pub fn repository(&self) -> &Repository {
         &self.0.repository
     }
 
-    /// What keeps the views current.
+    /// The views with the task that keeps them current with the log.
     pub fn projected(&self) -> &Projected {
         &self.0.projected
     }
@@ -71,26 +71,26 @@ impl App {
         &self.0.streams
     }
 
-    /// What the health routes report; workers give their signs of life here.
+    /// The state that the health routes report; workers record their heartbeats in it.
     pub fn health(&self) -> &Health {
         &self.0.health
     }
 
-    /// Ends whatever would go on forever.
+    /// The token that ends workers and event streams when it is cancelled.
     pub fn shutdown(&self) -> &CancellationToken {
         &self.0.shutdown
     }
 
-    /// The operator on whose behalf unattributed writes are made.
+    /// The operator, in whose name a write is recorded that names no actor.
     pub fn operator(&self) -> &Name {
         &self.0.operator
     }
-    /// Those who may not overtake each other, because they are counted together.
+    /// The turns of those that a rule counts together, so that two of them never pass a limit at once.
     pub(crate) fn turns(&self) -> &Turns {
         &self.0.turns
     }
 
-    /// How long commits took.
+    /// The durations of commits, which `/metrics` reports.
     pub(crate) fn commits(&self) -> &Latencies {
         &self.0.commits
     }
@@ -100,12 +100,13 @@ impl App {
         (self.0.clock)().trunc_subsecs(6)
     }
 
-    /// When an agent was last heard of, where that was too routine to be recorded.
+    /// The time of an agent's last heartbeat since the server started. Most heartbeats are not in the log: one without
+    /// news is recorded at most once a minute.
     pub fn last_heartbeat(&self, agent: AgentId) -> Option<DateTime<Utc>> {
         self.heartbeats().get(&agent).copied()
     }
 
-    /// Notes that an agent was heard of.
+    /// Notes a heartbeat of an agent, in memory alone.
     pub fn note_heartbeat(&self, agent: AgentId, at: DateTime<Utc>) {
         self.heartbeats().insert(agent, at);
     }
@@ -114,7 +115,7 @@ impl App {
         self.0.heartbeats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Looks at the views once they reflect everything that was committed before this call.
+    /// Reads the views once they reflect everything that was committed before this call.
     ///
     /// # Errors
     /// `store-damaged` or `store-unavailable` when the views can no longer follow the log.
@@ -149,8 +150,8 @@ impl App {
         }
     }
 
-    /// Looks up what a write names. Whatever was answered is in the views already, so they are asked as they are, and
-    /// once more only when they do not know it: it may have been learned from the event stream a moment ago.
+    /// Looks up what a write names. The views are asked as they are, since they reflect every answer given; only when
+    /// they do not know it are they asked again once they are current: the client may know it from the event stream.
     ///
     /// # Errors
     /// As [`App::read`], or what `ask` says.
@@ -161,8 +162,8 @@ impl App {
         }
     }
 
-    /// The answer to a read, with the position it reflects. It is rendered while the views hold still, so that what
-    /// borrows from them need not be copied first.
+    /// Answers a read, with the position it reflects. The answer is rendered under the lock of the views, so that it
+    /// borrows from them instead of copying.
     ///
     /// # Errors
     /// As [`App::read`], or what `ask` says.
@@ -173,7 +174,7 @@ impl App {
         self.read(|views| Ok(at_position(ask(views)?, views.position()))).await?
     }
 
-    /// What a refusal says over HTTP, with the names the views know.
+    /// The problem that answers a refused write, with the names that the views have for ids.
     pub(crate) fn problem(&self, refused: Refused) -> Problem {
         self.0.projected.read(|views| refusal::problem(refused, views))
     }

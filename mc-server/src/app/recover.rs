@@ -1,4 +1,4 @@
-//! The first start and every later one: reads the log, and creates what a server is never without.
+//! The start of a server: reads the log into the views, and on the first start creates the default project.
 
 use std::sync::{Arc, Mutex};
 
@@ -26,10 +26,11 @@ use crate::{
 };
 
 impl App {
-    /// Reads the log, and makes sure that the default project is there. Writes that name nobody are by `operator`.
+    /// Reads the log, and creates the default project where it is missing. A write that names no actor is recorded as
+    /// the operator's.
     ///
     /// # Errors
-    /// What the log says when it cannot be read or written, or the problem that stopped the views.
+    /// The error of a log that cannot be read or written, or `Unavailable` with what stopped the views.
     pub async fn recover(
         log: Arc<dyn EventLog>,
         operator: Name,

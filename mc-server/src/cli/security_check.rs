@@ -1,4 +1,4 @@
-//! `mission-control security-check`: what an attacker would look for first.
+//! `mission-control security-check`: looks for security risks in address, files, records and policies.
 
 mod policy;
 
@@ -65,7 +65,7 @@ pub(super) struct SecurityOptions {
     pub(super) log: LogOptions,
 }
 
-/// How bad a finding is.
+/// The severity of a finding, mildest first; `--json` prints it in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Severity {
@@ -74,7 +74,7 @@ enum Severity {
     Critical,
 }
 
-/// Something that should not be as it is.
+/// A security risk, or up to [`MAX_LISTED`] of one kind together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     severity: Severity,
@@ -123,7 +123,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Looks, and prints what was found.
+/// Runs all checks and prints the findings.
 pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
     let mut outcome = Outcome::default();
     let path = store::file(&options.store)?;
@@ -331,7 +331,7 @@ fn advisories() -> Option<Vec<Finding>> {
     audited().or_else(denied)
 }
 
-/// What cargo audit says.
+/// The advisories that `cargo audit` reports; `None` where it is not installed or cannot run.
 fn audited() -> Option<Vec<Finding>> {
     let audit =
         Command::new("cargo").args(["audit", "--no-fetch", "--json"]).stdin(Stdio::null()).output().ok()?;

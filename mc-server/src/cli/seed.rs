@@ -1,4 +1,4 @@
-//! `mission-control seed`.
+//! `mission-control seed`: fills a store with a squad and tasks to look at.
 
 use std::io::{self, Write};
 
@@ -22,7 +22,7 @@ pub(super) fn run(options: &SeedOptions) -> Result<(), Failure> {
     for skipped in &seeded.skipped {
         tracing::warn!("passed over, because the store has lived on: {skipped}");
     }
-    // Nobody may read it.
+    // A closed standard output is no failure: the store is seeded all the same.
     let _ = writeln!(io::stdout(), "{}", summary(&seeded));
     Ok(())
 }

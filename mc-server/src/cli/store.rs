@@ -28,7 +28,7 @@ use crate::{
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 const BAR: &str = "{msg} [{wide_bar}] {human_pos} of {human_len} events, {eta} left";
 
-/// How the outcome is printed.
+/// How the outcome of a subcommand is printed: for people or as JSON.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Output {
     /// Print the outcome as one JSON object.
@@ -99,7 +99,7 @@ pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
     ServeError::store(&options.store, source).into()
 }
 
-/// How far the work is: a bar on a terminal, a line now and then elsewhere.
+/// The progress of the work: a bar on a terminal, elsewhere a line every few seconds.
 pub(super) struct Meter {
     bar: ProgressBar,
     what: &'static str,
@@ -133,7 +133,7 @@ impl Drop for Meter {
     }
 }
 
-/// A count with its noun.
+/// A count with its noun, in the plural unless it is one.
 pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

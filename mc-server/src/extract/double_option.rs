@@ -11,7 +11,8 @@ pub(crate) fn double_option<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     Option::deserialize(field).map(Some)
 }
 
-/// A field that may be absent or have a value. A null asks for something to be taken away, which this field cannot lose.
+/// A field that may be absent or have a value. `null` is refused, because it asks to remove what the field cannot be
+/// without.
 pub(crate) fn never_null<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     field: D,
 ) -> Result<Option<T>, D::Error> {

@@ -1,4 +1,4 @@
-//! `/api/agents`: the squad.
+//! `/api/agents`: listing, registering, changing and instructing agents.
 
 mod autonomy;
 mod edit;

@@ -1,4 +1,4 @@
-//! `/api/alerts`: what operators should know of.
+//! `/api/alerts`: listing alerts, and acknowledging, resolving or ignoring them.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
@@ -23,7 +23,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Which alerts are asked for.
+/// The parameters of `GET /api/alerts`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListAlerts {
@@ -45,7 +45,7 @@ pub struct ListAlerts {
     cursor: Option<String>,
 }
 
-/// What is noted with it.
+/// The body of an operator's answer to an alert; the note is kept with it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Noted {

@@ -1,4 +1,4 @@
-//! `/api/board` and `/api/activity`: what operators look at first.
+//! `/api/board` and `/api/activity`: the overview that operators look at first.
 
 use std::str::FromStr;
 
@@ -23,7 +23,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Which board is asked for.
+/// The parameters of `GET /api/board`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichBoard {
@@ -33,7 +33,7 @@ pub struct WhichBoard {
     limit: Option<Limit>,
 }
 
-/// Which news are asked for.
+/// The parameters of `GET /api/activity`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichNews {

@@ -1,4 +1,4 @@
-//! `/api/emergency`: stopping the squad, and letting it work again.
+//! `/api/emergency`: halting squads and resuming them.
 //!
 //! A halt is decided in one commit of the projects alone, which nothing that agents do can get in the way of; from there on
 //! no agent of theirs starts anything. What follows for each agent and its work ([`crate::halt`]) is committed before the

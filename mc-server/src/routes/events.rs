@@ -1,4 +1,4 @@
-//! `/api/events`.
+//! `/api/events`: the log as a stream of server-sent events.
 
 use axum::{extract::State, response::Response};
 use serde::Deserialize;

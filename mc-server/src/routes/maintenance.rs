@@ -16,7 +16,7 @@ use crate::{
     span::Span,
 };
 
-/// What is old.
+/// The body of a call to archive: how long ago a task must have been closed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OldTasks {

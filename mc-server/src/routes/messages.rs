@@ -1,4 +1,4 @@
-//! `/api/tasks/{task}/messages` and `/timeline`: what was said about a task, and what happened to it.
+//! `/api/tasks/{task}/messages` and `/timeline`: a task's thread, and its history.
 
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ pub struct History {
     cursor: Option<String>,
 }
 
-/// A new message.
+/// The body of a message to a task's thread.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewMessage {

@@ -1,4 +1,4 @@
-//! `/api/notifications`: what agents and operators were told.
+//! `/api/notifications`: listing notifications and marking them as read.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
@@ -18,7 +18,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Which notifications are asked for.
+/// The parameters of `GET /api/notifications`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListNotifications {

@@ -1,4 +1,4 @@
-//! `/api/policy`: what agents may do, and the figures everything is measured against.
+//! `/api/policy`: what agents may do, and the limits that budgets, risks and times are measured against.
 
 use axum::{
     Json,
@@ -40,7 +40,7 @@ use crate::{
     refusal::Refused,
 };
 
-/// What an agent would do.
+/// The body of an evaluation: the use of a tool that an agent intends.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intention {
@@ -53,7 +53,7 @@ pub struct Intention {
     approval_id: Option<ApprovalId>,
 }
 
-/// How the policy judges it.
+/// The body of the answer to an evaluation.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Judgement {

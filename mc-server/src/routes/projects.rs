@@ -1,4 +1,4 @@
-//! `/api/projects`: the workspaces.
+//! `/api/projects`: listing, creating and changing projects, each with agents, tasks and budgets of its own.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
@@ -24,7 +24,7 @@ use crate::{
     problem::Problem,
 };
 
-/// How a list is cut.
+/// The parameters of `GET /api/projects`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListProjects {
@@ -33,7 +33,7 @@ pub struct ListProjects {
     cursor: Option<String>,
 }
 
-/// A new project.
+/// The body that creates a project.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewProject {

@@ -98,7 +98,7 @@ fn named(worker: &str) -> String {
     format!("{{worker=\"{worker}\"}}")
 }
 
-/// The text as it grows.
+/// The text of the exposition, to which each metric appends its lines.
 #[derive(Default)]
 struct Exposition(String);
 

@@ -5,7 +5,7 @@ use mc_domain::{
     policy::document::Document,
 };
 
-/// How many must say yes, by the policy.
+/// The number of approvers that the policy requires for this tool and risk.
 pub(super) fn quorum(policy: &Document, ask: &Ask) -> Quorum {
     Quorum::try_from(policy.decisions_on(ask.tool(), ask.risk().into())).unwrap_or_default()
 }

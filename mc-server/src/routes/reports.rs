@@ -36,11 +36,11 @@ pub struct WhichStandup {
 }
 
 string_enum! {
-    /// The form of a report.
+    /// The format of a report, which also sets its content type.
     Format {
-        /// For programs.
+        /// A JSON object, for programs.
         Json = "json",
-        /// For people.
+        /// A Markdown document, for people.
         Markdown = "markdown",
     }
 }

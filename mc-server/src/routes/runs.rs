@@ -1,4 +1,4 @@
-//! `/api/runs`: what agents execute, and what it costs.
+//! `/api/runs`: starting, completing and listing runs, and their tool calls.
 
 mod actor;
 mod complete;

@@ -1,4 +1,4 @@
-//! The project that a request is about, wherever it says so.
+//! The project that a request is about, as its query or its body names it.
 
 use mc_domain::ids::{AgentId, ProjectId};
 use mc_projections::views::Views;

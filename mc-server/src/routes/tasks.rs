@@ -1,4 +1,4 @@
-//! `/api/tasks`: the work.
+//! `/api/tasks`: listing, creating, changing, claiming and moving tasks.
 
 use std::collections::BTreeSet;
 
@@ -51,7 +51,7 @@ const MAX_ASSIGNEES: usize = 20;
 /// The most labels one task may have.
 const MAX_LABELS: usize = 20;
 
-/// Which tasks are asked for.
+/// The parameters of `GET /api/tasks`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListTasks {
@@ -76,7 +76,7 @@ pub struct ListTasks {
     cursor: Option<String>,
 }
 
-/// A new task.
+/// The body that creates a task; without assignees it waits in the inbox.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewTask {
@@ -127,14 +127,14 @@ pub struct TaskChanges {
     reason: Option<Reason>,
 }
 
-/// Who claims.
+/// The body of a claim: the agent that takes the task.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Claim {
     agent_id: String,
 }
 
-/// A move to another status.
+/// The body of a transition: the status the task moves to, and what that status requires.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Transition {

@@ -24,21 +24,21 @@ const DAY: TimeDelta = TimeDelta::hours(24);
 /// How many errors one agent has in a row at the end: enough for an alert.
 const ERRORS: i32 = 3;
 
-/// A task of the day.
+/// A task of the demonstration's day.
 struct DemoTask {
     title: &'static str,
     kind: TaskType,
-    /// Who does it.
+    /// The name of the agent that works on it.
     who: &'static str,
     /// What the run for it costs.
     cents: u32,
     course: Course,
 }
 
-/// How it goes.
+/// How the work on a task goes, and where the task ends up.
 #[derive(Clone, Copy)]
 enum Course {
-    /// It is done and accepted.
+    /// The work is done, and the operator accepts it.
     Accepted,
     /// It waits for review in the end.
     HandedIn,
@@ -126,7 +126,7 @@ const fn steps() -> i32 {
     steps
 }
 
-/// The day under way.
+/// The demonstration's day while it is written: the server, and the time that has been reached.
 struct Day<'a> {
     app: &'a App,
     project: ProjectId,
@@ -235,7 +235,7 @@ impl Day<'_> {
         ask_for_approval(self.app, at, id, &format!("{key}/ask"), asked, agent).await
     }
 
-    /// The operator's answer.
+    /// Decides an approval as the operator.
     async fn decide(&mut self, key: &str, approval: ApprovalId, answer: Answer) -> Result<(), Refused> {
         let (app, at) = (self.app, self.next());
         let request = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };

@@ -14,7 +14,7 @@ use mc_store::error::StoreError;
 
 use super::{Worker, context::WorkerContext};
 
-/// The approval sweeper.
+/// The worker that ends approvals whose time has run out.
 pub(super) struct ApprovalSweeper(Arc<WorkerContext>);
 
 impl ApprovalSweeper {

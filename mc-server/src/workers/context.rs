@@ -1,4 +1,4 @@
-//! What all workers work with: what there is to look at, kept current, and the way in which they give commands.
+//! What all workers share: a fold over the log that is kept current, and the way they execute commands.
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -21,9 +21,9 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use crate::{app::App, own_identity::own_key, refusal::Refused};
 
-/// A fold over the log.
+/// What a worker keeps of the log, folded event by event.
 pub(super) trait Fold {
-    /// Takes in one more event.
+    /// Takes in the next event, in the order of the log.
     fn apply(&mut self, event: &Recorded<AnyEvent>);
 }
 
@@ -35,7 +35,7 @@ impl Fold for Watch {
 
 /// A fold and how far it has come.
 pub(super) struct Follower<F> {
-    /// What is known.
+    /// The fold over the log, as far as it is read.
     pub(super) fold: F,
     position: u64,
 }
@@ -74,19 +74,19 @@ impl WorkerContext {
         Self { app, watch: Mutex::new(Follower::new(Watch::default())) }
     }
 
-    /// The server.
+    /// The handle of the server the worker belongs to.
     pub(super) fn app(&self) -> &App {
         &self.app
     }
 
-    /// What there is to look at now. Other workers wait meanwhile, which costs them nothing but time.
+    /// Locks the watch and brings it up to date. Other workers wait for the lock.
     pub(super) async fn watch(&self) -> Result<MappedMutexGuard<'_, Watch>, StoreError> {
         let mut watch = self.watch.lock().await;
         watch.catch_up(self.app.log().as_ref()).await?;
         Ok(MutexGuard::map(watch, |watch| &mut watch.fold))
     }
 
-    /// Gives a command as a worker called `worker`; see [`command`].
+    /// Executes a command as the worker `worker`; see [`command`].
     pub(super) async fn command<O: Into<Outcome>>(
         &self,
         worker: &'static str,

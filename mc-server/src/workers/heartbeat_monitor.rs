@@ -19,7 +19,7 @@ use mc_store::error::StoreError;
 use super::{Worker, context::WorkerContext};
 use crate::{halt, refusal::Refused};
 
-/// The heartbeat monitor.
+/// The worker that acts on silence: alerts, ends of leases, timeouts of runs, halts left undone.
 pub(super) struct HeartbeatMonitor(Arc<WorkerContext>);
 
 impl HeartbeatMonitor {
@@ -56,7 +56,7 @@ impl Worker for HeartbeatMonitor {
 }
 
 impl HeartbeatMonitor {
-    /// What follows from a halt is done with its answer; where the server ended in between, it is done here.
+    /// Completes halts whose consequences were not carried out with their answers, because the server ended in between.
     async fn follow_halts(&self) -> Result<usize, StoreError> {
         let app = self.0.app();
         app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
@@ -102,13 +102,14 @@ impl HeartbeatMonitor {
         Ok(done)
     }
 
-    /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
+    /// Whether the server remembers a recent heartbeat. One without news is recorded at most once a minute.
     fn has_recent_heartbeat(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
         let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project())));
         self.0.app().last_heartbeat(id).is_some_and(|at| now - at <= patience)
     }
 
-    /// Once for each silence: the last sign of life names it, so an alert that was resolved meanwhile stays resolved.
+    /// Raises the alert once for each silence. Its key names the last sign of life, so an alert that was resolved
+    /// meanwhile stays resolved.
     async fn alert_silence(
         &self,
         id: AgentId,
@@ -123,7 +124,7 @@ impl HeartbeatMonitor {
         command.await
     }
 
-    /// Once for each episode and each state of the agent that might end it.
+    /// Resolves the alert, at most once for each episode and each version of the agent.
     async fn resolve_silence_alert(
         &self,
         agent: &Entity<Agent>,

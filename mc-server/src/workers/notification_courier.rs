@@ -1,4 +1,4 @@
-//! Brings notifications that are queued on their way, and tries again what does not arrive.
+//! Delivers queued notifications, and tries again those that do not arrive.
 //!
 //! Several are on their way at a time, but of each recipient one: what is for one arrives in the order in which it was
 //! queued, and a recipient that does not answer takes one of the places and no more. What failed waits for its time and
@@ -28,20 +28,20 @@ use tokio::{
 use super::{Worker, context::batch};
 use crate::{app::App, health::Backlog, webhook::Webhook};
 
-/// How many notifications are on their way at a time.
+/// The number of deliveries at a time.
 const ON_THEIR_WAY: usize = 8;
 /// The most that one turn sends to one recipient.
 const SENT_TO_ONE: usize = 256;
 /// How long a turn goes on sending; what is under way then is waited for.
 const SENDS_FOR: Duration = Duration::from_secs(1);
-/// How long one may be on its way until it counts as lost.
+/// The longest time of one delivery; after it the notification counts as lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 /// The most outcomes that are recorded in one commit.
 const OUTCOMES_PER_COMMIT: usize = 256;
 
-/// The way to the recipients.
+/// The way a notification takes to its recipient; tests bring their own.
 pub(super) trait Channel: Send + Sync + 'static {
-    /// Brings one notification on its way; the error says why it did not arrive.
+    /// Delivers one notification; the error says why it did not arrive.
     fn send(&self, id: NotificationId, now: DateTime<Utc>)
     -> impl Future<Output = Result<(), Reason>> + Send;
 }
@@ -87,7 +87,7 @@ fn failure(what: &str) -> Reason {
     Reason::truncated(what).unwrap_or_else(|| Reason::new("it did not say why").expect("it is a constant"))
 }
 
-/// What became of a notification.
+/// How the delivery of a notification ended.
 #[derive(Debug)]
 enum Outcome {
     Arrived,
@@ -105,7 +105,7 @@ impl Outcome {
     }
 }
 
-/// The notification courier.
+/// The worker that delivers notifications and records how each delivery ended.
 pub(super) struct NotificationCourier<C> {
     app: App,
     channel: C,

@@ -1,4 +1,4 @@
-//! Finds out who is to be told of what happens, and queues a notification for each.
+//! Finds out whom an event concerns, and queues a notification for each of them.
 //!
 //! It follows the log by pages and queues what a page calls for in few commits. The last notification of each says up to
 //! where in the log everything was told ([`Notice::through`]), so the next server goes on from there and reads nothing of
@@ -26,7 +26,7 @@ const PORTIONS_PER_TURN: usize = 64;
 /// The most notifications that are queued in one commit.
 const NOTICES_PER_COMMIT: usize = 256;
 
-/// The notification dispatcher.
+/// The worker that turns events into notifications for those they concern.
 pub(super) struct NotificationDispatcher {
     app: App,
     operators: BTreeSet<Name>,
@@ -148,7 +148,7 @@ impl NotificationDispatcher {
         .await
     }
 
-    /// What there is after `position`.
+    /// How many events wait after `position`, and since when.
     async fn rest(&self, position: u64) -> Result<Backlog, StoreError> {
         let next = self.app.log().read_all(position, 1).await?;
         let since = next.first().map(|event| event.metadata.recorded_at);

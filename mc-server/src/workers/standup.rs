@@ -19,7 +19,7 @@ use super::{Worker, context::WorkerContext};
 /// When a day's standup is recorded, UTC. A server that was down then records it as soon as it is up, the same day.
 const RECORDED_AT: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).expect("nine o'clock exists");
 
-/// The recorder of standups.
+/// The worker that records each day's standup at 09:00 UTC.
 pub(super) struct StandupRecorder(Arc<WorkerContext>);
 
 impl StandupRecorder {

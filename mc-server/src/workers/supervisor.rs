@@ -1,4 +1,4 @@
-//! Keeps a worker working.
+//! Runs a worker until the server shuts down, and starts it again after a panic.
 
 use std::{
     any::Any,
@@ -18,10 +18,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How many turns a worker may miss until it counts as late; it has this long for one turn too.
 const PATIENCE_TURNS: u32 = 3;
-/// What is added to that: a busy machine is no reason for an alarm.
+/// Added to that patience, so that a busy machine raises no alarm.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lets a worker work until the server ends. A panic costs it what it had in memory, never its place.
+/// Runs a worker until the server shuts down. After a panic it is made anew, so that it loses only what it had in
+/// memory.
 pub(super) async fn supervise<W: Worker>(app: App, make: impl Fn() -> W) {
     let heartbeat = app.health().expect(W::NAME, W::EVERY * PATIENCE_TURNS + PATIENCE);
     let mut pause = FIRST_PAUSE;

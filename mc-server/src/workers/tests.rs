@@ -44,7 +44,7 @@ struct World {
     log: Arc<dyn EventLog>,
 }
 
-/// 2026-02-01, 08:00 UTC.
+/// The time at which every world of these tests begins: 2026-02-01, 08:00 UTC.
 fn morning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_932_800, 0).unwrap()
 }
@@ -475,7 +475,7 @@ async fn a_worker_that_panics_is_restarted_and_ends_with_the_server() {
     supervised.await.unwrap();
 }
 
-/// Never gets anything done.
+/// A worker whose first tick never ends.
 struct Stuck;
 
 impl Worker for Stuck {

@@ -41,7 +41,7 @@ impl Runner {
         Ok(format!("{name}: {}", self.work_or_claim(&agent, &answer)?))
     }
 
-    /// Goes offline in order.
+    /// Signs the agent off with a heartbeat, so nobody waits for its silence to be noticed.
     pub(super) fn say_goodbye(&self) -> Result<(), Failure> {
         let agent = self.register()?;
         let goodbye = json!({ "sessionKey": self.session, "status": "offline" });

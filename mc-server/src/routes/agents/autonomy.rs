@@ -1,4 +1,4 @@
-//! No agent raises its own autonomy: what it asks for is opened as an approval instead.
+//! An agent that asks for more autonomy for itself opens an approval instead of changing its profile.
 
 use mc_domain::{
     agent::{self, Agent, Profile},

@@ -1,4 +1,4 @@
-//! `PATCH /api/agents/{agent}`: what an agent is and may do, and what its record says.
+//! `PATCH /api/agents/{agent}`: changes an agent's profile and status, and corrects its record.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! `POST /api/agents/{agent}/heartbeat`: a sign of life, answered with what there is to do.
+//! `POST /api/agents/{agent}/heartbeat`: records a heartbeat and answers with the work there is.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
@@ -32,7 +32,7 @@ use crate::{
 /// How many tasks of each kind are offered with the answer.
 const OFFERED_TASKS: usize = 20;
 
-/// A sign of life.
+/// The body of a heartbeat; every field is optional.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HeartbeatBody {
@@ -44,12 +44,12 @@ pub struct HeartbeatBody {
     error_message: Option<String>,
 }
 
-/// What an agent says of itself. What else it is, the control plane and its operators decide.
+/// The status that an agent may report of itself; every other status is set by rules and operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OwnStatus {
-    /// It is there, which lifts nothing that was imposed on it.
+    /// It works. A pause or a quarantine stays in force.
     Active,
-    /// It goes.
+    /// It signs off, and counts as offline from now on.
     Offline,
 }
 
@@ -98,7 +98,7 @@ pub async fn record_heartbeat(
     .await
 }
 
-/// What there is for an agent, most urgent first, and what it may still spend on it.
+/// Collects the work there is for an agent, most urgent first, and what it may still spend.
 fn offer(app: &App, tx: &mut Transaction<'_>, agent: AgentId) -> Result<Offer, Refused> {
     let agent = tx.get::<Agent>(&agent)?;
     let registered = agent.registered()?;

@@ -1,4 +1,4 @@
-//! What operators order one agent to do: pause, resume, drain, quarantine, restart.
+//! The instructions of operators to one agent: pause, resume, drain, quarantine, restart.
 
 use axum::{
     extract::{FromRequest, State},
@@ -15,7 +15,7 @@ use crate::{
     routes::scope::Scope,
 };
 
-/// Why something is done to an agent.
+/// The body of an instruction; the reason is recorded with it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Because {
@@ -34,7 +34,7 @@ pub fn instruct(
     move |instruction| Box::pin(instruction.carry_out(operation))
 }
 
-/// What an operator orders one agent to do.
+/// The request of every instruction, as its handler takes it.
 #[derive(FromRequest)]
 #[from_request(state(App))]
 pub struct Instruction {

@@ -18,7 +18,7 @@ use crate::{
     routes::scope::Scope,
 };
 
-/// Which agents are asked for.
+/// The parameters of `GET /api/agents`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListAgents {

@@ -1,4 +1,4 @@
-//! An agent that registers or is spawned.
+//! The body of a new agent, and the profile it declares.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::profile::{AgentBudgets, check_limits, usual_caps};
 use crate::{extract::Given, problem::Problem};
 
-/// An agent that registers.
+/// The body of a registration and of a spawn; both take the same fields.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewAgent {

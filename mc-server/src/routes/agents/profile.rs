@@ -1,4 +1,4 @@
-//! What an agent may be and spend: the caps of its role, and the limits on what it declares.
+//! The budgets of agents, and the limits on what their profiles declare.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ impl AgentBudgets {
     }
 }
 
-/// What an agent of this role may spend when nobody says otherwise, by the policy.
+/// The caps that the policy gives an agent of this role by default.
 pub(super) fn usual_caps(policy: &Document, role: Role) -> Caps {
     let rules = policy.roles.of(role);
     Caps { daily: rules.daily_cap, per_run: rules.per_run_cap }

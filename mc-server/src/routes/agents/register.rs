@@ -1,4 +1,4 @@
-//! `POST /api/agents`: an agent registers.
+//! `POST /api/agents`: registers an agent, or lets a known one come back.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{

@@ -1,4 +1,4 @@
-//! Deciding an approval: approve, deny, ask for a revision.
+//! Deciding an approval: approving it, denying it, requesting a revision.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
@@ -41,13 +41,13 @@ enum Approver {
 }
 
 mc_domain::string_enum! {
-    /// A kind of actor.
+    /// The kinds of actor that a body may name as the approver.
     Who {
-        /// An operator.
+        /// A person, by name; the operator when `id` is absent.
         Human = "human",
-        /// An agent.
+        /// An agent, by id or name.
         Agent = "agent",
-        /// A rule.
+        /// A program that acts by a rule.
         System = "system",
     }
 }

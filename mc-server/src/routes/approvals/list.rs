@@ -24,7 +24,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Which approvals are asked for.
+/// The parameters of `GET /api/approvals`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListApprovals {
@@ -46,9 +46,9 @@ pub struct ListApprovals {
 /// A status that is asked for, or all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// This one.
+    /// Approvals of this status.
     Only(Status),
-    /// Each.
+    /// Approvals of every status, written `all`.
     All,
 }
 

@@ -1,4 +1,4 @@
-//! Asking for an approval, asking for something else under it, and taking it back.
+//! Requesting an approval, resubmitting it with changes, and withdrawing it.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
@@ -22,7 +22,7 @@ use crate::{
     routes::{lifetime::ExpiresIn, quorum::quorum, sanitize, scope::Scope},
 };
 
-/// What an approval is asked for.
+/// The body that requests an approval.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewApproval {
@@ -40,7 +40,7 @@ pub struct NewApproval {
     expires_in: Option<ExpiresIn>,
 }
 
-/// What is asked for instead; what is not named stays as it is, and `null` takes an optional detail away.
+/// The body of a resubmission. A field that is absent keeps its value, and `null` removes an optional one.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resubmission {
@@ -59,7 +59,7 @@ pub struct Resubmission {
     payload: Option<Option<AsSent>>,
 }
 
-/// Why it is no longer asked for.
+/// The body of a withdrawal.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Withdrawal {
@@ -184,7 +184,7 @@ impl NewApproval {
             .ok_or_else(|| Problem::not_found("project", lookup::DEFAULT_PROJECT))
     }
 
-    /// At least as red as the policy has the tool for, whatever is claimed.
+    /// The request, with a risk at least as high as the policy has for its tool.
     fn ask(self, policy: &Document) -> Result<Ask, Problem> {
         plain(Some(&self.summary), Some(&self.justification), self.rollback_plan.as_ref())?;
         let payload = self.payload.map(|AsSent(payload)| payload);
@@ -205,7 +205,7 @@ impl NewApproval {
     }
 }
 
-/// Who decides reads these, and decides on what they look like.
+/// Checks the texts that the approver reads and decides on.
 fn plain(summary: Option<&Reason>, justification: Option<&Text>, plan: Option<&Text>) -> Result<(), Problem> {
     sanitize::require_plain("summary", summary)?;
     sanitize::require_plain("justification", justification)?;

@@ -1,4 +1,4 @@
-//! Who acts in a run.
+//! Who acts in a run when it is completed or uses a tool.
 
 use mc_domain::{
     actor::Actor,

@@ -21,7 +21,7 @@ use crate::{
     problem::Problem,
 };
 
-/// Which runs are asked for.
+/// The parameters of `GET /api/runs`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListRuns {

@@ -1,4 +1,4 @@
-//! `/api/runs/{run}/tool-calls`: what a run used its tools for.
+//! `/api/runs/{run}/tool-calls`: recording and listing the tool calls of a run.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
@@ -36,7 +36,7 @@ pub struct NewToolCall {
     error: Option<String>,
 }
 
-/// How a list is cut.
+/// The parameters of the list of a run's tool calls.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListToolCalls {

@@ -15,7 +15,7 @@ use crate::service::recovered_service;
 /// The server, with an agent that has one dollar a day and a task that it works on.
 pub(super) struct Client(Router);
 
-/// What came back.
+/// The status, the headers and the body of an answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,

@@ -1,4 +1,4 @@
-//! `/api/runs` and `/api/costs`.
+//! Runs and their costs over HTTP, from start to what the budgets say.
 
 use axum::http::Method;
 use serde_json::{Value, json};

@@ -139,8 +139,8 @@ async fn nothing_is_written_into_a_file_that_is_gone() {
     std::fs::rename(&aside, &file).unwrap();
     app.get("/health").await.expect(200);
     app.post("/api/tasks", more()).await.expect(201);
-    let limits = app.get("/metrics").await.expect(200).text;
-    assert!(limits.contains("mc_store_write_ahead_bytes "), "{limits}");
+    let metrics = app.get("/metrics").await.expect(200).text;
+    assert!(metrics.contains("mc_store_write_ahead_bytes "), "{metrics}");
     let app = app.restarted().await;
     assert_eq!(app.get("/api/tasks").await.expect(200).body.as_array().unwrap().len(), 2);
 }

@@ -133,13 +133,13 @@ pub enum Action {
     },
     Correct {
         agent: AgentId,
-        wish: CorrectAgent,
+        request: CorrectAgent,
     },
     CreateTask {
         project: ProjectId,
         fresh: TaskId,
         parent: Option<TaskId>,
-        wish: CreateTask,
+        request: CreateTask,
     },
     EditTask {
         task: TaskId,
@@ -164,11 +164,11 @@ pub enum Action {
     },
     Move {
         task: TaskId,
-        wish: MoveTask,
+        request: MoveTask,
     },
     Reassign {
         task: TaskId,
-        wish: ReassignTask,
+        request: ReassignTask,
     },
     Post {
         task: TaskId,
@@ -383,7 +383,7 @@ impl Action {
             Self::Archive { .. } => "archive task",
             Self::Restore { .. } => "restore task",
             Self::Claim { .. } => "claim task",
-            Self::Move { wish, .. } => match wish.to.to {
+            Self::Move { request, .. } => match request.to.to {
                 Status::Inbox => "move to inbox",
                 Status::Assigned => "move to assigned",
                 Status::InProgress => "move to in_progress",
@@ -616,7 +616,7 @@ fn on_agent(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
         Action::Quarantine { agent } => Ok(quarantine_agent(tx, agent, Some(reason("enough")))?),
         Action::SignOff { agent } => Ok(sign_off_agent(tx, agent, None)?),
         Action::Restart { agent } => Ok(restart_agent(tx, agent, None)?),
-        Action::Correct { agent, wish } => Ok(correct_agent(tx, agent, wish)?),
+        Action::Correct { agent, request } => Ok(correct_agent(tx, agent, request)?),
         other => unreachable!("{other:?} is not about an agent"),
     }
 }
@@ -681,8 +681,8 @@ fn spawn(
 
 fn on_task(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
     match action {
-        Action::CreateTask { project, fresh, parent, wish } => {
-            Ok(create_task(tx, project, fresh, parent, wish)?)
+        Action::CreateTask { project, fresh, parent, request } => {
+            Ok(create_task(tx, project, fresh, parent, request)?)
         }
         Action::EditTask { task, details, overrides } => {
             let before = tx.get::<Task>(&task)?.present()?.details().budget;
@@ -694,8 +694,8 @@ fn on_task(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
         Action::Archive { task } => of_task(task, task::Command::Archive, tx),
         Action::Restore { task } => of_task(task, task::Command::Restore, tx),
         Action::Claim { task, agent } => Ok(claim_task(tx, task, agent)?),
-        Action::Move { task, wish } => Ok(move_task(tx, task, wish)?),
-        Action::Reassign { task, wish } => Ok(reassign_task(tx, task, wish)?),
+        Action::Move { task, request } => Ok(move_task(tx, task, request)?),
+        Action::Reassign { task, request } => Ok(reassign_task(tx, task, request)?),
         Action::Post { task, message } => Ok(post_message(tx, task, message)?),
         other => unreachable!("{other:?} is not about a task"),
     }

@@ -303,8 +303,8 @@ pub fn a_move(world: &mut World, task: TaskId, to: Status, equipped: bool) -> Ac
         _ => None,
     };
     let to = if equipped { the_move(to) } else { Move::to(to) };
-    let wish = MoveTask { to: Move { lease, ..to }, assignees: None, lease: world.random.id() };
-    Action::Move { task, wish }
+    let request = MoveTask { to: Move { lease, ..to }, assignees: None, lease: world.random.id() };
+    Action::Move { task, request }
 }
 
 /// A move with all that it needs, mostly.
@@ -415,7 +415,7 @@ fn care_for_inbox(world: &mut World) -> Option<Action> {
     let agents: Vec<_> =
         world.states.registered().filter(|(_, agent)| agent.project() == project).map(|(id, _)| id).collect();
     let assignees = crew(world.random.pick(&agents));
-    Some(Action::Reassign { task, wish: ReassignTask { assignees, reason: Some(reason("it fits")) } })
+    Some(Action::Reassign { task, request: ReassignTask { assignees, reason: Some(reason("it fits")) } })
 }
 
 fn new_task(world: &mut World) -> Action {
@@ -427,7 +427,7 @@ fn new_task(world: &mut World) -> Action {
     let parent = world.random.chance(15).then(|| some_task(world));
     let assignees = if world.random.chance(25) { crew([some_agent(world)]) } else { BTreeSet::new() };
     let (project, fresh) = (project(world.random.below(PROJECTS.len())), world.random.id());
-    Action::CreateTask { project, fresh, parent, wish: CreateTask { details, assignees, open: 0 } }
+    Action::CreateTask { project, fresh, parent, request: CreateTask { details, assignees, open: 0 } }
 }
 
 fn close_a_review(world: &mut World) -> Option<Action> {
@@ -464,9 +464,9 @@ fn unblock(world: &mut World) -> Option<Action> {
     };
     let task = task_where(world, stuck)?;
     let to = world.random.one_of(&[Status::Assigned, Status::InProgress, Status::Inbox, Status::Review]);
-    let Action::Move { task, wish } = a_move(world, task, to, true) else { unreachable!("it is a move") };
+    let Action::Move { task, request } = a_move(world, task, to, true) else { unreachable!("it is a move") };
     let assignees = if world.random.chance(50) { Some(crew([some_colleague(world, task)])) } else { None };
-    Some(Action::Move { task, wish: MoveTask { assignees, ..wish } })
+    Some(Action::Move { task, request: MoveTask { assignees, ..request } })
 }
 
 fn reopen(world: &mut World) -> Option<Action> {
@@ -661,7 +661,7 @@ fn correction(world: &mut World, agent: AgentId) -> Action {
         error_streak: world.random.chance(50).then(|| world.random.below(6) as u32),
         today_spend: world.random.chance(50).then(|| cents(world, 500)),
     };
-    Action::Correct { agent, wish: CorrectAgent { corrections, clear_task: world.random.chance(50) } }
+    Action::Correct { agent, request: CorrectAgent { corrections, clear_task: world.random.chance(50) } }
 }
 
 fn on_any_task(world: &mut World) -> Action {
@@ -689,7 +689,7 @@ fn on_any_task(world: &mut World) -> Action {
                 assignees.extend(present.assignees().clone());
             }
             let reason = world.random.chance(50).then(|| reason("someone else"));
-            Action::Reassign { task, wish: ReassignTask { assignees, reason } }
+            Action::Reassign { task, request: ReassignTask { assignees, reason } }
         }
         5..=7 => {
             // Mostly in one task, so that the discussion becomes a loop now and then.

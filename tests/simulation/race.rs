@@ -54,9 +54,9 @@ fn now() -> DateTime<Utc> {
 }
 
 async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<bool, Failure> {
-    let order = CommandEnvelope::new(CommandContext::new(now(), who));
+    let envelope = CommandEnvelope::new(CommandContext::new(now(), who));
     let mut refused = false;
-    let executed = repository.execute(&order, |tx| {
+    let executed = repository.execute(&envelope, |tx| {
         refused = decide(action, tx)? != mc_domain::operation::Outcome::Done;
         Ok::<_, Failure>(())
     });

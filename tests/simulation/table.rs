@@ -167,7 +167,11 @@ fn mover(moved: &Moved<'_>, before: &Present, issued: &Issued<'_>) -> char {
     let found_loop = before_it(moved).any(|event| matches!(event, task::Event::LoopDetected { .. }));
     match issued.action {
         _ if found_loop => 's',
-        Action::Move { task, wish } if *task == moved.id && moved.event.moves_to() == Some(wish.to.to) => who,
+        Action::Move { task, request }
+            if *task == moved.id && moved.event.moves_to() == Some(request.to.to) =>
+        {
+            who
+        }
         Action::Claim { task, .. } | Action::Reassign { task, .. } if *task == moved.id => who,
         Action::CreateTask { fresh, .. } if *fresh == moved.id => created_for(moved, issued.who),
         // What becomes of an agent takes its task from it, by whoever did that to the agent; the agent itself among them.
@@ -179,7 +183,7 @@ fn mover(moved: &Moved<'_>, before: &Present, issued: &Issued<'_>) -> char {
     }
 }
 
-/// Who creates a task may name others for it right away, which is a rule's doing where it is an agent's wish.
+/// Who creates a task may name others for it right away, which is a rule's doing where it is an agent's request.
 fn created_for(moved: &Moved<'_>, who: &Actor) -> char {
     let task::Event::Assigned { .. } = moved.event else { return 's' };
     letter(who)

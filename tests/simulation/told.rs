@@ -60,7 +60,7 @@ pub fn block_is_told_of(world: &World, issued: &Issued<'_>, task: TaskId, commit
 
 fn is_operators_own(issued: &Issued<'_>) -> bool {
     let decided = match issued.action {
-        Action::Move { wish, .. } => wish.to.to == Status::Blocked,
+        Action::Move { request, .. } => request.to.to == Status::Blocked,
         Action::DecideApproval { answer: Answer::Deny { .. }, .. } => true,
         // Nobody else but a worker may, who acts for one.
         Action::BlockHalted { .. } => return true,

@@ -153,7 +153,7 @@ impl Episode {
         self.project
     }
 
-    /// Whether somebody is still to deal with it: open or acknowledged.
+    /// Whether it is still to be settled: open or acknowledged.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::Open | Status::Acknowledged)
     }

@@ -43,7 +43,7 @@ string_enum! {
 }
 
 impl Kind {
-    /// How urgent alerts of this type are where nobody says otherwise.
+    /// How urgent alerts of this type are by default.
     pub const fn severity(self) -> Severity {
         match self {
             Self::BudgetWarning

@@ -119,14 +119,14 @@ pub enum Stage {
     Open {
         /// Who is expected to act next.
         turn: Turn,
-        /// Who has said yes to what is asked for now.
+        /// The deciders who said yes to what is asked for now.
         endorsed_by: BTreeSet<Actor>,
     },
     /// The deciders said yes.
     Approved {
         /// The note of the deciding yes.
         note: Option<Reason>,
-        /// The run in which it was made use of.
+        /// The run in which it was used up.
         #[serde(default)]
         used_in: Option<RunId>,
     },
@@ -305,12 +305,12 @@ impl Requested {
         self.subject.key(self.ask.action_hash())
     }
 
-    /// Invariant 6: whether it permits this use of a tool, and has not been made use of.
+    /// Invariant 6: whether it permits this use of a tool, and is not used up.
     ///
     /// # Errors
     /// - [`Rejection::NotApproved`] while it is undecided, or when it ended otherwise.
     /// - [`Rejection::PermitsElse`] when something else was approved.
-    /// - [`Rejection::Used`] when it was made use of.
+    /// - [`Rejection::Used`] when it was used up before.
     pub fn permits(&self, of: &ToolUse) -> Result<(), Rejection> {
         let Stage::Approved { used_in, .. } = self.stage else {
             return Err(Rejection::NotApproved { status: self.status() });
@@ -336,7 +336,7 @@ impl Requested {
         }
     }
 
-    /// How it ended, known as `approval`; nothing while it is open.
+    /// The verdict on it under the identity `approval`; nothing while it is open.
     pub fn verdict(&self, approval: ApprovalId) -> Option<Verdict> {
         let ruling = match &self.stage {
             Stage::Open { .. } => return None,
@@ -357,7 +357,7 @@ impl Requested {
         self.status().is_open() && now >= self.expires_at
     }
 
-    /// When attention is to be drawn to it, as `figures` have it; nothing when it is not a decider's turn.
+    /// When attention is to be drawn to it, by the policy in force; nothing when no decider is to act.
     pub fn escalates_at(&self, limits: &PolicyLimits) -> Option<DateTime<Utc>> {
         match self.stage {
             Stage::Open { turn: Turn::Decider, .. } => Some(self.asked_at + limits.escalates_after()),

@@ -14,12 +14,12 @@ pub enum Command {
     Deliver,
     /// Takes note that its recipient has read it.
     Read,
-    /// Have not arrived this time, by the system.
+    /// Takes note that an attempt to deliver it failed, by the system.
     Fail {
         /// What went wrong, for the record.
         error: Reason,
     },
-    /// Be given up, by the system, when it is too late for it.
+    /// Gives it up, by the system, when it is too late for it.
     Expire,
 }
 

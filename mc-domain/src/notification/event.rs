@@ -54,7 +54,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It has not arrived, and is tried again.
+    /// An attempt failed, and delivery is tried again.
     #[serde(rename = "attempt_failed")]
     AttemptFailed {
         /// Which attempt it was, from 1.
@@ -66,7 +66,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It has not arrived, and is not tried again.
+    /// The last attempt failed, and delivery was given up.
     #[serde(rename = "failed")]
     Failed {
         /// How many attempts have failed, this one included.
@@ -76,7 +76,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It was too late for it.
+    /// Delivery was given up because it was too late for it.
     #[serde(rename = "expired")]
     Expired {
         /// When the command was decided, which may be after it was due, UTC.

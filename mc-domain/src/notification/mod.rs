@@ -3,7 +3,7 @@
 //! State: `Unqueued → queued → delivered | failed | expired → read`
 //!
 //! Invariants:
-//! 1. The same event is told the same recipient once, however often somebody sets out to ([`Notice::id`]).
+//! 1. The same recipient is told the same event once, however often it is queued ([`Notice::id`]).
 //! 2. An agent takes and reads its own only.
 //! 3. What failed [`RETRY_AFTER_SECS`] is given up; what is older than [`LASTS`] is not delivered any more. Both can still
 //!    be read.

@@ -24,7 +24,7 @@ pub enum Event {
         number: u32,
         /// The tool by name.
         tool: Label,
-        /// How dangerous it was, where somebody judged that.
+        /// How dangerous it was, where that was judged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         risk: Option<ToolRisk>,
         /// The approval it was used under.
@@ -53,7 +53,7 @@ pub enum Event {
     /// The run failed, by its agent's own account.
     #[serde(rename = "failed")]
     Failed(Ended),
-    /// It did not end in time.
+    /// The run did not end before its deadline.
     #[serde(rename = "timed_out")]
     TimedOut(Ended),
     /// An operator or a rule broke the run off.
@@ -77,10 +77,11 @@ pub struct Ended {
     pub project: ProjectId,
     /// The tokens that the model read and wrote.
     pub usage: Usage,
-    /// What it cost; nobody knows when absent.
+    /// What it cost; absent where that is unknown.
     #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
-    /// What it was charged: its cost, or what was set aside where nobody knows that, or nothing when it was broken off.
+    /// What it was charged: its cost, or what was set aside where the cost is unknown, or nothing when it was broken
+    /// off.
     #[serde(rename = "chargedMicroUsd")]
     pub charged: Usd,
     /// What went wrong, or what ended it.
@@ -107,10 +108,10 @@ pub struct Billed {
     pub outcome: Outcome,
     /// The tokens it used, beyond those told of at its end.
     pub usage: Usage,
-    /// What it cost; nobody knows when absent.
+    /// What it cost; absent where that is unknown.
     #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
-    /// What it was charged: its cost, or what had been set aside where nobody knows that.
+    /// What it was charged: its cost, or what had been set aside where the cost is unknown.
     #[serde(rename = "chargedMicroUsd")]
     pub charged: Usd,
     /// What went wrong for its agent.
@@ -155,7 +156,7 @@ impl Event {
         }
     }
 
-    /// What the run cost by this, where somebody told.
+    /// What the run cost by this event, where that is known.
     pub fn cost(&self) -> Option<Usd> {
         match self {
             Self::Started(_) | Self::ToolCalled { .. } => None,

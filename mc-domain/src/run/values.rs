@@ -296,7 +296,7 @@ impl Terms {
 pub struct Bill {
     /// The tokens that the model read and wrote.
     pub usage: Usage,
-    /// What it cost; nobody knows when absent.
+    /// What it cost; absent where that is unknown.
     pub cost: Option<Usd>,
     /// What went wrong, as the agent told it.
     pub error: Option<Reason>,
@@ -307,7 +307,7 @@ pub struct Bill {
 pub struct ToolCall {
     /// The tool by name.
     pub tool: Label,
-    /// How dangerous it was, where somebody judged that.
+    /// How dangerous it was, where that was judged.
     pub risk: Option<ToolRisk>,
     /// The approval it was used under.
     pub approval: Option<ApprovalId>,

@@ -32,7 +32,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// The profile was replaced.
+    /// The profile was replaced by another one.
     #[serde(rename = "profile_changed")]
     ProfileChanged {
         /// The whole profile as it is now.
@@ -64,7 +64,7 @@ pub enum Event {
     /// The agent was let work again, and is active.
     #[serde(rename = "resumed")]
     Resumed {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -17,21 +17,21 @@ pub enum Command {
     Acknowledge {
         /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// A note for the record.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
     /// Ends the episode because its cause is gone.
     Resolve {
         /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// A note for the record.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
     /// Ends the episode without anything being done, by an operator.
     Ignore {
         /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// A note for the record.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
 }
@@ -76,7 +76,7 @@ pub enum Rejection {
     /// Invariant 3: the episode has ended.
     #[error("the alert is {status} already")]
     Closed {
-        /// How the episode ended.
+        /// How the episode ended: resolved or ignored.
         status: Status,
     },
     /// Invariant 2: an agent, or a worker where only an operator may, gave the command.

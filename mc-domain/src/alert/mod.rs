@@ -55,7 +55,7 @@ pub enum Alert {
 /// From the raising of an alert to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
-    /// The identity of the episode.
+    /// The identity of the episode, which settling it must name.
     pub(crate) id: AlertId,
     /// The project whose operators were told.
     pub(crate) project: ProjectId,
@@ -143,7 +143,7 @@ impl Episode {
         self.status
     }
 
-    /// The identity of the episode.
+    /// The identity of the episode, which settling it must name.
     pub fn id(&self) -> AlertId {
         self.id
     }

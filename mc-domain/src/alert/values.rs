@@ -118,9 +118,9 @@ pub enum Subject {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The type of alert.
+    /// The type of alert, first half of the key.
     pub kind: Kind,
-    /// What the alert is about.
+    /// What the alert is about, second half of the key.
     pub subject: Subject,
 }
 

@@ -125,7 +125,7 @@ pub enum Rejection {
     /// Invariant 6: the approval is undecided, or ended otherwise.
     #[error("the approval is {status}")]
     NotApproved {
-        /// The status that it has.
+        /// The status that stands in the way.
         status: Status,
     },
     /// Invariant 6: the action differs from the one that was approved.

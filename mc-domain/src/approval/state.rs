@@ -95,7 +95,7 @@ pub enum Stage {
         /// The deciders who said yes to what is asked for now.
         endorsed_by: BTreeSet<Actor>,
     },
-    /// The deciders said yes.
+    /// As many deciders as needed said yes.
     Approved {
         /// The note of the deciding yes.
         note: Option<Reason>,
@@ -105,7 +105,7 @@ pub enum Stage {
     },
     /// A decider said no.
     Denied {
-        /// Why it was refused.
+        /// Why it was refused, in the words of the decider.
         reason: Reason,
     },
     /// It ran out before anybody decided.
@@ -128,7 +128,7 @@ pub enum Turn {
 impl Stage {
     pub(super) const ASKED: Self = Self::Open { turn: Turn::Decider, endorsed_by: BTreeSet::new() };
 
-    /// The status by name.
+    /// The status by name, as views show it.
     pub fn status(&self) -> Status {
         match self {
             Self::Open { turn: Turn::Decider | Turn::Requestor, .. } => Status::Pending,
@@ -195,7 +195,7 @@ impl Requested {
         &self.stage
     }
 
-    /// The status by name.
+    /// The status by name, as views show it.
     pub fn status(&self) -> Status {
         self.stage.status()
     }

@@ -30,7 +30,7 @@ pub enum Command {
     Charge {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What the run is charged.
+        /// The amount to charge, in place of what was given back.
         amount: Usd,
         /// Whether that is what it has cost, and not merely what had been set aside.
         priced: bool,

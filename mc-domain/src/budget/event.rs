@@ -35,7 +35,7 @@ pub enum Event {
     Settled {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         #[serde(rename = "costMicroUsd")]
         cost: Usd,
         /// Whether that is what it has cost; otherwise the cost is unknown, and what was set aside was charged.
@@ -60,7 +60,7 @@ pub enum Event {
     Charged {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         #[serde(rename = "costMicroUsd")]
         cost: Usd,
         /// Whether that is what it has cost; otherwise the cost is unknown, and what had been set aside was charged.
@@ -91,7 +91,7 @@ pub enum Event {
     /// More than the cap was allowed.
     #[serde(rename = "granted")]
     Granted {
-        /// The approval that allows it.
+        /// The approval that allows it, which counts once.
         approval: ApprovalId,
         /// How much more may be spent.
         #[serde(rename = "amountMicroUsd")]
@@ -105,7 +105,7 @@ pub enum Event {
     /// Single runs beyond the agent's cap per run were allowed.
     #[serde(rename = "run_allowed")]
     RunAllowed {
-        /// The approval that allows it.
+        /// The approval that allows it, which counts once.
         approval: ApprovalId,
         /// The most that one run may be expected to cost.
         #[serde(rename = "upToMicroUsd")]

@@ -38,13 +38,13 @@ pub enum Rejection {
     /// Invariant 3: its delivery is over.
     #[error("the notification is {status} already")]
     Over {
-        /// How its delivery ended.
+        /// The status in which its delivery ended.
         status: Status,
     },
     /// A worker came before its time.
     #[error("not due before {at}")]
     NotDue {
-        /// When it is due, UTC.
+        /// The time before which the command is refused, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -21,7 +21,7 @@ pub enum Event {
         /// The project that it belongs to for good.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         project: Option<ProjectId>,
-        /// Who is told.
+        /// The operator or agent who is told.
         recipient: Recipient,
         /// What it is about, which recipients may filter by.
         kind: Kind,

@@ -73,7 +73,7 @@ pub enum Notification {
 /// What the rules read of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queued {
-    /// Who is told.
+    /// The operator or agent who is told.
     pub(crate) recipient: Recipient,
     /// From when on it is too late for it.
     pub(crate) expires_at: DateTime<Utc>,
@@ -157,7 +157,7 @@ fn queue(notice: Notice, context: &CommandContext) -> Result<Vec<Event>, Rejecti
 }
 
 impl Queued {
-    /// Who is told.
+    /// The operator or agent who is told.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }

@@ -40,15 +40,15 @@ pub enum Rejection {
     /// Invariant 1: the end of a run is final.
     #[error("the run is over already: {status}")]
     AlreadyEnded {
-        /// How the run ended.
+        /// How the run ended, for good.
         status: Status,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         charged: Usd,
     },
     /// Invariant 1: others than its agent have ended it, and only that one's report of what it cost is missing.
     #[error("the run was ended already: {status}")]
     Unbilled {
-        /// How the run ended.
+        /// How the run ended, for good.
         status: Status,
     },
     /// It is under way: its end tells what it cost.

@@ -22,7 +22,7 @@ pub enum Event {
     ToolCalled {
         /// Which use of a tool in this run it is, from 1.
         number: u32,
-        /// The tool by name.
+        /// The tool by name, as the agent wrote it.
         tool: Label,
         /// How dangerous it was, where that was judged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub enum Event {
         /// The approval it was used under.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approval: Option<ApprovalId>,
-        /// What came of the call.
+        /// Whether the tool succeeded, failed or was denied.
         status: ToolStatus,
         /// The beginning of what went in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -68,7 +68,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ended {
-    /// The agent that ran.
+    /// The agent whose run it was.
     pub agent: AgentId,
     /// The task that the run was for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,7 +97,7 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Billed {
-    /// The agent that ran.
+    /// The agent whose run it was.
     pub agent: AgentId,
     /// The task that the run was for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -44,7 +44,7 @@ pub enum Command {
     Move(Move),
     /// Lets the task wait for an approval, by the system.
     AwaitApproval {
-        /// The approval, which is open.
+        /// The approval that the task is to wait for.
         approval: ApprovalId,
         /// What the approval is for, kept in the task's record.
         reason: Option<Reason>,
@@ -91,7 +91,7 @@ pub enum Command {
 /// A move to another status, with all that the move may need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Move {
-    /// The status to move to.
+    /// The status to move to, if the table allows it.
     pub to: Status,
     /// Why; what is to change, when it is sent back; what was noted, when it is accepted.
     pub reason: Option<Reason>,

@@ -51,7 +51,7 @@ pub enum Event {
     /// The task was assigned to agents, and waits for one of them to start.
     #[serde(rename = "assigned")]
     Assigned {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// All assignees from here on; those that are not named lose it.
         assignees: BTreeSet<AgentId>,
@@ -73,7 +73,7 @@ pub enum Event {
     /// The task went back to the inbox, without assignees.
     #[serde(rename = "returned_to_inbox")]
     ReturnedToInbox {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -84,7 +84,7 @@ pub enum Event {
     /// An agent began to work on the task, under a lease.
     #[serde(rename = "started")]
     Started {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// The agent that holds the task from here on.
         holder: AgentId,
@@ -166,7 +166,7 @@ pub enum Event {
     /// The task is blocked: work on it cannot go on.
     #[serde(rename = "blocked")]
     Blocked {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why work cannot go on, for whoever unblocks the task.
         reason: Reason,
@@ -176,7 +176,7 @@ pub enum Event {
     /// The work failed; an operator may give the task to somebody again.
     #[serde(rename = "failed")]
     Failed {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +187,7 @@ pub enum Event {
     /// An operator accepted the result, and the task is done.
     #[serde(rename = "completed")]
     Completed {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// The operator who accepted the result.
         approved_by: Actor,
@@ -200,7 +200,7 @@ pub enum Event {
     /// An operator called it off, for good.
     #[serde(rename = "canceled")]
     Canceled {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -239,7 +239,7 @@ pub enum Event {
     /// A loop was found; the same commit stops it.
     #[serde(rename = "loop_detected")]
     LoopDetected {
-        /// What the agents repeated.
+        /// What the agents repeated too often.
         kind: LoopKind,
         /// How often it was counted within the window, the last time included.
         count: u32,

@@ -134,7 +134,7 @@ pub struct Hold {
 }
 
 impl Stage {
-    /// The status by name.
+    /// The status by name, as views show it.
     pub fn status(self) -> Status {
         match self {
             Self::Inbox => Status::Inbox,
@@ -241,7 +241,7 @@ impl Present {
         }
     }
 
-    /// The status by name.
+    /// The status by name, as views show it.
     pub fn status(&self) -> Status {
         self.stage.status()
     }

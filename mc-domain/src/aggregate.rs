@@ -7,7 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{actor::Actor, policy_limits::PolicyLimits};
 
-/// The circumstances of a decision: when it is taken, by whom, and under which figures of the policy in force.
+/// The circumstances of a decision: when it is taken, by whom, and under which limits of the policy in force.
 ///
 /// The domain reads no clock, no session and no settings; all come in with the command. `now` is cut to microseconds by
 /// whoever builds it, so every database replays the same instant.
@@ -17,12 +17,12 @@ pub struct CommandContext {
     pub now: DateTime<Utc>,
     /// The actor that gave the command; the rules ask it for its rights.
     pub actor: Actor,
-    /// What the policy in force says in numbers.
+    /// The numbers of the policy in force.
     pub policy: PolicyLimits,
 }
 
 impl CommandContext {
-    /// A decision by `actor` at `now`, under the default figures.
+    /// A decision by `actor` at `now`, under the default limits.
     pub fn new(now: DateTime<Utc>, actor: Actor) -> Self {
         Self { now, actor, policy: PolicyLimits::default() }
     }

@@ -1,7 +1,7 @@
-//! What an event does to the work that goes on: so that what stops work is recorded even where little room is left.
+//! Whether an event stops work or adds to it, so that what stops work is recorded even where little room is left.
 //!
-//! Every event is classed here, by matches that leave nothing out: a new event does not compile until somebody has said
-//! which it is. Where it is in doubt, it is [`Effect::Accompanies`], which decides nothing.
+//! Every event is classed here, by matches without a wildcard: a new event does not compile until it has its class.
+//! Where that is in doubt, it is [`Effect::Accompanies`], which decides nothing.
 
 use crate::{
     agent, alert, approval, budget, notification, policy, project, recorded::AnyEvent, reservation, run,
@@ -11,10 +11,10 @@ use crate::{
 /// What an event does to the work that goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
-    /// It stops, pauses, denies, blocks, ends or lets go of something, or is the sign of life without which nobody is
-    /// told to stop.
+    /// It stops, pauses, denies, blocks, ends or releases something, or is the heartbeat whose answer carries the order
+    /// to stop.
     Contains,
-    /// It tells of what is recorded with it, or of nothing that is urgent.
+    /// It goes along with other events, or is not urgent.
     Accompanies,
     /// It begins, allows or adds something.
     Extends,

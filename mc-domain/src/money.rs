@@ -40,7 +40,7 @@ pub enum InvalidUsd {
 }
 
 impl Usd {
-    /// An amount of nothing.
+    /// Zero dollars: nothing spent, or nothing left.
     pub const ZERO: Self = Self(0);
     /// The largest amount: one hundred million dollars.
     pub const MAX: Self = Self(100_000_000 * MICROS_PER_DOLLAR);

@@ -1,4 +1,4 @@
-//! The figures of a document that decisions are held to, small enough to be handed to each of them.
+//! The numbers of a policy that decisions are held to, small enough to be handed to each of them.
 
 mod lifetime;
 mod sections;
@@ -11,7 +11,7 @@ pub use sections::{Limits, LoopThresholds, RoleRules, Roles, RunRules, SpawnLimi
 
 use crate::{money::Usd, task_type::TaskType};
 
-/// What the policy in force says in numbers.
+/// The numbers of the policy in force, copied from its document.
 ///
 /// ```
 /// use mc_domain::policy::document::{Document, PolicyLimits};
@@ -33,17 +33,17 @@ pub struct PolicyLimits {
     pub timeouts: Timeouts,
     /// How much there may be of one thing.
     pub limits: Limits,
-    /// After which an undecided approval is escalated.
+    /// Seconds until an undecided approval is escalated.
     pub escalates_after_secs: u32,
-    /// After which an undecided approval expires, where nobody says otherwise.
+    /// Seconds until an undecided approval expires, unless its requestor asks for another lifetime.
     pub expires_after_secs: u32,
-    /// What a task may cost when nobody says otherwise.
+    /// What a task may cost unless its creator sets another budget.
     pub task_budgets: TaskBudgets,
     /// The least that is set aside for a run, whatever it is expected to cost.
     pub least_reserved: Usd,
 }
 
-/// What a task of each type may cost when nobody says otherwise.
+/// What a task of each type may cost unless its creator sets another budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskBudgets([Usd; TaskType::ALL.len()]);
 
@@ -100,7 +100,7 @@ impl PolicyLimits {
         TimeDelta::seconds(self.timeouts.run_timeout_secs.into())
     }
 
-    /// How long an approval is open, where nobody says otherwise.
+    /// How long an approval is open, unless its requestor asks for another lifetime.
     pub fn approvals_last(&self) -> Lifetime {
         Lifetime::new(TimeDelta::seconds(self.expires_after_secs.into())).unwrap_or_default()
     }

@@ -76,7 +76,7 @@ pub struct Recorded<E> {
     pub stream: StreamId,
     /// The place in its stream, from 1, without holes.
     pub version: u64,
-    /// What happened.
+    /// What happened, as its aggregate recorded it.
     pub event: E,
     /// Who, when and why: what is recorded beside the fact.
     pub metadata: Metadata,

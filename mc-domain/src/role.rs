@@ -19,7 +19,7 @@ string_enum! {
 }
 
 impl Role {
-    /// What an agent of this role may spend when nobody says otherwise.
+    /// What an agent of this role may spend until an operator sets other caps.
     pub const fn default_caps(self) -> Caps {
         match self {
             Self::Intern => Caps { daily: Usd::cents(200), per_run: Usd::cents(25) },

@@ -25,7 +25,7 @@ string_enum! {
 }
 
 impl TaskType {
-    /// What a task of this type may cost when nobody says otherwise.
+    /// What a task of this type may cost until a policy or its creator sets another budget.
     pub const fn default_budget(self) -> Usd {
         match self {
             Self::Content => Usd::cents(600),

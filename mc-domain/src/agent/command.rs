@@ -15,22 +15,22 @@ use crate::{
 /// What may be asked of an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Join a project, or come back to it: an agent that is known keeps its role, budgets and any imposed status.
+    /// Joins a project, or comes back to it: a known agent keeps its role, its caps and any imposed status.
     Register {
         /// The project to join; one that is known stays in its own.
         project: ProjectId,
-        /// What it is and may do.
+        /// Name, role, tools and caps, as it declares them.
         profile: Profile,
         /// The agent that spawned it; absent for one that registers by itself.
         parent: Option<AgentId>,
         /// What its parent spawned it for.
         purpose: Option<Reason>,
     },
-    /// Change what it is or may do.
+    /// Replaces the profile; an agent cannot raise its own role, caps or tools.
     ChangeProfile(Profile),
     /// Shows that it lives, by the agent itself.
     Heartbeat(Heartbeat),
-    /// Stop it, to be resumed later.
+    /// Stops it, to be resumed later.
     Pause {
         /// The ground, which decides who may lift the pause.
         reason: PauseReason,
@@ -42,12 +42,12 @@ pub enum Command {
         /// A note for the record and the agent.
         note: Option<Reason>,
     },
-    /// Let it work again with its squad, if nothing else keeps it from that.
+    /// Lets it work again with its squad, if nothing else keeps it from that.
     Rejoin {
-        /// A note for the record and the agent.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
-    /// Let it finish its current task, and take no new one.
+    /// Lets it finish its current task, and take no new one.
     Drain {
         /// A note for the record and the agent.
         note: Option<Reason>,
@@ -59,12 +59,12 @@ pub enum Command {
     },
     /// Takes it out of service, by itself while it works, else by an operator.
     SignOff {
-        /// A note for the record and the agent.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
-    /// End its time as a sub-agent.
+    /// Ends its time as a sub-agent.
     Retire {
-        /// A note for the record and the agent.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
     /// Makes it begin anew: active, no errors counted, told so at its next heartbeat. By an operator.
@@ -74,18 +74,18 @@ pub enum Command {
     },
     /// Sets its record straight, by an operator.
     Correct(Corrections),
-    /// Begin to work on a task.
+    /// Takes up a task, under a lease.
     Engage(Work),
-    /// End its hold on a task.
+    /// Ends its hold on a task.
     Release {
         /// The task; a hold on another one stays.
         task: TaskId,
         /// What ends the hold, for the record.
         ending: Ending,
     },
-    /// Pause it for its budget, by the system.
+    /// Pauses it for a budget, by the system.
     Overspend {
-        /// The approval that was opened for it.
+        /// The approval that was opened for allowing more.
         approval: ApprovalId,
         /// The budget that is not enough.
         budget: budget::Key,
@@ -94,10 +94,10 @@ pub enum Command {
     BeginRun {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What is to be known of it.
+        /// What the agent is to know of the run while it is open.
         open_run: OpenRun,
     },
-    /// Take note of the end of a run.
+    /// Takes note of the end of a run.
     EndRun {
         /// The run, by the identity drawn when it was started.
         run: RunId,
@@ -108,11 +108,11 @@ pub enum Command {
     },
     /// Creates a sub-agent, on the record of its parent.
     Spawn(Spawn),
-    /// Be in service as a sub-agent.
+    /// Puts it into service as a sub-agent.
     Commission(Commission),
     /// Takes note that a sub-agent is no longer in service.
     RetireChild(AgentId),
-    /// Work on although the squad is paused, by an operator.
+    /// Excepts it from a halt of its squad, by an operator.
     Except {
         /// The number of the squad's halt that it is excepted from.
         halt: u64,
@@ -148,9 +148,9 @@ pub enum Rejection {
     /// Invariant 1: its status does not lead there.
     #[error("agent {name} cannot go from {from} to {to}")]
     IllegalStatus {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
-        /// The status that it has.
+        /// The status that stands in the way.
         from: Status,
         /// The status that was asked for.
         to: Status,
@@ -160,9 +160,9 @@ pub enum Rejection {
     /// Its status lets it take or move nothing.
     #[error("agent {name} is {status}{}", because(.reason))]
     NotActive {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
-        /// The status that it has.
+        /// The status that stands in the way.
         status: Status,
         /// On what ground it is paused.
         reason: Option<PauseReason>,
@@ -170,13 +170,13 @@ pub enum Rejection {
     /// The agent works in another project.
     #[error("agent {name} belongs to another project")]
     OtherProject {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
     },
     /// It does not accept such tasks.
     #[error("agent {name} does not take {kind} tasks")]
     TypeNotAccepted {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
         /// The type that it does not accept.
         kind: TaskType,
@@ -184,15 +184,15 @@ pub enum Rejection {
     /// Invariant 2: it works on something else.
     #[error("agent {name} already works on task {task}")]
     Busy {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
-        /// The task that it holds.
+        /// The task that the agent holds already.
         task: TaskId,
     },
     /// Invariant 7: too much is under way.
     #[error("agent {name} already has {MAX_OPEN_RUNS} runs under way")]
     TooManyRuns {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
     },
     /// Invariant 4: an agent asked for more than it has.
@@ -224,7 +224,7 @@ pub enum Rejection {
     /// Invariant 6: agents of this role create no sub-agents.
     #[error("agent {name} may not spawn: it is an agent of role {role}")]
     MayNotSpawn {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
         /// The role, which the policy in force lets create none.
         role: Role,
@@ -232,13 +232,13 @@ pub enum Rejection {
     /// Invariant 6: creating sub-agents is not among the tools it may use.
     #[error("agent {name} may not spawn: {SPAWN_TOOL} is not among its tools")]
     SpawnToolMissing {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
     },
     /// Invariant 6: a sub-agent may do no more than its parent.
     #[error("a sub-agent of {name} cannot have more {what} than {name} itself")]
     ChildAbove {
-        /// The name of the parent.
+        /// The parent's name, for the refusal's message.
         name: Name,
         /// In what it would exceed the parent, comma-separated.
         what: String,
@@ -246,7 +246,7 @@ pub enum Rejection {
     /// Invariant 8: its time as a sub-agent is over.
     #[error("agent {name} is retired")]
     Retired {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
     },
     /// The project has as many agents as the policy allows.
@@ -258,9 +258,9 @@ pub enum Rejection {
     /// Invariant 6: there are enough of them.
     #[error("agent {name} cannot spawn: the limit of {limit} for {bound} is reached")]
     SpawnLimit {
-        /// The name of the agent.
+        /// The agent's name, for the refusal's message.
         name: Name,
-        /// The limit that is reached.
+        /// Which of the limits on spawning is reached.
         bound: SpawnBound,
         /// The limit of the policy in force.
         limit: u32,

@@ -32,13 +32,13 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// What it is or may do was changed.
+    /// The profile was replaced by another one.
     #[serde(rename = "profile_changed")]
     ProfileChanged {
         /// The whole profile as it is now.
         profile: Profile,
     },
-    /// It showed that it lives, with news or after at least a minute.
+    /// The agent showed that it lives, with news or after at least a minute.
     #[serde(rename = "heartbeat_recorded")]
     HeartbeatRecorded {
         /// When the command was decided, UTC.
@@ -52,7 +52,7 @@ pub enum Event {
         /// How many errors in a row there are now.
         error_streak: u32,
     },
-    /// It was stopped, and may be resumed.
+    /// The agent was paused, and may be resumed.
     #[serde(rename = "paused")]
     Paused {
         /// The ground, which decides who may lift the pause.
@@ -64,16 +64,16 @@ pub enum Event {
     /// The agent was let work again, and is active.
     #[serde(rename = "resumed")]
     Resumed {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When; older ones do not say.
+        /// When the command was decided, UTC; absent in older events.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<DateTime<Utc>>,
     },
-    /// It was asked to finish its current task and take no new one.
+    /// The agent was asked to finish its current task and take no new one.
     #[serde(rename = "drain_started")]
     DrainStarted {
         /// The note that the command brought along.
@@ -94,7 +94,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
-    /// Its time as a sub-agent is over: nothing but its parent, by spawning it again, puts it back into service.
+    /// The agent's time as a sub-agent is over: only its parent puts it back into service, by spawning it again.
     #[serde(rename = "retired")]
     Retired {
         /// Why it was decided, where the command gave a note.
@@ -103,7 +103,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It came back after a goodbye.
+    /// The agent came back after a goodbye.
     #[serde(rename = "signed_on")]
     SignedOn {
         /// When the command was decided, UTC.
@@ -115,7 +115,7 @@ pub enum Event {
         /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When; older ones do not say.
+        /// When the command was decided, UTC; absent in older events.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         at: Option<DateTime<Utc>>,
     },
@@ -137,7 +137,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It began to work on a task, under a lease.
+    /// The agent took up a task, under a lease.
     #[serde(rename = "engaged")]
     Engaged {
         /// The task that it holds or held.
@@ -155,7 +155,8 @@ pub enum Event {
         /// What ended the hold.
         ending: Ending,
     },
-    /// A run of it would be too dear, or was: it is paused until somebody allows more, or until the next day.
+    /// A run of the agent would cost too much, or has: it is paused until an approval allows more, or until the next
+    /// day.
     #[serde(rename = "overspent")]
     Overspent {
         /// The approval that was opened for it.
@@ -203,7 +204,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It came into service as a sub-agent.
+    /// The agent came into service as a sub-agent.
     #[serde(rename = "commissioned")]
     Commissioned {
         /// How many agents are above it.
@@ -216,7 +217,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// A sub-agent of it is no longer in service.
+    /// A sub-agent of the agent is no longer in service.
     #[serde(rename = "child_retired")]
     ChildRetired {
         /// The sub-agent, which is registered by an event of its own.
@@ -224,7 +225,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// An operator let it work on alone while its squad is paused. It is active; the next halt stops it again.
+    /// An operator excepted the agent from a halt of its squad. It works on; the next halt stops it again.
     #[serde(rename = "excepted")]
     Excepted {
         /// The number of the halt of its project that it is excepted from; it is from all before too.

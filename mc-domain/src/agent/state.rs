@@ -240,7 +240,7 @@ impl Registered {
         }
     }
 
-    /// The status by name.
+    /// The status by name, as views show it.
     pub fn status(&self) -> Status {
         self.standing.status()
     }

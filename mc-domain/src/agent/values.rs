@@ -137,7 +137,7 @@ impl Profile {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Work {
-    /// The task that is held.
+    /// The task that the agent works on.
     pub task: TaskId,
     /// The lease it is held under.
     pub lease: LeaseId,

@@ -9,29 +9,29 @@ use crate::{
 /// What may be asked of an alert.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Raise it, or count one more occurrence where it is open already.
+    /// Raises it, or counts one more occurrence where it is open already.
     Raise(Raise),
-    /// Raise it, and do nothing where it is open already: for what is looked at again and again.
+    /// Raises it, or does nothing where it is open already: for what is checked again and again.
     RaiseOnce(Raise),
-    /// Note that somebody looks after it.
+    /// Takes it on, by an operator.
     Acknowledge {
         /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// A note for the record.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
-    /// Note that its cause is gone.
+    /// Ends the episode because its cause is gone.
     Resolve {
         /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// A note for the record.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
-    /// Note that nobody will do anything about it.
+    /// Ends the episode without anything being done, by an operator.
     Ignore {
         /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// A note for the record.
+        /// A note that is kept with the event.
         note: Option<Reason>,
     },
 }
@@ -76,7 +76,7 @@ pub enum Rejection {
     /// Invariant 3: the episode has ended.
     #[error("the alert is {status} already")]
     Closed {
-        /// How the episode ended.
+        /// How the episode ended: resolved or ignored.
         status: Status,
     },
     /// Invariant 2: an agent, or a worker where only an operator may, gave the command.

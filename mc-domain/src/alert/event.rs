@@ -42,7 +42,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It happened again while the alert was open.
+    /// The same happened again while the episode was open.
     #[serde(rename = "repeated")]
     Repeated {
         /// The episode, by an identity of its own.
@@ -77,7 +77,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Nobody will do anything about it.
+    /// An operator ended the episode without anything being done.
     #[serde(rename = "ignored")]
     Ignored {
         /// The episode, by an identity of its own.

@@ -55,7 +55,7 @@ pub enum Alert {
 /// From the raising of an alert to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
-    /// The identity of the episode.
+    /// The identity of the episode, which settling it must name.
     pub(crate) id: AlertId,
     /// The project whose operators were told.
     pub(crate) project: ProjectId,
@@ -143,7 +143,7 @@ impl Episode {
         self.status
     }
 
-    /// The identity of the episode.
+    /// The identity of the episode, which settling it must name.
     pub fn id(&self) -> AlertId {
         self.id
     }
@@ -153,7 +153,7 @@ impl Episode {
         self.project
     }
 
-    /// Whether somebody is still to deal with it: open or acknowledged.
+    /// Whether it is still to be settled: open or acknowledged.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::Open | Status::Acknowledged)
     }

@@ -43,7 +43,7 @@ string_enum! {
 }
 
 impl Kind {
-    /// How urgent alerts of this type are where nobody says otherwise.
+    /// How urgent alerts of this type are by default.
     pub const fn severity(self) -> Severity {
         match self {
             Self::BudgetWarning
@@ -118,9 +118,9 @@ pub enum Subject {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The type of alert.
+    /// The type of alert, first half of the key.
     pub kind: Kind,
-    /// What the alert is about.
+    /// What the alert is about, second half of the key.
     pub subject: Subject,
 }
 

@@ -21,7 +21,7 @@ pub struct Terms {
     pub summary: Reason,
     /// How dangerous it is. Part of the request hash.
     pub risk: Risk,
-    /// Why the requestor wants it.
+    /// Why the requestor wants it, for deciders to weigh.
     pub justification: Text,
     /// How the action would be undone, where the requestor says so.
     pub rollback_plan: Option<Text>,
@@ -109,7 +109,7 @@ impl Ask {
         self.risk
     }
 
-    /// Why the requestor wants it.
+    /// Why the requestor wants it, for deciders to weigh.
     pub fn justification(&self) -> &Text {
         &self.justification
     }

@@ -30,28 +30,28 @@ pub enum Command {
         /// The request that was read before deciding, where that is told.
         request_hash: Option<ContentHash>,
     },
-    /// Ask the requestor to ask for something else.
+    /// Asks the requestor for another request, by a decider.
     RequestRevision {
         /// What the requestor is to change before asking again.
         note: Reason,
         /// The request that was read before answering, where that is told.
         request_hash: Option<ContentHash>,
     },
-    /// Ask for something else, by the requestor.
+    /// Asks for something else, by the requestor.
     Resubmit {
         /// The action on its terms, bound to its hashes.
         ask: Ask,
-        /// How many must say yes to that.
+        /// How many different deciders must say yes to that, by the policy in force.
         required: Quorum,
     },
-    /// Take it back, by the requestor; or by the system, when what it was for is over.
+    /// Takes it back, by the requestor; or by the system, when what it was for is over.
     Withdraw {
         /// Why it is taken back, for the record.
         reason: Option<Reason>,
     },
-    /// Draw attention to it, by the system.
+    /// Draws attention to it, by the system.
     Escalate,
-    /// End it, by the system, when nobody decided in time.
+    /// Ends it, by the system, when it has run out.
     Expire,
     /// Uses the approval up, which only what it permits can do.
     Use {
@@ -125,7 +125,7 @@ pub enum Rejection {
     /// Invariant 6: the approval is undecided, or ended otherwise.
     #[error("the approval is {status}")]
     NotApproved {
-        /// The status that it has.
+        /// The status that stands in the way.
         status: Status,
     },
     /// Invariant 6: the action differs from the one that was approved.

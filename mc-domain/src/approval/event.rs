@@ -65,7 +65,7 @@ pub enum Event {
     /// A decider refused the approval.
     #[serde(rename = "denied")]
     Denied {
-        /// Who gave the command.
+        /// Who gave the command, which the record names.
         by: Actor,
         /// Why it was refused; the requestor is told.
         reason: Reason,
@@ -75,7 +75,7 @@ pub enum Event {
     /// The requestor was asked to ask for something else.
     #[serde(rename = "revision_requested")]
     RevisionRequested {
-        /// Who gave the command.
+        /// Who gave the command, which the record names.
         by: Actor,
         /// What the requestor is to change before asking again.
         note: Reason,
@@ -96,7 +96,7 @@ pub enum Event {
     /// It is no longer asked for.
     #[serde(rename = "withdrawn")]
     Withdrawn {
-        /// Who gave the command.
+        /// Who gave the command, which the record names.
         by: Actor,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]

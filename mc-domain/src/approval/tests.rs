@@ -5,7 +5,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    actor::{Actor, ActorKind},
+    aggregate::{Aggregate, CommandContext},
+    ids::RunId,
     money::Usd,
+    policy_limits::PolicyLimits,
     spec::{ECHO, OPENCLAW, SCOUT, TASK, by, given, later, name, now, reason, scout, sofie, system, text},
 };
 

@@ -20,7 +20,7 @@ string_enum! {
         Pending = "pending",
         /// It has waited long, and still does.
         Escalated = "escalated",
-        /// The deciders said yes.
+        /// As many deciders as needed said yes.
         Approved = "approved",
         /// A decider said no.
         Denied = "denied",
@@ -223,7 +223,7 @@ pub fn tool_of(payload: &Json) -> Option<&str> {
 string_enum! {
     /// In what an action differs from what was approved.
     Difference {
-        /// Another agent would act.
+        /// Another agent would act than the one it was given to.
         Agent = "agent",
         /// In the task it is for.
         Task = "task",
@@ -257,7 +257,7 @@ pub enum Ruling {
     },
     /// The action may not be done.
     Denied {
-        /// Why a decider refused.
+        /// Why it was refused, in the words of the decider.
         reason: Reason,
     },
     /// It ran out before anybody decided.
@@ -267,7 +267,7 @@ pub enum Ruling {
 }
 
 impl Verdict {
-    /// The approval that ended.
+    /// The approval that this is the verdict on.
     pub fn approval(&self) -> ApprovalId {
         self.approval
     }

@@ -9,32 +9,33 @@ use crate::{
 /// What may be asked of a budget.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Set aside what a run is expected to cost.
+    /// Sets aside what a run is expected to cost.
     Reserve {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What it is expected to cost.
+        /// What the run is expected to cost.
         amount: Usd,
         /// What the budget allows at this time.
         cap: Usd,
     },
-    /// Charge what a run has cost.
+    /// Charges a run, and gives back what was set aside for it.
     Settle {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What it has cost; nobody knows when absent, and what was set aside is charged.
+        /// What it has cost; where that is unknown, what was set aside is charged.
         cost: Option<Usd>,
     },
-    /// Charge a run that nothing is set aside for any more: its cost became known after its end, which the run takes once.
+    /// Charges a run whose cost became known after its end, when nothing is set aside for it any more. The run takes
+    /// that once.
     Charge {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What the run is charged.
+        /// The amount to charge, in place of what was given back.
         amount: Usd,
-        /// Whether that is what it has cost.
+        /// Whether that is what it has cost, and not merely what had been set aside.
         priced: bool,
     },
-    /// Give back what was set aside for a run.
+    /// Gives back what was set aside for a run, without a charge.
     Release {
         /// The run, by the identity drawn when it was started.
         run: RunId,
@@ -46,19 +47,19 @@ pub enum Command {
         /// How much more may be spent, added to what was granted before.
         amount: Usd,
     },
-    /// Allow single runs beyond the agent's cap per run.
+    /// Allows single runs beyond the agent's cap per run.
     AllowRun {
         /// The approval that allows it; a second grant under it changes nothing.
         approval: ApprovalId,
         /// The most that one run may be expected to cost.
         up_to: Usd,
     },
-    /// Set the record of what was spent straight.
+    /// Corrects what counts as spent, by an operator.
     Adjust {
         /// What is to count as spent.
         spent: Usd,
     },
-    /// Take note of what the budget allows now.
+    /// Takes note of what the budget allows now.
     SetCap(Usd),
 }
 

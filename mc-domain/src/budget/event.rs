@@ -35,10 +35,10 @@ pub enum Event {
     Settled {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         #[serde(rename = "costMicroUsd")]
         cost: Usd,
-        /// Whether that is what it has cost; otherwise nobody knows that, and what was set aside was charged.
+        /// Whether that is what it has cost; otherwise the cost is unknown, and what was set aside was charged.
         priced: bool,
         /// What had been set aside for it.
         #[serde(rename = "releasedMicroUsd")]
@@ -60,10 +60,10 @@ pub enum Event {
     Charged {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         #[serde(rename = "costMicroUsd")]
         cost: Usd,
-        /// Whether that is what it has cost; otherwise nobody knows that, and what had been set aside was charged.
+        /// Whether that is what it has cost; otherwise the cost is unknown, and what had been set aside was charged.
         priced: bool,
         /// All that is spent from here on, this run included.
         #[serde(rename = "spentAfterMicroUsd")]
@@ -91,7 +91,7 @@ pub enum Event {
     /// More than the cap was allowed.
     #[serde(rename = "granted")]
     Granted {
-        /// The approval that allows it.
+        /// The approval that allows it, which counts once.
         approval: ApprovalId,
         /// How much more may be spent.
         #[serde(rename = "amountMicroUsd")]
@@ -105,7 +105,7 @@ pub enum Event {
     /// Single runs beyond the agent's cap per run were allowed.
     #[serde(rename = "run_allowed")]
     RunAllowed {
-        /// The approval that allows it.
+        /// The approval that allows it, which counts once.
         approval: ApprovalId,
         /// The most that one run may be expected to cost.
         #[serde(rename = "upToMicroUsd")]
@@ -113,7 +113,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// An operator set the record of what was spent straight.
+    /// An operator corrected what counts as spent.
     #[serde(rename = "adjusted")]
     Adjusted {
         /// What was recorded as spent before the correction.
@@ -125,7 +125,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// What the budget allows was changed.
+    /// The budget allows more or less than before.
     #[serde(rename = "cap_changed")]
     CapChanged {
         /// What the budget allows from here on.
@@ -152,7 +152,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It is used up, for the first time that day.
+    /// The budget is used up, for the first time that day.
     #[serde(rename = "exceeded")]
     Exceeded {
         /// All that is spent, the charge that crossed it included.

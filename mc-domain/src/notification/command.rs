@@ -14,12 +14,12 @@ pub enum Command {
     Deliver,
     /// Takes note that its recipient has read it.
     Read,
-    /// Have not arrived this time, by the system.
+    /// Takes note that an attempt to deliver it failed, by the system.
     Fail {
         /// What went wrong, for the record.
         error: Reason,
     },
-    /// Be given up, by the system, when it is too late for it.
+    /// Gives it up, by the system, when it is too late for it.
     Expire,
 }
 
@@ -38,13 +38,13 @@ pub enum Rejection {
     /// Invariant 3: its delivery is over.
     #[error("the notification is {status} already")]
     Over {
-        /// How its delivery ended.
+        /// The status in which its delivery ended.
         status: Status,
     },
     /// A worker came before its time.
     #[error("not due before {at}")]
     NotDue {
-        /// When it is due, UTC.
+        /// The time before which the command is refused, UTC.
         at: DateTime<Utc>,
     },
 }

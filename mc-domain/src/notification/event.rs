@@ -21,7 +21,7 @@ pub enum Event {
         /// The project that it belongs to for good.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         project: Option<ProjectId>,
-        /// Who is told.
+        /// The operator or agent who is told.
         recipient: Recipient,
         /// What it is about, which recipients may filter by.
         kind: Kind,
@@ -54,7 +54,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It has not arrived, and is tried again.
+    /// An attempt failed, and delivery is tried again.
     #[serde(rename = "attempt_failed")]
     AttemptFailed {
         /// Which attempt it was, from 1.
@@ -66,7 +66,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It has not arrived, and is not tried again.
+    /// The last attempt failed, and delivery was given up.
     #[serde(rename = "failed")]
     Failed {
         /// How many attempts have failed, this one included.
@@ -76,7 +76,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It was too late for it.
+    /// Delivery was given up because it was too late for it.
     #[serde(rename = "expired")]
     Expired {
         /// When the command was decided, which may be after it was due, UTC.

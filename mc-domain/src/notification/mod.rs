@@ -3,7 +3,7 @@
 //! State: `Unqueued → queued → delivered | failed | expired → read`
 //!
 //! Invariants:
-//! 1. The same event is told the same recipient once, however often somebody sets out to ([`Notice::id`]).
+//! 1. The same recipient is told the same event once, however often it is queued ([`Notice::id`]).
 //! 2. An agent takes and reads its own only.
 //! 3. What failed [`RETRY_AFTER_SECS`] is given up; what is older than [`LASTS`] is not delivered any more. Both can still
 //!    be read.
@@ -73,7 +73,7 @@ pub enum Notification {
 /// What the rules read of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queued {
-    /// Who is told.
+    /// The operator or agent who is told.
     pub(crate) recipient: Recipient,
     /// From when on it is too late for it.
     pub(crate) expires_at: DateTime<Utc>,
@@ -157,7 +157,7 @@ fn queue(notice: Notice, context: &CommandContext) -> Result<Vec<Event>, Rejecti
 }
 
 impl Queued {
-    /// Who is told.
+    /// The operator or agent who is told.
     pub fn recipient(&self) -> &Recipient {
         &self.recipient
     }

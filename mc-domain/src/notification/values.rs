@@ -49,7 +49,7 @@ string_enum! {
     }
 }
 
-/// Who is told.
+/// The operator or agent who is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Recipient {
     /// An operator, by name.
@@ -95,7 +95,7 @@ pub struct Notice {
     pub cause: EventId,
     /// The project that it belongs to; none where it is about all of them.
     pub project: Option<ProjectId>,
-    /// Who is told.
+    /// The operator or agent who is told.
     pub recipient: Recipient,
     /// What it is about, which recipients may filter by.
     pub kind: Kind,

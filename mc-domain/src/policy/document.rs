@@ -50,7 +50,7 @@ pub struct DocumentError {
 }
 
 section!(
-    /// What agents may do, and the figures everything is measured against.
+    /// What agents may do, and the limits that they are held to.
     Document {
         /// The risk of each tool by name; others are yellow.
         tools: BTreeMap<String, Risk>,

@@ -16,7 +16,7 @@ impl Lifetime {
     pub const MIN: TimeDelta = TimeDelta::minutes(1);
     /// The longest lifetime: 30 days.
     pub const MAX: TimeDelta = TimeDelta::days(30);
-    /// What it is when nobody says otherwise.
+    /// The lifetime where neither the requestor nor the policy sets one: 24 hours.
     pub const DEFAULT: Self = Self(TimeDelta::hours(24));
 
     /// A lifetime within the range.

@@ -26,12 +26,12 @@ section!(
         specialist: RoleRules,
         /// The rules of leads.
         lead: RoleRules,
-        /// Of the Chief Agent Officer's seat.
+        /// The rules of the Chief Agent Officer's seat.
         cao: RoleRules,
     }
 );
 
-/// What one role may spend and spawn.
+/// What an agent of one role may spend, and whether it may spawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleRules {
@@ -62,40 +62,40 @@ section!(
     SpawnLimits {
         /// The most sub-agents in service of one agent.
         max_children: u32,
-        /// Levels below an agent that nobody spawned.
+        /// The most levels of sub-agents below an agent that registered by itself.
         max_depth: u32,
         /// The most active agents of all projects.
         max_active_agents: u32,
-        /// After which a sub-agent is retired.
+        /// Seconds in service after which a sub-agent is retired.
         retire_after_secs: u32,
     }
 );
 
 section!(
-    /// When a task or an agent goes round in circles.
+    /// When a task or a run goes round in circles, which is called a loop.
     #[derive(Copy)]
     LoopThresholds {
-        /// More messages than this within the window.
+        /// More messages than this within the window are a loop.
         max_messages: u32,
         /// The window that messages are counted in, in seconds.
         messages_window_secs: u32,
-        /// A task that is sent back more often than this goes round in circles.
+        /// A task that is sent back from review more often than this is in a loop.
         max_review_cycles: u32,
-        /// Two agents alternating more often than this within the window.
+        /// Two agents that take turns more often than this within the window are a loop.
         max_alternations: u32,
         /// The window that turns of two agents are counted in, in seconds.
         alternations_window_secs: u32,
-        /// One pair of statuses back and forth this often …
+        /// A task that goes back and forth between two statuses so often is in a loop, …
         pair_repeats: u32,
-        /// … among at least this many transitions …
+        /// … if that is among at least so many transitions …
         pair_transitions: u32,
         /// … within this window, in seconds.
         pair_window_secs: u32,
-        /// This many tool calls of one run failing with one error.
+        /// So many tool calls of one run that fail with the same error are a loop.
         identical_tool_errors: u32,
-        /// So many failed runs of a task …
+        /// So many failed runs of a task are a loop, …
         failed_runs: u32,
-        /// … among this many last ones.
+        /// … if they are among so many of its last runs.
         failed_runs_among: u32,
     }
 );
@@ -104,11 +104,11 @@ section!(
     /// How long things may stay silent, and how many errors an agent may make in a row.
     #[derive(Copy)]
     Timeouts {
-        /// By how much a heartbeat may be later than the agent declared.
+        /// Seconds that a heartbeat may be later than the agent declared before it counts as silent.
         stale_after_secs: u32,
-        /// How long a task is held without a run after the last heartbeat.
+        /// Seconds that a task stays held without a run after the last sign of life of its holder.
         lease_secs: u32,
-        /// After which a run without an end is timed out.
+        /// Seconds after which a run without an end is timed out.
         run_timeout_secs: u32,
         /// The errors in a row that raise a warning.
         error_streak_warning: u32,
@@ -121,11 +121,11 @@ section!(
     /// How much there may be of one thing, so that one agent alone does not fill what all of them share.
     #[derive(Copy)]
     Limits {
-        /// Messages in the thread of one task; then only operators and the rules post there.
+        /// The most messages in the thread of one task; from then on only operators and the system post there.
         max_thread_messages: u32,
-        /// Agents of one project that are not offline.
+        /// The most agents of one project that are not offline.
         max_agents: u32,
-        /// Open tasks that one agent created; operators create as many as they like.
+        /// The most open tasks that one agent created; operators create as many as they like.
         max_open_tasks: u32,
     }
 );

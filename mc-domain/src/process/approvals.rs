@@ -18,7 +18,8 @@ pub enum ApprovalDue {
     Expiry,
 }
 
-/// The approvals among `approvals` for which something is due at `now`, as the figures of each one's project have it. What
+/// The approvals among `approvals` for which something is due at `now`, by the policy limits of each one's project.
+/// What
 /// has run out is not escalated first.
 ///
 /// Asking again after the command names an approval no more, so a worker may run twice or late.

@@ -38,7 +38,7 @@ pub struct Watch {
     deadlines: BTreeSet<(DateTime<Utc>, RunId)>,
     /// The approvals that wait for a decision, and in what project.
     pub approvals: BTreeMap<ApprovalId, ProjectId>,
-    /// The alerts that somebody is still to deal with, and in what project.
+    /// The alerts that are not settled yet, and in what project.
     pub alerts: BTreeMap<alert::Key, ProjectId>,
     /// The last day of which each project has a standup.
     pub standups: BTreeMap<ProjectId, NaiveDate>,

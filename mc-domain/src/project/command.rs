@@ -8,7 +8,7 @@ use crate::values::{Reason, Slug};
 pub enum Command {
     /// Creates the project.
     Create {
-        /// What it is called in addresses.
+        /// What the project is called in addresses; it never changes.
         slug: Slug,
         /// Name, description and cap, which an edit may change later.
         profile: Profile,
@@ -23,12 +23,12 @@ pub enum Command {
     PauseSquad {
         /// How the squad is stopped; a pause does not soften an emergency stop.
         halt: Halt,
-        /// Why, for the record and the agents.
+        /// Why, for the record and for the work that a halt blocks.
         reason: Option<Reason>,
     },
-    /// Let its squad work again, by an operator.
+    /// Lets the squad work again, by an operator.
     ResumeSquad {
-        /// Why, for the record and the agents.
+        /// Why, for the record and for the work that a halt blocks.
         reason: Option<Reason>,
     },
 }

@@ -20,7 +20,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// What it is about was edited.
+    /// The profile was replaced by another one.
     #[serde(rename = "edited")]
     Edited {
         /// The whole profile as it is now.

@@ -34,7 +34,8 @@ pub enum Squad {
     /// The squad works.
     #[default]
     Working,
-    /// It is stopped, and whoever comes into it is too; in an emergency nobody of it works, whoever lets one of them go on.
+    /// The squad is stopped, and so is an agent that joins it. In an emergency no agent of it works, not even an
+    /// excepted one.
     Stopped(Halt),
 }
 
@@ -71,7 +72,7 @@ pub enum Project {
         /// How often the squad was stopped.
         #[serde(default)]
         halts: u64,
-        /// Why the squad was stopped last, when someone said so.
+        /// Why the squad was stopped last, where the operator gave a reason.
         #[serde(default)]
         halt_reason: Option<Reason>,
     },
@@ -102,7 +103,7 @@ impl Project {
         }
     }
 
-    /// Why its squad was stopped last, when someone said so.
+    /// Why its squad was stopped last, where the operator gave a reason.
     pub fn halt_reason(&self) -> Option<&Reason> {
         match self {
             Self::Absent => None,

@@ -10,7 +10,7 @@ use crate::money::Usd;
 pub enum Command {
     /// Begins the run, with its terms for good.
     Start(Start),
-    /// Note the use of a tool.
+    /// Records the use of a tool.
     CallTool(ToolCall),
     /// Ends the run and charges it.
     End {
@@ -19,9 +19,9 @@ pub enum Command {
         /// What the run used and cost, as far as its agent knows.
         bill: Bill,
     },
-    /// Tell what it used and cost after others than its agent have ended it.
+    /// Tells what the run used and cost, by its agent, after others have ended it.
     Bill {
-        /// How it ended for its agent.
+        /// How the run ended by the agent's own account.
         told: Outcome,
         /// What the run used and cost, as far as its agent knows.
         bill: Bill,
@@ -40,15 +40,15 @@ pub enum Rejection {
     /// Invariant 1: the end of a run is final.
     #[error("the run is over already: {status}")]
     AlreadyEnded {
-        /// How the run ended.
+        /// How the run ended, for good.
         status: Status,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         charged: Usd,
     },
     /// Invariant 1: others than its agent have ended it, and only that one's report of what it cost is missing.
     #[error("the run was ended already: {status}")]
     Unbilled {
-        /// How the run ended.
+        /// How the run ended, for good.
         status: Status,
     },
     /// It is under way: its end tells what it cost.

@@ -22,15 +22,15 @@ pub enum Event {
     ToolCalled {
         /// Which use of a tool in this run it is, from 1.
         number: u32,
-        /// The tool by name.
+        /// The tool by name, as the agent wrote it.
         tool: Label,
-        /// How dangerous it was, where somebody judged that.
+        /// How dangerous it was, where that was judged.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         risk: Option<ToolRisk>,
         /// The approval it was used under.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approval: Option<ApprovalId>,
-        /// What came of the call.
+        /// Whether the tool succeeded, failed or was denied.
         status: ToolStatus,
         /// The beginning of what went in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ pub enum Event {
     /// The run failed, by its agent's own account.
     #[serde(rename = "failed")]
     Failed(Ended),
-    /// It did not end in time.
+    /// The run did not end before its deadline.
     #[serde(rename = "timed_out")]
     TimedOut(Ended),
     /// An operator or a rule broke the run off.
@@ -68,7 +68,7 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ended {
-    /// The agent that ran.
+    /// The agent whose run it was.
     pub agent: AgentId,
     /// The task that the run was for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,10 +77,11 @@ pub struct Ended {
     pub project: ProjectId,
     /// The tokens that the model read and wrote.
     pub usage: Usage,
-    /// What it cost; nobody knows when absent.
+    /// What it cost; absent where that is unknown.
     #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
-    /// What it was charged: its cost, or what was set aside where nobody knows that, or nothing when it was broken off.
+    /// What it was charged: its cost, or what was set aside where the cost is unknown, or nothing when it was broken
+    /// off.
     #[serde(rename = "chargedMicroUsd")]
     pub charged: Usd,
     /// What went wrong, or what ended it.
@@ -96,7 +97,7 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Billed {
-    /// The agent that ran.
+    /// The agent whose run it was.
     pub agent: AgentId,
     /// The task that the run was for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,10 +108,10 @@ pub struct Billed {
     pub outcome: Outcome,
     /// The tokens it used, beyond those told of at its end.
     pub usage: Usage,
-    /// What it cost; nobody knows when absent.
+    /// What it cost; absent where that is unknown.
     #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
     pub cost: Option<Usd>,
-    /// What it was charged: its cost, or what had been set aside where nobody knows that.
+    /// What it was charged: its cost, or what had been set aside where the cost is unknown.
     #[serde(rename = "chargedMicroUsd")]
     pub charged: Usd,
     /// What went wrong for its agent.
@@ -155,7 +156,7 @@ impl Event {
         }
     }
 
-    /// What the run cost by this, where somebody told.
+    /// What the run cost by this event, where that is known.
     pub fn cost(&self) -> Option<Usd> {
         match self {
             Self::Started(_) | Self::ToolCalled { .. } => None,

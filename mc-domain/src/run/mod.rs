@@ -80,9 +80,9 @@ pub enum Run {
     Unbilled(Box<Unbilled>),
     /// The run is over, and charged for good.
     Over {
-        /// How the run ended.
+        /// How the run ended, for good.
         outcome: Outcome,
-        /// What the run was charged.
+        /// The amount that was charged: the cost, or what was set aside where that is unknown.
         charged: Usd,
     },
 }
@@ -103,7 +103,7 @@ pub struct Running {
 pub struct Unbilled {
     /// The terms that the run began on, which hold until its end.
     pub(crate) terms: Terms,
-    /// How the run ended.
+    /// How the run ended, for good.
     pub(crate) outcome: Outcome,
     /// The tokens that were told of at its end.
     pub(crate) usage: Usage,

@@ -19,7 +19,7 @@ pub const MAX_TOOL_CALLS: u32 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenRun {
-    /// The agent that runs.
+    /// The agent whose run it is.
     pub agent: AgentId,
     /// The task that the run is for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -205,7 +205,7 @@ impl Usage {
 pub struct Start {
     /// The project that the run belongs to.
     pub project: ProjectId,
-    /// The agent that runs.
+    /// The agent whose run it is.
     pub agent: AgentId,
     /// The task that the run is for; none for a run of its own.
     pub task: Option<TaskId>,
@@ -229,7 +229,7 @@ pub struct Start {
 pub struct Terms {
     /// The project that the run belongs to.
     pub project: ProjectId,
-    /// The agent that runs.
+    /// The agent whose run it is.
     pub agent: AgentId,
     /// The task that the run is for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -296,7 +296,7 @@ impl Terms {
 pub struct Bill {
     /// The tokens that the model read and wrote.
     pub usage: Usage,
-    /// What it cost; nobody knows when absent.
+    /// What it cost; absent where that is unknown.
     pub cost: Option<Usd>,
     /// What went wrong, as the agent told it.
     pub error: Option<Reason>,
@@ -305,13 +305,13 @@ pub struct Bill {
 /// The use of a tool. Secrets are taken out of the previews before they come here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// The tool by name.
+    /// The tool by name, as the agent wrote it.
     pub tool: Label,
-    /// How dangerous it was, where somebody judged that.
+    /// How dangerous it was, where that was judged.
     pub risk: Option<ToolRisk>,
     /// The approval it was used under.
     pub approval: Option<ApprovalId>,
-    /// What came of the call.
+    /// Whether the tool succeeded, failed or was denied.
     pub status: ToolStatus,
     /// The beginning of what went in.
     pub input_preview: Option<Preview>,

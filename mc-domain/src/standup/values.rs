@@ -74,6 +74,6 @@ pub struct Report {
     pub blocked: Vec<TaskId>,
     /// The approvals that wait for a decision.
     pub waiting_approvals: Vec<ApprovalId>,
-    /// How many alerts somebody is still to deal with.
+    /// How many alerts are not settled yet.
     pub open_alerts: u32,
 }

@@ -26,14 +26,14 @@ pub enum Command {
         project: ProjectId,
         /// Title, type, budget and whatever else an edit may change later.
         details: Details,
-        /// The task it is part of.
+        /// The task that it is part of, where it is part of one.
         parent: Option<TaskId>,
     },
     /// Replaces the details; only an operator may.
     Edit(Details),
-    /// Take it from the inbox, by an agent for itself.
+    /// Takes the task from the inbox, by an agent for itself.
     Claim(Assignee),
-    /// Give it to these agents, whoever has it now.
+    /// Assigns the task to these agents, in the place of those that have it now.
     Assign {
         /// The new assignees, and which of them are ready to hold the task.
         crew: Crew,
@@ -42,25 +42,25 @@ pub enum Command {
     },
     /// Moves the task to another status, as the transition table allows the actor.
     Move(Move),
-    /// Let it wait for an approval, by the system.
+    /// Lets the task wait for an approval, by the system.
     AwaitApproval {
-        /// The approval, which is open.
+        /// The approval that the task is to wait for.
         approval: ApprovalId,
         /// What the approval is for, kept in the task's record.
         reason: Option<Reason>,
     },
-    /// Let an approval that has ended take its effect, whoever brings the verdict.
+    /// Applies the verdict of an approval that has ended. Any actor may bring it.
     Settle(Settlement),
-    /// Stop a loop that was found, by the system.
+    /// Blocks the task for a loop that was found, by the system.
     Contain(Containment),
-    /// Begin a run for it, by who holds it or has it.
+    /// Begins a run for the task, by its holder or, before work began, an assignee.
     BeginRun {
         /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What is to be known of it.
+        /// What the task is to know of the run while it is open.
         open_run: OpenRun,
     },
-    /// Take note of the end of a run.
+    /// Takes note of the end of a run.
     EndRun {
         /// The run, by the identity drawn when it was started.
         run: RunId,
@@ -69,18 +69,18 @@ pub enum Command {
         /// What the run is charged on the task's budget, added to the cost so far.
         charged: Usd,
     },
-    /// Take note of what a run has cost that was over without anybody knowing that.
+    /// Takes note of the cost of a run that became known only after its end.
     BillRun {
         /// The run, by the identity drawn when it was started.
         run: RunId,
         /// What the run is charged on the task's budget, added to the cost so far.
         charged: Usd,
     },
-    /// Take it out of the views that show what is going on.
+    /// Takes the task out of the views that show what is going on.
     Archive,
-    /// Whoever gives it wants to hear of whatever happens to the task, without having it.
+    /// Lets the actor follow the task, and so hear of its every move, without being assigned.
     Subscribe,
-    /// Whoever gives it does so no longer.
+    /// Lets the actor follow the task no longer.
     Unsubscribe,
     /// Takes the task back into the views that show what is going on.
     Restore,
@@ -91,7 +91,7 @@ pub enum Command {
 /// A move to another status, with all that the move may need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Move {
-    /// The status to move to.
+    /// The status to move to, if the table allows it.
     pub to: Status,
     /// Why; what is to change, when it is sent back; what was noted, when it is accepted.
     pub reason: Option<Reason>,
@@ -108,7 +108,7 @@ pub struct Move {
 }
 
 impl Move {
-    /// A move that brings nothing along.
+    /// A move without any of what some moves need.
     pub fn to(to: Status) -> Self {
         Self {
             to,
@@ -248,7 +248,7 @@ pub enum Rejection {
         /// What is missing, all of it.
         what: Vec<Requirement>,
     },
-    /// Invariant 5: nobody is there to take it.
+    /// Invariant 5: no agent is ready to take the task.
     #[error("the task needs an assignee first")]
     NoAssignee,
     /// Another agent has claimed the task or was assigned to it.
@@ -275,7 +275,7 @@ pub enum Rejection {
         /// The status that the task has.
         status: Status,
     },
-    /// It is not assigned, and nobody works on it.
+    /// The task is neither assigned nor in progress.
     #[error("a run needs a task that is assigned or in progress, this one is {status}")]
     NotRunnable {
         /// The status that the task has.

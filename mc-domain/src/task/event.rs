@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It was created, in the inbox.
+    /// The task was created, in the inbox.
     #[serde(rename = "created")]
     Created {
         /// The project that it belongs to for good.
@@ -34,7 +34,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// What it is about was edited.
+    /// An operator replaced the details.
     #[serde(rename = "edited")]
     Edited {
         /// All details as they are now.
@@ -48,10 +48,10 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It was given to agents and waits for one of them to start.
+    /// The task was assigned to agents, and waits for one of them to start.
     #[serde(rename = "assigned")]
     Assigned {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// All assignees from here on; those that are not named lose it.
         assignees: BTreeSet<AgentId>,
@@ -61,7 +61,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Who it is assigned to changed, and nothing else.
+    /// The assignees changed; the status stays, and so does the holder.
     #[serde(rename = "assignees_changed")]
     AssigneesChanged {
         /// All assignees from here on; those that are not named lose it.
@@ -70,10 +70,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
-    /// It went back to the inbox; nobody is assigned any more.
+    /// The task went back to the inbox, without assignees.
     #[serde(rename = "returned_to_inbox")]
     ReturnedToInbox {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,10 +81,10 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// An agent began to work on it, under a lease.
+    /// An agent began to work on the task, under a lease.
     #[serde(rename = "started")]
     Started {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// The agent that holds the task from here on.
         holder: AgentId,
@@ -125,7 +125,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It returned to review without new work.
+    /// The task returned to review without new work.
     #[serde(rename = "returned_to_review")]
     ReturnedToReview {
         /// Where it came from: `needs_approval`, or `done` when it was reopened.
@@ -136,7 +136,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It waits for a decision of the operator.
+    /// The task waits for a decision of an operator.
     #[serde(rename = "held_for_approval")]
     HeldForApproval {
         /// Where it came from, and where an approval sends it back to.
@@ -163,10 +163,10 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Work on it cannot go on.
+    /// The task is blocked: work on it cannot go on.
     #[serde(rename = "blocked")]
     Blocked {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why work cannot go on, for whoever unblocks the task.
         reason: Reason,
@@ -176,7 +176,7 @@ pub enum Event {
     /// The work failed; an operator may give the task to somebody again.
     #[serde(rename = "failed")]
     Failed {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -187,7 +187,7 @@ pub enum Event {
     /// An operator accepted the result, and the task is done.
     #[serde(rename = "completed")]
     Completed {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// The operator who accepted the result.
         approved_by: Actor,
@@ -200,7 +200,7 @@ pub enum Event {
     /// An operator called it off, for good.
     #[serde(rename = "canceled")]
     Canceled {
-        /// The status that it left.
+        /// The status that this event led out of.
         from: Status,
         /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,19 +208,19 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It is over for long, and leaves the views that show what is going on.
+    /// The task was archived: it leaves the views that show what is going on.
     #[serde(rename = "archived")]
     Archived {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It is back in the views that show what is going on.
+    /// The task was restored: it is back in the views that show what is going on.
     #[serde(rename = "restored")]
     Restored {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Somebody wants to hear of whatever happens to it.
+    /// An actor follows the task, and hears of its every move.
     #[serde(rename = "subscribed")]
     Subscribed {
         /// Who gave the command, and is the one that follows or no longer does.
@@ -228,7 +228,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Somebody who had asked to hear of it does so no longer.
+    /// An actor follows the task no longer.
     #[serde(rename = "unsubscribed")]
     Unsubscribed {
         /// Who gave the command, and is the one that follows or no longer does.
@@ -239,7 +239,7 @@ pub enum Event {
     /// A loop was found; the same commit stops it.
     #[serde(rename = "loop_detected")]
     LoopDetected {
-        /// What the agents repeated.
+        /// What the agents repeated too often.
         kind: LoopKind,
         /// How often it was counted within the window, the last time included.
         count: u32,
@@ -254,7 +254,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// An agent began a run for it.
+    /// An agent began a run for the task.
     #[serde(rename = "run_began")]
     RunBegan {
         /// The run, which the task knows as open until it ends.
@@ -264,7 +264,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// A run for it is over.
+    /// A run for the task is over.
     #[serde(rename = "run_ended")]
     RunEnded {
         /// The run, which the task knows as open until it ends.
@@ -280,7 +280,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// What a run for it has cost became known after it was over.
+    /// The cost of a run for the task became known after its end.
     #[serde(rename = "run_billed")]
     RunBilled {
         /// The run, which the task knows as open until it ends.
@@ -294,7 +294,7 @@ pub enum Event {
         /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Something was said in its thread.
+    /// A message was posted in the task's thread.
     #[serde(rename = "message_posted")]
     MessagePosted {
         /// The identity of the message, drawn by the caller.

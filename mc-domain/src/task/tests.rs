@@ -4,6 +4,10 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
+    actor::{Actor, ActorKind},
+    agent::Assignee,
+    aggregate::{Aggregate, CommandContext},
+    ids::AgentId,
     money::Usd,
     spec::{
         ECHO, LEASE, MESSAGE, NEXT_LEASE, NOVA, OPENCLAW, SCOUT, artifact, by, checklist, comment, crew,

@@ -15,9 +15,8 @@ use crate::{
     budget::{self, Budget},
     ids::{ApprovalId, TaskId},
     money::Usd,
-    project::Project,
     reservation::{self, Reservation},
-    run::{self, Run, ToolCall, ToolRisk, ToolStatus},
+    run::{self, ToolCall, ToolRisk, ToolStatus},
     spec::{label, later, text},
 };
 

@@ -130,8 +130,7 @@ mod tasks {
     #[test]
     fn are_created_by_agents_of_the_project_that_are_not_stopped_for_good() {
         let create = |agent: &Entity<Agent>| {
-            world([&openclaw(), agent])
-                .when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
+            world([&openclaw(), agent]).when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
         };
         create(&idle(SCOUT)).then([stream(&unborn(), [created(&scout())])]);
         create(&elsewhere(SCOUT, "Scout"))

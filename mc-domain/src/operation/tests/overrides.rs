@@ -8,7 +8,7 @@ use crate::{
     agent::{Caps, Standing},
     approval::{self, Approval},
     money::Usd,
-    project::{Profile as ProjectProfile, Project},
+    project::Profile as ProjectProfile,
     spec::OTHER_TASK,
     task,
 };

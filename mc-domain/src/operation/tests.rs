@@ -19,12 +19,12 @@ use super::*;
 use crate::{
     actor::Actor,
     agent::{self, Agent, Ending, PauseReason, Profile, Role},
-    aggregate::CommandContext,
+    aggregate::{Aggregate, CommandContext},
     budget::{self, Cause},
     ids::{AgentId, ApprovalId},
     policy::document::PolicyLimits,
     project,
-    recorded::{AnyEvent, StreamId, Streamed},
+    recorded::{AnyEvent, StreamId},
     rejection::NotLoaded,
     reservation, run,
     spec::{

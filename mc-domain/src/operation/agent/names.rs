@@ -77,14 +77,6 @@ impl Names {
         })
     }
 
-    /// The name as given, without a look at anything but these.
-    #[cfg(test)]
-    pub(crate) fn of(name: &Name, key: Entity<Reservation>, bearers: &[&Entity<Agent>]) -> Self {
-        let project = crate::spec::OPENCLAW;
-        let bearers = bearers.iter().map(|agent| (*agent).clone()).collect();
-        Self { project, name: name.clone(), keys: vec![key], former: None, bearers, operators: vec![] }
-    }
-
     pub(super) fn is_of(&self, project: ProjectId, name: &Name) -> bool {
         self.project == project && self.name == *name
     }

@@ -26,7 +26,6 @@ fn canceled() -> World {
 }
 
 fn move_to(world: &mut World, to: Status) {
-    let task = world.get::<Task>(&TASK);
     let wish = MoveTask {
         to: Move { crew: task::Crew::default(), ..equipped(to) },
         assignees: None,
@@ -77,15 +76,12 @@ fn is_charged_whoever_ended_the_run() {
     let ways: [(&str, Stop); 4] = [
         ("blocked", |world| move_to(world, Status::Blocked)),
         ("quarantined", |world| {
-            let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
             world.act(&sofie(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         }),
         ("restarted", |world| {
-            let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
             world.act(&sofie(), |tx| restart_agent(tx, SCOUT, None)).unwrap();
         }),
         ("timed out", |world| {
-            let run = world.get::<run::Run>(&RUN);
             let due = later(&system(), PolicyLimits::default().run_lasts());
             world.act(&due, |tx| time_out_run(tx, RUN)).unwrap();
         }),
@@ -132,13 +128,10 @@ fn stops_the_task_of_another_only_where_the_task_is_used_up() {
         let echo = idle(ECHO);
         world.record::<Agent>(&ECHO, registered("Echo", Role::Intern));
         let details = task::Details { budget: Usd::cents(budget), ..world.task().details };
-        let task = world.get::<Task>(&TASK);
         world.record::<Task>(&TASK, [task::Event::Edited { details }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
-        let task = world.get::<Task>(&TASK);
         let wish = ReassignTask { assignees: BTreeSet::from([echo.id]), reason: None };
         world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
-        let task = world.get::<Task>(&TASK);
         let to = Move { reason: None, deliverable: None, checklist: None, ..equipped(Status::InProgress) };
         let wish = MoveTask { to, assignees: None, lease: NEXT_LEASE };
         world.act(&by(ECHO), |tx| move_task(tx, TASK, wish)).unwrap();

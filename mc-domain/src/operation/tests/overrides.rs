@@ -8,7 +8,7 @@ use crate::{
     agent::{Caps, Standing},
     approval::{self, Approval},
     money::Usd,
-    project::{Profile as ProjectProfile, Project},
+    project::Profile as ProjectProfile,
     spec::OTHER_TASK,
     task,
 };
@@ -36,7 +36,6 @@ fn raise_task(world: &mut World, cents: u32, overrides: &[ApprovalId]) {
 }
 
 fn cap_project(world: &mut World, cents: Option<u32>) {
-    let openclaw = world.get::<Project>(&OPENCLAW);
     let profile =
         ProjectProfile { daily_cap: cents.map(Usd::cents), ..ProjectProfile::new(name("OpenClaw")) };
     world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, profile, &[SCOUT])).unwrap();
@@ -154,7 +153,6 @@ fn several_held_tasks_go_back_and_one_is_gone_on_with() {
     let agent = world.get::<Agent>(&SCOUT);
     world.record::<Agent>(&SCOUT, agent.decide(agent::Command::Resume { note: None }, &sofie()).unwrap());
     world.record::<Task>(&OTHER_TASK, task_in(Status::InProgress));
-    let agent = world.get::<Agent>(&SCOUT);
     world.record::<Agent>(&SCOUT, [agent::Event::Engaged { task: OTHER_TASK, lease: LEASE }]);
     let (_, second) = too_dear(world.start(NEXT_RUN, Some(OTHER_TASK), Some(25), &scout()));
     raise_agent(&mut world, 100, 25, &[first, second]);

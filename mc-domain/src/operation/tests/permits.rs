@@ -15,9 +15,8 @@ use crate::{
     budget::{self, Budget},
     ids::{ApprovalId, TaskId},
     money::Usd,
-    project::Project,
     reservation::{self, Reservation},
-    run::{self, Run, ToolCall, ToolRisk, ToolStatus},
+    run::{self, ToolCall, ToolRisk, ToolStatus},
     spec::{label, later, text},
 };
 
@@ -213,7 +212,6 @@ mod red_tools {
     #[test]
     fn of_a_run_for_a_task_that_is_handed_in_block_it() {
         let mut world = running();
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
         world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(used(&mut world, sent(None)), unapproved(None));
@@ -349,7 +347,6 @@ mod what_nobody_waits_for {
     }
 
     fn moved(world: &mut World, to: Status, context: &CommandContext) {
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
         world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
     }

@@ -155,7 +155,6 @@ mod starting {
         let mut world = at_work();
         let profile =
             ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
-        let openclaw = world.get::<Project>(&OPENCLAW);
         world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile }]);
         world.start(RUN, None, None, &scout()).unwrap();
         let key = budget::Key::ProjectDay(OPENCLAW, now().date_naive());
@@ -183,7 +182,6 @@ mod starting {
             agent::Event::DrainStarted { note: None },
         ] {
             let mut world = at_work();
-            let agent = world.get::<Agent>(&SCOUT);
             world.record::<Agent>(&SCOUT, [standing]);
             let refused = world.start(RUN, None, None, &scout());
             assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
@@ -194,7 +192,6 @@ mod starting {
     #[test]
     fn of_a_draining_agent_is_for_its_current_task() {
         let mut world = at_work();
-        let agent = world.get::<Agent>(&SCOUT);
         world.record::<Agent>(&SCOUT, [agent::Event::DrainStarted { note: None }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
     }
@@ -204,13 +201,10 @@ mod starting {
     fn takes_a_squad_that_is_not_stopped_in_an_emergency() {
         for halt in crate::project::Halt::ALL.iter().copied() {
             let mut world = at_work();
-            let openclaw = world.get::<Project>(&OPENCLAW);
             world.act(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None)).unwrap();
             assert_eq!(world.start(RUN, None, None, &scout()), Err(Rejection::SquadStopped), "at once");
-            let openclaw = world.get::<Project>(&OPENCLAW);
             world.act(&sofie(), |tx| follow_halt(tx, OPENCLAW, 1, &[SCOUT])).unwrap();
             assert!(world.start(RUN, None, None, &scout()).is_err());
-            let agent = world.get::<Agent>(&SCOUT);
             world.act(&sofie(), |tx| resume_agent(tx, SCOUT, None)).unwrap();
             let expected = match halt {
                 crate::project::Halt::Pause => Ok(()),
@@ -383,11 +377,9 @@ pub(super) mod too_dear {
             let mut world = at_work();
             let capped =
                 ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
-            let openclaw = world.get::<Project>(&OPENCLAW);
             world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile: capped.clone() }]);
             world.start(RUN, None, None, &scout()).unwrap();
             too_dear(world.start(NEXT_RUN, None, None, &scout()));
-            let openclaw = world.get::<Project>(&OPENCLAW);
             let raised = ProjectProfile { daily_cap: cap, ..capped };
             world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, raised, &[SCOUT])).unwrap();
             assert_eq!(world.scout().standing, Standing::Active);
@@ -428,8 +420,6 @@ pub(super) mod too_dear {
             (later(&scout(), TimeDelta::hours(1)), Standing::Paused(PauseReason::Budget)),
             (later(&scout(), TimeDelta::days(1)), Standing::Active),
         ] {
-            let agent = world.get::<Agent>(&SCOUT);
-            let task = world.get::<Task>(&TASK);
             world.act(&context, |tx| heartbeat(tx, SCOUT, Heartbeat::default())).unwrap();
             assert_eq!(world.scout().standing, standing);
         }
@@ -442,7 +432,6 @@ pub(super) mod too_dear {
         let mut world = nearly_spent();
         too_dear(world.start(RUN, Some(TASK), None, &scout()));
         world.record::<Task>(&crate::spec::OTHER_TASK, task_in(Status::Inbox));
-        let (task, agent) = (world.get::<Task>(&crate::spec::OTHER_TASK), world.get::<Agent>(&SCOUT));
         let claim = |tx: &mut Transaction<'_>| claim_task(tx, crate::spec::OTHER_TASK, SCOUT);
         assert!(world.act(&scout(), claim).is_err());
         world.act(&tomorrow, claim).unwrap();
@@ -450,7 +439,6 @@ pub(super) mod too_dear {
 
         let mut world = nearly_spent();
         too_dear(world.start(RUN, Some(TASK), None, &scout()));
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
         let tomorrow = later(&sofie(), TimeDelta::days(1));
         world.act(&tomorrow, |tx| move_task(tx, TASK, wish)).unwrap();
@@ -461,7 +449,6 @@ pub(super) mod too_dear {
     fn of_the_task_waits_for_the_tasks_override() {
         let mut world = at_work();
         let details = task::Details { budget: Usd::cents(30), ..world.task().details };
-        let task = world.get::<Task>(&TASK);
         world.record::<Task>(&TASK, [task::Event::Edited { details }]);
         world.start(RUN, Some(TASK), Some(20), &scout()).unwrap();
         let (cause, _) = too_dear(world.start(NEXT_RUN, Some(TASK), Some(20), &scout()));
@@ -496,7 +483,6 @@ mod completing {
     #[test]
     fn beyond_the_budget_with_one_error_too_many_is_both() {
         let mut world = at_work();
-        let agent = world.get::<Agent>(&SCOUT);
         world.record::<Agent>(&SCOUT, [crate::spec::heard(4)]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Failed, Some(210), &scout()).unwrap();
@@ -510,7 +496,6 @@ mod completing {
 
     fn edit_budget(world: &mut World, cents: u32) {
         let details = task::Details { budget: Usd::cents(cents), ..world.task().details };
-        let task = world.get::<Task>(&TASK);
         world.record::<Task>(&TASK, [task::Event::Edited { details }]);
     }
 
@@ -543,7 +528,6 @@ mod completing {
         let capped =
             ProjectProfile { daily_cap: Some(Usd::cents(30)), ..ProjectProfile::new(name("OpenClaw")) };
         for profile in [capped, ProjectProfile::new(name("OpenClaw"))] {
-            let openclaw = world.get::<Project>(&OPENCLAW);
             world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile }]);
             if world.run_status(RUN).is_none() {
                 world.start(RUN, None, None, &scout()).unwrap();
@@ -644,7 +628,6 @@ mod completing {
     fn in_time_is_not_for_the_worker_to_end() {
         let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
-        let run = world.get::<Run>(&RUN);
         let refused = world.act(&system(), |tx| time_out_run(tx, RUN));
         assert!(matches!(refused, Err(Rejection::Run(run::Rejection::NotDue { .. }))));
     }
@@ -653,7 +636,6 @@ mod completing {
     fn not_in_time_is_not_for_an_agent_to_say() {
         let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
-        let run = world.get::<Run>(&RUN);
         for agent in [scout(), by(ECHO)] {
             let context = later(&agent, PolicyLimits::default().run_lasts());
             let refused = world.act(&context, |tx| time_out_run(tx, RUN));
@@ -667,7 +649,6 @@ mod completing {
     fn not_in_time_ends_the_hold_on_the_task() {
         let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
-        let run = world.get::<Run>(&RUN);
         world
             .act(&later(&system(), PolicyLimits::default().run_lasts()), |tx| time_out_run(tx, RUN))
             .unwrap();
@@ -745,7 +726,6 @@ mod no_run_is_left_behind {
     #[test]
     fn by_a_quarantine() {
         let mut world = running();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         world.act(&sofie(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         both_are_over(&world);
     }
@@ -753,7 +733,6 @@ mod no_run_is_left_behind {
     #[test]
     fn by_a_restart() {
         let mut world = running();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         world.act(&sofie(), |tx| restart_agent(tx, SCOUT, None)).unwrap();
         both_are_over(&world);
     }
@@ -762,7 +741,6 @@ mod no_run_is_left_behind {
     fn by_a_goodbye() {
         for context in [scout(), sofie()] {
             let mut world = running();
-            let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
             world.act(&context, |tx| sign_off_agent(tx, SCOUT, None)).unwrap();
             both_are_over(&world);
         }
@@ -772,7 +750,6 @@ mod no_run_is_left_behind {
     fn by_a_correction() {
         for status in [agent::Status::Quarantined, agent::Status::Offline] {
             let mut world = running();
-            let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
             let corrections = Corrections { status: Some(status), ..Corrections::default() };
             let wish = CorrectAgent { corrections, clear_task: false };
             world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
@@ -783,7 +760,6 @@ mod no_run_is_left_behind {
     #[test]
     fn by_taking_the_task_from_the_agent() {
         let mut world = running();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let wish = CorrectAgent { corrections: Corrections::default(), clear_task: true };
         world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
@@ -794,7 +770,6 @@ mod no_run_is_left_behind {
     fn by_a_move_of_the_operator() {
         for to in [Status::Assigned, Status::Blocked, Status::Canceled] {
             let mut world = running();
-            let task = world.get::<Task>(&TASK);
             let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
             world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
             assert_eq!(world.run_status(RUN), Some(run::Status::Aborted), "{to}");
@@ -806,7 +781,6 @@ mod no_run_is_left_behind {
     #[test]
     fn by_an_operator_who_takes_the_work_to_review() {
         let mut world = running();
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
         world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
@@ -817,7 +791,6 @@ mod no_run_is_left_behind {
     fn by_giving_the_task_to_others() {
         let mut world = running();
         world.record::<Agent>(&ECHO, registered("Echo", Role::Intern));
-        let task = world.get::<Task>(&TASK);
         let wish = ReassignTask { assignees: BTreeSet::from([ECHO]), reason: None };
         world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
@@ -826,9 +799,7 @@ mod no_run_is_left_behind {
     #[test]
     fn by_an_emergency_stop() {
         let mut world = running();
-        let openclaw = world.get::<Project>(&OPENCLAW);
         world.act(&sofie(), |tx| halt_squad(tx, OPENCLAW, crate::project::Halt::Emergency, None)).unwrap();
-        let openclaw = world.get::<Project>(&OPENCLAW);
         world.act(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &[TASK])).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
@@ -837,7 +808,6 @@ mod no_run_is_left_behind {
     #[test]
     fn but_who_hands_its_work_in_ends_its_run_itself() {
         let mut world = running();
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
         world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
@@ -853,14 +823,12 @@ mod a_block {
 
     fn blocked_by(context: &CommandContext) -> World {
         let mut world = at_work();
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
         world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
         world
     }
 
     fn go(world: &mut World, to: Status) {
-        let task = world.get::<Task>(&TASK);
         let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
         world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
     }
@@ -875,18 +843,15 @@ mod a_block {
     #[test]
     fn is_told_of_when_its_agent_goes_or_falls_silent() {
         let mut world = at_work();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         world.act(&sofie(), |tx| sign_off_agent(tx, SCOUT, None)).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
         let mut world = at_work();
-        let agent = world.get::<Agent>(&SCOUT);
         let late = later(&system(), TimeDelta::hours(2));
         world.act(&late, |tx| end_lease(tx, SCOUT, LEASE, now())).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), Some(1));
 
         let mut world = at_work();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         world.act(&system(), |tx| quarantine_agent(tx, SCOUT, None)).unwrap();
         assert_eq!(world.alert(Kind::TaskBlocked, about_the_task()), None, "the quarantine is told of");
     }
@@ -911,7 +876,6 @@ mod living {
     use super::*;
 
     fn beat(world: &mut World, error: Option<&str>, context: &CommandContext) {
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let news = Heartbeat { session_key: None, error: error.map(reason) };
         world.act(context, |tx| heartbeat(tx, SCOUT, news)).unwrap();
     }
@@ -941,7 +905,6 @@ mod living {
         let mut world = at_work();
         beat(&mut world, None, &scout());
         for (minutes, alerts) in [(5, None), (6, Some(1)), (7, Some(1))] {
-            let agent = world.get::<Agent>(&SCOUT);
             let context = later(&system(), TimeDelta::minutes(minutes));
             world.act(&context, |tx| mark_stale(tx, SCOUT)).unwrap();
             assert_eq!(world.alert(Kind::AgentStale, about_scout()), alerts);
@@ -955,7 +918,6 @@ mod living {
         let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::ZERO), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
         world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
@@ -968,7 +930,6 @@ mod living {
         let mut world = at_work();
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::cents(170)), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
         world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
@@ -996,7 +957,6 @@ mod a_budget_used_up_by_an_operator {
         let mut world = at_work();
         let capped =
             ProjectProfile { daily_cap: Some(Usd::cents(500)), ..ProjectProfile::new(name("OpenClaw")) };
-        let openclaw = world.get::<Project>(&OPENCLAW);
         world.record::<Project>(&OPENCLAW, [crate::project::Event::Edited { profile: capped }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
@@ -1012,7 +972,6 @@ mod a_budget_used_up_by_an_operator {
     #[test]
     fn who_corrects_what_was_spent() {
         let mut world = spent();
-        let (agent, task) = (world.get::<Agent>(&SCOUT), world.get::<Task>(&TASK));
         let corrections = Corrections { today_spend: Some(Usd::cents(300)), ..Corrections::default() };
         let wish = CorrectAgent { corrections, clear_task: false };
         world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
@@ -1032,7 +991,6 @@ mod a_budget_used_up_by_an_operator {
     #[test]
     fn who_lowers_the_budget_of_a_task() {
         let mut world = spent();
-        let task = world.get::<Task>(&TASK);
         let details = task::Details { budget: Usd::cents(10), ..world.task().details };
         world.act(&sofie(), |tx| edit_task(tx, TASK, details, &[SCOUT])).unwrap();
         told_and_nobody_stopped(&world, about_the_task());
@@ -1041,7 +999,6 @@ mod a_budget_used_up_by_an_operator {
     #[test]
     fn who_lowers_the_cap_of_a_project() {
         let mut world = spent();
-        let openclaw = world.get::<Project>(&OPENCLAW);
         let lowered =
             ProjectProfile { daily_cap: Some(Usd::cents(10)), ..ProjectProfile::new(name("OpenClaw")) };
         world.act(&sofie(), |tx| edit_project(tx, OPENCLAW, lowered, &[SCOUT])).unwrap();
@@ -1072,7 +1029,6 @@ fn a_notification_that_is_given_up_is_told_of() {
     world.record::<Notification>(&id, [queued]);
     for minutes in [0, 1, 2, 4, 8, 16] {
         assert_eq!(world.alert(Kind::NotificationFailed, about_scout()), None);
-        let notification = world.get::<Notification>(&id);
         let context = later(&system(), TimeDelta::minutes(minutes));
         let project = Some(OPENCLAW);
         world.act(&context, |tx| fail_notification(tx, id, project, reason("no answer"))).unwrap();
@@ -1091,7 +1047,6 @@ fn the_cost_of_a_sub_agent_counts_to_its_parents_task_too() {
         until: now() + TimeDelta::hours(6),
         at: now(),
     };
-    let agent = world.get::<Agent>(&SCOUT);
     world.record::<Agent>(&SCOUT, [commissioned]);
     world.start(RUN, Some(task.id), None, &scout()).unwrap();
     world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();

@@ -87,8 +87,8 @@ fn what_follows_from_a_halt_spares_who_was_let_go_on_from_it() {
 fn nothing_follows_from_a_halt_that_is_over() {
     let resumed = stopped(Halt::Emergency).after(&[project::Event::SquadResumed { reason: None, at: now() }]);
     for project in [&openclaw(), &resumed] {
-        world([&project, &working()]).when(&sofie(), |tx| follow_halt(tx, project.id, 1, &[SCOUT])).then([]);
-        world([&project, &task_at(Status::InProgress)])
+        world([project, &working()]).when(&sofie(), |tx| follow_halt(tx, project.id, 1, &[SCOUT])).then([]);
+        world([project, &task_at(Status::InProgress)])
             .when(&sofie(), |tx| block_halted(tx, project.id, 1, &[TASK]))
             .then([]);
     }
@@ -247,7 +247,7 @@ fn resuming_is_the_operators() {
 #[test]
 fn an_emergency_stop_blocks_what_is_in_progress_and_releases_its_holders() {
     let (scout, task) = (working(), task_at(Status::InProgress));
-    let waiting = entity(OTHER_TASK, task_in(Status::Assigned));
+    let waiting: Entity<Task> = entity(OTHER_TASK, task_in(Status::Assigned));
     let answer = world([&stopped(Halt::Emergency), &scout, &task, &waiting])
         .when(&sofie(), |tx| block_halted(tx, OPENCLAW, 1, &[TASK, OTHER_TASK]));
     let (from, reason, at) = (Status::InProgress, reason("Emergency stop: Costs"), now());
@@ -280,7 +280,7 @@ fn agents_do_not_stop_a_squad() {
         world([&openclaw()])
             .when(&scout(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::OperatorOnly);
-        world([&entity(OPENCLAW, [])])
+        world([])
             .when(&sofie(), |tx| halt_squad(tx, OPENCLAW, halt, None))
             .then_rejected(project::Rejection::NotFound);
     }

@@ -101,10 +101,8 @@ impl Alerts {
     /// count 0.
     pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
         let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
-        for ((of, is_open, severity), set) in self.rows.index().by_project.all() {
-            if *is_open && project.is_none_or(|wanted| wanted == *of) {
-                *counts.entry(*severity).or_default() += set.len();
-            }
+        for ((_, severity), set) in self.rows.index().owners.groups(project, &[], |(is_open, _)| is_open) {
+            *counts.entry(severity).or_default() += set.len();
         }
         counts
     }

@@ -123,10 +123,8 @@ impl Approvals {
         project: ProjectId,
         wanted: impl Fn(&Subject, &Ask) -> bool,
     ) -> Vec<ApprovalId> {
-        let open = Status::ALL.iter().filter(|status| status.is_open());
-        let sets: Vec<_> =
-            open.filter_map(|status| self.rows.index().by_project.of(&(project, *status))).collect();
-        let keys = merged(sets.into_iter(), Order::Asc, None);
+        let open = self.rows.index().owners.groups(Some(project), &[], Status::is_open);
+        let keys = merged(open.into_iter().map(|(_, set)| set), Order::Asc, None);
         let rows = keys.filter_map(|(_, id)| self.rows.get(*id));
         rows.filter(|row| wanted(&row.subject, &row.ask)).map(|row| row.id).collect()
     }

@@ -61,6 +61,7 @@ pub mod messages;
 pub mod metrics;
 pub mod notifications;
 mod ordered_index;
+mod owner_index;
 pub mod page;
 pub mod policy;
 pub mod projection;

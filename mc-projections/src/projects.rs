@@ -82,7 +82,7 @@ pub struct ProjectView<'a> {
     pub budgets: ProjectBudgets,
     /// Whether its agents may start runs.
     pub squad: SquadView<'a>,
-    /// When an operator created the project.
+    /// When the project was created, by the time of its first event.
     pub created_at: Millis,
     /// The time of the last event of its stream.
     pub updated_at: Millis,

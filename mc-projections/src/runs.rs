@@ -75,8 +75,7 @@ impl Runs {
 
     /// The runs that work on a task, the latest first.
     pub fn of_task(&self, task: TaskId) -> impl Iterator<Item = RunView<'_>> {
-        let keys = self.rows.index().by_task.of(task, Order::Desc, None);
-        keys.filter_map(|(_, run)| self.view(run))
+        self.rows.index().owners.of_task(task, Order::Desc).filter_map(|run| self.view(run))
     }
 
     /// The project that a run belongs to; nothing for an unknown run.

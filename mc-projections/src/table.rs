@@ -53,17 +53,18 @@ impl<X: Index> Table<X> {
 
     /// Changes a row, and moves it to where it stands then.
     pub(crate) fn change(&mut self, id: X::Id, change: impl FnOnce(&mut X::Row)) {
-        self.change_with_keys(id, X::keys, change);
+        self.change_with_keys(id, |_| X::keys, change);
     }
 
-    /// The same with other keys than all: they may leave out what the change does not touch.
+    /// The same with the keys that `keys_of` chooses for the row: they may leave out what the change does not touch.
     pub(crate) fn change_with_keys(
         &mut self,
         id: X::Id,
-        keys: impl Fn(&X::Row) -> X::Keys,
+        keys_of: impl FnOnce(&X::Row) -> fn(&X::Row) -> X::Keys,
         change: impl FnOnce(&mut X::Row),
     ) {
         let Some(row) = self.rows.get_mut(&id) else { return };
+        let keys = keys_of(row);
         let before = keys(row);
         change(row);
         self.index.shift(Some(before), keys(row));

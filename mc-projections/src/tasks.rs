@@ -24,7 +24,12 @@ pub use query::{TaskQuery, TaskSort};
 pub use view::{AcceptanceView, LoopView, TaskView};
 
 use crate::{
-    catalogue, merge::merged, messages::artifacts_in, page::Order, projection::Projection, table::Table,
+    catalogue,
+    merge::merged,
+    messages::artifacts_in,
+    page::Order,
+    projection::Projection,
+    table::{self, Table},
 };
 use index::{Index, Keys};
 
@@ -232,11 +237,11 @@ impl Tasks {
     /// Changes a task, and moves it to where it stands then. `is_reworded` says that the change may touch what only
     /// edits and the archive touch.
     fn change(&mut self, id: TaskId, is_reworded: bool, change: impl FnOnce(&mut Row)) {
-        match self.rows.get(id) {
-            None => {}
-            Some(row) if is_reworded || row.archived_at.is_some() => self.rows.change(id, change),
-            Some(_) => self.rows.change_with_keys(id, Keys::without_wording, change),
-        }
+        let keys_of = |row: &Row| match is_reworded || row.archived_at.is_some() {
+            true => <Index as table::Index>::keys,
+            false => Keys::without_wording,
+        };
+        self.rows.change_with_keys(id, keys_of, change);
     }
 
     /// Adds to a task's cost what its budget is charged for a run that is not its own: such a run is a sub-agent's.

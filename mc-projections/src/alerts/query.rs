@@ -78,38 +78,25 @@ impl Alerts {
         agents: &'a Agents,
     ) -> impl Iterator<Item = AlertView<'a>> {
         let query = AlertQuery { project, resolved: Some(false), ..AlertQuery::default() };
-        let groups = self.groups(&query).into_iter().map(|(severity, set)| (severity as i64, set)).collect();
-        let keys = list::ranked(groups, Order::Desc, None);
+        let keys = list::ranked(self.by_severity(&query), Order::Desc, None);
         keys.filter_map(|(_, id)| self.rows.get(*id)).map(|row| row.view(agents))
     }
 
-    /// The groups of alerts that a query may want, by severity. The tasks that it names are left aside.
-    fn groups(&self, query: &AlertQuery) -> Vec<(Severity, &BTreeSet<CreationKey<AlertId>>)> {
-        let wanted = |is_open: bool, severity: Severity| {
-            query.wants_openness(is_open) && (query.severity.is_empty() || query.severity.contains(&severity))
-        };
-        let index = self.rows.index();
-        if query.agent.is_empty() {
-            let groups = index.by_project.all().filter(|((project, is_open, severity), _)| {
-                query.is_within(*project) && wanted(*is_open, *severity)
-            });
-            return groups.map(|((_, _, severity), set)| (*severity, set)).collect();
-        }
-        let agents: BTreeSet<_> = query.agent.iter().copied().collect();
-        let groups = agents.into_iter().flat_map(|agent| {
-            let first = (agent, false, Severity::ALL[0]);
-            index.by_agent.groups(first..).take_while(move |((of, ..), _)| *of == agent)
-        });
-        groups
-            .filter(|((_, is_open, severity), _)| wanted(*is_open, *severity))
-            .map(|((_, _, severity), set)| (*severity, set))
-            .collect()
+    /// The groups of alerts that a query may want, by the rank of their severity. The tasks that it names are left aside.
+    fn by_severity(&self, query: &AlertQuery) -> Vec<(i64, &BTreeSet<CreationKey<AlertId>>)> {
+        let wants = |standing| query.wants_standing(standing);
+        let groups = self.rows.index().owners.groups(query.project, &query.agent, wants).into_iter();
+        groups.map(|((_, severity), set)| (severity as i64, set)).collect()
     }
 }
 
 impl AlertQuery {
     fn is_within(&self, project: ProjectId) -> bool {
         self.project.is_none_or(|wanted| wanted == project)
+    }
+
+    fn wants_standing(&self, (is_open, severity): (bool, Severity)) -> bool {
+        self.wants_openness(is_open) && (self.severity.is_empty() || self.severity.contains(&severity))
     }
 
     /// Whether open alerts may be wanted or, when `open` is false, those that are not.
@@ -185,17 +172,13 @@ impl<'a> Question<'a> for AlertQuestion<'a, '_> {
 impl AlertQuestion<'_, '_> {
     /// The fewest alerts that an index can tell apart.
     fn candidates(&self) -> Candidates<'_, AlertId> {
-        match &self.query.task[..] {
-            [] => {
-                Candidates::Groups(self.alerts.groups(self.query).into_iter().map(|(_, set)| set).collect())
-            }
-            tasks => Candidates::OfTasks(&self.alerts.rows.index().by_task, tasks),
-        }
+        let AlertQuery { project, agent, task, .. } = self.query;
+        let owners = &self.alerts.rows.index().owners;
+        owners.candidates(task, *project, agent, |standing| self.query.wants_standing(standing))
     }
 
     fn by_severity(&self) -> Walk<'_, AlertId> {
-        let groups = self.alerts.groups(self.query).into_iter();
-        Walk::Ranked(groups.map(|(severity, set)| (severity as i64, set)).collect())
+        Walk::Ranked(self.alerts.by_severity(self.query))
     }
 
     fn by_last_time(&self) -> Walk<'_, AlertId> {

@@ -1,6 +1,6 @@
 //! Finds, sorts and pages the approvals that a query asks for.
 
-use std::{collections::BTreeSet, hash::Hash};
+use std::hash::Hash;
 
 use mc_domain::{
     approval::{Risk, Status},
@@ -142,20 +142,9 @@ impl ApprovalQuestion<'_, '_> {
 
     /// The fewest approvals that an index can tell apart.
     fn candidates(&self) -> Candidates<'_, ApprovalId> {
-        let index = self.approvals.rows.index();
-        match (&self.query.task[..], &self.query.agent[..]) {
-            ([], []) => {
-                let wanted = |(project, status): &_| self.is_within(*project) && self.wants_status(*status);
-                Candidates::Groups(index.by_project.sets(wanted))
-            }
-            ([], agents) => {
-                let agents: BTreeSet<_> = agents.iter().collect();
-                let statuses = || Status::ALL.iter().filter(|status| self.wants_status(**status));
-                let groups = agents.into_iter().flat_map(|agent| statuses().map(|status| (*agent, *status)));
-                Candidates::Groups(groups.filter_map(|group| index.by_agent.of(&group)).collect())
-            }
-            (tasks, _) => Candidates::OfTasks(&index.by_task, tasks),
-        }
+        let ApprovalQuery { project, agent, task, .. } = self.query;
+        let owners = &self.approvals.rows.index().owners;
+        owners.candidates(task, *project, agent, |status| self.wants_status(status))
     }
 
     /// All approvals that wait, and those that do not where they are wanted too, in the order in which they expire.

@@ -97,7 +97,7 @@ pub struct AgentShare {
 /// The part of a sum that was spent on tasks of one type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TypeShare {
-    /// The type of the tasks; absent for runs without a task.
+    /// The type of the tasks; absent for runs without a task and for unknown tasks.
     #[serde(rename = "type")]
     pub kind: Option<TaskType>,
     /// What the runs for these tasks cost.
@@ -134,9 +134,9 @@ pub struct ModelShare<'a> {
 pub struct TaskShare<'a> {
     /// The task that the runs worked on; absent for runs without a task.
     pub task_id: Option<TaskId>,
-    /// The title of the task; absent for runs without a task.
+    /// The title of the task; absent for runs without a task and for an unknown task.
     pub title: Option<&'a Title>,
-    /// The type of the task; absent for runs without a task.
+    /// The type of the task; absent for runs without a task and for an unknown task.
     #[serde(rename = "type")]
     pub kind: Option<TaskType>,
     /// What the runs for the task cost.

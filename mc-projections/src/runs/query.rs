@@ -1,6 +1,6 @@
 //! Finds, sorts and pages the runs that a query asks for.
 
-use std::{collections::BTreeSet, hash::Hash};
+use std::hash::Hash;
 
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -116,37 +116,21 @@ impl<'a> Question<'a> for RunQuestion<'a, '_> {
             RunSort::Duration => &index.durations,
         };
         let wider = || {
-            let is_under_way = |(project, status): &_| *status == Status::Running && self.is_within(*project);
-            let under_way = Candidates::Groups(index.by_project.sets(is_under_way));
-            Walk::Numbered(numbers.sets(|project| self.is_within(*project)), Some(under_way))
+            let project = self.query.project;
+            let sets = numbers.sets(|of| project.is_none_or(|project| project == *of));
+            let under_way = index.owners.candidates(&[], project, &[], |status| status == Status::Running);
+            Walk::Numbered(sets, Some(under_way))
         };
         Route::SortIfFew(self.candidates(), Box::new(wider))
     }
 }
 
-impl<'a> RunQuestion<'a, '_> {
-    fn is_within(&self, project: ProjectId) -> bool {
-        self.query.project.is_none_or(|wanted| wanted == project)
-    }
-
+impl RunQuestion<'_, '_> {
     /// The fewest runs that an index can tell apart.
     fn candidates(&self) -> Candidates<'_, RunId> {
-        let RunQuery { agent, task, status, .. } = self.query;
-        let wants_status = |of: &Status| status.is_empty() || status.contains(of);
-        let index = self.runs.rows.index();
-        match (&task[..], &agent[..]) {
-            ([], []) => {
-                let wanted = |(project, status): &_| self.is_within(*project) && wants_status(status);
-                Candidates::Groups(index.by_project.sets(wanted))
-            }
-            ([], agents) => {
-                let agents: BTreeSet<_> = agents.iter().collect();
-                let statuses = || Status::ALL.iter().filter(|status| wants_status(status));
-                let groups = agents.into_iter().flat_map(|agent| statuses().map(|status| (*agent, *status)));
-                Candidates::Groups(groups.filter_map(|group| index.by_agent.of(&group)).collect())
-            }
-            (tasks, _) => Candidates::OfTasks(&index.by_task, tasks),
-        }
+        let RunQuery { project, agent, task, status, .. } = self.query;
+        let wants_status = |of| status.is_empty() || status.contains(&of);
+        self.runs.rows.index().owners.candidates(task, *project, agent, wants_status)
     }
 }
 

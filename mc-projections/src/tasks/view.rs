@@ -102,7 +102,7 @@ pub struct TaskView<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AcceptanceView<'a> {
-    /// Who accepted the result: an operator or a reviewer.
+    /// The actor that accepted the result as done.
     pub approved_by: ActorView<'a>,
     /// The note with which the result was accepted.
     pub note: Option<&'a Reason>,

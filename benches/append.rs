@@ -1,9 +1,9 @@
 //! How many events per second does the log append, each synced before its answer, next to a bare SQLite insert loop?
 //!
-//! `cargo bench --bench append`, with `-- --quick` for a look of a few seconds. Every caller waits for its answer
-//! before it appends the next event. The bare loop is one thread that commits whatever queued as one transaction,
-//! with the same pragmas, integer keys, a unique (stream, version) and rows of the same bytes, and checks nothing.
-//! A number here means little on another machine; the ratio does.
+//! `cargo bench --bench append`; `-- --quick` takes only a few seconds. Every caller waits for its answer before it
+//! appends the next event. The bare loop is one thread that commits all queued rows as one transaction. It uses the
+//! same pragmas, integer keys, a unique (stream, version) and rows of the same size, and checks nothing. The numbers
+//! depend on the machine; the ratio hardly does.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -31,7 +31,7 @@ use tokio::{
 use uuid::Uuid;
 
 const CALLERS: [usize; 3] = [1, 16, 64];
-/// Of each measurement, the first part is not counted.
+/// How long each measurement runs before it counts, so that caches are warm.
 const WARM_UP: Duration = Duration::from_millis(200);
 
 fn main() {
@@ -44,7 +44,7 @@ fn main() {
     );
     for callers in CALLERS {
         let cases = [bare_fresh, log_fresh, bare_few, log_few];
-        // The cases take turns, so that what else the machine does hits all of them.
+        // The cases take turns, so that other load on the machine affects all of them.
         let rounds: Vec<_> = (0..rounds).map(|_| cases.map(|case| case(&runtime, callers, length))).collect();
         print(callers, "bare, a stream an event", &rounds, 0, 0);
         print(callers, "log, a stream an event", &rounds, 1, 0);
@@ -53,7 +53,7 @@ fn main() {
     }
 }
 
-/// The medians over the rounds, each value for itself; the ratio is that of one round.
+/// The median of each value over the rounds. The ratio compares two cases of one round.
 fn print(callers: usize, name: &str, rounds: &[[Measured; 4]], case: usize, bare: usize) {
     let median = |value: &dyn Fn(&[Measured; 4]) -> f64| {
         let mut values: Vec<_> = rounds.iter().map(value).collect();
@@ -68,11 +68,11 @@ fn print(callers: usize, name: &str, rounds: &[[Measured; 4]], case: usize, bare
 
 struct Measured {
     per_second: f64,
-    /// Half of the answers came within the first, 99 of 100 within the second, all within the third.
+    /// The time within which 50 %, 99 % and all of the answers came.
     latencies_ms: [f64; 3],
 }
 
-/// Runs `callers` of `append(caller, number)` in closed loops.
+/// Runs `append(caller, number)` for each of `callers`, again as soon as it returns.
 fn measure<F, A>(runtime: &Runtime, callers: usize, length: Duration, append: F) -> Measured
 where
     F: Fn(usize, u64) -> A + Clone + Send + 'static,
@@ -107,7 +107,7 @@ where
     Measured { per_second, latencies_ms: [0.5, 0.99, 1.0].map(quantile) }
 }
 
-/// About 350 bytes of payload and metadata, as an agent's message has them.
+/// An event with about 350 bytes of payload and metadata, as many as a message of an agent has.
 fn event() -> NewEvent {
     NewEvent {
         event_type: "task.claimed".into(),

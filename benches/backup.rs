@@ -1,9 +1,9 @@
 //! How many events per second are backed up, restored and verified?
 //!
-//! `cargo bench --bench backup`, with `-- --quick` for a tenth of the events, `-- --events 5000000` for more. The log
-//! is a million facts about tasks, ten each, on disk; a backup of it is written, read into a new database, and that is
-//! verified. Beside them is how long it takes to copy the bytes of the document, in the same run; and, where the system
-//! tells, what each took of the processors, which other programs on the machine change less.
+//! `cargo bench --bench backup`; `-- --quick` takes a tenth of the events, `-- --events 5000000` takes more. The log on
+//! disk has a million events about tasks, ten per task. The bench writes a backup of it, restores the backup into a new
+//! database, and verifies that database. The reference is how long copying the bytes of the document takes in the same
+//! run. On Linux it also prints the processor time of each step, which depends less on other programs.
 #![allow(clippy::unwrap_used)]
 
 mod guides;
@@ -26,7 +26,7 @@ use mc_store::{
 
 const EVENTS: u64 = 1_000_000;
 const EVENTS_PER_TASK: u64 = 10;
-/// Tasks whose histories are told at the same time.
+/// How many tasks get events in turns.
 const TASKS_AT_ONCE: u64 = 64;
 
 fn main() {
@@ -89,7 +89,7 @@ fn main() {
     );
 }
 
-/// What a piece of work took.
+/// The time that one step took.
 struct Took {
     time: Duration,
     processors: Option<Duration>,
@@ -102,7 +102,7 @@ fn took(work: impl FnOnce()) -> Took {
     Took { time: start.elapsed(), processors }
 }
 
-/// What all threads of this process used so far, as Linux tells it: in hundredths of a second.
+/// The processor time of all threads of this process so far, which Linux counts in hundredths of a second.
 fn processor_time() -> Option<Duration> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let fields: Vec<_> = stat.rsplit(')').next()?.split_whitespace().collect();
@@ -110,7 +110,7 @@ fn processor_time() -> Option<Duration> {
     Some(Duration::from_millis(hundredths * 10))
 }
 
-/// Histories of tasks, some of which go on at the same time, a commit a step, every second one under a key.
+/// Appends events about tasks, several tasks in turns, one commit per event, every second one under a key.
 async fn fill(path: &Path, events: u64) -> u64 {
     let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(path).unwrap());
     for group in 0..events / (EVENTS_PER_TASK * TASKS_AT_ONCE) {

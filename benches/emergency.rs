@@ -1,10 +1,10 @@
 //! How long does it take to halt a squad of 1,000 agents while 32 callers act for them, next to one ordinary write under the same load?
 //!
-//! `cargo bench --bench emergency`, with `-- --quick` for a look of a few seconds. The server is the real one but for the
+//! `cargo bench --bench emergency`; `-- --quick` takes only a few seconds. The server is the real one without the
 //! network: its routes on SQLite, each write synced before its answer. The callers send heartbeats that are recorded, and
-//! claim, start and hand in tasks, each as fast as it is answered. *barrier* is the commit from which on nothing starts;
-//! *pause* and *stop* are the whole requests, whose answers come when every agent is paused and, for stop, every task in
-//! progress is blocked. A number here means little on another machine; the ratio does.
+//! claim, start and submit tasks, each as fast as the server answers. *barrier* is the commit from which on nothing
+//! starts. *pause* and *stop* are the whole requests: their answers come when every agent is paused and, for stop, every
+//! task in progress is blocked. The numbers depend on the machine; the ratio hardly does.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -18,17 +18,14 @@ use std::{
 use axum::{Router, body::Body, http::Request};
 use http_body_util::BodyExt;
 use mc_domain::{
-    actor::Actor,
-    aggregate::CommandContext,
-    ids::ProjectId,
-    operation::halt_squad,
-    project::{Halt, Project},
+    actor::Actor, aggregate::CommandContext, ids::ProjectId, operation::halt_squad, project::Halt,
     values::Name,
 };
 use mc_server::{
+    app::{App, system_clock},
     health::{Health, Phase},
-    routes,
-    state::{App, Refused, system_clock},
+    refusal::Refused,
+    service,
 };
 use mc_store::{repository::CommandEnvelope, sqlite::SqliteLog};
 use serde_json::{Value, json};
@@ -49,7 +46,7 @@ fn main() {
         let operator = Name::new("Sofie").unwrap();
         let app = App::recover(log, operator, system_clock(), health, Default::default()).await.unwrap();
         app.health().reach(Phase::Ready);
-        let server = Server { router: routes::recovered_service(app.clone()), app };
+        let server = Server { router: service::recovered_service(app.clone()), app };
         measure(&server, rounds).await;
     });
 }
@@ -66,7 +63,7 @@ async fn measure(server: &Server, rounds: usize) {
     let begun = Instant::now();
     let [mut writes, mut barriers, mut pauses, mut stops] = [const { Vec::new() }; 4];
     for _ in 0..rounds {
-        // The squad is at work again.
+        // Let the squad work again before the next measurement.
         tokio::time::sleep(Duration::from_millis(100)).await;
         writes.push(timed(server.post("/api/tasks", task())).await);
         barriers.push(timed(server.barrier(project)).await);
@@ -107,7 +104,7 @@ async fn timed<T>(what: impl Future<Output = T>) -> Duration {
     begun.elapsed()
 }
 
-/// Acts for agents, one after the other: what a halt refuses is passed over.
+/// Acts for agents, one after the other, and ignores what a halt refuses.
 async fn act(server: Server, agents: Vec<String>, over: Arc<AtomicBool>, acts: Arc<AtomicU64>) {
     for (n, agent) in agents.iter().cycle().enumerate() {
         if over.load(Ordering::Relaxed) {
@@ -157,11 +154,11 @@ impl Server {
 
     async fn barrier(&self, project: ProjectId) {
         let context = CommandContext::new(self.app.now(), Actor::Human(self.app.operator().clone()));
-        let order = CommandEnvelope::new(context.clone());
-        let halted = self.app.repository().execute(&order, |unit| {
-            let project = unit.load::<Project>(&project)?;
-            Ok::<_, Refused>((halt_squad(&project, Halt::Pause, None, &context)?, ()))
-        });
+        let envelope = CommandEnvelope::new(context);
+        let halted = self
+            .app
+            .repository()
+            .execute(&envelope, |tx| Ok::<_, Refused>(halt_squad(tx, project, Halt::Pause, None)?));
         halted.await.map_err(|refused| refused.to_string()).unwrap();
     }
 
@@ -169,7 +166,7 @@ impl Server {
         self.ask("GET", path, Value::Null).await.1
     }
 
-    /// An operator's write, which must be carried out.
+    /// Sends a write of an operator, which must succeed.
     async fn post(&self, path: &str, body: Value) -> Value {
         let (status, answer) = self.ask("POST", path, body).await;
         assert!(status == 200 || status == 201, "{path}: {answer}");

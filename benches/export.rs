@@ -1,9 +1,9 @@
 //! How many events per second does the audit export write, next to a plain read of the same log?
 //!
-//! `cargo bench --bench export`, with `-- --quick` for a tenth of the events, `-- --events 1000000` for more. The log is
-//! facts about tasks, ten each, many tasks going on at the same time, on disk. The plain read decodes every event and does
-//! nothing with it; the exports go through the route, without a network. Beside them is what the process has in memory
-//! at most, where the system tells: it does not grow with the log.
+//! `cargo bench --bench export`; `-- --quick` takes a tenth of the events, `-- --events 1000000` takes more. The log on
+//! disk has events about tasks, ten per task, many tasks in turns. The plain read decodes every event and does nothing
+//! with it; the exports go through the route, without a network. On Linux it also prints the most memory that the process
+//! had, which does not grow with the log.
 #![allow(clippy::unwrap_used)]
 
 mod guides;
@@ -20,7 +20,7 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use http_body_util::BodyExt;
 use mc_domain::values::Name;
-use mc_server::{health::Health, routes::recovered_service, state::App};
+use mc_server::{app::App, health::Health, service::recovered_service};
 use mc_store::{
     codec,
     log::{Append, Commit, EventLog, MAX_PAGE_EVENTS},
@@ -31,7 +31,7 @@ use tower::ServiceExt;
 
 const EVENTS: u64 = 500_000;
 const EVENTS_PER_TASK: u64 = 10;
-/// Tasks whose histories are told at the same time.
+/// How many tasks get events in turns.
 const TASKS_AT_ONCE: u64 = 500;
 const EVENTS_PER_DAY: i64 = 20_000;
 
@@ -46,7 +46,7 @@ fn main() {
         let log: Arc<dyn EventLog> = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
         fill(&log, events).await;
         let operator = Name::new("Sofie").unwrap();
-        let (clock, token) = (mc_server::state::system_clock(), CancellationToken::new());
+        let (clock, token) = (mc_server::app::system_clock(), CancellationToken::new());
         let app = App::recover(Arc::clone(&log), operator, clock, Health::starting(), token).await.unwrap();
         let events = log.head();
         let start = Instant::now();
@@ -79,7 +79,7 @@ fn report(what: &str, events: u64, took: Duration, plain: Duration, bytes: u64) 
     );
 }
 
-/// The most that this process had in memory, as Linux tells it.
+/// The most memory that this process had so far, as Linux tells it.
 fn peak_mib() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
@@ -111,7 +111,7 @@ fn start_of_log() -> DateTime<Utc> {
     DateTime::from_timestamp_secs(1_700_000_000).unwrap()
 }
 
-/// Histories of tasks, many of which go on at the same time.
+/// Appends events about tasks, many tasks in turns.
 async fn fill(log: &Arc<dyn EventLog>, events: u64) {
     let mut position = 0;
     for group in 0..events / (EVENTS_PER_TASK * TASKS_AT_ONCE) {

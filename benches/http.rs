@@ -1,10 +1,9 @@
 //! How many tasks per second are created, moved and listed over HTTP, each write synced before its answer, next to a route that only echoes JSON?
 //!
-//! `cargo bench --bench http`, with `-- --quick` for a look of a few seconds. The server is the real one, as started
-//! from the command line: SQLite, every layer, a line in the log for each request. Every connection waits for its
-//! answer before it asks again. The echo is an axum route that parses the body of a creation and sends it back. All
-//! clients share one thread, and the machine's cores with the servers; a number here means little on another machine,
-//! the ratio does.
+//! `cargo bench --bench http`; `-- --quick` takes only a few seconds. The server is the real one, as the command line
+//! starts it: SQLite, every layer, a line in its log for each request. Every connection waits for its answer before it
+//! sends the next request. The echo is an axum route that parses the body of a creation and sends it back. All clients
+//! share one thread, and the machine's cores with the servers. The numbers depend on the machine; the ratio hardly does.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -27,9 +26,9 @@ use tokio::{
 };
 
 const CONNECTIONS: [usize; 2] = [1, 64];
-/// Of each measurement, the first part is not counted.
+/// How long each measurement runs before it counts, so that caches are warm.
 const WARM_UP: Duration = Duration::from_millis(200);
-/// How many tasks there are where they are listed.
+/// How many tasks there are when the list is measured.
 const LISTED_TASKS: usize = 1_000;
 
 const NEW_TASK: &str = r#"{"title":"Research competitor pricing","description":"The five largest, by plan and seat.","type":"CUSTOMER_RESEARCH","priority":2,"labels":["pricing","q3"]}"#;
@@ -45,7 +44,7 @@ fn main() {
         "connections", "", "per s", "p50 ms", "p99 ms", "max ms"
     );
     for connections in CONNECTIONS {
-        // The cases take turns, so that what else the machine does hits all of them.
+        // The cases take turns, so that other load on the machine affects all of them.
         let rounds: Vec<_> = (0..rounds).map(|_| bench.round(connections)).collect();
         print(connections, "echo", &rounds, 0);
         print(connections, "create a task", &rounds, 1);
@@ -54,13 +53,13 @@ fn main() {
     }
 }
 
-/// As the command line does by default, but to a file.
+/// Logs as the command line does by default, but to a file.
 fn log_to(path: &Path) {
     let file = std::fs::File::create(path).unwrap();
     tracing_subscriber::fmt().with_env_filter("info").with_writer(file).with_ansi(false).init();
 }
 
-/// The medians over the rounds, each value for itself; the ratio is that of one round.
+/// The median of each value over the rounds. The ratio compares two cases of one round.
 fn print(connections: usize, name: &str, rounds: &[[Measured; 4]], case: usize) {
     let median = |value: &dyn Fn(&[Measured; 4]) -> f64| {
         let mut values: Vec<_> = rounds.iter().map(value).collect();
@@ -77,7 +76,7 @@ fn print(connections: usize, name: &str, rounds: &[[Measured; 4]], case: usize) 
 
 struct Measured {
     per_second: f64,
-    /// Half of the answers came within the first, 99 of 100 within the second, all within the third.
+    /// The time within which 50 %, 99 % and all of the answers came.
     latencies_ms: [f64; 3],
 }
 
@@ -119,7 +118,7 @@ impl Bench {
         measured
     }
 
-    /// Sends the requests of each connection one after the other, over and over.
+    /// Sends the requests of each connection one after the other, again and again.
     fn measure(&self, address: &str, requests: Vec<Vec<Vec<u8>>>) -> Measured {
         let mut latencies: Vec<Duration> = self.clients.block_on(async {
             let mut clients = JoinSet::new();
@@ -137,7 +136,7 @@ impl Bench {
     }
 }
 
-/// The reference: parse, and send back.
+/// The reference: parses the body and sends it back.
 async fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -153,7 +152,7 @@ struct Line {
     serve: ServeOptions,
 }
 
-/// A server on a store of its own.
+/// A server on its own store in a temporary directory.
 struct Server {
     address: String,
     end: oneshot::Sender<()>,
@@ -206,7 +205,8 @@ async fn create_tasks(address: &str, tasks: usize) -> Vec<String> {
     created
 }
 
-/// A task for each connection, which an operator assigns and takes back. Under the usual policy that would be a loop.
+/// Creates a task per connection, which an operator assigns and takes back again and again. The default policy would
+/// call that a loop.
 async fn prepare_moves(address: &str, connections: usize) -> Vec<Vec<Vec<u8>>> {
     let patient = r#"{"loops":{"pairRepeats":10000}}"#;
     Client::connect(address).await.ask(&request("PUT", "/api/policy", patient)).await;
@@ -218,7 +218,7 @@ async fn prepare_moves(address: &str, connections: usize) -> Vec<Vec<Vec<u8>>> {
     tasks.iter().map(of).collect()
 }
 
-/// One connection, kept open.
+/// One HTTP connection that stays open.
 struct Client {
     stream: TcpStream,
     buffer: Vec<u8>,
@@ -231,7 +231,7 @@ impl Client {
         Self { stream, buffer: Vec::with_capacity(64 * 1024) }
     }
 
-    /// How long each answer took that was asked for between the two instants.
+    /// The time that each answer took, of the requests sent between the two instants.
     async fn cycle(mut self, requests: Vec<Vec<u8>>, from: Instant, to: Instant) -> Vec<Duration> {
         let mut latencies = Vec::with_capacity(1 << 17);
         for request in requests.iter().cycle() {
@@ -247,7 +247,7 @@ impl Client {
         latencies
     }
 
-    /// The body of the answer, which must be one of success.
+    /// Reads the body of the answer, whose status must be a success.
     async fn ask(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.unwrap();
         self.buffer.clear();

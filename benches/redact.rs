@@ -1,14 +1,14 @@
 //! How long does it take to redact 10 KB of text, next to a walk over its characters?
 //!
-//! `cargo bench --bench redact`. Every text that comes in is read in this way, so it must not cost much more than to look
-//! at it. A number here means little on another machine; the ratio does.
+//! `cargo bench --bench redact`. The server redacts every text that comes in, so this must not cost much more than reading
+//! it. The numbers depend on the machine; the ratio hardly does.
 
 use std::{hint::black_box, time::Instant};
 
 use mc_domain::policy::secrets::redact;
 
 const TEXT_BYTES: usize = 10 * 1024;
-/// Of so many measurements the fastest counts: the others met something else.
+/// How many measurements there are. The fastest counts, because other load slowed the others down.
 const MEASUREMENTS: usize = 15;
 const TIMES_PER_MEASUREMENT: u32 = 200;
 
@@ -28,7 +28,7 @@ fn main() {
     }
 }
 
-/// How long it takes once, in microseconds.
+/// The time of one call, in microseconds.
 fn micros(work: impl Fn()) -> f64 {
     let measured = (0..MEASUREMENTS).map(|_| {
         let begun = Instant::now();

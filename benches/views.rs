@@ -1,10 +1,9 @@
 //! Does a question to the views cost the same after a thousand tasks and after a million?
 //!
-//! `cargo bench --bench views`, which folds up to 100,000 tasks, and with `-- --full` up to a million. Fifty agents take up
-//! and finish a thousand tasks a day, each with a run, a notification and, now and then, an approval and an alert; a
-//! tenth of all tasks stays open, most of it in the inbox. Every question is asked as the routes ask it, and its time is
-//! shown beside its ratio to the same question after a thousand tasks. Last comes what a task takes of the memory, open
-//! and closed, where the system tells.
+//! `cargo bench --bench views` folds up to 100,000 tasks, and with `-- --full` up to a million. Fifty agents start and finish
+//! a thousand tasks a day, each with a run, a notification and, sometimes, an approval and an alert. A tenth of all tasks
+//! stays open, most of them in the inbox. The bench asks every question as the routes do, and prints its time and the
+//! ratio to the same question after a thousand tasks. On Linux it then prints the memory per open and per closed task.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -46,9 +45,9 @@ use uuid::Uuid;
 
 const AGENTS: u64 = 50;
 const TASKS_PER_DAY: u64 = 1_000;
-/// Of so many tasks, one stays open.
+/// One of this many tasks stays open.
 const ONE_OPEN_OF: u64 = 10;
-/// How long each question is asked again and again.
+/// How long each question is repeated.
 const LENGTH: Duration = Duration::from_millis(40);
 
 fn main() {
@@ -84,7 +83,7 @@ fn main() {
     }
 }
 
-/// A question, and how it is asked.
+/// The name of a question, and the function that asks it.
 type Question = (&'static str, fn(&World) -> usize);
 
 const QUESTIONS: &[Question] = &[
@@ -137,7 +136,7 @@ const QUESTIONS: &[Question] = &[
     }),
 ];
 
-/// The median of as many times as there is time for.
+/// The median time of the repetitions.
 fn time(ask: impl Fn() -> usize) -> Duration {
     let end = Instant::now() + LENGTH;
     let mut times = Vec::new();
@@ -150,7 +149,7 @@ fn time(ask: impl Fn() -> usize) -> Duration {
     times[times.len() / 2]
 }
 
-/// The bytes of an answer: it is written out as the routes do.
+/// Serialises an answer as the routes do, and returns its length in bytes.
 fn size(answer: &impl Serialize) -> usize {
     serde_json::to_vec(answer).unwrap().len()
 }
@@ -159,7 +158,7 @@ fn shown<T: Serialize>(page: Page<T>) -> usize {
     size(&page.items)
 }
 
-/// What each of so many tasks adds to what this process has in memory.
+/// The memory of this process that each of `count` tasks adds.
 fn bytes_per_task(count: u64, open: bool) -> Option<u64> {
     let before = resident_bytes()?;
     let mut world = World::new();
@@ -183,12 +182,12 @@ fn agent(number: u64) -> AgentId {
     Uuid::from_u128(0x1000 + u128::from(number)).into()
 }
 
-/// An identity that rises with time, as those that are drawn do.
+/// An id that ascends with time, like those that the server draws.
 fn id<I: From<Uuid>>(kind: u128, number: u64) -> I {
     Uuid::from_u128((u128::from(number) << 64) | kind).into()
 }
 
-/// The views, and the log they are a fold of, an event at a time.
+/// The views, with the time and the position of the last event that was folded into them.
 struct World {
     views: Views,
     now: DateTime<Utc>,
@@ -240,14 +239,14 @@ impl World {
         self.views.apply(&Recorded { position, stream, version, event, metadata });
     }
 
-    /// A task from its creation to where it stays, with what goes with it.
+    /// Folds the events of one task up to its last status, with those of its run, approval and alert.
     fn live_through(&mut self, number: u64, stays_open: bool) {
         self.now += TimeDelta::days(1) / TASKS_PER_DAY as i32;
         let (task, who) = (id(2, number), agent(number % AGENTS));
         self.create(number);
         self.tell(number, who, stays_open);
         if stays_open {
-            // Of ten that stay open, one is assigned and one is blocked.
+            // Of ten open tasks, one is assigned and one is blocked.
             match number / ONE_OPEN_OF % 10 {
                 0 => self.record::<Task>(&task, 2, |at| task::Event::Claimed { agent: who, at }),
                 1 => {

@@ -1,4 +1,4 @@
-//! A service that lives on cqrs-es embeds our aggregates: a stock framework drives one, on our logs.
+//! A service built on cqrs-es can embed our aggregates: its stock framework runs one, on our logs.
 #![allow(clippy::unwrap_used)]
 
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use mc_domain::{
 use mc_store::{
     codec,
     log::EventLog,
-    sourced::{Fact, Given, LogRepository, Sourced, circumstances},
+    sourced::{LogRepository, Sourced, SourcedCommand, SourcedEvent, command_metadata},
     sqlite::SqliteLog,
 };
 use tempfile::TempDir;
@@ -39,13 +39,13 @@ fn profile(name: &str) -> Profile {
     Profile::new(Name::new(name).unwrap())
 }
 
-fn create() -> Given<Command> {
+fn create() -> SourcedCommand<Command> {
     let command = Command::Create { slug: Slug::new("openclaw").unwrap(), profile: profile("OpenClaw") };
-    Given { command, context: sofie() }
+    SourcedCommand { command, context: sofie() }
 }
 
-fn edit(name: &str) -> Given<Command> {
-    Given { command: Command::Edit { profile: profile(name) }, context: sofie() }
+fn edit(name: &str) -> SourcedCommand<Command> {
+    SourcedCommand { command: Command::Edit { profile: profile(name) }, context: sofie() }
 }
 
 fn created() -> Event {
@@ -70,13 +70,13 @@ fn on(log: &Arc<dyn EventLog>, queries: Vec<Box<dyn Query<Sourced<Project>>>>) -
 
 async fn execute(
     projects: &Projects<LogStore>,
-    given: Given<Command>,
+    command: SourcedCommand<Command>,
 ) -> Result<(), AggregateError<Rejection>> {
-    let metadata = circumstances(&given.context, Uuid::now_v7().into(), None);
-    projects.execute_with_metadata(ID, given, metadata).await
+    let metadata = command_metadata(&command.context, Uuid::now_v7().into(), None);
+    projects.execute_with_metadata(ID, command, metadata).await
 }
 
-/// A query of theirs that keeps what it is sent.
+/// A query of cqrs-es that keeps the events it gets, with their sequence numbers.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<(usize, Event)>>>);
 
@@ -91,11 +91,11 @@ impl Query<Sourced<Project>> for Seen {
 #[test]
 fn their_test_framework_decides_by_our_rules() {
     let framework = || TestFramework::<Sourced<Project>>::with(());
-    framework().given_no_previous_events().when(create()).then_expect_events(vec![Fact(created())]);
+    framework().given_no_previous_events().when(create()).then_expect_events(vec![SourcedEvent(created())]);
     framework()
-        .given(vec![Fact(created())])
+        .given(vec![SourcedEvent(created())])
         .when(edit("Claw"))
-        .then_expect_events(vec![Fact(edited("Claw"))]);
+        .then_expect_events(vec![SourcedEvent(edited("Claw"))]);
     framework().given_no_previous_events().when(edit("Claw")).then_expect_error(Rejection::NotFound);
 }
 
@@ -139,8 +139,8 @@ async fn a_race_is_their_aggregate_conflict() {
     let store = LogStore::new_event_store(LogRepository::new(Arc::clone(&log)));
     let context = store.load_aggregate(ID).await.unwrap();
     execute(&projects, edit("Claw")).await.unwrap();
-    let metadata = circumstances(&sofie(), Uuid::now_v7().into(), None);
-    let refused = store.commit(vec![Fact(edited("Late"))], context, metadata).await.unwrap_err();
+    let metadata = command_metadata(&sofie(), Uuid::now_v7().into(), None);
+    let refused = store.commit(vec![SourcedEvent(edited("Late"))], context, metadata).await.unwrap_err();
     assert!(matches!(refused, AggregateError::AggregateConflict), "{refused:?}");
     assert_eq!(log.head(), 2);
 }
@@ -164,7 +164,7 @@ async fn their_replay_reads_our_log() {
 }
 
 #[tokio::test]
-async fn a_command_without_circumstances_is_not_recorded() {
+async fn a_command_without_metadata_is_not_recorded() {
     let (_directory, log) = log();
     let refused = on(&log, vec![]).execute(ID, create()).await.unwrap_err();
     assert!(matches!(refused, AggregateError::DeserializationError(_)), "{refused:?}");

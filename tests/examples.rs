@@ -1,4 +1,4 @@
-//! Every example runs as a test, so that none of them goes stale.
+//! Runs every example as a test, so that none becomes outdated.
 
 #[path = "../examples/embedded.rs"]
 mod embedded;

@@ -1,4 +1,4 @@
-//! What a log is filled with: guides that somebody writes, gives away and takes back, over and over.
+//! Events that fill a log: tasks to write guides, which are blocked and assigned again and again.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use mc_domain::{
 use mc_store::{codec, log::Append};
 use uuid::Uuid;
 
-/// The fact that brings a task from `version` to the next.
+/// The event that follows after `version` in the stream of such a task.
 pub fn step(task: u64, version: u64, at: DateTime<Utc>) -> Append {
     let sofie = Actor::Human(Name::new("Sofie").unwrap());
     let reason = Reason::new("the brief says nothing about the audience of the guide").unwrap();

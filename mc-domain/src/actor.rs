@@ -1,4 +1,4 @@
-//! Who acts.
+//! Actors: whoever gives a command, and is named in what is recorded of it.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use crate::{ids::AgentId, values::Name};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", content = "id", rename_all = "snake_case")]
 pub enum Actor {
-    /// An operator, by name.
+    /// A human operator, by name; upper and lower case are one.
     Human(Name),
-    /// An agent.
+    /// An agent, by its identity.
     Agent(AgentId),
     /// A worker of the control plane, by name.
     System(Name),
@@ -22,11 +22,11 @@ pub enum Actor {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
-    /// An operator.
+    /// A human operator, who may do what is imposed on agents.
     Human,
-    /// An agent.
+    /// An agent, which acts within its role.
     Agent,
-    /// A worker.
+    /// A worker of the control plane, which acts by a rule.
     System,
 }
 

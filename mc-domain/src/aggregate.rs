@@ -15,7 +15,7 @@ use crate::{actor::Actor, policy_limits::PolicyLimits};
 pub struct CommandContext {
     /// The time of the decision, UTC.
     pub now: DateTime<Utc>,
-    /// Who gave the command.
+    /// The actor that gave the command; the rules ask it for its rights.
     pub actor: Actor,
     /// What the policy in force says in numbers.
     pub policy: PolicyLimits,
@@ -27,13 +27,13 @@ impl CommandContext {
         Self { now, actor, policy: PolicyLimits::default() }
     }
 
-    /// The same under `figures`.
+    /// The same decision under `limits` instead of the default ones.
     #[must_use]
     pub fn under(self, limits: PolicyLimits) -> Self {
         Self { policy: limits, ..self }
     }
 
-    /// The same by `actor`.
+    /// The same decision taken by another actor.
     #[must_use]
     pub fn by(&self, actor: Actor) -> Self {
         Self { actor, ..self.clone() }

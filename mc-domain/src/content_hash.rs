@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 #[serde(try_from = "String", into = "String")]
 pub struct ContentHash(Box<str>);
 
-/// The text is no hash.
+/// The text is not a SHA-256 in lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a content hash is 64 lower-case hexadecimal digits")]
 pub struct InvalidHash;
@@ -31,7 +31,7 @@ impl ContentHash {
         Self::from_digest(digest)
     }
 
-    /// Its digits.
+    /// Its 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -23,7 +23,7 @@ macro_rules! id {
                 Self(uuid)
             }
 
-            /// The identifier inside.
+            /// The identifier without its kind, for storage.
             pub const fn uuid(self) -> Uuid {
                 self.0
             }
@@ -58,15 +58,15 @@ macro_rules! id {
 }
 
 id!(
-    /// A project.
+    /// The identity of a project.
     ProjectId, "project id"
 );
 id!(
-    /// An agent.
+    /// The identity of an agent, the same in all its runs and sessions.
     AgentId, "agent id"
 );
 id!(
-    /// A task.
+    /// The identity of a task.
     TaskId, "task id"
 );
 id!(
@@ -82,15 +82,15 @@ id!(
     RunId, "run id"
 );
 id!(
-    /// An approval.
+    /// The identity of an approval.
     ApprovalId, "approval id"
 );
 id!(
-    /// An alert.
+    /// The identity of one episode of an alert.
     AlertId, "alert id"
 );
 id!(
-    /// A notification.
+    /// The identity of a notification, derived from its event and recipient.
     NotificationId, "notification id"
 );
 id!(
@@ -98,6 +98,6 @@ id!(
     CommandId, "command id"
 );
 id!(
-    /// One recorded event.
+    /// The identity of one recorded event.
     EventId, "event id"
 );

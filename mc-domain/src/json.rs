@@ -24,18 +24,18 @@ use serde_json::{Value, value::RawValue};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Json {
-    /// `null`.
+    /// The value `null`, which is not the same as a missing member.
     #[default]
     Null,
-    /// `true` or `false`.
+    /// The value `true` or `false`.
     Bool(bool),
-    /// A number.
+    /// A number with the digits that it was sent with.
     Number(Number),
-    /// A text.
+    /// A text, its escapes resolved.
     String(String),
-    /// An array.
+    /// An array, in the order that it was sent in.
     Array(Vec<Json>),
-    /// An object.
+    /// An object with each member once, sorted by name.
     Object(BTreeMap<String, Json>),
 }
 
@@ -78,7 +78,7 @@ impl Json {
         Self::parse(&serde_json::to_string(value)?).map_err(de::Error::custom)
     }
 
-    /// The member of an object.
+    /// The member of that name; nothing where this is no object or has none.
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.as_object()?.get(name)
     }
@@ -115,7 +115,7 @@ impl Json {
         }
     }
 
-    /// Whether it is `null`.
+    /// Whether it is the value `null`.
     pub fn is_null(&self) -> bool {
         *self == Self::Null
     }
@@ -171,7 +171,7 @@ impl Number {
         }
     }
 
-    /// The number in that form.
+    /// The same number in plain form, where it can be written so.
     #[must_use]
     pub fn in_plain_form(&self) -> Self {
         Self(self.plain().into())
@@ -404,7 +404,7 @@ impl<'a> Reader<'a> {
         Ok(text)
     }
 
-    /// RFC 8259, section 6.
+    /// Reads a number as RFC 8259, section 6, has it.
     fn number(&mut self) -> Result<Json, String> {
         let text: &'a str = &self.text[self.at..];
         let bytes = text.as_bytes();

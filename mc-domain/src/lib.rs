@@ -39,6 +39,7 @@ pub mod notification;
 pub mod operation;
 pub mod policy;
 pub mod policy_limits;
+pub mod prelude;
 pub mod process;
 pub mod project;
 pub mod recorded;

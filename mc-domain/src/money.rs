@@ -25,22 +25,22 @@ pub struct Usd(i64);
 /// The number is not an amount of money we keep.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidUsd {
-    /// Not a decimal number.
+    /// The text is not a decimal number.
     #[error("an amount is a decimal number of dollars, such as 2 or 0.75")]
     NotANumber,
-    /// Below zero.
+    /// The amount is below zero.
     #[error("an amount cannot be negative")]
     Negative,
-    /// More than [`Usd::MAX`].
+    /// The amount is more than [`Usd::MAX`].
     #[error("an amount can be at most {max} dollars", max = Usd::MAX)]
     TooLarge,
-    /// Finer than a micro-dollar.
+    /// The amount is finer than one micro-dollar.
     #[error("an amount has at most six decimals")]
     TooPrecise,
 }
 
 impl Usd {
-    /// Nothing.
+    /// An amount of nothing.
     pub const ZERO: Self = Self(0);
     /// The largest amount: one hundred million dollars.
     pub const MAX: Self = Self(100_000_000 * MICROS_PER_DOLLAR);
@@ -50,7 +50,7 @@ impl Usd {
         Self(cents as i64 * (MICROS_PER_DOLLAR / 100))
     }
 
-    /// The amount in micro-dollars.
+    /// The amount in micro-dollars, never below zero.
     pub const fn micros(self) -> i64 {
         self.0
     }
@@ -101,7 +101,7 @@ impl Usd {
         Ok((amount, finer.bytes().any(|b| b != b'0')))
     }
 
-    /// The sum, at most [`Usd::MAX`].
+    /// The sum of both, cut off at [`Usd::MAX`].
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self((self.0 + other.0).min(Self::MAX.0))
@@ -113,7 +113,7 @@ impl Usd {
         Self(self.0 / 2)
     }
 
-    /// The difference, at least zero.
+    /// The difference of both, cut off at zero.
     #[must_use]
     pub fn minus(self, other: Self) -> Self {
         Self((self.0 - other.0).max(0))

@@ -60,7 +60,7 @@ impl TaskBudgets {
         Self(budgets)
     }
 
-    /// That of one type.
+    /// What a task of one type may cost.
     pub fn of(&self, kind: TaskType) -> Usd {
         let known = TaskType::ALL.iter().zip(self.0).find(|(known, _)| **known == kind);
         known.map_or(Usd::ZERO, |(_, budget)| budget)

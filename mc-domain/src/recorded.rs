@@ -29,12 +29,12 @@ use crate::{
 pub struct StreamId {
     /// The type of the aggregate, such as `task`.
     pub aggregate_type: Cow<'static, str>,
-    /// Which one.
+    /// The identity of the aggregate, as its type prints it.
     pub aggregate_id: String,
 }
 
 impl StreamId {
-    /// The stream of one aggregate.
+    /// The stream of the aggregate with this identity.
     pub fn of<A: Aggregate>(id: &A::Id) -> Self {
         Self { aggregate_type: Cow::Borrowed(A::TYPE), aggregate_id: id.to_string() }
     }
@@ -54,7 +54,7 @@ pub struct Metadata {
     pub event_id: EventId,
     /// When it was decided, UTC, to the microsecond.
     pub recorded_at: DateTime<Utc>,
-    /// Who gave the command.
+    /// The actor that gave the command.
     pub actor: Actor,
     /// The project it belongs to; nothing for what concerns all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,13 +72,13 @@ pub struct Metadata {
 pub struct Recorded<E> {
     /// The place in the whole log, from 1, without holes.
     pub position: u64,
-    /// The stream it belongs to.
+    /// The stream that it belongs to, one for each aggregate.
     pub stream: StreamId,
     /// The place in its stream, from 1, without holes.
     pub version: u64,
-    /// The fact.
+    /// What happened.
     pub event: E,
-    /// The circumstances.
+    /// Who, when and why: what is recorded beside the fact.
     pub metadata: Metadata,
 }
 
@@ -90,7 +90,7 @@ pub trait Streamed: Aggregate {
 
 macro_rules! any_event {
     ($($(#[$doc:meta])* $aggregate:ident($module:ident),)+) => {
-        /// An event of any aggregate.
+        /// An event of any aggregate, for what reads the whole log.
         #[derive(Debug, Clone, PartialEq)]
         pub enum AnyEvent {
             $($(#[$doc])* $aggregate($module::Event),)+
@@ -139,7 +139,7 @@ macro_rules! any_event {
             }
         }
 
-        /// The state of any aggregate.
+        /// The state of any aggregate, for what folds the whole log.
         #[derive(Debug, Clone, PartialEq)]
         pub enum AnyState {
             $($(#[$doc])* $aggregate($aggregate),)+
@@ -157,11 +157,11 @@ macro_rules! any_event {
             /// The state after one more recorded event; one of another aggregate changes nothing.
             #[must_use]
             pub fn evolve(self, event: &AnyEvent) -> Self {
-                match (self, event) {
-                    $((Self::$aggregate(state), AnyEvent::$aggregate(event)) => {
-                        Self::$aggregate(state.evolve(event))
-                    })+
-                    (state, _) => state,
+                match self {
+                    $(Self::$aggregate(state) => Self::$aggregate(match $aggregate::event(event) {
+                        Some(event) => state.evolve(event),
+                        None => state,
+                    }),)+
                 }
             }
 
@@ -179,10 +179,7 @@ macro_rules! any_event {
         $(
             impl Streamed for $aggregate {
                 fn event(any: &AnyEvent) -> Option<&Self::Event> {
-                    match any {
-                        AnyEvent::$aggregate(event) => Some(event),
-                        _ => None,
-                    }
+                    if let AnyEvent::$aggregate(event) = any { Some(event) } else { None }
                 }
             }
 
@@ -196,26 +193,26 @@ macro_rules! any_event {
 }
 
 any_event! {
-    /// Of a project.
+    /// The project aggregate: see [`crate::project`].
     Project(project),
-    /// Of an agent.
+    /// The agent aggregate: see [`crate::agent`].
     Agent(agent),
-    /// Of a task.
+    /// The task aggregate: see [`crate::task`].
     Task(task),
-    /// Of an approval.
+    /// The approval aggregate: see [`crate::approval`].
     Approval(approval),
-    /// Of a policy.
+    /// The policy aggregate: see [`crate::policy`].
     Policy(policy),
-    /// Of a reserved name.
+    /// The reservation aggregate: see [`crate::reservation`].
     Reservation(reservation),
-    /// Of an alert.
+    /// The alert aggregate: see [`crate::alert`].
     Alert(alert),
-    /// Of a budget.
+    /// The budget aggregate: see [`crate::budget`].
     Budget(budget),
-    /// Of a run.
+    /// The run aggregate: see [`crate::run`].
     Run(run),
-    /// Of a standup.
+    /// The standup aggregate: see [`crate::standup`].
     Standup(standup),
-    /// Of a notification.
+    /// The notification aggregate: see [`crate::notification`].
     Notification(notification),
 }

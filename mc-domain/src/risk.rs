@@ -5,9 +5,9 @@ use crate::values::string_enum;
 string_enum! {
     /// How much harm an action can do.
     Risk {
-        /// Internal, reversible, read-only.
+        /// The action is internal, reversible or read-only, and needs no approval for its risk.
         Green = "green",
-        /// Guarded.
+        /// The action is guarded: interns need an approval for it.
         Yellow = "yellow",
         /// External, irreversible, secret or in production.
         Red = "red",

@@ -9,9 +9,9 @@ string_enum! {
     Role {
         /// Every guarded action needs an approval.
         Intern = "intern",
-        /// Guarded actions within the allow-lists.
+        /// Guarded actions are allowed as far as the allow-lists go.
         Specialist = "specialist",
-        /// Guarded actions freely.
+        /// Guarded actions are allowed freely.
         Lead = "lead",
         /// The Chief Agent Officer's own seat.
         Cao = "cao",
@@ -35,11 +35,11 @@ impl Role {
     }
 }
 
-/// What an agent may spend.
+/// What an agent may spend on a day and in one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Caps {
-    /// In one UTC day.
+    /// The most that all its runs of one UTC day may cost together.
     #[serde(rename = "dailyMicroUsd")]
     pub daily: Usd,
     /// In one run, as it was asked for; what holds is [`Caps::per_run_in_force`].

@@ -5,21 +5,21 @@ use crate::{money::Usd, values::string_enum};
 string_enum! {
     /// What kind of work a task is; agents accept some types or all.
     TaskType {
-        /// Writing.
+        /// Texts for readers: articles, pages, stories.
         Content = "content",
-        /// Social media.
+        /// Posts on social media.
         Social = "social",
-        /// E-mail campaigns.
+        /// Campaigns and newsletters by e-mail.
         EmailMarketing = "email_marketing",
-        /// Research on customers and competitors.
+        /// Research on customers, markets and competitors.
         CustomerResearch = "customer_research",
-        /// Research for search engines.
+        /// Research on what people search for, and how they find it.
         SeoResearch = "seo_research",
-        /// Code.
+        /// Code, its tests and its reviews.
         Engineering = "engineering",
-        /// Documentation.
+        /// Documentation of what exists.
         Docs = "docs",
-        /// Operations.
+        /// Operations: what keeps things running.
         Ops = "ops",
     }
 }

@@ -249,12 +249,23 @@ pub struct Transaction<'a> {
     context: CommandContext,
     current: BTreeMap<StreamId, Loaded>,
     changes: Vec<Change>,
+    /// What to take back when an attempt fails, newest last; kept while one is under way.
+    undo: Vec<Undo>,
+    attempts: usize,
+}
+
+/// How one stream was before an addition.
+struct Undo {
+    stream: StreamId,
+    before: Loaded,
+    /// How many events the transaction had added to the stream.
+    added: usize,
 }
 
 impl<'a> Transaction<'a> {
     /// A transaction on what `source` has, under `context`.
     pub fn new(source: &'a mut dyn Source, context: CommandContext) -> Self {
-        Self { source, context, current: BTreeMap::new(), changes: vec![] }
+        Self { source, context, current: BTreeMap::new(), changes: vec![], undo: vec![], attempts: 0 }
     }
 
     /// The circumstances that every command of the transaction is decided in.
@@ -415,6 +426,11 @@ impl<'a> Transaction<'a> {
             return after;
         }
         let stream = StreamId::of::<A>(&before.id);
+        if self.attempts > 0 {
+            let change = self.changes.iter().find(|change| change.stream == stream);
+            let added = change.map_or(0, |change| change.events.len());
+            self.undo.push(Undo { stream: stream.clone(), before: Loaded::from(before), added });
+        }
         let events = events.into_iter().map(AnyEvent::from);
         match self.changes.iter_mut().find(|change| change.stream == stream) {
             Some(change) => change.events.extend(events),
@@ -447,12 +463,27 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// What `part` says.
     pub fn attempt<T, E>(&mut self, part: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
-        let (current, changes) = (self.current.clone(), self.changes.clone());
+        let begun = self.undo.len();
+        self.attempts += 1;
         let result = part(self);
+        self.attempts -= 1;
         if result.is_err() {
-            (self.current, self.changes) = (current, changes);
+            self.undo.split_off(begun).into_iter().rev().for_each(|undo| self.take_back(undo));
+        }
+        if self.attempts == 0 {
+            self.undo.clear();
         }
         result
+    }
+
+    fn take_back(&mut self, Undo { stream, before, added }: Undo) {
+        if let Some(at) = self.changes.iter().position(|change| change.stream == stream) {
+            match added {
+                0 => drop(self.changes.remove(at)),
+                added => self.changes[at].events.truncate(added),
+            }
+        }
+        self.current.insert(stream, before);
     }
 
     /// What was decided so far, stream by stream, in the order in which the streams were first changed.

@@ -13,21 +13,21 @@ use crate::text::{self, Misleading};
 /// The text cannot be this value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
-    /// Nothing that can be seen.
+    /// The text has nothing that can be seen.
     #[error("must not be empty")]
     Empty,
-    /// Too many characters.
+    /// The text has too many characters.
     #[error("must be at most {max} characters, was {actual}")]
     TooLong {
-        /// The most it may have.
+        /// The most characters that it may have.
         max: usize,
-        /// What it has.
+        /// The characters that it has.
         actual: usize,
     },
     /// A control character; the multi-line texts allow line breaks and tabs.
     #[error("must not contain control characters")]
     ControlCharacter,
-    /// Something a slug cannot have.
+    /// The text has something that a slug cannot have.
     #[error(
         "must be 1 to 63 lower-case letters a to z and digits, with single hyphens between them, such as site-gpt"
     )]
@@ -98,7 +98,7 @@ macro_rules! text {
                 Self::recorded(&text[..end]).ok()
             }
 
-            /// The text.
+            /// The text as it was checked, trimmed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -214,7 +214,7 @@ impl Slug {
         if well_formed { Ok(Self(text.into())) } else { Err(InvalidText::NotASlug) }
     }
 
-    /// The slug as text.
+    /// The slug as text, as it stands in addresses.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -237,10 +237,10 @@ macro_rules! string_enum {
         }
 
         impl $name {
-            /// Every value, in order.
+            /// Every value, in the order of its definition.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
-            /// The word for it.
+            /// The word that it is printed and stored as.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $word,)+

@@ -308,7 +308,7 @@ impl World {
             Ask::Register { agent, role } => {
                 let (name, project, _) = AGENTS[*agent];
                 let profile = match self.agent(*agent).registered() {
-                    Ok(known) => Profile { role: *role, ..known.profile.clone() },
+                    Ok(known) => Profile { role: *role, ..known.profile().clone() },
                     Err(_) => profile(name, *role),
                 };
                 let names = names_of(tx, project_id(project), &profile.name)?;
@@ -317,7 +317,7 @@ impl World {
             }
             Ask::Rename { agent, to } => {
                 let project = project_id(AGENTS[*agent].1);
-                let current = self.agent(*agent).registered()?.profile.clone();
+                let current = self.agent(*agent).registered()?.profile().clone();
                 let wanted = Profile { name: Name::new(NAMES[*to]).unwrap(), ..current.clone() };
                 let (old, new) =
                     (names_of(tx, project, &current.name)?, names_of(tx, project, &wanted.name)?);
@@ -505,15 +505,15 @@ fn tasks_agree_with_their_holders(world: &World) -> TestCaseResult {
         let Some(hold) = present.hold() else { continue };
         let holder = &world.agents[&hold.holder.to_string()];
         let holder = holder.registered().unwrap();
-        prop_assert_eq!(holder.work, Some(Work { task: task.id, lease: hold.lease }));
+        prop_assert_eq!(holder.work(), Some(Work { task: task.id, lease: hold.lease }));
         prop_assert!(
             may_hold(holder.status()),
             "{} holds a task and is {}",
-            holder.profile.name,
+            holder.profile().name,
             holder.status()
         );
-        prop_assert_eq!(holder.project, present.project);
-        prop_assert!(present.assignees.contains(&hold.holder));
+        prop_assert_eq!(holder.project(), present.project());
+        prop_assert!(present.assignees().contains(&hold.holder));
     }
     Ok(())
 }
@@ -523,31 +523,31 @@ fn runs_are_known_to_all_or_none(world: &World) -> TestCaseResult {
     let mut running = BTreeMap::new();
     for run in world.all::<Run>() {
         let Ok(state) = run.running() else { continue };
-        let terms = state.terms.clone();
+        let terms = state.terms().clone();
         for key in terms.open_run().budgets(terms.project) {
             let budget = world.get::<Budget>(&key);
-            prop_assert_eq!(budget.reserved.get(&run.id), Some(&terms.reserved));
+            prop_assert_eq!(budget.reservations().get(&run.id), Some(&terms.reserved));
         }
         running.insert(run.id, terms);
     }
     for agent in world.agents.values() {
         let registered = agent.registered().unwrap();
         let mine = |id: &&RunId| running[*id].agent == agent.id;
-        let known: Vec<_> = registered.open_runs.keys().collect();
+        let known: Vec<_> = registered.open_runs().keys().collect();
         prop_assert_eq!(&known, &running.keys().filter(mine).collect::<Vec<_>>());
         prop_assert!(known.is_empty() || may_hold(registered.status()));
     }
     for task in world.tasks.values() {
         let present = task.present().unwrap();
         let its = |id: &&RunId| running[*id].task == Some(task.id);
-        let known: Vec<_> = present.open_runs.keys().collect();
+        let known: Vec<_> = present.open_runs().keys().collect();
         prop_assert_eq!(&known, &running.keys().filter(its).collect::<Vec<_>>());
         prop_assert!(known.is_empty() || !present.status().is_closed());
     }
     for stream in world.log.keys().filter(|stream| stream.aggregate_type == Budget::TYPE) {
         let key = stream.aggregate_id.parse().unwrap();
         let budget = world.get::<Budget>(&key);
-        for run in budget.reserved.keys() {
+        for run in budget.reservations().keys() {
             prop_assert!(running.contains_key(run), "{key} has money set aside for {run}, which is over");
         }
     }
@@ -565,7 +565,7 @@ fn tasks_cost_what_their_runs_were_charged(world: &World) -> TestCaseResult {
     }
     for task in world.tasks.values() {
         let expected = charged.get(&task.id).copied().unwrap_or_default();
-        prop_assert_eq!(task.present().unwrap().cost, expected);
+        prop_assert_eq!(task.present().unwrap().cost(), expected);
     }
     Ok(())
 }
@@ -595,7 +595,7 @@ fn budgets_have_spent_what_runs_were_charged(world: &World) -> TestCaseResult {
     }
     for (key, sum) in charged {
         let budget = world.get::<Budget>(&key);
-        prop_assert_eq!(budget.spent, sum, "{}", key);
+        prop_assert_eq!(budget.spent(), sum, "{}", key);
     }
     Ok(())
 }
@@ -603,7 +603,7 @@ fn budgets_have_spent_what_runs_were_charged(world: &World) -> TestCaseResult {
 /// Every agent at work has a task that it holds; so none has two, since a task has one holder and an agent one work.
 fn agents_agree_with_their_tasks(world: &World) -> TestCaseResult {
     for agent in world.agents.values() {
-        let Some(work) = agent.registered().unwrap().work else { continue };
+        let Some(work) = agent.registered().unwrap().work() else { continue };
         let hold = world.tasks[&work.task.to_string()].present().unwrap().hold();
         prop_assert_eq!(hold.map(|hold| (hold.holder, hold.lease)), Some((agent.id, work.lease)));
         let held = world.tasks.values().filter_map(|task| task.present().unwrap().hold());
@@ -617,13 +617,13 @@ fn assignees_fit_the_status(world: &World) -> TestCaseResult {
     for task in world.tasks.values() {
         let present = task.present().unwrap();
         match present.status() {
-            Status::Inbox => prop_assert!(present.assignees.is_empty()),
-            Status::Assigned | Status::InProgress => prop_assert!(!present.assignees.is_empty()),
+            Status::Inbox => prop_assert!(present.assignees().is_empty()),
+            Status::Assigned | Status::InProgress => prop_assert!(!present.assignees().is_empty()),
             _ => {}
         }
-        for assignee in &present.assignees {
-            let agent = world.agents[&assignee.to_string()].registered().unwrap().project;
-            prop_assert_eq!(agent, present.project);
+        for assignee in present.assignees() {
+            let agent = world.agents[&assignee.to_string()].registered().unwrap().project();
+            prop_assert_eq!(agent, present.project());
         }
     }
     Ok(())
@@ -633,7 +633,7 @@ fn assignees_fit_the_status(world: &World) -> TestCaseResult {
 fn names_are_held_by_who_bears_them(world: &World) -> TestCaseResult {
     for agent in world.agents.values() {
         let registered = agent.registered().unwrap();
-        let key = Key::agent(registered.project, &registered.profile.name);
+        let key = Key::agent(registered.project(), &registered.profile().name);
         let held: Vec<_> = world.names.values().filter(|name| name.agent() == Some(agent.id)).collect();
         prop_assert_eq!(held.len(), 1);
         prop_assert_eq!(&held[0].id, &key);
@@ -706,11 +706,11 @@ fn nothing_final_or_imposed_was_undone(before: &World, after: &World, who: Who) 
         let new_day = was.is_paused_since_yesterday(after.now.date_naive());
         if freed && was.status() != agent::Status::Active && !matches!(who, Who::Operator) && !new_day {
             prop_assert!(matches!(who, Who::System));
-            prop_assert_eq!(was.standing, agent::Standing::Paused(PauseReason::Budget));
+            prop_assert_eq!(was.standing(), agent::Standing::Paused(PauseReason::Budget));
         }
         if matches!(who, Who::Agent(_)) {
-            prop_assert!(is.profile.role <= was.profile.role);
-            prop_assert!(is.profile.caps.daily <= was.profile.caps.daily);
+            prop_assert!(is.profile().role <= was.profile().role);
+            prop_assert!(is.profile().caps.daily <= was.profile().caps.daily);
         }
     }
     Ok(())

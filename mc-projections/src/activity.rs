@@ -1,112 +1,31 @@
 //! What happened lately, and who did it?
 //!
-//! The projection keeps where the latest news are and what they can be filtered by; [`entry`] renders one of them,
-//! and [`crate::history`] goes further back through the log.
+//! The projection keeps the positions of the latest news in the log and what they can be filtered by.
+//! [`crate::entries`] renders one of them, and [`crate::history`] reads older ones from the log.
 
 use std::{borrow::Cow, collections::VecDeque};
 
 use mc_domain::{
     actor::Actor,
-    agent, budget,
     ids::ProjectId,
     recorded::{AnyEvent, Recorded},
-    run::{self, ToolStatus},
-    task,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    agents::ActorView,
-    instant::Millis,
-    page::{Cut, InvalidCursor, Key, Order, Place},
+    catalogue::{NEWS_TYPES, listing},
+    page::{InvalidCursor, Order, PageRequest},
     projection::Projection,
-    summary::{Naming, sentence},
-    views::Views,
 };
 
-/// How many of the latest news are found without reading the log.
+/// How many of the latest news the projection keeps; [`crate::history`] reads older ones from the log.
 pub const MAX_RECENT: usize = 5_000;
 
-/// Every type that news can be filtered by: the aggregates, and the names of their events.
-pub const TYPES: &[&str] = &[
-    "project",
-    "agent",
-    "task",
-    "run",
-    "budget",
-    "approval",
-    "alert",
-    "policy",
-    "standup",
-    "project.created",
-    "project.edited",
-    "project.squad_paused",
-    "project.squad_resumed",
-    "agent.registered",
-    "agent.profile_changed",
-    "agent.heartbeat_recorded",
-    "agent.paused",
-    "agent.resumed",
-    "agent.drain_started",
-    "agent.excepted",
-    "agent.quarantined",
-    "agent.retired",
-    "agent.signed_off",
-    "agent.signed_on",
-    "agent.restarted",
-    "agent.restart_delivered",
-    "agent.corrected",
-    "agent.excepted",
-    "task.created",
-    "task.edited",
-    "task.claimed",
-    "task.assigned",
-    "task.assignees_changed",
-    "task.returned_to_inbox",
-    "task.started",
-    "task.submitted",
-    "task.subscribed",
-    "task.unsubscribed",
-    "task.sent_back",
-    "task.returned_to_review",
-    "task.held_for_approval",
-    "task.blocked",
-    "task.failed",
-    "task.completed",
-    "task.canceled",
-    "task.archived",
-    "task.restored",
-    "task.loop_detected",
-    "task.message_posted",
-    "run.started",
-    "run.tool_called",
-    "run.completed",
-    "run.failed",
-    "run.timed_out",
-    "run.aborted",
-    "run.billed",
-    "budget.granted",
-    "budget.run_allowed",
-    "approval.requested",
-    "approval.endorsed",
-    "approval.approved",
-    "approval.denied",
-    "approval.revision_requested",
-    "approval.resubmitted",
-    "approval.withdrawn",
-    "approval.escalated",
-    "approval.expired",
-    "approval.used",
-    "alert.raised",
-    "alert.repeated",
-    "alert.acknowledged",
-    "alert.resolved",
-    "alert.ignored",
-    "policy.published",
-    "standup.recorded",
-];
+/// Every type that news can be filtered by: aggregates, such as `task`, and stored names of events, such as
+/// `task.claimed`.
+pub const TYPES: &[&str] = NEWS_TYPES;
 
-/// The latest news.
+/// Where the latest news are in the log, and what they can be filtered by.
 ///
 /// ```
 /// use mc_domain::{task::{Event, Status}, values::Reason};
@@ -124,7 +43,8 @@ pub const TYPES: &[&str] = &[
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Activity {
     recent: VecDeque<News>,
-    /// The position of the latest news that was dropped: all above it are in `recent`.
+    /// The position of the latest news that the projection no longer keeps, 0 for none: all news after it are in
+    /// `recent`.
     dropped: u64,
 }
 
@@ -136,29 +56,29 @@ struct News {
     project: Option<ProjectId>,
 }
 
-/// Which news are asked for; an empty filter lets everything through.
+/// Which news are asked for. An empty or absent filter lets all news through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityQuery {
-    /// Of this project.
+    /// Only news that belong to this project.
     pub project: Option<ProjectId>,
-    /// Of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
+    /// Only news of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
     pub kind: Vec<String>,
-    /// By one of these.
+    /// Only news that one of these actors caused.
     pub actor: Vec<Actor>,
-    /// How many at most.
+    /// The most news of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Activity {
-    /// Where the news asked for are, newest first, those before `before` only.
+    /// The positions of the news asked for that come before the position `before`, newest first.
     pub fn positions(&self, query: &ActivityQuery, before: u64) -> impl Iterator<Item = u64> {
         let older = self.recent.iter().rev().skip_while(move |news| news.position >= before);
         older.filter(|news| query.wants(&news.kind, &news.actor, news.project)).map(|news| news.position)
     }
 
-    /// Up to which position news may be missing here.
+    /// The position up to which news may be missing from [`Activity::positions`], 0 when none is.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -169,7 +89,7 @@ impl Projection for Activity {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        if !is_news(&event.event) {
+        if !listing(&event.event).is_news {
             return;
         }
         if self.recent.len() == MAX_RECENT {
@@ -184,111 +104,11 @@ impl Projection for Activity {
     }
 }
 
-/// Whether an event is worth telling. Signs of life, bookkeeping of names, and what an event of the same commit tells
-/// from the task's side are not.
-fn is_news(event: &AnyEvent) -> bool {
-    match event {
-        AnyEvent::Project(_)
-        | AnyEvent::Policy(_)
-        | AnyEvent::Approval(_)
-        | AnyEvent::Alert(_)
-        | AnyEvent::Standup(_) => true,
-        AnyEvent::Reservation(_) | AnyEvent::Notification(_) => false,
-        AnyEvent::Task(fact) => is_news_of_task(fact),
-        AnyEvent::Run(fact) => is_news_of_run(fact),
-        AnyEvent::Budget(fact) => is_news_of_budget(fact),
-        AnyEvent::Agent(fact) => match fact {
-            agent::Event::HeartbeatRecorded { error, .. } => error.is_some(),
-            agent::Event::Engaged { .. }
-            | agent::Event::Released { .. }
-            | agent::Event::Overspent { .. }
-            | agent::Event::RunBegan { .. }
-            | agent::Event::RunEnded { .. }
-            | agent::Event::Spawned { .. }
-            | agent::Event::Commissioned { .. }
-            | agent::Event::ChildRetired { .. } => false,
-            agent::Event::Registered { .. }
-            | agent::Event::ProfileChanged { .. }
-            | agent::Event::Paused { .. }
-            | agent::Event::Resumed { .. }
-            | agent::Event::DrainStarted { .. }
-            | agent::Event::Quarantined { .. }
-            | agent::Event::SignedOff { .. }
-            | agent::Event::Retired { .. }
-            | agent::Event::SignedOn { .. }
-            | agent::Event::Restarted { .. }
-            | agent::Event::RestartDelivered {}
-            | agent::Event::Excepted { .. }
-            | agent::Event::Corrected { .. } => true,
-        },
-    }
-}
-
-/// That a run began or is over, the run tells; what a task waits for, the approval.
-fn is_news_of_task(fact: &task::Event) -> bool {
-    match fact {
-        task::Event::ApprovalAwaited { .. }
-        | task::Event::ApprovalSettled { .. }
-        | task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. }
-        | task::Event::RunBilled { .. } => false,
-        task::Event::Created { .. }
-        | task::Event::Edited { .. }
-        | task::Event::Claimed { .. }
-        | task::Event::Assigned { .. }
-        | task::Event::AssigneesChanged { .. }
-        | task::Event::ReturnedToInbox { .. }
-        | task::Event::Started { .. }
-        | task::Event::Submitted { .. }
-        | task::Event::SentBack { .. }
-        | task::Event::ReturnedToReview { .. }
-        | task::Event::HeldForApproval { .. }
-        | task::Event::Blocked { .. }
-        | task::Event::Failed { .. }
-        | task::Event::Completed { .. }
-        | task::Event::Canceled { .. }
-        | task::Event::Archived { .. }
-        | task::Event::Subscribed { .. }
-        | task::Event::Unsubscribed { .. }
-        | task::Event::Restored { .. }
-        | task::Event::LoopDetected { .. }
-        | task::Event::MessagePosted { .. } => true,
-    }
-}
-
-/// Tools are used all the time; that one did not work, or was not allowed, is news.
-fn is_news_of_run(fact: &run::Event) -> bool {
-    match fact {
-        run::Event::ToolCalled { status, .. } => *status != ToolStatus::Success,
-        run::Event::Started(_)
-        | run::Event::Completed(_)
-        | run::Event::Failed(_)
-        | run::Event::TimedOut(_)
-        | run::Event::Aborted(_)
-        | run::Event::Billed(_) => true,
-    }
-}
-
-/// What is set aside and charged, the runs tell; thresholds, the alerts; corrections, the agent.
-fn is_news_of_budget(fact: &budget::Event) -> bool {
-    match fact {
-        budget::Event::Granted { .. } | budget::Event::RunAllowed { .. } => true,
-        budget::Event::Reserved { .. }
-        | budget::Event::Settled { .. }
-        | budget::Event::Charged { .. }
-        | budget::Event::Released { .. }
-        | budget::Event::Adjusted { .. }
-        | budget::Event::CapChanged { .. }
-        | budget::Event::ThresholdCrossed { .. }
-        | budget::Event::Exceeded { .. } => false,
-    }
-}
-
 impl ActivityQuery {
-    /// Whether an event is among the news asked for.
+    /// Whether an event is one of the news asked for; limit and cursor play no part.
     pub fn wants_event(&self, event: &Recorded<AnyEvent>) -> bool {
         let metadata = &event.metadata;
-        is_news(&event.event) && self.wants(event.event.name(), &metadata.actor, metadata.project)
+        listing(&event.event).is_news && self.wants(event.event.name(), &metadata.actor, metadata.project)
     }
 
     fn wants(&self, kind: &str, actor: &Actor, project: Option<ProjectId>) -> bool {
@@ -298,59 +118,8 @@ impl ActivityQuery {
             && (self.project.is_none() || self.project == project)
     }
 
-    pub(crate) fn cut(&self) -> Result<Cut, InvalidCursor> {
+    pub(crate) fn page_request(&self) -> Result<PageRequest, InvalidCursor> {
         let question = ("activity", self.project, &self.kind, &self.actor);
-        Cut::new(question, Order::Desc, self.limit, self.cursor.as_deref())
+        PageRequest::new(question, Order::Desc, self.limit, self.cursor.as_deref())
     }
-}
-
-/// One piece of news, as it is answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ActivityEntry {
-    /// Where in the log.
-    pub position: u64,
-    /// When.
-    pub at: Millis,
-    /// What, by the name of the event.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Who did it.
-    pub actor: ActorView<'static>,
-    /// What, in one sentence.
-    pub summary: String,
-    /// What it was done to.
-    pub entity: Entity,
-    /// The project it belongs to.
-    pub project_id: Option<ProjectId>,
-}
-
-/// What something was done to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Entity {
-    /// What kind of thing.
-    pub kind: String,
-    /// Which one.
-    pub id: String,
-}
-
-/// An event as a piece of news.
-pub fn entry(event: &Recorded<AnyEvent>, views: &Views) -> ActivityEntry {
-    ActivityEntry {
-        position: event.position,
-        at: Millis(event.metadata.recorded_at),
-        kind: event.event.name(),
-        actor: views.agents.actor(&event.metadata.actor).into_owned(),
-        summary: sentence(event, views, Naming::Titled),
-        entity: Entity {
-            kind: event.stream.aggregate_type.to_string(),
-            id: event.stream.aggregate_id.clone(),
-        },
-        project_id: event.metadata.project,
-    }
-}
-
-/// Where a position stands in a list that is ordered by position.
-pub(crate) fn place(position: u64) -> Place {
-    Place(Key::Number(i64::try_from(position).unwrap_or(i64::MAX)), uuid::Uuid::nil())
 }

@@ -25,10 +25,10 @@ use serde::{Deserialize, Serialize};
 pub use query::{AgentQuery, AgentSort};
 pub use view::{ActorId, ActorView, AgentBudgets, AgentView};
 
-use crate::projection::Projection;
-use squad::{Index, Own, Standing};
+use crate::{projection::Projection, table::Table};
+use squad::{Index, OwnStanding};
 
-/// All agents, by identity, by name and by how they are in their project.
+/// All agents, by identity, by name and by their standing in their project.
 ///
 /// ```
 /// use mc_domain::{agent::{Event, Profile, Role}, values::Name};
@@ -47,33 +47,15 @@ use squad::{Index, Own, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Agents {
-    rows: BTreeMap<AgentId, Box<Row>>,
+    rows: Table<Index>,
     by_name: BTreeMap<ProjectId, Directory>,
     silence: Silence,
-    /// The projects whose squads are stopped, and by which halt.
-    halts: BTreeMap<ProjectId, Halted>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<AgentId, Box<Row>>,
-    by_name: BTreeMap<ProjectId, Directory>,
-    silence: Silence,
+    /// The projects whose squads are halted, each with its halt.
     halts: BTreeMap<ProjectId, Halted>,
 }
 
-impl From<Stored> for Agents {
-    fn from(Stored { rows, by_name, silence, halts }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows, by_name, silence, halts }
-    }
-}
-
-/// What stops a squad.
+/// The halt that is in force for a squad.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Halted {
     halt: Halt,
@@ -81,24 +63,26 @@ struct Halted {
 }
 
 impl Halted {
-    /// Whether it stops an agent of its squad that is excepted from the halt of that number.
+    /// Whether the halt pauses an agent of its squad that was excepted from the halt of number `excepted_from`.
     fn stops(self, excepted_from: u64) -> bool {
         match self.halt {
             Halt::Pause => excepted_from < self.number,
-            // One of before halts were numbered has paused whom it stops in its own commit.
+            // Halts of number 0 were recorded before halts had numbers: they paused each agent by an event of its
+            // own.
             Halt::Emergency => self.number > 0,
         }
     }
 }
 
-/// The agents of a project by their names.
+/// The agents of a project by their names, in the three ways in which names are looked up.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Directory {
-    /// In lower case, as names compared once: of two that are one name by now, each is still found as it is written.
+    /// By lower case, as names used to compare: of two agents whose names are the same by today's rules, each is
+    /// still found by its own spelling.
     written: BTreeMap<String, AgentId>,
-    /// As names compare.
+    /// By NFKC and case folding, as names compare today.
     folded: BTreeMap<String, BTreeSet<AgentId>>,
-    /// By what they look like.
+    /// By the forms that a reader could take the name for, such as `Scout` written with a Cyrillic letter.
     looks: BTreeMap<String, BTreeSet<AgentId>>,
 }
 
@@ -138,7 +122,7 @@ fn take_out(index: &mut BTreeMap<String, BTreeSet<AgentId>>, key: &str, id: Agen
     }
 }
 
-/// How long agents may be silent beyond the interval they declared, in seconds, as the policies have it.
+/// How long agents may be silent beyond the heartbeat interval that they declared, in seconds, as the policies say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Silence {
     anywhere: Option<u32>,
@@ -173,13 +157,13 @@ pub(crate) struct Row {
     error_streak: u32,
     last_error: Option<Reason>,
     work: Option<Work>,
-    /// The runs it has under way, in the order they began.
+    /// The runs that it has under way, in the order in which they began.
     open_runs: Vec<RunId>,
-    /// Its sub-agents in service.
+    /// The sub-agents that it spawned and that still serve.
     children: BTreeSet<AgentId>,
     commission: Option<Commission>,
     retired: bool,
-    /// The halt of its squad that an operator excepted it from last.
+    /// The number of the latest halt of its squad that an operator excepted it from, 0 for none.
     excepted_from: u64,
     session_key: Option<Label>,
     registered_at: DateTime<Utc>,
@@ -191,7 +175,7 @@ pub(crate) struct Row {
     version: u64,
 }
 
-/// The budget of the latest day that anything is known of.
+/// The budget of the latest day that any event told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct DayBudget {
     day: NaiveDate,
@@ -206,7 +190,7 @@ impl DayBudget {
     }
 }
 
-/// What a sub-agent was created for, and until when it serves.
+/// The task that a sub-agent was created for, and the time until which it serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Commission {
     task: Option<TaskId>,
@@ -214,12 +198,12 @@ struct Commission {
 }
 
 impl Agents {
-    /// The agent with this name in a project, as names compare: by NFKC and case folding.
+    /// The agent with this name in a project; names compare by NFKC and case folding.
     pub fn named(&self, project: ProjectId, name: &str) -> Option<AgentId> {
         self.by_name.get(&project)?.find(name)
     }
 
-    /// The agents of a project that have this name or one that passes for it.
+    /// The agents of a project whose names are the same as `name` or could be taken for it.
     pub fn passing_for(&self, project: ProjectId, name: &Name) -> Vec<AgentId> {
         let Some(names) = self.by_name.get(&project) else { return vec![] };
         let looks = text::looks(name.as_str());
@@ -227,15 +211,15 @@ impl Agents {
         found.into_iter().copied().collect()
     }
 
-    /// The agents with this name, at most one in each project.
+    /// The agents with this name in any project, at most one for each.
     pub fn named_anywhere<'a>(&'a self, name: &'a str) -> impl Iterator<Item = AgentId> + 'a {
         self.by_name.values().filter_map(move |names| names.find(name))
     }
 
-    /// The agents meant by a path or a parameter: an identity, or a name in `project` or else in any. Several only
-    /// when a name is used in more than one project and none is given.
+    /// The agents that a path or a parameter means: by identity, or by name in `project`, or by name in any project.
+    /// The answer has several agents only when no project is given and several use the name.
     pub fn find(&self, id_or_name: &str, project: Option<ProjectId>) -> Vec<AgentId> {
-        let by_id = id_or_name.parse().ok().filter(|id| self.rows.contains_key(id));
+        let by_id = id_or_name.parse().ok().filter(|id| self.rows.get(*id).is_some());
         match (by_id, project) {
             (Some(id), _) => vec![id],
             (None, Some(project)) => self.named(project, id_or_name).into_iter().collect(),
@@ -243,35 +227,35 @@ impl Agents {
         }
     }
 
-    /// The name of an agent.
+    /// The agent's current name; nothing for an unknown agent.
     pub fn name(&self, id: AgentId) -> Option<&Name> {
-        self.rows.get(&id).map(|row| &row.profile.name)
+        self.rows.get(id).map(|row| &row.profile.name)
     }
 
-    /// The project an agent belongs to.
+    /// The project that an agent belongs to; nothing for an unknown agent.
     pub fn project_of(&self, id: AgentId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.project)
+        self.rows.get(id).map(|row| row.project)
     }
 
-    /// The agents of a project that are paused on this ground.
+    /// The agents of a project that are paused for `reason`, by identity.
     pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
         self.standing_as(Some(project), |_, paused| paused == Some(reason))
     }
 
-    /// How many agents of a project are not offline.
+    /// How many agents of a project have another status than offline.
     pub fn in_service(&self, project: ProjectId) -> usize {
         let groups = self.groups(Some(project), |status, _| status != Status::Offline);
         groups.into_iter().map(BTreeSet::len).sum()
     }
 
-    /// The agents that are active, in all projects.
+    /// The active agents of all projects, by identity.
     pub fn active(&self) -> Vec<AgentId> {
         self.standing_as(None, |status, _| status == Status::Active)
     }
 
-    /// The picture of an agent.
+    /// The emoji that stands for the agent on the board.
     pub(crate) fn emoji(&self, id: AgentId) -> Option<&Label> {
-        self.rows.get(&id)?.profile.emoji.as_ref()
+        self.rows.get(id)?.profile.emoji.as_ref()
     }
 
     fn follow(&mut self, scope: &str, fact: &policy::Event) {
@@ -281,10 +265,10 @@ impl Agents {
         }
     }
 
-    /// What an agent spends is what its budgets of days say.
+    /// Takes over what a day's budget of an agent says: an agent's spending is what its budgets count.
     fn account(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::AgentDay(id, day)) = budget.parse() else { return };
-        self.change(id, |row| row.account(day, fact));
+        self.rows.change(id, |row| row.account(day, fact));
     }
 
     fn halt(&mut self, project: &str, fact: &project::Event) {
@@ -300,12 +284,16 @@ impl Agents {
         }
     }
 
-    /// How an agent stands. A halt of its squad pauses it at once, whether or not its own stream says so yet.
+    /// The status of an agent and why it is paused. A halt of its squad pauses it at once, even before its own stream
+    /// says so.
     fn standing(&self, row: &Row) -> (Status, Option<PauseReason>) {
         self.stands((row.project, row.status, row.pause_reason, row.excepted_from))
     }
 
-    fn stands(&self, (project, status, pause_reason, excepted_from): Own) -> (Status, Option<PauseReason>) {
+    fn stands(
+        &self,
+        (project, status, pause_reason, excepted_from): OwnStanding,
+    ) -> (Status, Option<PauseReason>) {
         let halted = self.halts.get(&project).is_some_and(|halted| halted.stops(excepted_from));
         match (status, pause_reason) {
             (Status::Active, _) | (Status::Paused, Some(PauseReason::Budget | PauseReason::ErrorStreak))
@@ -317,7 +305,7 @@ impl Agents {
         }
     }
 
-    /// The agents of a project, or of all, that stand so, by identity.
+    /// The agents of a project, or of all, whose status and pause reason are `wanted`, by identity.
     fn standing_as(
         &self,
         project: Option<ProjectId>,
@@ -331,23 +319,13 @@ impl Agents {
 
     fn register(&mut self, row: Row) {
         self.by_name.entry(row.project).or_default().add(&row.profile.name, row.id);
-        let before = self.rows.get(&row.id).map(|row| Standing::of(row));
-        self.index.shift(before, Standing::of(&row));
-        self.rows.insert(row.id, Box::new(row));
+        self.rows.insert(row.id, row);
     }
 
     fn rename(&mut self, id: AgentId, project: ProjectId, before: &Name, after: &Name) {
         let names = self.by_name.entry(project).or_default();
         names.remove(before, id);
         names.add(after, id);
-    }
-
-    /// Changes an agent, and counts it where it belongs then.
-    fn change(&mut self, id: AgentId, change: impl FnOnce(&mut Row)) {
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let before = Standing::of(row);
-        change(row);
-        self.index.shift(Some(before), Standing::of(row));
     }
 }
 
@@ -373,11 +351,11 @@ impl Projection for Agents {
         if let Some(row) = Row::registered(id, fact) {
             self.register(row);
         }
-        if let (Event::ProfileChanged { profile }, Some(row)) = (fact, self.rows.get(&id)) {
+        if let (Event::ProfileChanged { profile }, Some(row)) = (fact, self.rows.get(id)) {
             let (project, before) = (row.project, row.profile.name.clone());
             self.rename(id, project, &before, &profile.name);
         }
-        self.change(id, |row| {
+        self.rows.change(id, |row| {
             row.apply(fact);
             row.updated_at = event.metadata.recorded_at;
             row.version = event.version;
@@ -386,7 +364,7 @@ impl Projection for Agents {
 }
 
 impl Row {
-    /// The row of one stream alone, after one more of its events.
+    /// The row of one agent after one more event of its stream; for folds of a single stream.
     pub(crate) fn of_stream(row: Option<Box<Self>>, event: &Recorded<AnyEvent>) -> Option<Box<Self>> {
         let AnyEvent::Agent(fact) = &event.event else { return row };
         let registered = || Self::registered(event.stream.aggregate_id.parse().ok()?, fact).map(Box::new);
@@ -454,7 +432,7 @@ impl Row {
                 self.become_unpaused(Status::Active);
                 self.count_errors(0);
             }
-            // What it is to have spent, its budget says too.
+            // The corrected spending is left out here: the day's budget records it too.
             Event::Corrected { status, error_streak, today_spend: _, at } => {
                 if status.is_some() {
                     self.in_service_since = *at;
@@ -473,7 +451,7 @@ impl Row {
             Event::RunBegan { run, .. } => self.open_runs.push(*run),
             Event::RunEnded { run, error, error_streak, .. } => {
                 self.open_runs.retain(|open| open != run);
-                // What was broken off from outside leaves the streak as it is, and is no error of the agent.
+                // A run that others broke off leaves the streak as it is, and its error is not the agent's.
                 if *error_streak > self.error_streak {
                     self.last_error = error.clone().or(self.last_error.take());
                 }
@@ -503,7 +481,7 @@ impl Row {
         self.pause_reason = None;
     }
 
-    /// The last error is that of the streak: none counted, none shown.
+    /// Sets the error streak. With the streak the last error goes: an agent without errors in a row shows none.
     fn count_errors(&mut self, streak: u32) {
         self.error_streak = streak;
         if streak == 0 {
@@ -511,7 +489,8 @@ impl Row {
         }
     }
 
-    /// A run is charged on the day it began, so an earlier day may still change: then only the total does.
+    /// Takes over what the budget of `day` says. A run is charged to the day it began, so an event may still concern
+    /// an earlier day than the latest: then only the total changes.
     fn account(&mut self, day: NaiveDate, fact: &budget::Event) {
         let known = self.day.unwrap_or(DayBudget::new(day));
         let mut budget = if known.day < day { DayBudget::new(day) } else { known };
@@ -529,7 +508,7 @@ impl Row {
                 self.total_spend = self.total_spend.plus(*cost);
                 of_day.spent = *spent_after;
             }
-            // What the day counts is set right; what runs have cost stays what it was.
+            // A correction changes what the day counts, and not what the runs have cost.
             budget::Event::Adjusted { spent_after, .. } => of_day.spent = *spent_after,
             budget::Event::Granted { granted_after, .. } => of_day.granted = *granted_after,
             budget::Event::RunAllowed { .. }
@@ -543,12 +522,12 @@ impl Row {
         self.day = Some(budget);
     }
 
-    /// When it last gave a sign of life that is in the log.
+    /// The time of its last heartbeat in the log, or since when it serves where that is later.
     fn last_sign(&self) -> DateTime<Utc> {
         self.last_heartbeat.map_or(self.in_service_since, |time| time.max(self.in_service_since))
     }
 
-    /// The budget of a day, by the time of the facts: nothing resets at midnight.
+    /// The budget of a day. Nothing resets at midnight: a day without events has an empty budget.
     fn budget_of(&self, day: NaiveDate) -> DayBudget {
         self.day.filter(|budget| budget.day == day).unwrap_or(DayBudget::new(day))
     }

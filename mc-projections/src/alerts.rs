@@ -21,10 +21,11 @@ use serde::{Deserialize, Serialize};
 pub use query::{AlertQuery, AlertSort};
 pub use view::AlertView;
 
-use crate::projection::Projection;
-use index::{Index, Standing};
+use crate::{projection::Projection, table::Table};
+use index::Index;
 
-/// All episodes of alerts, by identity and in every order that is asked for.
+/// All alerts, by identity and in every order that is asked for. An alert is an episode: from when it is raised until
+/// it is resolved or ignored.
 ///
 /// ```
 /// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, values::Title};
@@ -45,29 +46,14 @@ use index::{Index, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Alerts {
-    rows: BTreeMap<AlertId, Box<Row>>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<AlertId, Box<Row>>,
-}
-
-impl From<Stored> for Alerts {
-    fn from(Stored { rows }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows }
-    }
+    rows: Table<Index>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Row {
     id: AlertId,
-    /// The key of the stream that the episode belongs to.
+    /// The type and the subject, in the form that names the stream of the episode.
     key: String,
     kind: Kind,
     severity: Severity,
@@ -82,13 +68,13 @@ struct Row {
     created_at: DateTime<Utc>,
     last_at: DateTime<Utc>,
     acknowledged: Option<Mark>,
-    /// Resolved, or ignored.
+    /// Who resolved or ignored it, and when.
     closed: Option<Mark>,
     note: Option<Reason>,
     version: u64,
 }
 
-/// Who did something about it, and when.
+/// Who did something about an alert, and when.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Mark {
     by: Actor,
@@ -96,25 +82,26 @@ struct Mark {
 }
 
 impl Alerts {
-    /// The type and the subject of an episode: what its stream goes by.
+    /// The type and the subject of an alert: the key of its stream.
     pub fn key(&self, id: AlertId) -> Option<Key> {
-        self.rows.get(&id)?.key.parse().ok()
+        self.rows.get(id)?.key.parse().ok()
     }
 
-    /// The project an alert belongs to.
+    /// The project that an alert belongs to; nothing for an unknown alert.
     pub fn project_of(&self, id: AlertId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.project)
+        self.rows.get(id).map(|row| row.project)
     }
 
-    /// What an alert is about, in a line.
+    /// What an alert says in one line.
     pub fn title(&self, id: AlertId) -> Option<&Title> {
-        self.rows.get(&id).map(|row| &row.title)
+        self.rows.get(id).map(|row| &row.title)
     }
 
-    /// How many alerts of a project, or of all, are open or acknowledged, by severity.
+    /// How many alerts of a project, or of all, are open or acknowledged, by severity; severities without alerts
+    /// count 0.
     pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
         let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
-        for ((of, is_open, severity), set) in self.index.by_project.all() {
+        for ((of, is_open, severity), set) in self.rows.index().by_project.all() {
             if *is_open && project.is_none_or(|wanted| wanted == *of) {
                 *counts.entry(*severity).or_default() += set.len();
             }
@@ -130,18 +117,16 @@ impl Projection for Alerts {
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Alert(fact) = &event.event else { return };
         if let Some(row) = Row::raised(&event.stream.aggregate_id, fact) {
-            self.index.shift(self.rows.get(&row.id).map(|row| Standing::of(row)), Standing::of(&row));
-            self.rows.insert(row.id, Box::new(row));
+            self.rows.insert(row.id, row);
         }
-        let Some(row) = self.rows.get_mut(&episode(fact)) else { return };
-        let before = Standing::of(row);
-        row.apply(fact, &event.metadata.actor);
-        row.version = event.version;
-        self.index.shift(Some(before), Standing::of(row));
+        self.rows.change(episode(fact), |row| {
+            row.apply(fact, &event.metadata.actor);
+            row.version = event.version;
+        });
     }
 }
 
-/// The episode that an event is about.
+/// The alert that an event is about.
 pub(crate) fn episode(fact: &Event) -> AlertId {
     match fact {
         Event::Raised { id, .. }
@@ -152,7 +137,7 @@ pub(crate) fn episode(fact: &Event) -> AlertId {
     }
 }
 
-/// Whether somebody is still to deal with it.
+/// Whether somebody still has to deal with an alert of this status.
 const fn is_open(status: Status) -> bool {
     match status {
         Status::Open | Status::Acknowledged => true,
@@ -199,20 +184,20 @@ impl Row {
             }
             Event::Acknowledged { note, at, .. } => {
                 self.acknowledged = mark(at);
-                self.turns(Status::Acknowledged, note.as_ref());
+                self.set_status(Status::Acknowledged, note.as_ref());
             }
             Event::Resolved { note, at, .. } => {
                 self.closed = mark(at);
-                self.turns(Status::Resolved, note.as_ref());
+                self.set_status(Status::Resolved, note.as_ref());
             }
             Event::Ignored { note, at, .. } => {
                 self.closed = mark(at);
-                self.turns(Status::Ignored, note.as_ref());
+                self.set_status(Status::Ignored, note.as_ref());
             }
         }
     }
 
-    fn turns(&mut self, status: Status, note: Option<&Reason>) {
+    fn set_status(&mut self, status: Status, note: Option<&Reason>) {
         self.status = status;
         self.note = note.cloned().or(self.note.take());
     }

@@ -6,8 +6,6 @@ mod query;
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
@@ -22,21 +20,23 @@ use serde::{Deserialize, Serialize};
 pub use query::{ApprovalQuery, ApprovalSort};
 pub use view::{ApprovalView, DecisionView};
 
-use crate::{merge::merged, page::Order, projection::Projection};
-use index::{Index, Standing};
+use crate::{merge::merged, page::Order, projection::Projection, table::Table};
+use index::Index;
 
 /// All approvals, by identity and in every order that is asked for.
 ///
 /// ```
-/// use mc_domain::{approval::{ActionType, Approval, Ask, ContentHash, Event, Quorum, Risk, Subject}, values::{Reason, Text}};
+/// use mc_domain::{
+///     approval::{Action, ActionType, Approval, Ask, Event, Quorum, Risk, Subject, Terms}, values::{Reason, Text},
+/// };
 /// use mc_projections::{approvals::ApprovalQuery, script::Script};
 ///
 /// let mut script = Script::new();
 /// let subject = Subject { project: uuid::Uuid::nil().into(), task: None, agent: None, action_type: ActionType::Spawn };
 /// let (summary, justification) = (Reason::new("A second pair of hands")?, Text::new("Too much to read")?);
-/// let content = ContentHash::new([0; 32]);
-/// let (rollback_plan, estimated_cost, payload, matter) = (None, None, None, None);
-/// let ask = Ask { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload, matter, content };
+/// let (rollback_plan, estimated_cost, payload) = (None, None, None);
+/// let terms = Terms { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload };
+/// let ask = Ask::new(&Action::new(ActionType::Spawn, None, &terms.summary.clone()), terms);
 /// let requestor = mc_domain::actor::Actor::Human(mc_domain::values::Name::new("Sofie")?);
 /// let required_decisions = Quorum::One;
 /// script.record::<Approval>(&uuid::Uuid::nil().into(), |at| {
@@ -48,23 +48,8 @@ use index::{Index, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Approvals {
-    rows: BTreeMap<ApprovalId, Box<Row>>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<ApprovalId, Box<Row>>,
-}
-
-impl From<Stored> for Approvals {
-    fn from(Stored { rows }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows }
-    }
+    rows: Table<Index>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,7 +60,7 @@ struct Row {
     ask: Ask,
     required: Quorum,
     status: Status,
-    /// What the requestor was asked to change, while it is the requestor's turn.
+    /// What the requestor has to change; absent unless it is the requestor's turn.
     revision_note: Option<Reason>,
     decisions: Vec<Decision>,
     created_at: DateTime<Utc>,
@@ -83,36 +68,36 @@ struct Row {
     expires_at: DateTime<Utc>,
     escalated_at: Option<DateTime<Utc>>,
     end: Option<End>,
-    /// The run in which what was approved was done.
+    /// The run in which the agent did what was approved.
     #[serde(default)]
     used_in: Option<RunId>,
     version: u64,
 }
 
-/// What somebody answered.
+/// An answer that a decider gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Decision {
     by: Actor,
     answer: Answer,
     note: Option<Reason>,
-    /// Whether something else was asked for afterwards.
+    /// Whether the requestor has asked for something else since, so that the answer no longer counts.
     superseded: bool,
     at: DateTime<Utc>,
 }
 
 string_enum! {
-    /// What a decider answered.
+    /// The answer of a decider to a request.
     Answer {
-        /// Yes.
+        /// The decider agrees; a request may need several such answers.
         Approved = "approved",
-        /// No.
+        /// The decider refuses, which ends the request.
         Denied = "denied",
-        /// Not like this.
+        /// The decider sends the request back to be changed.
         RevisionRequested = "revision_requested",
     }
 }
 
-/// How it ended.
+/// Who ended a request, with which note, and when; nobody when it expired.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct End {
     by: Option<Actor>,
@@ -124,49 +109,51 @@ impl Approvals {
     /// How many approvals of a project, or of all, wait for a decision.
     pub fn open_count(&self, project: Option<ProjectId>) -> usize {
         let open = self
-            .index
+            .rows
+            .index()
             .expiries
             .all()
             .filter(|((of, is_open), _)| *is_open && project.is_none_or(|wanted| wanted == *of));
         open.map(|(_, set)| set.len()).sum()
     }
 
-    /// The overrides that wait for a decision in a project and `wanted` says are meant, oldest first.
+    /// The overrides of a project that wait for a decision and are `wanted`, oldest first.
     pub fn waiting_overrides(
         &self,
         project: ProjectId,
         wanted: impl Fn(&Subject, &Ask) -> bool,
     ) -> Vec<ApprovalId> {
         let open = Status::ALL.iter().filter(|status| status.is_open());
-        let sets: Vec<_> = open.filter_map(|status| self.index.by_project.of(&(project, *status))).collect();
-        let births = merged(sets.into_iter(), Order::Asc, None);
-        let rows = births.filter_map(|(_, id)| self.rows.get(id));
+        let sets: Vec<_> =
+            open.filter_map(|status| self.rows.index().by_project.of(&(project, *status))).collect();
+        let keys = merged(sets.into_iter(), Order::Asc, None);
+        let rows = keys.filter_map(|(_, id)| self.rows.get(*id));
         rows.filter(|row| wanted(&row.subject, &row.ask)).map(|row| row.id).collect()
     }
 
-    /// The project an approval belongs to.
+    /// The project that an approval belongs to; nothing for an unknown approval.
     pub fn project_of(&self, id: ApprovalId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.subject.project)
+        self.rows.get(id).map(|row| row.subject.project)
     }
 
-    /// The task that an approval is about.
+    /// The task that an approval is about, if it is about one.
     pub fn task_of(&self, id: ApprovalId) -> Option<TaskId> {
-        self.rows.get(&id)?.subject.task
+        self.rows.get(id)?.subject.task
     }
 
-    /// The agent that would act.
+    /// The agent that would act once it is approved.
     pub fn agent_of(&self, id: ApprovalId) -> Option<AgentId> {
-        self.rows.get(&id)?.subject.agent
+        self.rows.get(id)?.subject.agent
     }
 
-    /// Who asked for an approval, and for what, in a sentence.
+    /// Who asked for an approval, and the request in a sentence.
     pub(crate) fn asked(&self, id: ApprovalId) -> Option<(&Actor, &Reason)> {
-        self.rows.get(&id).map(|row| (&row.requestor, row.ask.summary()))
+        self.rows.get(id).map(|row| (&row.requestor, row.ask.summary()))
     }
 
-    /// What an approval is about, in a sentence.
+    /// The request in a sentence, as its requestor put it last.
     pub fn summary(&self, id: ApprovalId) -> Option<&Reason> {
-        self.rows.get(&id).map(|row| row.ask.summary())
+        self.rows.get(id).map(|row| row.ask.summary())
     }
 }
 
@@ -178,14 +165,12 @@ impl Projection for Approvals {
         let AnyEvent::Approval(fact) = &event.event else { return };
         let Ok(id) = event.stream.aggregate_id.parse::<ApprovalId>() else { return };
         if let Some(row) = Row::requested(id, fact) {
-            self.index.shift(self.rows.get(&id).map(|row| Standing::of(row)), Standing::of(&row));
-            self.rows.insert(id, Box::new(row));
+            self.rows.insert(id, row);
         }
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let before = Standing::of(row);
-        row.apply(fact);
-        row.version = event.version;
-        self.index.shift(Some(before), Standing::of(row));
+        self.rows.change(id, |row| {
+            row.apply(fact);
+            row.version = event.version;
+        });
     }
 }
 
@@ -213,7 +198,7 @@ impl Row {
         })
     }
 
-    /// What has ended stays as it ended, and is made use of.
+    /// Applies an event. A request that has ended stays as it ended, except that its use is noted.
     fn apply(&mut self, fact: &Event) {
         if let Event::Used { run, .. } = fact {
             self.used_in = Some(*run);

@@ -1,10 +1,10 @@
 //! What was done, when, by whom, to what, and what changed by it?
 //!
-//! Nothing here is kept between two questions: [`Auditor`] goes through the log event by event and folds the streams it
-//! meets, as many as it may remember, so a day with a million events takes no more memory than one with a thousand.
+//! No state survives a question. [`Auditor`] reads the log event by event and folds the streams that it meets, as
+//! many as it may remember, so a day with a million events takes no more memory than a day with a thousand.
 
 mod export;
-mod shown;
+mod snapshot;
 mod states;
 
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
@@ -24,55 +24,55 @@ use serde::Serialize;
 pub use export::{CSV_HEADER, cloud_event, csv_line};
 
 use crate::{
-    activity::Entity,
     agents::ActorView,
+    entries::Entity,
     instant::Millis,
     summary::{Naming, sentence},
     views::Views,
 };
-use shown::changed;
+use snapshot::changed;
 use states::States;
 
-/// The most events prepared at once: their streams have to be remembered together.
+/// The most events that [`Auditor::prepare`] takes at once: it has to remember all their streams together.
 pub const MAX_STRETCH_EVENTS: usize = states::STREAMS_PER_GENERATION;
 
-/// One recorded event, as auditors read it.
+/// One recorded event, as an audit answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuditEntry {
-    /// Where in the log.
+    /// The position of the event in the log, from 1.
     pub position: u64,
-    /// When.
+    /// The time at which the event was recorded.
     pub at: Millis,
-    /// Who did it.
+    /// Who caused the event, by the name that the agent has now.
     pub actor: ActorView<'static>,
-    /// What was done, by the name of the event.
+    /// The stored name of the event, such as `task.claimed`; another service's events keep their own names.
     pub action: Cow<'static, str>,
-    /// What it was done to.
+    /// The stream that the event belongs to.
     pub entity: Entity,
-    /// The project it belongs to.
+    /// The project that the event belongs to; absent for what concerns all projects.
     pub project_id: Option<ProjectId>,
-    /// What was done, in one sentence.
+    /// What was done, in one sentence; for another service's event, its name.
     pub summary: String,
-    /// What changed, as it was before.
+    /// The fields that the event changed, with their values before it; fields that it created are missing.
     pub before: BTreeMap<String, Json>,
-    /// What changed, as it was after.
+    /// The same fields with their values after the event; fields that it removed are missing.
     pub after: BTreeMap<String, Json>,
-    /// The identity of the event.
+    /// The identity that the event got when it was recorded.
     pub event_id: EventId,
 }
 
-/// An event that was read and decoded; nothing is decoded of another service's.
+/// A stored event together with what it decodes to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Audited {
-    /// As it is stored.
+    /// The event as the log returned it.
     pub stored: StoredEvent,
-    /// What it means.
+    /// What it decodes to; nothing for an event that another service recorded.
     pub recorded: Option<Recorded<AnyEvent>>,
 }
 
 impl Audited {
-    /// An event as it was read, decoded.
+    /// Decodes an event as the log returned it.
     ///
     /// # Errors
     /// - [`StoreError::Corrupt`] when it cannot be decoded.
@@ -83,15 +83,15 @@ impl Audited {
     }
 }
 
-/// Goes through the log in order, and knows what each event changed.
+/// Reads the log in order and answers what each event changed.
 #[derive(Debug, Default)]
 pub struct Auditor {
     states: States,
 }
 
 impl Auditor {
-    /// Reads up on the streams that a stretch of the log is about, at most [`MAX_STRETCH_EVENTS`], so that
-    /// [`Auditor::entry`] can be asked about each of its events in turn.
+    /// Folds the streams that a stretch of the log is about, at most [`MAX_STRETCH_EVENTS`] events, up to where it
+    /// begins. After that [`Auditor::entry`] takes the events of the stretch one by one.
     ///
     /// # Errors
     /// - [`StoreError::Unavailable`] when the log does not answer.
@@ -100,7 +100,7 @@ impl Auditor {
         self.states.prepare(log, stretch).await
     }
 
-    /// The entry for an event that was prepared; the views give names.
+    /// The entry for the next event of the prepared stretch; the views give names to agents and tasks.
     pub fn entry(&mut self, event: &Audited, views: &Views) -> AuditEntry {
         let Audited { stored, recorded } = event;
         let (before, after) = match recorded {
@@ -119,10 +119,7 @@ impl Auditor {
             at: Millis(stored.metadata.recorded_at),
             actor: views.agents.actor(&stored.metadata.actor).into_owned(),
             action: stored.event_type.clone(),
-            entity: Entity {
-                kind: stored.stream.aggregate_type.to_string(),
-                id: stored.stream.aggregate_id.clone(),
-            },
+            entity: Entity::of(&stored.stream),
             project_id: stored.metadata.project,
             summary,
             before,

@@ -21,10 +21,10 @@ use crate::{
     views::Views,
 };
 
-/// How many cards a column shows when nobody says otherwise; its count says how many there are.
+/// How many cards a column shows unless the query says otherwise; the column's count covers the others.
 pub const DEFAULT_CARDS_PER_COLUMN: usize = 200;
 
-/// The columns, in order; the last two on demand.
+/// The columns from left to right; the last [`ON_DEMAND`] are shown on demand.
 const COLUMNS: [(Status, &str); 9] = [
     (Status::Inbox, "Inbox"),
     (Status::Assigned, "Assigned"),
@@ -38,14 +38,14 @@ const COLUMNS: [(Status, &str); 9] = [
 ];
 const ON_DEMAND: usize = 2;
 
-/// Which board is asked for.
+/// Which board is asked for, and how much of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoardQuery {
-    /// Of this project, or of all.
+    /// Only tasks of this project; those of all projects when absent.
     pub project: Option<ProjectId>,
-    /// Whether failed and canceled tasks are shown too.
+    /// Whether the columns of failed and canceled tasks are shown too.
     pub all_columns: bool,
-    /// The most cards of one column.
+    /// The most cards that a column shows.
     pub cards_per_column: usize,
 }
 
@@ -55,71 +55,72 @@ impl Default for BoardQuery {
     }
 }
 
-/// A board, as it is answered.
+/// A board, as REST answers it. Archived tasks are not on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoardView<'a> {
-    /// The project it is of.
+    /// The project that the board is of; absent for the board of all projects.
     pub project_id: Option<ProjectId>,
-    /// The columns, in order.
+    /// The columns from left to right.
     pub columns: Vec<ColumnView<'a>>,
-    /// How many tasks there are in each status.
+    /// How many tasks are in each status, the columns that are not shown included.
     pub counts: BTreeMap<Status, usize>,
 }
 
-/// A column of a board.
+/// A column of a board: the tasks of one status.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ColumnView<'a> {
-    /// The status its tasks are in.
+    /// The status of all tasks in the column.
     pub status: Status,
-    /// What it is called.
+    /// The heading of the column, in English.
     pub title: &'static str,
-    /// How many tasks are in it.
+    /// How many tasks are in the column, those without a card included.
     pub count: usize,
-    /// The first of them: most urgent and longest waiting first, or last arrived first where nothing waits.
+    /// The first tasks of the column: the most urgent and then the longest waiting; in columns where nothing waits,
+    /// the last arrived.
     pub cards: Vec<CardView<'a>>,
 }
 
-/// A task on a board.
+/// The part of a task that a board shows.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CardView<'a> {
-    /// The task.
+    /// The identity by which the task itself can be asked for.
     pub id: TaskId,
-    /// Its title.
+    /// The title of the task, as it was last edited.
     pub title: &'a Title,
-    /// What kind of work it is.
+    /// The type of the task, which decides which agents may take it.
     #[serde(rename = "type")]
     pub kind: TaskType,
-    /// How urgent it is: 1 critical to 4 low.
+    /// The urgency of the task, from 1 critical to 4 low.
     pub priority: Priority,
-    /// Everyone it is assigned to.
+    /// The agents that the task is assigned to.
     pub assignees: Vec<AssigneeView<'a>>,
-    /// What it has cost.
+    /// What the task has cost so far, sub-agents included.
     pub cost: Dollars,
-    /// What it may cost.
+    /// What the task may cost, sub-agents included.
     pub budget: Dollars,
-    /// Since when it is in this column.
+    /// When the task came to this column.
     pub in_column_since: Millis,
-    /// For how many seconds it has been in this column.
+    /// For how many whole seconds it has been in this column, at least 0.
     pub age_secs: i64,
-    /// Why work on it cannot go on, when it is blocked.
+    /// Why work on it cannot go on; absent unless it is blocked.
     pub blocked_reason: Option<&'a Reason>,
-    /// When it is due.
+    /// When the task is due; absent when it never is.
     pub due_at: Option<Millis>,
-    /// The version of its stream.
+    /// The version of its stream, which moves must name.
     pub version: u64,
 }
 
-/// An agent on a card.
+/// An agent that a card's task is assigned to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AssigneeView<'a> {
-    /// The agent.
+    /// The identity of the agent, which stays when it is renamed.
     pub id: AgentId,
-    /// Its name.
+    /// The agent's current name, or its identity when it is unknown.
     pub name: Cow<'a, str>,
-    /// A picture for it.
+    /// An emoji that stands for it.
     pub emoji: Option<&'a Label>,
 }
 

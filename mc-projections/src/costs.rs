@@ -1,7 +1,7 @@
 //! What was spent, on which day, by whom, on what?
 //!
-//! A run counts on the UTC day it began, which is the day whose budget it is charged to. What operators correct in the
-//! record of an agent's budget is not spent by anybody: it shows in the agent's account, not in the costs of the day.
+//! A run counts on the UTC day it began, which is the day whose budget it is charged to. Corrections of an agent's
+//! budget are nobody's spending: they show in the agent's account, and not in the costs of the day.
 
 #[cfg(test)]
 mod tests;
@@ -28,7 +28,7 @@ pub use view::{
 
 use crate::{projection::Projection, runs::is_unpriced};
 
-/// What all runs cost, by day and by agent.
+/// What all runs cost, by day, project, agent, task and model.
 ///
 /// ```
 /// use mc_domain::{money::Usd, run::{Ended, Event, Run, Terms, Usage}, values::Label};
@@ -57,24 +57,24 @@ use crate::{projection::Projection, runs::is_unpriced};
 pub struct Costs {
     days: BTreeMap<NaiveDate, BTreeMap<ProjectId, Day>>,
     accounts: BTreeMap<AgentId, Account>,
-    /// The runs under way.
-    open: BTreeMap<RunId, Open>,
-    /// The runs that others than their agent ended, until that tells what they cost.
-    unbilled: BTreeMap<RunId, Open>,
-    /// All tasks.
-    tasks: BTreeMap<TaskId, Known>,
+    /// The runs under way, and where their cost will count.
+    open: BTreeMap<RunId, OpenRun>,
+    /// The runs that others than their agent ended, until the agent tells what they cost.
+    unbilled: BTreeMap<RunId, OpenRun>,
+    /// Every task that was created, edited or worked on.
+    tasks: BTreeMap<TaskId, TaskFacts>,
     total: Tally,
 }
 
-/// What has to be known of a task.
+/// What has to be known of a task to count its costs by type.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Known {
+struct TaskFacts {
     kind: Option<TaskType>,
-    /// The first and the last day on which runs for it began.
+    /// The first and the last day on which runs for it began; absent before its first run.
     days: Option<(NaiveDate, NaiveDate)>,
 }
 
-/// The runs of one project that began on one day.
+/// What the runs of one project cost that began on one day.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Day {
     total: Tally,
@@ -83,7 +83,7 @@ struct Day {
     dearest: Dearest,
     without_task: Tally,
     kinds: BTreeMap<TaskType, Tally>,
-    /// Those for tasks of which nothing is known.
+    /// Runs for tasks whose type is unknown.
     without_kind: Tally,
     models: BTreeMap<Label, Tally>,
 }
@@ -97,8 +97,8 @@ impl Day {
     }
 }
 
-/// The [`MAX_TASKS`] tasks that cost the most, the dearest first. What a task costs only grows, so one that is not
-/// among them stays out until it grows.
+/// The [`MAX_TASKS`] dearest tasks, the dearest first. A task's cost only grows, so a task that is not among them
+/// stays out until it grows.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Dearest(Vec<(Usd, TaskId)>);
 
@@ -117,7 +117,7 @@ impl Dearest {
     }
 }
 
-/// What one agent spent.
+/// What one agent spent, by day and by task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Account {
     days: BTreeMap<NaiveDate, AccountDay>,
@@ -129,13 +129,13 @@ struct Account {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct AccountDay {
     runs: Tally,
-    /// What its budget of the day says, corrections included.
+    /// What the budget of the day counts as spent, corrections included.
     spent: Usd,
 }
 
-/// Where the end of a run will count, and what its agent tells after it.
+/// Where the end of a run counts, and later what its agent tells about its cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Open {
+struct OpenRun {
     agent: AgentId,
     task: Option<TaskId>,
     project: ProjectId,
@@ -143,7 +143,7 @@ struct Open {
     day: NaiveDate,
 }
 
-/// What some runs cost together.
+/// What some runs cost and used, summed up.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Tally {
     cost: Usd,
@@ -197,7 +197,7 @@ impl Tally {
         self.cache_write_tokens = self.cache_write_tokens.saturating_add(other.cache_write_tokens);
     }
 
-    /// Takes off what was added before.
+    /// Subtracts a tally that was added before.
     fn remove(&mut self, other: &Self) {
         self.cost = self.cost.minus(other.cost);
         self.runs = self.runs.saturating_sub(other.runs);
@@ -217,22 +217,22 @@ impl Tally {
 }
 
 impl Costs {
-    /// What all runs of a project, or of all, that began on a day were charged.
+    /// What the runs of a project, or of all, that began on a day were charged.
     pub fn spent_on(&self, day: NaiveDate, project: Option<ProjectId>) -> Usd {
         self.of_day(day, project).map(|(_, day)| day.total.cost).sum()
     }
 
-    /// What all runs were ever charged.
+    /// What all runs of all projects were charged so far.
     pub fn total(&self) -> Usd {
         self.total.cost
     }
 
-    /// How many runs are under way.
+    /// How many runs of all projects are under way.
     pub fn open_runs(&self) -> usize {
         self.open.len()
     }
 
-    /// The days on which an agent has a budget: it ran, was granted more or was corrected.
+    /// The days on which an agent has a budget: it ran on them, was granted more or was corrected.
     pub fn budget_days(&self, agent: AgentId) -> impl Iterator<Item = NaiveDate> {
         self.accounts.get(&agent).into_iter().flat_map(|account| account.days.keys().copied())
     }
@@ -246,7 +246,7 @@ impl Costs {
 
     fn start(&mut self, id: RunId, terms: &Terms) {
         let Terms { agent, task, project, day, .. } = *terms;
-        let open = Open { agent, task, project, model: terms.model.clone(), day };
+        let open = OpenRun { agent, task, project, model: terms.model.clone(), day };
         self.count(&open, &Tally::BEGUN);
         self.open.insert(id, open);
     }
@@ -266,8 +266,8 @@ impl Costs {
         }
     }
 
-    /// Every amount counts once in each way of looking at it, so that each adds up to the same.
-    fn count(&mut self, open: &Open, tally: &Tally) {
+    /// Adds an amount once to each breakdown, so that all breakdowns have the same sum.
+    fn count(&mut self, open: &OpenRun, tally: &Tally) {
         let day = self.days.entry(open.day).or_default().entry(open.project).or_default();
         day.total.add(tally);
         day.agents.entry(open.agent).or_default().add(tally);
@@ -292,8 +292,16 @@ impl Costs {
         account.dearest.note(task, of_account.cost);
     }
 
-    /// A task is of another type from now on: what it cost counts there, on all its days.
-    fn turns(&mut self, task: TaskId, kind: TaskType) {
+    /// Notes the type that an event gives to its task, if it gives one.
+    fn classify(&mut self, task: &str, fact: &task::Event) {
+        let (task::Event::Created { details, .. } | task::Event::Edited { details }) = fact else { return };
+        if let Ok(task) = task.parse() {
+            self.change_kind(task, details.kind);
+        }
+    }
+
+    /// Moves what a task has cost, on all its days, from its previous type to `kind`.
+    fn change_kind(&mut self, task: TaskId, kind: TaskType) {
         let known = self.tasks.entry(task).or_default();
         let before = known.kind.replace(kind);
         let Some((first, last)) = known.days.filter(|_| before != Some(kind)) else { return };
@@ -336,15 +344,9 @@ impl Projection for Costs {
         let (id, fact) = match &event.event {
             AnyEvent::Run(fact) => (key.parse::<RunId>(), fact),
             AnyEvent::Budget(fact) => return self.account(key, fact),
-            AnyEvent::Task(task::Event::Created { details, .. } | task::Event::Edited { details }) => {
-                if let Ok(task) = key.parse() {
-                    self.turns(task, details.kind);
-                }
-                return;
-            }
+            AnyEvent::Task(fact) => return self.classify(key, fact),
             AnyEvent::Project(_)
             | AnyEvent::Agent(_)
-            | AnyEvent::Task(_)
             | AnyEvent::Approval(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Alert(_)

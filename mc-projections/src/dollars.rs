@@ -5,10 +5,10 @@ use std::{fmt, str::FromStr};
 use mc_domain::money::{InvalidUsd, Usd};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// An amount that prints as a JSON number of dollars, `2` or `0.75`, and is read from one, or from a text of its
-/// digits.
+/// An amount that prints as a JSON number of dollars, `2` or `0.75`, and is read from such a number or from a text of
+/// its digits.
 ///
-/// Digits go in and come out; no arithmetic is done in floating point.
+/// Digits go in and digits come out: no arithmetic is done in floating point.
 ///
 /// ```
 /// use mc_projections::dollars::Dollars;
@@ -20,8 +20,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dollars(pub Usd);
 
-/// What something costs, as it is reported or estimated: read as [`Dollars`] are, but what is finer than a micro-dollar is
-/// rounded up instead of refused. Token prices make such numbers, and so does floating point.
+/// What something costs, as agents report or estimate it. It is read like [`Dollars`], but fractions of a
+/// micro-dollar are rounded up instead of refused: token prices make such numbers, and so does floating point.
 ///
 /// ```
 /// use mc_projections::dollars::Cost;
@@ -63,7 +63,8 @@ impl Serialize for Dollars {
         let digits = self.0.to_string();
         match digits.parse::<u64>() {
             Ok(whole) => serializer.serialize_u64(whole),
-            // At most 14 significant digits, and a double keeps 15: the nearest one prints as exactly these again.
+            // An amount has at most 14 significant digits and a double keeps 15: the nearest double prints as exactly
+            // these digits.
             Err(_) => serializer.serialize_f64(digits.parse().expect("an amount prints as a decimal number")),
         }
     }
@@ -81,7 +82,7 @@ impl<'de> Deserialize<'de> for Cost {
     }
 }
 
-/// Takes the digits of a JSON number, or of a text.
+/// Reads an amount from the digits of a JSON number or of a text.
 struct AmountVisitor {
     read: fn(&str) -> Result<Usd, InvalidUsd>,
 }
@@ -101,7 +102,7 @@ impl de::Visitor<'_> for AmountVisitor {
         self.visit_str(&dollars.to_string())
     }
 
-    /// `Display` prints the fewest digits that mean this number, which are those that were sent, and never an exponent.
+    /// `Display` prints the fewest digits that mean this number, so those that were sent, and never an exponent.
     fn visit_f64<E: de::Error>(self, dollars: f64) -> Result<Usd, E> {
         self.visit_str(&dollars.to_string())
     }

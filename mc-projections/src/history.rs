@@ -1,4 +1,4 @@
-//! What the views keep only the place of, read from the log: threads, timelines and the activity.
+//! Reads from the log what the views keep only the positions of: threads, timelines, tool calls and the activity.
 
 use std::hash::Hash;
 
@@ -14,28 +14,28 @@ use mc_store::{
 };
 
 use crate::{
-    activity::{self, ActivityEntry, ActivityQuery},
+    activity::ActivityQuery,
+    entries::{ActivityEntry, TimelineEntry, activity_entry, timeline_entry},
     messages::{self, MessageView},
-    page::{Cut, InvalidCursor, Key, Order, Page, Place},
+    page::{InvalidCursor, Order, Page, PageRequest, Place},
     report,
     runner::Projected,
     runs::{self, ToolCallView},
-    timeline::{self, TimelineEntry},
     views::Views,
 };
 
-/// The largest gap between two wanted events that is read over instead of starting another read.
+/// The largest gap between two wanted events that one read covers; a larger one starts another read.
 const MAX_READ_OVER: u64 = 32;
-/// The most events that one question about older activity looks through; the cursor goes on from there.
+/// The most events that one question about older activity looks through; its cursor goes on from there.
 const MAX_LOOKED_THROUGH: u64 = 20 * MAX_PAGE_EVENTS as u64;
 
-/// The history cannot be told.
+/// A question about history that cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum HistoryError {
-    /// The cursor cannot be used here.
+    /// The cursor was not handed out for this question.
     #[error(transparent)]
     Cursor(#[from] InvalidCursor),
-    /// The log cannot be read.
+    /// The log does not answer, or an event cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -43,49 +43,49 @@ pub enum HistoryError {
 /// Which part of a history is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HistoryQuery {
-    /// Which end comes first; oldest first when absent.
+    /// Which end comes first; the oldest event when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most entries of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Projected {
-    /// The messages in a task's thread, oldest first unless asked otherwise.
+    /// A page of the messages in a task's thread.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn thread(
         &self,
         task: TaskId,
         query: &HistoryQuery,
     ) -> Result<Page<MessageView>, HistoryError> {
-        let cut = query.cut("thread", task)?;
-        let page = self.read(|views| pick(&cut, views.threads.positions(task)));
+        let request = query.page_request("thread", task)?;
+        let page = self.read(|views| pick(&request, views.threads.positions(task)));
         self.render(page, |event, views| messages::message(event, &views.agents)).await
     }
 
-    /// The uses of tools of a run, oldest first unless asked otherwise.
+    /// A page of the tool calls of a run.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn tool_calls(
         &self,
         run: RunId,
         query: &HistoryQuery,
     ) -> Result<Page<ToolCallView>, HistoryError> {
-        let cut = query.cut("tool calls", run)?;
-        let page = self.read(|views| pick(&cut, views.runs.tool_calls(run)));
+        let request = query.page_request("tool calls", run)?;
+        let page = self.read(|views| pick(&request, views.runs.tool_calls(run)));
         self.render(page, |event, _| runs::tool_call(event)).await
     }
 
-    /// The incident report on a task, at `now`; nothing when the task is not known.
+    /// The incident report on a task, at `now`; nothing when the task is unknown.
     ///
     /// # Errors
-    /// [`StoreError`] when the log cannot be read.
+    /// [`StoreError`] when the log does not answer or an event cannot be read.
     pub async fn report(&self, task: TaskId, now: DateTime<Utc>) -> Result<Option<String>, StoreError> {
         let (positions, left_out) = self.read(|views| {
             let all = views.timelines.positions(task);
@@ -96,35 +96,35 @@ impl Projected {
         Ok(self.read(|views| report::report(views, task, &events, left_out, now)))
     }
 
-    /// Everything that happened to a task, oldest first unless asked otherwise.
+    /// A page of everything that happened to a task.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn timeline(
         &self,
         task: TaskId,
         query: &HistoryQuery,
     ) -> Result<Page<TimelineEntry>, HistoryError> {
-        let cut = query.cut("timeline", task)?;
-        let page = self.read(|views| pick(&cut, views.timelines.positions(task)));
-        self.render(page, |event, views| Some(timeline::entry(event, views))).await
+        let request = query.page_request("timeline", task)?;
+        let page = self.read(|views| pick(&request, views.timelines.positions(task)));
+        self.render(page, |event, views| Some(timeline_entry(event, views))).await
     }
 
-    /// What happened, newest first, as far back as the log goes. A page may be short, even empty, and still have a
-    /// next one: rare news are looked for a stretch of the log at a time.
+    /// A page of the news, newest first, as far back as the log goes. A page may be short, even empty, and still have
+    /// a next one: rare news are looked for in one part of the log at a time.
     ///
     /// # Errors
-    /// - [`HistoryError::Cursor`] when the cursor is not of this question.
-    /// - [`HistoryError::Store`] when the log cannot be read.
+    /// - [`HistoryError::Cursor`] when the cursor belongs to another question.
+    /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn activity(&self, query: &ActivityQuery) -> Result<Page<ActivityEntry>, HistoryError> {
-        let cut = query.cut()?;
-        let before = match cut.after() {
-            Some(Place(Key::Number(position), _)) => u64::try_from(*position).unwrap_or(0),
-            Some(Place(Key::Pair(..) | Key::Text(_) | Key::Missing(_), _)) | None => u64::MAX,
+        let request = query.page_request()?;
+        let before = match request.after() {
+            Some(place) => place.position().unwrap_or(u64::MAX),
+            None => u64::MAX,
         };
-        // One more than the page shows tells whether there is a next one.
-        let wanted = cut.limit() + 1;
+        // One more than the page shows: that tells whether there is a next page.
+        let wanted = request.limit() + 1;
         let (positions, dropped) = self.read(|views| {
             let recent = views.activity.positions(query, before).take(wanted);
             (recent.collect::<Vec<_>>(), views.activity.dropped())
@@ -138,12 +138,12 @@ impl Projected {
             unseen = looked_to;
         }
         let next = match events.len() {
-            full if full == wanted => events.get(cut.limit() - 1).map(|event| event.position),
+            full if full == wanted => events.get(request.limit() - 1).map(|event| event.position),
             _ => Some(unseen).filter(|unseen| *unseen > 1),
         };
-        events.truncate(cut.limit());
-        let items = self.read(|views| events.iter().map(|event| activity::entry(event, views)).collect());
-        Ok(Page { items, next: next.map(|position| cut.cursor(&activity::place(position))) })
+        events.truncate(request.limit());
+        let items = self.read(|views| events.iter().map(|event| activity_entry(event, views)).collect());
+        Ok(Page { items, next: next.map(|position| request.cursor(&Place::at_position(position))) })
     }
 
     async fn render<T>(
@@ -158,33 +158,31 @@ impl Projected {
 }
 
 impl HistoryQuery {
-    fn cut(&self, what: &str, of: impl Hash) -> Result<Cut, InvalidCursor> {
-        Cut::new((what, of), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
+    fn page_request(&self, what: &str, of: impl Hash) -> Result<PageRequest, InvalidCursor> {
+        PageRequest::new((what, of), self.order.unwrap_or(Order::Asc), self.limit, self.cursor.as_deref())
     }
 }
 
-/// A page of `positions`, which ascend: it costs what it shows.
-fn pick(cut: &Cut, positions: &[u64]) -> Page<u64> {
-    let last = cut.after().map(|place| match place {
-        Place(Key::Number(position), _) => u64::try_from(*position).unwrap_or(0),
-        Place(Key::Pair(..) | Key::Text(_) | Key::Missing(_), _) => 0,
-    });
-    let place = |position: &u64| activity::place(*position);
-    let page = match cut.order() {
+/// The page out of `positions`, which ascend. It costs as much as it shows.
+fn pick(request: &PageRequest, positions: &[u64]) -> Page<u64> {
+    let last = request.after().map(|place| place.position().unwrap_or(0));
+    let place = |position: &u64| Place::at_position(*position);
+    let page = match request.order() {
         Order::Asc => {
             let from = last.map_or(0, |last| positions.partition_point(|position| *position <= last));
-            cut.of_sorted(positions[from..].iter(), |_| true, place)
+            request.of_sorted(positions[from..].iter(), |_| true, place)
         }
         Order::Desc => {
             let to =
                 last.map_or(positions.len(), |last| positions.partition_point(|position| *position < last));
-            cut.of_sorted(positions[..to].iter().rev(), |_| true, place)
+            request.of_sorted(positions[..to].iter().rev(), |_| true, place)
         }
     };
     Page { items: page.items.into_iter().copied().collect(), next: page.next }
 }
 
-/// The events at `positions`, which ascend or descend, in the same order. Neighbours are read together.
+/// The events at `positions`, which must ascend or descend, in the same order. Positions close to each other are read
+/// together.
 ///
 /// # Errors
 /// - [`StoreError::Unavailable`] when the log does not answer.
@@ -207,7 +205,7 @@ pub async fn recall(log: &dyn EventLog, positions: &[u64]) -> Result<Vec<Recorde
     Ok(events)
 }
 
-/// Neighbours that one read can fetch.
+/// Splits ascending positions into groups that one read fetches.
 fn stretches(sorted: &[u64]) -> impl Iterator<Item = &[u64]> {
     let mut rest = sorted;
     std::iter::from_fn(move || {
@@ -221,8 +219,8 @@ fn stretches(sorted: &[u64]) -> impl Iterator<Item = &[u64]> {
     })
 }
 
-/// The latest news before `before` that `query` asks for, at most `wanted`, and the position down to which the log
-/// was looked through.
+/// The latest news before the position `before` that `query` asks for, at most `wanted`, and the position down to
+/// which the log was looked through.
 async fn look_back(
     log: &dyn EventLog,
     query: &ActivityQuery,

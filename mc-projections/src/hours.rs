@@ -1,7 +1,7 @@
-//! At which places of the log was something recorded in an hour, whatever the clock did?
+//! Which positions of the log were recorded in an hour?
 //!
-//! Times need not rise with positions: a clock that is set back makes an hour come twice. So nothing is searched for by
-//! halves; the places of each hour are kept, as stretches.
+//! Times need not rise with positions: a clock that is set back makes an hour come twice. So no binary search finds
+//! an hour; this projection keeps the positions of each hour, as ranges.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::projection::Projection;
 
-/// Places of one hour that are this close together are one stretch: what lies between is read with them.
+/// Positions of one hour that are at most this far apart are one range: the events between them are read too.
 const MAX_GAP: u64 = 1_000;
 const SECS_PER_HOUR: i64 = 3_600;
 
-/// The stretches of the log by hour.
+/// The ranges of the log that were recorded in each hour.
 ///
 /// ```
 /// use mc_domain::{task::{Event, Status}, values::Reason};
@@ -35,12 +35,12 @@ pub struct Hours {
     by_hour: BTreeMap<i64, Vec<Stretch>>,
 }
 
-/// The first and the last of some neighbouring positions.
+/// The first and the last position of a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Stretch(u64, u64);
 
 impl Hours {
-    /// Notes that something was recorded at `position`, the last one so far.
+    /// Notes that the event at `position`, the last one so far, was recorded at `at`.
     pub(crate) fn note(&mut self, position: u64, at: DateTime<Utc>) {
         let stretches = self.by_hour.entry(hour(at)).or_default();
         match stretches.last_mut() {
@@ -49,15 +49,15 @@ impl Hours {
         }
     }
 
-    /// The stretches of the log outside which nothing was recorded from `start` on and before `end`, in order and apart
-    /// from each other. Within them there is more.
+    /// Ranges of the log outside which nothing was recorded at or after `start` and before `end`, ascending and apart
+    /// from each other. Events of other times may lie within them.
     pub fn between(
         &self,
         start: Option<DateTime<Utc>>,
         end: Option<DateTime<Utc>>,
     ) -> Vec<RangeInclusive<u64>> {
         let first = start.map_or(i64::MIN, hour);
-        // What ends with the hour needs nothing of the next one.
+        // A span that ends on the hour takes nothing of the next hour.
         let last = end.map_or(i64::MAX, |end| hour(end - chrono::TimeDelta::microseconds(1)));
         let hours = self.by_hour.iter().skip_while(|(hour, _)| **hour < first);
         let hours = hours.take_while(|(hour, _)| **hour <= last);
@@ -75,7 +75,7 @@ impl Hours {
         merged
     }
 
-    /// The last position that was recorded on a day or before, 0 when there is none.
+    /// The last position that was recorded on a day or before it, 0 when there is none.
     pub fn last_by(&self, day: NaiveDate) -> u64 {
         let end = day.succ_opt().map(|next| hour(next.and_time(NaiveTime::MIN).and_utc()));
         let hours = self.by_hour.iter().take_while(|(hour, _)| end.is_none_or(|end| **hour < end));
@@ -108,7 +108,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the clock did, each place of the log is found on its day and on no other.
+        /// Whatever the clock did, each position of the log is found on its day and on no other.
         #[test]
         fn the_days_have_every_place_of_the_log_once(
             steps in prop::collection::vec((1..400u64, -50..50i64), 1..60),

@@ -1,4 +1,4 @@
-//! Times as the REST answers print them: RFC 3339, UTC, milliseconds.
+//! Times as REST answers print them: RFC 3339, UTC, milliseconds.
 
 use std::{fmt, str};
 
@@ -19,12 +19,12 @@ pub struct Millis(pub DateTime<Utc>);
 const SHAPE: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
 
 impl Millis {
-    /// The digits, for the years that have four of them. A list prints hundreds of times, and this takes a tenth of
-    /// what chrono's formatter takes.
+    /// The printed form, for years of four digits. A list prints hundreds of times, and this takes a tenth of the
+    /// time that chrono's formatter takes.
     fn digits(self) -> Option<[u8; 24]> {
         let (day, time) = (self.0.date_naive(), self.0.time());
         let year = u32::try_from(day.year()).ok().filter(|year| *year <= 9999)?;
-        // A leap second is 1,000 ms or more past the second; it prints as the last millisecond.
+        // A leap second counts 1,000 ms or more; it prints as the last millisecond of its second.
         let millis = (time.nanosecond() / 1_000_000).min(999);
         let mut text = SHAPE;
         for (last, mut number, digits) in [

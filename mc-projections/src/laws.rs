@@ -8,7 +8,7 @@ use mc_domain::{
     approval,
     money::Usd,
     recorded::{AnyEvent, Recorded},
-    task::{Priority, Status, TaskType},
+    task::{self, Priority, Status, TaskType},
     values::Label,
 };
 use proptest::prelude::*;
@@ -21,6 +21,7 @@ use crate::{
     approvals::{ApprovalQuery, ApprovalSort, Approvals},
     board::{BoardQuery, board},
     costs::{Costs, Spend, agent_costs, daily_costs},
+    entries::timeline_entry,
     hours::Hours,
     messages::Threads,
     metrics::Tallies,
@@ -33,7 +34,7 @@ use crate::{
     script::Script,
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
-    timeline::{Timelines, entry},
+    timeline::Timelines,
 };
 use history::{KINDS, histories, written};
 
@@ -73,9 +74,9 @@ fn ids<T, I>(page: Page<T>, id: impl Fn(&T) -> I) -> Page<I> {
 fn task_queries(script: &Script) -> Vec<TaskQuery> {
     let any = TaskQuery::default;
     let (agent, label) = (Uuid::from_u128(1).into(), Label::new("q1").unwrap());
-    let project = script.events().iter().find_map(|event| match &event.event {
-        AnyEvent::Task(mc_domain::task::Event::Created { project, .. }) => Some(*project),
-        _ => None,
+    let project = script.events().iter().find_map(|event| {
+        let AnyEvent::Task(task::Event::Created { project, .. }) = &event.event else { return None };
+        Some(*project)
     });
     let open = vec![Status::Inbox, Status::Assigned, Status::InProgress, Status::Blocked];
     vec![
@@ -262,7 +263,7 @@ fn every_kind_of_event_is_told_in_one_sentence_and_entry() {
             assert!(!told.contains('\n') && !told.ends_with('.'), "{told}");
             assert!(!told.contains("  ") && told.split(' ').count() > 2, "{told}");
         }
-        assert!(entry(event, &views).data.get("at").is_none());
+        assert!(timeline_entry(event, &views).data.get("at").is_none());
     }
     let told: BTreeSet<_> = script.events().iter().map(|event| event.event.name()).collect();
     assert_eq!(told.len(), usize::from(KINDS) - history::VARIATIONS);

@@ -1,11 +1,13 @@
 //! The views of Mission Control: folds of the log, and the runner that keeps them current.
 //!
-//! Everything anyone looks at is a fold of the log. A [`projection::Projection`] is one such fold; [`views::Views`]
-//! holds them all at one position; [`runner::Runner`] follows the log and hands out [`runner::Projected`], through
-//! which the views are read and a write waits for its own effect. The types that views serialise are the bodies of
-//! the REST answers, so there is no second layer of them. Nothing here reads a clock: "now" comes in with the
-//! question. What a view keeps only the place of (threads, timelines, the older activity) [`history`] reads from
-//! the log.
+//! Everything that REST answers is a fold of the log. A [`projection::Projection`] is one such fold; [`views::Views`] holds
+//! all of them at one position. [`runner::Runner`] follows the log and hands out [`runner::Projected`], through which
+//! callers read the views and wait for their own writes. The types that views serialise are the bodies of the REST
+//! answers, so there is no second layer of them. Nothing here reads a clock: "now" comes with the question. Threads,
+//! timelines and the older activity are kept as positions, and [`history`] reads their events from the log.
+//!
+//! Two modules save every view from saying the same again: `catalogue` has a row per event that says where the event is
+//! shown, and `list` is the engine that filters, sorts and pages all lists.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -40,31 +42,37 @@ pub mod activity;
 pub mod agents;
 pub mod alerts;
 pub mod approvals;
+pub mod as_of;
 pub mod audit;
 pub mod board;
+mod catalogue;
 pub mod costs;
 pub mod dollars;
+pub mod entries;
+mod event_data;
 pub mod history;
 pub mod hours;
 pub mod instant;
 #[cfg(test)]
 mod laws;
+mod list;
 mod merge;
 pub mod messages;
 pub mod metrics;
 pub mod notifications;
+mod ordered_index;
 pub mod page;
 pub mod policy;
 pub mod projection;
 pub mod projects;
-mod ranks;
 pub mod report;
 pub mod runner;
 pub mod runs;
 pub mod script;
 pub mod standup;
 pub mod summary;
+mod table;
 pub mod tasks;
-pub mod then;
+
 pub mod timeline;
 pub mod views;

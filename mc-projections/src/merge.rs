@@ -1,4 +1,4 @@
-//! Several ordered sets read as one.
+//! Reads several ordered sets as one, without copying them.
 
 use std::{
     cmp::{Ordering, Reverse},
@@ -9,8 +9,8 @@ use std::{
 
 use crate::page::Order;
 
-/// The members of all `sets` in `order`, each once, those beyond `after` only. Lazy: a page costs what it shows, and a
-/// look into each set.
+/// The members of all `sets` beyond `after`, in `order` and each once. The iterator is lazy: a page costs as much as
+/// it shows, and one look into each set.
 pub(crate) fn merged<'a, K: Ord + 'a, S: Iterator<Item = &'a BTreeSet<K>>>(
     sets: S,
     order: Order,
@@ -20,7 +20,7 @@ pub(crate) fn merged<'a, K: Ord + 'a, S: Iterator<Item = &'a BTreeSet<K>>>(
     in_turn(walks, order)
 }
 
-/// The members of all `walks`, each of which goes in `order`, in that order and each once.
+/// The members of all `walks` in `order`, each once. Every walk must go in that order itself.
 pub(crate) fn in_turn<K: Ord + Copy, W: Iterator<Item = K>>(
     walks: Vec<W>,
     order: Order,
@@ -44,7 +44,7 @@ pub(crate) fn in_turn<K: Ord + Copy, W: Iterator<Item = K>>(
     })
 }
 
-/// One set, from one end to the other.
+/// The members of one set, in either order.
 enum Walk<'a, K> {
     Up(btree_set::Range<'a, K>),
     Down(Rev<btree_set::Range<'a, K>>),
@@ -71,7 +71,7 @@ impl<'a, K> Iterator for Walk<'a, K> {
     }
 }
 
-/// The next member of one set. The greatest is the one that comes first.
+/// The next member of one walk. The head that comes first in the order compares as the greatest.
 struct Head<K, W> {
     key: K,
     order: Order,

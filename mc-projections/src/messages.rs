@@ -1,6 +1,7 @@
 //! What was said in the thread of a task?
 //!
-//! The projection keeps only where in the log the messages are; [`message`] renders one of them from its event.
+//! The projection keeps only the positions of the messages in the log; [`message`] renders one of them from its
+//! event.
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     agents::{ActorView, Agents},
+    catalogue::{self, listing},
     instant::Millis,
     projection::Projection,
 };
@@ -41,7 +43,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Where the messages of a task are, oldest first.
+    /// The positions of the messages about a task, oldest first.
     pub fn positions(&self, task: TaskId) -> &[u64] {
         self.positions.get(&task).map_or(&[], Vec::as_slice)
     }
@@ -52,101 +54,73 @@ impl Projection for Threads {
     const VERSION: u32 = 1;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
-        let AnyEvent::Task(fact) = &event.event else { return };
-        let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
-        if is_message(fact) {
-            self.positions.entry(id).or_default().push(event.position);
+        if !listing(&event.event).is_in_thread {
+            return;
         }
+        let Ok(task) = event.stream.aggregate_id.parse::<TaskId>() else { return };
+        self.positions.entry(task).or_default().push(event.position);
     }
 }
 
-/// A message in the thread of a task, as it is answered.
+/// A message in the thread of a task, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MessageView {
-    /// Its identity; that of the event for what was said by moving the task.
+    /// The identity of the message; for what was said by moving the task, that of the event.
     pub id: MessageId,
-    /// The task it is about.
+    /// The task whose thread it is in.
     pub task_id: TaskId,
-    /// What kind of message.
+    /// What the message is: a comment, a plan, a review, and so on.
     #[serde(rename = "type")]
     pub kind: MessageKind,
-    /// Who said it.
+    /// The author, by the name that the agent has now.
     pub author: ActorView<'static>,
-    /// What was said.
+    /// The text of the message; absent when only artifacts were posted.
     pub content: Option<String>,
-    /// What was attached.
+    /// The artifacts that were posted or handed in with it.
     pub artifacts: Vec<ArtifactView>,
-    /// Who is notified by name.
+    /// The actors that the text mentions and that are notified.
     pub mentions: Vec<ActorView<'static>>,
-    /// The message it answers.
+    /// The message of the same thread that it answers.
     pub reply_to: Option<MessageId>,
-    /// When.
+    /// When the message was posted, or the task was moved with it.
     pub at: Millis,
-    /// Where in the log.
+    /// The position of the event in the log, from 1.
     pub position: u64,
 }
 
-/// Something made or shown in the course of a task, as it is answered.
+/// Something that was made or shown for a task, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ArtifactView {
-    /// What it is called.
+    /// The name that its author gave to it.
     pub name: String,
-    /// What it is for.
+    /// What it is: a deliverable, a checklist, and so on.
     pub kind: ArtifactKind,
-    /// What it says.
+    /// Its text, when it was posted itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// Where it is.
+    /// Its address, when only a link was posted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
 }
 
-/// Whether an event says something in its task's thread.
-pub(crate) fn is_message(fact: &Event) -> bool {
-    match fact {
-        Event::MessagePosted { .. } | Event::SentBack { .. } => true,
-        Event::Started { plan, .. } => plan.is_some(),
-        Event::Submitted { deliverable, checklist, .. } => deliverable.is_some() || checklist.is_some(),
-        Event::Created { .. }
-        | Event::Edited { .. }
-        | Event::Claimed { .. }
-        | Event::Assigned { .. }
-        | Event::AssigneesChanged { .. }
-        | Event::ReturnedToInbox { .. }
-        | Event::ReturnedToReview { .. }
-        | Event::HeldForApproval { .. }
-        | Event::ApprovalAwaited { .. }
-        | Event::ApprovalSettled { .. }
-        | Event::Blocked { .. }
-        | Event::Failed { .. }
-        | Event::Completed { .. }
-        | Event::Canceled { .. }
-        | Event::Archived { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::Restored { .. }
-        | Event::LoopDetected { .. }
-        | Event::RunBegan { .. }
-        | Event::RunEnded { .. }
-        | Event::RunBilled { .. } => false,
-    }
-}
-
-/// How many artifacts an event attaches to its task's thread.
+/// How many artifacts an event attaches to the thread of its task.
 pub(crate) fn artifacts_in(fact: &Event) -> u32 {
     let count = attached(fact).count();
     u32::try_from(count).unwrap_or(u32::MAX)
 }
 
-/// The message that an event is, or nothing when it says nothing in a thread.
+/// Renders an event as a message; nothing when it says nothing in a thread.
 pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageView> {
     let AnyEvent::Task(fact) = &event.event else { return None };
+    if !catalogue::task(fact).is_in_thread {
+        return None;
+    }
     let metadata = &event.metadata;
     let mut view = MessageView {
         id: MessageId::new(metadata.event_id.uuid()),
-        task_id: event.stream.aggregate_id.parse().ok().filter(|_| is_message(fact))?,
+        task_id: event.stream.aggregate_id.parse().ok()?,
         kind: MessageKind::Artifact,
         author: agents.actor(&metadata.actor).into_owned(),
         content: None,
@@ -156,81 +130,34 @@ pub fn message(event: &Recorded<AnyEvent>, agents: &Agents) -> Option<MessageVie
         at: Millis(metadata.recorded_at),
         position: event.position,
     };
-    match fact {
-        Event::MessagePosted { id, kind, author, content, mentions, reply_to, at, .. } => {
-            view.id = *id;
-            view.kind = *kind;
-            view.author = agents.actor(author).into_owned();
-            view.content = content.as_ref().map(ToString::to_string);
-            view.mentions = mentions.iter().map(|actor| agents.actor(actor).into_owned()).collect();
-            view.reply_to = *reply_to;
-            view.at = Millis(*at);
-        }
-        Event::Started { plan: Some(plan), .. } => {
-            view.kind = MessageKind::WorkPlan;
-            view.content = Some(bullets(plan));
-        }
-        Event::SentBack { feedback, .. } => {
-            view.kind = MessageKind::Review;
-            view.content = Some(feedback.to_string());
-        }
-        Event::Submitted { .. }
-        | Event::Started { plan: None, .. }
-        | Event::Created { .. }
-        | Event::Edited { .. }
-        | Event::Claimed { .. }
-        | Event::Assigned { .. }
-        | Event::AssigneesChanged { .. }
-        | Event::ReturnedToInbox { .. }
-        | Event::ReturnedToReview { .. }
-        | Event::HeldForApproval { .. }
-        | Event::ApprovalAwaited { .. }
-        | Event::ApprovalSettled { .. }
-        | Event::Blocked { .. }
-        | Event::Failed { .. }
-        | Event::Completed { .. }
-        | Event::Canceled { .. }
-        | Event::Archived { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::Restored { .. }
-        | Event::LoopDetected { .. }
-        | Event::RunBegan { .. }
-        | Event::RunEnded { .. }
-        | Event::RunBilled { .. } => {}
+    if let Event::MessagePosted { id, kind, author, content, mentions, reply_to, at, .. } = fact {
+        view.id = *id;
+        view.kind = *kind;
+        view.author = agents.actor(author).into_owned();
+        view.content = content.as_ref().map(ToString::to_string);
+        view.mentions = mentions.iter().map(|actor| agents.actor(actor).into_owned()).collect();
+        view.reply_to = *reply_to;
+        view.at = Millis(*at);
+    } else if let Event::Started { plan: Some(plan), .. } = fact {
+        view.kind = MessageKind::WorkPlan;
+        view.content = Some(bullets(plan));
+    } else if let Event::SentBack { feedback, .. } = fact {
+        view.kind = MessageKind::Review;
+        view.content = Some(feedback.to_string());
     }
     Some(view)
 }
 
+/// The artifacts of a message: those posted with it, or what is handed in for review.
 fn attached(fact: &Event) -> impl Iterator<Item = ArtifactView> {
-    let (posted, deliverable, checklist): (&[Artifact], _, _) = match fact {
-        Event::MessagePosted { artifacts, .. } => (artifacts, None, None),
-        Event::Submitted { deliverable, checklist, .. } => (&[], deliverable.as_ref(), checklist.as_ref()),
-        Event::Created { .. }
-        | Event::Edited { .. }
-        | Event::Claimed { .. }
-        | Event::Assigned { .. }
-        | Event::AssigneesChanged { .. }
-        | Event::ReturnedToInbox { .. }
-        | Event::Started { .. }
-        | Event::SentBack { .. }
-        | Event::ReturnedToReview { .. }
-        | Event::HeldForApproval { .. }
-        | Event::ApprovalAwaited { .. }
-        | Event::ApprovalSettled { .. }
-        | Event::Blocked { .. }
-        | Event::Failed { .. }
-        | Event::Completed { .. }
-        | Event::Canceled { .. }
-        | Event::Archived { .. }
-        | Event::Subscribed { .. }
-        | Event::Unsubscribed { .. }
-        | Event::Restored { .. }
-        | Event::LoopDetected { .. }
-        | Event::RunBegan { .. }
-        | Event::RunEnded { .. }
-        | Event::RunBilled { .. } => (&[], None, None),
-    };
+    let (posted, deliverable, checklist): (&[Artifact], _, _) =
+        if let Event::MessagePosted { artifacts, .. } = fact {
+            (artifacts, None, None)
+        } else if let Event::Submitted { deliverable, checklist, .. } = fact {
+            (&[], deliverable.as_ref(), checklist.as_ref())
+        } else {
+            (&[], None, None)
+        };
     posted.iter().chain(deliverable).map(ArtifactView::from).chain(checklist.map(ArtifactView::from))
 }
 

@@ -1,6 +1,6 @@
 //! How healthy are the agents, how much gets done, what does it cost, and how often does it go wrong?
 //!
-//! The fold counts what happens, by day; [`metrics`] and [`counts`] put it together with what the other views know.
+//! The projection counts what happens by day; [`metrics`] and [`counts`] join that with what the other views know.
 
 #[cfg(test)]
 mod tests;
@@ -23,9 +23,12 @@ pub use view::{
     NotificationMetrics, TaskThroughput, counts, metrics,
 };
 
-use crate::projection::Projection;
+use crate::{
+    catalogue::{self, Verdict},
+    projection::Projection,
+};
 
-/// How many days the metrics look back, this one included.
+/// How many days the metrics look back, the day of the question included.
 const DAYS: i64 = 7;
 
 /// What happened on each day in each project, in numbers.
@@ -49,15 +52,15 @@ const DAYS: i64 = 7;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tallies {
     projects: BTreeMap<ProjectId, Days>,
-    /// All tasks.
+    /// The course of every task that was created.
     tasks: BTreeMap<TaskId, Course>,
 }
 
-/// What happened in one project.
+/// What happened in one project, day by day and in all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Days {
     by_date: BTreeMap<NaiveDate, Day>,
-    /// The days together.
+    /// The sum over all days, from the first event on.
     ever: Day,
 }
 
@@ -65,23 +68,23 @@ struct Days {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Day {
     completed: u64,
-    /// From the creation to the completion of all of them together.
+    /// The seconds from creation to completion, summed over the completed tasks.
     completion_secs: u64,
     /// Tasks that reached review for the first time without anybody stepping in.
     unaided: u64,
-    /// Tasks that somebody had to step in for before they reached review.
+    /// Tasks that needed somebody to step in before they reached review for the first time.
     aided: u64,
     budget_breaches: u64,
     loops: u64,
     approval_requests: u64,
 }
 
-/// How a task got on so far.
+/// What the counts need to know of a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Course {
     project: ProjectId,
     created_at: DateTime<Utc>,
-    /// Whether it is known how it reached review, or that it did not by itself.
+    /// Whether it has counted as unaided or aided already: a task counts once.
     judged: bool,
 }
 
@@ -103,7 +106,7 @@ impl Tallies {
         self.sum(project, |days| days.by_date.get(&day))
     }
 
-    /// What ever happened in a project, or in all.
+    /// What happened so far in a project, or in all.
     fn ever(&self, project: Option<ProjectId>) -> Day {
         self.sum(project, |days| Some(&days.ever))
     }
@@ -116,7 +119,7 @@ impl Tallies {
         })
     }
 
-    /// Counts what happened at `at` in a project.
+    /// Adds to the numbers of a project what happened at `at`.
     fn count(&mut self, project: ProjectId, at: DateTime<Utc>, happened: &Day) {
         let days = self.projects.entry(project).or_default();
         days.by_date.entry(at.date_naive()).or_default().add(happened);
@@ -130,7 +133,7 @@ impl Tallies {
         }
         let Some(course) = self.tasks.get_mut(&id) else { return };
         let (project, created_at) = (course.project, course.created_at);
-        let verdict = (!course.judged).then(|| judged(fact)).flatten();
+        let verdict = catalogue::task(fact).verdict.filter(|_| !course.judged);
         course.judged |= verdict.is_some();
         match verdict {
             Some(Verdict::Unaided) => self.count(project, at, &Day { unaided: 1, ..Day::default() }),
@@ -183,47 +186,6 @@ fn secs(time: TimeDelta) -> u64 {
     u64::try_from(time.num_seconds()).unwrap_or(0)
 }
 
-/// Whether a task got to review by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Verdict {
-    Unaided,
-    Aided,
-}
-
-/// Handing work in is what is hoped for. A task that is held, blocked, failed or given to somebody else first needed
-/// somebody to step in. Calling a task off says nothing about how it got on.
-fn judged(fact: &task::Event) -> Option<Verdict> {
-    match fact {
-        task::Event::Submitted { .. } => Some(Verdict::Unaided),
-        task::Event::HeldForApproval { .. }
-        | task::Event::Blocked { .. }
-        | task::Event::Failed { .. }
-        | task::Event::LoopDetected { .. } => Some(Verdict::Aided),
-        task::Event::Assigned { from, .. } | task::Event::ReturnedToInbox { from, .. } => {
-            (*from == task::Status::InProgress).then_some(Verdict::Aided)
-        }
-        task::Event::Created { .. }
-        | task::Event::Edited { .. }
-        | task::Event::Claimed { .. }
-        | task::Event::AssigneesChanged { .. }
-        | task::Event::Started { .. }
-        | task::Event::SentBack { .. }
-        | task::Event::ReturnedToReview { .. }
-        | task::Event::ApprovalAwaited { .. }
-        | task::Event::ApprovalSettled { .. }
-        | task::Event::Completed { .. }
-        | task::Event::Canceled { .. }
-        | task::Event::Archived { .. }
-        | task::Event::Subscribed { .. }
-        | task::Event::Unsubscribed { .. }
-        | task::Event::Restored { .. }
-        | task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. }
-        | task::Event::RunBilled { .. }
-        | task::Event::MessagePosted { .. } => None,
-    }
-}
-
 impl Projection for Tallies {
     const NAME: &'static str = "metrics";
     const VERSION: u32 = 2;
@@ -236,11 +198,12 @@ impl Projection for Tallies {
                 }
             }
             AnyEvent::Alert(fact) => self.of_alert(fact, event),
-            AnyEvent::Approval(approval::Event::Requested { subject, at, .. }) => {
-                self.count(subject.project, *at, &Day { approval_requests: 1, ..Day::default() });
+            AnyEvent::Approval(fact) => {
+                if let approval::Event::Requested { subject, at, .. } = fact {
+                    self.count(subject.project, *at, &Day { approval_requests: 1, ..Day::default() });
+                }
             }
-            AnyEvent::Approval(_)
-            | AnyEvent::Project(_)
+            AnyEvent::Project(_)
             | AnyEvent::Agent(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Budget(_)

@@ -7,8 +7,6 @@ mod tests;
 mod view;
 mod waiting;
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
@@ -25,12 +23,13 @@ pub use view::NotificationView;
 pub use waiting::{Due, Lane};
 
 use crate::{
+    ordered_index::{CreationKey, OrderedIndex},
     projection::Projection,
-    ranks::{Birth, Ranks},
+    table::{self, Table},
 };
 use waiting::{Place, Waiting};
 
-/// All notifications, by identity and in their order by recipient and by project, unread or read.
+/// All notifications, by identity and in order of creation by recipient and by project, unread or read.
 ///
 /// ```
 /// use mc_domain::{notification::{Event, Kind, Notification, Recipient}, values::{Name, Title}};
@@ -50,50 +49,58 @@ use waiting::{Place, Waiting};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Notifications {
-    rows: BTreeMap<NotificationId, Box<Row>>,
+    rows: Table<Index>,
     waiting: Waiting,
-    /// The position up to which everything that calls for a notification has one.
+    /// The position up to which everything that calls for a notification has one, 0 at first.
     through: u64,
-    #[serde(skip_serializing)]
-    index: Index,
 }
 
-/// Where each notification stands. It follows from the rows, so it is not stored.
+/// Where each notification stands in every order that is asked for. A notification is created when it is queued.
 #[derive(Debug, Clone, Default, PartialEq)]
 struct Index {
-    /// By recipient, as text, and whether they are unread.
-    by_recipient: Ranks<(String, bool), Birth<NotificationId>>,
-    /// By project and whether they are unread.
-    by_project: Ranks<(Option<ProjectId>, bool), Birth<NotificationId>>,
+    /// By recipient, as text, and whether they are unread; in order of creation.
+    by_recipient: OrderedIndex<(String, bool), CreationKey<NotificationId>>,
+    /// By project and whether they are unread; in order of creation.
+    by_project: OrderedIndex<(Option<ProjectId>, bool), CreationKey<NotificationId>>,
 }
 
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<NotificationId, Box<Row>>,
-    waiting: Waiting,
-    through: u64,
-}
+impl table::Index for Index {
+    type Id = NotificationId;
+    type Row = Row;
+    type Keys = Keys;
 
-impl From<Stored> for Notifications {
-    fn from(Stored { rows, waiting, through }: Stored) -> Self {
-        let mut index = Index::default();
-        rows.values().for_each(|row| index.insert(row));
-        Self { rows, waiting, through, index }
+    fn keys(row: &Row) -> Keys {
+        Keys {
+            created: (row.created_at.timestamp_micros(), row.id),
+            recipient: row.key.clone(),
+            project: row.project,
+            is_unread: row.read_at.is_none(),
+        }
+    }
+
+    fn shift(&mut self, before: Option<Keys>, after: Keys) {
+        let was = before.as_ref();
+        self.by_recipient.shift(was.map(Keys::to_recipient), Some(after.to_recipient()));
+        self.by_project.shift(was.map(Keys::in_project), Some(after.in_project()));
     }
 }
 
-impl Index {
-    fn insert(&mut self, row: &Row) {
-        self.by_recipient.insert(row.of_recipient());
-        self.by_project.insert(row.of_project());
+/// Everything of a notification that decides where it stands.
+struct Keys {
+    created: CreationKey<NotificationId>,
+    recipient: String,
+    project: Option<ProjectId>,
+    is_unread: bool,
+}
+
+impl Keys {
+    fn to_recipient(&self) -> ((String, bool), CreationKey<NotificationId>) {
+        ((self.recipient.clone(), self.is_unread), self.created)
     }
 
-    fn remove(&mut self, row: &Row) {
-        self.by_recipient.remove(row.of_recipient());
-        self.by_project.remove(row.of_project());
+    fn in_project(&self) -> ((Option<ProjectId>, bool), CreationKey<NotificationId>) {
+        ((self.project, self.is_unread), self.created)
     }
 }
 
@@ -113,7 +120,7 @@ struct Row {
     due_at: DateTime<Utc>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
-    /// The position at which it was queued.
+    /// The position of the event that queued it.
     position: u64,
     delivered_at: Option<DateTime<Utc>>,
     read_at: Option<DateTime<Utc>>,
@@ -121,23 +128,23 @@ struct Row {
 }
 
 impl Notifications {
-    /// The project a notification belongs to.
+    /// The project that a notification belongs to; nothing when it is unknown or belongs to none.
     pub fn project_of(&self, id: NotificationId) -> Option<ProjectId> {
-        self.rows.get(&id)?.project
+        self.rows.get(id)?.project
     }
 
-    /// Whether it was ever queued.
+    /// Whether a notification of this identity was ever queued.
     pub fn contains(&self, id: NotificationId) -> bool {
-        self.rows.contains_key(&id)
+        self.rows.get(id).is_some()
     }
 
-    /// The position of the log up to which everything that calls for a notification has one, as far as that was recorded;
-    /// 0 before the first.
+    /// The position of the log up to which everything that calls for a notification has one, as far as that was
+    /// recorded; 0 at first.
     pub fn through(&self) -> u64 {
         self.through
     }
 
-    /// How many of a project, or of all, are queued and have not arrived.
+    /// How many notifications of a project, or of all, are queued and have not arrived.
     pub fn waiting(&self, project: Option<ProjectId>) -> usize {
         match project {
             None => self.waiting.len(),
@@ -145,22 +152,16 @@ impl Notifications {
         }
     }
 
-    /// Since when the one has been due that waits longest; in the future when all that wait are still to be tried again.
+    /// The time since which the longest waiting notification has been due; in the future when all that wait are
+    /// retries.
     pub fn due_since(&self) -> Option<DateTime<Utc>> {
         self.waiting.first_due()
     }
 
-    /// What is due at `now`: for each recipient the first `each`, in the order in which they are due.
+    /// The notifications that are due at `now`: for each recipient the first `each`, in the order in which they are
+    /// due.
     pub fn due(&self, now: DateTime<Utc>, each: usize) -> Vec<Lane> {
-        self.waiting.due(now, each, |id| self.rows.get(&id).map(|row| row.due()))
-    }
-
-    fn queue(&mut self, row: Row) {
-        if self.rows.contains_key(&row.id) {
-            return;
-        }
-        self.index.insert(&row);
-        self.rows.insert(row.id, Box::new(row));
+        self.waiting.due(now, each, |id| self.rows.get(id).map(|row| row.due()))
     }
 }
 
@@ -171,22 +172,21 @@ impl Projection for Notifications {
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let AnyEvent::Notification(fact) = &event.event else { return };
         let Ok(id) = event.stream.aggregate_id.parse::<NotificationId>() else { return };
-        if let Some(row) = Row::queued(id, fact, event.position) {
-            self.queue(row);
+        if let Some(row) = Row::queued(id, fact, event.position).filter(|_| !self.contains(id)) {
+            self.rows.insert(id, row);
         }
         if let Event::Queued { through: Some(through), .. } = fact {
             self.through = self.through.max(*through);
         }
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let is_being_read = matches!(fact, Event::Read { .. }) && row.read_at.is_none();
-        if is_being_read {
-            self.index.remove(row);
+        // Of all keys of a notification, only whether it is unread ever changes.
+        if matches!(fact, Event::Read { .. }) {
+            self.rows.change(id, |row| row.apply(fact));
+        } else if let Some(row) = self.rows.get_mut_unindexed(id) {
+            row.apply(fact);
         }
-        row.apply(fact);
-        row.version = event.version;
-        self.waiting.note(&row.key, id, row.place());
-        if is_being_read {
-            self.index.insert(row);
+        if let Some(row) = self.rows.get_mut_unindexed(id) {
+            row.version = event.version;
+            self.waiting.note(&row.key, id, row.place());
         }
     }
 }
@@ -218,7 +218,7 @@ impl Row {
         })
     }
 
-    /// Where it waits; nothing once it does not.
+    /// Where it stands among those that wait; nothing once it has arrived or was given up.
     fn place(&self) -> Option<Place> {
         let waits = self.status == Status::Queued;
         waits.then(|| Place { due_at_micros: self.due_at.timestamp_micros(), position: self.position })
@@ -227,18 +227,6 @@ impl Row {
     fn due(&self) -> Due {
         let Self { id, project, expires_at, .. } = *self;
         Due { id, project, expires_at }
-    }
-
-    fn birth(&self) -> Birth<NotificationId> {
-        (self.created_at.timestamp_micros(), self.id)
-    }
-
-    fn of_recipient(&self) -> ((String, bool), Birth<NotificationId>) {
-        ((self.key.clone(), self.read_at.is_none()), self.birth())
-    }
-
-    fn of_project(&self) -> ((Option<ProjectId>, bool), Birth<NotificationId>) {
-        ((self.project, self.read_at.is_none()), self.birth())
     }
 
     fn apply(&mut self, fact: &Event) {

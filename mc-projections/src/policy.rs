@@ -1,4 +1,4 @@
-//! Which policy holds in a project, and since when?
+//! Which policy is active in a project, and since when?
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use crate::{
     projection::Projection,
 };
 
-/// The active policies: one for all projects, and those of single projects.
+/// The active policies: the global one, and those of single projects.
 ///
 /// ```
 /// use mc_domain::policy::{Event, Policy, Scope, document::Document};
@@ -45,29 +45,30 @@ struct Row {
     published_by: Actor,
 }
 
-/// The active policy of a project, as it is answered.
+/// The active policy of a project, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyView<'a> {
-    /// The project it was published for; nothing when it holds in all that have none of their own.
+    /// The project it was published for; absent for the global policy, which is active in projects without their own.
     pub project_id: Option<ProjectId>,
-    /// The number of its version, from 1.
+    /// The version of the policy in its scope, from 1.
     pub version: u32,
-    /// What it says, as operators write it.
+    /// The document in the form in which operators write it.
     pub document: serde_json::Value,
-    /// When it was published.
+    /// When this version became the active one.
     pub published_at: Millis,
-    /// By whom.
+    /// The operator who published this version.
     pub published_by: ActorView<'a>,
 }
 
 impl Policies {
-    /// What holds in a project: its own policy, or else the one for all.
+    /// The document that is active in a project: its own, or else the global one; nothing before the first is
+    /// published.
     pub fn active(&self, project: Option<ProjectId>) -> Option<&Document> {
         self.of(project).map(|(_, row)| &row.document)
     }
 
-    /// The active policy of a project; the agents give a name to who published it.
+    /// The active policy of a project; the agents give a name to its publisher.
     pub fn view<'a>(&'a self, project: Option<ProjectId>, agents: &'a Agents) -> Option<PolicyView<'a>> {
         self.of(project).map(|(project_id, row)| PolicyView {
             project_id,

@@ -1,4 +1,4 @@
-//! Which projects are there, and what may they spend?
+//! Which projects are there, what may they spend, and do their squads work?
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +17,12 @@ use crate::{
     dollars::Dollars,
     instant::Millis,
     merge::merged,
-    page::{Cut, InvalidCursor, Order, Page},
+    ordered_index::CreationKey,
+    page::{InvalidCursor, Order, Page, PageRequest, Place},
     projection::Projection,
-    ranks::{Birth, birth, place},
 };
 
-/// All projects, by identity and by slug.
+/// All projects, by identity, by slug and in order of creation.
 ///
 /// ```
 /// use mc_domain::{project::{Event, Profile}, values::{Name, Slug}};
@@ -42,8 +42,9 @@ use crate::{
 pub struct Projects {
     rows: BTreeMap<ProjectId, Row>,
     by_slug: BTreeMap<Slug, ProjectId>,
-    /// In the order in which they were created.
-    births: BTreeSet<Birth<ProjectId>>,
+    /// The projects in order of creation.
+    #[serde(rename = "births")]
+    by_creation: BTreeSet<CreationKey<ProjectId>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,7 @@ struct Row {
     version: u64,
 }
 
-/// How and why a squad was stopped.
+/// How, why and when a squad was stopped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Stop {
     halt: Halt,
@@ -65,85 +66,86 @@ struct Stop {
     at: DateTime<Utc>,
 }
 
-/// A project, as it is answered.
+/// A project, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectView<'a> {
-    /// Its identity.
+    /// The identity of the project, which stays when it is renamed.
     pub id: ProjectId,
-    /// What it is called in addresses.
+    /// The name of the project in addresses; no other project has it.
     pub slug: &'a Slug,
-    /// Its name.
+    /// The name of the project, for people.
     pub name: &'a Name,
-    /// What it is for.
+    /// What the project is for, as operators describe it.
     pub description: Option<&'a Text>,
-    /// What it may spend.
+    /// What all its runs together may spend.
     pub budgets: ProjectBudgets,
     /// Whether its agents may start runs.
     pub squad: SquadView<'a>,
-    /// When it was created.
+    /// When an operator created the project.
     pub created_at: Millis,
-    /// When it last changed.
+    /// The time of the last event of its stream.
     pub updated_at: Millis,
-    /// The version of its stream.
+    /// The version of its stream, which edits must name.
     pub version: u64,
 }
 
-/// What a project may spend.
+/// What all runs of a project together may spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectBudgets {
-    /// All its runs together in one UTC day; unlimited when absent.
+    /// The most that the runs of one UTC day may cost; unlimited when absent.
     pub daily_cap: Option<Dollars>,
 }
 
 string_enum! {
     /// Whether the agents of a project may start runs.
     SquadStatus {
-        /// They may.
+        /// The agents may start runs, within budgets and policy.
         Working = "working",
-        /// The squad is paused.
+        /// The squad is paused; tasks in progress stay where they are.
         Paused = "paused",
-        /// The squad is paused, and the tasks in progress were blocked.
+        /// The squad is paused, and its tasks in progress were blocked.
         Stopped = "stopped",
     }
 }
 
-/// The agents of a project together, as they are answered.
+/// The squad of a project, as REST answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct SquadView<'a> {
-    /// Whether they may start runs.
+    /// Whether the agents may start runs.
     pub status: SquadStatus,
-    /// Why not, when someone said so.
+    /// Why the squad was stopped, when someone said so.
     pub reason: Option<&'a Reason>,
-    /// Since when not.
+    /// When the squad was stopped; absent while it works.
     pub since: Option<Millis>,
 }
 
 impl Projects {
-    /// One project.
+    /// One project; nothing for an unknown one.
     pub fn view(&self, id: ProjectId) -> Option<ProjectView<'_>> {
         self.rows.get(&id).map(|row| row.view(id))
     }
 
-    /// The project with this slug.
+    /// The project that has this slug.
     pub fn named(&self, slug: &str) -> Option<ProjectId> {
         self.by_slug.get(&Slug::new(slug).ok()?).copied()
     }
 
-    /// The project meant by a path or a parameter: an identity or a slug.
+    /// The project that a path or a parameter means, by identity or by slug.
     pub fn find(&self, id_or_slug: &str) -> Option<ProjectId> {
         let by_id = id_or_slug.parse().ok().filter(|id| self.rows.contains_key(id));
         by_id.or_else(|| self.named(id_or_slug))
     }
 
-    /// The projects whose squads are stopped, each with the number of the halt; those halted before there were numbers left out.
+    /// The projects whose squads are stopped, each with the number of its halt. Halts from before there were numbers
+    /// are left out.
     pub fn halted(&self) -> Vec<(ProjectId, u64)> {
         let number = |row: &Row| row.stop.as_ref().map(|stop| stop.number).filter(|number| *number > 0);
         self.rows.iter().filter_map(|(id, row)| Some((*id, number(row)?))).collect()
     }
 
-    /// What all runs of a project together may cost in one UTC day, where that is limited.
+    /// What all runs of a project together may cost in one UTC day; nothing when that is unlimited.
     pub fn daily_cap(&self, id: ProjectId) -> Option<Usd> {
         self.rows.get(&id)?.profile.daily_cap
     }
@@ -151,18 +153,22 @@ impl Projects {
     /// All projects, newest first unless `order` says otherwise.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this list.
+    /// [`InvalidCursor`] when this list has not handed the cursor out.
     pub fn list(
         &self,
         order: Option<Order>,
         limit: Option<usize>,
         cursor: Option<&str>,
     ) -> Result<Page<ProjectView<'_>>, InvalidCursor> {
-        let cut = Cut::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
-        let births = merged([&self.births].into_iter(), cut.order(), cut.after().and_then(birth).as_ref());
-        let rows = births.filter_map(|(_, id)| Some((*id, self.rows.get(id)?)));
-        let page = cut.of_sorted(rows, |_| true, |(id, row)| place(row.created_at, id.uuid()));
-        Ok(Page { items: page.items.into_iter().map(|(id, row)| row.view(id)).collect(), next: page.next })
+        let request = PageRequest::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
+        let keys = merged(
+            [&self.by_creation].into_iter(),
+            request.order(),
+            request.after().and_then(Place::number).as_ref(),
+        );
+        let rows = keys.filter_map(|(_, id)| Some((*id, self.rows.get(id)?)));
+        let page = request.of_sorted(rows, |_| true, |(id, row)| Place::at_time(row.created_at, id.uuid()));
+        Ok(page.map(|(id, row)| row.view(id)))
     }
 }
 
@@ -195,7 +201,7 @@ impl Row {
         }
     }
 
-    fn take_in(&mut self, fact: &Event) {
+    fn apply(&mut self, fact: &Event) {
         match fact {
             Event::Created { .. } => {}
             Event::Edited { profile } => self.profile = profile.clone(),
@@ -217,9 +223,9 @@ impl Projection for Projects {
         if let Event::Created { slug, profile, at } = fact {
             self.by_slug.insert(slug.clone(), id);
             if let Some(before) = self.rows.get(&id) {
-                self.births.remove(&(before.created_at.timestamp_micros(), id));
+                self.by_creation.remove(&(before.created_at.timestamp_micros(), id));
             }
-            self.births.insert((at.timestamp_micros(), id));
+            self.by_creation.insert((at.timestamp_micros(), id));
             let row = Row {
                 slug: slug.clone(),
                 profile: profile.clone(),
@@ -231,7 +237,7 @@ impl Projection for Projects {
             self.rows.insert(id, row);
         }
         let Some(row) = self.rows.get_mut(&id) else { return };
-        row.take_in(fact);
+        row.apply(fact);
         row.updated_at = event.metadata.recorded_at;
         row.version = event.version;
     }

@@ -1,4 +1,4 @@
-//! What went on with a task, told as a document for whoever looks into an incident.
+//! The incident report: what went on with a task, as a document for whoever looks into it.
 
 #[cfg(test)]
 mod tests;
@@ -20,24 +20,24 @@ use mc_domain::{
 use crate::{
     alerts::{AlertQuery, AlertView},
     approvals::{ApprovalQuery, ApprovalView},
+    entries::timeline_entry,
     instant::Millis,
     messages::{MessageView, message},
     page::{MAX_LIMIT, Order},
     runs::RunView,
     tasks::TaskView,
-    timeline::entry,
     views::Views,
 };
 
-/// How many of the latest events of a task a report tells.
+/// How many events of a task's timeline a report tells: the latest ones.
 pub const MAX_EVENTS: usize = 1_000;
-/// How many of the latest runs of a task a report names.
+/// How many runs of a task a report names: the latest ones.
 pub const MAX_RUNS: usize = 200;
-/// What the artifact that sums up a loop is called.
+/// The name of the artifact that sums up a loop.
 const LOOP_SUMMARY: &str = "Loop Summary";
 
-/// The report on a task in Markdown, at `now`. `events` are those of its timeline, oldest first; `left_out` says how
-/// many earlier ones are not among them. Nothing when the task is not known.
+/// The report on a task in Markdown, at `now`; nothing when the task is unknown. `events` are those of its timeline,
+/// oldest first; `left_out` says how many earlier ones are missing.
 pub fn report(
     views: &Views,
     task: TaskId,
@@ -67,7 +67,7 @@ fn approvals(views: &Views, task: TaskId) -> Vec<ApprovalView<'_>> {
         limit: Some(MAX_LIMIT),
         ..ApprovalQuery::default()
     };
-    // Without a cursor there is none that could be wrong.
+    // The query has no cursor that could be wrong.
     views.approvals.list(&query, &views.agents).map(|page| page.items).unwrap_or_default()
 }
 
@@ -81,7 +81,7 @@ fn alerts(views: &Views, task: TaskId) -> Vec<AlertView<'_>> {
     views.alerts.list(&query, &views.agents).map(|page| page.items).unwrap_or_default()
 }
 
-/// A document under construction.
+/// The report as far as it is written, in Markdown.
 struct Report(String);
 
 impl Report {
@@ -131,7 +131,7 @@ impl Report {
             self.line(format_args!("{left_out} earlier events are left out.\n"));
         }
         for event in events {
-            let shown = entry(event, views);
+            let shown = timeline_entry(event, views);
             self.line(format_args!("- {} {}", shown.at, inline(&shown.summary)));
         }
         self.or_none(events.is_empty());
@@ -195,7 +195,7 @@ impl Report {
         self.or_none(alerts.is_empty());
     }
 
-    /// The latest one: whoever unblocked the task before has read those before.
+    /// Quotes the latest summary only: whoever unblocked the task before has read the earlier ones.
     fn loop_summary(&mut self, messages: &[MessageView]) {
         let artifacts = messages.iter().rev().flat_map(|message| &message.artifacts);
         let mut summaries = artifacts.filter(|artifact| artifact.name == LOOP_SUMMARY);

@@ -1,5 +1,4 @@
-//! Keeps the views current: follows the log, feeds every projection each event once and in order, and says how far
-//! it is.
+//! Keeps the views current: follows the log, and gives each event to every projection once and in order.
 
 mod projected;
 #[cfg(test)]
@@ -25,16 +24,16 @@ pub use projected::{Projected, Stopped};
 
 use crate::views::Views;
 
-/// The most events applied while readers wait: some hundred microseconds' worth.
+/// The most events that are applied while readers wait, some hundred microseconds' worth.
 const MAX_EVENTS_PER_LOCK: usize = 256;
 /// How often in a row the log may fail to answer before the views stop.
 const MAX_RETRIES: u32 = 10;
-/// How long the first retry waits; each further one waits twice as long, at most [`MAX_RETRY_DELAY`].
+/// How long the first retry waits. Each further one waits twice as long, at most [`MAX_RETRY_DELAY`].
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// The longest wait between two retries.
 const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
 
-/// The task that keeps the views current.
+/// The background task that keeps the views current.
 pub struct Runner {
     log: Arc<dyn EventLog>,
     subscription: Subscription,
@@ -45,13 +44,13 @@ pub struct Runner {
 #[derive(Debug, Clone, Default)]
 struct Progress {
     position: u64,
-    /// Why the log could not be read last time; gone when it can be again.
+    /// Why the last read of the log failed; absent while reads succeed.
     trouble: Option<Arc<StoreError>>,
     stopped: bool,
 }
 
 impl Runner {
-    /// Starts to follow `log` from its beginning, on the current Tokio runtime, which needs its timer enabled.
+    /// Follows `log` from its beginning, on the current Tokio runtime, whose timer must be enabled.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -101,15 +100,15 @@ impl Runner {
     async fn step(&mut self) -> Result<(), StoreError> {
         let page = self.subscription.next().await?;
         for batch in page.chunks(MAX_EVENTS_PER_LOCK) {
-            self.take_in(batch)?;
-            // The past is a long stretch of work; whoever waits for the executor goes first.
+            self.apply_batch(batch)?;
+            // Reading the past keeps the executor busy for long: other tasks go first.
             tokio::task::yield_now().await;
         }
         Ok(())
     }
 
-    /// Applies a batch up to the event that cannot be read, if there is one.
-    fn take_in(&self, batch: &[StoredEvent]) -> Result<(), StoreError> {
+    /// Applies a batch up to the first event that cannot be read.
+    fn apply_batch(&self, batch: &[StoredEvent]) -> Result<(), StoreError> {
         let mut decoded = Vec::with_capacity(batch.len());
         let outcome = batch.iter().try_for_each(|stored| {
             decoded.push((stored, codec::decode_any(stored)?));
@@ -128,12 +127,13 @@ impl Runner {
         for (stored, event) in events {
             match event {
                 Some(event) => views.apply(event),
-                None => views.pass(stored.position, stored.metadata.recorded_at),
+                None => views.skip(stored.position, stored.metadata.recorded_at),
             }
         }
     }
 
-    /// A log that does not answer is asked again, unless it was shut down; a damaged one stays damaged.
+    /// Whether to give up: a damaged log stays damaged, and one that was shut down answers no more. A log that does
+    /// not answer is asked again.
     fn is_final(&self, error: &StoreError) -> bool {
         !matches!(error, StoreError::Unavailable(_)) || self.is_closed()
     }
@@ -161,7 +161,7 @@ fn delay(retries: u32) -> Duration {
     FIRST_RETRY_DELAY.saturating_mul(2u32.saturating_pow(retries - 1)).min(MAX_RETRY_DELAY)
 }
 
-/// An error with everything that caused it, on one line.
+/// Prints an error with all its causes on one line.
 struct Chain<'a>(&'a dyn Error);
 
 impl fmt::Display for Chain<'_> {

@@ -6,8 +6,6 @@ mod query;
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
-
 use chrono::TimeDelta;
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -21,8 +19,8 @@ pub use query::{RunQuery, RunSort};
 pub(crate) use view::is_unpriced;
 pub use view::{RunView, ToolCallView, tool_call};
 
-use crate::{page::Order, projection::Projection};
-use index::{Index, Standing};
+use crate::{page::Order, projection::Projection, table::Table};
+use index::Index;
 
 /// All runs, by identity and in every order that is asked for.
 ///
@@ -46,34 +44,19 @@ use index::{Index, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Runs {
-    rows: BTreeMap<RunId, Box<Row>>,
-    #[serde(skip_serializing)]
-    index: Index,
-}
-
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<RunId, Box<Row>>,
-}
-
-impl From<Stored> for Runs {
-    fn from(Stored { rows }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows }
-    }
+    rows: Table<Index>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Row {
     id: RunId,
     terms: Terms,
-    /// Where in the log its uses of tools are.
+    /// The positions of its tool calls in the log, oldest first.
     tool_calls: Vec<u64>,
     last_tool: Option<Label>,
     end: Option<End>,
-    /// What its agent told of it after others had ended it.
+    /// What its agent told about its cost after others had ended it.
     bill: Option<Billed>,
     version: u64,
 }
@@ -85,39 +68,31 @@ struct End {
 }
 
 impl Runs {
-    /// Where in the log the uses of tools of a run are, oldest first.
+    /// The positions of a run's tool calls in the log, oldest first.
     pub fn tool_calls(&self, run: RunId) -> &[u64] {
-        self.rows.get(&run).map_or(&[], |row| &row.tool_calls)
+        self.rows.get(run).map_or(&[], |row| &row.tool_calls)
     }
 
-    /// The runs for a task, the latest first.
+    /// The runs that work on a task, the latest first.
     pub fn of_task(&self, task: TaskId) -> impl Iterator<Item = RunView<'_>> {
-        let births = self.index.by_task.of(task, Order::Desc, None);
-        births.filter_map(|(_, run)| self.view(run))
+        let keys = self.rows.index().by_task.of(task, Order::Desc, None);
+        keys.filter_map(|(_, run)| self.view(run))
     }
 
-    /// The project a run belongs to.
+    /// The project that a run belongs to; nothing for an unknown run.
     pub fn project_of(&self, run: RunId) -> Option<ProjectId> {
-        self.rows.get(&run).map(|row| row.terms.project)
+        self.rows.get(run).map(|row| row.terms.project)
     }
 
-    /// The agent of a run.
+    /// The agent that a run belongs to; nothing for an unknown run.
     pub fn agent_of(&self, run: RunId) -> Option<AgentId> {
-        self.rows.get(&run).map(|row| row.terms.agent)
+        self.rows.get(run).map(|row| row.terms.agent)
     }
 
     fn start(&mut self, id: RunId, terms: &Terms) {
         let terms = terms.clone();
-        let row = Box::new(Row {
-            id,
-            terms,
-            tool_calls: Vec::new(),
-            last_tool: None,
-            end: None,
-            bill: None,
-            version: 0,
-        });
-        self.index.shift(self.rows.get(&id).map(|row| Standing::of(row)), Standing::of(&row));
+        let row =
+            Row { id, terms, tool_calls: Vec::new(), last_tool: None, end: None, bill: None, version: 0 };
         self.rows.insert(id, row);
     }
 }
@@ -132,38 +107,44 @@ impl Projection for Runs {
         if let Event::Started(terms) = fact {
             self.start(id, terms);
         }
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        row.version = event.version;
-        match fact {
-            Event::Started(_) => {}
-            Event::ToolCalled { tool, .. } => {
-                row.tool_calls.push(event.position);
-                row.last_tool = Some(tool.clone());
-            }
-            Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
-                let before = Standing::of(row);
-                let end = fact.end().map(|(outcome, ended)| End { outcome, ended: ended.clone() });
-                row.end = row.end.take().or(end);
-                self.index.shift(Some(before), Standing::of(row));
-            }
-            Event::Billed(billed) => {
-                let before = Standing::of(row);
-                let is_unbilled = |end: &End| end.ended.is_unbilled(end.outcome);
-                if row.bill.is_none() && row.end.as_ref().is_some_and(is_unbilled) {
-                    row.bill = Some(billed.clone());
-                }
-                self.index.shift(Some(before), Standing::of(row));
-            }
+        if let Event::ToolCalled { tool, .. } = fact {
+            // No key of a run depends on its tool calls, which are most of its events.
+            let Some(row) = self.rows.get_mut_unindexed(id) else { return };
+            row.version = event.version;
+            row.tool_calls.push(event.position);
+            row.last_tool = Some(tool.clone());
+            return;
         }
+        self.rows.change(id, |row| {
+            row.version = event.version;
+            row.end(fact);
+        });
     }
 }
 
 impl Row {
+    /// Takes in how the run ended, or what its agent told about it later; the first word on each counts.
+    fn end(&mut self, fact: &Event) {
+        match fact {
+            Event::Started(_) | Event::ToolCalled { .. } => {}
+            Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
+                let end = fact.end().map(|(outcome, ended)| End { outcome, ended: ended.clone() });
+                self.end = self.end.take().or(end);
+            }
+            Event::Billed(billed) => {
+                let is_unbilled = |end: &End| end.ended.is_unbilled(end.outcome);
+                if self.bill.is_none() && self.end.as_ref().is_some_and(is_unbilled) {
+                    self.bill = Some(billed.clone());
+                }
+            }
+        }
+    }
+
     fn status(&self) -> Status {
         self.end.as_ref().map_or(Status::Running, |end| end.outcome.status())
     }
 
-    /// How long it took, once it is over. A clock that stepped back meanwhile makes that nothing, never less.
+    /// How long the run took, once it is over: 0 where the clock was set back meanwhile.
     fn duration(&self) -> Option<TimeDelta> {
         self.end.as_ref().map(|end| (end.ended.at - self.terms.at).max(TimeDelta::zero()))
     }

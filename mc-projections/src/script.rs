@@ -1,4 +1,4 @@
-//! A log written by hand, for examples and tests: no store, and a clock that ticks once per event.
+//! A log written by hand, for examples and tests: it needs no store, and its clock ticks once per event.
 
 use std::collections::BTreeMap;
 
@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use crate::{projection::Projection, views::Views};
 
-/// Events one after the other, with positions, versions and circumstances filled in.
+/// Events one after the other, with positions, versions and metadata filled in.
 ///
-/// The first is recorded at 2026-02-01 09:00 UTC by the operator Sofie, every other a second later.
+/// The first is recorded at 2026-02-01 09:00 UTC by the operator Sofie, each further one a second later.
 ///
 /// ```
 /// use mc_domain::{project, values::{Name, Slug}};
@@ -45,7 +45,7 @@ pub struct Script {
 }
 
 impl Script {
-    /// A log with nothing in it.
+    /// A script without events, at the time of the first.
     pub fn new() -> Self {
         Self {
             events: Vec::new(),
@@ -56,7 +56,7 @@ impl Script {
         }
     }
 
-    /// Records what comes next as done by `actor`.
+    /// Records the following events as caused by `actor`.
     pub fn by(&mut self, actor: Actor) -> &mut Self {
         self.actor = actor;
         self
@@ -68,29 +68,29 @@ impl Script {
         self
     }
 
-    /// The time of the next event.
+    /// The time at which the next event is recorded.
     pub fn now(&self) -> DateTime<Utc> {
         self.now
     }
 
-    /// Everything recorded, oldest first.
+    /// All events recorded so far, oldest first.
     pub fn events(&self) -> &[Recorded<AnyEvent>] {
         &self.events
     }
 
-    /// The fold of everything recorded.
+    /// Folds all recorded events into one projection.
     pub fn fold<P: Projection>(&self) -> P {
         P::fold(&self.events)
     }
 
-    /// All views of everything recorded.
+    /// Folds all recorded events into all views.
     pub fn views(&self) -> Views {
         let mut views = Views::default();
         self.events.iter().for_each(|event| views.apply(event));
         views
     }
 
-    /// Records a fact about the project number `number`; what follows belongs to it.
+    /// Records an event of the project number `number`; the following events belong to that project.
     pub fn project(
         &mut self,
         number: u128,
@@ -102,21 +102,21 @@ impl Script {
         id
     }
 
-    /// Records a fact about the agent number `number`.
+    /// Records an event of the agent number `number`.
     pub fn agent(&mut self, number: u128, event: impl FnOnce(DateTime<Utc>) -> agent::Event) -> AgentId {
         let id = AgentId::new(Uuid::from_u128(number));
         self.record::<Agent>(&id, event);
         id
     }
 
-    /// Records a fact about the task number `number`.
+    /// Records an event of the task number `number`.
     pub fn task(&mut self, number: u128, event: impl FnOnce(DateTime<Utc>) -> task::Event) -> TaskId {
         let id = TaskId::new(Uuid::from_u128(number));
         self.record::<Task>(&id, event);
         id
     }
 
-    /// Records a fact of any aggregate; the closure gets the time of it.
+    /// Records an event of any aggregate; the closure gets the time of the event.
     pub fn record<A: Aggregate>(&mut self, id: &A::Id, event: impl FnOnce(DateTime<Utc>) -> A::Event)
     where
         AnyEvent: From<A::Event>,

@@ -24,93 +24,93 @@ use crate::{
     views::Views,
 };
 
-/// How many tasks, approvals or alerts each part of the report names.
+/// How many tasks, approvals and alerts each part of the report names.
 pub const MAX_NAMED: usize = 100;
 
-/// Which report is asked for.
+/// Which report is asked for: of which project and which day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StandupQuery {
-    /// Of this project, or of all.
+    /// About this project; about all projects when absent.
     pub project: Option<ProjectId>,
-    /// Of this UTC day.
+    /// About this UTC day, today or in the past.
     pub date: NaiveDate,
 }
 
-/// The report, as it is answered.
+/// The standup report, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standup<'a> {
-    /// The UTC day.
+    /// The UTC day that the report is about.
     pub date: NaiveDate,
-    /// The project, or all of them.
+    /// The project that the report is about; absent when it is about all.
     pub project_id: Option<ProjectId>,
-    /// What the project is called.
+    /// The name of that project; absent when the report is about all.
     pub project: Option<String>,
-    /// When it was written.
+    /// When the report was written, which may be after its day.
     pub generated_at: Millis,
-    /// How the agents are.
+    /// How many agents have each status, and what they spent.
     pub agents: AgentsOfDay,
-    /// Where the tasks stand.
+    /// How many tasks are in each status.
     pub tasks: TasksOfDay,
-    /// What was accepted as done in the last 24 hours, the latest first.
+    /// The tasks that were accepted as done in the last 24 hours, the latest first.
     #[serde(rename = "completedLast24h")]
     pub completed_last_24h: Vec<CompletedTask<'a>>,
-    /// What work cannot go on, and why, the longest stuck first.
+    /// The blocked tasks with the reasons, the longest blocked first.
     pub blocked: Vec<BlockedTask<'a>>,
-    /// What waits for a decision, the next to expire first.
+    /// The approvals that wait for a decision, the next to expire first.
     pub waiting_approvals: Vec<ApprovalView<'a>>,
-    /// What is still to be dealt with, the worst first.
+    /// The alerts that are open or acknowledged, the worst first.
     pub open_alerts: Vec<AlertView<'a>>,
-    /// How many of each there are; at most [`MAX_NAMED`] are named.
+    /// How many there are of each list, of which at most [`MAX_NAMED`] are named.
     pub counts: Counts,
-    /// What the runs that began that day cost.
+    /// What the runs that began on the day cost.
     pub spend: Dollars,
-    /// What that is in an hour of the day so far.
+    /// What that makes per hour of the day so far.
     pub burn_rate: Dollars,
-    /// All that in two sentences.
+    /// The report in two sentences, for messages and headings.
     pub summary: String,
 }
 
-/// How many there are of what the report names.
+/// The full lengths of the lists in a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Tasks accepted as done in the last 24 hours.
+    /// How many tasks were accepted as done in the last 24 hours.
     #[serde(rename = "completedLast24h")]
     pub completed_last_24h: usize,
-    /// Tasks on which work cannot go on.
+    /// How many tasks are blocked at the end of the day.
     pub blocked: usize,
-    /// Requests that wait for a decision.
+    /// How many approvals wait for a decision.
     pub waiting_approvals: usize,
-    /// Alerts that are still to be dealt with.
+    /// How many alerts are open or acknowledged.
     pub open_alerts: usize,
-    /// The critical ones among them.
+    /// How many of these alerts are critical.
     pub critical_alerts: usize,
 }
 
-/// How the agents are.
+/// The agents at the end of the day, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentsOfDay {
-    /// How many there are.
+    /// How many agents there are, whatever their status.
     pub total: usize,
-    /// How many there are in each status.
+    /// How many agents have each status.
     pub by_status: BTreeMap<agent::Status, usize>,
-    /// How many have been silent for too long.
+    /// How many agents have been silent for too long.
     pub stale: usize,
-    /// What they spent, as their budgets say.
+    /// What their budgets of the day count as spent.
     pub spend_today: Dollars,
-    /// What those that are not offline may spend in a day.
+    /// The sum of the daily caps of the agents that are not offline.
     pub cap: Dollars,
 }
 
-/// Where the tasks stand.
+/// The tasks at the end of the day, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TasksOfDay {
-    /// How many there are.
+    /// How many tasks there are; archived tasks do not count.
     pub total: usize,
-    /// How many there are in each status.
+    /// How many tasks are in each status.
     pub by_status: BTreeMap<Status, usize>,
 }
 
@@ -118,18 +118,18 @@ pub struct TasksOfDay {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CompletedTask<'a> {
-    /// The task.
+    /// The identity by which the task itself can be asked for.
     pub id: TaskId,
-    /// Its title.
+    /// The title of the task, as it was last edited.
     pub title: &'a Title,
-    /// What kind of work it was.
+    /// The type of the task, such as `docs`.
     #[serde(rename = "type")]
     pub kind: TaskType,
-    /// Who did it.
+    /// The current names of the agents that it is assigned to.
     pub assignees: Vec<String>,
-    /// What it cost.
+    /// What the task cost, sub-agents included.
     pub cost: Dollars,
-    /// When it was accepted.
+    /// When its result was accepted as done.
     pub completed_at: Millis,
 }
 
@@ -137,20 +137,21 @@ pub struct CompletedTask<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BlockedTask<'a> {
-    /// The task.
+    /// The identity by which the task itself can be asked for.
     pub id: TaskId,
-    /// Its title.
+    /// The title of the task, as it was last edited.
     pub title: &'a Title,
-    /// Who has it.
+    /// The current names of the agents that it is assigned to.
     pub assignees: Vec<String>,
-    /// Why.
+    /// Why work on it cannot go on.
     pub reason: Option<&'a Reason>,
-    /// Since when.
+    /// Since when the task has been blocked.
     pub since: Millis,
 }
 
-/// The report asked for, at `now`. How agents, tasks, approvals and alerts stand is told as `views` know it: for a day
-/// in the past, they are to be folded up to its end. `fresher` knows of heartbeats that are not in the log.
+/// The report asked for, written at `now`. It tells agents, tasks, approvals and alerts as the `views` have them: for
+/// a day in the past, `views` must be folded up to the end of that day. `latest_heartbeat` answers heartbeats that
+/// are too recent to be in the log.
 ///
 /// ```
 /// use mc_projections::{script::Script, standup::{StandupQuery, standup}};
@@ -165,7 +166,7 @@ pub fn standup<'a>(
     views: &'a Views,
     query: StandupQuery,
     now: DateTime<Utc>,
-    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+    latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> Standup<'a> {
     let StandupQuery { project, date } = query;
     let until = now.min(end_of(date));
@@ -184,7 +185,7 @@ pub fn standup<'a>(
         project_id: project,
         project: project.and_then(|id| views.projects.view(id)).map(|project| project.name.to_string()),
         generated_at: Millis(now),
-        agents: agents(views, project, until, fresher),
+        agents: agents(views, project, until, latest_heartbeat),
         tasks: tasks(views, project),
         completed_last_24h: completed(views, done().take(MAX_NAMED)),
         blocked: blocked(views, project),
@@ -203,12 +204,12 @@ fn start_of(date: NaiveDate) -> DateTime<Utc> {
     date.and_time(NaiveTime::MIN).and_utc()
 }
 
-/// The last moment that still belongs to a day.
+/// The last microsecond of a day.
 fn end_of(date: NaiveDate) -> DateTime<Utc> {
     start_of(date) + (TimeDelta::days(1) - TimeDelta::microseconds(1))
 }
 
-/// In the first hour of a day, what was spent is the best guess there is.
+/// What is spent per hour. In the first hour of a day, the sum so far is the best guess there is.
 fn per_hour(spend: Usd, elapsed: TimeDelta) -> Usd {
     let hour = TimeDelta::hours(1).num_seconds();
     let micros = i128::from(spend.micros()) * i128::from(hour) / i128::from(elapsed.num_seconds().max(hour));
@@ -219,9 +220,9 @@ fn agents(
     views: &Views,
     project: Option<ProjectId>,
     at: DateTime<Utc>,
-    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+    latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> AgentsOfDay {
-    let squad = views.agents.squad(project, at, fresher);
+    let squad = views.agents.squad(project, at, latest_heartbeat);
     AgentsOfDay {
         total: squad.by_status.values().sum(),
         by_status: squad.by_status,
@@ -272,7 +273,7 @@ fn waiting(views: &Views, project: Option<ProjectId>) -> Vec<ApprovalView<'_>> {
         limit: Some(MAX_NAMED.min(MAX_LIMIT)),
         ..ApprovalQuery::default()
     };
-    // Without a cursor there is none that could be wrong.
+    // The query has no cursor that could be wrong.
     views.approvals.list(&query, &views.agents).map(|page| page.items).unwrap_or_default()
 }
 
@@ -301,7 +302,7 @@ impl Standup<'_> {
         )
     }
 
-    /// The report as a document.
+    /// The report as a Markdown document.
     pub fn markdown(&self) -> String {
         let mut text = format!("# Standup {}", self.date);
         if let Some(project) = &self.project {
@@ -351,7 +352,7 @@ impl Standup<'_> {
     }
 }
 
-/// A line for those that are not named.
+/// The line for the entries that are not named; nothing when all are named.
 fn more(count: usize) -> Option<String> {
     count.checked_sub(MAX_NAMED).filter(|more| *more > 0).map(|more| format!("and {more} more"))
 }

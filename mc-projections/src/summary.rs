@@ -1,4 +1,4 @@
-//! What happened, in one English sentence.
+//! Tells what happened, in one English sentence per event.
 
 mod agent;
 mod alert;
@@ -24,17 +24,17 @@ use crate::views::Views;
 /// The most characters of a reason or a message that a sentence quotes.
 const MAX_QUOTED_CHARS: usize = 140;
 
-/// What to call the task that an event is about.
+/// How a sentence calls the task that an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// "the task": the reader looks at it.
+    /// As "the task", for readers who look at one task.
     Plain,
-    /// Its title: the reader looks at many.
+    /// By its title, for readers who look at many tasks.
     Titled,
 }
 
-/// One sentence without a full stop that says what happened; the views give names to agents and tasks. What cannot be seen
-/// in them is shown by its number: it would turn the sentence around.
+/// One sentence without a full stop that says what happened; the views give names to agents and tasks. Invisible
+/// characters in them, which could turn the sentence around, are shown by their numbers.
 ///
 /// ```
 /// use mc_domain::{agent::{Event, Profile, Role}, values::Name};
@@ -51,14 +51,14 @@ pub enum Naming {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn sentence(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String {
-    let told = told(event, views, naming);
-    match visible(&told) {
-        Cow::Borrowed(_) => told,
+    let sentence = compose(event, views, naming);
+    match visible(&sentence) {
+        Cow::Borrowed(_) => sentence,
         Cow::Owned(shown) => shown,
     }
 }
 
-fn told(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String {
+fn compose(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String {
     let names = Names { views, naming };
     let actor = &event.metadata.actor;
     let id = &event.stream.aggregate_id;
@@ -127,7 +127,8 @@ fn notification(fact: &notification::Event, names: &Names<'_>) -> String {
     }
 }
 
-/// What an agent's name looks like is not how it is written, so that is told by who holds it now.
+/// Tells of a reservation. Its key is what an agent's name looks like, not how the name is written, so a sentence
+/// names the agent that holds it now.
 fn reservation(fact: &reservation::Event, names: &Names<'_>, who: &str, key: &str) -> String {
     let in_key = || Cow::Borrowed(key.rsplit('/').next().unwrap_or(key));
     let name = |holder: &reservation::Holder| match holder {
@@ -140,7 +141,7 @@ fn reservation(fact: &reservation::Event, names: &Names<'_>, who: &str, key: &st
     }
 }
 
-/// What to call those who act and what they act on.
+/// Finds names for those who act and for what they act on.
 struct Names<'a> {
     views: &'a Views,
     naming: Naming,
@@ -155,7 +156,7 @@ impl Names<'_> {
         self.views.agents.name_or_id(id)
     }
 
-    /// "Scout", "Scout and Echo", "Scout, Echo and Nova".
+    /// Joins names: "Scout", "Scout and Echo", "Scout, Echo and Nova".
     fn agents<'i>(&self, ids: impl IntoIterator<Item = &'i AgentId>) -> String {
         let mut names: Vec<_> = ids.into_iter().map(|id| self.agent(*id)).collect();
         match names.pop() {
@@ -172,17 +173,17 @@ impl Names<'_> {
         }
     }
 
-    /// ` on <task>` where there is one.
+    /// ` on <task>`, or nothing without a task.
     fn on(&self, task: Option<TaskId>) -> String {
         task.map_or_else(String::new, |task| format!(" on {}", self.task(task)))
     }
 
-    /// What an approval or an alert is about, quoted.
+    /// What an approval or an alert is about, in quotes.
     fn about(text: Option<&impl AsRef<str>>, or: &str) -> String {
         text.map_or_else(|| or.to_owned(), |text| format!("“{}”", quoted(text.as_ref())))
     }
 
-    /// A task named by an event of something else.
+    /// How to call a task that another aggregate's event is about.
     fn task(&self, id: TaskId) -> String {
         match self.naming {
             Naming::Titled => self.titled(id),
@@ -195,7 +196,7 @@ impl Names<'_> {
     }
 }
 
-/// `: <text>` where there is one, its first line, cut where it is long.
+/// `: <text>` for the first line of the text, cut off where it is long; nothing without a text.
 fn because(text: Option<&impl AsRef<str>>) -> String {
     text.map_or_else(String::new, |text| format!(": {}", quoted(text.as_ref())))
 }

@@ -24,12 +24,9 @@ pub use query::{TaskQuery, TaskSort};
 pub use view::{AcceptanceView, LoopView, TaskView};
 
 use crate::{
-    merge::merged,
-    messages::{artifacts_in, is_message},
-    page::Order,
-    projection::Projection,
+    catalogue, merge::merged, messages::artifacts_in, page::Order, projection::Projection, table::Table,
 };
-use index::{Index, Standing};
+use index::{Index, Keys};
 
 /// All tasks, by identity and in every order that is asked for.
 ///
@@ -51,26 +48,11 @@ use index::{Index, Standing};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(from = "Stored")]
 pub struct Tasks {
-    rows: BTreeMap<TaskId, Box<Row>>,
-    #[serde(skip_serializing)]
-    index: Index,
+    rows: Table<Index>,
 }
 
-/// What is kept of them: the index follows from it.
-#[derive(Deserialize)]
-struct Stored {
-    rows: BTreeMap<TaskId, Box<Row>>,
-}
-
-impl From<Stored> for Tasks {
-    fn from(Stored { rows }: Stored) -> Self {
-        Self { index: Index::of(&rows), rows }
-    }
-}
-
-/// The order in which tasks came to a status: when, in microseconds, and which.
+/// Orders the tasks of a status by the time at which they came to it, in microseconds since 1970.
 type Arrival = (i64, TaskId);
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,7 +64,7 @@ pub(crate) struct Row {
     creator: Actor,
     pub(crate) status: Status,
     pub(crate) status_since: DateTime<Utc>,
-    /// Why it stands where it stands, when someone said so.
+    /// Why the task is in its status, when someone said so.
     status_reason: Option<Reason>,
     held_from: Option<Status>,
     pub(crate) assignees: BTreeSet<AgentId>,
@@ -92,11 +74,11 @@ pub(crate) struct Row {
     awaited_approvals: BTreeSet<ApprovalId>,
     found_loop: Option<FoundLoop>,
     open_runs: BTreeSet<RunId>,
-    /// Its runs that were ended by others than their agent, which may still tell what they cost.
+    /// Its runs that others than their agent ended, and whose cost the agent may still tell.
     unbilled: BTreeSet<RunId>,
     /// What its own runs were charged.
     own_cost: Usd,
-    /// What the runs of sub-agents were charged, which work on other tasks or on none.
+    /// What the runs of sub-agents were charged that work for it on other tasks or on none.
     sub_agents_cost: Usd,
     review_cycles: u32,
     message_count: u32,
@@ -105,9 +87,9 @@ pub(crate) struct Row {
     started_at: Option<DateTime<Utc>>,
     updated_at: DateTime<Utc>,
     archived_at: Option<DateTime<Utc>>,
-    /// Who asked to hear of it.
+    /// The actors that asked to be notified of the task.
     subscribers: BTreeSet<Actor>,
-    /// Who wrote in its thread.
+    /// The actors that wrote in its thread.
     commenters: BTreeSet<Actor>,
     pub(crate) version: u64,
 }
@@ -125,7 +107,7 @@ struct Acceptance {
     at: DateTime<Utc>,
 }
 
-/// A loop that blocked a task, until it is unblocked.
+/// The loop that blocked a task, until the task is unblocked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct FoundLoop {
     kind: LoopKind,
@@ -136,50 +118,52 @@ struct FoundLoop {
 }
 
 impl Tasks {
-    /// The title of a task.
+    /// The current title of a task; nothing for an unknown task.
     pub fn title(&self, id: TaskId) -> Option<&Title> {
-        self.rows.get(&id).map(|row| &row.details.title)
+        self.rows.get(id).map(|row| &row.details.title)
     }
 
-    /// The type of a task.
+    /// The current type of a task; nothing for an unknown task.
     pub fn kind(&self, id: TaskId) -> Option<TaskType> {
-        self.rows.get(&id).map(|row| row.details.kind)
+        self.rows.get(id).map(|row| row.details.kind)
     }
 
-    /// The project a task belongs to.
+    /// The project that a task belongs to; nothing for an unknown task.
     pub fn project_of(&self, id: TaskId) -> Option<ProjectId> {
-        self.rows.get(&id).map(|row| row.project)
+        self.rows.get(id).map(|row| row.project)
     }
 
-    /// Who follows a task: its assignees, its creator, whoever wrote in its thread, and whoever asked to.
+    /// The actors that follow a task: its assignees, its creator, those who wrote in its thread, and those who asked
+    /// to.
     pub fn followers(&self, id: TaskId) -> BTreeSet<Actor> {
-        let Some(row) = self.rows.get(&id) else { return BTreeSet::new() };
+        let Some(row) = self.rows.get(id) else { return BTreeSet::new() };
         let assignees = row.assignees.iter().copied().map(Actor::Agent);
         let others = row.commenters.iter().chain(&row.subscribers).chain([&row.creator]).cloned();
         assignees.chain(others).collect()
     }
 
-    /// Who was named to review a task.
+    /// The agents that were named to review a task.
     pub fn reviewers(&self, id: TaskId) -> BTreeSet<AgentId> {
-        self.rows.get(&id).map(|row| row.details.reviewers.iter().copied().collect()).unwrap_or_default()
+        self.rows.get(id).map(|row| row.details.reviewers.iter().copied().collect()).unwrap_or_default()
     }
 
-    /// The tasks that have been done or canceled since before `then`, and are not archived. It costs what it names.
+    /// The tasks that were done or canceled before `then` and are not archived. It costs as much as it names.
     pub fn closed_before(&self, then: DateTime<Utc>) -> Vec<TaskId> {
         let closed = |status: &Status| matches!(status, Status::Done | Status::Canceled);
-        let groups = self.index.arrivals.all().filter(|((_, status, _), _)| closed(status));
+        let groups = self.rows.index().arrivals.all().filter(|((_, status, _), _)| closed(status));
         let old = groups.flat_map(|(_, arrivals)| {
             arrivals.iter().take_while(|(arrived, _)| *arrived < then.timestamp_micros())
         });
         old.map(|(_, id)| *id).collect()
     }
 
-    /// How many tasks of a project, or of all, are in a status; archived ones are not counted.
+    /// How many tasks of a project, or of all, are in a status; archived tasks do not count.
     pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
         self.arrivals(project, status).map(|(_, arrivals)| arrivals.len()).sum()
     }
 
-    /// The tasks of a project, or of all, that are in a status and not archived, in the order in which they came there.
+    /// The tasks of a project, or of all, that are in a status and not archived, in the order in which they came to
+    /// it.
     pub(crate) fn in_status(
         &self,
         project: Option<ProjectId>,
@@ -190,7 +174,7 @@ impl Tasks {
         self.rows_of(merged(groups, order, None))
     }
 
-    /// The same, the most urgent first, and of those the longest waiting.
+    /// The same tasks, the most urgent first, and of those the longest waiting first.
     pub(crate) fn by_urgency(
         &self,
         project: Option<ProjectId>,
@@ -226,7 +210,7 @@ impl Tasks {
         let wanted = move |of: &ProjectId| project.is_none_or(|project| project == *of);
         let first = project.map(|project| (project, status, Priority::MOST_URGENT));
         let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
-        let groups = self.index.arrivals.groups((from, std::ops::Bound::Unbounded));
+        let groups = self.rows.index().arrivals.groups((from, std::ops::Bound::Unbounded));
         let groups = groups.take_while(move |((of, _, _), _)| wanted(of));
         groups
             .filter(move |((_, of, _), _)| *of == status)
@@ -237,31 +221,25 @@ impl Tasks {
         &'a self,
         places: impl Iterator<Item = &'a (i64, TaskId)>,
     ) -> impl Iterator<Item = &'a Row> {
-        places.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref)
+        places.filter_map(|(_, id)| self.rows.get(*id))
     }
 
-    /// How many tasks are open that an agent created.
+    /// How many tasks that an agent created are not closed.
     pub fn open_of(&self, creator: AgentId) -> usize {
-        self.index.open.of(&creator).map_or(0, BTreeSet::len)
+        self.rows.index().open.of(&creator).map_or(0, BTreeSet::len)
     }
 
-    /// Changes a task, and puts it where it belongs then.
+    /// Changes a task, and moves it to where it stands then. `is_reworded` says that the change may touch what only
+    /// edits and the archive touch.
     fn change(&mut self, id: TaskId, is_reworded: bool, change: impl FnOnce(&mut Row)) {
-        let Some(row) = self.rows.get_mut(&id) else { return };
-        let is_reworded = is_reworded || row.archived_at.is_some();
-        let before = Standing::of(row, is_reworded);
-        change(row);
-        let after = Standing::of(row, is_reworded);
-        self.index.shift(Some(before), Some(after));
+        match self.rows.get(id) {
+            None => {}
+            Some(row) if is_reworded || row.archived_at.is_some() => self.rows.change(id, change),
+            Some(_) => self.rows.change_with_keys(id, Keys::without_wording, change),
+        }
     }
 
-    fn create(&mut self, row: Row) {
-        let before = self.rows.get(&row.id).map(|before| Standing::of(before, true));
-        self.index.shift(before, Some(Standing::of(&row, true)));
-        self.rows.insert(row.id, Box::new(row));
-    }
-
-    /// What is charged to the budget of a task for a run that is not its own is a sub-agent's.
+    /// Adds to a task's cost what its budget is charged for a run that is not its own: such a run is a sub-agent's.
     fn charge(&mut self, budget: &str, fact: &budget::Event) {
         let Ok(budget::Key::Task(id)) = budget.parse() else { return };
         if let budget::Event::Settled { run, cost, .. } | budget::Event::Charged { run, cost, .. } = fact {
@@ -294,7 +272,7 @@ impl Projection for Tasks {
         };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {
-            self.create(row);
+            self.rows.insert(id, row);
         }
         let is_reworded =
             matches!(fact, Event::Edited { .. } | Event::Archived { .. } | Event::Restored { .. });
@@ -306,7 +284,7 @@ impl Projection for Tasks {
 }
 
 impl Row {
-    /// The row of one stream alone, after one more of its events.
+    /// The row of one task after one more event of its stream; for folds of a single stream.
     pub(crate) fn of_stream(row: Option<Box<Self>>, event: &Recorded<AnyEvent>) -> Option<Box<Self>> {
         let AnyEvent::Task(fact) = &event.event else { return row };
         let created = || Self::created(event.stream.aggregate_id.parse().ok()?, fact).map(Box::new);
@@ -357,7 +335,7 @@ impl Row {
 
     fn apply(&mut self, fact: &Event, at: DateTime<Utc>) {
         self.updated_at = at;
-        self.message_count = self.message_count.saturating_add(is_message(fact).into());
+        self.message_count = self.message_count.saturating_add(catalogue::task(fact).is_in_thread.into());
         self.artifact_count = self.artifact_count.saturating_add(artifacts_in(fact));
         if let Some(status) = fact.moves_to() {
             self.leave_status();
@@ -367,8 +345,9 @@ impl Row {
         self.take_in(fact);
     }
 
-    /// What belongs to a status goes with it: the hold, the reason, the approval. A loop is found just before it blocks, and
-    /// what it waits for is told just before it waits.
+    /// Drops what belongs to the status that the task leaves: the hold, the reason, the approval. A loop is found
+    /// just before it blocks, and an approval is awaited just before the task waits, so these two go with their own
+    /// statuses only.
     fn leave_status(&mut self) {
         match self.status {
             Status::Blocked => self.found_loop = None,

@@ -1,37 +1,27 @@
 //! What happened to a task, from its creation to now?
 //!
-//! Its own events, its runs with their uses of tools, its approvals, its alerts and what was granted to its budget. The
-//! projection keeps only where in the log the events are; [`entry`] renders one of them. What two events of one commit
-//! tell from two sides is shown once: that an agent took up a task is the task's to tell, that a run began is the run's,
-//! that an approval is waited for is the approval's.
+//! A timeline has the task's own events, its runs with their tool calls, its approvals, its alerts, and what was
+//! granted to its budget. The projection keeps only the positions of the events in the log; [`crate::entries`]
+//! renders one of them. Where two events of one commit tell the same, the timeline has one of them: the task tells
+//! that an agent took it up, the run that it began, the approval that it is awaited.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{DateTime, Utc};
 use mc_domain::{
     alert, approval, budget,
     ids::{AlertId, ApprovalId, RunId, TaskId},
-    json::Json,
-    money::Usd,
     recorded::{AnyEvent, Recorded},
-    run, task,
+    run,
 };
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::{
-    agents::ActorView,
-    dollars::Dollars,
-    instant::Millis,
-    projection::Projection,
-    summary::{Naming, sentence},
-    views::Views,
-};
+use crate::{catalogue::listing, projection::Projection};
 
 /// The positions of the events that concern each task, oldest first.
 ///
 /// ```
 /// use mc_domain::{task::{Event, Status}, values::Reason};
-/// use mc_projections::{script::Script, timeline::{Timelines, entry}};
+/// use mc_projections::{script::Script, timeline::Timelines};
 ///
 /// let mut script = Script::new();
 /// let reason = Reason::new("the brief is missing")?;
@@ -39,23 +29,21 @@ use crate::{
 ///
 /// let timelines: Timelines = script.fold();
 /// assert_eq!(timelines.positions(task), [1]);
-/// let shown = entry(&script.events()[0], &script.views());
-/// assert_eq!(shown.summary, "Sofie blocked the task: the brief is missing");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Timelines {
     positions: BTreeMap<TaskId, Vec<u64>>,
-    /// The tasks of the runs under way, and of those whose agent may still tell what they cost.
+    /// The tasks of the runs under way, and of those whose cost the agent may still tell.
     runs: BTreeMap<RunId, BTreeSet<TaskId>>,
-    /// The tasks of the approvals that are open.
+    /// The tasks of the approvals that wait for a decision.
     approvals: BTreeMap<ApprovalId, TaskId>,
-    /// The tasks of the alerts that are open.
+    /// The tasks of the alerts that are open or acknowledged.
     alerts: BTreeMap<AlertId, TaskId>,
 }
 
 impl Timelines {
-    /// Where the events that concern a task are, oldest first.
+    /// The positions of the events that concern a task, oldest first.
     pub fn positions(&self, task: TaskId) -> &[u64] {
         self.positions.get(&task).map_or(&[], Vec::as_slice)
     }
@@ -73,18 +61,23 @@ impl Projection for Timelines {
 }
 
 impl Timelines {
-    /// The tasks that an event tells something about.
+    /// The tasks whose timelines have an event.
     fn concerned(&mut self, event: &Recorded<AnyEvent>) -> BTreeSet<TaskId> {
+        if !listing(&event.event).is_on_timeline {
+            return BTreeSet::new();
+        }
         let id = &event.stream.aggregate_id;
         match &event.event {
-            AnyEvent::Task(fact) if is_told_elsewhere(fact) => BTreeSet::new(),
             AnyEvent::Task(_) => id.parse().ok().into_iter().collect(),
             AnyEvent::Run(fact) => id.parse().ok().map(|run| self.of_run(run, fact)).unwrap_or_default(),
             AnyEvent::Approval(fact) => {
                 id.parse().ok().and_then(|approval| self.of_approval(approval, fact)).into_iter().collect()
             }
             AnyEvent::Alert(fact) => self.of_alert(fact).into_iter().collect(),
-            AnyEvent::Budget(fact) => of_budget(id, fact).into_iter().collect(),
+            AnyEvent::Budget(_) => match id.parse() {
+                Ok(budget::Key::Task(task)) => BTreeSet::from([task]),
+                Ok(budget::Key::AgentDay(..) | budget::Key::ProjectDay(..)) | Err(_) => BTreeSet::new(),
+            },
             AnyEvent::Agent(_)
             | AnyEvent::Project(_)
             | AnyEvent::Reservation(_)
@@ -94,7 +87,8 @@ impl Timelines {
         }
     }
 
-    /// The run of a sub-agent concerns the task it works on, and the one it was created for.
+    /// The tasks that a run concerns: the one it works on and, for a sub-agent's run, the one the sub-agent was
+    /// created for.
     fn of_run(&mut self, run: RunId, fact: &run::Event) -> BTreeSet<TaskId> {
         match fact {
             run::Event::Started(terms) => {
@@ -148,146 +142,15 @@ impl Timelines {
     }
 }
 
-/// What is set aside and charged, the runs tell.
-fn of_budget(key: &str, fact: &budget::Event) -> Option<TaskId> {
-    let Ok(budget::Key::Task(task)) = key.parse() else { return None };
-    match fact {
-        budget::Event::Granted { .. }
-        | budget::Event::Adjusted { .. }
-        | budget::Event::ThresholdCrossed { .. }
-        | budget::Event::Exceeded { .. } => Some(task),
-        budget::Event::Reserved { .. }
-        | budget::Event::Settled { .. }
-        | budget::Event::Charged { .. }
-        | budget::Event::Released { .. }
-        | budget::Event::RunAllowed { .. }
-        | budget::Event::CapChanged { .. } => None,
-    }
-}
-
-/// Whether a run or an approval tells the same in the same commit, and more of it.
-fn is_told_elsewhere(fact: &task::Event) -> bool {
-    match fact {
-        task::Event::RunBegan { .. }
-        | task::Event::RunEnded { .. }
-        | task::Event::RunBilled { .. }
-        | task::Event::ApprovalAwaited { .. }
-        | task::Event::ApprovalSettled { .. } => true,
-        task::Event::Created { .. }
-        | task::Event::Edited { .. }
-        | task::Event::Claimed { .. }
-        | task::Event::Assigned { .. }
-        | task::Event::AssigneesChanged { .. }
-        | task::Event::ReturnedToInbox { .. }
-        | task::Event::Started { .. }
-        | task::Event::Submitted { .. }
-        | task::Event::SentBack { .. }
-        | task::Event::ReturnedToReview { .. }
-        | task::Event::HeldForApproval { .. }
-        | task::Event::Blocked { .. }
-        | task::Event::Failed { .. }
-        | task::Event::Completed { .. }
-        | task::Event::Canceled { .. }
-        | task::Event::Archived { .. }
-        | task::Event::Subscribed { .. }
-        | task::Event::Unsubscribed { .. }
-        | task::Event::Restored { .. }
-        | task::Event::LoopDetected { .. }
-        | task::Event::MessagePosted { .. } => false,
-    }
-}
-
-/// One thing that happened to a task, as it is answered.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct TimelineEntry {
-    /// Where in the log.
-    pub position: u64,
-    /// When.
-    pub at: Millis,
-    /// What, by the name of the event.
-    #[serde(rename = "type")]
-    pub kind: &'static str,
-    /// Who did it.
-    pub actor: ActorView<'static>,
-    /// What, in one sentence.
-    pub summary: String,
-    /// What the event says, with money in dollars, and what was asked for digit by digit as it was sent.
-    pub data: Json,
-}
-
-/// An event as an entry of a timeline.
-pub fn entry(event: &Recorded<AnyEvent>, views: &Views) -> TimelineEntry {
-    TimelineEntry {
-        position: event.position,
-        at: Millis(event.metadata.recorded_at),
-        kind: event.event.name(),
-        actor: views.agents.actor(&event.metadata.actor).into_owned(),
-        summary: sentence(event, views, Naming::Plain),
-        data: data(&event.event),
-    }
-}
-
-/// What an event says, as the REST answers write it: without the outer tag and the time, which the entry has, money
-/// in dollars and times in milliseconds.
-pub fn data(event: &AnyEvent) -> Json {
-    let mut fields = match Json::of(&Payload(event)).unwrap_or_default() {
-        Json::Object(tagged) => tagged.into_iter().next().map_or(Json::Null, |(_, fields)| fields),
-        other => other,
-    };
-    if let Json::Object(fields) = &mut fields {
-        fields.remove("at");
-    }
-    presented(fields)
-}
-
-/// What an event says, as it is stored.
-struct Payload<'a>(&'a AnyEvent);
-
-impl Serialize for Payload<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize_payload(serializer)
-    }
-}
-
-pub(crate) fn presented(value: Json) -> Json {
-    match value {
-        Json::Object(fields) => Json::Object(fields.into_iter().map(field).collect()),
-        Json::Array(items) => Json::Array(items.into_iter().map(presented).collect()),
-        other => other,
-    }
-}
-
-/// The field that has what somebody sent: its names and values are theirs, and are shown as they are.
-pub(crate) const AS_SENT: &str = "payload";
-/// Fields that hold a time though their names do not say so.
-const TIMES: [&str; 2] = ["deadline", "until"];
-
-fn field((name, value): (String, Json)) -> (String, Json) {
-    if name == AS_SENT {
-        return (name, value);
-    }
-    let amount = name.strip_suffix("MicroUsd").zip(value.as_i64());
-    if let Some((name, Ok(amount))) = amount.map(|(name, micros)| (name, Usd::from_micros(micros))) {
-        return (name.to_owned(), Json::of(&Dollars(amount)).unwrap_or_default());
-    }
-    let time = value.as_str().filter(|_| name.ends_with("At") || TIMES.contains(&name.as_str()));
-    if let Some(Ok(time)) = time.map(str::parse::<DateTime<Utc>>) {
-        return (name, Json::of(&Millis(time)).unwrap_or_default());
-    }
-    (name, presented(value))
-}
-
 #[cfg(test)]
 mod tests {
     use mc_domain::{
-        actor::Actor,
         alert::{Alert, Kind},
+        money::Usd,
         run::Run,
-        task::{Details, Event, TaskType},
-        values::{Label, Name, Title},
+        task::Event,
+        values::{Label, Title},
     };
-    use serde_json::json;
     use uuid::Uuid;
 
     use super::*;
@@ -374,34 +237,5 @@ mod tests {
         let timelines: Timelines = script.fold();
         assert_eq!(timelines.positions(task), [1, 3]);
         assert_eq!(timelines.positions(parent), [1, 3]);
-    }
-
-    #[test]
-    fn data_is_written_in_dollars_and_milliseconds() {
-        let details = Details {
-            due_at: DateTime::from_timestamp_micros(1_500_999),
-            ..Details::titled("Guide", TaskType::Docs).unwrap()
-        };
-        let event = Event::Created {
-            project: uuid::Uuid::nil().into(),
-            details,
-            parent: None,
-            creator: Actor::Human(Name::new("Sofie").unwrap()),
-            at: DateTime::UNIX_EPOCH,
-        };
-        assert_eq!(
-            data(&event.into()),
-            Json::from(json!({
-                "project": "00000000-0000-0000-0000-000000000000",
-                "details": {
-                    "title": "Guide",
-                    "type": "docs",
-                    "priority": 3,
-                    "budget": 3,
-                    "dueAt": "1970-01-01T00:00:01.500Z",
-                },
-                "creator": { "type": "human", "id": "Sofie" },
-            }))
-        );
     }
 }

@@ -9,47 +9,47 @@ use crate::{
     projection::Projection, projects::Projects, runs::Runs, tasks::Tasks, timeline::Timelines,
 };
 
-/// Every projection, folded up to the same event.
+/// Every projection, each folded up to the same event.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Views {
     position: u64,
-    /// What projects there are.
+    /// Which projects there are, and whether their squads work.
     pub projects: Projects,
-    /// What agents there are and how they are.
+    /// Which agents there are, and how they are.
     pub agents: Agents,
-    /// What tasks there are and where they stand.
+    /// Which tasks there are, and where they stand.
     pub tasks: Tasks,
-    /// What runs there are and what they cost.
+    /// Which runs there are, and what they cost.
     pub runs: Runs,
-    /// What approvals were asked for and decided.
+    /// Which approvals were asked for, and who decided them.
     pub approvals: Approvals,
-    /// What alerts were raised.
+    /// Which alerts were raised, and who looks after them.
     pub alerts: Alerts,
-    /// What runs cost, by day and by agent.
+    /// What runs cost, by day, agent, task and model.
     pub costs: Costs,
     /// What happened, in numbers by day.
     pub tallies: Tallies,
-    /// Who was told what.
+    /// Who was told what, and what is still to be delivered.
     pub notifications: Notifications,
-    /// Which policy holds where.
+    /// Which policy is active in which project.
     pub policy: Policies,
-    /// What was said in the threads of tasks.
+    /// Where in the log the messages of each task are.
     pub threads: Threads,
-    /// What happened to tasks.
+    /// Where in the log the events of each task's timeline are.
     pub timelines: Timelines,
-    /// What happened lately.
+    /// Where in the log the latest news are.
     pub activity: Activity,
-    /// Where in the log each hour is.
+    /// Which positions of the log were recorded in each hour.
     pub hours: Hours,
 }
 
 impl Views {
-    /// The position of the last event they reflect, 0 before the first.
+    /// The position of the last event that the views reflect, 0 before the first.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Takes in one more event.
+    /// Gives the next event of the log to every projection.
     pub fn apply(&mut self, event: &Recorded<AnyEvent>) {
         self.projects.apply(event);
         self.agents.apply(event);
@@ -68,8 +68,8 @@ impl Views {
         self.position = event.position;
     }
 
-    /// Passes over an event that is none of this domain's.
-    pub(crate) fn pass(&mut self, position: u64, at: DateTime<Utc>) {
+    /// Passes over an event of another service: it moves only the position and the hours.
+    pub(crate) fn skip(&mut self, position: u64, at: DateTime<Utc>) {
         self.hours.note(position, at);
         self.position = position;
     }

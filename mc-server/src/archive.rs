@@ -1,18 +1,14 @@
-//! Archiving: what is closed for long leaves the board and the lists. Nothing is lost by it.
+//! Archiving: tasks that have been closed for long leave the board and the lists. No event is removed.
 
 use mc_domain::{
     actor::Actor,
-    aggregate::{Aggregate, CommandContext},
+    aggregate::CommandContext,
     ids::TaskId,
-    operation::Decision,
     task::{self, Command, Task},
 };
 use mc_store::repository::CommandEnvelope;
 
-use crate::{
-    span::Span,
-    state::{App, Refused},
-};
+use crate::{app::App, refusal::Refused, span::Span};
 
 /// Archives every task that has been done or canceled for longer than `older_than`, a commit each, and names them.
 ///
@@ -22,14 +18,14 @@ pub async fn archive_closed(app: &App, older_than: Span, actor: Actor) -> Result
     let context = CommandContext::new(app.now(), actor);
     let then = context.now - older_than.delta();
     let closed = app.read(|views| views.tasks.closed_before(then)).await?;
-    let order = CommandEnvelope::new(context.clone());
+    let envelope = CommandEnvelope::new(context);
     let mut archived = Vec::new();
     for id in closed {
-        let executed = app.repository().execute(&order, |unit| {
-            let task = unit.load::<Task>(&id)?;
-            let project = task.present()?.project;
-            let events = task.decide(Command::Archive, &context)?;
-            Ok::<_, Refused>((Decision::of(&task, Some(project), events), ()))
+        let executed = app.repository().execute(&envelope, |tx| {
+            let task = tx.get::<Task>(&id)?;
+            task.present()?;
+            tx.execute(&task, Command::Archive)?;
+            Ok::<_, Refused>(())
         });
         match executed.await {
             Ok(_) => archived.push(id),

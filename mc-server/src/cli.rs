@@ -1,11 +1,10 @@
-//! The command line.
+//! The command line: parses it, runs the subcommand, and turns its outcome into the exit status.
 
 mod agent;
 mod archive;
 mod backup;
 mod cleanup;
 mod client;
-pub(crate) mod logging;
 mod restore;
 mod security_check;
 mod seed;
@@ -24,11 +23,12 @@ use self::{
 };
 use crate::{
     config::{self, LogOptions, SeedOptions, ServeOptions},
+    logging,
     problem::Chain,
     serve::{ServeError, serve},
 };
 
-/// An operation failed.
+/// Exit status of an operation that failed, or of a check that found something.
 const FAILED: u8 = 1;
 /// The command line is not understood.
 const WRONG_USAGE: u8 = 2;
@@ -66,22 +66,22 @@ enum Command {
     /// Write the whole log to a file, also while a server runs.
     #[command(after_long_help = backup::HELP)]
     Backup(BackupOptions),
-    /// Make a store from a backup.
+    /// Restore a store from a backup.
     #[command(after_long_help = restore::HELP)]
     Restore(RestoreOptions),
-    /// Run an agent that works by the REST interface.
+    /// Run a minimal agent that uses the REST interface.
     #[command(after_long_help = agent::HELP)]
     Agent(AgentOptions),
     /// Remove old backups and unused space; never an event.
     #[command(after_long_help = cleanup::HELP)]
     Cleanup(CleanupOptions),
-    /// Take tasks that are closed for long off the board and out of the lists.
+    /// Archive tasks that have been done or canceled for long: they leave the board and the lists.
     #[command(after_long_help = archive::HELP)]
     Archive(ArchiveOptions),
-    /// Look for what an attacker would look for first.
+    /// Check the address, the files, the recorded texts and the policies for security risks.
     #[command(after_long_help = security_check::HELP)]
     SecurityCheck(SecurityOptions),
-    /// Check that the store is as it has to be.
+    /// Verify that the store is complete and undamaged.
     #[command(name = "verify-db", after_long_help = verify_db::HELP)]
     VerifyDb(VerifyOptions),
 }
@@ -108,7 +108,7 @@ Exit status:
   1  the operation failed; standard error says why and what to do
   2  the command line is not understood";
 
-/// A command that failed: what happened, with its causes, and what to do about it.
+/// The failure of a command: what happened, with its causes, and what to do about it.
 #[derive(Debug)]
 pub struct Failure {
     error: Box<dyn std::error::Error + Send + Sync>,
@@ -193,7 +193,7 @@ impl Command {
         }
     }
 
-    /// Why the options, each of them fine, make no sense together.
+    /// The reason why options that are valid one by one cannot be combined.
     fn contradiction(&self) -> Option<&'static str> {
         match self {
             Self::Seed(options) if options.store.is_memory() => Some(

@@ -1,4 +1,4 @@
-//! What the server is told at its start: options of the command line, and the environment in their place.
+//! The options of the command line, with the variables of the environment that replace them.
 
 use std::{
     collections::BTreeSet, ffi::OsString, fmt, ops::RangeInclusive, path::PathBuf, str::FromStr,
@@ -20,7 +20,7 @@ use crate::{
 /// The store when none is named.
 pub const DEFAULT_STORE: &str = "sqlite:data/mission-control.db";
 
-/// What every variable of ours begins with.
+/// The prefix of every variable that the program reads.
 const PREFIX: &str = "MC_";
 
 /// How long a connection may be made to wait for its client: a second at least, an hour at most.
@@ -162,7 +162,7 @@ pub struct StoreOptions {
 }
 
 impl StoreOptions {
-    /// Whether the log ends with the process.
+    /// Whether the log is in memory alone and is lost with the process.
     pub fn is_memory(&self) -> bool {
         matches!(Store::locate(&self.store), Ok(Location::Memory))
     }
@@ -228,7 +228,7 @@ pub struct LogOptions {
 /// How a line of the log looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Lines of text, for people to read.
     Text,
     /// One JSON object per line.
     Json,
@@ -244,7 +244,7 @@ pub struct Listen(Box<str>);
 pub struct InvalidListen;
 
 impl Listen {
-    /// As the socket wants it.
+    /// Host and port in the form that binding a socket takes.
     pub fn as_str(&self) -> &str {
         &self.0
     }

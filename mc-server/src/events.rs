@@ -48,9 +48,9 @@ pub const MAX_STREAMS: usize = 512;
 /// without delay.
 pub const ROUND: Duration = Duration::from_millis(50);
 
-/// What a stream begins with.
+/// The first bytes of every stream: the delay in ms before a client reconnects, and a comment.
 const GREETING: Bytes = Bytes::from_static(b"retry: 2000\n: the log follows\n\n");
-/// What a silent stream sends.
+/// The comment that keeps a silent stream open through proxies.
 const SIGN_OF_LIFE: Bytes = Bytes::from_static(b":\n\n");
 
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -81,7 +81,7 @@ impl EventStreams {
         self.limit.load(Relaxed)
     }
 
-    /// How many are open now.
+    /// The number of streams that are open now, which `/metrics` reports.
     pub fn open_now(&self) -> usize {
         self.limit().saturating_sub(self.free.available_permits())
     }
@@ -211,7 +211,7 @@ impl Reader {
         }
     }
 
-    /// When the next round begins.
+    /// The start of the next round after `at`; all streams share the rounds.
     fn round_after(&self, at: Instant) -> Instant {
         let rounds = at.duration_since(self.begun).as_millis() / ROUND.as_millis() + 1;
         self.begun + ROUND * u32::try_from(rounds).unwrap_or(u32::MAX)

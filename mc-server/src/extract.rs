@@ -17,6 +17,7 @@ mod body;
 mod claim;
 mod condition;
 mod contract;
+mod double_option;
 mod fields;
 mod given;
 mod idempotency;
@@ -32,7 +33,7 @@ pub use body::{Arrival, Body, BodyRejection, MAX_BODY_BYTES, Nothing, Remembers,
 pub use claim::ActorClaim;
 pub use condition::{IfMatch, IfNoneMatch, etag};
 pub use contract::{Contract, Contracted, Honours, MC_POSITION};
-pub(crate) use fields::NEVER_NULL;
+pub(crate) use double_option::{double_option, never_null};
 pub use given::Given;
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use last_event_id::LastEventId;

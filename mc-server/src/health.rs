@@ -1,4 +1,4 @@
-//! Whether the server lives, is ready, and what of it fails.
+//! The state of the server: whether it lives, whether it is ready, and which of its parts fail.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use uuid::Uuid;
 
-use crate::problem::{Kind, Problem, RETRY_AFTER, kind_of_store};
+use crate::problem::{Kind, Problem, RETRY_AFTER};
 
 /// How long the store may take to answer until it counts as failing.
 const STORE_PATIENCE: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ pub const MAX_BEHIND_SECS: u64 = 60;
 pub enum Phase {
     /// It listens, and reads its log.
     Starting,
-    /// It answers everything.
+    /// The log is read, and every route answers.
     Ready,
     /// It finishes what it has begun, and takes nothing new.
     Draining,
@@ -83,7 +83,7 @@ struct Pulse {
 /// What a worker has left to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Backlog {
-    /// How many pieces of work.
+    /// The number of pieces of work that wait.
     pub items: u64,
     /// Since when the first of those that are due has been due; nothing when none is.
     pub since: Option<DateTime<Utc>>,
@@ -111,7 +111,7 @@ pub struct Heartbeat {
 }
 
 impl Health {
-    /// Of a server that starts.
+    /// The health of a server that starts; [`Health::observe`] and the workers fill it.
     pub fn starting() -> Self {
         Self(Arc::new(Parts {
             phase: watch::Sender::new(Phase::Starting),
@@ -122,7 +122,7 @@ impl Health {
         }))
     }
 
-    /// Where the server is.
+    /// The phase of its life the server is in.
     pub fn phase(&self) -> Phase {
         *self.0.phase.borrow()
     }
@@ -148,7 +148,7 @@ impl Health {
         let _ = self.0.opening.set(opening);
     }
 
-    /// Tells how far the log is read that the server reads before it is ready.
+    /// Records how far the server has read the log before it is ready.
     pub fn has_read(&self, position: u64, head: u64) {
         self.0.read.send_replace(Progress::of(position, head));
     }
@@ -182,7 +182,7 @@ impl Health {
         };
         match tokio::time::timeout(STORE_PATIENCE, asked).await {
             Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(kind_of_store(&error)),
+            Ok(Err(error)) => Some(Problem::of_store(&error).kind()),
             Err(_) => Some(Kind::StoreUnavailable),
         }
     }
@@ -217,8 +217,8 @@ impl Pulse {
 }
 
 impl Heartbeat {
-    /// Tells that the worker is alive.
-    pub fn beat(&self) {
+    /// Records that the worker has done its turn.
+    pub fn record(&self) {
         if let Some(pulse) = self.health.pulses().get_mut(self.name) {
             pulse.last = Instant::now();
             pulse.last_tick = Some(Utc::now());
@@ -227,7 +227,7 @@ impl Heartbeat {
 }
 
 impl Heartbeat {
-    /// Tells what the turn left to do, as of `now`.
+    /// Records what the turn left to do, as of `now`.
     pub fn left(&self, backlog: Backlog, now: DateTime<Utc>) {
         let behind = backlog.since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();
         if let Some(pulse) = self.health.pulses().get_mut(self.name) {
@@ -245,7 +245,7 @@ impl Drop for Heartbeat {
     }
 }
 
-/// The answer of `GET /health`.
+/// The body of `GET /health`.
 #[derive(Debug, Serialize)]
 struct Report {
     status: &'static str,
@@ -324,12 +324,12 @@ fn starting(health: &Health) -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, retry, Json(report)).into_response()
 }
 
-/// `GET /livez`: the process answers. Looks at nothing else, so that a slow disk gets nobody killed.
+/// `GET /livez`: the process answers. It checks nothing else, so that a slow disk gets no server killed.
 pub async fn livez() -> impl IntoResponse {
     Json(serde_json::json!({ "status": "ok" }))
 }
 
-/// The answer of `GET /readyz`.
+/// The body of `GET /readyz`.
 #[derive(Debug, Serialize)]
 struct Readiness {
     status: &'static str,
@@ -455,7 +455,7 @@ mod tests {
             named,
             serde_json::json!({ "lastTick": null, "late": true, "backlog": 0, "behindSecs": 0 })
         );
-        heartbeat.beat();
+        heartbeat.record();
         let (status, report) = report(&health).await;
         assert_eq!(status, 200);
         let worker = &report["workers"]["expiry"];

@@ -1,4 +1,4 @@
-//! How long something takes, in buckets.
+//! A histogram of durations.
 
 use std::{
     fmt::Write,
@@ -10,7 +10,7 @@ use std::{
 const BOUNDS_MICROS: [u64; 10] =
     [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000, 10_000_000];
 
-/// How long it took, each time since the start of the process.
+/// A histogram of durations since the start of the process.
 #[derive(Debug, Default)]
 pub struct Latencies {
     buckets: [AtomicU64; BOUNDS_MICROS.len()],
@@ -19,7 +19,7 @@ pub struct Latencies {
 }
 
 impl Latencies {
-    /// Counts one more.
+    /// Adds one duration to each bucket whose upper bound it does not exceed.
     pub fn record(&self, took: Duration) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         for (bound, bucket) in BOUNDS_MICROS.iter().zip(&self.buckets) {
@@ -31,7 +31,7 @@ impl Latencies {
         self.sum_micros.fetch_add(micros, Relaxed);
     }
 
-    /// How often it was.
+    /// The number of durations recorded since the start.
     pub fn count(&self) -> u64 {
         self.count.load(Relaxed)
     }

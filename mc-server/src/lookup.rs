@@ -1,14 +1,14 @@
-//! From what people write, a name, a slug or an id, to what is meant.
+//! Resolves what a request names (an agent, a project) by name, slug or id.
 
-use mc_domain::ids::{AgentId, ProjectId};
+use mc_domain::ids::{AgentId, ProjectId, TaskId};
 use mc_projections::views::Views;
 
 use crate::problem::{Excerpt, FieldError, Kind, Problem};
 
-/// The slug of the project that is meant when none is named.
+/// The slug of the project that a request is about when it names none.
 pub const DEFAULT_PROJECT: &str = "openclaw";
 
-/// What was written means nothing, or more than one thing.
+/// The name or id means nothing, or several things.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotFound {
     what: &'static str,
@@ -58,7 +58,7 @@ impl NotFound {
     }
 }
 
-/// The agent of that id or name in `project`, and in no other: who is not of a project has no part in what is said in it.
+/// The agent of that id or name in `project` and in no other: only a project's own agents take part in its threads.
 ///
 /// # Errors
 /// [`NotFound`]
@@ -74,6 +74,14 @@ pub fn agent_of(views: &Views, written: &str, project: ProjectId) -> Result<Agen
 /// [`NotFound`]
 pub fn project(views: &Views, written: &str) -> Result<ProjectId, NotFound> {
     views.projects.find(written).ok_or_else(|| NotFound::nothing("project", written))
+}
+
+/// The project that a task belongs to.
+///
+/// # Errors
+/// `not-found` when there is no such task.
+pub fn project_of_task(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
+    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 /// The project that is named in the query, where one is.

@@ -12,7 +12,7 @@ const MAX_SIGNS: usize = 200;
 /// How many characters after an `@` may be a name, which is longer when its letters are written in parts.
 const MAX_CHARS: usize = 2 * Name::MAX_CHARS;
 
-/// Whom a text mentions.
+/// Those whom a text mentions with `@name`, and the words after an `@` that name nobody.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mentions<T> {
     /// Those who are known, in the order of the text.

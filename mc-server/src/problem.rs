@@ -1,7 +1,6 @@
-//! What the edge says when it refuses: `application/problem+json` (RFC 9457).
+//! The answer to every refused request: `application/problem+json` (RFC 9457).
 
 mod kind;
-mod pages;
 
 use std::{fmt, time::Duration};
 
@@ -15,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use kind::Kind;
-pub use pages::{index, page};
 
 /// How long a client waits before it repeats a request that a part of the server could not serve just now.
 pub const RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -46,11 +44,11 @@ pub struct FieldError {
     /// The same place in the body as a JSON Pointer (RFC 6901): `/budgets/dailyCap`; nothing for a query parameter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pointer: Option<String>,
-    /// What is wrong with it.
+    /// What is wrong, as a clause that continues the field's name, without a full stop.
     pub message: String,
 }
 
-/// What is kept of it, also with a commit.
+/// The parts of a problem that are stored, also with a commit.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Details {
     kind: Kind,
@@ -101,7 +99,7 @@ impl Problem {
         }))
     }
 
-    /// Nothing of that sort has this id: `Problem::not_found("task", id)`.
+    /// `not-found`: there is no such entity, as in `Problem::not_found("task", id)`.
     pub fn not_found(what: &str, id: impl fmt::Display) -> Self {
         Self::new(Kind::NotFound, format!("There is no {what} {}. Check the id.", Excerpt(&id.to_string())))
     }
@@ -129,7 +127,7 @@ impl Problem {
         Self::new(Kind::PreconditionFailed, detail).current_version(current)
     }
 
-    /// Something broke on our side; the cause is in the log, under the request id.
+    /// `internal`: a defect of the server; its log has the cause, under the request id.
     pub fn internal() -> Self {
         Self::new(
             Kind::Internal,
@@ -137,59 +135,59 @@ impl Problem {
         )
     }
 
-    /// What is wrong, field by field.
+    /// Adds what is wrong, field by field.
     #[must_use]
     pub fn errors(mut self, errors: Vec<FieldError>) -> Self {
         self.0.errors = errors;
         self
     }
 
-    /// Where the task may go instead.
+    /// Adds the statuses that the task may move to instead.
     #[must_use]
     pub fn allowed_transitions<T: ToString>(mut self, allowed: impl IntoIterator<Item = T>) -> Self {
         self.0.allowed_transitions = Some(allowed.into_iter().map(|status| status.to_string()).collect());
         self
     }
 
-    /// The approval that was opened in place of what was asked.
+    /// Adds the approval that was opened in place of what was asked.
     #[must_use]
     pub fn approval_id(mut self, id: impl ToString) -> Self {
         self.0.approval_id = Some(id.to_string());
         self
     }
 
-    /// The version the entity has.
+    /// Adds the version that the entity has, for a client that expected another one.
     #[must_use]
     pub fn current_version(mut self, version: u64) -> Self {
         self.0.current_version = Some(version);
         self
     }
 
-    /// Who holds what was asked for: a name, or an object with more about them.
+    /// Adds who holds what was asked for: a name, or an object with more about them.
     #[must_use]
     pub fn holder(mut self, holder: impl Into<Value>) -> Self {
         self.0.holder = Some(holder.into());
         self
     }
 
-    /// When to repeat the request, in whole seconds, at least one.
+    /// Adds when to repeat the request; sent in whole seconds, at least one.
     #[must_use]
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// Its kind.
+    /// The kind, which determines status, code, title and `type`.
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// Its HTTP status.
+    /// The HTTP status that its kind has.
     pub fn status(&self) -> StatusCode {
         self.0.kind.status()
     }
 
-    /// Its sentences.
+    /// The `detail`: full sentences about this occurrence, with what to do next.
     pub fn detail(&self) -> &str {
         &self.0.detail
     }
@@ -213,7 +211,7 @@ impl Problem {
         serde_json::to_vec(&document).expect("the document has string keys only, so it is always JSON")
     }
 
-    /// The safety net for answers that are not ours: the problem that stands for a bare status.
+    /// The problem for a bare status that a library answered with.
     pub(crate) fn of_status(status: StatusCode) -> Self {
         match Kind::of_status(status) {
             Some(kind) => Self::new(kind, kind.about()),
@@ -268,40 +266,14 @@ impl FieldError {
     }
 }
 
-/// Which problem a store that does not answer, or takes no commits, is.
-pub(crate) fn kind_of_store(error: &StoreError) -> Kind {
-    match error {
-        StoreError::Full => Kind::StorageFull,
-        StoreError::Displaced { .. } => Kind::StoreDisplaced,
-        StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => {
-            Kind::StoreDamaged
-        }
-        StoreError::Conflict { .. }
-        | StoreError::KeyReused { .. }
-        | StoreError::Invalid { .. }
-        | StoreError::NotLoaded { .. }
-        | StoreError::Locked { .. }
-        | StoreError::Linked { .. }
-        | StoreError::OpenElsewhere { .. }
-        | StoreError::Emptied { .. }
-        | StoreError::Frozen { .. }
-        | StoreError::Protected { .. }
-        | StoreError::NewerVersion { .. }
-        | StoreError::NotALog { .. }
-        | StoreError::Occupied { .. }
-        | StoreError::ReadOnly
-        | StoreError::UnknownStore { .. }
-        | StoreError::Unavailable(_) => Kind::StoreUnavailable,
-    }
-}
-
-impl From<StoreError> for Problem {
-    /// Logs what an operator has to know; the client learns only what it can act on.
-    fn from(error: StoreError) -> Self {
-        match &error {
+impl Problem {
+    /// The problem of a store error: only what a client can act on. Health checks read its kind; nothing is logged
+    /// here.
+    pub(crate) fn of_store(error: &StoreError) -> Self {
+        match error {
             StoreError::Conflict { .. } => Self::new(
                 Kind::ConcurrentChange,
-                "Others changed the same thing at the same context, several times over. Nothing was recorded; try again.",
+                "Others changed the same thing at the same moment, several times over. Nothing was recorded; try again.",
             ),
             StoreError::KeyReused { key } => Self::new(
                 Kind::IdempotencyKeyReused,
@@ -314,18 +286,11 @@ impl From<StoreError> for Problem {
                 Kind::Unrecordable,
                 format!("The log cannot record this: {reason}. Ask for less in one request."),
             ),
-            StoreError::NotLoaded { .. } => {
-                tracing::error!(error = %Chain(&error), "a decision was answered instead of repeated");
-                Self::internal()
-            }
-            StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => {
-                tracing::error!(error = %Chain(&error), "the log cannot be read");
-                Self::new(
-                    Kind::StoreDamaged,
-                    "A part of the log cannot be read. The operator has to verify the store and restore it from a backup.",
-                )
-            }
-            // The writer logs it, once for as long as it lasts.
+            StoreError::NotLoaded { .. } => Self::internal(),
+            StoreError::Corrupt { .. } | StoreError::NewerEvent { .. } | StoreError::Damaged(_) => Self::new(
+                Kind::StoreDamaged,
+                "A part of the log cannot be read. The operator has to verify the store and restore it from a backup.",
+            ),
             StoreError::Full => Self::new(
                 Kind::StorageFull,
                 "Too little disk space is left to record this. Nothing was recorded; reading works. Stopping, pausing, denying \
@@ -347,14 +312,27 @@ impl From<StoreError> for Problem {
             | StoreError::Occupied { .. }
             | StoreError::ReadOnly
             | StoreError::UnknownStore { .. }
-            | StoreError::Unavailable(_) => {
-                tracing::error!(error = %Chain(&error), "the store does not answer");
-                Self::new(
-                    Kind::StoreUnavailable,
-                    "The store does not answer just now. Repeat the request in a few seconds, with the same idempotency key if it had one.",
-                )
-            }
+            | StoreError::Unavailable(_) => Self::new(
+                Kind::StoreUnavailable,
+                "The store does not answer just now. Repeat the request in a few seconds, with the same idempotency key if it had one.",
+            ),
         }
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// Logs the error where only an operator can act on it. A full or displaced store is logged by its writer, once for as
+    /// long as it lasts; the rest is for the client.
+    fn from(error: StoreError) -> Self {
+        let problem = Self::of_store(&error);
+        let error = Chain(&error);
+        match problem.kind() {
+            Kind::Internal => tracing::error!(%error, "a decision was answered instead of repeated"),
+            Kind::StoreDamaged => tracing::error!(%error, "the log cannot be read"),
+            Kind::StoreUnavailable => tracing::error!(%error, "the store does not answer"),
+            _ => {}
+        }
+        problem
     }
 }
 
@@ -373,7 +351,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// What a client sent, quoted in a sentence: control characters escaped, cut to a length one can read.
+/// A text from the client, quoted in a sentence: control characters are escaped, and long texts are cut.
 pub(crate) struct Excerpt<'a>(pub(crate) &'a str);
 
 impl Excerpt<'_> {

@@ -8,19 +8,63 @@ use mc_domain::{
     ids::AgentId,
     notification,
     operation::Rejection,
-    project, reservation, run,
+    project,
+    rejection::NotLoaded,
+    reservation, run,
     task::{self, Requirement, Task, allowed_transitions},
+    values::InvalidText,
 };
 use mc_projections::{runner::Stopped, views::Views};
+use mc_store::error::StoreError;
 use serde_json::json;
 
-use crate::{
-    problem::{FieldError, Kind, Problem},
-    state::Refused,
-};
+use crate::problem::{FieldError, Kind, Problem};
 
-/// The problem that answers a refused write; the views give names to those it is about.
-pub fn problem(refused: Refused, views: &Views) -> Problem {
+/// Why a write was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// A rule of the domain rejects it.
+    #[error(transparent)]
+    Rule(#[from] Rejection),
+    /// The log could not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The request itself is at fault.
+    #[error("{}", .0.detail())]
+    Request(Problem),
+}
+
+impl From<Problem> for Refused {
+    fn from(problem: Problem) -> Self {
+        Self::Request(problem)
+    }
+}
+
+impl From<InvalidText> for Refused {
+    fn from(error: InvalidText) -> Self {
+        Self::Request(Problem::invalid_field("", error.to_string()))
+    }
+}
+
+macro_rules! refused_by {
+    ($($aggregate:ident),+) => {
+        $(impl From<mc_domain::$aggregate::Rejection> for Refused {
+            fn from(rejection: mc_domain::$aggregate::Rejection) -> Self {
+                Self::Rule(rejection.into())
+            }
+        })+
+    };
+}
+refused_by!(agent, alert, approval, notification, project, run, task);
+
+impl From<NotLoaded> for Refused {
+    fn from(missing: NotLoaded) -> Self {
+        Self::Rule(missing.into())
+    }
+}
+
+/// The problem that answers a refused write; the views have the names for the ids it mentions.
+pub(crate) fn problem(refused: Refused, views: &Views) -> Problem {
     match refused {
         Refused::Request(problem) => problem,
         Refused::Store(error) => error.into(),
@@ -81,7 +125,7 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
 
 /// What refuses a move. One that lacks something is answered with every move that is open to the actor, as one that the
 /// table does not have.
-pub fn of_move(refused: Refused, task: &Task, context: &CommandContext) -> Refused {
+pub(crate) fn of_move(refused: Refused, task: &Task, context: &CommandContext) -> Refused {
     match (&refused, task.status()) {
         (Refused::Rule(Rejection::Task(lacking @ task::Rejection::Missing { what, .. })), Some(from)) => {
             let errors = what.iter().map(|requirement| missing(*requirement)).collect();
@@ -93,8 +137,8 @@ pub fn of_move(refused: Refused, task: &Task, context: &CommandContext) -> Refus
     }
 }
 
-/// The problem of views that no longer follow the log.
-pub fn stopped(stopped: &Stopped) -> Problem {
+/// The problem that answers everything once the views no longer follow the log.
+pub(crate) fn stopped(stopped: &Stopped) -> Problem {
     tracing::error!(error = %stopped, "the views no longer follow the log");
     Problem::new(
         Kind::StoreDamaged,

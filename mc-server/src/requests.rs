@@ -14,7 +14,7 @@ use crate::latency::Latencies;
 const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "OTHER"];
 /// The classes of a status, from 100 on.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-/// The route of what is none.
+/// The route under which requests without a route are counted.
 const UNMATCHED: &str = "unmatched";
 const TOTAL: &str = "mc_http_requests_total";
 const DURATION: &str = "mc_http_request_duration_seconds";
@@ -34,7 +34,7 @@ struct Counts {
 }
 
 impl Requests {
-    /// None yet, of a server with these routes.
+    /// Empty counts for a server with these routes.
     pub fn of(paths: impl IntoIterator<Item = &'static str>) -> Self {
         let mut paths: Vec<_> = paths.into_iter().collect();
         // A segment as it is written comes before one that stands for anything.
@@ -44,7 +44,7 @@ impl Requests {
         Self { routes: paths.into_iter().map(counts).collect(), unmatched: counts(UNMATCHED) }
     }
 
-    /// Counts one more.
+    /// Counts one answered request by route, method and status, with its duration.
     pub fn record(&self, method: &Method, path: &str, status: StatusCode, took: Duration) {
         let counts = self.routes.iter().find(|counts| covers(counts.route, path)).unwrap_or(&self.unmatched);
         let known = METHODS.iter().position(|known| *known == method.as_str());

@@ -14,31 +14,22 @@ use mc_domain::{
     approval::{Action, ActionType, Approval, Ask, Lifetime, Quorum, Request, Risk, Subject, Terms},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     operation::{
-        CreateTask, Decision, MoveTask, Names, RegisterAgent, create_task, move_task, register_agent,
-        request_approval,
+        CreateTask, MoveTask, Names, RegisterAgent, create_task, move_task, register_agent, request_approval,
     },
     policy::{self, Policy, Scope},
-    project::Project,
     reservation::{Key, Reservation},
     task::{
         Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Move, Priority, Status,
         Task, TaskType, WorkPlan,
     },
+    transaction::Transaction,
     values::{InvalidText, Label, Name, Reason, Slug, Text, Title},
 };
-use mc_store::{
-    error::StoreError,
-    log::MAX_PAGE_EVENTS,
-    repository::{CommandEnvelope, UnitOfWork},
-};
+use mc_store::{error::StoreError, log::MAX_PAGE_EVENTS, repository::CommandEnvelope};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
-use crate::{
-    decide::ask,
-    lookup::DEFAULT_PROJECT,
-    state::{App, Refused, own_key},
-};
+use crate::{app::App, lookup::DEFAULT_PROJECT, own_identity::own_key, refusal::Refused};
 
 use Role::{Cao, Intern, Lead, Specialist};
 use TaskType::{Content, CustomerResearch, Docs, EmailMarketing, Engineering, Ops, SeoResearch, Social};
@@ -192,9 +183,9 @@ const TASKS: [SeedTask; 8] = [
 /// What was recorded, and what could not be.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seeded {
-    /// How many agents are new.
+    /// The number of agents that this run registered; 0 when it ran before.
     pub agents: usize,
-    /// How many tasks are new.
+    /// The number of tasks that this run created; 0 when it ran before.
     pub tasks: usize,
     /// How many events were recorded; none when everything was there already.
     pub events: u64,
@@ -271,14 +262,15 @@ async fn prepare(
 
 /// Policy version 1: the defaults, where nothing else was published.
 async fn publish(app: &App) -> Result<(), Refused> {
-    execute(app, Actor::Human(app.operator().clone()), "policy", |unit, context| {
-        let policy = unit.load::<Policy>(&Scope::Global)?;
+    execute(app, Actor::Human(app.operator().clone()), "policy", |tx| {
+        let policy = tx.get::<Policy>(&Scope::Global)?;
         if policy.document().is_some() {
-            return Ok((Decision::default(), ()));
+            return Ok(());
         }
-        let events = policy.decide(policy::Command::Publish { document: Box::default() }, context);
+        let events = policy.decide(policy::Command::Publish { document: Box::default() }, tx.context());
         let events = events.map_err(|error| StoreError::Invalid { reason: error.to_string() })?;
-        Ok((Decision::of(&policy, None, events), ()))
+        tx.record_in(None, &policy, events)?;
+        Ok(())
     })
     .await
 }
@@ -304,15 +296,15 @@ async fn register(
         ..Profile::new(Name::new(name)?, role)
     };
     let (fresh, claims) = (AgentId::new(Uuid::now_v7()), app.claims(project, &profile.name).await?);
-    execute(app, Actor::Human(app.operator().clone()), &format!("agent/{name}"), |unit, context| {
-        let home = unit.load::<Project>(&project)?;
-        let names = Names::load(unit, project, &profile.name, &claims)?;
+    execute(app, Actor::Human(app.operator().clone()), &format!("agent/{name}"), |tx| {
+        let names = Names::load(tx, project, &profile.name, &claims)?;
         if let Some(known) = names.bearer() {
-            return Ok((Decision::default(), known.id));
+            return Ok(known.id);
         }
-        let agent = unit.fresh::<Agent>(fresh);
-        let wish = RegisterAgent { profile: profile.clone(), parent: None, purpose: None, squad: 0 };
-        Ok((register_agent(&home, &names, &agent, wish, context)?, fresh))
+        tx.create::<Agent>(fresh);
+        let request = RegisterAgent { profile: profile.clone(), parent: None, purpose: None, squad: 0 };
+        register_agent(tx, project, &names, fresh, request)?;
+        Ok(fresh)
     })
     .await
 }
@@ -330,12 +322,12 @@ async fn create(
         reviewers: reviewer.into_iter().collect(),
         ..Details::new(Title::new(seed.title)?, seed.kind)
     };
-    let wish = CreateTask { details, assignees: assignee.into_iter().collect(), open: 0 };
+    let request = CreateTask { details, assignees: assignee.into_iter().collect(), open: 0 };
     let id = TaskId::new(Uuid::now_v7());
-    execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |unit, context| {
-        let home = unit.load::<Project>(&project)?;
-        let task = unit.fresh::<Task>(id);
-        Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, context))?, id))
+    execute(app, Actor::Human(app.operator().clone()), &format!("task/{}", seed.key), |tx| {
+        tx.create::<Task>(id);
+        create_task(tx, project, id, None, request.clone())?;
+        Ok(id)
     })
     .await
 }
@@ -357,15 +349,13 @@ async fn take(
     }
     let Some((actor, to)) = step.to_move(app, assignee)? else { return Ok(()) };
     let lease = LeaseId::new(Uuid::now_v7());
-    execute(app, actor, &format!("move/{key}"), |unit, context| {
-        let task = unit.load::<Task>(&id)?;
-        let wish = MoveTask { to: to.clone(), assignees: None, lease };
-        Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, context))?, ()))
+    execute(app, actor, &format!("move/{key}"), |tx| {
+        Ok(move_task(tx, id, MoveTask { to: to.clone(), assignees: None, lease })?)
     })
     .await
 }
 
-/// What an agent asks for.
+/// An approval that an agent of the seed requests.
 #[derive(Clone, Copy)]
 struct Asked {
     what: &'static str,
@@ -392,29 +382,21 @@ async fn ask_for_approval(
         estimated_cost: None,
         payload: None,
     };
-    let wish = Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms);
-    execute_at(app, at, Actor::Agent(agent), key, |unit, context| {
-        let task = unit.load::<Task>(&id)?;
-        let home = unit.load::<Project>(&task.present()?.project)?;
-        let subject = Subject {
-            project: home.id,
-            task: Some(id),
-            agent: Some(agent),
-            action_type: ActionType::ToolCall,
-        };
-        let key = unit.load::<Reservation>(&subject.key(wish.action_hash()))?;
-        let approval = unit.fresh::<Approval>(fresh);
+    let ask = Ask::new(&Action::new(ActionType::ToolCall, None, &summary), terms);
+    execute_at(app, at, Actor::Agent(agent), key, |tx| {
+        let project = tx.get::<Task>(&id)?.present()?.project();
+        let subject =
+            Subject { project, task: Some(id), agent: Some(agent), action_type: ActionType::ToolCall };
         let request = Request {
             requestor: Actor::Agent(agent),
             subject,
-            ask: wish.clone(),
+            ask: ask.clone(),
             lifetime: Lifetime::DEFAULT,
             required: Quorum::One,
         };
-        let asked = ask(unit, |cast| {
-            request_approval(&home, &approval, &key, Some(&task), request.clone(), cast, context)
-        })?;
-        Ok((asked.decision, fresh))
+        tx.create::<Approval>(fresh);
+        request_approval(tx, fresh, request)?;
+        Ok(fresh)
     })
     .await
 }
@@ -455,7 +437,7 @@ async fn execute<T: Serialize + DeserializeOwned + Send>(
     app: &App,
     actor: Actor,
     key: &str,
-    decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<(Decision, T), Refused> + Send,
+    decide: impl FnMut(&mut Transaction<'_>) -> Result<T, Refused> + Send,
 ) -> Result<T, Refused> {
     execute_at(app, app.now(), actor, key, decide).await
 }
@@ -465,9 +447,9 @@ async fn execute_at<T: Serialize + DeserializeOwned + Send>(
     at: DateTime<Utc>,
     actor: Actor,
     key: &str,
-    mut decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<(Decision, T), Refused> + Send,
+    decide: impl FnMut(&mut Transaction<'_>) -> Result<T, Refused> + Send,
 ) -> Result<T, Refused> {
     let context = CommandContext::new(at.trunc_subsecs(6), actor);
-    let order = CommandEnvelope { context: context.clone(), key: Some(own_key("seed", key)) };
-    Ok(app.repository().execute(&order, |unit| decide(unit, &context)).await?.value)
+    let envelope = CommandEnvelope { context, key: Some(own_key("seed", key)) };
+    Ok(app.repository().execute(&envelope, decide).await?.value)
 }

@@ -19,14 +19,14 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
-    cli::logging,
+    app::{App, system_clock},
     config::{DEFAULT_STORE, Listen, ServeOptions},
     connections::{self, Connections, Descriptors, Limits},
     health::{Health, Phase},
     layers::HostPolicy,
-    routes::{self, Gate},
+    logging,
     seed::seed,
-    state::{App, system_clock},
+    service::{self, Gate},
     webhook::InvalidSecret,
     workers::Workers,
 };
@@ -46,26 +46,26 @@ const MAX_NAMED: usize = 3;
 /// Why the server could not start, or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Another program has the address.
+    /// Another program listens on the address already.
     #[error("{listen} is in use by another program")]
     InUse {
-        /// The address.
+        /// The address from the command line or the environment.
         listen: Listen,
     },
-    /// The address cannot be had.
+    /// The system refuses to bind the address, for a reason other than that it is in use.
     #[error("cannot listen on {listen}")]
     Listen {
-        /// The address.
+        /// The address from the command line or the environment.
         listen: Listen,
-        /// Why.
+        /// What the system says.
         source: io::Error,
     },
     /// The store cannot be opened, or not be read.
     #[error("cannot open the store")]
     Store {
-        /// Its address.
+        /// The URL of the store, as people are shown it.
         url: String,
-        /// Why.
+        /// What the store says.
         source: StoreError,
     },
     /// Notifications cannot be posted as asked.
@@ -182,7 +182,7 @@ fn underlying(error: StoreError) -> StoreError {
     error
 }
 
-/// Serves until SIGINT or SIGTERM.
+/// Serves until SIGINT or SIGTERM, then lets open requests finish.
 ///
 /// # Errors
 /// [`ServeError`], before the first request is answered.
@@ -219,7 +219,7 @@ pub async fn serve_until(
 
     let (health, gate, shutdown) = (Health::starting(), Gate::default(), CancellationToken::new());
     let hosts = HostPolicy::new(address.ip().is_loopback(), &options.allowed_hosts());
-    let service = routes::service(health.clone(), gate.clone(), hosts);
+    let service = service::service(health.clone(), gate.clone(), hosts);
     let connections = Connections::new(limits, shutdown.clone());
     let server = tokio::spawn(connections::accept(listener, service, Arc::clone(&connections)));
 
@@ -392,7 +392,7 @@ impl Signals {
         });
     }
 
-    /// Waits for the next signal.
+    /// Waits for the next SIGINT or SIGTERM.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -415,7 +415,7 @@ impl Signals {
         self.next().await;
     }
 
-    /// Waits for the next signal.
+    /// Waits for the next Ctrl-C.
     pub(crate) async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be heard");

@@ -12,18 +12,18 @@ const MAX_DAYS: u64 = 36_500;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Span(Duration);
 
-/// The text is no span of time.
+/// The error of a text that is no span of time, or one of more than a hundred years.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("give a whole number with d, h, m or s, such as 30d, 12h, 15m or 90s, of at most {MAX_DAYS} days")]
 pub struct InvalidSpan;
 
 impl Span {
-    /// To wait for it.
+    /// The same as a duration to wait for, for timers.
     pub fn duration(self) -> Duration {
         self.0
     }
 
-    /// To reckon with.
+    /// The same as a difference of times, for arithmetic with dates.
     pub fn delta(self) -> TimeDelta {
         TimeDelta::from_std(self.0).unwrap_or(TimeDelta::MAX)
     }

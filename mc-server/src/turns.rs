@@ -1,10 +1,10 @@
-//! Turns: those who may not overtake each other.
+//! Turns: one at a time among those that a rule counts together.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 
 use tokio::sync::{Mutex, MutexGuard};
 
-/// How many turns there are at a time; two who share one wait for each other without need, and no more than that.
+/// The number of locks. Two that share one by chance wait for each other needlessly, which does no harm.
 const STRIPES: usize = 64;
 
 /// Where a decision rests on a count that the views keep, and not on a stream, those who are counted together take turns:

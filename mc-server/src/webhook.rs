@@ -1,4 +1,4 @@
-//! The way out to an operator's own systems: every notification posted to one address, as Standard Webhooks 1.0.0 says.
+//! The webhook: posts every notification to one address of the operator's, by Standard Webhooks 1.0.0.
 //!
 //! `webhook-id` is the notification's identity and the same at every attempt, so a receiver can tell a repeat;
 //! `webhook-timestamp` is the time of the attempt in Unix seconds; `webhook-signature` is `v1,` and the base64 of an
@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_HOST_BYTES: usize = 253;
 /// The most bytes a part of a host name may have.
 const MAX_LABEL_BYTES: usize = 63;
-/// What a secret begins with.
+/// The prefix of a secret, by the Standard Webhooks specification.
 const SECRET_PREFIX: &str = "whsec_";
 /// How long a secret may be, in bytes.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -96,17 +96,17 @@ impl fmt::Display for Address {
     }
 }
 
-/// What requests are signed with: 24 to 64 bytes, written `whsec_<base64>`. It shows itself to nobody.
+/// The secret that requests are signed with: 24 to 64 bytes, written `whsec_<base64>`. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(Box<[u8]>);
 
-/// Why there is no secret.
+/// Why the file of the webhook's secret cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSecret {
     /// The file cannot be read.
     #[error("the file of the webhook's secret cannot be read")]
     Unreadable(#[source] std::io::Error),
-    /// It holds something else.
+    /// The file does not hold a secret: the prefix and a key in Base64.
     #[error("the webhook's secret must be whsec_ and the base64 of 24 to 64 random bytes")]
     Malformed,
 }
@@ -144,7 +144,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// An address and what requests to it are signed with.
+/// A client that posts to one address and signs each request.
 #[derive(Debug, Clone)]
 pub struct Webhook {
     address: Address,
@@ -196,7 +196,7 @@ impl Webhook {
 mod tests {
     use super::*;
 
-    /// The example of the specification.
+    /// The id, time, body and signature are the example of the specification.
     #[test]
     fn the_signature_is_that_of_the_standard() {
         let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();

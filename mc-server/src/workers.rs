@@ -1,4 +1,4 @@
-//! Workers: loops that look at what is due and give the ordinary commands for it.
+//! Workers: loops that find what is due and execute the ordinary commands for it.
 //!
 //! A worker decides nothing: it names what may be due, and the aggregates judge. Every command has an idempotency key
 //! derived from what it acts on, or comes to nothing by its own rules when it is given again, so a worker that runs twice,
@@ -22,7 +22,7 @@ use chrono::{DateTime, Utc};
 use mc_store::error::StoreError;
 use tokio_util::task::TaskTracker;
 
-use crate::{health::Backlog, state::App, webhook::Webhook};
+use crate::{app::App, health::Backlog, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
 use context::WorkerContext;
 use heartbeat_monitor::HeartbeatMonitor;
@@ -31,15 +31,15 @@ use notification_dispatcher::NotificationDispatcher;
 use standup::StandupRecorder;
 use supervisor::supervise;
 
-/// One worker: what it is called, how often it looks, and what it does then.
+/// A worker: its name, its interval, and what it does at each tick.
 trait Worker: Send + 'static {
-    /// The name it acts under, and `/health` knows it by.
+    /// The name under which it acts and `/health` reports it.
     const NAME: &'static str;
-    /// What it says in the log when it looks.
+    /// The line it logs at a tick.
     const SAYS: &'static str;
-    /// Whether it says so in the log of everyday, or only in that of the curious.
+    /// Whether each tick is logged at level info; otherwise at level debug.
     const TELLS_EVERY_TICK: bool;
-    /// How often it looks.
+    /// The interval between two ticks.
     const EVERY: Duration;
 
     /// Looks once, at `now`, and does what is due: how many commands that were.

@@ -1,6 +1,6 @@
-//! The log written out as one JSON document, and a log made from such a document.
+//! Backups: writing a log as one JSON document, and making a log from such a document.
 //!
-//! The document has an event a line, so that it can be read, searched and compared with everyday tools:
+//! The document has one event per line, so that everyday tools can show, search and compare it:
 //!
 //! ```text
 //! {"header":{"format":"mission-control-backup","version":1,"createdAt":"2026-02-01T09:00:00.000000Z","head":2},
@@ -14,8 +14,8 @@
 //! "end":{"events":2,"idempotencyKeys":1,"sha256":"…"}}
 //! ```
 //!
-//! The last line has the SHA-256 of all the bytes before it, so a document that was cut off or altered is told from a
-//! whole one. Reading is as strict as writing is exact: what differs in a single byte is refused.
+//! The last line has the SHA-256 of all bytes before it, so that reading recognises a document that was cut off or
+//! altered. Reading refuses a document that differs in a single byte from what writing produces.
 //!
 //! ```
 //! use mc_store::{backup, log::EventLog, memory::MemoryLog};
@@ -50,79 +50,79 @@ use crate::{
     log::{Answered, MAX_ANSWER_BYTES, StoredEvent},
 };
 
-/// What the document says it is.
+/// The format that the header of a document names.
 pub const FORMAT: &str = "mission-control-backup";
-/// The version of the document's shape. A changed shape gets the next one, and this program goes on reading the old.
+/// The version of the format that [`write()`] produces. A changed format gets the next one; [`read()`] keeps reading the old.
 pub const VERSION: u32 = 1;
-/// The most bytes a line may have: those of the largest answer or payload, every one of them escaped, and some more.
+/// The most bytes of a line: room for the largest answer or payload with every byte escaped, and for the rest.
 pub const MAX_LINE_BYTES: usize = 6 * MAX_ANSWER_BYTES + 1024 * 1024;
 
-/// What a document holds.
+/// The size and the time of a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// When it was written.
+    /// The time of the backup, as its writer gave it to [`write()`].
     pub created_at: DateTime<Utc>,
-    /// How many events; the last one's position.
+    /// The number of events, which is the last position.
     pub events: u64,
-    /// How many idempotency keys.
+    /// The number of idempotency keys, of commits up to the last event.
     pub idempotency_keys: u64,
-    /// How many bytes.
+    /// The length of the document in bytes.
     pub bytes: u64,
 }
 
-/// Told now and then how many events are done, and of how many.
+/// Receives how many events are done, and of how many; called once per page or batch.
 pub type Progress<'a> = dyn FnMut(u64, u64) + Send + 'a;
 
-/// An empty store that takes in a backup, everything or nothing.
+/// An empty store that takes in a backup: all of it or nothing.
 ///
-/// Dropping it before it is finished leaves nothing behind.
+/// Dropping it unfinished leaves nothing behind.
 pub trait Import {
-    /// What is known once it is finished.
+    /// What a finished import tells, such as which files it moved aside.
     type Done;
 
-    /// Takes in the next event as it is: positions come without holes.
+    /// Takes in the next event as it is. The caller sees to it that positions have no holes.
     ///
     /// # Errors
-    /// - [`StoreError::Corrupt`] when it is not the next of its stream.
+    /// - [`StoreError::Corrupt`] when it is not the next event of its stream.
     /// - [`StoreError::Unavailable`] when it cannot be written.
     fn event(&mut self, event: StoredEvent) -> Result<(), StoreError>;
 
-    /// Takes in an idempotency key, after all events.
+    /// Takes in an idempotency key. The caller adds keys after all events.
     ///
     /// # Errors
     /// - [`StoreError::Corrupt`] when the key came before.
     /// - [`StoreError::Unavailable`] when it cannot be written.
     fn key(&mut self, key: String, answered: Answered) -> Result<(), StoreError>;
 
-    /// Makes what was taken in the log, synced to disk: from here on it is there, and not before.
+    /// Makes the store a log that can be opened, synced to disk. Nobody sees any of it before.
     ///
     /// # Errors
-    /// - [`StoreError::Occupied`] when something else is there by now.
+    /// - [`StoreError::Occupied`] when its place is taken by now.
     /// - [`StoreError::Unavailable`] when it cannot be written.
     fn finish(self) -> Result<Self::Done, StoreError>;
 }
 
-/// Why a backup was not written, or not read.
+/// Why a backup cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The document is something else.
+    /// The document is something else, or of another program.
     #[error("it is not a backup of Mission Control: {reason}")]
     NotABackup {
-        /// What tells.
+        /// The first difference from a backup, as a clause.
         reason: String,
     },
-    /// The document was written by a later version of this program.
+    /// A newer version of this program wrote the document.
     #[error("the backup has format version {found}, this program knows up to {VERSION}")]
     NewerVersion {
-        /// What the document says.
+        /// The format version of the document, above [`VERSION`].
         found: u32,
     },
     /// The document was cut off or altered.
     #[error("the backup is damaged in line {line}: {reason}")]
     Damaged {
-        /// Which line, from 1.
+        /// The number of the line, from 1.
         line: u64,
-        /// What is wrong with it.
+        /// What is wrong with this line, as a clause.
         reason: String,
     },
     /// The document cannot be read or written.
@@ -133,14 +133,14 @@ pub enum BackupError {
     Store(#[from] StoreError),
 }
 
-/// An event that does not go on where its stream ends.
+/// The error for an event that is not the next of its stream.
 pub(crate) fn wrong_version(event: &StoredEvent, next: u64) -> StoreError {
     let StoredEvent { position, stream, version, .. } = event;
-    let reason = format!("stream {stream} goes on with version {version}, not {next}");
+    let reason = format!("stream {stream} continues with version {version}, not {next}");
     StoreError::Corrupt { position: *position, reason }
 }
 
-/// A key that was recorded before.
-pub(crate) fn key_twice(position: u64) -> StoreError {
-    StoreError::Corrupt { position, reason: "an idempotency key is there twice".to_owned() }
+/// The error for an idempotency key that was recorded before.
+pub(crate) fn repeated_key(position: u64) -> StoreError {
+    StoreError::Corrupt { position, reason: "an idempotency key occurs twice".to_owned() }
 }

@@ -1,4 +1,4 @@
-//! Between typed events and stored text. With `upcast`, the only place that parses stored payloads.
+//! Encoding typed events as stored text, and decoding them. Only this module and `upcast` parse stored payloads.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::{
     upcast,
 };
 
-/// A typed event as text, ready to be appended.
+/// Encodes an event of one aggregate for appending.
 pub fn encode<E: Event>(event: &E, metadata: Metadata) -> NewEvent {
     NewEvent {
         event_type: Cow::Borrowed(event.name()),
@@ -24,7 +24,7 @@ pub fn encode<E: Event>(event: &E, metadata: Metadata) -> NewEvent {
     }
 }
 
-/// An event of any aggregate as text, ready to be appended.
+/// Encodes an event of any aggregate for appending.
 pub fn encode_any(event: &AnyEvent, metadata: Metadata) -> NewEvent {
     let mut payload = Vec::with_capacity(256);
     event
@@ -38,19 +38,19 @@ pub fn encode_any(event: &AnyEvent, metadata: Metadata) -> NewEvent {
     }
 }
 
-/// The typed event of one aggregate, old shapes brought up to date.
+/// Decodes an event of one aggregate, after upcasting it.
 ///
 /// # Errors
-/// - [`StoreError::Corrupt`] when the payload is not such an event.
+/// - [`StoreError::Corrupt`] when the payload is not an event of type `E`.
 /// - [`StoreError::NewerEvent`] when a newer version of this program has written it.
 pub fn decode<E: Event>(stored: &StoredEvent) -> Result<E, StoreError> {
     let payload = upcast::current(&stored.event_type, stored.event_version, &stored.payload);
     let event: E = from_json(&payload, stored)?;
-    known(stored, event.version()).map(|()| event)
+    check_version(stored, event.version()).map(|()| event)
 }
 
-/// The event alone; nothing when its aggregate type is not one of this domain (another service may keep its own streams in
-/// the same log).
+/// Decodes the event alone, after upcasting it; nothing when the aggregate type is not one of this domain.
+/// Other services may keep streams of their own in the same log.
 ///
 /// # Errors
 /// - [`StoreError::Corrupt`] when the payload is not an event of its aggregate.
@@ -59,9 +59,9 @@ pub fn decode_event(stored: &StoredEvent) -> Result<Option<AnyEvent>, StoreError
     let payload = upcast::current(&stored.event_type, stored.event_version, &stored.payload);
     let mut deserializer = serde_json::Deserializer::from_str(&payload);
     let event = AnyEvent::deserialize_payload(&stored.stream.aggregate_type, &mut deserializer)
-        .map_err(|error| undecoded(stored, &error))?;
+        .map_err(|error| decode_error(stored, &error))?;
     let Some(event) = event else { return Ok(None) };
-    known(stored, event.version())?;
+    check_version(stored, event.version())?;
     Ok(Some(event))
 }
 
@@ -80,24 +80,30 @@ pub fn decode_any(stored: &StoredEvent) -> Result<Option<Recorded<AnyEvent>>, St
     }))
 }
 
+/// The name of an aggregate type. Allocates only when this domain has no such type: millions of events are read.
+pub(crate) fn aggregate_type_name(name: &str) -> Cow<'static, str> {
+    let known = AnyEvent::AGGREGATE_TYPES.iter().find(|known| **known == name);
+    known.map_or_else(|| Cow::Owned(name.to_owned()), |known| Cow::Borrowed(*known))
+}
+
 fn to_json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).expect("an event has string keys only, so it is always JSON")
 }
 
 fn from_json<T: DeserializeOwned>(payload: &str, stored: &StoredEvent) -> Result<T, StoreError> {
-    serde_json::from_str(payload).map_err(|error| undecoded(stored, &error))
+    serde_json::from_str(payload).map_err(|error| decode_error(stored, &error))
 }
 
-/// A version above the one that is written today is another program's, whatever its payload looks like.
-fn known(stored: &StoredEvent, version: u32) -> Result<(), StoreError> {
-    if stored.event_version > version { Err(newer(stored)) } else { Ok(()) }
+/// Refuses a payload version above the one this program writes, even when the payload can be decoded.
+fn check_version(stored: &StoredEvent, version: u32) -> Result<(), StoreError> {
+    if stored.event_version > version { Err(newer_event(stored)) } else { Ok(()) }
 }
 
-/// A payload that cannot be read is damaged, unless it is that of a newer program: of a version that no event has, or of
-/// an event that this program has no name for.
-fn undecoded(stored: &StoredEvent, error: &serde_json::Error) -> StoreError {
-    if stored.event_version > upcast::NEWEST_VERSION || is_unknown(stored, error) {
-        return newer(stored);
+/// The error for a payload that cannot be decoded. A newer program wrote it when no event of this one has such a version,
+/// or such a name; otherwise the payload is corrupt.
+fn decode_error(stored: &StoredEvent, error: &serde_json::Error) -> StoreError {
+    if stored.event_version > upcast::NEWEST_VERSION || has_unknown_name(stored, error) {
+        return newer_event(stored);
     }
     StoreError::Corrupt {
         position: stored.position,
@@ -105,14 +111,13 @@ fn undecoded(stored: &StoredEvent, error: &serde_json::Error) -> StoreError {
     }
 }
 
-/// Whether the payload is in the form of an event, says the same name as the row it stands in, and only that name is
-/// unknown.
-fn is_unknown(stored: &StoredEvent, error: &serde_json::Error) -> bool {
+/// Whether the payload has the form of an event and the same name as its row, and only this name is unknown here.
+fn has_unknown_name(stored: &StoredEvent, error: &serde_json::Error) -> bool {
     let Some((_, name)) = stored.event_type.split_once('.') else { return false };
     error.is_data() && error.to_string().starts_with(&format!("unknown variant `{name}`"))
 }
 
-fn newer(stored: &StoredEvent) -> StoreError {
+fn newer_event(stored: &StoredEvent) -> StoreError {
     StoreError::NewerEvent {
         position: stored.position,
         event_type: stored.event_type.to_string(),

@@ -1,151 +1,151 @@
-//! What can go wrong with the log.
+//! Errors of the log, for every adapter.
 
 use std::{error::Error, path::PathBuf};
 
 use mc_domain::{recorded::StreamId, rejection::NotLoaded};
 
-/// What can go wrong with the log.
+/// Why the log refuses or fails. Nothing was appended, unless a variant says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// A stream has moved since it was read. The command may be decided again.
+    /// A stream has moved since the decision read it. The command can be decided again.
     #[error("stream {stream} is at version {actual}, not {expected}")]
     Conflict {
-        /// The stream.
+        /// The first stream of the commit that has moved.
         stream: StreamId,
-        /// The version the commit rested on.
+        /// The version that the commit expects, 0 for a stream that must not exist.
         expected: u64,
-        /// The version it has.
+        /// The version that the stream has, 0 when it does not exist.
         actual: u64,
     },
-    /// The idempotency key was used before, for another request.
+    /// The idempotency key came before, with another request.
     #[error("the idempotency key {key:?} was used for another request")]
     KeyReused {
-        /// The key.
+        /// The key as the caller gave it.
         key: String,
     },
-    /// The commit cannot be recorded by anyone: it breaks a limit or contradicts itself.
+    /// The commit breaks a limit or names a stream twice. It fails on every log.
     #[error("not a valid commit: {reason}")]
     Invalid {
-        /// What is wrong with it.
+        /// The rule it breaks, as a clause.
         reason: String,
     },
     /// A transaction must be run again. It passes through [`Repository::execute`](crate::repository::Repository::execute),
     /// which reads what is missing, and reaches nobody else.
     #[error(transparent)]
     NotLoaded(#[from] NotLoaded),
-    /// Another process has the store open.
+    /// Another process, or another log of this one, has the store open.
     #[error("the store {store} is in use by another process")]
     Locked {
-        /// Which store.
+        /// The path of the database.
         store: String,
     },
     /// The store was written by a later version of this program.
     #[error("the store has schema version {found}, this program knows up to {known}")]
     NewerVersion {
-        /// What the store says.
+        /// The schema version of the store, above the known ones.
         found: u32,
-        /// What this program knows.
+        /// The newest schema version that this program knows.
         known: u32,
     },
-    /// The file is something else than a log of this program; it was left as it is.
+    /// The file is no log of this program. It stays as it is.
     #[error("{store} is not a Mission Control store: {reason}")]
     NotALog {
-        /// Which file.
+        /// The path of the file.
         store: String,
-        /// What it is.
+        /// What it is instead, as a clause.
         reason: &'static str,
     },
-    /// Something is where an empty store is wanted; it was left as it is.
+    /// There is a file, or a log with contents, where an empty store is wanted. It stays as it is.
     #[error("there is something at {store} already")]
     Occupied {
-        /// What is there.
+        /// The path of the file, or `memory:`.
         store: String,
     },
-    /// The log was opened to be read only.
-    #[error("the log was opened to be read only")]
+    /// The log is open for reading only.
+    #[error("the log is open for reading only")]
     ReadOnly,
-    /// The address names no kind of store that is known here.
+    /// The address is neither `sqlite:<path>` nor `memory:`.
     #[error("{url:?} is not a store: expected sqlite:<path> or memory:")]
     UnknownStore {
-        /// The address.
+        /// The address as it was given.
         url: String,
     },
-    /// What is stored cannot be read back as an event.
+    /// A stored event cannot be read, or is missing.
     #[error("the log is damaged at position {position}: {reason}")]
     Corrupt {
-        /// Where.
+        /// The position of the event.
         position: u64,
-        /// How.
+        /// What is wrong with it, as a clause.
         reason: String,
     },
-    /// An event was written by a later version of this program, which alone can tell what it means.
+    /// A newer version of this program wrote the event; this one cannot read it.
     #[error(
         "event {position}, {event_type} version {event_version}, was written by a newer version of mission-control"
     )]
     NewerEvent {
-        /// Where.
+        /// The position of the event.
         position: u64,
-        /// Its stored name.
+        /// Its stored name, such as `task.claimed`.
         event_type: String,
-        /// The version of its payload.
+        /// The version of its payload's shape, perhaps above the known ones.
         event_version: u32,
     },
-    /// The database file itself is damaged.
+    /// SQLite finds the database file damaged. A backup has to be restored.
     #[error("the database is damaged")]
     Damaged(#[source] Box<dyn Error + Send + Sync>),
-    /// The disk has no room left to record anything. Nothing was appended.
+    /// The disk has no room for a commit of this priority.
     #[error("there is no room left on the disk of the store")]
     Full,
-    /// The file that a writer has open is no longer where it was: what is written to it is lost with it. Nothing is
-    /// appended until it is back.
+    /// The open file was moved, removed or replaced, so that new events would be lost with it. The log refuses commits until
+    /// the file is back.
     #[error("the file {} was removed, moved or replaced while it is open", file.display())]
     Displaced {
-        /// Which file.
+        /// The path where the file was.
         file: PathBuf,
     },
-    /// The file has several names. What is locked, and written ahead, under one of them is not under the others.
+    /// The file has several names (hard links). The lock file and the write-ahead log belong to one name only.
     #[error("the store {store} is a file with {links} names (hard links)")]
     Linked {
-        /// Which file.
+        /// The path of the file.
         store: String,
-        /// How many names it has.
+        /// The number of its names, at least 2.
         links: u64,
     },
-    /// The file is being written to under another name, where what was written last is.
+    /// Another process writes to the file under another name. The newest events are in the write-ahead log of that name.
     #[error("the store {store} is in use by another process under another name")]
     OpenElsewhere {
-        /// Which file.
+        /// The path of the file.
         store: String,
     },
-    /// There was a log in the file, and there is nothing now.
+    /// The file held a log, and is empty now.
     #[error("there is no log in {store} any more, but {lock} says that there was one")]
     Emptied {
-        /// Which file.
+        /// The path of the file.
         store: String,
-        /// What says so.
+        /// The path of the lock file, whose note says so.
         lock: String,
     },
-    /// The file has a write-ahead log, which cannot be read where nothing can be written beside it.
+    /// The file has a write-ahead log in a directory that cannot be written. SQLite cannot read it there.
     #[error(
         "the store {store} has a write-ahead log that cannot be read in a directory that cannot be written"
     )]
     Frozen {
-        /// Which file.
+        /// The path of the file.
         store: String,
     },
-    /// The file, or its directory, may only be read.
+    /// This user may only read the file.
     #[error("the store {store} cannot be written: it is read-only")]
     Protected {
-        /// Which file.
+        /// The path of the file.
         store: String,
     },
-    /// The database does not answer, or the log is shut down. Nothing was appended.
+    /// The database does not answer, or the log is closed.
     #[error("the store is not available")]
     Unavailable(#[source] Box<dyn Error + Send + Sync>),
 }
 
 impl StoreError {
-    /// The answer of a log that was closed.
+    /// The error of every call to a closed log.
     pub(crate) fn closed() -> Self {
         Self::Unavailable("the log is closed".into())
     }

@@ -1,7 +1,7 @@
 //! The append-only log of Mission Control: its port, its adapters, and the repository on top.
 //!
-//! The store knows no rule, only streams of recorded events. [`log::EventLog`] is the port, [`Store::open`] opens an
-//! adapter by its address.
+//! The store knows streams of recorded events, and none of the rules that decide them. [`log::EventLog`] is the port;
+//! [`Store::open`] opens an adapter by its address.
 //!
 //! ```
 //! use mc_domain::{
@@ -71,28 +71,28 @@ pub mod subscription;
 pub mod upcast;
 pub mod verify;
 
-/// Where a log is kept.
+/// The place where a log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Location<'a> {
-    /// In memory, until the process ends.
+    /// In the memory of this process; the log ends with it.
     Memory,
-    /// In a database file.
+    /// In the SQLite database file at this path.
     Sqlite(&'a Path),
 }
 
-/// Opens a log by its address.
+/// Opens logs by their addresses, such as `sqlite:data/mission-control.db`.
 #[derive(Debug)]
 pub struct Store;
 
 impl Store {
-    /// What `url` names: `sqlite:<path>` a database file, `memory:` a log that ends with the process.
+    /// Parses an address: `sqlite:<path>` for a database file, `memory:` for a log that ends with the process.
     ///
     /// # Errors
-    /// [`StoreError::UnknownStore`] when the address is of no known kind.
+    /// [`StoreError::UnknownStore`] for any other address.
     pub fn locate(url: &str) -> Result<Location<'_>, StoreError> {
         match url.split_once(':') {
             Some(("memory", "")) => Ok(Location::Memory),
-            // SQLite's own special names, such as :memory:, are not files.
+            // Names that begin with a colon, such as :memory:, have a meaning of their own to SQLite.
             Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => {
                 Ok(Location::Sqlite(Path::new(path)))
             }
@@ -100,18 +100,16 @@ impl Store {
         }
     }
 
-    /// The log at `url`: `sqlite:<path>` for a database file, created if there is none, or `memory:` for a log that
-    /// ends with the process.
+    /// Opens the log at `url`. Creates a database file if there is none.
     ///
     /// # Errors
-    /// - [`StoreError::UnknownStore`] when the address is of no known kind.
-    /// - [`StoreError::Locked`], [`StoreError::NewerVersion`], [`StoreError::NotALog`] and
-    ///   [`StoreError::Unavailable`] as [`SqliteLog::open`] says.
+    /// - [`StoreError::UnknownStore`] as [`Store::locate`].
+    /// - For a database file, those of [`SqliteLog::open`].
     pub fn open(url: &str) -> Result<Arc<dyn EventLog>, StoreError> {
         Self::open_for(url, None)
     }
 
-    /// The same, and where others can ask who has it open, they are told.
+    /// Like [`Store::open`]; `holder` tells other processes who has a database file open.
     ///
     /// # Errors
     /// As [`Store::open`].

@@ -1,141 +1,142 @@
-//! The port: an append-only log of events in streams, and the words to speak to it.
+//! The port: an append-only log of events in streams, and the types that go in and out of it.
 
-use std::{borrow::Cow, collections::HashSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use mc_domain::recorded::{Metadata, StreamId};
 use tokio::sync::watch;
 
-use crate::{error::StoreError, subscription::Subscription};
+use crate::error::StoreError;
 
 /// The most events one commit may append.
 pub const MAX_EVENTS_PER_COMMIT: usize = 10_000;
 /// The most streams one commit may guard.
 pub const MAX_GUARDS_PER_COMMIT: usize = 10_000;
-/// The most bytes the payloads of one commit may have together.
+/// The most bytes that all payloads of one commit may have together.
 pub const MAX_COMMIT_BYTES: usize = 64 * 1024 * 1024;
 /// The most bytes the payload of one event may have.
 pub const MAX_PAYLOAD_BYTES: usize = 2 * 1024 * 1024;
 /// The most bytes an idempotency key may have.
 pub const MAX_KEY_BYTES: usize = 255;
-/// The most bytes the answer kept under an idempotency key may have.
+/// The most bytes the answer under an idempotency key may have.
 pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
-/// The most events one read returns; a longer answer is read page by page.
+/// The most events or keys that one read returns.
 pub const MAX_PAGE_EVENTS: usize = 1_000;
 
-/// An event to be appended.
+/// An event before it is appended: the log gives it a position and a version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEvent {
     /// The stored name, such as `task.claimed`.
     pub event_type: Cow<'static, str>,
-    /// The version of the payload's shape.
+    /// The version of the payload's shape, from 1; [`upcast`](crate::upcast) reads old ones.
     pub event_version: u32,
-    /// The payload, JSON text.
+    /// The payload as JSON text, at most [`MAX_PAYLOAD_BYTES`].
     pub payload: String,
-    /// The circumstances.
+    /// Who caused it, when, and by which command.
     pub metadata: Metadata,
 }
 
 /// An event as the log holds it, not yet decoded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredEvent {
-    /// The place in the whole log, from 1, without holes.
+    /// Its number in the whole log, from 1 without holes.
     pub position: u64,
-    /// The stream it belongs to.
+    /// The stream it belongs to: one aggregate's.
     pub stream: StreamId,
-    /// The place in its stream, from 1, without holes.
+    /// Its number in its stream, from 1 without holes.
     pub version: u64,
     /// The stored name, such as `task.claimed`.
     pub event_type: Cow<'static, str>,
-    /// The version of the payload's shape.
+    /// The version of the payload's shape, from 1; [`upcast`](crate::upcast) reads old ones.
     pub event_version: u32,
-    /// The payload, JSON text, as it was appended.
+    /// The payload as JSON text, byte for byte as it was appended.
     pub payload: String,
-    /// The circumstances.
+    /// Who caused it, when, and by which command.
     pub metadata: Metadata,
 }
 
 /// The events of one stream in a commit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Append {
-    /// The stream they are added to.
+    /// The stream that the events are appended to.
     pub stream: StreamId,
-    /// The version the stream must have, 0 for a stream that must not exist yet.
+    /// The version the stream must have before, 0 for a stream that must not exist yet.
     pub expected: u64,
     /// The events, at least one.
     pub events: Vec<NewEvent>,
 }
 
-/// A stream that was read for a decision, not written: it must still have this version.
+/// A stream that a decision read without adding to it. The commit fails when the stream has moved since.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
-    /// The stream that was read.
+    /// The stream that the decision read.
     pub stream: StreamId,
     /// The version it must have, 0 for a stream that must not exist.
     pub expected: u64,
 }
 
-/// SHA-256 over what a request asks, to tell a repeat from another request under the same key.
+/// The SHA-256 of a request, to tell a repeat from another request under the same key.
 pub type Fingerprint = [u8; 32];
 
-/// The key a command came with, what it asked, and the answer that a repeat gets.
+/// The key of a command, and the answer that a repeat of the command gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Idempotency {
     /// The key, 1 to [`MAX_KEY_BYTES`] bytes.
     pub key: String,
-    /// What was asked.
+    /// The hash of the request, to tell a repeat from another request.
     pub fingerprint: Fingerprint,
-    /// What is answered, as JSON; otherwise opaque to the log.
+    /// The answer as JSON, at most [`MAX_ANSWER_BYTES`]. The log does not look into it.
     pub answer: String,
 }
 
-/// Which commits may still be written when little room is left.
+/// Which commits may use the last room on the disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Priority {
-    /// What begins, adds or allows something: not when the reserve would be touched.
+    /// Begins, adds or allows something; refused when only the reserve is left.
     #[default]
     Ordinary,
-    /// What stops, ends or lets go of something ([`mc_domain::effect`]): the reserve is kept for it.
+    /// Stops, ends or releases something ([`mc_domain::effect`]); may use the reserve.
     Containment,
 }
 
-/// What one command appends: everything or nothing.
+/// Everything that one command appends; the log takes all of it or nothing.
 ///
-/// A stream occurs at most once over `appends` and `guards`. A commit without events is allowed with an
-/// idempotency key, which it then records.
+/// Each stream occurs at most once in `appends` and `guards` together. A commit with an idempotency key may have no
+/// events; it then records only the key.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Commit {
-    /// The events, stream by stream; they get positions in this order.
+    /// The events by stream. They get their positions in this order.
     pub appends: Vec<Append>,
-    /// The streams the decision rests on without adding to them.
+    /// The streams that the decision read without adding to them.
     pub guards: Vec<Guard>,
-    /// The key the command came with.
+    /// The idempotency key of the command, if it has one.
     pub idempotency: Option<Idempotency>,
-    /// Whether the reserve is for it.
+    /// Whether it may use the reserve of the disk.
     pub priority: Priority,
 }
 
 impl Commit {
-    /// Checks what can be checked without the log: limits, and that no stream is named twice.
+    /// Checks the limits, and that no stream occurs twice. It needs no log.
     ///
     /// # Errors
-    /// [`StoreError::Invalid`].
+    /// [`StoreError::Invalid`] with the first rule that the commit breaks.
     pub fn validate(&self) -> Result<(), StoreError> {
         self.refusal().map_or(Ok(()), |reason| Err(StoreError::Invalid { reason }))
     }
 
-    /// How many events it appends.
+    /// How many events it appends to all streams together.
     pub fn event_count(&self) -> usize {
         self.appends.iter().map(|append| append.events.len()).sum()
     }
 
-    /// The streams it names with the version each must have.
+    /// Every stream of the commit with the version it must have: first appends, then guards, each in their order.
     pub fn expectations(&self) -> impl Iterator<Item = (&StreamId, u64)> {
         let appends = self.appends.iter().map(|append| (&append.stream, append.expected));
         appends.chain(self.guards.iter().map(|guard| (&guard.stream, guard.expected)))
     }
 
+    /// The first rule that the commit breaks.
     fn refusal(&self) -> Option<String> {
         if self.appends.is_empty() && self.idempotency.is_none() {
             return Some("it has neither events nor an idempotency key".to_owned());
@@ -183,11 +184,11 @@ impl Idempotency {
             .then(|| format!("an answer of more than {MAX_ANSWER_BYTES} bytes"))
     }
 
-    /// What a request gets whose key was `answered` before.
+    /// Answers a request whose key was recorded before: a repeat gets the first answer.
     ///
     /// # Errors
-    /// [`StoreError::KeyReused`] when that was another request.
-    pub(crate) fn repeat(&self, answered: Answered) -> Result<Appended, StoreError> {
+    /// [`StoreError::KeyReused`] when the key came with another request then.
+    pub(crate) fn replay(&self, answered: Answered) -> Result<Appended, StoreError> {
         if answered.fingerprint == self.fingerprint {
             Ok(Appended::Replayed(answered))
         } else {
@@ -196,42 +197,42 @@ impl Idempotency {
     }
 }
 
-/// An answer given before, under an idempotency key.
+/// An answer that was recorded under an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// What was asked.
+    /// The hash of the request, to tell a repeat from another request.
     pub fingerprint: Fingerprint,
-    /// The position the answer reflected.
+    /// The head of the log right after the command; the answer reflects the log up to here.
     pub position: u64,
-    /// What was answered.
+    /// The answer as JSON, as the first request got it.
     pub answer: String,
 }
 
 /// An idempotency key as the log holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedKey {
-    /// Its place among the keys, from 1, in the order they were recorded; there may be holes.
+    /// Its number among the keys, from 1 in the order of recording, perhaps with holes.
     pub number: u64,
-    /// The key.
+    /// The key, 1 to [`MAX_KEY_BYTES`] bytes.
     pub key: String,
-    /// What was asked and answered under it.
+    /// The request and the answer under it.
     pub answered: Answered,
 }
 
-/// What became of a commit.
+/// The outcome of a commit that the log took.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Appended {
-    /// It is in the log, synced to disk.
+    /// The commit is in the log, synced to disk.
     Committed {
-        /// The position of its last event; the head of the log when it had none.
+        /// The position of its last event; without events, the head of the log.
         position: u64,
     },
-    /// Its key was used before for the same request: nothing was appended, here is the first answer.
+    /// The same request came before under the same key. Nothing was appended; this is the first answer.
     Replayed(Answered),
 }
 
 impl Appended {
-    /// The log position the answer reflects.
+    /// The position that the answer reflects.
     pub fn position(&self) -> u64 {
         match self {
             Self::Committed { position } | Self::Replayed(Answered { position, .. }) => *position,
@@ -243,11 +244,11 @@ impl Appended {
 ///
 /// Every adapter passes the same conformance suite (`tests/conformance`). The guarantees:
 ///
-/// - A commit is atomic over all its streams, and durable when `append` answers.
-/// - Positions are dense and in commit order: a reader that has seen position n has seen all below it.
-/// - Versions are dense in each stream; a commit whose expectation fails appends nothing.
+/// - A commit is atomic over all its streams, and durable once `append` answers.
+/// - Positions have no holes and follow the order of commits: a reader that has seen position n has seen all below it.
+/// - Versions have no holes in any stream. A commit whose expectation fails appends nothing.
 /// - A repeat under an idempotency key appends nothing and returns the first answer.
-/// - Nothing recorded is ever changed or removed.
+/// - Nothing that was recorded changes or disappears.
 ///
 /// ```
 /// use mc_store::{log::EventLog, memory::MemoryLog};
@@ -267,28 +268,30 @@ pub trait EventLog: Send + Sync + 'static {
     /// - [`StoreError::Conflict`] when a stream is not at the expected version.
     /// - [`StoreError::KeyReused`] when the key was used before for another request.
     /// - [`StoreError::Invalid`] when the commit breaks a limit or names a stream twice.
-    /// - [`StoreError::Full`] when the disk has no room left for a commit of its priority; nothing was appended.
-    /// - [`StoreError::Displaced`] when its file was removed or replaced, so that what is written would be lost.
+    /// - [`StoreError::Full`] when the disk has no room for a commit of its priority; nothing was appended.
+    /// - [`StoreError::Displaced`] when the file of the log was removed or replaced, so that the events would be lost.
+    /// - [`StoreError::ReadOnly`] when the log is open for reading only.
     /// - [`StoreError::Unavailable`] when the database does not answer; nothing was appended.
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>>;
 
-    /// The answer given under `key`, if it was used.
+    /// The answer recorded under the idempotency key `key`; nothing when no commit had it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`] when the database does not answer.
     fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>>;
 
-    /// The idempotency keys with a number above `after`, in the order they were recorded, at most `limit` and
+    /// The idempotency keys with a number above `after`, in the order of recording, at most `limit` and
     /// [`MAX_PAGE_EVENTS`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`] when the database does not answer.
     fn keys(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedKey>, StoreError>>;
 
     /// The events of one stream with a version above `after`, in order, at most `limit` and [`MAX_PAGE_EVENTS`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read or a version is missing.
+    /// - [`StoreError::Unavailable`] when the database does not answer.
+    /// - [`StoreError::Corrupt`] when a row cannot be read or a version is missing.
     fn read_stream<'a>(
         &'a self,
         stream: &'a StreamId,
@@ -299,31 +302,33 @@ pub trait EventLog: Send + Sync + 'static {
     /// All events with a position above `after`, in order, at most `limit` and [`MAX_PAGE_EVENTS`].
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read or a position is missing.
+    /// - [`StoreError::Unavailable`] when the database does not answer.
+    /// - [`StoreError::Corrupt`] when a row cannot be read or a position is missing.
     fn read_all(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<StoredEvent>, StoreError>>;
 
-    /// The position of the first event recorded at or after `at`; nothing when all are older.
+    /// The position of the first event that was recorded at or after `at`; nothing when all are older.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`], or [`StoreError::Corrupt`] when a row cannot be read.
+    /// - [`StoreError::Unavailable`] when the database does not answer.
+    /// - [`StoreError::Corrupt`] when a row cannot be read.
     fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>>;
 
-    /// Whether a commit could be written now: the writer answers, there is room, and where the last commit failed,
-    /// something can be written again.
+    /// Checks whether the log would take an ordinary commit now: the writer answers, and the disk has room. If the last
+    /// commit failed, the writer tries a write.
     ///
     /// # Errors
-    /// What a commit would meet: [`StoreError::Full`], [`StoreError::Displaced`], [`StoreError::Unavailable`] and the
-    /// like.
+    /// As [`EventLog::append`]: [`StoreError::Full`], [`StoreError::Displaced`], [`StoreError::ReadOnly`] or
+    /// [`StoreError::Unavailable`].
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    /// How many commits wait to be written, those being written left out; 0 for a log without a queue.
+    /// How many commits wait for the writer, without those it is writing; 0 for a log without a queue.
     fn queued(&self) -> usize {
         0
     }
 
-    /// The bytes that are written ahead and not yet started over; 0 for a log without a write-ahead log.
+    /// The length of the write-ahead log in bytes; 0 for a log without one.
     fn written_ahead_bytes(&self) -> u64 {
         0
     }
@@ -331,18 +336,10 @@ pub trait EventLog: Send + Sync + 'static {
     /// The position of the last committed event, 0 when the log is empty.
     fn head(&self) -> u64;
 
-    /// The head as it moves; ends when the log is closed.
+    /// A receiver of the head that sees every move; it ends when the log is closed.
     fn watch_head(&self) -> watch::Receiver<u64>;
 
-    /// Answers what is queued, then shuts the log down: whatever is asked of it later is
-    /// [`StoreError::Unavailable`], and subscriptions end with that. Closing again does nothing.
+    /// Appends what is queued, then closes the log. Every later call answers [`StoreError::Unavailable`], and
+    /// subscriptions end with it. Closing again does nothing.
     fn close(&self) -> BoxFuture<'_, ()>;
-}
-
-impl dyn EventLog {
-    /// Every event above position `after`, those to come included: first the past, then the present, without a
-    /// gap or a repeat.
-    pub fn subscribe(self: &Arc<Self>, after: u64) -> Subscription {
-        Subscription::new(Arc::clone(self), after)
-    }
 }

@@ -1,4 +1,4 @@
-//! The log in memory: for tests, and for trying things out.
+//! The log in memory, for tests and trials.
 
 use std::{
     collections::{HashMap, hash_map::Entry},
@@ -16,7 +16,7 @@ use crate::{
     log::{Answered, Append, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
-/// A log that is gone when the process ends.
+/// A log that lasts as long as its process.
 ///
 /// ```
 /// use mc_store::{log::EventLog, memory::MemoryLog};
@@ -25,7 +25,7 @@ use crate::{
 /// ```
 #[derive(Debug)]
 pub struct MemoryLog {
-    /// Nothing once the log is closed.
+    /// Nothing once [`EventLog::close`] was called.
     contents: Mutex<Option<Contents>>,
     head: watch::Receiver<u64>,
 }
@@ -33,22 +33,23 @@ pub struct MemoryLog {
 #[derive(Debug, Default)]
 struct Contents {
     events: Vec<StoredEvent>,
-    /// Where in `events` the events of each stream are.
+    /// The indices in `events` of each stream's events, in order of version.
     streams: HashMap<StreamId, Vec<usize>>,
     keys: HashMap<String, Answered>,
-    /// The keys in the order they were recorded.
+    /// The keys in the order of recording.
     recorded_keys: Vec<String>,
     head: watch::Sender<u64>,
 }
 
 impl MemoryLog {
-    /// An empty log.
+    /// An empty log, whose first event gets position 1.
     pub fn new() -> Self {
         let (sender, head) = watch::channel(0);
         let contents = Contents { head: sender, ..Contents::default() };
         Self { contents: Mutex::new(Some(contents)), head }
     }
 
+    /// Runs `ask` with the contents; an error when the log is closed.
     fn with<T>(&self, ask: impl FnOnce(&mut Contents) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.lock().as_mut().map_or_else(|| Err(StoreError::closed()), ask)
     }
@@ -113,7 +114,7 @@ impl Contents {
         if let Some(idempotency) = &commit.idempotency
             && let Some(answered) = self.keys.get(&idempotency.key)
         {
-            return idempotency.repeat(answered.clone());
+            return idempotency.replay(answered.clone());
         }
         self.check(&commit)?;
         commit.appends.into_iter().for_each(|append| self.record(append));
@@ -152,7 +153,7 @@ impl Contents {
         }
     }
 
-    /// Whether the key is new.
+    /// Records a key. Returns false, and records nothing, when the key is there already.
     fn remember(&mut self, key: String, answered: Answered) -> bool {
         match self.keys.entry(key) {
             Entry::Occupied(_) => false,
@@ -185,7 +186,7 @@ impl Contents {
     }
 }
 
-/// Fills an empty log in memory from a backup; what it has taken in shows once everything is there.
+/// Fills an empty log in memory from a backup. The events appear in the log all at once, when the import finishes.
 #[derive(Debug)]
 pub struct MemoryImport<'a> {
     log: &'a MemoryLog,
@@ -222,7 +223,7 @@ impl Import for MemoryImport<'_> {
         let position = answered.position;
         match self.contents.remember(key, answered) {
             true => Ok(()),
-            false => Err(backup::key_twice(position)),
+            false => Err(backup::repeated_key(position)),
         }
     }
 
@@ -247,6 +248,7 @@ impl Contents {
     }
 }
 
+/// The items after the first `after` ones, at most `limit` and [`MAX_PAGE_EVENTS`].
 fn page<I: ExactSizeIterator>(items: I, after: u64, limit: usize) -> impl Iterator<Item = I::Item> {
     let skipped = usize::try_from(after).unwrap_or(usize::MAX);
     items.skip(skipped).take(limit.min(MAX_PAGE_EVENTS))

@@ -1,13 +1,13 @@
-//! For services that live on cqrs-es: every aggregate of this domain as theirs, and any log as their repository.
+//! For services built on cqrs-es: adapts every aggregate of this domain to its traits, and any log to its repository.
 //!
-//! This is the only file that knows cqrs-es.
+//! This is the only file that uses cqrs-es.
 //!
 //! ```
 //! use std::sync::Arc;
 //!
 //! use cqrs_es::{CqrsFramework, persist::PersistedEventStore};
 //! use mc_domain::{actor::Actor, aggregate::CommandContext, project::{Command, Profile, Project}, values::{Name, Slug}};
-//! use mc_store::{log::EventLog, memory::MemoryLog, sourced::{Given, LogRepository, Sourced, circumstances}};
+//! use mc_store::{log::EventLog, memory::MemoryLog, sourced::{LogRepository, Sourced, SourcedCommand, command_metadata}};
 //! use uuid::Uuid;
 //!
 //! # tokio::runtime::Runtime::new()?.block_on(async {
@@ -16,10 +16,10 @@
 //! let projects = CqrsFramework::<Sourced<Project>, _>::new(store, vec![], ());
 //!
 //! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Sofie")?));
-//! let metadata = circumstances(&context, Uuid::now_v7().into(), None);
+//! let metadata = command_metadata(&context, Uuid::now_v7().into(), None);
 //! let command = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
 //! let id = Uuid::now_v7().to_string();
-//! projects.execute_with_metadata(&id, Given { command, context }, metadata).await?;
+//! projects.execute_with_metadata(&id, SourcedCommand { command, context }, metadata).await?;
 //! assert_eq!(log.head(), 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
@@ -51,53 +51,54 @@ use crate::{
     upcast,
 };
 
-/// The most events a replay reads ahead of its consumer.
+/// The most events that a replay reads before its consumer takes them.
 const REPLAY_EVENTS_AHEAD: usize = 256;
 
-/// An aggregate of this domain as one of cqrs-es: handling is deciding, applying is evolving.
+/// An aggregate of this domain as an aggregate of cqrs-es: it handles a command by deciding, and applies an event by
+/// evolving.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sourced<A>(pub A);
 
-/// A command and the circumstances it is given in.
+/// A command as cqrs-es handles it: together with the context that deciding needs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Given<C> {
-    /// What is asked.
+pub struct SourcedCommand<C> {
+    /// The command of the aggregate.
     pub command: C,
-    /// When and by whom.
+    /// Who gives the command, when, and under which limits.
     pub context: CommandContext,
 }
 
-/// An event of this domain as one of cqrs-es.
+/// An event of this domain as an event of cqrs-es.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent, bound(deserialize = "E: DeserializeOwned"))]
-pub struct Fact<E>(pub E);
+pub struct SourcedEvent<E>(pub E);
 
 impl<A: Aggregate> cqrs_es::Aggregate for Sourced<A> {
     const TYPE: &'static str = A::TYPE;
-    type Command = Given<A::Command>;
-    type Event = Fact<A::Event>;
+    type Command = SourcedCommand<A::Command>;
+    type Event = SourcedEvent<A::Event>;
     type Error = A::Rejection;
     type Services = ();
 
     async fn handle(
         &mut self,
-        Given { command, context }: Self::Command,
+        SourcedCommand { command, context }: Self::Command,
         (): &Self::Services,
         sink: &EventSink<Self>,
     ) -> Result<(), Self::Error> {
         for event in self.0.decide(command, &context)? {
-            sink.write(Fact(event), self).await;
+            sink.write(SourcedEvent(event), self).await;
         }
         Ok(())
     }
 
-    fn apply(&mut self, Fact(event): Self::Event) {
+    fn apply(&mut self, SourcedEvent(event): Self::Event) {
         self.0 = std::mem::take(&mut self.0).evolve(&event);
     }
 }
 
-impl<E: Event> DomainEvent for Fact<E> {
+impl<E: Event> DomainEvent for SourcedEvent<E> {
     fn event_type(&self) -> String {
         self.0.name().to_owned()
     }
@@ -107,8 +108,8 @@ impl<E: Event> DomainEvent for Fact<E> {
     }
 }
 
-/// The metadata a command must be executed with, for the log to record its circumstances.
-pub fn circumstances(
+/// The metadata that the log records with the events of a command. Pass it to `execute_with_metadata`.
+pub fn command_metadata(
     context: &CommandContext,
     command_id: CommandId,
     project: Option<ProjectId>,
@@ -123,15 +124,15 @@ pub fn circumstances(
     })
 }
 
-/// A log as the repository of cqrs-es, to be used with `PersistedEventStore::new_event_store`.
+/// A log as a repository of cqrs-es, for `PersistedEventStore::new_event_store`.
 ///
-/// Every command is to be executed with the metadata of [`circumstances`]. Snapshots are refused: folding a stream is
-/// cheap, and theirs would have to be kept beside the log.
+/// It refuses events without the metadata of [`command_metadata`]. It also refuses snapshots: folding a stream is cheap,
+/// and snapshots would need a place beside the log.
 #[derive(Clone)]
 pub struct LogRepository(Arc<dyn EventLog>);
 
 impl LogRepository {
-    /// The repository over `log`.
+    /// A repository that reads and appends the streams of `log`.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         Self(log)
     }
@@ -154,7 +155,8 @@ impl PersistedEventRepository for LogRepository {
         let mut events = Vec::new();
         loop {
             let after = (last_sequence + events.len()) as u64;
-            let page = self.0.read_stream(&stream, after, MAX_PAGE_EVENTS).await.map_err(failed)?;
+            let page =
+                self.0.read_stream(&stream, after, MAX_PAGE_EVENTS).await.map_err(persistence_error)?;
             for stored in &page {
                 events.push(serialized(stored)?);
             }
@@ -186,7 +188,7 @@ impl PersistedEventRepository for LogRepository {
             events: events.iter().map(new_event).collect::<Result<_, _>>()?,
         };
         let commit = Commit { appends: vec![append], ..Commit::default() };
-        self.0.append(commit).await.map(|_| ()).map_err(failed)
+        self.0.append(commit).await.map(|_| ()).map_err(persistence_error)
     }
 
     async fn stream_events<A: cqrs_es::Aggregate>(
@@ -206,7 +208,7 @@ impl PersistedEventRepository for LogRepository {
         let log = Arc::clone(&self.0);
         tokio::spawn(async move {
             if let Err(error) = feed_all(&*log, A::TYPE, &mut feed).await {
-                // Nobody is told when the consumer itself has gone.
+                // If the consumer has gone, nobody needs the error.
                 let _ = feed.push(Err(error)).await;
             }
         });
@@ -214,7 +216,7 @@ impl PersistedEventRepository for LogRepository {
     }
 }
 
-/// Feeds every event of one aggregate type that is in the log now.
+/// Feeds every event of one aggregate type that the log has now.
 async fn feed_all(
     log: &dyn EventLog,
     aggregate_type: &str,
@@ -222,7 +224,7 @@ async fn feed_all(
 ) -> Result<(), PersistenceError> {
     let mut after = 0;
     loop {
-        let page = log.read_all(after, MAX_PAGE_EVENTS).await.map_err(failed)?;
+        let page = log.read_all(after, MAX_PAGE_EVENTS).await.map_err(persistence_error)?;
         let Some(last) = page.last() else { return Ok(()) };
         after = last.position;
         for stored in page.iter().filter(|stored| stored.stream.aggregate_type == aggregate_type) {
@@ -259,7 +261,7 @@ fn new_event(event: &SerializedEvent) -> Result<NewEvent, PersistenceError> {
     })
 }
 
-/// The metadata as cqrs-es has it: everything is a string, what is no string its JSON.
+/// The metadata in the form of cqrs-es: every value is a string, and a value that was no string is its JSON.
 fn flat(metadata: &Metadata) -> HashMap<String, String> {
     let json = serde_json::to_value(metadata).expect("metadata has string keys only, so it is always JSON");
     let fields = json.as_object().expect("a struct with fields is a JSON object");
@@ -267,7 +269,7 @@ fn flat(metadata: &Metadata) -> HashMap<String, String> {
     fields.iter().map(|(name, value)| (name.clone(), text(value))).collect()
 }
 
-/// The inverse of [`flat`], for a new event.
+/// The inverse of [`flat`], with a new event id: cqrs-es has one metadata for all events of a command.
 fn metadata(flat: &Value) -> Result<Metadata, PersistenceError> {
     let mut fields = Map::new();
     for (name, value) in flat.as_object().into_iter().flatten() {
@@ -277,12 +279,12 @@ fn metadata(flat: &Value) -> Result<Metadata, PersistenceError> {
         };
         fields.insert(name.clone(), value);
     }
-    // cqrs-es has one metadata for all events of a command.
     fields.insert("eventId".to_owned(), Value::String(Uuid::now_v7().to_string()));
     Ok(serde_json::from_value(Value::Object(fields))?)
 }
 
-fn failed(error: StoreError) -> PersistenceError {
+/// The error of cqrs-es that says the most of `error`.
+fn persistence_error(error: StoreError) -> PersistenceError {
     match error {
         StoreError::Conflict { .. } => PersistenceError::OptimisticLockError,
         StoreError::Unavailable(_) | StoreError::Locked { .. } | StoreError::Full => {

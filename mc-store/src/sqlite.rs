@@ -1,25 +1,31 @@
 //! The log in an SQLite database: the embedded default.
 //!
-//! One thread writes, in groups; an answer means synced to disk. Readers have connections of their own, and whoever
-//! follows the log closely is served from memory.
+//! One thread writes, in groups of commits, and answers a commit once it is synced to disk. Readers use connections of
+//! their own; memory serves those that follow the log closely.
 
 mod checkpoint;
 mod compact;
+mod connection;
 mod disk;
+mod error;
+mod files;
+mod group;
 mod heads;
 mod identity;
 mod import;
 mod inspect;
+mod instants;
 mod lock;
-mod reader;
+mod outage;
+mod queries;
+mod readers;
 mod recent;
 mod schema;
+mod wal;
 mod writer;
 
 use std::{
-    any::Any,
-    fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
@@ -30,40 +36,36 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, future::BoxFuture};
 use mc_domain::recorded::StreamId;
-use rusqlite::ErrorCode;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::{
-    checkpoint::LONG_BYTES,
     compact::{Compacted, compact},
     disk::Disk,
     import::{Existing, SqliteImport},
     inspect::SqliteInspection,
     lock::{Holder, holder},
+    wal::LONG_BYTES,
 };
 use self::{
-    checkpoint::PAGE_BYTES,
+    error::store_error,
     identity::Identity,
-    lock::FileLock,
-    reader::Readers,
+    lock::StoreLock,
+    readers::Readers,
     recent::Recent,
-    writer::{Asked, Request, Writer},
+    wal::PAGE_BYTES,
+    writer::{Message, QueuedCommit, Writer},
 };
 use crate::{
     error::StoreError,
     log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
-/// The most commits that wait for the writer; the next caller waits for a place.
+/// The most commits that wait for the writer; the next caller waits until the queue has room.
 const QUEUE_COMMITS: usize = 1_024;
-/// How many links that lead to a file that is not there yet are followed.
-const MAX_LINKS: u32 = 40;
-/// What SQLite keeps beside a database that is open.
-const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
 /// A log in an SQLite database.
 ///
-/// Dropping it closes it, which writes what is queued and blocks until that is done.
+/// Dropping it closes it: it blocks until the writer has appended what is queued.
 ///
 /// ```
 /// use mc_store::{log::EventLog, sqlite::SqliteLog};
@@ -80,44 +82,47 @@ pub struct SqliteLog {
     readers: Readers,
     recent: Arc<Recent>,
     head: watch::Receiver<u64>,
-    /// How many pages were written ahead.
+    /// The length of the write-ahead log in pages, 0 when the log is open for reading only.
     wal_pages: Arc<AtomicU32>,
 }
 
+/// What the log can do about commits.
 #[derive(Debug)]
 enum Writing {
     Open(OpenWriter),
     ReadOnly(
-        #[expect(dead_code, reason = "held so that the head does not count as closed")] watch::Sender<u64>,
+        #[expect(dead_code, reason = "kept so that receivers of the head do not see it closed")]
+        watch::Sender<u64>,
     ),
     Closed,
 }
 
 #[derive(Debug)]
 struct OpenWriter {
-    queue: mpsc::Sender<Asked>,
+    queue: mpsc::Sender<Message>,
     thread: JoinHandle<()>,
-    lock: FileLock,
+    lock: StoreLock,
 }
 
 impl SqliteLog {
-    /// Opens the log at `path`, for this process alone; creates it and its directory if they do not exist, and
-    /// brings an older schema up to date.
+    /// Opens the log at `path`, for this process alone. Creates it and its directory if they do not exist, and migrates
+    /// an older schema.
     ///
     /// # Errors
     /// - [`StoreError::Locked`] when another process, or another log of this one, has it open.
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
-    /// - [`StoreError::NotALog`] when the file is something else; it is left as it is.
-    /// - [`StoreError::Protected`] when it may only be read.
+    /// - [`StoreError::NotALog`] when the file is something else; it stays as it is.
+    /// - [`StoreError::Protected`] when this user may only read the file.
     /// - [`StoreError::Linked`] when the file has several names.
-    /// - [`StoreError::Emptied`] when there was a log, and there is nothing now.
+    /// - [`StoreError::Emptied`] when the file held a log and is empty now.
+    /// - [`StoreError::Displaced`] when another file takes its place during the opening.
     /// - [`StoreError::Damaged`] or [`StoreError::Corrupt`] when it cannot be read.
     /// - [`StoreError::Unavailable`] when it cannot be opened.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         Self::open_for(path, None)
     }
 
-    /// The same, and [`holder`] tells others who has it open.
+    /// Like [`SqliteLog::open`]; [`holder`] then tells other processes who has the log open.
     ///
     /// # Errors
     /// As [`SqliteLog::open`].
@@ -125,22 +130,22 @@ impl SqliteLog {
         Self::open_on(path, holder, Disk::default())
     }
 
-    /// The same, on a disk that is asked for its room as `disk` does.
+    /// Like [`SqliteLog::open_for`], on a disk whose room `disk` tells.
     ///
     /// # Errors
     /// As [`SqliteLog::open`].
     pub fn open_on(path: impl AsRef<Path>, holder: Option<&Holder>, disk: Disk) -> Result<Self, StoreError> {
-        let path = resolve(path.as_ref()).map_err(unavailable)?;
-        let mut lock = FileLock::acquire(&path)?;
-        lock.hold_or_make()?;
-        if lock.had_log() && schema::holds_nothing(&path)? {
+        let path = files::resolve(path.as_ref()).map_err(store_error)?;
+        let mut lock = StoreLock::acquire(&path)?;
+        lock.lock_or_create_database()?;
+        if lock.had_log() && connection::is_empty(&path)? {
             return Err(lock.emptied());
         }
         if let Some(holder) = holder {
-            lock.note(holder);
+            lock.note_holder(holder);
         }
         let recent = Arc::new(Recent::default());
-        let (writer, head) = Writer::open(&path, disk, Arc::clone(lock.notes()), Arc::clone(&recent))?;
+        let (writer, head) = Writer::open(&path, disk, Arc::clone(lock.lock_file()), Arc::clone(&recent))?;
         if lock.identity() != Identity::at(&path) {
             return Err(StoreError::Displaced { file: path });
         }
@@ -149,32 +154,32 @@ impl SqliteLog {
         let thread = std::thread::Builder::new()
             .name("mc-store writer".to_owned())
             .spawn(move || writer.run(queued))
-            .map_err(unavailable)?;
+            .map_err(store_error)?;
         let writing = Mutex::new(Writing::Open(OpenWriter { queue, thread, lock }));
         Ok(Self { writing, readers: Readers::new(&path), recent, head, wal_pages })
     }
 
-    /// Opens the log at `path` as it is now, to read it only; another process may have it open and go on writing.
+    /// Opens the log at `path` for reading, as it is now. Another process may have it open and go on writing.
     ///
-    /// What that appends later is not part of it: the head stays where it is at the opening. Where nothing can be written
-    /// beside it, as on read-only media, it is read as a file that nobody changes meanwhile.
+    /// The head stays where it is at the opening, so later events of that process do not show. When SQLite cannot write
+    /// beside the file, as on read-only media, it takes the file as one that nobody changes.
     ///
     /// # Errors
     /// - [`StoreError::OpenElsewhere`] when another process writes to the file under another name.
-    /// - [`StoreError::Frozen`] when it has a write-ahead log that cannot be read there.
+    /// - [`StoreError::Frozen`] when it has a write-ahead log in a directory that cannot be written.
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
     /// - [`StoreError::NotALog`] when the file is something else.
     /// - [`StoreError::Unavailable`] when it cannot be opened, for example because there is none.
     pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         lock::check_name(path.as_ref())?;
-        let connection = schema::open_reader(path.as_ref())?;
-        let (sender, head) = watch::channel(reader::last_position(&connection).map_err(unavailable)?);
+        let connection = connection::open_reader(path.as_ref())?;
+        let (sender, head) = watch::channel(queries::last_position(&connection).map_err(store_error)?);
         let writing = Mutex::new(Writing::ReadOnly(sender));
         let (readers, recent) = (Readers::new(path.as_ref()), Arc::default());
         Ok(Self { writing, readers, recent, head, wal_pages: Arc::default() })
     }
 
-    fn queue(&self) -> Result<mpsc::Sender<Asked>, StoreError> {
+    fn queue(&self) -> Result<mpsc::Sender<Message>, StoreError> {
         match &*self.writing() {
             Writing::Open(writer) => Ok(writer.queue.clone()),
             Writing::ReadOnly(_) => Err(StoreError::ReadOnly),
@@ -186,7 +191,7 @@ impl SqliteLog {
         self.writing.lock().expect("nothing panics while it holds the writer")
     }
 
-    /// Lets nobody in any more; returns what is left to wait for.
+    /// Refuses everything from now on. Returns the writer, which may still have commits to append.
     fn shut(&self) -> Option<OpenWriter> {
         self.readers.close();
         match std::mem::replace(&mut *self.writing(), Writing::Closed) {
@@ -197,7 +202,7 @@ impl SqliteLog {
 }
 
 impl OpenWriter {
-    /// Waits until everything queued is answered, then lets another process in.
+    /// Waits until the writer has answered everything that is queued, then frees the lock.
     fn finish(self) {
         let Self { queue, thread, lock } = self;
         drop(queue);
@@ -220,31 +225,31 @@ impl EventLog for SqliteLog {
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>> {
         async move {
             commit.validate()?;
-            let (request, answer) = Request::new(commit);
-            self.queue()?.send(Asked::Commit(request)).await.map_err(|_| StoreError::closed())?;
-            answer.await.map_err(unavailable)?
+            let (queued, answer) = QueuedCommit::new(commit);
+            self.queue()?.send(Message::Commit(queued)).await.map_err(|_| StoreError::closed())?;
+            answer.await.map_err(store_error)?
         }
         .boxed()
     }
 
     fn probe(&self) -> BoxFuture<'_, Result<(), StoreError>> {
         async move {
-            let (question, answer) = oneshot::channel();
-            self.queue()?.send(Asked::Probe(question)).await.map_err(|_| StoreError::closed())?;
-            answer.await.map_err(unavailable)?
+            let (sender, answer) = oneshot::channel();
+            self.queue()?.send(Message::Probe(sender)).await.map_err(|_| StoreError::closed())?;
+            answer.await.map_err(store_error)?
         }
         .boxed()
     }
 
     fn answered<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Answered>, StoreError>> {
         let key = key.to_owned();
-        self.readers.ask(move |connection| reader::answered(connection, &key).map_err(unavailable)).boxed()
+        self.readers.run(move |connection| queries::answered(connection, &key).map_err(store_error)).boxed()
     }
 
     fn keys(&self, after: u64, limit: usize) -> BoxFuture<'_, Result<Vec<RecordedKey>, StoreError>> {
         let head = self.head();
         self.readers
-            .ask(move |connection| reader::keys(connection, after, limit, head).map_err(unavailable))
+            .run(move |connection| queries::keys(connection, after, limit, head).map_err(store_error))
             .boxed()
     }
 
@@ -256,7 +261,7 @@ impl EventLog for SqliteLog {
     ) -> BoxFuture<'a, Result<Vec<StoredEvent>, StoreError>> {
         let (stream, head) = (stream.clone(), self.head());
         self.readers
-            .ask(move |connection| reader::read_stream(connection, &stream, after, limit, head))
+            .run(move |connection| queries::read_stream(connection, &stream, after, limit, head))
             .boxed()
     }
 
@@ -270,14 +275,14 @@ impl EventLog for SqliteLog {
             if let Some(events) = self.recent.read(after, limit.min(MAX_PAGE_EVENTS)) {
                 return Ok(events);
             }
-            self.readers.ask(move |connection| reader::read_all(connection, after, limit, head)).await
+            self.readers.run(move |connection| queries::read_all(connection, after, limit, head)).await
         }
         .boxed()
     }
 
     fn first_since(&self, at: DateTime<Utc>) -> BoxFuture<'_, Result<Option<u64>, StoreError>> {
         let head = self.head();
-        self.readers.ask(move |connection| reader::first_since(connection, at, head)).boxed()
+        self.readers.run(move |connection| instants::first_since(connection, at, head)).boxed()
     }
 
     fn queued(&self) -> usize {
@@ -305,47 +310,5 @@ impl EventLog for SqliteLog {
             }
         }
         .boxed()
-    }
-}
-
-/// One path for one file, however it is named, so that its lock is one file too. Creates the directory.
-fn resolve(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        if path.exists() {
-            return path.canonicalize();
-        }
-        let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
-        let directory = directory.unwrap_or(Path::new("."));
-        fs::create_dir_all(directory)?;
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let named = directory.canonicalize()?.join(name);
-        match fs::read_link(&named) {
-            // A link to a database that is yet to be made.
-            Ok(target) => path = directory.join(target),
-            Err(_) => return Ok(named),
-        }
-    }
-    Err(io::ErrorKind::InvalidFilename.into())
-}
-
-/// The file of that name with an ending more.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut path = path.as_os_str().to_owned();
-    path.push(ending);
-    path.into()
-}
-
-/// What an error of the database or of the system means for whoever asks the log.
-fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    let known: &dyn Any = &error;
-    let code = known.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-    let kind = known.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-    match (code, kind) {
-        (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) => {
-            StoreError::Damaged(Box::new(error))
-        }
-        (Some(ErrorCode::DiskFull), _) | (_, Some(std::io::ErrorKind::StorageFull)) => StoreError::Full,
-        _ => StoreError::Unavailable(Box::new(error)),
     }
 }

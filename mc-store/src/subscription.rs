@@ -1,4 +1,4 @@
-//! A reader that never ends: the past first, then the present.
+//! Following a log: first the events it has, then every new one.
 
 use std::sync::Arc;
 
@@ -9,32 +9,40 @@ use crate::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
 };
 
-/// Every event above a position, in order, those to come included.
+/// Every event above a position, in order, future ones included.
 ///
-/// It reads pages of the log and waits for the head to move when it has seen everything, so a slow reader costs
-/// nothing but its own delay: nothing is queued for it.
+/// It reads the log page by page, and waits for the head to move once it has read everything. Nothing is queued for it, so
+/// a slow subscriber delays only itself.
 pub struct Subscription {
     log: Arc<dyn EventLog>,
     head: watch::Receiver<u64>,
+    /// The position of the last event handed out.
     position: u64,
 }
 
+impl dyn EventLog {
+    /// Every event above position `after`, in order and without gaps or repeats: first those in the log, then new ones.
+    pub fn subscribe(self: &Arc<Self>, after: u64) -> Subscription {
+        Subscription::new(Arc::clone(self), after)
+    }
+}
+
 impl Subscription {
-    /// Everything of `log` above position `after`.
+    /// A subscription to the events of `log` above position `after`.
     pub fn new(log: Arc<dyn EventLog>, after: u64) -> Self {
         let head = log.watch_head();
         Self { log, head, position: after }
     }
 
-    /// The position of the last event handed out.
+    /// The position of the last event handed out; the one it began after when there was none yet.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// The next events, at least one; waits for one to be committed. Dropping the future loses nothing.
+    /// The next events, 1 to [`MAX_PAGE_EVENTS`]; waits when there are none. Dropping the future loses no event.
     ///
     /// # Errors
-    /// - [`StoreError::Unavailable`] when the log was shut down or does not answer.
+    /// - [`StoreError::Unavailable`] when the log is closed or does not answer.
     /// - [`StoreError::Corrupt`] when an event cannot be read.
     pub async fn next(&mut self) -> Result<Vec<StoredEvent>, StoreError> {
         loop {

@@ -1,21 +1,20 @@
 //! Is everything in the log as it has to be?
 //!
-//! [`verify`] looks at every row of a log as it is stored, believes nothing, and goes on after what it finds:
+//! [`verify`] checks every stored row of a log, and continues after a finding:
 //!
-//! 1. The database itself is sound, as far as it can tell.
+//! 1. The database reports no damage of its own.
 //! 2. Positions have no holes.
 //! 3. Versions have no holes in any stream, and every stream has events.
-//! 4. What is found by stream is what is found by position.
-//! 5. Every event is one that this program reads, old shapes brought up to date, and named what it is.
-//! 6. Every stream folds, and every event is one that may come next in its stream.
-//! 7. No event is there twice.
-//! 8. Idempotency keys reflect positions that exist, and their fingerprints and answers can be read.
+//! 4. The events by stream are as many as the events by position.
+//! 5. This program can decode every event, and the event has the name of its row.
+//! 6. Every stream folds, and every event may come next in its stream.
+//! 7. No two events have the same id.
+//! 8. Idempotency keys refer to positions that exist, and their fingerprints and answers can be read.
 //!
-//! What it warns of is no damage: what is derived from the log and made anew when a server opens it, and times that can
-//! hardly be right.
+//! It only warns of parts that a server repairs when it opens the log, and of times far in the future.
 //!
-//! What it cannot find is a text that somebody rewrote and left readable: no event is chained to the one before it.
-//! Compare with a backup, whose hash covers all of it, where that matters.
+//! It cannot find a payload that somebody rewrote so that it still decodes: no event has the hash of the one before it.
+//! A backup can, because its hash covers every byte.
 
 mod legal;
 
@@ -27,167 +26,167 @@ use serde::Serialize;
 
 use crate::{codec, error::StoreError, log::StoredEvent};
 
-/// The most findings a report lists; those beyond are only counted.
+/// The most findings, and the most warnings, that a report lists. It counts all of them.
 pub const MAX_FINDINGS: usize = 1_000;
-/// After how many events progress is told.
+/// How many events lie between two calls of [`Progress`].
 const PROGRESS_EVENTS: u64 = 8_192;
-/// How far ahead of now a time may be until it is warned of.
-const AHEAD: TimeDelta = TimeDelta::days(1);
+/// How far after now a time may lie without a warning.
+const MAX_AHEAD: TimeDelta = TimeDelta::days(1);
 
-/// Told now and then how many events were looked at, and of how many.
+/// Receives how many events are checked, and of how many.
 pub type Progress<'a> = dyn FnMut(u64, u64) + 'a;
 
-/// The rows of a log as they are stored, of one context.
+/// The stored rows of a log, all as of one moment.
 pub trait Inspection {
-    /// What the database says is wrong with it, a sentence each.
+    /// Calls `found` with every damage that the database itself reports.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unavailable`] or [`StoreError::Damaged`] when the database cannot be read, as for every method here.
     fn integrity(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError>;
 
-    /// Every position, ascending.
+    /// Calls `seen` with every position, in ascending order.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Inspection::integrity`].
     fn positions(&self, seen: &mut dyn FnMut(u64)) -> Result<(), StoreError>;
 
-    /// Every event, stream by stream, each in order of its versions.
+    /// Calls `seen` with every event, stream by stream, in order of their versions.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Inspection::integrity`].
     fn events(&self, seen: &mut dyn FnMut(Row)) -> Result<(), StoreError>;
 
-    /// Every stream without events.
+    /// Calls `seen` with every stream that has no events.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Inspection::integrity`].
     fn empty_streams(&self, seen: &mut dyn FnMut(StreamId)) -> Result<(), StoreError>;
 
-    /// The position of every event whose id an earlier one has.
+    /// Calls `seen` with the position of every event whose id an earlier event has.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Inspection::integrity`].
     fn repeated_ids(&self, seen: &mut dyn FnMut(u64)) -> Result<(), StoreError>;
 
-    /// Every idempotency key.
+    /// Calls `seen` with every idempotency key.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As [`Inspection::integrity`].
     fn keys(&self, seen: &mut dyn FnMut(KeyRow)) -> Result<(), StoreError>;
 
-    /// What is derived from the events, or guards them, and is not there: a sentence each.
+    /// Calls `found` with a sentence for every missing part: one that guards the events, or that is derived from them.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError>;
+    /// As [`Inspection::integrity`].
+    fn missing_parts(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError>;
 }
 
-/// A row of the log.
+/// An event of the log as it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
-    /// Where it is.
+    /// Its number in the whole log.
     pub position: u64,
-    /// Which number its stream has.
+    /// The number of its stream in the tables.
     pub stream_key: u64,
-    /// Which version of its stream it says it is, as far as that can be read.
+    /// Its number in its stream; nothing when it cannot be read.
     pub version: Option<u64>,
     /// The event, or why it cannot be read.
     pub event: Result<StoredEvent, String>,
 }
 
-/// An idempotency key of the log.
+/// An idempotency key of the log as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyRow {
-    /// The position its answer reflects.
+    /// The head of the log right after its command; at most the head of today.
     pub position: u64,
-    /// What cannot be read of it, if something cannot.
+    /// Why it cannot be read, as a sentence; nothing when it can.
     pub unreadable: Option<&'static str>,
 }
 
-/// What is wrong.
+/// The kind of a finding or a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Problem {
-    /// The database itself is damaged.
+    /// The database reports damage, or cannot be read.
     Database,
-    /// Events are missing from the log.
+    /// A position has no event.
     PositionGap,
-    /// Events are missing from a stream.
+    /// A version is missing in a stream.
     VersionGap,
-    /// A stream has no events.
+    /// A stream exists without events.
     EmptyStream,
-    /// The log by stream has not the events that the log by position has.
+    /// The events by stream are not as many as the events by position.
     IndexMismatch,
-    /// An event cannot be read.
+    /// An event cannot be read or decoded.
     Unreadable,
-    /// An event is not the one it is named.
+    /// The row of an event has another name than the event.
     Unknown,
-    /// An event was written by a newer version of this program.
+    /// A newer version of this program wrote the event.
     Newer,
-    /// A stream cannot be folded.
+    /// A stream cannot be folded beyond this event.
     Unfoldable,
-    /// An event cannot come where it is in its stream.
+    /// No decision could have recorded this event after the ones before it.
     Illegal,
-    /// An event is there twice.
+    /// An earlier event has the same id.
     RepeatedEvent,
-    /// An idempotency key reflects a position that is not in the log.
+    /// An idempotency key refers to a position beyond the head.
     KeyOutOfRange,
-    /// What an idempotency key is for cannot be read.
+    /// The fingerprint or the answer of an idempotency key cannot be read.
     UnreadableKey,
-    /// What is derived from the events, or guards them, is not there.
+    /// A part is missing that guards the events or is derived from them.
     Lacking,
-    /// A time is far in the future.
+    /// An event has a time more than a day in the future.
     AheadOfTime,
 }
 
-/// One thing that is wrong.
+/// One thing that is wrong, or odd.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What.
+    /// Its kind; `--json` prints it in snake case.
     pub problem: Problem,
-    /// Where in the log, when it is in one place.
+    /// The position of the event, when the finding is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<u64>,
-    /// In which stream.
+    /// The stream, when the finding is about one that can be named.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream: Option<String>,
-    /// How, in words.
+    /// What is wrong, for the operator to read: a clause without a full stop.
     pub detail: String,
 }
 
-/// What [`verify`] found.
+/// What [`verify`] checked and found. It is sound when there are no findings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Report {
-    /// The last position.
+    /// The last position, 0 in an empty log.
     pub head: u64,
-    /// How many events were looked at.
+    /// The number of events checked, readable or not.
     pub events: u64,
-    /// How many streams they are in.
+    /// The number of streams these events are in.
     pub streams: u64,
-    /// How many events are of another service, and are not looked into.
+    /// How many of the events belong to another service, so that they are not decoded.
     pub foreign_events: u64,
-    /// How many idempotency keys there are.
+    /// The number of idempotency keys checked, readable or not.
     pub idempotency_keys: u64,
-    /// How many things are wrong.
+    /// The number of all findings, also of those not listed.
     pub findings_total: u64,
-    /// What they are, the first [`MAX_FINDINGS`].
+    /// The first [`MAX_FINDINGS`] findings, in the order of the checks above.
     pub findings: Vec<Finding>,
-    /// How many things are odd, and no damage.
+    /// The number of all warnings, also of those not listed.
     pub warnings_total: u64,
-    /// What they are, the first [`MAX_FINDINGS`].
+    /// The first [`MAX_FINDINGS`] warnings, in the order in which they were found.
     pub warnings: Vec<Finding>,
 }
 
 impl Report {
-    /// Whether nothing is wrong.
+    /// Whether there are no findings; warnings do not count.
     pub fn is_sound(&self) -> bool {
         self.findings_total == 0
     }
 
-    /// A look that the database did not let come to its end is a finding too.
-    fn note(&mut self, looked: Result<(), StoreError>) {
-        if let Err(error) = looked {
+    /// Adds a finding when a read failed.
+    fn note(&mut self, read: Result<(), StoreError>) {
+        if let Err(error) = read {
             let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
             let detail = format!("the database cannot be read any further: {cause}");
             self.add(Problem::Database, None, None, detail);
@@ -222,36 +221,37 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Looks at everything, and says what is wrong as of `now`. It blocks.
+/// Checks the whole log as of `now`, and reports what is wrong. It blocks.
 pub fn verify(log: &impl Inspection, now: DateTime<Utc>, progress: &mut Progress<'_>) -> Report {
     let mut report = Report::default();
-    let checked = log.integrity(&mut |detail| report.add(Problem::Database, None, None, detail));
-    report.note(checked);
+    let read = log.integrity(&mut |detail| report.add(Problem::Database, None, None, detail));
+    report.note(read);
     let by_position = positions(log, &mut report);
     events(log, now, &mut report, progress);
     if report.events != by_position {
         let detail = format!("{by_position} events are found by position, but {} by stream", report.events);
         report.add(Problem::IndexMismatch, None, None, detail);
     }
-    let looked = log.empty_streams(&mut |stream| {
+    let read = log.empty_streams(&mut |stream| {
         report.add(Problem::EmptyStream, None, Some(&stream), "the stream has no events".to_owned());
     });
-    report.note(looked);
-    let looked = log.repeated_ids(&mut |position| {
+    report.note(read);
+    let read = log.repeated_ids(&mut |position| {
         let detail = "an earlier event has the same id".to_owned();
         report.add(Problem::RepeatedEvent, Some(position), None, detail);
     });
-    report.note(looked);
+    report.note(read);
     keys(log, &mut report);
-    let looked = log.lacks(&mut |what| report.warn(Problem::Lacking, None, what));
-    report.note(looked);
+    let read = log.missing_parts(&mut |detail| report.warn(Problem::Lacking, None, detail));
+    report.note(read);
     progress(report.events, by_position);
     report
 }
 
+/// Checks the positions, and sets the head. Returns how many events there are by position.
 fn positions(log: &impl Inspection, report: &mut Report) -> u64 {
     let mut count = 0;
-    let looked = log.positions(&mut |position| {
+    let read = log.positions(&mut |position| {
         count += 1;
         if position != report.head + 1 {
             let (first, last) = (report.head + 1, position.saturating_sub(1));
@@ -263,56 +263,57 @@ fn positions(log: &impl Inspection, report: &mut Report) -> u64 {
         }
         report.head = position;
     });
-    report.note(looked);
+    report.note(read);
     count
 }
 
 fn events(log: &impl Inspection, now: DateTime<Utc>, report: &mut Report, progress: &mut Progress<'_>) {
     let expected = report.head;
-    let latest = now.checked_add_signed(AHEAD).unwrap_or(DateTime::<Utc>::MAX_UTC);
-    let mut streams = Streams { report, latest, at: None };
-    let looked = log.events(&mut |row| {
-        streams.look_at(row);
+    let latest = now.checked_add_signed(MAX_AHEAD).unwrap_or(DateTime::<Utc>::MAX_UTC);
+    let mut streams = StreamCheck { report, latest, at: None };
+    let read = log.events(&mut |row| {
+        streams.check(row);
         if streams.report.events.is_multiple_of(PROGRESS_EVENTS) {
             progress(streams.report.events, expected);
         }
     });
-    report.note(looked);
+    report.note(read);
 }
 
 fn keys(log: &impl Inspection, report: &mut Report) {
-    let looked = log.keys(&mut |KeyRow { position, unreadable }| {
+    let read = log.keys(&mut |KeyRow { position, unreadable }| {
         report.idempotency_keys += 1;
         if let Some(why) = unreadable {
-            report.add(Problem::UnreadableKey, Some(position), None, format!("of an idempotency key {why}"));
+            report.add(Problem::UnreadableKey, Some(position), None, why.to_owned());
         }
         if position > report.head {
             let detail =
-                format!("an idempotency key reflects this position, but the log ends at {}", report.head);
+                format!("an idempotency key refers to this position, but the log ends at {}", report.head);
             report.add(Problem::KeyOutOfRange, Some(position), None, detail);
         }
     });
-    report.note(looked);
+    report.note(read);
 }
 
-/// The streams as they go by, one after the other.
-struct Streams<'a> {
+/// Checks events stream by stream; it remembers only the stream of the last row.
+struct StreamCheck<'a> {
     report: &'a mut Report,
-    /// The latest time that an event may have.
+    /// Events with a later time get a warning.
     latest: DateTime<Utc>,
+    /// The stream of the row before; nothing before the first row.
     at: Option<Stream>,
 }
 
-/// The stream at hand.
+/// What is known of a stream after some of its events.
 struct Stream {
     key: u64,
     version: u64,
-    /// Nothing before the first event that can be read, when it is another service's, and once it could not be folded.
+    /// Nothing before the first event, for a stream of another service, and after an event that cannot be folded.
     state: Option<AnyState>,
 }
 
-impl Streams<'_> {
-    fn look_at(&mut self, row: Row) {
+impl StreamCheck<'_> {
+    fn check(&mut self, row: Row) {
         self.report.events += 1;
         let mut at = match self.at.take() {
             Some(at) if at.key == row.stream_key => at,
@@ -326,13 +327,13 @@ impl Streams<'_> {
             if version != at.version + 1 {
                 let detail = format!("version {version} of the stream comes after version {}", at.version);
                 self.report.add(Problem::VersionGap, Some(row.position), stream, detail);
-                // What would be said about those that follow rests on those that are missing.
+                // Without the missing events, nothing can be said about the following ones.
                 at.state = None;
             }
             at.version = version;
         }
         match row.event {
-            Ok(event) => self.decode(&event, &mut at),
+            Ok(event) => self.check_event(&event, &mut at),
             Err(reason) => {
                 self.report.add(Problem::Unreadable, Some(row.position), None, reason);
             }
@@ -340,9 +341,9 @@ impl Streams<'_> {
         self.at = Some(at);
     }
 
-    fn decode(&mut self, event: &StoredEvent, at: &mut Stream) {
+    fn check_event(&mut self, event: &StoredEvent, at: &mut Stream) {
         let (position, stream) = (Some(event.position), Some(&event.stream));
-        self.look_at_time(event);
+        self.check_time(event);
         let recorded = match codec::decode_any(event) {
             Ok(Some(recorded)) => recorded,
             Ok(None) => {
@@ -350,9 +351,9 @@ impl Streams<'_> {
                 return;
             }
             Err(error) => {
-                let (problem, detail) = undecoded(error);
+                let (problem, detail) = decode_problem(error);
                 self.report.add(problem, position, stream, detail);
-                // What would be said about those that follow rests on this one.
+                // Without this event, nothing can be said about the following ones.
                 at.state = None;
                 return;
             }
@@ -375,7 +376,7 @@ impl Streams<'_> {
         }
     }
 
-    fn look_at_time(&mut self, event: &StoredEvent) {
+    fn check_time(&mut self, event: &StoredEvent) {
         let at = event.metadata.recorded_at;
         if at > self.latest {
             let detail = format!("its time is far in the future: {}", at.format("%Y-%m-%d %H:%M:%S UTC"));
@@ -384,7 +385,7 @@ impl Streams<'_> {
     }
 }
 
-fn undecoded(error: StoreError) -> (Problem, String) {
+fn decode_problem(error: StoreError) -> (Problem, String) {
     match error {
         StoreError::Corrupt { reason, .. } => (Problem::Unreadable, reason),
         newer @ StoreError::NewerEvent { .. } => (Problem::Newer, newer.to_string()),
@@ -392,7 +393,7 @@ fn undecoded(error: StoreError) -> (Problem, String) {
     }
 }
 
-/// How the event is stored, where that is not what it is.
+/// Says so when the row of an event has another name than the event.
 fn misnamed(stored: &StoredEvent, read: &Recorded<AnyEvent>) -> Option<String> {
     let name = read.event.name();
     (stored.event_type != name).then(|| format!("it is named {} and is {name}", stored.event_type))

@@ -1,4 +1,4 @@
-//! Appending: all or nothing, in dense order, under the expected versions.
+//! Appending: all or nothing, without holes, at the expected versions.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! A log that is written out and read back is the same log.
+//! A backup that is restored gives the same log.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::fixture::{
     stream,
 };
 
-/// Streams side by side, a clock that steps back, keys with and without events, payloads that are hard to write.
+/// Fills a log with several streams, a clock that steps back, keys with and without events, and payloads that need escaping.
 async fn fill(log: &Arc<dyn EventLog>) {
     committed(log.append(keyed(many("a", 0, 3), "first \"key\"\n", 1, "{\"quoted\":\"answer\"}\n")).await);
     committed(log.append(several([addition("b", 0, 4), addition("a", 3, 5)])).await);
@@ -37,7 +37,7 @@ async fn fill(log: &Arc<dyn EventLog>) {
     committed(log.append(keyed(several([odd]), "a", 0xff, "\"last\"")).await);
 }
 
-/// Many events with ids of their own.
+/// Appends many events, each with its own id.
 fn long() -> Commit {
     let mut commit = many("long", 0, 3_000);
     for (number, event) in (10_000..).zip(commit.appends.iter_mut().flat_map(|append| &mut append.events)) {
@@ -56,7 +56,7 @@ async fn assert_same(restored: &Arc<dyn EventLog>, log: &Arc<dyn EventLog>) {
             log.read_stream(name, 0, 100).await.unwrap()
         );
     }
-    // A few of the thousands: each is searched for by scanning.
+    // Asks for only some of the thousands: the memory adapter scans for each.
     for time in events.iter().step_by(events.len() / 20 + 1).map(|event| event.metadata.recorded_at) {
         assert_eq!(restored.first_since(time).await.unwrap(), log.first_since(time).await.unwrap());
     }
@@ -85,7 +85,7 @@ pub async fn a_restored_log_is_equal_in_everything_that_can_be_asked(fixture: &F
 
 pub async fn a_log_of_more_streams_than_any_cache_holds_is_restored(fixture: &Fixture) {
     let log = &fixture.log;
-    // Over twice what the adapters remember at once: 32,768 streams.
+    // More than twice the streams that an adapter remembers, which are 32,768.
     let streams = 66_000;
     let mut number = 0;
     let mut addition = |stream: u64, expected| {
@@ -95,7 +95,7 @@ pub async fn a_log_of_more_streams_than_any_cache_holds_is_restored(fixture: &Fi
     for first in (0..streams).step_by(6_000) {
         committed(log.append(several((first..first + 6_000).map(|stream| addition(stream, 0)))).await);
     }
-    // Each of these was forgotten in the meantime.
+    // The adapter has forgotten each of these meanwhile.
     committed(log.append(several((0..streams).step_by(11).map(|stream| addition(stream, 1)))).await);
     let document = backed_up(&**log).await;
     let restored = fixture.restored(&document).unwrap();
@@ -143,7 +143,7 @@ pub async fn what_is_appended_during_a_backup_is_not_part_of_it(fixture: &Fixtur
 }
 
 pub async fn a_log_that_is_not_empty_is_not_restored_into(fixture: &Fixture) {
-    // Whether it is empty is asked of an adapter before a document is read, and once more at the end.
+    // An adapter checks that it is empty before it reads a document, and once more at the end.
     let log = mc_store::memory::MemoryLog::new();
     let import = log.import().unwrap();
     log.append(one("a", 0, 1)).await.unwrap();

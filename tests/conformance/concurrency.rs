@@ -1,4 +1,4 @@
-//! Many writers at once.
+//! Many writers at once: each commit succeeds or conflicts as a whole, and positions stay without holes.
 
 use std::{future::Future, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::fixture::{addition, committed, everything, keyed, one, positions, sev
 
 const WRITERS: u64 = 64;
 
-/// Appends all commits at once; the answers in the order of the commits.
+/// Appends all commits at once, and returns the answers in the order of the commits.
 async fn at_once(
     log: &Arc<dyn EventLog>,
     commits: impl IntoIterator<Item = Commit>,
@@ -102,7 +102,7 @@ pub async fn an_abandoned_append_happens_wholly_or_not_at_all(log: &Arc<dyn Even
         }
     };
     all((0..WRITERS).map(abandon)).await;
-    // Whatever was queued before this commit is decided before it.
+    // The log decides this commit after everything that was queued before it.
     committed(log.append(one("last", 0, 0)).await);
     for writer in 0..WRITERS {
         let a = log.read_stream(&stream(format!("a-{writer}")), 0, 10).await.unwrap();

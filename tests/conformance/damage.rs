@@ -1,4 +1,4 @@
-//! A backup that is not whole is not restored, and what is wrong with a database is found and told.
+//! Damage: a restore refuses a damaged backup, and verification reports what is wrong with a database.
 
 use std::path::Path;
 
@@ -136,7 +136,7 @@ async fn a_database_in_use_or_in_the_way_is_not_restored_over() {
     log.close().await;
     let refused = SqliteImport::create(&path, Existing::Refuse);
     assert!(matches!(refused, Err(StoreError::Occupied { .. })), "{refused:?}");
-    // A write-ahead log alone would be taken for that of the restored database.
+    // SQLite would take a left write-ahead log for that of the restored database.
     std::fs::rename(&path, directory.path().join("moved.db")).unwrap();
     std::fs::write(directory.path().join("log.db-wal"), "left over").unwrap();
     let refused = SqliteImport::create(&path, Existing::Refuse);
@@ -197,7 +197,7 @@ proptest! {
     }
 }
 
-/// A sound database of four tasks with two events each, and an idempotency key.
+/// Creates an undamaged database of four tasks with two events each, and an idempotency key.
 async fn sound(path: &Path) {
     let log = SqliteLog::open(path).unwrap();
     for task in 1..=4 {

@@ -1,4 +1,4 @@
-//! Empty logs, and events to fill them with.
+//! Empty logs of each adapter, and events to append.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use mc_store::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// An empty log, and what must live as long.
+/// An empty log, with the directory that must live as long.
 pub struct Fixture {
     pub log: Arc<dyn EventLog>,
     restore: fn(&[u8]) -> Result<Fixture, BackupError>,
@@ -26,7 +26,7 @@ pub struct Fixture {
 }
 
 impl Fixture {
-    /// A new log of the same kind, made from a backup.
+    /// Restores a backup into a new log of the same adapter.
     pub fn restored(&self, document: &[u8]) -> Result<Self, BackupError> {
         (self.restore)(document)
     }
@@ -66,20 +66,20 @@ fn in_directory(directory: TempDir) -> Fixture {
     Fixture { log, restore, _directory: Some(directory) }
 }
 
-/// The log as a document that says it was written at the beginning of the tests' world.
+/// A backup of the log, with a fixed time.
 pub async fn backed_up(log: &dyn EventLog) -> Vec<u8> {
     let mut document = Vec::new();
     backup::write(log, at(0), &mut document, &mut |_, _| {}).await.unwrap();
     document
 }
 
-/// A time of which `seconds` have passed since the beginning of the tests' world, and some microseconds.
+/// A fixed time, which has microseconds, plus `seconds`.
 pub fn at(seconds: u64) -> DateTime<Utc> {
     let start = DateTime::from_timestamp_micros(1_790_000_000_123_456).unwrap();
     start + TimeDelta::seconds(seconds.try_into().unwrap())
 }
 
-/// Event number `number`, different from all others.
+/// An event that differs from those of all other numbers.
 pub fn event(number: u64) -> NewEvent {
     event_at(number, at(number))
 }
@@ -104,12 +104,12 @@ pub fn stream(name: impl ToString) -> StreamId {
     StreamId { aggregate_type: "test".into(), aggregate_id: name.to_string() }
 }
 
-/// The addition of one event to a stream.
+/// An append of one event to the stream `name`.
 pub fn addition(name: impl ToString, expected: u64, number: u64) -> Append {
     Append { stream: stream(name), expected, events: vec![event(number)] }
 }
 
-/// A commit of one event.
+/// A commit of one event to one stream.
 pub fn one(name: impl ToString, expected: u64, number: u64) -> Commit {
     several([addition(name, expected, number)])
 }
@@ -124,14 +124,14 @@ pub fn many(name: impl ToString, expected: u64, count: u64) -> Commit {
     several([Append { stream: stream(name), expected, events }])
 }
 
-/// The commit under an idempotency key, asking `request`.
+/// The commit with an idempotency key, as the request `request`.
 pub fn keyed(commit: Commit, key: &str, request: u8, answer: &str) -> Commit {
     let idempotency =
         Idempotency { key: key.to_owned(), fingerprint: [request; 32], answer: answer.to_owned() };
     Commit { idempotency: Some(idempotency), ..commit }
 }
 
-/// Everything in the log, page by page.
+/// Reads all events of the log, page by page.
 pub async fn everything(log: &Arc<dyn EventLog>) -> Vec<StoredEvent> {
     let mut events: Vec<StoredEvent> = Vec::new();
     loop {

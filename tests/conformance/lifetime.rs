@@ -1,4 +1,4 @@
-//! Closing.
+//! Closing: the log appends what is queued, then refuses everything.
 
 use std::{sync::Arc, task::Poll};
 
@@ -33,7 +33,7 @@ pub async fn closing_answers_what_is_queued(log: &Arc<dyn EventLog>) {
     let mut appends: Vec<_> = (0..32).map(|n| log.append(one(n, 0, n))).collect();
     let mut answered = Vec::new();
     for append in &mut appends {
-        // The first poll queues the commit.
+        // The first poll queues the commit; nobody waits for its answer.
         answered.push(poll_fn(|context| Poll::Ready(append.as_mut().poll(context).is_ready())).await);
     }
     log.close().await;

@@ -1,4 +1,4 @@
-//! What no log accepts.
+//! Limits: commits that every log refuses.
 
 use std::sync::Arc;
 

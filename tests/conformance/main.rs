@@ -1,7 +1,7 @@
-//! What every log must do, clause by clause, run on every adapter.
+//! The contract of a log, clause by clause, for every adapter.
 //!
-//! A clause is an async function over the port. To add an adapter, write a fixture that opens an empty log and add a
-//! line `conforms!`; what only a database can be asked is in a module of its own.
+//! A clause is an async function over the port. To add an adapter, write a fixture that opens an empty log, and add a
+//! line `conforms!`. The modules `sqlite` and `damage` test what only a database on disk has.
 #![allow(clippy::unwrap_used)]
 
 mod append;

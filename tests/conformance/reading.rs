@@ -80,7 +80,7 @@ pub async fn the_first_event_since_an_instant_is_found_although_clocks_step_back
 
 pub async fn old_events_are_found_by_time_in_a_long_log(log: &Arc<dyn EventLog>) {
     const EVENTS: u64 = 5_000;
-    // Event n at second n, but every hundredth a minute early.
+    // Event n has the time n seconds, but every hundredth event is a minute early.
     let second = |n: u64| if n.is_multiple_of(100) { n.saturating_sub(60) } else { n };
     let events = (1..=EVENTS).map(|n| event_at(n, at(second(n)))).collect();
     committed(log.append(several([Append { stream: stream("a"), expected: 0, events }])).await);

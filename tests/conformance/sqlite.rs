@@ -1,4 +1,4 @@
-//! What only a database on disk can be asked: what survives, who else may open it, and what it refuses.
+//! The database on disk: what survives a crash, who else may open it, and what it refuses.
 
 use std::{
     io::{BufRead, BufReader},
@@ -19,7 +19,7 @@ use tempfile::TempDir;
 
 use crate::fixture::{committed, everything, keyed, many, one, positions, stream};
 
-/// Tells a copy of this test program to append to the log of that path until it is killed.
+/// The environment variable that makes a copy of this test program append to the log at that path until it is killed.
 const APPENDER_PATH: &str = "MC_CONFORMANCE_APPENDER_PATH";
 const ACKNOWLEDGED: &str = "acknowledged ";
 
@@ -193,7 +193,7 @@ async fn a_log_that_was_emptied_is_not_begun_anew() {
     std::fs::remove_file(&path).unwrap();
     assert_refused();
     assert!(!path.exists());
-    // The lock of a program that noted nothing.
+    // A lock file of an older version, which noted no position.
     std::fs::write(&lock, "").unwrap();
     std::fs::write(&path, "").unwrap();
     assert_refused();
@@ -201,7 +201,7 @@ async fn a_log_that_was_emptied_is_not_begun_anew() {
     let log = open(&path);
     assert_eq!(log.head(), 0);
     drop(log);
-    // Nothing was ever recorded in it.
+    // An empty file that never held a log.
     std::fs::write(&path, "").unwrap();
     assert_eq!(open(&path).head(), 0);
 }
@@ -349,8 +349,8 @@ async fn everything_acknowledged_survives_a_kill() {
     }
 }
 
-/// Has another process append, kills it after it acknowledged `count` commits, and returns all it acknowledged:
-/// positions and keys.
+/// Has another process append, and kills it once it has acknowledged `count` commits. Returns the positions and the keys of
+/// all that it acknowledged.
 fn append_until_killed(path: &Path, count: usize) -> Vec<(u64, String)> {
     let mut appender = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "sqlite::the_appender_appends_until_it_is_killed", "--nocapture"])
@@ -376,7 +376,7 @@ fn append_until_killed(path: &Path, count: usize) -> Vec<(u64, String)> {
     acknowledged
 }
 
-/// Not a test of its own: what [`append_until_killed`] runs in another process.
+/// No test by itself: [`append_until_killed`] runs it in another process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_appender_appends_until_it_is_killed() {
     let Ok(path) = std::env::var(APPENDER_PATH) else { return };

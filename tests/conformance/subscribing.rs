@@ -1,4 +1,4 @@
-//! Following the log: first the past, then the present, without a gap or a repeat.
+//! Following the log: first the events it has, then new ones, without gaps or repeats.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{committed, everything, many, one, positions};
 
-/// Follows until `last` was handed out.
+/// Reads until the subscription has handed out position `last`.
 async fn up_to(subscription: &mut Subscription, last: u64) -> Vec<StoredEvent> {
     let mut events = Vec::new();
     while subscription.position() < last {
@@ -44,7 +44,7 @@ pub async fn a_subscriber_sees_the_past_then_the_present(log: &Arc<dyn EventLog>
 pub async fn a_late_commit_is_never_skipped(log: &Arc<dyn EventLog>) {
     const WRITERS: u64 = 8;
     const COMMITS: u64 = 50;
-    // Every writer's first commit is long and the others short, so commits that began earlier end later.
+    // The first commit of every writer is long and the others are short, so that earlier commits end later.
     const LONG: u64 = 500;
     const TOTAL: u64 = WRITERS * (LONG + COMMITS);
 

@@ -1,4 +1,4 @@
-//! `/api/activity`.
+//! `/api/activity`: the newest events that are news, in plain sentences.
 
 use mc_projections::activity::TYPES;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `/api/agents`.
+//! `/api/agents`: registration, heartbeats, instructions, and the list.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! The server in this process, on a log of its own and with a clock that stands still, and a client for it.
+//! The server in this process, on its own log and with a fixed clock, and a client for it.
 
 use std::{
     future::IntoFuture,
@@ -16,9 +16,9 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
 use mc_domain::values::Name;
 use mc_server::{
+    app::App as State,
     health::{Health, Phase},
-    routes,
-    state::App as State,
+    service,
 };
 use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
@@ -29,20 +29,20 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
-/// An id that nothing has.
+/// An id that no entity has.
 pub const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
-/// When the clock of every app begins: noon, so that a few hours more are still the same day.
+/// The time at which the clock of every app begins: noon, so that some hours later it is still the same day.
 pub fn beginning() -> DateTime<Utc> {
     DateTime::from_timestamp_millis(1_790_078_400_000).unwrap()
 }
 
-/// A work plan that is one.
+/// A valid work plan, with three bullets.
 pub fn plan() -> Value {
     json!(["Collect", "Compare", "Conclude"])
 }
 
-/// A server that answers.
+/// A running server, with what a test needs to ask it and to look into its log.
 pub struct App {
     router: Router,
     state: State,
@@ -51,19 +51,19 @@ pub struct App {
 }
 
 impl App {
-    /// On a log in memory.
+    /// Starts a server on a log in memory.
     pub async fn new() -> Self {
         Self::on(Arc::new(MemoryLog::new()), beginning(), None).await
     }
 
-    /// On a log in a file, so that it can be restarted.
+    /// Starts a server on a log in a file, so that it can be restarted.
     pub async fn on_disk() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
         Self::on(log, beginning(), Some(directory)).await
     }
 
-    /// On a log in a file of `directory`, which the test has opened in its own way.
+    /// Starts a server on a log that the test has opened itself, in a file of `directory`.
     pub async fn on_log(log: Arc<dyn EventLog>, directory: TempDir) -> Self {
         Self::on(log, beginning(), Some(directory)).await
     }
@@ -76,10 +76,10 @@ impl App {
         let state =
             State::recover(log, operator, clock, Health::starting(), Default::default()).await.unwrap();
         state.health().reach(Phase::Ready);
-        Self { router: routes::recovered_service(state.clone()), state, now, directory }
+        Self { router: service::recovered_service(state.clone()), state, now, directory }
     }
 
-    /// The same file under a new server.
+    /// Ends this server, and starts a new one on the same file.
     pub async fn restarted(self) -> Self {
         let (now, directory) = (self.now(), self.directory.unwrap());
         self.state.log().close().await;
@@ -88,17 +88,17 @@ impl App {
         Self::on(log, now, Some(directory)).await
     }
 
-    /// What the handlers work with.
+    /// The state that the handlers work with.
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// What the clock shows.
+    /// The time that the clock shows.
     pub fn now(&self) -> DateTime<Utc> {
         *self.now.lock().unwrap()
     }
 
-    /// Lets time pass.
+    /// Moves the clock forward.
     pub fn wait(&self, time: TimeDelta) {
         *self.now.lock().unwrap() += time;
     }
@@ -124,7 +124,7 @@ impl App {
         self.send(Method::PUT, path, body.to_string())
     }
 
-    /// Any request at all; it has no content type, which is what nobody needs.
+    /// A request without a content type, because no route needs one.
     pub fn send(&self, method: Method, path: impl Into<String>, body: impl Into<Body>) -> Request<'_> {
         let mut request = HttpRequest::new(body.into());
         *request.method_mut() = method;
@@ -132,43 +132,43 @@ impl App {
         Request { app: self, request }
     }
 
-    /// An agent of the default project that takes every type of task.
+    /// Registers an agent of the default project that takes every type of task.
     pub async fn agent(&self, name: &str) -> String {
         self.post("/api/agents", json!({ "name": name })).await.expect(201).id()
     }
 
-    /// An agent of another project.
+    /// Registers an agent of another project.
     pub async fn foreign_agent(&self, name: &str) -> String {
         self.post("/api/projects", json!({ "name": "Elsewhere", "slug": "elsewhere" })).await.expect(201);
         let body = json!({ "name": name, "projectId": "elsewhere" });
         self.post("/api/agents", body).await.expect(201).id()
     }
 
-    /// A task in the inbox.
+    /// Creates a task in the inbox.
     pub async fn task(&self, title: &str) -> String {
         self.post("/api/tasks", json!({ "title": title, "type": "docs" })).await.expect(201).id()
     }
 
-    /// A task that `agent` is assigned to.
+    /// Creates a task that `agent` is assigned to.
     pub async fn assigned(&self, agent: &str) -> String {
         let body = json!({ "title": "Write the guide", "type": "docs", "assigneeIds": [agent] });
         self.post("/api/tasks", body).await.expect(201).id()
     }
 
-    /// A task that `agent` works on.
+    /// Creates a task that `agent` works on.
     pub async fn in_progress(&self, agent: &str) -> String {
         let task = self.assigned(agent).await;
         self.moved(&task, json!({ "toStatus": "in_progress", "workPlan": plan() })).await;
         task
     }
 
-    /// Moves a task, which must be possible.
+    /// Moves a task, which must succeed.
     pub async fn moved(&self, task: &str, to: Value) -> Answer {
         self.post(format!("/api/tasks/{task}/transition"), to).await.expect(200)
     }
 }
 
-/// A request that is sent by awaiting it.
+/// A request; awaiting it sends it.
 #[must_use = "a request is sent by awaiting it"]
 pub struct Request<'a> {
     app: &'a App,
@@ -176,23 +176,23 @@ pub struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// With one more header.
+    /// Adds a header.
     pub fn header(mut self, name: &'static str, value: impl AsRef<[u8]>) -> Self {
         self.request.headers_mut().append(name, value.as_ref().try_into().unwrap());
         self
     }
 
-    /// Under an idempotency key.
+    /// Adds an idempotency key.
     pub fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
     }
 
-    /// Provided that the entity has this tag.
+    /// Adds the condition that the entity has this tag.
     pub fn if_match(self, tag: impl AsRef<str>) -> Self {
         self.header("if-match", tag.as_ref())
     }
 
-    /// The response as it comes, for a stream that does not end.
+    /// Sends the request, and returns the response before its body ends, for an endless stream.
     pub async fn response(self) -> axum::response::Response {
         self.app.router.clone().oneshot(self.request).await.unwrap()
     }
@@ -215,7 +215,7 @@ impl<'a> IntoFuture for Request<'a> {
     }
 }
 
-/// What is recorded above `position`.
+/// The events above `position`, at most a page.
 pub async fn facts_since(app: &App, position: u64) -> Vec<StoredEvent> {
     if app.head() == position {
         return vec![];
@@ -223,27 +223,27 @@ pub async fn facts_since(app: &App, position: u64) -> Vec<StoredEvent> {
     app.state.log().read_all(position, MAX_PAGE_EVENTS).await.unwrap()
 }
 
-/// What came back, and what was recorded meanwhile.
+/// An answer, with the events that were recorded meanwhile.
 #[derive(Debug)]
 pub struct Answer {
     asked: String,
     pub status: StatusCode,
     pub headers: HeaderMap,
-    /// The body as JSON; null when it is none.
+    /// The body as JSON, null when it is not JSON.
     pub body: Value,
     pub text: String,
     pub facts: Vec<StoredEvent>,
 }
 
 impl Answer {
-    /// It must have this status.
+    /// Asserts the status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.asked, self.text);
         self
     }
 
-    /// These facts must be new, by their names and in this order.
+    /// Asserts the names of the new events, in this order.
     #[track_caller]
     pub fn recorded(self, types: &[&str]) -> Self {
         let recorded: Vec<_> = self.facts.iter().map(|fact| &*fact.event_type).collect();
@@ -251,7 +251,7 @@ impl Answer {
         self
     }
 
-    /// It must be a refusal of this status and kind, in the form that every refusal has, and have recorded nothing.
+    /// Asserts a refusal of this status and kind, in the form of every refusal, without new events.
     #[track_caller]
     pub fn refused(self, status: u16, kind: &str) -> Self {
         let asked = &self.asked;
@@ -274,7 +274,7 @@ impl Answer {
         self.recorded(&[])
     }
 
-    /// A refusal of these fields, and no others.
+    /// Asserts a refusal of exactly these fields.
     #[track_caller]
     pub fn refused_fields(self, fields: &[&str]) -> Self {
         let refused = self.refused(422, "invalid_fields");
@@ -282,7 +282,7 @@ impl Answer {
         refused
     }
 
-    /// The fields that `errors` names.
+    /// The fields that the member `errors` names.
     pub fn error_fields(&self) -> Vec<&str> {
         let errors = self["errors"].as_array().map_or(&[][..], Vec::as_slice);
         errors.iter().map(|error| error["field"].as_str().unwrap()).collect()
@@ -311,7 +311,7 @@ impl Answer {
         self.body.as_array().unwrap().iter().map(|row| row[name].as_str().unwrap()).collect()
     }
 
-    /// The address of the next page.
+    /// The address of the next page; nothing on the last one.
     pub fn next(&self) -> Option<&str> {
         let link = self.headers.get(header::LINK)?.to_str().unwrap();
         Some(link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap())

@@ -1,4 +1,4 @@
-//! The export for auditors: who did what, when, and what changed by it, straight from the log.
+//! The audit export: who did what and when, and what it changed, straight from the log.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use mc_domain::{
     task::{Details, Event, Task, TaskType},
     values::Name,
 };
-use mc_server::{health::Health, routes::recovered_service, state::App};
+use mc_server::{app::App, health::Health, service::recovered_service};
 use mc_store::{
     codec,
     log::{Append, Commit, EventLog},
@@ -28,7 +28,7 @@ use uuid::Uuid;
 
 const EXPORT: &str = "/api/audit/export";
 
-/// A server with a clock that the test sets.
+/// A running server with a clock that the test sets.
 pub struct World {
     log: Arc<dyn EventLog>,
     service: Router,
@@ -44,7 +44,7 @@ async fn world() -> World {
     world_of(Arc::new(MemoryLog::new())).await
 }
 
-/// A server of this log.
+/// Starts a server on this log, at nine in the morning.
 pub async fn world_of(log: Arc<dyn EventLog>) -> World {
     let now = Arc::new(Mutex::new(time("2026-02-01T09:00:00Z")));
     let clock = Arc::clone(&now);
@@ -64,7 +64,7 @@ impl World {
         *self.now.lock().unwrap() = time(text);
     }
 
-    /// What is answered to a request that must succeed.
+    /// Sends a request, which must succeed, and returns the body of the answer.
     pub async fn ask(&self, method: &str, path: &str, body: Value) -> Value {
         let request = Request::builder().method(method).uri(path).body(Body::from(body.to_string())).unwrap();
         let response = self.service.clone().oneshot(request).await.unwrap();
@@ -275,7 +275,7 @@ async fn spreadsheets_get_cells_and_no_formulas() {
     assert!(after["title"].as_str().unwrap().starts_with("=HYPERLINK"));
 }
 
-/// RFC 4180, section 2.
+/// Parses CSV as RFC 4180, section 2, defines it.
 fn parse_csv(text: &str) -> Vec<Vec<String>> {
     let (mut rows, mut row, mut cell, mut quoted) = (Vec::new(), Vec::new(), String::new(), false);
     let mut letters = text.chars().peekable();
@@ -325,7 +325,7 @@ async fn cloud_events_follow_their_specification() {
     assert_eq!(created["data"]["created"]["details"]["title"], "Write the guide");
 }
 
-/// Facts about tasks, all created first, then all edited, so that every task is forgotten in between.
+/// Appends events about tasks. First it creates all, then it edits all, so that the export forgets every task in between.
 pub async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
     let start = time("2026-01-01T00:00:00Z");
     for version in 0..2 {
@@ -357,7 +357,7 @@ pub async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
 #[tokio::test]
 async fn what_was_before_is_known_of_streams_that_were_forgotten_and_of_ranges_that_begin_later() {
     let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
-    // More than twice what an export remembers.
+    // More than twice the streams that an export remembers.
     fill(&log, 9_000).await;
     let world = world_of(log).await;
     let entries = world.export("endDate=2026-01-02").await;

@@ -1,4 +1,4 @@
-//! `/api/board`.
+//! `/api/board`: a column per status, with counts and the first cards.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};

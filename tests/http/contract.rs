@@ -1,12 +1,12 @@
-//! What a client sends in vain is refused: on every route of the table, by what the table says it honours.
+//! Every route refuses what it would ignore: parameters, scopes and headers that the table does not list for it.
 
 use axum::{body::Body, http::Method};
-use mc_server::routes;
+use mc_server::service;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, NOBODY};
 
-/// The headers that change what a request means.
+/// The headers that change the meaning of a request.
 const MEANINGFUL: [(&str, &str); 6] = [
     ("idempotency-key", "\"k-1\""),
     ("x-idempotency-key", "k-1"),
@@ -16,7 +16,7 @@ const MEANINGFUL: [(&str, &str); 6] = [
     ("mc-position", "0"),
 ];
 
-/// The address of a route, with an id of nothing in every variable part.
+/// The address of a route, with an id that no entity has in every variable part.
 fn address(route: &str) -> String {
     let part = |part: &str| if part.starts_with('{') { NOBODY.to_owned() } else { part.to_owned() };
     route.split('/').map(part).collect::<Vec<_>>().join("/")
@@ -29,7 +29,7 @@ async fn ask(app: &App, method: &Method, address: String) -> Answer {
 #[tokio::test]
 async fn every_route_refuses_a_parameter_it_does_not_have_and_names_those_it_has() {
     let app = App::new().await;
-    for (method, route, contract) in routes::contracts() {
+    for (method, route, contract) in service::contracts() {
         let answer = ask(&app, &method, format!("{}?colour=red", address(route))).await;
         let refused = answer.refused(400, "malformed_query");
         assert_eq!(refused.error_fields(), ["colour"], "{method} {route}");
@@ -45,12 +45,12 @@ async fn every_route_refuses_a_parameter_it_does_not_have_and_names_those_it_has
 #[tokio::test]
 async fn every_route_honours_a_scope_or_refuses_it() {
     let app = App::new().await;
-    for (method, route, contract) in routes::contracts() {
-        // A project that is not there: who looks at it says so, and who does not look at it says that.
+    for (method, route, contract) in service::contracts() {
+        // The project does not exist. A route that reads it says so; another one says that it does not take it.
         let answer = ask(&app, &method, format!("{}?project=nowhere", address(route))).await;
         let honoured = contract.parameters.contains(&"project");
         if honoured && answer.status == 422 {
-            // The body is looked at first, and an empty one lacks fields here.
+            // This route checks the body first, and an empty one has too few fields.
             assert!(answer.facts.is_empty());
             continue;
         }
@@ -62,7 +62,7 @@ async fn every_route_honours_a_scope_or_refuses_it() {
 #[tokio::test]
 async fn every_route_refuses_a_parameter_that_is_empty_or_says_two_things() {
     let app = App::new().await;
-    for (method, route, contract) in routes::contracts() {
+    for (method, route, contract) in service::contracts() {
         for parameter in contract.parameters {
             for query in [format!("{parameter}="), parameter.to_owned(), format!("{parameter}=%20")] {
                 let refused = ask(&app, &method, format!("{}?{query}", address(route))).await;
@@ -76,7 +76,7 @@ async fn every_route_refuses_a_parameter_that_is_empty_or_says_two_things() {
 #[tokio::test]
 async fn every_route_refuses_a_header_that_would_change_what_is_meant_and_is_not_looked_at() {
     let app = App::new().await;
-    for (method, route, contract) in routes::contracts() {
+    for (method, route, contract) in service::contracts() {
         for (name, value) in MEANINGFUL {
             let honoured = contract.headers.iter().any(|honoured| honoured.as_str() == name);
             let harmless = method.is_safe() && !["if-match", "last-event-id", "mc-position"].contains(&name);
@@ -93,7 +93,7 @@ async fn every_route_refuses_a_header_that_would_change_what_is_meant_and_is_not
 
 #[tokio::test]
 async fn every_write_takes_an_idempotency_key_and_every_write_on_an_entity_a_version() {
-    for (method, route, contract) in routes::contracts().into_iter().filter(|(method, ..)| !method.is_safe())
+    for (method, route, contract) in service::contracts().into_iter().filter(|(method, ..)| !method.is_safe())
     {
         let honours = |name: &str| contract.headers.iter().any(|honoured| honoured.as_str() == name);
         assert!(honours("idempotency-key") && honours("x-idempotency-key"), "{method} {route}");
@@ -134,7 +134,7 @@ async fn a_scope_in_the_query_says_where_something_is_created() {
     let intention = json!({ "agentId": "nova", "tool": "read" });
     app.post("/api/policy/evaluate?project=elsewhere", intention.clone()).await.expect(200);
 
-    // The agent is of the other project: a scope that leaves it out is not widened.
+    // The agent belongs to the other project: the server does not widen the scope to include it.
     for (path, body) in [("/api/runs", run), ("/api/policy/evaluate", intention)] {
         let refused = app.post(format!("{path}?project=openclaw"), body).await;
         assert_eq!(refused.refused(422, "invalid_fields").error_fields(), ["agentId"], "{path}");

@@ -1,4 +1,4 @@
-//! Runs, costs, approvals, alerts, notifications, the policy, reports and emergencies, as an operator meets them.
+//! Runs, costs, approvals, alerts, notifications, the policy, reports and emergencies, as an operator uses them.
 
 use chrono::TimeDelta;
 use serde_json::{Value, json};
@@ -284,7 +284,7 @@ async fn a_repeated_publication_is_answered_with_what_was_published_then() {
     app.get("/api/policy").header("if-none-match", first.etag()).await.expect(200);
 }
 
-/// Two parents ask at once, and there is one place left.
+/// Two parents spawn at once while the limit leaves room for one child.
 #[tokio::test]
 async fn a_race_for_the_last_place_creates_one_agent() {
     let app = App::new().await;

@@ -1,4 +1,4 @@
-//! What holds for every route: bodies, problems, versions, positions, actors, hosts, request ids.
+//! The conventions of every route: bodies, problems, versions, positions, actors, hosts, request ids.
 
 use axum::{body::Body, http::Method};
 use futures_util::stream;
@@ -8,7 +8,7 @@ use crate::app::{Answer, App, NOBODY};
 
 const MIB: usize = 1024 * 1024;
 
-/// A body as it is, to the route that creates tasks.
+/// Sends a body, byte for byte, to the route that creates tasks.
 async fn raw(app: &App, body: impl Into<Body>) -> Answer {
     app.send(Method::POST, "/api/tasks", body).await
 }

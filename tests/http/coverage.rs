@@ -1,9 +1,8 @@
-//! Every endpoint of the server is asked for by some test of this program.
+//! Some test of this program uses every endpoint of the server.
 //!
-//! The test sources are read, not run: each call `get("…")`, `post("…")`, `patch("…")` and so on with an address
-//! written out, or `format!`ted, counts for the endpoint that the address belongs to. A placeholder such as `{task}`
-//! stands for a variable part of the path only, so an address whose fixed parts are put together at run time does not
-//! count: write at least one out. This holds whatever process or thread a test runs in.
+//! This test reads the sources of the tests. Each call `get("…")`, `post("…")`, `patch("…")` and so on with a literal or
+//! `format!`ted address counts for the endpoint of that address. A placeholder such as `{task}` stands only for a variable
+//! part of the path. An address whose fixed parts are joined at run time does not count, so write at least one in full.
 
 use std::{fs, path::Path};
 
@@ -17,7 +16,7 @@ const METHODS: [(&str, Method); 5] = [
     (".delete(", Method::DELETE),
 ];
 
-/// Every address that is asked for in a source, with its method.
+/// Every address that a source requests, with its method.
 fn calls(source: &str) -> Vec<(Method, String)> {
     let of = |(name, method): &(&str, Method)| {
         let after = source.match_indices(name).map(|(at, call)| &source[at + call.len()..]);
@@ -26,14 +25,14 @@ fn calls(source: &str) -> Vec<(Method, String)> {
     METHODS.iter().flat_map(of).collect()
 }
 
-/// The path at the beginning of the arguments, if it is written there.
+/// The path at the beginning of the arguments, if it is a literal.
 fn address(arguments: &str) -> Option<&str> {
     let arguments = arguments.trim_start().trim_start_matches('&');
     let literal = arguments.strip_prefix("format!(").unwrap_or(arguments).trim_start().strip_prefix('"')?;
     literal.split(['"', '?']).next()
 }
 
-/// Whether a call with this address reaches the route: fixed parts are equal, variable ones are anything.
+/// Whether a call with this address reaches the route: fixed parts must be equal, variable parts may be anything.
 fn reaches(address: &str, route: &str) -> bool {
     let (address, route): (Vec<_>, Vec<_>) = (address.split('/').collect(), route.split('/').collect());
     let fits = |(part, of_route): (&&str, &&str)| part == of_route || of_route.starts_with('{');
@@ -49,7 +48,7 @@ fn every_endpoint_is_exercised() {
     let is_called = |method: &Method, route: &str| {
         calls.iter().any(|(called, address)| called == method && reaches(address, route))
     };
-    let missing: Vec<_> = mc_server::routes::endpoints()
+    let missing: Vec<_> = mc_server::service::endpoints()
         .into_iter()
         .filter(|(method, route)| !is_called(method, route))
         .map(|(method, route)| format!("{method} {route}"))

@@ -1,4 +1,4 @@
-//! What a person approves is what was sent, digit by digit: in the answers, in what is told apart, in every export.
+//! Numbers keep their digits: in answers, in comparisons of requests, and in every export.
 
 use axum::http::Method;
 use mc_domain::json::Json;
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::app::{Answer, App};
 
-/// Pairs of numbers that are one number as 64 bits, or none at all.
+/// Pairs of numbers that are equal, or not representable, as 64-bit floats.
 const PAIRS: [(&str, &str); 4] = [
     ("12345678901234567890123", "12345678901234567890124"),
     ("0.1", "0.10000000000000001"),
@@ -21,7 +21,7 @@ fn ask(params: &str) -> String {
     )
 }
 
-/// A text of an answer, which has numbers that the client of these tests cannot hold.
+/// The member `name` of an answer whose numbers the client of these tests cannot represent.
 fn text(answer: &Answer, name: &str) -> String {
     let body = Json::parse(&answer.text).unwrap();
     body.get(name).and_then(Json::as_str).unwrap().to_owned()
@@ -57,7 +57,7 @@ async fn two_numbers_are_two_requests_and_two_hashes() {
         let first = post(&app, "/api/approvals", amount(one)).await.expect(201);
         let second = post(&app, "/api/approvals", amount(other)).await.expect(201);
         assert_ne!(text(&first, "contentHash"), text(&second, "contentHash"), "{one} and {other}");
-        // The order of members and white space still do not count: it is the one that is open.
+        // The order of members and white space do not count: this finds the open approval.
         let same = ask(&format!("{{\n\t\"amount\" :{one} }}"));
         let same = post(&app, "/api/approvals", same).await.expect(200);
         assert_eq!(text(&same, "id"), text(&first, "id"));
@@ -165,7 +165,7 @@ async fn what_is_exported_and_told_has_the_digits_too_also_after_a_restart() {
         for path in paths {
             let told = app.get(&path).await.expect(200);
             for number in numbers {
-                // What was sent keeps its names and its form as well.
+                // The names and the form of the members stay as sent, too.
                 let shown = format!(r#""params":{{"amount":{number},"sent_at":"2026-02-01T09:00:00Z"}}"#);
                 assert!(told.text.contains(&shown), "{path} does not show {number}: {}", told.text);
             }

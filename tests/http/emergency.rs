@@ -1,4 +1,4 @@
-//! Emergencies: a squad is halted at once, whatever its agents do meanwhile.
+//! Emergencies: a halt stops the squad at once, whatever its agents do meanwhile.
 
 use std::{
     collections::BTreeSet,
@@ -16,37 +16,33 @@ use mc_domain::{
     ids::{AgentId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        Cast, CompleteRun, CreateTask, Entity, MoveTask, Outcome, Rejection, StartRun, claim_task,
-        complete_run, create_task, halt_squad, heartbeat, move_task, start_run, with_cast,
+        CompleteRun, CreateTask, MoveTask, Outcome, Rejection, StartRun, claim_task, complete_run,
+        create_task, halt_squad, heartbeat, move_task, start_run,
     },
-    project::{self, Halt, Project},
+    project::{self, Halt},
     recorded::AnyEvent,
     run::{self, Bill, Run},
     task::{self, Details, Move, Task, TaskType, WorkPlan},
+    transaction::Transaction,
     values::{Label, Name, Reason},
 };
-use mc_server::state::Refused;
-use mc_store::{
-    codec,
-    error::StoreError,
-    log::MAX_PAGE_EVENTS,
-    repository::{CommandEnvelope, UnitOfWork},
-};
+use mc_server::refusal::Refused;
+use mc_store::{codec, log::MAX_PAGE_EVENTS, repository::CommandEnvelope};
 use serde_json::{Value, json};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
 
 use crate::app::App;
 
-/// A halt of the default project as far as its barrier: what a crash right after it leaves.
+/// Halts the default project without the steps that follow, as after a crash.
 async fn barrier(app: &App, halt: Halt) {
     let project: ProjectId = app.get("/api/projects/openclaw").await.expect(200).id().parse().unwrap();
     let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
-    let order = CommandEnvelope::new(context.clone());
-    let halted = app.state().repository().execute(&order, |unit| {
-        let project = unit.load::<Project>(&project)?;
-        Ok::<_, Refused>((halt_squad(&project, halt, None, &context)?, ()))
-    });
+    let envelope = CommandEnvelope::new(context);
+    let halted = app
+        .state()
+        .repository()
+        .execute(&envelope, |tx| Ok::<_, Refused>(halt_squad(tx, project, halt, None)?));
     halted.await.map_err(|refused| refused.to_string()).unwrap();
 }
 
@@ -126,14 +122,14 @@ async fn who_is_let_go_on_alone_works_until_the_next_halt() {
     app.post("/api/runs", run).await.expect(201);
 }
 
-/// How many agents there are in the squad under load.
+/// How many agents the squad has in the test under load.
 const AGENTS: usize = 200;
-/// How many callers act for them at the same time.
+/// How many callers act for these agents at the same time.
 const CALLERS: usize = 32;
-/// How often the squad is paused, and stopped, and resumed after each.
+/// How often the test pauses and stops the squad, and resumes it after each.
 const HALTS: usize = 40;
 
-/// Acts for agents, as fast as the log answers. What a rule refuses is passed over; nothing else may stand against it.
+/// Acts for agents as fast as the log answers. It ignores refusals by rules, and fails on any other error.
 struct Caller {
     app: Arc<App>,
     project: ProjectId,
@@ -141,18 +137,15 @@ struct Caller {
 }
 
 impl Caller {
-    /// Heartbeats, claims, starts and runs of `agents`, one after the other, until it is told to end.
+    /// Sends heartbeats, claims, starts and runs for `agents`, one after the other, until the test ends it.
     async fn work(self, agents: Vec<AgentId>, over: Arc<AtomicBool>) {
         for (n, agent) in agents.iter().copied().cycle().enumerate() {
             if over.load(Ordering::Relaxed) {
                 return;
             }
             let session_key = Some(Label::new(&format!("session-{n}")).unwrap());
-            self.ask(agent, |unit, context| {
-                let known = unit.load::<Agent>(&agent)?;
-                let task = held(unit, &known)?;
-                let beat = Heartbeat { session_key: session_key.clone(), error: None };
-                ask(unit, |cast| heartbeat(&known, task.as_ref(), beat.clone(), cast, context))
+            self.ask(agent, |tx| {
+                heartbeat(tx, agent, Heartbeat { session_key: session_key.clone(), error: None })
             })
             .await;
             let task = self.take(agent).await;
@@ -160,66 +153,53 @@ impl Caller {
         }
     }
 
-    /// The task it works on, or else a new one that it claims and starts.
+    /// The task that the agent works on, or else a new one that it claims and starts.
     async fn take(&self, agent: AgentId) -> TaskId {
         let known = self.app.state().repository().load::<Agent>(&agent).await.unwrap();
-        if let Some(work) = known.registered().unwrap().work {
+        if let Some(work) = known.registered().unwrap().work() {
             return work.task;
         }
         let id = TaskId::new(Uuid::now_v7());
-        self.ask(agent, |unit, context| {
-            let project = unit.load::<Project>(&self.project)?;
+        self.ask(agent, |tx| {
             let details = Details::titled("Write the guide", TaskType::Docs).unwrap();
-            let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
-            let task = unit.fresh::<Task>(id);
-            ask(unit, |cast| create_task(&project, &task, None, wish.clone(), cast, context))
+            tx.create::<Task>(id);
+            let request = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
+            create_task(tx, self.project, id, None, request)
         })
         .await;
-        self.ask(agent, |unit, context| {
-            let (task, agent) = (unit.load::<Task>(&id)?, unit.load::<Agent>(&agent)?);
-            ask(unit, |cast| claim_task(&task, &agent, cast, context))
-        })
-        .await;
+        self.ask(agent, |tx| claim_task(tx, id, agent)).await;
         let plan = vec![Reason::new("Read").unwrap(); 3];
         let to = Move { plan: Some(WorkPlan::try_from(plan).unwrap()), ..Move::to(task::Status::InProgress) };
-        let wish = MoveTask { to, assignees: None, lease: LeaseId::new(Uuid::now_v7()) };
-        self.ask(agent, |unit, context| {
-            let task = unit.load::<Task>(&id)?;
-            ask(unit, |cast| move_task(&task, wish.clone(), cast, context))
-        })
-        .await;
+        let request = MoveTask { to, assignees: None, lease: LeaseId::new(Uuid::now_v7()) };
+        self.ask(agent, |tx| move_task(tx, id, request.clone())).await;
         id
     }
 
     async fn run(&self, agent: AgentId, task: TaskId) {
         let id = RunId::new(Uuid::now_v7());
         let model = Label::new("small").unwrap();
-        let wish = StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)) };
-        let started = self.ask(agent, |unit, context| {
-            let run = unit.fresh::<Run>(id);
-            ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
+        let request = StartRun { task: Some(task), model, session_key: None, estimate: Some(Usd::cents(1)) };
+        let started = self.ask(agent, |tx| {
+            tx.create::<Run>(id);
+            start_run(tx, id, agent, request.clone())
         });
         if started.await {
             let bill = Bill { cost: Some(Usd::ZERO), ..Bill::default() };
-            let wish = CompleteRun { outcome: run::Outcome::Completed, bill };
-            self.ask(agent, |unit, context| {
-                let run = unit.load::<Run>(&id)?;
-                ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))
-            })
-            .await;
+            let request = CompleteRun { outcome: run::Outcome::Completed, bill };
+            self.ask(agent, |tx| complete_run(tx, id, request.clone())).await;
         }
     }
 
-    /// Whether the rules agreed to it.
-    async fn ask<D: Into<Outcome>>(
+    /// Whether the rules allowed it.
+    async fn ask<O: Into<Outcome>>(
         &self,
         agent: AgentId,
-        decide: impl Fn(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send + Sync,
+        decide: impl Fn(&mut Transaction<'_>) -> Result<O, Rejection> + Send + Sync,
     ) -> bool {
-        let order = CommandEnvelope::new(CommandContext::new(self.app.now(), Actor::Agent(agent)));
-        let executed = self.app.state().repository().execute(&order, |unit| {
-            let Outcome { decision, refusal } = decide(unit, &order.context)?.into();
-            Ok::<_, Refused>((decision, refusal.is_none()))
+        let envelope = CommandEnvelope::new(CommandContext::new(self.app.now(), Actor::Agent(agent)));
+        let executed = self.app.state().repository().execute(&envelope, |tx| {
+            let outcome: Outcome = decide(tx)?.into();
+            Ok::<_, Refused>(outcome == Outcome::Done)
         });
         match executed.await {
             Ok(executed) => {
@@ -232,19 +212,7 @@ impl Caller {
     }
 }
 
-fn ask<T>(
-    unit: &mut UnitOfWork<'_>,
-    operation: impl FnMut(&Cast) -> Result<T, Rejection>,
-) -> Result<T, Refused> {
-    with_cast(unit, Cast::default(), operation)
-}
-
-fn held(unit: &mut UnitOfWork<'_>, agent: &Entity<Agent>) -> Result<Option<Entity<Task>>, StoreError> {
-    let work = agent.registered().ok().and_then(|agent| agent.work);
-    work.map(|work| unit.load::<Task>(&work.task)).transpose()
-}
-
-/// Every event by which an agent starts something comes while its squad works.
+/// Asserts that every event by which an agent starts something lies outside of the halts.
 async fn nothing_starts_behind_a_barrier(app: &App) {
     let (mut position, mut halted, mut halts, mut starts) = (0, false, 0, 0);
     loop {
@@ -272,7 +240,7 @@ async fn nothing_starts_behind_a_barrier(app: &App) {
     assert!(starts > 0, "nothing was at work");
 }
 
-/// Operators never lose to the traffic of agents: every pause, stop and resume is carried out at the first try.
+/// Operators never lose to the traffic of agents: every pause, stop and resume succeeds at the first attempt.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_halt_never_loses_to_agents_at_work() {
     let app = Arc::new(App::on_disk().await);
@@ -289,7 +257,7 @@ async fn a_halt_never_loses_to_agents_at_work() {
         callers.spawn(caller.work(own, Arc::clone(&over)));
     }
     for round in 0..HALTS {
-        // Whoever halts the squad finds it at work.
+        // Waits until the squad works before the next halt.
         let before = *done.borrow();
         done.subscribe().wait_for(|done| *done > before + CALLERS).await.unwrap();
         let halts = if round % 2 == 0 { ["pause-squad", "stop"] } else { ["stop", "pause-squad"] };
@@ -309,7 +277,7 @@ async fn a_halt_never_loses_to_agents_at_work() {
     nothing_starts_behind_a_barrier(&app).await;
 }
 
-/// The answer to an order to the squad, which must be carried out.
+/// Sends an emergency request, which must succeed.
 async fn ordered(app: &App, order: &str) -> Value {
     let response = app.post(format!("/api/emergency/{order}"), json!({})).response().await;
     let status = response.status();

@@ -12,7 +12,7 @@ struct Reader {
     text: String,
 }
 
-/// One event of a stream.
+/// One server-sent event, as the client reads it.
 #[derive(Debug, PartialEq)]
 struct Event {
     id: u64,
@@ -50,7 +50,7 @@ impl Reader {
     }
 }
 
-/// Nothing for a comment or a mere `retry`.
+/// Parses an event; nothing for a comment or a lone `retry`.
 fn parsed(block: &str) -> Option<Event> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let data = serde_json::from_str(field("data")?).unwrap();
@@ -87,7 +87,7 @@ async fn a_reader_resumes_without_a_gap_or_a_repeat() {
     let seen = reader.ids(2).await;
     drop(reader);
     app.task("Two").await;
-    // The header of a browser that connects again wins over the address it once had.
+    // When a browser reconnects, its header counts, not the parameter of its old address.
     let again = app.get("/api/events?after=0").header("last-event-id", seen[1].to_string());
     let mut reader = follow(again).await;
     app.task("Three").await;

@@ -1,4 +1,4 @@
-//! Idempotency keys: a repeat gets the first answer, whatever has happened since.
+//! Idempotency keys: a repeat gets the first answer, whatever happens in between.
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, App, Request, plan};
 
-/// The repeat must be the first answer again, and say so.
+/// Asserts that the repeat is the first answer again, and is marked as such.
 #[track_caller]
 fn assert_same(first: &Answer, repeat: &Answer) {
     assert_eq!(repeat.status, first.status, "{}", repeat.text);
@@ -76,7 +76,7 @@ async fn the_key_of_a_refused_request_is_free_again() {
     claim().await.expect(200).recorded(&["task.claimed"]);
 }
 
-/// Every kind of write under a key, in an order in which each is possible.
+/// Sends every kind of write with a key, in an order in which each is possible.
 fn writes(scout: &str, task: &str) -> Vec<(&'static str, String, Value)> {
     let task = |action: &str| format!("/api/tasks/{task}{action}");
     let agent = |action: &str| format!("/api/agents/{scout}{action}");
@@ -129,7 +129,7 @@ async fn every_write_is_answered_the_same_also_after_time_changes_and_a_restart(
         assert!(firsts[number].status.is_success(), "{write:?}: {}", firsts[number].text);
         assert_same(&firsts[number], &sent(&app, number, write).await);
     }
-    // What they were about goes on: other names, other versions, another day.
+    // Then the entities change: other names, other versions, another day.
     app.patch(format!("/api/agents/{scout}"), json!({ "name": "Ranger", "status": "active" }))
         .await
         .expect(200);

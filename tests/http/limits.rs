@@ -1,4 +1,4 @@
-//! How much there may be of one thing: whoever floods a project, an inbox or a thread is told where it ends.
+//! Limits on amounts: the server refuses an agent that floods a project, an inbox or a thread, and names the limit.
 
 use std::collections::BTreeMap;
 

@@ -1,7 +1,7 @@
-//! What clients see: given stored facts, when HTTP, then status, body and new facts.
+//! What clients see: given stored events, when a request comes, then status, body and new events.
 //!
-//! One file per resource. [`app`] has the server in this process and the client that talks to it; a refusal is
-//! checked with [`app::Answer::refused`], which also holds that nothing was recorded.
+//! There is one file per resource. [`app`] has the server in this process and its client. [`app::Answer::refused`] checks a
+//! refusal, and that it recorded nothing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod activity;

@@ -1,4 +1,4 @@
-//! `/api/tasks/{task}/messages` and `/timeline`.
+//! `/api/tasks/{task}/messages` and `/timeline`: the thread of a task, and its history.
 
 use serde_json::{Value, json};
 
@@ -147,7 +147,7 @@ async fn whoever_asks_to_hears_of_a_task_until_they_ask_no_more() {
     app.post(format!("/api/tasks/{task}/subscribe"), claimed).await.refused(422, "rule_broken");
 }
 
-/// Whoever floods a thread is told where the flood ends; an operator can always speak.
+/// A full thread refuses agents and names the limit; an operator can always post.
 #[tokio::test]
 async fn a_full_thread_takes_no_more_from_agents() {
     let app = App::new().await;

@@ -1,10 +1,10 @@
-//! Money that was spent is booked, limits hold as they were asked for, and a null says what it takes away.
+//! Money: costs are charged whoever ends a run, caps are kept as they were set, and null resets one.
 
 use serde_json::{Value, json};
 
 use crate::app::{App, NOBODY};
 
-/// Scout, who holds a task and has a run for it that 20 cents are set aside for.
+/// Scout holds a task, and has a run for it with 20 cents set aside.
 struct Desk {
     app: App,
     agent: String,
@@ -100,7 +100,7 @@ async fn a_run_that_somebody_else_ended_takes_its_agents_bill_once() {
     }
 }
 
-/// An eighth of a dollar, and its tokens, wherever somebody looks.
+/// Asserts that every view shows an eighth of a dollar, and its tokens.
 async fn is_booked(app: &App, agent: &str, task: &str, how: &str) {
     let day = app.get("/api/costs/daily").await.expect(200);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Lists: limits, and cursors that show everything once while rows are added.
+//! Lists: limits, and cursors that show every row once while others add rows.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -10,7 +10,7 @@ use crate::{
     audit::{fill, world_of},
 };
 
-/// Walks a list to its end, adding a row after every page, and gives back the member `name` of all rows.
+/// Reads a list to its end, adding a row after every page, and returns the member `name` of all rows.
 async fn walked(app: &App, first: &str, name: &str) -> Vec<String> {
     let (mut seen, mut next) = (Vec::new(), Some(first.to_owned()));
     while let Some(address) = next {

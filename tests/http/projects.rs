@@ -1,4 +1,4 @@
-//! `/api/projects`.
+//! `/api/projects`: creating, editing and listing projects.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! What must never be learned: credentials in whatever clients send. A log that never forgets must not have them.
+//! Credentials in whatever clients send: the log keeps everything for ever, so it must never get them.
 
 use axum::http::Method;
 use mc_store::log::MAX_PAGE_EVENTS;
@@ -6,17 +6,18 @@ use serde_json::{Value, json};
 
 use crate::app::{App, plan};
 
-/// Nobody has it anywhere else.
+/// A text that occurs nowhere else.
 const SECRET: &str = "hunTer9xQ7";
 
-/// By its name, and by its shape, which is put together here so that no scanner takes this file for a leak.
+/// A secret by the name of its field, and one by its shape. The latter is assembled here, so that no scanner takes this file
+/// for a leak.
 fn leak() -> String {
     let shaped =
         format!("{}{SECRET}aB3dE6gH9jK2.{SECRET}mN5pQ8sT1vW4yZ7cF0aB3dE6gH9jK2mN5", ["S", "G."].concat());
     format!("use password={SECRET} or {shaped}")
 }
 
-/// Whatever is in the log, with everything that is kept to answer repeats.
+/// The text of the whole log, with the answers that it keeps for repeats.
 async fn is_recorded(app: &App) -> bool {
     let mut position = 0;
     loop {

@@ -1,4 +1,4 @@
-//! `/api/standup`: how a day went, also one that is over.
+//! `/api/standup`: the report of a day, of today or a past one.
 
 use chrono::TimeDelta;
 use serde_json::json;

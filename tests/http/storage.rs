@@ -1,4 +1,4 @@
-//! A disk that runs full, and a file that goes away: what is still recorded, and what is said of the rest.
+//! A full disk, and a file that disappears: what the server still records, and how it refuses the rest.
 
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ use crate::app::App;
 
 const MIB: u64 = 1024 * 1024;
 
-/// A server on a disk whose free bytes are as told.
+/// Starts a server on a disk whose free bytes the test sets.
 async fn on_small_disk() -> (App, Arc<AtomicU64>) {
     let directory = tempfile::tempdir().unwrap();
     let free = Arc::new(AtomicU64::new(1024 * MIB));
@@ -23,7 +23,7 @@ async fn on_small_disk() -> (App, Arc<AtomicU64>) {
     (App::on_log(Arc::new(log), directory).await, free)
 }
 
-/// An agent of that name at work on a task, in a run: the task and the run.
+/// Registers an agent that works on a task in a run. Returns the task and the run.
 async fn at_work(app: &App, name: &str) -> (String, String) {
     let agent = app.agent(name).await;
     let task = app.in_progress(&agent).await;
@@ -57,7 +57,7 @@ async fn on_a_nearly_full_disk_only_what_contains_is_recorded() {
         (&health["services"]["store"], &health["notices"][0]["code"]),
         (&json!("error"), &json!("storage_full"))
     );
-    // Whoever asks before sending on goes on sending: stops have to arrive.
+    // A client that checks readiness before it sends continues to send, so that its stops arrive.
     app.get("/readyz").await.expect(200);
     for (path, body) in [
         ("/api/tasks".to_owned(), json!({ "title": "More", "type": "docs" })),
@@ -100,7 +100,7 @@ async fn on_a_nearly_full_disk_only_what_contains_is_recorded() {
         );
     }
     assert_eq!(app.get(format!("/api/tasks/{other}")).await.expect(200)["status"], "blocked");
-    // A stop that is repeated finds nothing left to stop, and is answered all the same.
+    // A repeated stop has nothing left to stop, and still succeeds.
     app.post("/api/emergency/stop", json!({ "reason": "Again" })).key("again").await.expect(200);
     app.post("/api/emergency/resume-squad", json!({})).await.refused(507, "storage_full");
 
@@ -139,8 +139,8 @@ async fn nothing_is_written_into_a_file_that_is_gone() {
     std::fs::rename(&aside, &file).unwrap();
     app.get("/health").await.expect(200);
     app.post("/api/tasks", more()).await.expect(201);
-    let limits = app.get("/metrics").await.expect(200).text;
-    assert!(limits.contains("mc_store_write_ahead_bytes "), "{limits}");
+    let metrics = app.get("/metrics").await.expect(200).text;
+    assert!(metrics.contains("mc_store_write_ahead_bytes "), "{metrics}");
     let app = app.restarted().await;
     assert_eq!(app.get("/api/tasks").await.expect(200).body.as_array().unwrap().len(), 2);
 }

@@ -1,4 +1,4 @@
-//! The whole table of moves over HTTP, as the domain's page has it: from nine statuses to nine, by each kind of actor.
+//! The whole table of transitions over HTTP: from nine statuses to nine, by each kind of actor.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::app::{App, plan};
 const STATUSES: [&str; 9] =
     ["inbox", "assigned", "in_progress", "review", "needs_approval", "blocked", "failed", "done", "canceled"];
 
-/// Where each kind of actor may move a task from there, in the order of [`STATUSES`].
+/// The statuses to which each kind of actor may move a task, per current status in the order of [`STATUSES`].
 const HUMAN: [&str; 9] = [
     "assigned blocked canceled",
     "inbox in_progress blocked canceled",
@@ -40,14 +40,14 @@ fn all_that_moves_need() -> Value {
     })
 }
 
-/// A move that brings along whatever it may need.
+/// A request for a move, with every field that it may need.
 fn wish(to: &str, actor: Value) -> Value {
     let mut wish = all_that_moves_need();
     (wish["toStatus"], wish["actor"]) = (json!(to), actor);
     wish
 }
 
-/// A task of `agent` in that status, brought there by legal moves.
+/// Creates a task of `agent`, and brings it to that status by legal moves.
 async fn task_in(app: &App, status: &str, agent: &str) -> String {
     let task = app.assigned(agent).await;
     let path: &[&str] = match status {
@@ -81,7 +81,7 @@ fn cells<'a>(table: &'a [&'a str; 9]) -> impl Iterator<Item = Cell<'a>> {
     })
 }
 
-/// Holds one cell against what the server does with a fresh task of a fresh agent.
+/// Checks one cell of the table with a new task of a new agent.
 async fn check(app: &App, number: usize, cell: &Cell<'_>, actor: impl Fn(&str) -> Value) {
     let Cell { from, to, allowed } = cell;
     let agent = app.agent(&format!("agent-{number}")).await;
@@ -121,7 +121,7 @@ async fn the_system_moves_tasks_by_the_table_and_not_otherwise() {
 async fn an_agent_moves_tasks_by_the_table_and_not_otherwise() {
     let app = App::new().await;
     app.agent("Reviewer").await;
-    // From the inbox an agent takes a task by claiming it, which has a route of its own.
+    // An agent takes a task from the inbox by claiming it, which has its own route.
     let by_transition = |cell: &Cell<'_>| (cell.from, cell.to) != ("inbox", "assigned");
     for (number, cell) in cells(&AGENT).enumerate().filter(|(_, cell)| by_transition(cell)) {
         let actor = |agent: &str| {

@@ -1,21 +1,20 @@
-//! What people read and decide on: texts that show nothing, hide something, or pass for others.
+//! Texts that people read: those that show nothing, hide something, or look like another.
 
 use mc_domain::{
     actor::Actor,
     agent::{Agent, Command, Profile, Role},
-    aggregate::{Aggregate, CommandContext},
+    aggregate::CommandContext,
     ids::{AgentId, ProjectId},
-    operation::{Decision, Rejection},
     reservation::{Event, Holder, Key, Reservation},
     values::Name,
 };
-use mc_server::state::Refused;
+use mc_server::refusal::Refused;
 use mc_store::repository::CommandEnvelope;
 use serde_json::json;
 
 use crate::app::{App, plan};
 
-/// A direction mark, a zero-width space, a soft hyphen, an override, a selector, a filler.
+/// Invisible characters: a direction mark, a zero-width space, a soft hyphen, an override, a selector, a filler.
 const UNSEEN: [&str; 6] = ["\u{200f}", "\u{200b}", "\u{ad}", "\u{202e}", "\u{fe0f}", "\u{3164}"];
 
 #[tokio::test]
@@ -101,23 +100,21 @@ async fn a_slug_says_what_is_wrong_with_it_once() {
     }
 }
 
-/// An agent that registered when only upper and lower case were the same, with the one key it reserved then.
+/// Records an agent of an older version, which took only upper and lower case for equal and so reserved one key.
 async fn registered_before(app: &App, name: &str) -> AgentId {
     let project = app.get("/api/projects/openclaw").await.expect(200).id();
     let project: ProjectId = project.parse().unwrap();
     let name: Name = serde_json::from_value(json!(name)).unwrap();
     let context = CommandContext::new(app.now(), Actor::Human(Name::new("Sofie").unwrap()));
     let id = AgentId::new(uuid::Uuid::now_v7());
-    let order = CommandEnvelope::new(context.clone());
-    let registered = app.state().repository().execute(&order, |unit| {
+    let envelope = CommandEnvelope::new(context);
+    let registered = app.state().repository().execute(&envelope, |tx| {
         let key = Key::of_agent_before(project, &name).unwrap_or(Key::agent(project, &name));
-        let (key, agent) = (unit.load::<Reservation>(&key)?, unit.fresh::<Agent>(id));
+        let (key, agent) = (tx.get::<Reservation>(&key)?, tx.create::<Agent>(id));
+        tx.record_in(Some(project), &key, vec![Event::Reserved { holder: Holder::Agent(id) }])?;
         let profile = Profile::new(name.clone(), Role::Intern);
-        let register = Command::Register { project, profile, parent: None, purpose: None };
-        let registered = agent.decide(register, &context).map_err(Rejection::from)?;
-        let reserved = vec![Event::Reserved { holder: Holder::Agent(id) }];
-        let decision = Decision::of(&key, Some(project), reserved);
-        Ok::<_, Refused>((decision.and(Decision::of(&agent, Some(project), registered)), ()))
+        tx.execute(&agent, Command::Register { project, profile, parent: None, purpose: None })?;
+        Ok::<_, Refused>(())
     });
     registered.await.unwrap();
     id

@@ -1,4 +1,4 @@
-//! What refusals say: names as they are registered, advice that can be followed, what is allowed.
+//! The wording of refusals: names as registered, advice that works, and what is allowed.
 
 use serde_json::json;
 

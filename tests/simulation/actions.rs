@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::{
+    policies::Draft,
+    world::{Failure, States},
+};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{self, Agent, Directive, Heartbeat, PauseReason, Profile},
-    aggregate::{Aggregate, CommandContext},
+    aggregate::Aggregate,
     alert::{self, Alert},
     approval::{
         self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, Terms,
@@ -14,31 +18,23 @@ use mc_domain::{
     money::Usd,
     notification::{self, Notice, Notification},
     operation::{
-        Allowed, Answer, ApprovalScope, Cast, Claims, CompleteRun, CorrectAgent, CreateTask, DecideApproval,
-        Decision, Entity, Load, MoveTask, Names, Outcome, ReassignTask, RegisterAgent, Rejection, SpawnAgent,
-        StartRun, UseTool, block_halted, change_profile, claim_task, complete_run, correct_agent,
-        create_project, create_task, decide_approval, directives, end_lease, escalate_approval,
-        expire_approval, fail_notification, follow_halt, follow_task, halt_squad, heartbeat, mark_heard,
-        mark_stale, move_task, post_message, quarantine_agent, reassign_task, record_tool_call,
-        register_agent, request_approval, restart_agent, resubmit_approval, resume_agent, resume_squad,
-        retire_agent, sign_off_agent, spawn_agent, start_run, time_out_run, unfollow_task, with_cast,
-        withdraw_approval, withdraw_overrides,
+        Allowed, Answer, Claims, CompleteRun, CorrectAgent, CreateTask, DecideApproval, MoveTask, Names,
+        Outcome, ReassignTask, RegisterAgent, SpawnAgent, StartRun, UseTool, block_halted, change_profile,
+        claim_task, complete_run, correct_agent, create_project, create_task, decide_approval, directives,
+        drain_agent, end_lease, escalate_approval, expire_approval, fail_notification, follow_halt,
+        follow_task, halt_squad, heartbeat, mark_heard, mark_stale, move_task, pause_agent, post_message,
+        quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval, restart_agent,
+        resubmit_approval, resume_agent, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
+        time_out_run, unfollow_task, withdraw_approval, withdraw_overrides,
     },
     policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
     project::{self, Halt, Project},
-    recorded::Streamed,
-    reservation::{Key, Reservation},
-    run::{Bill, Outcome as End, Run, ToolCall, ToolRisk},
+    run::{Bill, Outcome as End, ToolCall, ToolRisk},
     standup::{self, Report, Standup},
     task::{self, Details, Message, Status, Task},
+    transaction::Transaction,
     values::{Label, Name, Reason, Slug, Text},
-};
-use mc_store::{error::StoreError, repository::UnitOfWork};
-
-use crate::{
-    policies::Draft,
-    world::{Failure, States},
 };
 
 /// What is asked for. Whoever asks, and whether it can be had, is another matter.
@@ -137,13 +133,13 @@ pub enum Action {
     },
     Correct {
         agent: AgentId,
-        wish: CorrectAgent,
+        request: CorrectAgent,
     },
     CreateTask {
         project: ProjectId,
         fresh: TaskId,
         parent: Option<TaskId>,
-        wish: CreateTask,
+        request: CreateTask,
     },
     EditTask {
         task: TaskId,
@@ -168,11 +164,11 @@ pub enum Action {
     },
     Move {
         task: TaskId,
-        wish: MoveTask,
+        request: MoveTask,
     },
     Reassign {
         task: TaskId,
-        wish: ReassignTask,
+        request: ReassignTask,
     },
     Post {
         task: TaskId,
@@ -387,7 +383,7 @@ impl Action {
             Self::Archive { .. } => "archive task",
             Self::Restore { .. } => "restore task",
             Self::Claim { .. } => "claim task",
-            Self::Move { wish, .. } => match wish.to.to {
+            Self::Move { request, .. } => match request.to.to {
                 Status::Inbox => "move to inbox",
                 Status::Assigned => "move to assigned",
                 Status::InProgress => "move to in_progress",
@@ -457,7 +453,7 @@ impl Action {
             | Self::SignOff { agent }
             | Self::Restart { agent }
             | Self::Correct { agent, .. }
-            | Self::StartRun { agent, .. } => states.agent(*agent).map(|agent| agent.project),
+            | Self::StartRun { agent, .. } => states.agent(*agent).map(|agent| agent.project()),
             Self::EditTask { task, .. }
             | Self::Subscribe { task }
             | Self::Unsubscribe { task }
@@ -466,9 +462,9 @@ impl Action {
             | Self::Claim { task, .. }
             | Self::Move { task, .. }
             | Self::Reassign { task, .. }
-            | Self::Post { task, .. } => states.task(*task).map(|task| task.project),
+            | Self::Post { task, .. } => states.task(*task).map(|task| task.project()),
             Self::EndRun { run, .. } | Self::TimeOutRun { run } | Self::CallTool { run, .. } => {
-                states.runs.get(run)?.running().ok().map(|running| running.terms.project)
+                states.runs.get(run)?.running().ok().map(|running| running.terms().project)
             }
             Self::RequestApproval { asked, .. } => Some(asked.project),
             Self::DecideApproval { approval, .. }
@@ -476,9 +472,11 @@ impl Action {
             | Self::ResubmitApproval { approval, .. }
             | Self::EscalateApproval { approval }
             | Self::ExpireApproval { approval } => {
-                states.approvals.get(approval)?.requested().ok().map(|requested| requested.subject.project)
+                states.approvals.get(approval)?.requested().ok().map(|requested| requested.subject().project)
             }
-            Self::Attend { alert, .. } => states.alerts.get(alert)?.episode().ok().map(|known| known.project),
+            Self::Attend { alert, .. } => {
+                states.alerts.get(alert)?.episode().ok().map(|known| known.project())
+            }
             Self::Notify { notice } => notice.project,
             Self::DeliverNotification { project, .. }
             | Self::ReadNotification { project, .. }
@@ -489,12 +487,8 @@ impl Action {
     }
 }
 
-/// Decides `action` on what `unit` has.
-pub fn decide(
-    action: &Action,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Outcome, Failure> {
+/// Decides `action` in a transaction.
+pub fn decide(action: &Action, tx: &mut Transaction<'_>) -> Result<Outcome, Failure> {
     match action.clone() {
         Action::CreateProject { .. }
         | Action::EditProject { .. }
@@ -502,7 +496,7 @@ pub fn decide(
         | Action::FollowHalt { .. }
         | Action::BlockHalted { .. }
         | Action::ResumeSquad { .. }
-        | Action::PublishPolicy { .. } => on_project(action.clone(), unit, context).map(Outcome::from),
+        | Action::PublishPolicy { .. } => on_project(action.clone(), tx).map(Outcome::from),
         Action::Register { .. }
         | Action::ChangeProfile { .. }
         | Action::Spawn { .. }
@@ -518,7 +512,7 @@ pub fn decide(
         | Action::Quarantine { .. }
         | Action::SignOff { .. }
         | Action::Restart { .. }
-        | Action::Correct { .. } => on_agent(action.clone(), unit, context).map(Outcome::from),
+        | Action::Correct { .. } => on_agent(action.clone(), tx).map(Outcome::from),
         Action::CreateTask { .. }
         | Action::EditTask { .. }
         | Action::Subscribe { .. }
@@ -528,176 +522,119 @@ pub fn decide(
         | Action::Claim { .. }
         | Action::Move { .. }
         | Action::Reassign { .. }
-        | Action::Post { .. } => on_task(action.clone(), unit, context).map(Outcome::from),
+        | Action::Post { .. } => on_task(action.clone(), tx).map(Outcome::from),
         Action::StartRun { fresh, agent, task, estimate } => {
-            let (run, model) = (unit.load::<Run>(&fresh)?, Label::new("a-model").unwrap());
-            let wish = StartRun { task, model, session_key: None, estimate };
-            asking(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))
+            let model = Label::new("a-model").unwrap();
+            Ok(start_run(tx, fresh, agent, StartRun { task, model, session_key: None, estimate })?)
         }
         Action::EndRun { run, outcome, cost } => {
-            let run = unit.load::<Run>(&run)?;
             let error = (outcome == End::Failed).then(|| reason("it failed"));
-            let wish = CompleteRun { outcome, bill: Bill { cost, error, ..Bill::default() } };
-            asking(unit, |cast| complete_run(&run, wish.clone(), cast, context)).map(Outcome::from)
+            let request = CompleteRun { outcome, bill: Bill { cost, error, ..Bill::default() } };
+            Ok(complete_run(tx, run, request)?.into())
         }
-        Action::TimeOutRun { run } => {
-            let run = unit.load::<Run>(&run)?;
-            asking(unit, |cast| time_out_run(&run, cast, context)).map(Outcome::from)
-        }
+        Action::TimeOutRun { run } => Ok(time_out_run(tx, run)?.into()),
         Action::CallTool { run, call } => {
-            let run = unit.load::<Run>(&run)?;
-            let wish = UseTool { call: call.clone(), policy: ToolRisk::Green, params: None };
-            asking(unit, |cast| record_tool_call(&run, wish.clone(), cast, context))
+            Ok(record_tool_call(tx, run, UseTool { call, policy: ToolRisk::Green, params: None })?)
         }
         Action::RequestApproval { .. }
         | Action::DecideApproval { .. }
         | Action::WithdrawApproval { .. }
         | Action::ResubmitApproval { .. }
         | Action::EscalateApproval { .. }
-        | Action::ExpireApproval { .. } => on_approval(action.clone(), unit, context),
-        Action::Attend { alert, id, how } => attend(&alert, id, how, unit, context).map(Outcome::from),
+        | Action::ExpireApproval { .. } => on_approval(action.clone(), tx),
+        Action::Attend { alert, id, how } => attend(&alert, id, how, tx).map(Outcome::from),
         Action::Notify { .. }
         | Action::DeliverNotification { .. }
         | Action::ReadNotification { .. }
         | Action::FailNotification { .. }
-        | Action::ExpireNotification { .. } => {
-            on_notification(action.clone(), unit, context).map(Outcome::from)
-        }
+        | Action::ExpireNotification { .. } => on_notification(action.clone(), tx).map(Outcome::from),
         Action::RecordStandup { key, report } => {
-            let standup = unit.load::<Standup>(&key)?;
-            let events = standup.decide(standup::Command::Record { report }, context)?;
-            Ok(Decision::of(&standup, Some(key.project), events).into())
+            let standup = tx.get::<Standup>(&key)?;
+            let events = standup.decide(standup::Command::Record { report }, tx.context())?;
+            tx.record_in(Some(key.project), &standup, events)?;
+            Ok(Outcome::Done)
         }
     }
 }
 
-fn on_project(
-    action: Action,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
+fn on_project(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
     let why = Some(reason("because"));
     match action {
         Action::CreateProject { project, slug } => {
             let slug = Slug::new(&slug).unwrap();
-            let name = unit.load::<Reservation>(&Key::project(&slug))?;
             let profile = project::Profile::new(Name::new(slug.as_str()).unwrap());
-            let project = unit.load::<Project>(&project)?;
-            Ok(create_project(&project, &name, slug, profile, context)?)
+            Ok(create_project(tx, project, slug, profile)?)
         }
         Action::EditProject { project, daily_cap } => {
-            let project = unit.load::<Project>(&project)?;
+            let project = tx.get::<Project>(&project)?;
             let name = Name::new("A project").unwrap();
             let profile = project::Profile { daily_cap, ..project::Profile::new(name) };
-            let events = project.decide(project::Command::Edit { profile }, context)?;
-            Ok(Decision::of(&project, Some(project.id), events))
+            tx.execute(&project, project::Command::Edit { profile })?;
+            Ok(())
         }
-        Action::HaltSquad { project, halt } => {
-            Ok(halt_squad(&unit.load::<Project>(&project)?, halt, why, context)?)
-        }
-        Action::FollowHalt { project, number, agents } => {
-            let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
-            Ok(follow_halt(&project, number, &agents, context)?)
-        }
-        Action::BlockHalted { project, number, tasks } => {
-            let (project, tasks) = (unit.load::<Project>(&project)?, all::<Task>(unit, &tasks)?);
-            asking(unit, |cast| block_halted(&project, number, &tasks, cast, context))
-        }
-        Action::ResumeSquad { project, agents } => {
-            let (project, agents) = (unit.load::<Project>(&project)?, all::<Agent>(unit, &agents)?);
-            Ok(resume_squad(&project, &agents, why, context)?)
-        }
+        Action::HaltSquad { project, halt } => Ok(halt_squad(tx, project, halt, why)?),
+        Action::FollowHalt { project, number, agents } => Ok(follow_halt(tx, project, number, &agents)?),
+        Action::BlockHalted { project, number, tasks } => Ok(block_halted(tx, project, number, &tasks)?),
+        Action::ResumeSquad { project, agents } => Ok(resume_squad(tx, project, &agents, why)?),
         Action::PublishPolicy { scope, document, .. } => {
-            let policy = unit.load::<Policy>(&scope)?;
-            let events = policy.decide(policy::Command::Publish { document }, context)?;
-            Ok(Decision::of(&policy, scope.project(), events))
+            let policy = tx.get::<Policy>(&scope)?;
+            let events = policy.decide(policy::Command::Publish { document }, tx.context())?;
+            tx.record_in(scope.project(), &policy, events)?;
+            Ok(())
         }
         other => unreachable!("{other:?} is not about a project"),
     }
 }
 
-fn on_agent(
-    action: Action,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
+fn on_agent(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
     match action {
-        Action::Register { project, fresh, profile } => register(project, fresh, profile, unit, context),
-        Action::ChangeProfile { agent, profile, overrides } => {
-            rename(agent, profile, &overrides, unit, context)
-        }
+        Action::Register { project, fresh, profile } => register(project, fresh, profile, tx),
+        Action::ChangeProfile { agent, profile, overrides } => rename(agent, profile, &overrides, tx),
         Action::Spawn { parent, fresh, profile, active_agents } => {
-            spawn(parent, fresh, profile, active_agents, unit, context)
+            spawn(parent, fresh, profile, active_agents, tx)
         }
-        Action::Retire { child, parent, cause } => {
-            let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
-            at_work(child, unit, |agent, task, cast| {
-                retire_agent(agent, parent.as_ref(), task, cause, cast, context)
-            })
-        }
+        Action::Retire { child, parent, cause } => Ok(retire_agent(tx, child, parent, cause)?),
         Action::Heartbeat { agent, session, error } => {
             let session_key = session.map(|session| Label::new(&format!("session-{session}")).unwrap());
-            let beat = Heartbeat { session_key, error: error.then(|| reason("timeout")) };
-            at_work(agent, unit, |agent, task, cast| {
-                let decision = heartbeat(agent, task, beat.clone(), cast, context)?;
-                is_told_what_it_is(agent, &decision);
-                Ok(decision)
-            })
+            let request = Heartbeat { session_key, error: error.then(|| reason("timeout")) };
+            let before = tx.get::<Agent>(&agent)?;
+            heartbeat(tx, agent, request)?;
+            is_told_what_it_is(&before, &*tx.get::<Agent>(&agent)?);
+            Ok(())
         }
-        Action::MarkStale { agent } => {
-            let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| mark_stale(&agent, cast, context))
-        }
-        Action::MarkHeard { agent } => {
-            let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| mark_heard(&agent, cast, context))
-        }
-        Action::EndLease { agent, lease, heard } => {
-            let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| end_lease(&agent, lease, heard, cast, context))
-        }
-        Action::EndDrain { agent } => {
-            let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
-            of_agent(agent, pause, unit, context)
-        }
+        Action::MarkStale { agent } => Ok(mark_stale(tx, agent)?),
+        Action::MarkHeard { agent } => Ok(mark_heard(tx, agent)?),
+        Action::EndLease { agent, lease, heard } => Ok(end_lease(tx, agent, lease, heard)?),
+        Action::EndDrain { agent } => Ok(pause_agent(tx, agent, None)?),
         Action::Pause { agent, reason } => {
-            of_agent(agent, agent::Command::Pause { reason, note: None }, unit, context)
+            let agent = tx.get::<Agent>(&agent)?;
+            tx.execute(&agent, agent::Command::Pause { reason, note: None })?;
+            Ok(())
         }
-        Action::Resume { agent } => {
-            let agent = unit.load::<Agent>(&agent)?;
-            asking(unit, |cast| resume_agent(&agent, None, cast, context))
-        }
-        Action::Drain { agent } => of_agent(agent, agent::Command::Drain { note: None }, unit, context),
-        Action::Quarantine { agent } => at_work(agent, unit, |agent, task, cast| {
-            quarantine_agent(agent, task, Some(reason("enough")), cast, context)
-        }),
-        Action::SignOff { agent } => {
-            at_work(agent, unit, |agent, task, cast| sign_off_agent(agent, task, None, cast, context))
-        }
-        Action::Restart { agent } => {
-            at_work(agent, unit, |agent, task, cast| restart_agent(agent, task, None, cast, context))
-        }
-        Action::Correct { agent, wish } => {
-            at_work(agent, unit, |agent, task, cast| correct_agent(agent, task, wish.clone(), cast, context))
-        }
+        Action::Resume { agent } => Ok(resume_agent(tx, agent, None)?),
+        Action::Drain { agent } => Ok(drain_agent(tx, agent, None)?),
+        Action::Quarantine { agent } => Ok(quarantine_agent(tx, agent, Some(reason("enough")))?),
+        Action::SignOff { agent } => Ok(sign_off_agent(tx, agent, None)?),
+        Action::Restart { agent } => Ok(restart_agent(tx, agent, None)?),
+        Action::Correct { agent, request } => Ok(correct_agent(tx, agent, request)?),
         other => unreachable!("{other:?} is not about an agent"),
     }
 }
 
-/// The answer to a heartbeat names what the agent has become, and a restart until it was delivered.
-fn is_told_what_it_is(agent: &Entity<Agent>, decision: &Decision) {
-    let (was, now) = (agent.registered().unwrap(), agent.after_decision(decision));
-    let standing = match now.registered().unwrap().status() {
+/// Asserts that the answer to a heartbeat names what the agent has become, and a restart until it was delivered.
+fn is_told_what_it_is(before: &Agent, after: &Agent) {
+    let (was, now) = (before.registered().unwrap(), after.registered().unwrap());
+    let standing = match now.status() {
         agent::Status::Paused => Some(Directive::Pause),
         agent::Status::Draining => Some(Directive::Drain),
         agent::Status::Quarantined => Some(Directive::Quarantine),
         agent::Status::Active | agent::Status::Offline => None,
     };
-    let told = directives(agent, decision);
+    let told = directives(before, after);
     assert!(standing.is_none_or(|standing| told.contains(&standing)), "{told:?} of {standing:?}");
-    assert_eq!(told.contains(&Directive::Restart), was.restart_pending, "a restart is told once");
-    assert_eq!(told.len(), usize::from(standing.is_some()) + usize::from(was.restart_pending));
-    assert!(!now.registered().unwrap().restart_pending, "a restart is still to be told of");
+    assert_eq!(told.contains(&Directive::Restart), was.restart_pending(), "a restart is told once");
+    assert_eq!(told.len(), usize::from(standing.is_some()) + usize::from(was.restart_pending()));
+    assert!(!now.restart_pending(), "a restart is still to be told of");
 }
 
 /// Whoever has the name comes back; otherwise somebody new gets it.
@@ -705,61 +642,27 @@ fn register(
     project: ProjectId,
     fresh: AgentId,
     profile: Profile,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let names = Names::load(unit, project, &profile.name, &Claims::default())?;
-    let agent = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
-    let project = unit.load::<Project>(&project)?;
-    let wish = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
-    Ok(register_agent(&project, &names, &agent, wish, context)?)
+    tx: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let names = Names::load(tx, project, &profile.name, &Claims::default())?;
+    let agent = names.bearer().map_or(fresh, |bearer| bearer.id);
+    let request = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
+    Ok(register_agent(tx, project, &names, agent, request)?)
 }
 
+/// What a raised cap frees joins the same commit.
 fn rename(
     agent: AgentId,
     profile: Profile,
     overrides: &[ApprovalId],
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let agent = unit.load::<Agent>(&agent)?;
-    let allowed = Allowed::Agent(agent.id, agent.registered()?.profile.caps);
-    let (project, current) = (agent.registered()?.project, agent.registered()?.profile.name.clone());
-    let old = Names::load(unit, project, &current, &Claims::default())?;
-    let new = Names::load(unit, project, &profile.name, &Claims::default())?;
-    let change =
-        |cast: &Cast| change_profile(project, &agent, Some((&old, &new)), profile.clone(), cast, context);
-    let decision = asking(unit, change)?;
-    free_held(decision, allowed, overrides, unit, context)
-}
-
-/// What a raised cap frees joins the same commit.
-fn free_held(
-    decision: Decision,
-    before: Allowed,
-    overrides: &[ApprovalId],
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let overrides = all::<Approval>(unit, overrides)?;
-    let free = |cast: &Cast| withdraw_overrides(before, &overrides, cast, context);
-    let freed: Decision =
-        with_cast::<_, _, Failure>(&mut After { unit, decided: &decision }, Cast::default(), free)?;
-    Ok(decision.and(freed))
-}
-
-/// Everything as it is after a decision that is still to be committed.
-struct After<'a, 'u> {
-    unit: &'a mut UnitOfWork<'u>,
-    decided: &'a Decision,
-}
-
-impl Load for After<'_, '_> {
-    type Error = StoreError;
-
-    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, StoreError> {
-        Ok(self.unit.load::<A>(id)?.after_decision(self.decided))
-    }
+    tx: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let agent = tx.get::<Agent>(&agent)?;
+    let (project, current) = (agent.registered()?.project(), agent.registered()?.profile());
+    let old = Names::load(tx, project, &current.name, &Claims::default())?;
+    let new = Names::load(tx, project, &profile.name, &Claims::default())?;
+    change_profile(tx, agent.id, Some((&old, &new)), profile)?;
+    Ok(withdraw_overrides(tx, Allowed::Agent(agent.id, current.caps), overrides)?)
 }
 
 fn spawn(
@@ -767,144 +670,64 @@ fn spawn(
     fresh: AgentId,
     profile: Profile,
     active_agents: u32,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let parent = unit.load::<Agent>(&parent)?;
-    let project = unit.load::<Project>(&parent.registered()?.project)?;
-    let names = Names::load(unit, project.id, &profile.name, &Claims::default())?;
-    let child = unit.load::<Agent>(&names.bearer().map_or(fresh, |bearer| bearer.id))?;
-    let wish = SpawnAgent { profile, purpose: reason("to help"), active_agents, squad: 0 };
-    Ok(spawn_agent(&project, &names, &child, &parent, wish, context)?)
+    tx: &mut Transaction<'_>,
+) -> Result<(), Failure> {
+    let project = tx.get::<Agent>(&parent)?.registered()?.project();
+    let names = Names::load(tx, project, &profile.name, &Claims::default())?;
+    let child = names.bearer().map_or(fresh, |bearer| bearer.id);
+    let request = SpawnAgent { profile, purpose: reason("to help"), active_agents, squad: 0 };
+    Ok(spawn_agent(tx, project, &names, child, parent, request)?)
 }
 
-fn of_agent(
-    agent: AgentId,
-    command: agent::Command,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let agent = unit.load::<Agent>(&agent)?;
-    let events = agent.decide(command, context)?;
-    let project = agent.registered()?.project;
-    Ok(Decision::of(&agent, Some(project), events))
-}
-
-/// An operation on an agent and the task it works on.
-fn at_work(
-    agent: AgentId,
-    unit: &mut UnitOfWork<'_>,
-    ask: impl Fn(&Entity<Agent>, Option<&Entity<Task>>, &Cast) -> Result<Decision, Rejection>,
-) -> Result<Decision, Failure> {
-    let agent = unit.load::<Agent>(&agent)?;
-    let work = agent.registered()?.work;
-    let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-    asking(unit, |cast| ask(&agent, task.as_ref(), cast))
-}
-
-fn on_task(action: Action, unit: &mut UnitOfWork<'_>, context: &CommandContext) -> Result<Decision, Failure> {
+fn on_task(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
     match action {
-        Action::CreateTask { project, fresh, parent, wish } => {
-            let (project, task) = (unit.load::<Project>(&project)?, unit.load::<Task>(&fresh)?);
-            let parent = parent.map(|parent| unit.load::<Task>(&parent)).transpose()?;
-            asking(unit, |cast| create_task(&project, &task, parent.as_ref(), wish.clone(), cast, context))
+        Action::CreateTask { project, fresh, parent, request } => {
+            Ok(create_task(tx, project, fresh, parent, request)?)
         }
         Action::EditTask { task, details, overrides } => {
-            let before = unit.load::<Task>(&task)?.present()?.details.budget;
-            let decision = of_task(task, task::Command::Edit(details), unit, context)?;
-            free_held(decision, Allowed::Task(task, before), &overrides, unit, context)
+            let before = tx.get::<Task>(&task)?.present()?.details().budget;
+            of_task(task, task::Command::Edit(details), tx)?;
+            Ok(withdraw_overrides(tx, Allowed::Task(task, before), &overrides)?)
         }
-        Action::Subscribe { task } => {
-            let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| follow_task(&task, cast, context))
-        }
-        Action::Unsubscribe { task } => Ok(unfollow_task(&unit.load::<Task>(&task)?, context)?),
-        Action::Archive { task } => of_task(task, task::Command::Archive, unit, context),
-        Action::Restore { task } => of_task(task, task::Command::Restore, unit, context),
-        Action::Claim { task, agent } => {
-            let (task, agent) = (unit.load::<Task>(&task)?, unit.load::<Agent>(&agent)?);
-            asking(unit, |cast| claim_task(&task, &agent, cast, context))
-        }
-        Action::Move { task, wish } => {
-            let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| move_task(&task, wish.clone(), cast, context))
-        }
-        Action::Reassign { task, wish } => {
-            let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| reassign_task(&task, wish.clone(), cast, context))
-        }
-        Action::Post { task, message } => {
-            let task = unit.load::<Task>(&task)?;
-            asking(unit, |cast| post_message(&task, message.clone(), cast, context))
-        }
+        Action::Subscribe { task } => Ok(follow_task(tx, task)?),
+        Action::Unsubscribe { task } => Ok(unfollow_task(tx, task)?),
+        Action::Archive { task } => of_task(task, task::Command::Archive, tx),
+        Action::Restore { task } => of_task(task, task::Command::Restore, tx),
+        Action::Claim { task, agent } => Ok(claim_task(tx, task, agent)?),
+        Action::Move { task, request } => Ok(move_task(tx, task, request)?),
+        Action::Reassign { task, request } => Ok(reassign_task(tx, task, request)?),
+        Action::Post { task, message } => Ok(post_message(tx, task, message)?),
         other => unreachable!("{other:?} is not about a task"),
     }
 }
 
-fn of_task(
-    task: TaskId,
-    command: task::Command,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let task = unit.load::<Task>(&task)?;
-    let events = task.decide(command, context)?;
-    Ok(Decision::of(&task, Some(task.present()?.project), events))
+fn of_task(task: TaskId, command: task::Command, tx: &mut Transaction<'_>) -> Result<(), Failure> {
+    let task = tx.get::<Task>(&task)?;
+    tx.execute(&task, command)?;
+    Ok(())
 }
 
-fn on_approval(
-    action: Action,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Outcome, Failure> {
-    let (id, lease) = match &action {
-        Action::RequestApproval { fresh, asked } => return request(*fresh, asked, unit, context),
-        Action::DecideApproval { approval, lease, .. } | Action::WithdrawApproval { approval, lease } => {
-            (*approval, Some(*lease))
+fn on_approval(action: Action, tx: &mut Transaction<'_>) -> Result<Outcome, Failure> {
+    Ok(match action {
+        Action::RequestApproval { fresh, asked } => return request(fresh, &asked, tx),
+        Action::DecideApproval { approval, answer, stale, lease } => {
+            let request_hash = stale.then(|| "0".repeat(64).parse::<ContentHash>().unwrap());
+            decide_approval(tx, approval, DecideApproval { answer, content: request_hash, lease })?
         }
-        Action::ResubmitApproval { approval, .. }
-        | Action::EscalateApproval { approval }
-        | Action::ExpireApproval { approval } => (*approval, None),
+        Action::WithdrawApproval { approval, lease } => withdraw_approval(tx, approval, None, lease)?,
+        Action::ResubmitApproval { approval, tool } => {
+            let known = tx.get::<Approval>(&approval)?;
+            let requested = known.requested()?;
+            let next = ask_for(requested.subject().action_type, tool, requested.ask().estimated_cost());
+            resubmit_approval(tx, approval, (next, requested.required()))?
+        }
+        Action::EscalateApproval { approval } => escalate_approval(tx, approval)?.into(),
+        Action::ExpireApproval { approval } => expire_approval(tx, approval)?.into(),
         other => unreachable!("{other:?} is not about an approval"),
-    };
-    let approval = unit.load::<Approval>(&id)?;
-    let requested = approval.requested()?.clone();
-    let key = unit.load::<Reservation>(&requested.subject.key(requested.ask.action_hash()))?;
-    let task = requested.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-    let next = ask_for(requested.subject.action_type, tool_of(&action), requested.ask.estimated_cost());
-    let next_key = unit.load::<Reservation>(&requested.subject.key(next.action_hash()))?;
-    asking(unit, |cast| {
-        let scope = ApprovalScope { approval: &approval, key: &key, task: task.as_ref(), cast };
-        let concluded = match action.clone() {
-            Action::DecideApproval { answer, stale, .. } => {
-                let content = stale.then(|| "0".repeat(64).parse::<ContentHash>().unwrap());
-                let wish = DecideApproval { answer, content, lease: lease.expect("a decision has one") };
-                decide_approval(scope, wish, context)
-            }
-            Action::WithdrawApproval { lease, .. } => withdraw_approval(scope, None, lease, context),
-            Action::ResubmitApproval { .. } => {
-                resubmit_approval(scope, &next_key, (next.clone(), requested.required), context)
-            }
-            Action::EscalateApproval { .. } => {
-                return escalate_approval(&approval, context).map(Outcome::from);
-            }
-            Action::ExpireApproval { .. } => expire_approval(scope, context),
-            other => unreachable!("{other:?} is not about an approval"),
-        };
-        concluded.map(|concluded| concluded.outcome)
     })
 }
 
-fn tool_of(action: &Action) -> &'static str {
-    if let Action::ResubmitApproval { tool, .. } = action { tool } else { "deploy_prod" }
-}
-
-fn request(
-    fresh: ApprovalId,
-    asked: &Asked,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Outcome, Failure> {
+fn request(fresh: ApprovalId, asked: &Asked, tx: &mut Transaction<'_>) -> Result<Outcome, Failure> {
     let subject = approval::Subject {
         project: asked.project,
         task: asked.task,
@@ -912,15 +735,9 @@ fn request(
         action_type: asked.action,
     };
     let ask = ask_for(asked.action, asked.tool, asked.cost);
-    let key = unit.load::<Reservation>(&subject.key(ask.action_hash()))?;
-    let (project, approval) = (unit.load::<Project>(&asked.project)?, unit.load::<Approval>(&fresh)?);
-    let task = asked.task.map(|task| unit.load::<Task>(&task)).transpose()?;
     let (lifetime, required) = (asked.lifetime, asked.required);
-    let wish = Request { requestor: asked.by.clone(), subject, ask, lifetime, required };
-    asking(unit, |cast| {
-        let asked = request_approval(&project, &approval, &key, task.as_ref(), wish.clone(), cast, context);
-        asked.map(|asked| asked.decision.into())
-    })
+    request_approval(tx, fresh, Request { requestor: asked.by.clone(), subject, ask, lifetime, required })?;
+    Ok(Outcome::Done)
 }
 
 fn ask_for(action: ActionType, tool: &str, estimated_cost: Option<Usd>) -> Ask {
@@ -941,28 +758,19 @@ fn payload_of(tool: &str) -> serde_json::Value {
     serde_json::json!({ "tool": tool })
 }
 
-fn attend(
-    alert: &alert::Key,
-    id: AlertId,
-    how: Attention,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
-    let alert = unit.load::<Alert>(alert)?;
+fn attend(alert: &alert::Key, id: AlertId, how: Attention, tx: &mut Transaction<'_>) -> Result<(), Failure> {
+    let alert = tx.get::<Alert>(alert)?;
     let command = match how {
         Attention::Acknowledge => alert::Command::Acknowledge { id, note: None },
         Attention::Resolve => alert::Command::Resolve { id, note: None },
         Attention::Ignore => alert::Command::Ignore { id, note: None },
     };
-    let events = alert.decide(command, context)?;
-    Ok(Decision::of(&alert, Some(alert.episode()?.project), events))
+    let project = alert.episode()?.project();
+    tx.execute_in(Some(project), &alert, command)?;
+    Ok(())
 }
 
-fn on_notification(
-    action: Action,
-    unit: &mut UnitOfWork<'_>,
-    context: &CommandContext,
-) -> Result<Decision, Failure> {
+fn on_notification(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
     let (id, command, project) = match action {
         Action::Notify { notice } => {
             (notice.id(), notification::Command::Queue(notice.clone()), notice.project)
@@ -977,26 +785,13 @@ fn on_notification(
             (notification, notification::Command::Expire, project)
         }
         Action::FailNotification { notification, project } => {
-            let notification = unit.load::<Notification>(&notification)?;
-            return asking(unit, |cast| {
-                fail_notification(&notification, project, reason("no answer"), cast, context)
-            });
+            return Ok(fail_notification(tx, notification, project, reason("no answer"))?);
         }
         other => unreachable!("{other:?} is not about a notification"),
     };
-    let notification = unit.load::<Notification>(&id)?;
-    Ok(Decision::of(&notification, project, notification.decide(command, context)?))
-}
-
-fn asking<T>(
-    unit: &mut UnitOfWork<'_>,
-    ask: impl FnMut(&Cast) -> Result<T, Rejection>,
-) -> Result<T, Failure> {
-    with_cast(unit, Cast::default(), ask)
-}
-
-fn all<A: Streamed>(unit: &mut UnitOfWork<'_>, ids: &[A::Id]) -> Result<Vec<Entity<A>>, Failure> {
-    ids.iter().map(|id| Ok(unit.load::<A>(id)?)).collect()
+    let notification = tx.get::<Notification>(&id)?;
+    tx.execute_in(project, &notification, command)?;
+    Ok(())
 }
 
 pub fn reason(text: &str) -> Reason {

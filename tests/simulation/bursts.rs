@@ -36,8 +36,9 @@ fn said(world: &mut World, who: Actor, task: TaskId) -> Command {
 }
 
 fn quarrel(world: &mut World, task: TaskId, holder: AgentId) -> Vec<Command> {
-    let project = world.states.task(task).unwrap().project;
-    let other = |agent: &mc_domain::agent::Registered| agent.project == project && agent.may_speak().is_ok();
+    let project = world.states.task(task).unwrap().project();
+    let other =
+        |agent: &mc_domain::agent::Registered| agent.project() == project && agent.may_speak().is_ok();
     let others: Vec<_> = world
         .states
         .registered()

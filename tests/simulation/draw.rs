@@ -100,9 +100,9 @@ fn some_agent(world: &mut World) -> AgentId {
 
 /// Mostly one of a task's own project.
 fn some_colleague(world: &mut World, task: TaskId) -> AgentId {
-    let Some(project) = world.states.task(task).map(|task| task.project) else { return some_agent(world) };
+    let Some(project) = world.states.task(task).map(|task| task.project()) else { return some_agent(world) };
     let squad: Vec<_> =
-        world.states.registered().filter(|(_, agent)| agent.project == project).map(|(id, _)| id).collect();
+        world.states.registered().filter(|(_, agent)| agent.project() == project).map(|(id, _)| id).collect();
     if world.random.chance(85) { world.random.one_of(&squad) } else { some_agent(world) }
 }
 
@@ -131,7 +131,7 @@ pub fn task_where(world: &mut World, wanted: impl Fn(&Present) -> bool) -> Optio
 
 fn some_run(world: &mut World) -> RunId {
     let running: Vec<_> =
-        world.states.registered().flat_map(|(_, agent)| agent.open_runs.keys().copied()).collect();
+        world.states.registered().flat_map(|(_, agent)| agent.open_runs().keys().copied()).collect();
     let known: Vec<_> = world.states.runs.keys().copied().collect();
     let drawn = if world.random.chance(70) { world.random.pick(&running) } else { world.random.pick(&known) };
     drawn.unwrap_or_else(|| world.random.id())
@@ -150,7 +150,7 @@ fn some_approval(world: &mut World, open: bool) -> Option<ApprovalId> {
 fn overrides(world: &World) -> Vec<ApprovalId> {
     let open = world.states.approvals.iter().filter(|(_, approval)| {
         approval.requested().is_ok_and(|known| {
-            known.status().is_open() && known.subject.action_type == ActionType::BudgetOverride
+            known.status().is_open() && known.subject().action_type == ActionType::BudgetOverride
         })
     });
     open.map(|(id, _)| *id).collect()
@@ -168,7 +168,7 @@ fn at_work(world: &mut World) -> Command {
     if world.random.chance(1) {
         world.crashed.insert(id);
     }
-    let open: Vec<_> = agent.open_runs.keys().copied().collect();
+    let open: Vec<_> = agent.open_runs().keys().copied().collect();
     if let (Some(run), true) = (world.random.pick(&open), world.random.chance(65)) {
         return (who, on_run(world, run));
     }
@@ -178,7 +178,7 @@ fn at_work(world: &mut World) -> Command {
         let cost = world.random.chance(80).then(|| cents(world, 60));
         return (who, Action::EndRun { run, outcome: world.random.one_of(Outcome::ALL), cost });
     }
-    let action = match agent.work {
+    let action = match agent.work() {
         Some(work) => on_task(world, id, work.task),
         None => without_task(world, id, &agent),
     };
@@ -200,12 +200,12 @@ fn on_run(world: &mut World, run: RunId) -> Action {
 /// Mostly one that an approval was given for, where there is one.
 fn a_red_tool(world: &mut World, run: RunId) -> Action {
     let running = world.states.runs.get(&run).and_then(|run| run.running().ok());
-    let agent = running.map(|running| running.terms.agent);
+    let agent = running.map(|running| running.terms().agent);
     let given = world.states.approvals.iter().filter_map(|(id, approval)| {
         let known = approval.requested().ok()?;
-        let unused = matches!(known.stage, approval::Stage::Approved { used_in: None, .. });
-        let may = unused && known.subject.agent == agent;
-        let tool = known.ask.parameters()?.get("tool")?.as_str()?;
+        let unused = matches!(known.stage(), approval::Stage::Approved { used_in: None, .. });
+        let may = unused && known.subject().agent == agent;
+        let tool = known.ask().parameters()?.get("tool")?.as_str()?;
         may.then(|| (*id, Label::new(tool).unwrap()))
     });
     let given: Vec<_> = given.collect();
@@ -242,12 +242,12 @@ fn on_task(world: &mut World, agent: AgentId, task: TaskId) -> Action {
 }
 
 fn without_task(world: &mut World, id: AgentId, agent: &agent::Registered) -> Action {
-    let mine = |task: &Present| task.status() == Status::Assigned && task.assignees.contains(&id);
+    let mine = |task: &Present| task.status() == Status::Assigned && task.assignees().contains(&id);
     if let (Some(task), true) = (task_where(world, mine), world.random.chance(80)) {
         return well_prepared(world, task, Status::InProgress);
     }
-    let project = agent.project;
-    let free = |task: &Present| task.status() == Status::Inbox && task.project == project;
+    let project = agent.project();
+    let free = |task: &Present| task.status() == Status::Inbox && task.project() == project;
     match world.random.below(16) {
         0..=6 => match task_where(world, free) {
             Some(task) => Action::Claim { task, agent: id },
@@ -257,7 +257,7 @@ fn without_task(world: &mut World, id: AgentId, agent: &agent::Registered) -> Ac
             // Its own work is nobody's to send back, which some try all the same.
             let own = world.random.chance(25);
             let reviewed =
-                |task: &Present| task.status() == Status::Review && task.assignees.contains(&id) == own;
+                |task: &Present| task.status() == Status::Review && task.assignees().contains(&id) == own;
             let task = task_where(world, reviewed).unwrap_or_else(|| some_task(world));
             a_move(world, task, Status::InProgress, true)
         }
@@ -303,8 +303,8 @@ pub fn a_move(world: &mut World, task: TaskId, to: Status, equipped: bool) -> Ac
         _ => None,
     };
     let to = if equipped { the_move(to) } else { Move::to(to) };
-    let wish = MoveTask { to: Move { lease, ..to }, assignees: None, lease: world.random.id() };
-    Action::Move { task, wish }
+    let request = MoveTask { to: Move { lease, ..to }, assignees: None, lease: world.random.id() };
+    Action::Move { task, request }
 }
 
 /// A move with all that it needs, mostly.
@@ -356,7 +356,7 @@ pub fn a_message(world: &mut World, task: TaskId, kind: MessageKind) -> Message 
 }
 
 fn ask_for_approval(world: &mut World, by: Actor, task: Option<TaskId>, agent: Option<AgentId>) -> Action {
-    let agents_project = agent.and_then(|agent| world.states.agent(agent)).map(|agent| agent.project);
+    let agents_project = agent.and_then(|agent| world.states.agent(agent)).map(|agent| agent.project());
     let project = agents_project.unwrap_or_else(|| project(0));
     let lasts = [chrono::TimeDelta::minutes(5), chrono::TimeDelta::hours(24), chrono::TimeDelta::hours(2)];
     let asked = Asked {
@@ -411,11 +411,11 @@ fn care_for_inbox(world: &mut World) -> Option<Action> {
         return Some(new_task(world));
     }
     let task = task_where(world, |task| task.status() == Status::Inbox)?;
-    let project = world.states.task(task)?.project;
+    let project = world.states.task(task)?.project();
     let agents: Vec<_> =
-        world.states.registered().filter(|(_, agent)| agent.project == project).map(|(id, _)| id).collect();
+        world.states.registered().filter(|(_, agent)| agent.project() == project).map(|(id, _)| id).collect();
     let assignees = crew(world.random.pick(&agents));
-    Some(Action::Reassign { task, wish: ReassignTask { assignees, reason: Some(reason("it fits")) } })
+    Some(Action::Reassign { task, request: ReassignTask { assignees, reason: Some(reason("it fits")) } })
 }
 
 fn new_task(world: &mut World) -> Action {
@@ -427,7 +427,7 @@ fn new_task(world: &mut World) -> Action {
     let parent = world.random.chance(15).then(|| some_task(world));
     let assignees = if world.random.chance(25) { crew([some_agent(world)]) } else { BTreeSet::new() };
     let (project, fresh) = (project(world.random.below(PROJECTS.len())), world.random.id());
-    Action::CreateTask { project, fresh, parent, wish: CreateTask { details, assignees, open: 0 } }
+    Action::CreateTask { project, fresh, parent, request: CreateTask { details, assignees, open: 0 } }
 }
 
 fn close_a_review(world: &mut World) -> Option<Action> {
@@ -459,14 +459,14 @@ fn decision(world: &mut World, approval: ApprovalId) -> Action {
 
 fn unblock(world: &mut World) -> Option<Action> {
     let stuck = |task: &Present| {
-        let waits = task.status() == Status::NeedsApproval && task.awaits.is_empty();
+        let waits = task.status() == Status::NeedsApproval && task.awaits().is_empty();
         waits || matches!(task.status(), Status::Blocked | Status::Failed)
     };
     let task = task_where(world, stuck)?;
     let to = world.random.one_of(&[Status::Assigned, Status::InProgress, Status::Inbox, Status::Review]);
-    let Action::Move { task, wish } = a_move(world, task, to, true) else { unreachable!("it is a move") };
+    let Action::Move { task, request } = a_move(world, task, to, true) else { unreachable!("it is a move") };
     let assignees = if world.random.chance(50) { Some(crew([some_colleague(world, task)])) } else { None };
-    Some(Action::Move { task, wish: MoveTask { assignees, ..wish } })
+    Some(Action::Move { task, request: MoveTask { assignees, ..request } })
 }
 
 fn reopen(world: &mut World) -> Option<Action> {
@@ -480,7 +480,7 @@ fn care_for_an_agent(world: &mut World) -> Option<Action> {
         .states
         .registered()
         .filter(|(_, agent)| agent.status() != agent::Status::Active)
-        .map(|(id, agent)| (id, agent.project, agent.profile.clone(), agent.status()))
+        .map(|(id, agent)| (id, agent.project(), agent.profile().clone(), agent.status()))
         .collect();
     let (agent, project, profile, status) = world.random.pick(&stopped)?;
     Some(match (status, world.random.below(3)) {
@@ -495,7 +495,7 @@ fn attend_to_an_alert(world: &mut World) -> Option<Action> {
         .states
         .alerts
         .iter()
-        .filter_map(|(key, alert)| Some((*key, alert.episode().ok()?.id)))
+        .filter_map(|(key, alert)| Some((*key, alert.episode().ok()?.id())))
         .collect();
     let (alert, id) = world.random.pick(&known)?;
     let how = world.random.one_of(&[Attention::Acknowledge, Attention::Resolve, Attention::Ignore]);
@@ -504,7 +504,7 @@ fn attend_to_an_alert(world: &mut World) -> Option<Action> {
 
 fn raise_a_cap(world: &mut World) -> Action {
     let agent = some_agent(world);
-    let profile = world.states.agent(agent).unwrap().profile.clone();
+    let profile = world.states.agent(agent).unwrap().profile().clone();
     let caps = Caps { daily: profile.caps.daily.plus(cents(world, 300)), per_run: profile.caps.per_run };
     Action::ChangeProfile { agent, profile: Profile { caps, ..profile }, overrides: overrides(world) }
 }
@@ -544,9 +544,9 @@ fn anything(world: &mut World) -> Command {
 
 /// Mostly somebody who had asked to be told.
 fn no_longer_told(world: &mut World, who: Actor) -> Command {
-    let followed = task_where(world, |task| !task.subscribers.is_empty());
+    let followed = task_where(world, |task| !task.subscribers().is_empty());
     let task = followed.filter(|_| world.random.chance(80)).unwrap_or_else(|| world.random.id());
-    let subscribers = world.states.task(task).map(|task| task.subscribers.clone()).unwrap_or_default();
+    let subscribers = world.states.task(task).map(|task| task.subscribers().clone()).unwrap_or_default();
     let subscribers: Vec<_> = subscribers.into_iter().collect();
     (world.random.pick(&subscribers).unwrap_or(who), Action::Unsubscribe { task })
 }
@@ -622,7 +622,7 @@ fn on_any_agent(world: &mut World) -> Action {
         12 => a_spawn(world, agent),
         13..=16 => a_heartbeat(world, agent, 70),
         17 => {
-            let profile = world.states.agent(agent).unwrap().profile.clone();
+            let profile = world.states.agent(agent).unwrap().profile().clone();
             let caps = Caps { daily: cents(world, 400), per_run: cents(world, 80) };
             Action::ChangeProfile { agent, profile: Profile { caps, ..profile }, overrides: overrides(world) }
         }
@@ -633,7 +633,7 @@ fn on_any_agent(world: &mut World) -> Action {
 /// What workers do, whoever asks for it, and whether it is due or not; now and then for somebody who does not exist.
 fn by_a_worker(world: &mut World) -> Action {
     let agent = if world.random.chance(40) { world.random.id() } else { some_agent(world) };
-    let work = world.states.agent(agent).and_then(|agent| agent.work);
+    let work = world.states.agent(agent).and_then(|agent| agent.work());
     match world.random.below(9) {
         0 => Action::MarkStale { agent },
         1 => Action::MarkHeard { agent },
@@ -645,7 +645,7 @@ fn by_a_worker(world: &mut World) -> Action {
         }
         4 => Action::Pause { agent, reason: PauseReason::Operator },
         5 => {
-            let parent = world.states.agent(agent).and_then(|agent| agent.parent);
+            let parent = world.states.agent(agent).and_then(|agent| agent.parent());
             Action::Retire { child: agent, parent, cause: RetirementCause::TimeIsUp }
         }
         _ => {
@@ -661,7 +661,7 @@ fn correction(world: &mut World, agent: AgentId) -> Action {
         error_streak: world.random.chance(50).then(|| world.random.below(6) as u32),
         today_spend: world.random.chance(50).then(|| cents(world, 500)),
     };
-    Action::Correct { agent, wish: CorrectAgent { corrections, clear_task: world.random.chance(50) } }
+    Action::Correct { agent, request: CorrectAgent { corrections, clear_task: world.random.chance(50) } }
 }
 
 fn on_any_task(world: &mut World) -> Action {
@@ -674,7 +674,7 @@ fn on_any_task(world: &mut World) -> Action {
             Action::Archive { task: closed.unwrap_or(task) }
         }
         9 => {
-            let archived = task_where(world, |task| task.archived).filter(|_| world.random.chance(80));
+            let archived = task_where(world, |task| task.archived()).filter(|_| world.random.chance(80));
             Action::Restore { task: archived.unwrap_or(task) }
         }
         10 => Action::Subscribe { task: if world.random.chance(10) { world.random.id() } else { task } },
@@ -686,10 +686,10 @@ fn on_any_task(world: &mut World) -> Action {
             let mut assignees: BTreeSet<_> =
                 (0..world.random.below(3)).map(|_| some_colleague(world, task)).collect();
             if let (Some(present), true) = (world.states.task(task), world.random.chance(30)) {
-                assignees.extend(present.assignees.clone());
+                assignees.extend(present.assignees().clone());
             }
             let reason = world.random.chance(50).then(|| reason("someone else"));
-            Action::Reassign { task, wish: ReassignTask { assignees, reason } }
+            Action::Reassign { task, request: ReassignTask { assignees, reason } }
         }
         5..=7 => {
             // Mostly in one task, so that the discussion becomes a loop now and then.
@@ -707,7 +707,7 @@ fn on_any_task(world: &mut World) -> Action {
 
 /// Some of what a task is about, edited.
 fn other_details(world: &mut World, task: TaskId) -> Details {
-    let known = world.states.task(task).map(|task| task.details.clone());
+    let known = world.states.task(task).map(|task| task.details().clone());
     let mut details = known.unwrap_or_else(|| Details::titled("Research prices", TaskType::Docs).unwrap());
     match world.random.below(7) {
         0 => details.kind = world.random.one_of(TaskType::ALL),
@@ -751,7 +751,7 @@ fn on_any_approval(world: &mut World, who: Actor) -> Command {
         let action = any_request(world, &who);
         return (who, action);
     };
-    let requestor = world.states.approvals[&approval].requested().unwrap().requestor.clone();
+    let requestor = world.states.approvals[&approval].requested().unwrap().requestor().clone();
     let who = if world.random.chance(50) { requestor } else { who };
     let action = match world.random.below(8) {
         0 | 1 => decision(world, approval),

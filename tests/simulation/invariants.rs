@@ -90,7 +90,7 @@ pub fn on_event(
 fn nobody_moves_what_is_halted(states: &States, event: &task::Event, issued: &Issued<'_>) {
     let halted = |id: AgentId| {
         let agent = states.agent(id).unwrap();
-        is_halted(&states.projects[&agent.project], agent)
+        is_halted(&states.projects[&agent.project()], agent)
     };
     let asked = matches!(issued.action, Action::Claim { .. } | Action::Move { .. });
     if let (Some(agent), Some(_), true) = (issued.who.agent(), event.moves_to(), asked) {
@@ -106,27 +106,27 @@ fn nobody_moves_what_is_halted(states: &States, event: &task::Event, issued: &Is
 /// Whoever starts a run is at work, in a squad that works, on a task of its own, and within its caps.
 fn run_may_start(states: &States, terms: &Terms) {
     let agent = states.agent(terms.agent).unwrap();
-    let project = &states.projects[&agent.project];
-    assert!(!is_halted(project, agent), "a run of {} in a squad that is stopped", agent.profile.name);
-    let drains = agent.standing == Standing::Draining && agent.work.map(|work| work.task) == terms.task;
+    let project = &states.projects[&agent.project()];
+    assert!(!is_halted(project, agent), "a run of {} in a squad that is stopped", agent.profile().name);
+    let drains = agent.standing() == Standing::Draining && agent.work().map(|work| work.task) == terms.task;
     let paused_yesterday = agent.is_paused_since_yesterday(terms.day);
-    assert!(agent.standing == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");
+    assert!(agent.standing() == Standing::Active || drains || paused_yesterday, "{agent:?} starts a run");
     let allowance = states.budgets.get(&budget::Key::AgentDay(terms.agent, terms.day));
-    let allowance = allowance.map(|budget| budget.run_allowance).unwrap_or_default();
-    assert!(terms.reserved <= agent.profile.caps.per_run_in_force().max(allowance), "{terms:?}");
+    let allowance = allowance.map(|budget| budget.run_allowance()).unwrap_or_default();
+    assert!(terms.reserved <= agent.profile().caps.per_run_in_force().max(allowance), "{terms:?}");
     let Some(task) = terms.task.and_then(|task| states.task(task)) else { return };
     let own = match task.hold() {
         Some(hold) => hold.holder == terms.agent,
-        None => task.status() == task::Status::Assigned && task.assignees.contains(&terms.agent),
+        None => task.status() == task::Status::Assigned && task.assignees().contains(&terms.agent),
     };
-    assert!(own && task.project == agent.project, "a run for somebody else's task: {terms:?}");
+    assert!(own && task.project() == agent.project(), "a run for somebody else's task: {terms:?}");
 }
 
 fn cap_is_the_current_one(states: &States, key: budget::Key, event: &budget::Event) {
     let budget::Event::Reserved { cap, .. } = event else { return };
     let current = match key {
-        budget::Key::AgentDay(agent, _) => Some(states.agent(agent).unwrap().profile.caps.daily),
-        budget::Key::Task(task) => Some(states.task(task).unwrap().details.budget),
+        budget::Key::AgentDay(agent, _) => Some(states.agent(agent).unwrap().profile().caps.daily),
+        budget::Key::Task(task) => Some(states.task(task).unwrap().details().budget),
         budget::Key::ProjectDay(project, _) => match &states.projects[&project] {
             Project::Present { profile, .. } => profile.daily_cap,
             Project::Absent => None,
@@ -137,11 +137,11 @@ fn cap_is_the_current_one(states: &States, key: budget::Key, event: &budget::Eve
 
 fn agent_does_not_raise_itself(before: Option<&agent::Registered>, event: &agent::Event, actor: &Actor) {
     let (Some(before), agent::Event::ProfileChanged { profile }) = (before, event) else { return };
-    let caps = before.profile.caps;
-    let raised = profile.role > before.profile.role
+    let caps = before.profile().caps;
+    let raised = profile.role > before.profile().role
         || profile.caps.daily > caps.daily
         || profile.caps.per_run > caps.per_run;
-    assert!(!raised || actor.kind() != ActorKind::Agent, "{actor} raises {}", before.profile.name);
+    assert!(!raised || actor.kind() != ActorKind::Agent, "{actor} raises {}", before.profile().name);
 }
 
 /// What is set aside and spent goes beyond what is allowed only by what a run turns out to cost beyond what was set aside
@@ -156,7 +156,7 @@ pub fn budget_is_kept(before: &Budget, event: &budget::Event) {
             (spent_after.micros() - spent_before.micros()).max(0)
         }
         budget::Event::CapChanged { cap, .. } => {
-            (before.cap.unwrap_or_default().micros() - cap.micros()).max(0)
+            (before.cap().unwrap_or_default().micros() - cap.micros()).max(0)
         }
         budget::Event::Reserved { .. } => {
             assert_eq!(is, 0, "more is set aside than there is: {event:?} on {before:?}");
@@ -164,17 +164,17 @@ pub fn budget_is_kept(before: &Budget, event: &budget::Event) {
         }
         _ => 0,
     };
-    assert!(is <= was + may_add || before.cap.is_none(), "{event:?} on {before:?}");
+    assert!(is <= was + may_add || before.cap().is_none(), "{event:?} on {before:?}");
     if let budget::Event::Settled { overrun, .. } = event {
-        let limit = after.limit(after.cap.unwrap_or_default());
-        let beyond = after.spent.micros() - limit.micros();
+        let limit = after.limit(after.cap().unwrap_or_default());
+        let beyond = after.spent().micros() - limit.micros();
         assert_eq!(overrun.map_or(0, |overrun| overrun.micros()), beyond.max(0), "an overrun is recorded");
     }
 }
 
 pub fn excess(budget: &Budget) -> i64 {
-    let limit = budget.limit(budget.cap.unwrap_or_default());
-    (budget.reserved().micros() + budget.spent.micros() - limit.micros()).max(0)
+    let limit = budget.limit(budget.cap().unwrap_or_default());
+    (budget.reserved().micros() + budget.spent().micros() - limit.micros()).max(0)
 }
 
 /// Only what is open is decided, in time, and never by an agent or by who asked.
@@ -184,21 +184,22 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         return;
     };
     if let approval::Event::Used { .. } = event {
-        let unused = matches!(before.stage, approval::Stage::Approved { used_in: None, .. });
+        let unused = matches!(before.stage(), approval::Stage::Approved { used_in: None, .. });
         return assert!(unused, "{event:?} under an approval that permits nothing");
     }
     assert!(before.status().is_open(), "{event:?} comes after the end");
     let in_time = |by: &Actor, at: &chrono::DateTime<chrono::Utc>| {
         assert_eq!(by, actor);
         assert_ne!(actor.kind(), ActorKind::Agent, "an agent decides: {event:?}");
-        assert_ne!(by, &before.requestor, "the requestor decides: {event:?}");
-        assert!(*at < before.expires_at, "decided after expiry: {event:?}");
+        assert_ne!(by, before.requestor(), "the requestor decides: {event:?}");
+        assert!(*at < before.expires_at(), "decided after expiry: {event:?}");
     };
     match event {
         approval::Event::Approved { by, at, request_hash, .. } => {
             in_time(by, at);
-            assert_eq!(*request_hash, *before.ask.request_hash(), "something else is approved");
-            if let (Quorum::Two, approval::Stage::Open { endorsed_by, .. }) = (before.required, &before.stage)
+            assert_eq!(*request_hash, *before.ask().request_hash(), "something else is approved");
+            if let (Quorum::Two, approval::Stage::Open { endorsed_by, .. }) =
+                (before.required(), before.stage())
             {
                 assert!(
                     !endorsed_by.is_empty() && !endorsed_by.contains(by),
@@ -210,13 +211,13 @@ fn approval_is_decided_rightly(before: Option<&approval::Requested>, event: &app
         | approval::Event::Denied { by, at, .. }
         | approval::Event::RevisionRequested { by, at, .. } => in_time(by, at),
         approval::Event::Withdrawn { by, .. } => {
-            assert!(*by == before.requestor || by.kind() == ActorKind::System, "{by} withdraws another's");
+            assert!(by == before.requestor() || by.kind() == ActorKind::System, "{by} withdraws another's");
         }
-        approval::Event::Expired { at } => assert!(*at >= before.expires_at, "expired too early"),
+        approval::Event::Expired { at } => assert!(*at >= before.expires_at(), "expired too early"),
         approval::Event::Requested { .. } | approval::Event::Used { .. } => {
             panic!("{event:?} while it is open")
         }
-        approval::Event::Resubmitted { .. } => assert_eq!(*actor, before.requestor),
+        approval::Event::Resubmitted { .. } => assert_eq!(actor, before.requestor()),
         approval::Event::Escalated { .. } => assert_eq!(actor.kind(), ActorKind::System),
     }
 }
@@ -317,11 +318,11 @@ pub fn after_refusal(states: &States, rejection: &Rejection) {
         return;
     };
     let requested = states.approvals[approval].requested().unwrap();
-    assert!(requested.status().is_open() && requested.subject.action_type == ActionType::BudgetOverride);
-    let agent = states.agent(requested.subject.agent.unwrap()).unwrap();
-    let stopped = matches!(agent.standing, Standing::Paused(_));
+    assert!(requested.status().is_open() && requested.subject().action_type == ActionType::BudgetOverride);
+    let agent = states.agent(requested.subject().agent.unwrap()).unwrap();
+    let stopped = matches!(agent.standing(), Standing::Paused(_));
     assert!(stopped, "{rejection:?} and goes on: {agent:?} {requested:?}");
-    if let Some(task) = requested.subject.task {
+    if let Some(task) = requested.subject().task {
         assert_eq!(
             states.task(task).unwrap().status(),
             task::Status::NeedsApproval,
@@ -354,16 +355,18 @@ fn red_tool_is_permitted_or_contained(event: &run::Event, commit: &[Recorded<Any
 fn assignees_fit_the_status(states: &States) {
     for (id, task) in states.present() {
         match task.status() {
-            task::Status::Inbox => assert!(task.assignees.is_empty(), "{id} is in the inbox"),
-            task::Status::Assigned | task::Status::InProgress => assert!(!task.assignees.is_empty(), "{id}"),
+            task::Status::Inbox => assert!(task.assignees().is_empty(), "{id} is in the inbox"),
+            task::Status::Assigned | task::Status::InProgress => {
+                assert!(!task.assignees().is_empty(), "{id}")
+            }
             task::Status::Done | task::Status::Canceled => {
-                assert!(task.open_runs.is_empty(), "{id} is closed")
+                assert!(task.open_runs().is_empty(), "{id} is closed")
             }
             _ => {}
         }
         let of_project =
-            |agent: &AgentId| states.agent(*agent).is_some_and(|agent| agent.project == task.project);
-        assert!(task.assignees.iter().all(of_project), "{id} has assignees of another project");
+            |agent: &AgentId| states.agent(*agent).is_some_and(|agent| agent.project() == task.project());
+        assert!(task.assignees().iter().all(of_project), "{id} has assignees of another project");
     }
 }
 
@@ -376,17 +379,17 @@ fn sub_agents_stay_within_the_limits(
 ) {
     let agent::Event::Spawned { child, .. } = event else { return };
     let (agent, limits) = (states.agent(parent).unwrap(), issued.limits.spawn);
-    let (children, who) = (agent.children.len(), &agent.profile.name);
-    assert!(!agent.children.contains(child), "{who} has {child} already");
+    let (children, who) = (agent.children().len(), &agent.profile().name);
+    assert!(!agent.children().contains(child), "{who} has {child} already");
     assert!(children < limits.max_children as usize && agent.depth() < limits.max_depth, "{who} spawns");
-    assert!(issued.limits.roles.of(agent.profile.role).may_spawn, "{who} may not spawn");
+    assert!(issued.limits.roles.of(agent.profile().role).may_spawn, "{who} may not spawn");
 }
 
 /// Who is above whom, on both sides.
 fn families_agree(states: &States) {
     for (id, agent) in states.registered() {
-        let own = |child: &AgentId| states.agent(*child).is_some_and(|child| child.parent == Some(id));
-        assert!(agent.children.iter().all(own), "the children of {}", agent.profile.name);
+        let own = |child: &AgentId| states.agent(*child).is_some_and(|child| child.parent() == Some(id));
+        assert!(agent.children().iter().all(own), "the children of {}", agent.profile().name);
     }
 }
 
@@ -425,8 +428,8 @@ fn exceeded_stops_who_spent(
     };
     let Some(spender) = spender(world, key, commit).filter(|_| counts) else { return };
     let agent = world.states.agent(spender).unwrap();
-    let was = before.get(&spender).copied().unwrap_or(agent.standing);
-    let (now, who) = (agent.standing, &agent.profile.name);
+    let was = before.get(&spender).copied().unwrap_or(agent.standing());
+    let (now, who) = (agent.standing(), &agent.profile().name);
     assert!(was != Standing::Active || now != Standing::Active, "{who} used {key} up and goes on");
     if was != Standing::Quarantined && now == Standing::Quarantined {
         return;
@@ -437,9 +440,9 @@ fn exceeded_stops_who_spent(
     );
     let open = |approval: &approval::Approval| {
         let Ok(known) = approval.requested() else { return false };
-        let subject = &known.subject;
+        let subject = known.subject();
         // What an agent tells afterwards may use up what another has asked more of already.
-        let named = known.ask.parameters().and_then(|asked| asked.get("budget")?.as_str()?.parse().ok());
+        let named = known.ask().parameters().and_then(|asked| asked.get("budget")?.as_str()?.parse().ok());
         let meant = subject.agent == Some(spender) || named == Some(key);
         known.status().is_open() && meant && subject.action_type == ActionType::BudgetOverride
     };
@@ -469,18 +472,18 @@ fn too_many_errors_stop(states: &States, id: AgentId, event: &agent::Event, limi
         _ => return,
     };
     let agent = states.agent(id).unwrap();
-    let stopped = matches!(agent.standing, Standing::Quarantined | Standing::Offline);
+    let stopped = matches!(agent.standing(), Standing::Quarantined | Standing::Offline { .. });
     let too_many = limits.timeouts.error_streak_quarantine;
-    assert!(errors < too_many || stopped, "{} goes on after {errors} errors in a row", agent.profile.name);
+    assert!(errors < too_many || stopped, "{} goes on after {errors} errors in a row", agent.profile().name);
 }
 
 fn override_lets_the_spender_go_on(states: &States, id: ApprovalId, event: &approval::Event) {
     let approval::Event::Approved { .. } = event else { return };
-    let subject = &states.approvals[&id].requested().unwrap().subject;
+    let subject = states.approvals[&id].requested().unwrap().subject();
     let (ActionType::BudgetOverride, Some(agent)) = (subject.action_type, subject.agent) else { return };
     let agent = states.agent(agent).unwrap();
-    let waits = agent.standing == Standing::Paused(PauseReason::Budget);
-    assert!(!waits || agent.retired, "{} was granted more", agent.profile.name);
+    let waits = agent.standing() == Standing::Paused(PauseReason::Budget);
+    assert!(!waits || agent.is_retired(), "{} was granted more", agent.profile().name);
 }
 
 fn tasks_agree_with_their_holders(states: &States) {
@@ -488,42 +491,42 @@ fn tasks_agree_with_their_holders(states: &States) {
         let Some(hold) = task.hold() else { continue };
         let holder = states.agent(hold.holder).expect("a task is held by somebody who is registered");
         assert_eq!(
-            holder.work,
+            holder.work(),
             Some(agent::Work { task: id, lease: hold.lease }),
             "task {id} and its holder"
         );
         let over = matches!(holder.status(), agent::Status::Quarantined | agent::Status::Offline);
-        assert!(!over, "{} holds task {id} and is {}", holder.profile.name, holder.status());
-        assert_eq!(holder.project, task.project);
-        assert!(task.assignees.contains(&hold.holder));
+        assert!(!over, "{} holds task {id} and is {}", holder.profile().name, holder.status());
+        assert_eq!(holder.project(), task.project());
+        assert!(task.assignees().contains(&hold.holder));
     }
 }
 
 /// Every agent at work has a task that it holds; so none has two, since a task has one holder and an agent one work.
 fn agents_agree_with_their_tasks(states: &States) {
     for (id, agent) in states.registered() {
-        let Some(work) = agent.work else { continue };
+        let Some(work) = agent.work() else { continue };
         let hold = states.task(work.task).and_then(task::Present::hold);
         assert_eq!(
             hold,
             Some(task::Hold { holder: id, lease: work.lease }),
             "{} and its task",
-            agent.profile.name
+            agent.profile().name
         );
     }
 }
 
 fn waiting_tasks_wait_for_something_open(states: &States) {
     for (id, task) in states.present() {
-        for approval in &task.awaits {
+        for approval in task.awaits() {
             let open = states.approvals[approval].status().is_some_and(approval::Status::is_open);
             assert!(open, "task {id} waits for {approval}, which is over");
         }
     }
     for (id, approval) in &states.approvals {
         let requested = approval.requested().unwrap();
-        if let (Some(task), true) = (requested.subject.task, requested.status().is_open()) {
-            let awaits = &states.task(task).unwrap().awaits;
+        if let (Some(task), true) = (requested.subject().task, requested.status().is_open()) {
+            let awaits = states.task(task).unwrap().awaits();
             assert!(awaits.contains(id), "approval {id} is open for task {task}, which does not wait for it");
         }
     }
@@ -533,14 +536,14 @@ fn waiting_tasks_wait_for_something_open(states: &States) {
 fn runs_of_agent_are_running(world: &World, id: AgentId) {
     let agent = world.states.agent(id).unwrap();
     let over = matches!(agent.status(), agent::Status::Quarantined | agent::Status::Offline);
-    assert!(agent.open_runs.is_empty() || !over, "{} is {} and runs", agent.profile.name, agent.status());
-    let open: BTreeSet<RunId> = agent.open_runs.keys().copied().collect();
-    assert_eq!(open, world.ledger.running(|terms| terms.agent == id), "the runs of {}", agent.profile.name);
+    assert!(agent.open_runs().is_empty() || !over, "{} is {} and runs", agent.profile().name, agent.status());
+    let open: BTreeSet<RunId> = agent.open_runs().keys().copied().collect();
+    assert_eq!(open, world.ledger.running(|terms| terms.agent == id), "the runs of {}", agent.profile().name);
 }
 
 /// A task has just those runs under way that are.
 fn runs_of_task_are_running(world: &World, id: TaskId) {
-    let open: BTreeSet<RunId> = world.states.task(id).unwrap().open_runs.keys().copied().collect();
+    let open: BTreeSet<RunId> = world.states.task(id).unwrap().open_runs().keys().copied().collect();
     assert_eq!(open, world.ledger.running(|terms| terms.task == Some(id)), "the runs of task {id}");
 }
 
@@ -549,23 +552,23 @@ fn run_is_known_to_all_or_none(world: &World, id: RunId) {
     let (states, terms) = (&world.states, world.ledger.terms(id));
     let running = states.runs[&id].running().is_ok();
     let agent = states.agent(terms.agent).unwrap();
-    assert_eq!(agent.open_runs.contains_key(&id), running, "run {id} of {}", agent.profile.name);
+    assert_eq!(agent.open_runs().contains_key(&id), running, "run {id} of {}", agent.profile().name);
     if let Some(task) = terms.task {
         assert_eq!(
-            states.task(task).unwrap().open_runs.contains_key(&id),
+            states.task(task).unwrap().open_runs().contains_key(&id),
             running,
             "run {id} of task {task}"
         );
     }
     for key in terms.open_run().budgets(terms.project) {
-        let set_aside = states.budgets[&key].reserved.get(&id).copied();
+        let set_aside = states.budgets[&key].reservations().get(&id).copied();
         assert_eq!(set_aside, running.then_some(terms.reserved), "run {id} on {key}");
     }
 }
 
 fn task_costs_what_its_runs_were_charged(world: &World, id: TaskId) {
     let charged = world.ledger.own_cost(id);
-    assert_eq!(world.states.task(id).unwrap().cost.micros(), charged, "the cost of task {id}");
+    assert_eq!(world.states.task(id).unwrap().cost().micros(), charged, "the cost of task {id}");
 }
 
 fn grant_rests_on_an_approval(states: &States, event: &budget::Event, commit: &[Recorded<AnyEvent>]) {
@@ -574,7 +577,7 @@ fn grant_rests_on_an_approval(states: &States, event: &budget::Event, commit: &[
     };
     let requested = states.approvals[approval].requested().unwrap();
     assert_eq!(requested.status(), approval::Status::Approved, "{event:?}");
-    assert_eq!(requested.subject.action_type, ActionType::BudgetOverride);
+    assert_eq!(requested.subject().action_type, ActionType::BudgetOverride);
     let approved = |recorded: &Recorded<AnyEvent>| {
         recorded.stream == StreamId::of::<approval::Approval>(approval)
             && matches!(&recorded.event, AnyEvent::Approval(approval::Event::Approved { .. }))
@@ -594,7 +597,7 @@ fn stop_is_told_of(
         agent::Event::Paused { reason: PauseReason::Budget, .. }
             if matches!(action, Action::ResumeSquad { .. }) =>
         {
-            let overspent = world.states.agent(id).unwrap().overrun.is_some();
+            let overspent = world.states.agent(id).unwrap().overrun().is_some();
             return assert!(overspent, "{id} is given back to a budget that it has kept");
         }
         agent::Event::Paused { reason: PauseReason::Budget, .. } => alert::Kind::BudgetExceeded,
@@ -637,7 +640,8 @@ pub async fn sweep(world: &World) {
     let states = &world.states;
     for (key, budget) in &states.budgets {
         world.ledger.agrees(*key, budget);
-        let sets_aside_for_the_living = budget.reserved.keys().all(|run| states.runs[run].running().is_ok());
+        let sets_aside_for_the_living =
+            budget.reservations().keys().all(|run| states.runs[run].running().is_ok());
         assert!(sets_aside_for_the_living, "{key} has money set aside for runs that are over");
     }
     states.runs.keys().for_each(|run| run_is_known_to_all_or_none(world, *run));
@@ -659,20 +663,20 @@ fn paused_for_budget_is_told_of(states: &States) {
     let told = |agent: AgentId, project: ProjectId, (key, alert): (&alert::Key, &Alert)| {
         let concerns = match key.subject {
             alert::Subject::Agent(subject) => subject == agent,
-            alert::Subject::Task(task) => states.task(task).is_some_and(|task| task.project == project),
+            alert::Subject::Task(task) => states.task(task).is_some_and(|task| task.project() == project),
             alert::Subject::Project(subject) => subject == project,
             _ => false,
         };
         key.kind == alert::Kind::BudgetExceeded && concerns && alert.episode().is_ok()
     };
     for (id, agent) in states.registered() {
-        if agent.standing == Standing::Paused(PauseReason::Budget) {
+        if agent.standing() == Standing::Paused(PauseReason::Budget) {
             assert!(
-                states.alerts.iter().any(|alert| told(id, agent.project, alert)),
+                states.alerts.iter().any(|alert| told(id, agent.project(), alert)),
                 "{}",
-                agent.profile.name
+                agent.profile().name
             );
-            assert!(agent.overspent_on.is_some());
+            assert!(agent.overspent().is_some());
         }
     }
 }
@@ -718,15 +722,15 @@ async fn equal<A: Streamed<Id: Ord + Debug>>(
 /// An agent holds its name; an approval holds what it is for as long as it is open.
 async fn reservations_are_held_by_who_needs_them(world: &World, repository: &Repository) {
     for (id, agent) in world.states.registered() {
-        let key = Key::agent(agent.project, &agent.profile.name);
+        let key = Key::agent(agent.project(), &agent.profile().name);
         let name = repository.load::<Reservation>(&key).await.unwrap();
-        assert_eq!(name.agent(), Some(id), "the name {}", agent.profile.name);
+        assert_eq!(name.agent(), Some(id), "the name {}", agent.profile().name);
         assert_eq!(world.states.reservations[&key.to_string()], *name.state);
     }
     for (id, approval) in &world.states.approvals {
         let requested = approval.requested().unwrap();
         let key = repository
-            .load::<Reservation>(&requested.subject.key(requested.ask.action_hash()))
+            .load::<Reservation>(&requested.subject().key(requested.ask().action_hash()))
             .await
             .unwrap();
         assert_eq!(key.approval() == Some(*id), requested.status().is_open(), "approval {id}");

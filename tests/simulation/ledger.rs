@@ -282,10 +282,10 @@ impl Ledger {
     /// A budget says of itself what is counted here.
     pub fn agrees(&self, key: budget::Key, budget: &Budget) {
         let account = self.account(key);
-        assert_eq!(budget.spent.micros(), account.spent, "what is spent of {key}");
-        assert_eq!(budget.granted.micros(), account.granted, "what is granted on {key}");
+        assert_eq!(budget.spent().micros(), account.spent, "what is spent of {key}");
+        assert_eq!(budget.granted().micros(), account.granted, "what is granted on {key}");
         let set_aside: BTreeMap<_, _> =
-            budget.reserved.iter().map(|(run, amount)| (*run, amount.micros())).collect();
+            budget.reservations().iter().map(|(run, amount)| (*run, amount.micros())).collect();
         assert_eq!(set_aside, account.set_aside, "what is set aside on {key}");
     }
 

@@ -54,12 +54,11 @@ fn now() -> DateTime<Utc> {
 }
 
 async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<bool, Failure> {
-    let order = CommandEnvelope::new(CommandContext::new(now(), who));
+    let envelope = CommandEnvelope::new(CommandContext::new(now(), who));
     let mut refused = false;
-    let executed = repository.execute(&order, |unit| {
-        let outcome = decide(action, unit, &order.context)?;
-        refused = outcome.refusal.is_some();
-        Ok::<_, Failure>((outcome.decision, ()))
+    let executed = repository.execute(&envelope, |tx| {
+        refused = decide(action, tx)? != mc_domain::operation::Outcome::Done;
+        Ok::<_, Failure>(())
     });
     match executed.await {
         Ok(_) => Ok(!refused),
@@ -143,11 +142,11 @@ async fn race(log: Arc<dyn EventLog>, whose: Whose, seed: u64) {
     for event in history::<Budget>(&*log, &key).await {
         budget_is_kept(&budget, &event);
         budget = budget.evolve(&event);
-        let taken = budget.reserved().plus(budget.spent);
+        let taken = budget.reserved().plus(budget.spent());
         assert!(taken <= DOLLAR, "{taken} of one dollar is set aside and spent after {event:?}");
     }
-    assert!(through > 0 && budget.reserved().plus(budget.spent) > Usd::ZERO);
-    let (reserved, spent) = (budget.reserved(), budget.spent);
+    assert!(through > 0 && budget.reserved().plus(budget.spent()) > Usd::ZERO);
+    let (reserved, spent) = (budget.reserved(), budget.spent());
     println!(
         "{whose:?} dollar: {through} runs got through, {reserved} set aside and {spent} spent in the end"
     );

@@ -96,12 +96,12 @@ impl HandedIn {
                 if matches!(from, Status::InProgress | Status::Review) {
                     self.kinds.remove(&id);
                 }
-                if before.is_some_and(|task| task.assignees != *assignees) {
+                if before.is_some_and(|task| task.assignees() != assignees) {
                     self.planned.remove(&id);
                 }
             }
             task::Event::MessagePosted { author, artifacts, .. } => {
-                let counts = |agent| before.is_some_and(|task| task.assignees.contains(&agent));
+                let counts = |agent| before.is_some_and(|task| task.assignees().contains(&agent));
                 if author.agent().is_none_or(counts) {
                     self.kinds.entry(id).or_default().extend(artifacts.iter().map(|artifact| artifact.kind));
                 }
@@ -149,7 +149,7 @@ pub fn task_moves_along_the_table(moved: &Moved<'_>, issued: &Issued<'_>, handed
 /// An agent takes for itself, moves what is assigned to it, and sends back what is not.
 fn agent_may_move(before: &Present, to: Status, who: &Actor) {
     let agent = who.agent().expect("it is an agent's move");
-    let (assigned, reviewers) = (before.assignees.contains(&agent), &before.details.reviewers);
+    let (assigned, reviewers) = (before.assignees().contains(&agent), &before.details().reviewers);
     match (before.status(), to) {
         (Status::Inbox, Status::Assigned) => {}
         (Status::Review, Status::InProgress) => {
@@ -167,7 +167,11 @@ fn mover(moved: &Moved<'_>, before: &Present, issued: &Issued<'_>) -> char {
     let found_loop = before_it(moved).any(|event| matches!(event, task::Event::LoopDetected { .. }));
     match issued.action {
         _ if found_loop => 's',
-        Action::Move { task, wish } if *task == moved.id && moved.event.moves_to() == Some(wish.to.to) => who,
+        Action::Move { task, request }
+            if *task == moved.id && moved.event.moves_to() == Some(request.to.to) =>
+        {
+            who
+        }
         Action::Claim { task, .. } | Action::Reassign { task, .. } if *task == moved.id => who,
         Action::CreateTask { fresh, .. } if *fresh == moved.id => created_for(moved, issued.who),
         // What becomes of an agent takes its task from it, by whoever did that to the agent; the agent itself among them.
@@ -179,7 +183,7 @@ fn mover(moved: &Moved<'_>, before: &Present, issued: &Issued<'_>) -> char {
     }
 }
 
-/// Who creates a task may name others for it right away, which is a rule's doing where it is an agent's wish.
+/// Who creates a task may name others for it right away, which is a rule's doing where it is an agent's request.
 fn created_for(moved: &Moved<'_>, who: &Actor) -> char {
     let task::Event::Assigned { .. } = moved.event else { return 's' };
     letter(who)
@@ -208,7 +212,7 @@ fn needs_are_met(moved: &Moved<'_>, before: &Present, who: &Actor, handed_in: &H
             assert!(delivered && reviewed, "{id} is handed in without what was made");
         }
         task::Event::SentBack { review_cycle, .. } => {
-            assert_eq!(*review_cycle, before.review_cycles + 1, "{id} is sent back");
+            assert_eq!(*review_cycle, before.review_cycles() + 1, "{id} is sent back");
         }
         task::Event::Completed { approved_by, .. } => {
             assert_eq!(approved_by, who);
@@ -257,13 +261,14 @@ pub fn agent_moves_along_the_table(agent: Option<&agent::Registered>, event: &ag
         return;
     }
     let legal = STANDINGS.contains(&(from.as_str(), to.as_str()));
-    assert!(legal, "{} went from {from} to {to} by {actor}: {event:?}", agent.profile.name);
-    let imposed = !matches!(agent.standing, Standing::Offline | Standing::Paused(PauseReason::Budget));
+    assert!(legal, "{} went from {from} to {to} by {actor}: {event:?}", agent.profile().name);
+    let imposed =
+        !matches!(agent.standing(), Standing::Offline { .. } | Standing::Paused(PauseReason::Budget));
     let freed = to == agent::Status::Active && imposed;
     assert!(
         !freed || actor.kind() == ActorKind::Human,
         "{actor} freed {}, who was {from}",
-        agent.profile.name
+        agent.profile().name
     );
     let signs_on = matches!(event, agent::Event::SignedOn { .. });
     assert_eq!(from == agent::Status::Offline, signs_on, "only who signs on comes back");

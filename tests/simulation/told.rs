@@ -60,7 +60,7 @@ pub fn block_is_told_of(world: &World, issued: &Issued<'_>, task: TaskId, commit
 
 fn is_operators_own(issued: &Issued<'_>) -> bool {
     let decided = match issued.action {
-        Action::Move { wish, .. } => wish.to.to == Status::Blocked,
+        Action::Move { request, .. } => request.to.to == Status::Blocked,
         Action::DecideApproval { answer: Answer::Deny { .. }, .. } => true,
         // Nobody else but a worker may, who acts for one.
         Action::BlockHalted { .. } => return true,
@@ -95,10 +95,12 @@ fn concerns(world: &World, recorded: &Recorded<AnyEvent>, task: TaskId) -> bool 
     let named = matches!(event, alert::Event::Raised { task: Some(named), .. } if *named == task);
     let about = match key.subject {
         alert::Subject::Task(subject) => subject == task,
-        alert::Subject::Agent(agent) => states.task(task).is_some_and(|task| task.assignees.contains(&agent)),
+        alert::Subject::Agent(agent) => {
+            states.task(task).is_some_and(|task| task.assignees().contains(&agent))
+        }
         alert::Subject::Run(run) => world.ledger.terms(run).task == Some(task),
         alert::Subject::Approval(approval) => {
-            states.approvals[&approval].requested().is_ok_and(|known| known.subject.task == Some(task))
+            states.approvals[&approval].requested().is_ok_and(|known| known.subject().task == Some(task))
         }
         alert::Subject::Project(_) | alert::Subject::Notification(_) | alert::Subject::Log => false,
     };
@@ -126,7 +128,7 @@ pub fn red_rests_on_an_approval(world: &World, commit: &[Recorded<AnyEvent>], re
     let stands_still = matches!(before, agent::Status::Quarantined | agent::Status::Offline);
     assert!(stopped || stands_still, "{tool} is red, and its agent goes on");
     assert!(commit.iter().any(|other| is_violation(&world.states, other, terms.agent)), "{tool} is red");
-    if let Some(work) = world.states.agent(terms.agent).and_then(|agent| agent.work) {
+    if let Some(work) = world.states.agent(terms.agent).and_then(|agent| agent.work()) {
         let stream = StreamId::of::<task::Task>(&work.task);
         let blocked = |other: &Recorded<AnyEvent>| {
             other.stream == stream && matches!(other.event, AnyEvent::Task(task::Event::Blocked { .. }))
@@ -147,9 +149,9 @@ fn is_violation(states: &States, recorded: &Recorded<AnyEvent>, agent: AgentId) 
     let key: alert::Key = recorded.stream.aggregate_id.parse().unwrap();
     let about = match key.subject {
         alert::Subject::Agent(subject) => subject == agent,
-        alert::Subject::Task(task) => states.task(task).is_some_and(|task| task.assignees.contains(&agent)),
+        alert::Subject::Task(task) => states.task(task).is_some_and(|task| task.assignees().contains(&agent)),
         alert::Subject::Run(run) => {
-            states.agent(agent).is_some_and(|agent| agent.open_runs.contains_key(&run))
+            states.agent(agent).is_some_and(|agent| agent.open_runs().contains_key(&run))
         }
         _ => false,
     };
@@ -159,8 +161,8 @@ fn is_violation(states: &States, recorded: &Recorded<AnyEvent>, agent: AgentId) 
 /// Whether an approval was given by which who runs may use `tool` for what the run is for.
 fn permits(approval: &Approval, terms: &Terms, tool: &str) -> bool {
     let Ok(known) = approval.requested() else { return false };
-    let names = known.ask.parameters().and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
-    let (subject, approved) = (&known.subject, known.status() == approval::Status::Approved);
+    let names = known.ask().parameters().and_then(|payload| payload.get("tool")?.as_str()) == Some(tool);
+    let (subject, approved) = (known.subject(), known.status() == approval::Status::Approved);
     let acts = subject.agent == Some(terms.agent) && subject.task.is_none_or(|task| Some(task) == terms.task);
     approved && acts && names && subject.action_type == ActionType::ToolCall
 }

@@ -140,22 +140,22 @@ fn task_is_shown(world: &World, id: TaskId) {
     let (views, task) = (&world.watched.views, world.states.task(id).unwrap());
     let view = views.tasks.view(id, &views.agents).unwrap();
     assert_eq!(view.status, task.status(), "task {id}");
-    assert_eq!(view.assignee_ids, &task.assignees, "task {id}");
+    assert_eq!(view.assignee_ids, task.assignees(), "task {id}");
     let hold = task.hold();
     assert_eq!((view.holder_id, view.lease_id), (hold.map(|hold| hold.holder), hold.map(|hold| hold.lease)));
-    let open: BTreeSet<RunId> = task.open_runs.keys().copied().collect();
+    let open: BTreeSet<RunId> = task.open_runs().keys().copied().collect();
     assert_eq!(view.open_run_ids, &open, "the runs of task {id}");
     assert_eq!(view.cost.0.micros(), world.ledger.charged(budget::Key::Task(id)), "the cost of task {id}");
-    assert_eq!(view.budget.0, task.details.budget, "the budget of task {id}");
+    assert_eq!(view.budget.0, task.details().budget, "the budget of task {id}");
     assert_eq!(view.blocked_reason, world.told.reason_of(id).filter(|_| task.status() == Status::Blocked));
-    assert_eq!(view.archived_at.is_some(), task.archived, "task {id}");
-    assert_eq!(view.review_cycles, task.review_cycles, "task {id}");
-    let awaited = view.awaited_approval_ids == &task.awaits;
-    assert!(awaited, "what task {id} waits for: {:?}", task.awaits);
+    assert_eq!(view.archived_at.is_some(), task.archived(), "task {id}");
+    assert_eq!(view.review_cycles, task.review_cycles(), "task {id}");
+    let awaited = view.awaited_approval_ids == task.awaits();
+    assert!(awaited, "what task {id} waits for: {:?}", task.awaits());
     assert_eq!(view.version, world.states.versions[&StreamId::of::<mc_domain::task::Task>(&id)]);
     for status in [task.status(), Status::Inbox, Status::Blocked] {
-        let there = world.columns.get(&(task.project, status)).copied().unwrap_or_default();
-        assert_eq!(views.tasks.count(Some(task.project), status), there, "the column {status}");
+        let there = world.columns.get(&(task.project(), status)).copied().unwrap_or_default();
+        assert_eq!(views.tasks.count(Some(task.project()), status), there, "the column {status}");
     }
 }
 
@@ -163,9 +163,9 @@ fn task_is_shown(world: &World, id: TaskId) {
 fn agent_is_shown(world: &World, id: AgentId) {
     let (views, agent) = (&world.watched.views, world.states.agent(id).unwrap());
     let view = views.agents.view(id, world.now, None).unwrap();
-    let who = &agent.profile.name;
-    let project = &world.states.projects[&agent.project];
-    let standing = match agent.standing {
+    let who = &agent.profile().name;
+    let project = &world.states.projects[&agent.project()];
+    let standing = match agent.standing() {
         // What a halt will make of it soon is shown at once.
         Standing::Active | Standing::Paused(PauseReason::Budget | PauseReason::ErrorStreak)
             if is_halted(project, agent) =>
@@ -175,17 +175,17 @@ fn agent_is_shown(world: &World, id: AgentId) {
         own => own,
     };
     assert_eq!((view.status, view.pause_reason), (standing.status(), standing.pause_reason()), "{who}");
-    assert_eq!(view.current_task_id, agent.work.map(|work| work.task), "the task of {who}");
-    assert_eq!(view.lease_id, agent.work.map(|work| work.lease), "the lease of {who}");
-    assert_eq!(view.error_streak, agent.error_streak, "the errors of {who}");
+    assert_eq!(view.current_task_id, agent.work().map(|work| work.task), "the task of {who}");
+    assert_eq!(view.lease_id, agent.work().map(|work| work.lease), "the lease of {who}");
+    assert_eq!(view.error_streak, agent.error_streak(), "the errors of {who}");
     let open: BTreeSet<_> = view.open_run_ids.iter().copied().collect();
-    assert_eq!(open, agent.open_runs.keys().copied().collect(), "the runs of {who}");
-    assert_eq!((view.name, view.role), (who, agent.profile.role));
-    assert_eq!(view.child_agent_ids, &agent.children, "the sub-agents of {who}");
+    assert_eq!(open, agent.open_runs().keys().copied().collect(), "the runs of {who}");
+    assert_eq!((view.name, view.role), (who, agent.profile().role));
+    assert_eq!(view.child_agent_ids, agent.children(), "the sub-agents of {who}");
     let today = world.ledger.account(budget::Key::AgentDay(id, world.now.date_naive()));
     assert_eq!(view.today_spend.0.micros(), today.spent, "what {who} spent today");
     assert_eq!(view.reserved.0.micros(), today.reserved(), "what is set aside for {who}");
-    let left = agent.profile.caps.daily.micros() + today.granted - today.spent - today.reserved();
+    let left = agent.profile().caps.daily.micros() + today.granted - today.spent - today.reserved();
     assert_eq!(view.remaining.0.micros(), left.max(0), "what is left for {who}");
 }
 
@@ -208,7 +208,7 @@ fn approval_is_shown(world: &World, id: ApprovalId) {
     let (views, approval) = (&world.watched.views, &world.states.approvals[&id]);
     let view = views.approvals.view(id, &views.agents).unwrap();
     assert_eq!(Some(view.status), approval.status(), "approval {id}");
-    assert_eq!(view.content_hash, approval.requested().unwrap().ask.request_hash(), "approval {id}");
+    assert_eq!(view.content_hash, approval.requested().unwrap().ask().request_hash(), "approval {id}");
     let project = view.project_id;
     let open = open_approvals(world).filter(|(_, of)| *of == project).count();
     assert_eq!(views.approvals.open_count(Some(project)), open, "the approvals that wait in {project}");
@@ -217,14 +217,14 @@ fn approval_is_shown(world: &World, id: ApprovalId) {
 fn open_approvals(world: &World) -> impl Iterator<Item = (ApprovalId, ProjectId)> {
     let open = |approval: &Approval| approval.status().is_some_and(approval::Status::is_open);
     let open = world.states.approvals.iter().filter(move |(_, approval)| open(approval));
-    open.map(|(id, approval)| (*id, approval.requested().unwrap().subject.project))
+    open.map(|(id, approval)| (*id, approval.requested().unwrap().subject().project))
 }
 
 fn alert_is_shown(world: &World, key: alert::Key) {
     let (views, episode) = (&world.watched.views, world.states.alerts[&key].episode().unwrap());
-    let view = views.alerts.view(episode.id, &views.agents).unwrap();
-    assert_eq!((view.status, view.count), (episode.status, episode.count), "{key}");
-    assert_eq!((view.kind, views.alerts.key(episode.id)), (key.kind, Some(key)));
+    let view = views.alerts.view(episode.id(), &views.agents).unwrap();
+    assert_eq!((view.status, view.count), (episode.status(), episode.count()), "{key}");
+    assert_eq!((view.kind, views.alerts.key(episode.id())), (key.kind, Some(key)));
     let shown: usize = views.alerts.open_by_severity(None).values().sum();
     let open = world.states.alerts.values().filter(|alert| alert.open().is_some()).count();
     assert_eq!(shown, open, "the open alerts");
@@ -250,7 +250,7 @@ fn board_shows_all_tasks(world: &World) {
         let board = board(&world.watched.views, &query, world.now);
         let cards =
             board.columns.iter().flat_map(|column| column.cards.iter().map(|card| (card.id, column.status)));
-        let there = world.states.present().filter(|(_, task)| task.project == *project && !task.archived);
+        let there = world.states.present().filter(|(_, task)| task.project() == *project && !task.archived());
         let there = there.map(|(id, task)| (id, task.status()));
         same(cards, there, "the board");
     }
@@ -260,7 +260,7 @@ fn lists_show_what_is_open(world: &World) {
     let views = &world.watched.views;
     let alerts = views.alerts.unresolved(None, &views.agents).map(|alert| (alert.id, alert.status));
     let open = world.states.alerts.values().filter_map(|alert| alert.open());
-    same(alerts, open.map(|episode| (episode.id, episode.status)), "the open alerts");
+    same(alerts, open.map(|episode| (episode.id(), episode.status())), "the open alerts");
     let inbox = all_pages(|cursor| {
         let status = vec![approval::Status::Pending, approval::Status::Escalated];
         let query = ApprovalQuery { status, cursor, ..ApprovalQuery::default() };
@@ -274,7 +274,7 @@ fn lists_show_what_is_open(world: &World) {
         (page.items.iter().map(|alert| (alert.id, alert.status)).collect(), page.next)
     });
     let open = world.states.alerts.values().filter_map(|alert| alert.open());
-    same(listed.into_iter(), open.map(|episode| (episode.id, episode.status)), "the list of open alerts");
+    same(listed.into_iter(), open.map(|episode| (episode.id(), episode.status())), "the list of open alerts");
 }
 
 fn all_pages<T>(page: impl Fn(Option<String>) -> (Vec<T>, Option<String>)) -> Vec<T> {

@@ -86,7 +86,7 @@ fn silence(world: &World) -> Vec<Command> {
 }
 
 fn is_stale(world: &World, agent: &Registered) -> bool {
-    agent.is_stale(world.now, &world.watched.policy_limits(Some(agent.project)))
+    agent.is_stale(world.now, &world.watched.policy_limits(Some(agent.project())))
 }
 
 fn told_silent(world: &World, agent: AgentId) -> bool {
@@ -96,7 +96,7 @@ fn told_silent(world: &World, agent: AgentId) -> bool {
 
 fn silence_is_told_of(world: &World) {
     for (id, agent) in world.states.registered() {
-        assert_eq!(is_stale(world, agent), told_silent(world, id), "{} is silent", agent.profile.name);
+        assert_eq!(is_stale(world, agent), told_silent(world, id), "{} is silent", agent.profile().name);
     }
 }
 
@@ -105,7 +105,7 @@ fn run_timeouts(world: &World) -> Vec<Command> {
         .states
         .runs
         .iter()
-        .filter(|(_, run)| run.running().is_ok_and(|running| running.terms.deadline <= world.now));
+        .filter(|(_, run)| run.running().is_ok_and(|running| running.terms().deadline <= world.now));
     due.map(|(run, _)| (world.system("monitor"), Action::TimeOutRun { run: *run })).collect()
 }
 
@@ -113,7 +113,7 @@ fn leases(world: &World) -> Vec<Command> {
     let mut due = Vec::new();
     for (agent, known) in &world.states.agents {
         let Ok(registered) = known.registered() else { continue };
-        let limits = world.watched.policy_limits(Some(registered.project));
+        let limits = world.watched.policy_limits(Some(registered.project()));
         let signed = world.watched.watch.signs.get(agent).copied();
         let heard = signed.into_iter().chain(world.heard.get(agent).copied()).max().unwrap_or_default();
         if let Some((lease, _)) = lease_ends_at(known, heard, &limits).filter(|(_, end)| world.now >= *end) {
@@ -127,13 +127,17 @@ fn leases(world: &World) -> Vec<Command> {
 /// A lease without a run is over a while after the last that was heard of its holder.
 fn no_lease_is_over(world: &World) {
     for (id, agent) in world.states.registered() {
-        let Some(work) = agent.work else { continue };
+        let Some(work) = agent.work() else { continue };
         let runs = world.ledger.running(|terms| terms.agent == id && terms.task == Some(work.task));
         let signs = [world.states.signs.get(&id), world.heard.get(&id)];
         let heard = signs.into_iter().flatten().copied().chain([agent.last_sign()]).max().unwrap();
         let lasts =
-            TimeDelta::seconds(world.states.policy_limits(Some(agent.project)).timeouts.lease_secs.into());
-        assert!(!runs.is_empty() || world.now < heard + lasts, "the lease of {} is over", agent.profile.name);
+            TimeDelta::seconds(world.states.policy_limits(Some(agent.project())).timeouts.lease_secs.into());
+        assert!(
+            !runs.is_empty() || world.now < heard + lasts,
+            "the lease of {} is over",
+            agent.profile().name
+        );
     }
 }
 
@@ -141,7 +145,7 @@ fn drains(world: &World) -> Vec<Command> {
     let drained = world
         .states
         .registered()
-        .filter(|(_, agent)| agent.status() == agent::Status::Draining && agent.work.is_none());
+        .filter(|(_, agent)| agent.status() == agent::Status::Draining && agent.work().is_none());
     drained.map(|(agent, _)| (world.system("monitor"), Action::EndDrain { agent })).collect()
 }
 
@@ -243,8 +247,8 @@ fn deliver(world: &mut World) -> Vec<Command> {
 fn is_due(world: &World, id: NotificationId) -> bool {
     world.states.notifications[&id].queued().is_ok_and(|queued| {
         match id.uuid().as_u128().is_multiple_of(64) {
-            true => queued.expires_at <= world.now,
-            false => queued.retry_at.is_none_or(|at| at <= world.now),
+            true => queued.expires_at() <= world.now,
+            false => queued.retry_at().is_none_or(|at| at <= world.now),
         }
     })
 }
@@ -253,8 +257,8 @@ fn attempt(world: &World, notification: NotificationId) -> Action {
     let queued = world.states.notifications[&notification].queued().unwrap();
     let project = world.states.told_in.get(&notification).copied();
     let unreachable = notification.uuid().as_u128().is_multiple_of(4);
-    match queued.recipient {
-        _ if queued.expires_at <= world.now => Action::ExpireNotification { notification, project },
+    match queued.recipient() {
+        _ if queued.expires_at() <= world.now => Action::ExpireNotification { notification, project },
         _ if unreachable => Action::FailNotification { notification, project },
         Recipient::Operator(_) | Recipient::Agent(_) => Action::DeliverNotification { notification, project },
     }
@@ -266,26 +270,26 @@ impl Directory for States {
     }
 
     fn agent_name(&self, agent: AgentId) -> Option<Name> {
-        Some(self.agent(agent)?.profile.name.clone())
+        Some(self.agent(agent)?.profile().name.clone())
     }
 
     fn task_title(&self, task: TaskId) -> Option<Title> {
-        Some(self.task(task)?.details.title.clone())
+        Some(self.task(task)?.details().title.clone())
     }
 
     fn subscribers(&self, task: TaskId) -> BTreeSet<Actor> {
-        let assignees = self.task(task).into_iter().flat_map(|task| &task.assignees);
-        let asked = self.task(task).into_iter().flat_map(|task| &task.subscribers);
+        let assignees = self.task(task).into_iter().flat_map(|task| task.assignees());
+        let asked = self.task(task).into_iter().flat_map(|task| task.subscribers());
         let spoke = self.followers.get(&task).into_iter().flatten();
         assignees.map(|agent| Actor::Agent(*agent)).chain(asked.chain(spoke).cloned()).collect()
     }
 
     fn reviewers(&self, task: TaskId) -> BTreeSet<AgentId> {
-        self.task(task).map(|task| task.details.reviewers.clone()).unwrap_or_default()
+        self.task(task).map(|task| task.details().reviewers.clone()).unwrap_or_default()
     }
 
     fn approval(&self, approval: ApprovalId) -> Option<(Actor, Reason)> {
         let requested = self.approvals.get(&approval)?.requested().ok()?;
-        Some((requested.requestor.clone(), requested.ask.summary().clone()))
+        Some((requested.requestor().clone(), requested.ask().summary().clone()))
     }
 }

@@ -19,17 +19,19 @@ use mc_domain::{
     budget::{self, Budget},
     ids::{AgentId, ApprovalId, EventId, MessageId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
-    operation::{Decision, Entity, Rejection},
+    operation::{Outcome, Rejection},
     policy::{
         self, Policy, Scope,
         document::{Document, PolicyLimits},
     },
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
+    rejection::NotLoaded,
     reservation::{self, Reservation},
     run::Run,
     standup::{self, Standup},
     task::{self, Status, Task},
+    transaction::{Entity, Transaction},
     values::Name,
 };
 use mc_store::{
@@ -37,7 +39,7 @@ use mc_store::{
     error::StoreError,
     log::{MAX_PAGE_EVENTS, StoredEvent},
     memory::MemoryLog,
-    repository::{CommandEnvelope, Repository, UnitOfWork},
+    repository::{CommandEnvelope, Repository},
 };
 use uuid::Uuid;
 
@@ -95,6 +97,7 @@ macro_rules! rejected {
 }
 
 rejected! {
+    NotLoaded,
     Rejection,
     mc_domain::agent::Rejection,
     mc_domain::alert::Rejection,
@@ -278,7 +281,7 @@ pub struct Issued<'a> {
 
 /// A command that came under a key, and what it was answered.
 struct Kept {
-    order: CommandEnvelope,
+    envelope: CommandEnvelope,
     position: u64,
     value: u64,
 }
@@ -410,16 +413,16 @@ impl World {
         self.remember(&who, &action);
         let limits = self.watched.policy_limits(action.project(&self.states));
         assert_eq!(limits, self.states.policy_limits(action.project(&self.states)), "the policy in force");
-        let order = self.order(who.clone(), limits, &action);
+        let envelope = self.order(who.clone(), limits, &action);
         let issued = Issued { who: &who, action: &action, limits };
-        let answer = self.execute(&order, &action).await;
+        let answer = self.execute(&envelope, &action).await;
         self.report.answered(action.kind(), &answer);
-        let (changed, before) = self.take_in(&order, &issued).await;
+        let (changed, before) = self.take_in(&envelope, &issued).await;
         if let (Action::Heartbeat { agent, .. }, Answer::Accepted { .. }) = (&action, &answer) {
             self.heard.insert(*agent, self.now);
         }
-        if order.key.is_some() && !matches!(answer, Answer::Refused { committed: false, .. }) {
-            self.keep(order).await;
+        if envelope.key.is_some() && !matches!(answer, Answer::Refused { committed: false, .. }) {
+            self.keep(envelope).await;
         }
         invariants::after_step(self, &issued, &before, changed);
         if let Answer::Refused { rejection: Refusal::Operation(rejection), .. } = &answer {
@@ -435,14 +438,16 @@ impl World {
         self.trail.commands.push_back(format!("{step} {} {who}: {action:?}", self.now.format("%FT%TZ")));
     }
 
-    async fn execute(&self, order: &CommandEnvelope, action: &Action) -> Answer {
+    async fn execute(&self, envelope: &CommandEnvelope, action: &Action) -> Answer {
         let (before, mut refusal) = (self.repository.log().head(), None);
         let executed = self
             .repository
-            .execute(order, |unit| {
-                let outcome = actions::decide(action, unit, &order.context)?;
-                refusal = outcome.refusal;
-                Ok::<_, Failure>((outcome.decision, before))
+            .execute(envelope, |tx| {
+                refusal = match actions::decide(action, tx)? {
+                    Outcome::Done => None,
+                    Outcome::Refused(rejection) => Some(rejection),
+                };
+                Ok::<_, Failure>(before)
             })
             .await;
         match executed {
@@ -453,7 +458,7 @@ impl World {
                 match refusal {
                     Some(rejection) => Answer::Refused {
                         rejection: Refusal::Operation(rejection),
-                        committed: committed || order.key.is_some(),
+                        committed: committed || envelope.key.is_some(),
                     },
                     None => Answer::Accepted { committed },
                 }
@@ -467,10 +472,10 @@ impl World {
     }
 
     /// Keeps what a command under a key was answered, and asks it once more.
-    async fn keep(&mut self, order: CommandEnvelope) {
+    async fn keep(&mut self, envelope: CommandEnvelope) {
         let position = self.repository.log().head();
-        let value = self.repository.log().answered(&order.key.as_ref().unwrap().0).await.unwrap().unwrap();
-        let kept = Kept { order, position, value: value.answer.parse().unwrap() };
+        let value = self.repository.log().answered(&envelope.key.as_ref().unwrap().0).await.unwrap().unwrap();
+        let kept = Kept { envelope, position, value: value.answer.parse().unwrap() };
         self.repeat(&kept).await;
         if self.kept.len() == KEPT_KEYS {
             self.kept.pop_front();
@@ -489,8 +494,8 @@ impl World {
     /// the same key is refused.
     async fn repeat(&mut self, kept: &Kept) {
         let head = self.repository.log().head();
-        let (key, fingerprint) = kept.order.key.clone().unwrap();
-        let again = self.repository.execute(&kept.order, decided_again).await.unwrap();
+        let (key, fingerprint) = kept.envelope.key.clone().unwrap();
+        let again = self.repository.execute(&kept.envelope, decided_again).await.unwrap();
         assert!(again.replayed);
         assert_eq!(
             (again.position, again.value),
@@ -499,7 +504,8 @@ impl World {
         );
         let mut other = fingerprint;
         other[0] ^= 1;
-        let other = CommandEnvelope { context: kept.order.context.clone(), key: Some((key.clone(), other)) };
+        let other =
+            CommandEnvelope { context: kept.envelope.context.clone(), key: Some((key.clone(), other)) };
         let refused = self.repository.execute(&other, decided_again).await;
         assert!(
             matches!(refused, Err(Failure::Store(StoreError::KeyReused { key: reused })) if reused == key)
@@ -510,14 +516,14 @@ impl World {
 
     /// Takes in what was recorded since: which part of the history that is, and how the agents stood before that it
     /// changed.
-    async fn take_in(&mut self, order: &CommandEnvelope, issued: &Issued<'_>) -> (Range<usize>, Before) {
+    async fn take_in(&mut self, envelope: &CommandEnvelope, issued: &Issued<'_>) -> (Range<usize>, Before) {
         let from = self.history.len();
         for stored in read_after(&self.repository, from as u64).await {
             let recorded = read(&stored);
             assert_eq!(recorded.position, self.history.len() as u64 + 1, "positions have a hole");
-            assert_eq!(recorded.metadata.actor, order.context.actor);
-            assert_eq!(recorded.metadata.recorded_at, order.context.now);
-            let key = order.key.as_ref().map(|(key, _)| key);
+            assert_eq!(recorded.metadata.actor, envelope.context.actor);
+            assert_eq!(recorded.metadata.recorded_at, envelope.context.now);
+            let key = envelope.key.as_ref().map(|(key, _)| key);
             assert_eq!(recorded.metadata.idempotency_key.as_ref(), key);
             self.history.push(recorded);
         }
@@ -533,7 +539,7 @@ impl World {
     fn standing_of(&self, recorded: &Recorded<AnyEvent>) -> Option<(AgentId, agent::Standing)> {
         let AnyEvent::Agent(_) = recorded.event else { return None };
         let id = recorded.stream.aggregate_id.parse().ok()?;
-        Some((id, self.states.agent(id)?.standing))
+        Some((id, self.states.agent(id)?.standing()))
     }
 
     fn apply(&mut self, recorded: &Recorded<AnyEvent>) {
@@ -558,8 +564,8 @@ impl World {
 
     /// Counts a task in its column, or no longer.
     fn count(&mut self, task: TaskId, by: isize) {
-        let Some(task) = self.states.task(task).filter(|task| !task.archived) else { return };
-        let column = self.columns.entry((task.project, task.status())).or_default();
+        let Some(task) = self.states.task(task).filter(|task| !task.archived()) else { return };
+        let column = self.columns.entry((task.project(), task.status())).or_default();
         *column = column.checked_add_signed(by).unwrap();
     }
 
@@ -595,7 +601,7 @@ impl World {
 }
 
 /// A repeat is answered from what is kept.
-fn decided_again(_: &mut UnitOfWork<'_>) -> Result<(Decision, u64), Failure> {
+fn decided_again(_: &mut Transaction<'_>) -> Result<u64, Failure> {
     panic!("a repeat is decided again")
 }
 

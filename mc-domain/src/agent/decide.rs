@@ -1,5 +1,7 @@
 //! The decisions of an agent: one rule, or a few that hang together, in each function.
 
+use chrono::NaiveDate;
+
 use super::{
     command::{Command, Corrections, Heartbeat, Rejection},
     event::{Correction, Event},
@@ -33,7 +35,29 @@ impl Aggregate for Agent {
             (Self::Registered(agent), Command::Register { profile, parent, .. }) => {
                 agent.register(profile, parent.is_some(), context)
             }
-            (Self::Unregistered, _) => Err(Rejection::NotFound),
+            (
+                Self::Unregistered,
+                Command::ChangeProfile(_)
+                | Command::Heartbeat(_)
+                | Command::Pause { .. }
+                | Command::Resume { .. }
+                | Command::Rejoin { .. }
+                | Command::Drain { .. }
+                | Command::Quarantine { .. }
+                | Command::SignOff { .. }
+                | Command::Retire { .. }
+                | Command::Restart { .. }
+                | Command::Correct(_)
+                | Command::Engage(_)
+                | Command::Release { .. }
+                | Command::Overspend { .. }
+                | Command::BeginRun { .. }
+                | Command::EndRun { .. }
+                | Command::Spawn(_)
+                | Command::Commission(_)
+                | Command::RetireChild(_)
+                | Command::Except { .. },
+            ) => Err(Rejection::NotFound),
             (Self::Registered(agent), Command::ChangeProfile(profile)) => {
                 agent.change_profile(profile, context)
             }
@@ -70,12 +94,12 @@ impl Aggregate for Agent {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Registered { project, profile, parent, at, .. }) => {
-                Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent, *at)))
-            }
-            (Self::Unregistered, _) => Self::Unregistered,
-            (Self::Registered(mut agent), event) => {
+        if let Event::Registered { project, profile, parent, at, .. } = event {
+            return Self::Registered(Box::new(Registered::new(*project, profile.clone(), *parent, *at)));
+        }
+        match self {
+            Self::Unregistered => Self::Unregistered,
+            Self::Registered(mut agent) => {
                 agent.evolve(event);
                 Self::Registered(agent)
             }
@@ -95,8 +119,14 @@ impl Registered {
         let Profile { name, role, caps, .. } = self.profile.clone();
         let profile = Profile { name, role, caps, ..declared };
         let changed = self.change_profile(profile, context)?;
-        let comes_back = self.standing == Standing::Offline && (spawned || !self.retired);
-        let back = if comes_back { self.sign_on(context) } else { vec![] };
+        let back = match self.standing {
+            Standing::Offline { draining } if spawned || !self.is_retired() => sign_on(draining, context),
+            Standing::Offline { .. }
+            | Standing::Active
+            | Standing::Paused(_)
+            | Standing::Draining
+            | Standing::Quarantined => vec![],
+        };
         Ok(back.into_iter().chain(changed).collect())
     }
 
@@ -107,7 +137,7 @@ impl Registered {
         Ok(if profile == self.profile { vec![] } else { vec![Event::ProfileChanged { profile }] })
     }
 
-    /// Invariant 4.
+    /// Invariant 4: refuses an agent that asks for more role, caps or tools than it has.
     fn refuse_self_promotion(&self, wanted: &Profile) -> Result<(), Rejection> {
         let what = self.profile.exceeded_by(wanted);
         if what.is_empty() { Ok(()) } else { Err(Rejection::SelfPromotion { what: what.join(", ") }) }
@@ -118,10 +148,12 @@ impl Registered {
         let Heartbeat { session_key, error } = heartbeat;
         let error_streak = if error.is_some() { self.error_streak.saturating_add(1) } else { 0 };
         let mut events = Vec::new();
-        let gone = self.standing == Standing::Offline;
-        let comes_back = gone && !self.retired;
-        if comes_back {
-            events.extend(self.sign_on(context));
+        let gone = self.status() == Status::Offline;
+        let comes_back = gone && !self.is_retired();
+        if let Standing::Offline { draining } = self.standing
+            && comes_back
+        {
+            events.extend(sign_on(draining, context));
         }
         if self.standing == Standing::Draining && self.work.is_none() {
             events.push(DRAINED);
@@ -155,7 +187,7 @@ impl Registered {
         match self.standing {
             Standing::Paused(current) if !current.yields_to(reason) => Ok(vec![]),
             Standing::Paused(_) => Ok(vec![Event::Paused { reason, note }]),
-            Standing::Active | Standing::Draining | Standing::Quarantined | Standing::Offline => {
+            Standing::Active | Standing::Draining | Standing::Quarantined | Standing::Offline { .. } => {
                 self.may_become(Status::Paused)?;
                 Ok(vec![Event::Paused { reason, note }])
             }
@@ -180,8 +212,8 @@ impl Registered {
     fn rejoin(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         let by_hand = matches!(self.standing, Standing::Paused(PauseReason::Operator | PauseReason::Squad));
         match () {
-            () if !by_hand || self.retired => Ok(vec![]),
-            () if self.overspent_on == Some(context.now.date_naive()) => {
+            () if !by_hand || self.is_retired() => Ok(vec![]),
+            () if self.overspent_on(context.now.date_naive()) => {
                 self.human_only(context)?;
                 Ok(vec![Event::Paused { reason: PauseReason::Budget, note }])
             }
@@ -211,7 +243,7 @@ impl Registered {
     /// drains comes back as drained.
     fn sign_off(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         match self.standing {
-            Standing::Offline => return Ok(vec![]),
+            Standing::Offline { .. } => return Ok(vec![]),
             Standing::Active | Standing::Draining => {}
             Standing::Paused(_) | Standing::Quarantined => self.operator_only(context)?,
         }
@@ -222,17 +254,11 @@ impl Registered {
     /// Invariant 8. Only an agent that works goes offline by it: who was stopped is not let go by coming back later.
     fn retire(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         self.operator_only(context)?;
-        if self.retired {
+        if self.is_retired() {
             return Ok(vec![]);
         }
         let gone = (self.standing == Standing::Active).then(|| Event::SignedOff { note: note.clone() });
         Ok(gone.into_iter().chain([Event::Retired { note, at: context.now }]).collect())
-    }
-
-    /// Invariant 1: a drain that a goodbye interrupted is over when the agent comes back.
-    fn sign_on(&self, context: &CommandContext) -> Vec<Event> {
-        let drained = self.left_draining.then_some(DRAINED);
-        [Event::SignedOn { at: context.now }].into_iter().chain(drained).collect()
     }
 
     fn restart(&self, note: Option<Reason>, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
@@ -257,7 +283,7 @@ impl Registered {
         Ok(vec![Event::Corrected { status, error_streak, today_spend, at: context.now }])
     }
 
-    /// Invariant 2.
+    /// Invariant 2: refuses a second task.
     fn engage(&self, work: Work) -> Result<Vec<Event>, Rejection> {
         match self.work {
             Some(current) if current == work => Ok(vec![]),
@@ -287,13 +313,13 @@ impl Registered {
         Ok(match self.standing {
             Standing::Active => vec![overspent, Event::Paused { reason: PauseReason::Budget, note: None }],
             Standing::Draining => vec![overspent, DRAINED],
-            Standing::Paused(PauseReason::Budget) if self.overspent_on == Some(day) => vec![],
+            Standing::Paused(PauseReason::Budget) if self.overspent_on(day) => vec![],
             Standing::Paused(_) => vec![overspent],
-            Standing::Quarantined | Standing::Offline => vec![],
+            Standing::Quarantined | Standing::Offline { .. } => vec![],
         })
     }
 
-    /// Invariant 7.
+    /// Invariant 7: refuses more open runs than one agent may have.
     fn begin_run(
         &self,
         run: RunId,
@@ -328,7 +354,7 @@ impl Registered {
         };
         let too_many =
             outcome == Outcome::Failed && error_streak >= context.policy.timeouts.error_streak_quarantine;
-        let at_large = !matches!(self.standing, Standing::Quarantined | Standing::Offline);
+        let at_large = !matches!(self.standing, Standing::Quarantined | Standing::Offline { .. });
         let ended = Event::RunEnded { run, outcome, error, error_streak, at: context.now };
         let quarantined = (too_many && at_large).then_some(Event::Quarantined { note: None });
         [ended].into_iter().chain(quarantined).collect()
@@ -337,7 +363,7 @@ impl Registered {
     fn take_commission(&self, commission: Commission, context: &CommandContext) -> Vec<Event> {
         let Commission { depth, task, until } = commission;
         let events = vec![Event::Commissioned { depth, task, until, at: context.now }];
-        if self.commission == Some(commission) { vec![] } else { events }
+        if self.commission() == Some(commission) { vec![] } else { events }
     }
 
     fn retire_child(&self, child: AgentId, context: &CommandContext) -> Vec<Event> {
@@ -346,7 +372,11 @@ impl Registered {
         retired.into_iter().collect()
     }
 
-    /// Invariant 9.
+    fn overspent_on(&self, day: NaiveDate) -> bool {
+        self.overspent.is_some_and(|overspent| overspent.day == day)
+    }
+
+    /// Invariant 9: an exception from an older halt changes nothing.
     fn except(&self, halt: u64, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         self.human_only(context)?;
         if self.standing != Standing::Active {
@@ -356,11 +386,11 @@ impl Registered {
         Ok(if self.excepted_from < halt { vec![excepted] } else { vec![] })
     }
 
-    /// Invariants 1 and 8.
+    /// Invariants 1 and 8: refuses what the table has not, and who is retired.
     fn may_become(&self, to: Status) -> Result<(), Rejection> {
         let from = self.status();
         let allowed = allowed_statuses(from);
-        if self.retired && to == Status::Active && allowed.contains(&to) {
+        if self.is_retired() && to == Status::Active && allowed.contains(&to) {
             return Err(Rejection::Retired { name: self.profile.name.clone() });
         }
         if allowed.contains(&to) {
@@ -385,7 +415,7 @@ impl Registered {
         }
     }
 
-    /// Invariant 6.
+    /// Invariant 6: the checks in the order that their refusals are told in.
     fn spawn(&self, spawn: Spawn, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         let Spawn { child, profile, purpose, active_agents } = spawn;
         let PolicyLimits { roles, spawn: limits, .. } = context.policy;
@@ -425,7 +455,13 @@ impl Registered {
     }
 }
 
-/// What ends a drain.
+/// Invariant 1: a drain that a goodbye interrupted is over when the agent comes back.
+fn sign_on(draining: bool, context: &CommandContext) -> Vec<Event> {
+    let drained = draining.then_some(DRAINED);
+    [Event::SignedOn { at: context.now }].into_iter().chain(drained).collect()
+}
+
+/// The pause that ends a drain; only an operator lifts it.
 const DRAINED: Event = Event::Paused { reason: PauseReason::Operator, note: None };
 
 fn correction<T: PartialEq>(before: T, after: T) -> Option<Correction<T>> {

@@ -16,20 +16,20 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It joined its project.
+    /// The agent joined its project, active.
     #[serde(rename = "registered")]
     Registered {
-        /// The project it works in.
+        /// The project that it works in for good.
         project: ProjectId,
         /// What it is and may do.
         profile: Profile,
-        /// The agent that spawned it.
+        /// The agent that spawned it; absent for one that registered by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<AgentId>,
-        /// What it was spawned for.
+        /// What its parent spawned it for.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         purpose: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// What it is or may do was changed.
@@ -41,7 +41,7 @@ pub enum Event {
     /// It showed that it lives, with news or after at least a minute.
     #[serde(rename = "heartbeat_recorded")]
     HeartbeatRecorded {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
         /// Its session, as it named it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,18 +55,18 @@ pub enum Event {
     /// It was stopped, and may be resumed.
     #[serde(rename = "paused")]
     Paused {
-        /// On what ground.
+        /// The ground, which decides who may lift the pause.
         reason: PauseReason,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
-    /// It may work again.
+    /// The agent was let work again, and is active.
     #[serde(rename = "resumed")]
     Resumed {
-        /// What it was before.
+        /// The status that it left.
         from: Status,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
         /// When; older ones do not say.
@@ -76,43 +76,43 @@ pub enum Event {
     /// It was asked to finish its current task and take no new one.
     #[serde(rename = "drain_started")]
     DrainStarted {
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
-    /// It was stopped at once.
+    /// The agent was quarantined: by an operator, for its errors, or for what it did.
     #[serde(rename = "quarantined")]
     Quarantined {
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a note.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
     /// It said goodbye, or was taken out of service.
     #[serde(rename = "signed_off")]
     SignedOff {
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
     },
     /// Its time as a sub-agent is over: nothing but its parent, by spawning it again, puts it back into service.
     #[serde(rename = "retired")]
     Retired {
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a note.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It came back after a goodbye.
     #[serde(rename = "signed_on")]
     SignedOn {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// An operator made it begin anew: active, no errors counted, told so at its next heartbeat.
     #[serde(rename = "restarted")]
     Restarted {
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
         /// When; older ones do not say.
@@ -125,7 +125,7 @@ pub enum Event {
     /// An operator set its record straight. Only what changed is named.
     #[serde(rename = "corrected")]
     Corrected {
-        /// Its status, before and after.
+        /// The status before and after; absent where it stays.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status: Option<Correction<Status>>,
         /// Its errors in a row, before and after.
@@ -134,25 +134,25 @@ pub enum Event {
         /// What it is to have spent today (the UTC day of `at`), by adjustment.
         #[serde(default, rename = "todaySpendMicroUsd", skip_serializing_if = "Option::is_none")]
         today_spend: Option<Usd>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It began to work on a task, under a lease.
     #[serde(rename = "engaged")]
     Engaged {
-        /// The task.
+        /// The task that it holds or held.
         task: TaskId,
-        /// The lease.
+        /// The lease that it holds the task under.
         lease: LeaseId,
     },
     /// Its hold on a task is over.
     #[serde(rename = "released")]
     Released {
-        /// The task.
+        /// The task that it holds or held.
         task: TaskId,
-        /// The lease that is over.
+        /// The lease, which is over from here on.
         lease: LeaseId,
-        /// What ended it.
+        /// What ended the hold.
         ending: Ending,
     },
     /// A run of it would be too dear, or was: it is paused until somebody allows more, or until the next day.
@@ -163,44 +163,44 @@ pub enum Event {
         /// The budget that is not enough; older ones do not say.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         budget: Option<budget::Key>,
-        /// The UTC day.
+        /// The UTC day whose budget counts.
         day: NaiveDate,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It began a run.
+    /// The agent began a run, and knows it as open until it ends.
     #[serde(rename = "run_began")]
     RunBegan {
-        /// The run.
+        /// The run, by the identity drawn when it was started.
         run: RunId,
         /// What is to be known of it.
         open_run: OpenRun,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// One of its runs is over.
     #[serde(rename = "run_ended")]
     RunEnded {
-        /// The run.
+        /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// How it ended.
+        /// How the run ended; a failed one counts as an error, a completed one ends the streak.
         outcome: Outcome,
-        /// What went wrong.
+        /// What went wrong, as the agent told it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Reason>,
         /// How many errors in a row there are now.
         error_streak: u32,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It created a sub-agent.
+    /// The agent created a sub-agent, or spawned a retired one again.
     #[serde(rename = "spawned")]
     Spawned {
-        /// The sub-agent.
+        /// The sub-agent, which is registered by an event of its own.
         child: AgentId,
-        /// What for.
+        /// What the sub-agent is created for.
         purpose: Reason,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It came into service as a sub-agent.
@@ -213,15 +213,15 @@ pub enum Event {
         task: Option<TaskId>,
         /// When it is retired at the latest.
         until: DateTime<Utc>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// A sub-agent of it is no longer in service.
     #[serde(rename = "child_retired")]
     ChildRetired {
-        /// The sub-agent.
+        /// The sub-agent, which is registered by an event of its own.
         child: AgentId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// An operator let it work on alone while its squad is paused. It is active; the next halt stops it again.
@@ -229,7 +229,7 @@ pub enum Event {
     Excepted {
         /// The number of the halt of its project that it is excepted from; it is from all before too.
         halt: u64,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }
@@ -237,9 +237,9 @@ pub enum Event {
 /// A value before and after an operator's correction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Correction<T> {
-    /// What the record said.
+    /// The value that the record had.
     pub before: T,
-    /// What it says now.
+    /// The value that the operator set.
     pub after: T,
 }
 

@@ -28,7 +28,7 @@ pub use command::{Command, Corrections, Heartbeat, Rejection};
 pub use event::{Correction, Event};
 pub use spawning::{Commission, RetirementCause, SPAWN_TOOL, Spawn, SpawnBound};
 pub use standing::{Standing, allowed_statuses, is_stale};
-pub use state::{Agent, Assignee, Overrun, Registered, TypeRule};
+pub use state::{Agent, Assignee, Overrun, Overspent, Registered, Service, TypeRule};
 pub use values::{
     Directive, Ending, HEARTBEAT_RECORDED_EVERY, MAX_OPEN_RUNS, PauseReason, Profile, Status, Work,
 };

@@ -12,11 +12,11 @@ use crate::{
 string_enum! {
     /// Which limit on spawning is reached.
     SpawnBound {
-        /// Sub-agents of one agent.
+        /// The sub-agents in service of one agent.
         Children = "children",
-        /// Levels of sub-agents.
+        /// The levels of sub-agents below an agent that nobody spawned.
         Depth = "depth",
-        /// Active agents in all.
+        /// The active agents of all projects.
         ActiveAgents = "active_agents",
     }
 }
@@ -24,11 +24,11 @@ string_enum! {
 /// A sub-agent that is asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spawn {
-    /// Its identity.
+    /// The identity of the sub-agent, drawn by the caller.
     pub child: AgentId,
     /// What it is to be and to be allowed.
     pub profile: Profile,
-    /// What for.
+    /// What it is created for, kept in the record of its parent.
     pub purpose: Reason,
     /// How many agents are active now, in all.
     pub active_agents: u32,
@@ -47,7 +47,7 @@ pub struct Commission {
     pub until: DateTime<Utc>,
 }
 
-/// Why a sub-agent is retired.
+/// Why a sub-agent is to be retired.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetirementCause {
     /// It has been in service as long as it may.
@@ -61,7 +61,7 @@ pub enum RetirementCause {
 }
 
 impl RetirementCause {
-    /// The cause in words.
+    /// The cause in the words of the note on the retirement.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::TimeIsUp => "its time as a sub-agent is up",

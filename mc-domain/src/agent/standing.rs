@@ -8,27 +8,30 @@ use super::values::{Directive, PauseReason, Status};
 /// Whether an agent works, with what only that status knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standing {
-    /// It works.
+    /// It works, and may take tasks.
     Active,
     /// It is stopped, and may be resumed by who the ground allows.
     Paused(PauseReason),
-    /// It finishes its current task.
+    /// It finishes its current task and takes no new one.
     Draining,
-    /// It is stopped at once.
+    /// It is stopped at once, and only an operator lets it work again.
     Quarantined,
-    /// It said goodbye.
-    Offline,
+    /// It said goodbye, or was taken out of service.
+    Offline {
+        /// Whether it drained when it left. The drain is over when it comes back.
+        draining: bool,
+    },
 }
 
 impl Standing {
-    /// The status by name.
+    /// The status by name, as answers show it.
     pub fn status(self) -> Status {
         match self {
             Self::Active => Status::Active,
             Self::Paused(_) => Status::Paused,
             Self::Draining => Status::Draining,
             Self::Quarantined => Status::Quarantined,
-            Self::Offline => Status::Offline,
+            Self::Offline { .. } => Status::Offline,
         }
     }
 
@@ -38,15 +41,15 @@ impl Standing {
             Self::Paused(_) => Some(Directive::Pause),
             Self::Draining => Some(Directive::Drain),
             Self::Quarantined => Some(Directive::Quarantine),
-            Self::Active | Self::Offline => None,
+            Self::Active | Self::Offline { .. } => None,
         }
     }
 
-    /// The ground of a pause.
+    /// The ground of the pause, where it is paused.
     pub fn pause_reason(self) -> Option<PauseReason> {
         match self {
             Self::Paused(reason) => Some(reason),
-            Self::Active | Self::Draining | Self::Quarantined | Self::Offline => None,
+            Self::Active | Self::Draining | Self::Quarantined | Self::Offline { .. } => None,
         }
     }
 }
@@ -68,7 +71,7 @@ impl Status {
             Self::Paused => Standing::Paused(PauseReason::Operator),
             Self::Draining => Standing::Draining,
             Self::Quarantined => Standing::Quarantined,
-            Self::Offline => Standing::Offline,
+            Self::Offline => Standing::Offline { draining: false },
         }
     }
 }

@@ -45,68 +45,82 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Agent {
-    /// Before its registration.
+    /// The agent never registered; every command but registration is refused.
     #[default]
     Unregistered,
-    /// From its registration on.
+    /// The agent is known, in service or not.
     Registered(Box<Registered>),
 }
 
 /// What the rules read of an agent that exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Registered {
-    /// The project it works in.
-    pub project: ProjectId,
+    /// The project that it works in for good.
+    pub(crate) project: ProjectId,
     /// What it is and may do.
-    pub profile: Profile,
-    /// The agent that spawned it.
-    pub parent: Option<AgentId>,
-    /// Whether it works.
-    pub standing: Standing,
-    /// Whether it was to drain when it said goodbye.
-    #[serde(default)]
-    pub left_draining: bool,
-    /// What it works on.
-    pub work: Option<Work>,
-    /// Errors in a row.
-    pub error_streak: u32,
+    pub(crate) profile: Profile,
+    /// The agent that spawned it; none for one that registered by itself.
+    pub(crate) parent: Option<AgentId>,
+    /// Whether it works, with what only that standing knows.
+    pub(crate) standing: Standing,
+    /// The task that it holds and the lease it holds it under.
+    pub(crate) work: Option<Work>,
+    /// Errors in a row, of runs and heartbeats; a run that completes and a heartbeat without error end the streak.
+    pub(crate) error_streak: u32,
     /// When its last recorded heartbeat was.
-    pub last_heartbeat: Option<DateTime<Utc>>,
+    pub(crate) last_heartbeat: Option<DateTime<Utc>>,
     /// Since when it is to show that it lives: since it joined, came back, or was let work again.
     #[serde(default)]
-    pub in_service_since: DateTime<Utc>,
+    pub(crate) in_service_since: DateTime<Utc>,
     /// The session it last spoke from.
-    pub session_key: Option<Label>,
+    pub(crate) session_key: Option<Label>,
     /// Whether it is still to be told to restart.
-    pub restart_pending: bool,
-    /// The UTC day on which it spent too much, or was about to; until it is let work again.
+    pub(crate) restart_pending: bool,
+    /// The last time that it spent too much, or was about to, until it is let work again.
     #[serde(default)]
-    pub overspent_on: Option<NaiveDate>,
-    /// What was not enough then, and what was opened for it.
-    #[serde(default)]
-    pub overrun: Option<Overrun>,
+    pub(crate) overspent: Option<Overspent>,
     /// The runs it has under way.
     #[serde(default)]
-    pub open_runs: BTreeMap<RunId, OpenRun>,
-    /// What it was created for, when it is a sub-agent.
+    pub(crate) open_runs: BTreeMap<RunId, OpenRun>,
+    /// Whether it serves another agent, and for what.
     #[serde(default)]
-    pub commission: Option<Commission>,
-    /// Its sub-agents in service.
+    pub(crate) service: Service,
+    /// Its sub-agents that are in service.
     #[serde(default)]
-    pub children: BTreeSet<AgentId>,
-    /// Whether its time as a sub-agent is over.
-    #[serde(default)]
-    pub retired: bool,
+    pub(crate) children: BTreeSet<AgentId>,
     /// The number of the halt of its squad that an operator excepted it from last; 0 when from none.
     #[serde(default)]
-    pub excepted_from: u64,
+    pub(crate) excepted_from: u64,
+}
+
+/// A day on which an agent spent too much, or was about to. It outlives the pause that follows from it: who was paused with
+/// the squad in the meantime, or went offline and came back, waits for its budget again when the squad works on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Overspent {
+    /// The UTC day whose budget was not enough.
+    pub day: NaiveDate,
+    /// The budget that was not enough; absent in records of before budgets were named.
+    pub overrun: Option<Overrun>,
+}
+
+/// Whether an agent serves another one, and for what.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Service {
+    /// It was never commissioned by another agent.
+    #[default]
+    Independent,
+    /// It serves as a sub-agent, for this long and this task.
+    Commissioned(Commission),
+    /// Its time as a sub-agent is over. What it was last created for is still known, where it was ever told.
+    Retired(Option<Commission>),
 }
 
 /// What an agent spent too much of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Overrun {
-    /// The budget.
+    /// The budget that was not enough.
     pub budget: budget::Key,
     /// The approval that was opened for it.
     pub approval: ApprovalId,
@@ -117,7 +131,7 @@ pub struct Overrun {
 pub struct Assignee(AgentId);
 
 impl Assignee {
-    /// Which agent.
+    /// The agent that may take the task.
     pub fn id(self) -> AgentId {
         self.0
     }
@@ -131,7 +145,7 @@ impl Assignee {
 /// Whether an agent's accepted task types count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TypeRule {
-    /// They do.
+    /// Only tasks of accepted types may be taken.
     Enforced,
     /// An operator has set them aside, with a reason.
     Overridden,
@@ -156,6 +170,51 @@ impl Agent {
 }
 
 impl Registered {
+    /// Errors in a row, of runs and heartbeats; a run that completes and a heartbeat without error end the streak.
+    pub fn error_streak(&self) -> u32 {
+        self.error_streak
+    }
+
+    /// Whether it is still to be told to restart.
+    pub fn restart_pending(&self) -> bool {
+        self.restart_pending
+    }
+
+    /// The agent that spawned it; none for one that registered by itself.
+    pub fn parent(&self) -> Option<AgentId> {
+        self.parent
+    }
+
+    /// Its sub-agents that are in service.
+    pub fn children(&self) -> &BTreeSet<AgentId> {
+        &self.children
+    }
+
+    /// Whether it works, with what only that standing knows.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// The runs it has under way.
+    pub fn open_runs(&self) -> &BTreeMap<RunId, OpenRun> {
+        &self.open_runs
+    }
+
+    /// What it is and may do.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The project that it works in for good.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
+    /// The task that it holds and the lease it holds it under.
+    pub fn work(&self) -> Option<Work> {
+        self.work
+    }
+
     pub(super) fn new(
         project: ProjectId,
         profile: Profile,
@@ -167,24 +226,21 @@ impl Registered {
             profile,
             parent,
             standing: Standing::Active,
-            left_draining: false,
             work: None,
             error_streak: 0,
             last_heartbeat: None,
             in_service_since: at,
             session_key: None,
             restart_pending: false,
-            overspent_on: None,
-            overrun: None,
+            overspent: None,
             open_runs: BTreeMap::new(),
-            commission: None,
+            service: Service::Independent,
             children: BTreeSet::new(),
-            retired: false,
             excepted_from: 0,
         }
     }
 
-    /// Whether it works.
+    /// The status by name.
     pub fn status(&self) -> Status {
         self.standing.status()
     }
@@ -216,7 +272,7 @@ impl Registered {
                 Ok(Assignee(id))
             }
             Standing::Active => Err(Rejection::TypeNotAccepted { name: self.profile.name.clone(), kind }),
-            Standing::Paused(_) | Standing::Draining | Standing::Quarantined | Standing::Offline => {
+            Standing::Paused(_) | Standing::Draining | Standing::Quarantined | Standing::Offline { .. } => {
                 Err(self.not_active())
             }
         }
@@ -239,7 +295,7 @@ impl Registered {
         match self.standing_on(today) {
             Standing::Active => Ok(()),
             Standing::Draining if self.works_on(task) => Ok(()),
-            Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline => {
+            Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline { .. } => {
                 Err(self.not_active())
             }
         }
@@ -254,21 +310,49 @@ impl Registered {
         match (self.standing_on(today), task) {
             (Standing::Active, _) => Ok(()),
             (Standing::Draining, Some(task)) if self.works_on(task) => Ok(()),
-            (Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline, _) => {
-                Err(self.not_active())
-            }
+            (
+                Standing::Draining | Standing::Paused(_) | Standing::Quarantined | Standing::Offline { .. },
+                _,
+            ) => Err(self.not_active()),
         }
+    }
+
+    /// What it was created for, when it is a sub-agent or was one.
+    pub fn commission(&self) -> Option<Commission> {
+        match self.service {
+            Service::Independent => None,
+            Service::Commissioned(commission) => Some(commission),
+            Service::Retired(commission) => commission,
+        }
+    }
+
+    /// Whether its time as a sub-agent is over.
+    pub fn is_retired(&self) -> bool {
+        match self.service {
+            Service::Retired(_) => true,
+            Service::Independent | Service::Commissioned(_) => false,
+        }
+    }
+
+    /// The last time that it spent too much, or was about to, until it is let work again.
+    pub fn overspent(&self) -> Option<Overspent> {
+        self.overspent
+    }
+
+    /// The budget that was not enough when it last spent too much, and the approval that was opened for it.
+    pub fn overrun(&self) -> Option<Overrun> {
+        self.overspent?.overrun
     }
 
     /// Whether nothing but a budget keeps it from working.
     pub fn is_paused_for_budget(&self) -> bool {
-        self.standing == Standing::Paused(PauseReason::Budget) && !self.retired
+        self.standing == Standing::Paused(PauseReason::Budget) && !self.is_retired()
     }
 
     /// Whether nothing but the budget `key` keeps it from working. Where the record does not say which budget that is, it
     /// is that of its day.
     pub fn waits_for(&self, key: budget::Key) -> bool {
-        let this_one = match self.overrun {
+        let this_one = match self.overrun() {
             Some(overrun) => overrun.budget == key,
             None => matches!(key, budget::Key::AgentDay(..)),
         };
@@ -277,7 +361,7 @@ impl Registered {
 
     /// Whether it is paused for a budget of a day that is over: a new day has a budget of its own.
     pub fn is_paused_since_yesterday(&self, today: NaiveDate) -> bool {
-        self.is_paused_for_budget() && self.overspent_on.is_some_and(|day| day < today)
+        self.is_paused_for_budget() && self.overspent.is_some_and(|overspent| overspent.day < today)
     }
 
     /// The last time that it showed that it lives, as far as that is recorded: by a heartbeat, or by coming into service.
@@ -302,18 +386,18 @@ impl Registered {
     pub fn may_speak(&self) -> Result<(), Rejection> {
         match self.standing {
             Standing::Active | Standing::Paused(_) | Standing::Draining => Ok(()),
-            Standing::Quarantined | Standing::Offline => Err(self.not_active()),
+            Standing::Quarantined | Standing::Offline { .. } => Err(self.not_active()),
         }
     }
 
-    /// Whether it holds `task`.
+    /// Whether it holds `task` under a lease.
     pub fn works_on(&self, task: TaskId) -> bool {
         self.work.is_some_and(|work| work.task == task)
     }
 
     /// How many agents are above it.
     pub fn depth(&self) -> u32 {
-        self.commission.map_or(u32::from(self.parent.is_some()), |commission| commission.depth)
+        self.commission().map_or(u32::from(self.parent.is_some()), |commission| commission.depth)
     }
 
     /// What a sub-agent that it creates now is commissioned for: what it works on itself, or else was created for.
@@ -321,7 +405,10 @@ impl Registered {
         let lasts = TimeDelta::seconds(context.policy.spawn.retire_after_secs.into());
         Commission {
             depth: self.depth().saturating_add(1),
-            task: self.work.map(|work| work.task).or(self.commission.and_then(|commission| commission.task)),
+            task: self
+                .work
+                .map(|work| work.task)
+                .or(self.commission().and_then(|commission| commission.task)),
             until: context.now + lasts,
         }
     }
@@ -347,24 +434,22 @@ impl Registered {
             Event::Resumed { at, .. } => {
                 self.standing = Standing::Active;
                 self.in_service_since = at.unwrap_or(self.in_service_since);
-                (self.overspent_on, self.overrun) = (None, None);
+                self.overspent = None;
             }
             Event::SignedOn { at } => {
                 self.standing = Standing::Active;
-                self.left_draining = false;
                 self.in_service_since = *at;
             }
             Event::DrainStarted { .. } => self.standing = Standing::Draining,
             Event::Quarantined { .. } => self.standing = Standing::Quarantined,
             Event::SignedOff { .. } => {
-                self.left_draining = self.standing == Standing::Draining;
-                self.standing = Standing::Offline;
+                self.standing = Standing::Offline { draining: self.standing == Standing::Draining };
             }
-            Event::Retired { .. } => self.retired = true,
+            Event::Retired { .. } => self.service = Service::Retired(self.commission()),
             Event::Restarted { at, .. } => {
                 self.standing = Standing::Active;
                 self.in_service_since = at.unwrap_or(self.in_service_since);
-                (self.overspent_on, self.overrun) = (None, None);
+                self.overspent = None;
                 self.error_streak = 0;
                 self.restart_pending = true;
             }
@@ -379,8 +464,8 @@ impl Registered {
             Event::Engaged { task, lease } => self.work = Some(Work { task: *task, lease: *lease }),
             Event::Released { .. } => self.work = None,
             Event::Overspent { approval, budget, day, .. } => {
-                self.overspent_on = Some(*day);
-                self.overrun = budget.map(|budget| Overrun { budget, approval: *approval });
+                let overrun = budget.map(|budget| Overrun { budget, approval: *approval });
+                self.overspent = Some(Overspent { day: *day, overrun });
             }
             Event::RunBegan { run, open_run, .. } => {
                 self.open_runs.insert(*run, *open_run);
@@ -393,8 +478,8 @@ impl Registered {
                 self.children.insert(*child);
             }
             Event::Commissioned { depth, task, until, .. } => {
-                self.commission = Some(Commission { depth: *depth, task: *task, until: *until });
-                self.retired = false;
+                let commission = Commission { depth: *depth, task: *task, until: *until };
+                self.service = Service::Commissioned(commission);
             }
             Event::ChildRetired { child, .. } => {
                 self.children.remove(child);

@@ -18,17 +18,17 @@ pub const HEARTBEAT_RECORDED_EVERY: TimeDelta = TimeDelta::minutes(1);
 pub const MAX_OPEN_RUNS: usize = 16;
 
 string_enum! {
-    /// Whether an agent works.
+    /// The status of an agent; `standing.rs` has the moves between them.
     Status {
-        /// It works.
+        /// It works, and may take tasks.
         Active = "active",
-        /// Stopped, and may be resumed.
+        /// It is stopped, and may be resumed by whom the ground of the pause allows.
         Paused = "paused",
         /// It finishes its current task and takes no new one.
         Draining = "draining",
         /// Stopped at once; only an operator lets it work again.
         Quarantined = "quarantined",
-        /// It said goodbye.
+        /// It said goodbye, or was taken out of service.
         Offline = "offline",
     }
 }
@@ -40,7 +40,7 @@ string_enum! {
         Operator = "operator",
         /// It was paused with its whole squad.
         Squad = "squad",
-        /// It reached a budget.
+        /// It reached a budget; it ends with the UTC day, or when more is allowed.
         Budget = "budget",
         /// It made too many errors in a row.
         ErrorStreak = "error_streak",
@@ -57,25 +57,25 @@ impl PauseReason {
 string_enum! {
     /// What ended an agent's hold on a task.
     Ending {
-        /// It handed the work in.
+        /// The agent handed its work in.
         Submitted = "submitted",
         /// The task waits for an approval.
         HeldForApproval = "held_for_approval",
-        /// The task was blocked.
+        /// Work on the task was blocked, whoever did that.
         Blocked = "blocked",
-        /// The work failed.
+        /// The agent reported that the work failed.
         Failed = "failed",
         /// The task was given back to its assignees, or to others.
         Reassigned = "reassigned",
-        /// The task was called off.
+        /// An operator called the task off.
         Canceled = "canceled",
-        /// An operator restarted the agent.
+        /// An operator made the agent begin anew.
         Restarted = "restarted",
         /// An operator corrected the agent's record.
         Corrected = "corrected",
-        /// The agent was quarantined.
+        /// The agent was quarantined, which blocks its task.
         Quarantined = "quarantined",
-        /// The agent went offline.
+        /// The agent went offline, which blocks its task.
         WentOffline = "went_offline",
     }
 }
@@ -83,11 +83,11 @@ string_enum! {
 string_enum! {
     /// What an agent is told with the answer to its heartbeat.
     Directive {
-        /// Stop until resumed.
+        /// Stop until an operator or the system resumes you.
         Pause = "pause",
         /// Finish the current task and take no new one.
         Drain = "drain",
-        /// Stop at once.
+        /// Stop at once, and do nothing more.
         Quarantine = "quarantine",
         /// Drop what you do and begin anew.
         Restart = "restart",
@@ -100,7 +100,7 @@ string_enum! {
 pub struct Profile {
     /// Its name, unique in its project.
     pub name: Name,
-    /// A picture for it.
+    /// An emoji to show with its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub emoji: Option<Label>,
     /// How much it may do by itself.
@@ -111,7 +111,7 @@ pub struct Profile {
     /// The tools it may use; none named means all that the policy allows.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub allowed_tools: BTreeSet<Label>,
-    /// What it may spend.
+    /// What it may spend on a day and in one run.
     pub caps: Caps,
     /// How many seconds it lets pass between two heartbeats, as it declared: 0 to 86,400.
     #[serde(default)]
@@ -133,11 +133,11 @@ impl Profile {
     }
 }
 
-/// A hold on a task.
+/// A hold on a task: no other agent works on it meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Work {
-    /// The task.
+    /// The task that is held.
     pub task: TaskId,
     /// The lease it is held under.
     pub lease: LeaseId,

@@ -15,47 +15,47 @@ pub enum Command {
     RaiseOnce(Raise),
     /// Note that somebody looks after it.
     Acknowledge {
-        /// Which episode.
+        /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// What to note with it.
+        /// A note for the record.
         note: Option<Reason>,
     },
     /// Note that its cause is gone.
     Resolve {
-        /// Which episode.
+        /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// What to note with it.
+        /// A note for the record.
         note: Option<Reason>,
     },
     /// Note that nobody will do anything about it.
     Ignore {
-        /// Which episode.
+        /// The episode, which must be the latest one: older ones are not found.
         id: AlertId,
-        /// What to note with it.
+        /// A note for the record.
         note: Option<Reason>,
     },
 }
 
-/// What an alert says.
+/// An alert that is to be raised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Raise {
     /// The identity of a new episode, drawn by the caller.
     pub id: AlertId,
-    /// The type.
+    /// The type of alert, half of its key.
     pub kind: Kind,
-    /// The project it belongs to.
+    /// The project whose operators are told.
     pub project: ProjectId,
-    /// How bad it is.
+    /// How urgent it is to look at.
     pub severity: Severity,
-    /// What happened, in a line.
+    /// What happened, in one line.
     pub title: Title,
-    /// What happened.
+    /// What happened, in as many words as that takes.
     pub description: Option<Text>,
-    /// The agent concerned.
+    /// The agent that it concerns, to find it by.
     pub agent: Option<AgentId>,
-    /// The task concerned.
+    /// The task that it concerns, to find it by.
     pub task: Option<TaskId>,
-    /// The run concerned.
+    /// The run that it concerns, to find it by.
     pub run: Option<RunId>,
 }
 
@@ -73,16 +73,16 @@ pub enum Rejection {
     /// There is no such alert, or a later episode has taken its place.
     #[error("there is no such open alert")]
     NotFound,
-    /// Invariant 3.
+    /// Invariant 3: the episode has ended.
     #[error("the alert is {status} already")]
     Closed {
-        /// How it ended.
+        /// How the episode ended.
         status: Status,
     },
-    /// Invariant 2.
+    /// Invariant 2: an agent, or a worker where only an operator may, gave the command.
     #[error("only an operator may {what} an alert")]
     OperatorOnly {
-        /// What was asked for.
+        /// What was asked for, in the words of the refusal's message.
         what: &'static str,
     },
 }

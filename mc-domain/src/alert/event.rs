@@ -13,79 +13,79 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// A new episode began.
+    /// A new episode began: the first, or one after the last had ended.
     #[serde(rename = "raised")]
     Raised {
-        /// The episode.
+        /// The episode, by an identity of its own.
         id: AlertId,
-        /// The type.
+        /// The type of alert, half of the key.
         #[serde(rename = "type")]
         kind: Kind,
-        /// How bad it is.
+        /// How urgent it is to look at.
         severity: Severity,
-        /// What happened, in a line.
+        /// What happened, in one line.
         title: Title,
-        /// What happened.
+        /// What happened, in as many words as that takes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<Text>,
-        /// The agent concerned.
+        /// The agent that it concerns, to find it by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         agent: Option<AgentId>,
-        /// The task concerned.
+        /// The task that it concerns, to find it by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskId>,
-        /// The run concerned.
+        /// The run that it concerns, to find it by.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         run: Option<RunId>,
-        /// The project it belongs to.
+        /// The project that it belongs to for good.
         project: ProjectId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It happened again while the alert was open.
     #[serde(rename = "repeated")]
     Repeated {
-        /// The episode.
+        /// The episode, by an identity of its own.
         id: AlertId,
         /// How often it has happened, this time included.
         count: u32,
-        /// What happened this time.
+        /// What happened this time, in as many words as that takes.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         description: Option<Text>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Somebody looks after it.
+    /// An operator took it on. Repetitions still count on it.
     #[serde(rename = "acknowledged")]
     Acknowledged {
-        /// The episode.
+        /// The episode, by an identity of its own.
         id: AlertId,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Its cause is gone.
+    /// The cause is gone: an operator says so, or the rule that raised it.
     #[serde(rename = "resolved")]
     Resolved {
-        /// The episode.
+        /// The episode, by an identity of its own.
         id: AlertId,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// Nobody will do anything about it.
     #[serde(rename = "ignored")]
     Ignored {
-        /// The episode.
+        /// The episode, by an identity of its own.
         id: AlertId,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -40,29 +40,29 @@ use crate::{
 /// let (id, project) = (uuid::Uuid::from_u128(1).into(), uuid::Uuid::from_u128(2).into());
 /// let raise = Raise::new(id, Kind::AgentStale, project, Title::new("Scout is silent")?);
 /// let alert = Alert::fold(&Alert::default().decide(Command::Raise(raise), &monitor)?);
-/// assert_eq!(alert.episode()?.status, Status::Open);
+/// assert_eq!(alert.episode()?.status(), Status::Open);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Alert {
-    /// It was never raised.
+    /// The alert was never raised.
     #[default]
     Absent,
-    /// The latest episode.
+    /// The latest episode, open or ended.
     Present(Episode),
 }
 
 /// From the raising of an alert to its end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
-    /// Which one.
-    pub id: AlertId,
-    /// The project it belongs to.
-    pub project: ProjectId,
+    /// The identity of the episode.
+    pub(crate) id: AlertId,
+    /// The project whose operators were told.
+    pub(crate) project: ProjectId,
     /// What has been done about it.
-    pub status: Status,
-    /// How often it has happened.
-    pub count: u32,
+    pub(crate) status: Status,
+    /// How often it has happened in this episode, the first time included.
+    pub(crate) count: u32,
 }
 
 impl Aggregate for Alert {
@@ -97,7 +97,13 @@ impl Aggregate for Alert {
             (_, Event::Raised { id, project, .. }) => {
                 Self::Present(Episode { id: *id, project: *project, status: Status::Open, count: 1 })
             }
-            (Self::Absent, _) => Self::Absent,
+            (
+                Self::Absent,
+                Event::Repeated { .. }
+                | Event::Acknowledged { .. }
+                | Event::Resolved { .. }
+                | Event::Ignored { .. },
+            ) => Self::Absent,
             (Self::Present(episode), Event::Repeated { count, .. }) => {
                 Self::Present(Episode { count: *count, ..episode })
             }
@@ -127,6 +133,26 @@ impl Alert {
 }
 
 impl Episode {
+    /// How often it has happened in this episode, the first time included.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// What has been done about it.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The identity of the episode.
+    pub fn id(&self) -> AlertId {
+        self.id
+    }
+
+    /// The project whose operators were told.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
     /// Whether somebody is still to deal with it: open or acknowledged.
     pub fn is_open(&self) -> bool {
         matches!(self.status, Status::Open | Status::Acknowledged)
@@ -151,7 +177,7 @@ impl Episode {
         }
     }
 
-    /// Invariant 2.
+    /// Invariant 2: only operators and the system end an episode.
     fn resolve(
         &self,
         id: AlertId,
@@ -194,7 +220,7 @@ fn raised(raise: Raise, context: &CommandContext) -> Event {
     Event::Raised { id, kind, severity, title, description, agent, task, run, project, at: context.now }
 }
 
-/// Invariant 1.
+/// Invariant 1: while an episode is open, the same alert only counts up.
 fn repeated(open: &Episode, raise: Raise, context: &CommandContext) -> Event {
     let count = open.count.saturating_add(1);
     Event::Repeated { id: open.id, count, description: raise.description, at: context.now }

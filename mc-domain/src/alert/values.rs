@@ -11,17 +11,17 @@ use crate::{
 };
 
 string_enum! {
-    /// What an alert is about.
+    /// The type of an alert, which decides how urgent it is.
     Kind {
         /// A budget is used up to the warning threshold.
         BudgetWarning = "budget_warning",
         /// A budget is nearly used up.
         BudgetCritical = "budget_critical",
-        /// A budget is used up.
+        /// A budget is used up, or a run would cross it.
         BudgetExceeded = "budget_exceeded",
-        /// Work goes round in circles.
+        /// A task or a run goes round in circles.
         LoopDetected = "loop_detected",
-        /// An agent is silent.
+        /// An agent has been silent for longer than it may.
         AgentStale = "agent_stale",
         /// An agent makes one error after the other.
         ErrorStreak = "error_streak",
@@ -43,7 +43,7 @@ string_enum! {
 }
 
 impl Kind {
-    /// How bad it is.
+    /// How urgent alerts of this type are where nobody says otherwise.
     pub const fn severity(self) -> Severity {
         match self {
             Self::BudgetWarning
@@ -62,13 +62,13 @@ impl Kind {
 string_enum! {
     /// How bad an alert is, mildest first.
     Severity {
-        /// To know.
+        /// Worth knowing; nothing needs to be done.
         Info = "info",
-        /// To look at.
+        /// Somebody should look at it.
         Warning = "warning",
-        /// To act on.
+        /// Somebody must act on it.
         Error = "error",
-        /// To act on at once.
+        /// Somebody must act on it at once.
         Critical = "critical",
     }
 }
@@ -76,11 +76,11 @@ string_enum! {
 string_enum! {
     /// What has been done about an alert.
     Status {
-        /// Nothing yet.
+        /// Nobody has reacted to it yet.
         Open = "open",
-        /// Somebody looks after it.
+        /// An operator has taken it on.
         Acknowledged = "acknowledged",
-        /// Its cause is gone.
+        /// The cause is gone.
         Resolved = "resolved",
         /// Nobody will do anything about it.
         Ignored = "ignored",
@@ -91,19 +91,19 @@ string_enum! {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Subject {
-    /// A project.
+    /// A project, by its identity.
     Project(ProjectId),
-    /// An agent.
+    /// An agent, by its identity.
     Agent(AgentId),
-    /// A task.
+    /// A task, by its identity.
     Task(TaskId),
-    /// A run.
+    /// A run, by its identity.
     Run(RunId),
-    /// An approval.
+    /// An approval, by its identity.
     Approval(ApprovalId),
-    /// A notification.
+    /// A notification that could not be delivered.
     Notification(NotificationId),
-    /// The whole log.
+    /// The event log as a whole.
     Log,
 }
 
@@ -118,9 +118,9 @@ pub enum Subject {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The type.
+    /// The type of alert.
     pub kind: Kind,
-    /// The subject.
+    /// What the alert is about.
     pub subject: Subject,
 }
 
@@ -146,7 +146,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The text names no alert.
+/// The text is not a type and a subject joined as [`Key`] prints them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the key of an alert")]
 pub struct InvalidKey;

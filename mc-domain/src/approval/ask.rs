@@ -17,17 +17,17 @@ use crate::{
 /// What a decider reads of a request, as it is recorded: without credentials.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terms {
-    /// The action in a sentence.
+    /// The action in a sentence. Part of the request hash.
     pub summary: Reason,
-    /// How dangerous it is.
+    /// How dangerous it is. Part of the request hash.
     pub risk: Risk,
-    /// Why it is wanted.
+    /// Why the requestor wants it.
     pub justification: Text,
-    /// How it would be undone.
+    /// How the action would be undone, where the requestor says so.
     pub rollback_plan: Option<Text>,
     /// What it is expected to cost.
     pub estimated_cost: Option<Usd>,
-    /// Its parameters.
+    /// The parameters, without credentials.
     pub payload: Option<Payload>,
 }
 
@@ -99,22 +99,22 @@ impl Ask {
         }
     }
 
-    /// The action in a sentence.
+    /// The action in a sentence, as deciders read it.
     pub fn summary(&self) -> &Reason {
         &self.summary
     }
 
-    /// How dangerous the action is.
+    /// How dangerous the action is, as deciders read it.
     pub fn risk(&self) -> Risk {
         self.risk
     }
 
-    /// Why it is wanted.
+    /// Why the requestor wants it.
     pub fn justification(&self) -> &Text {
         &self.justification
     }
 
-    /// How it would be undone.
+    /// How the action would be undone, where the requestor says so.
     pub fn rollback_plan(&self) -> Option<&Text> {
         self.rollback_plan.as_ref()
     }
@@ -154,11 +154,11 @@ impl Ask {
 /// A use of a tool that an approval is shown for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolUse {
-    /// Who uses it.
+    /// The agent that uses the tool.
     pub agent: AgentId,
     /// The task it is used for.
     pub task: Option<TaskId>,
-    /// The tool.
+    /// The tool by name; upper and lower case are one where the parameters are not told.
     pub tool: String,
     /// What the tool is given, as it was sent; where that is not told, it is not compared.
     pub params: Option<Json>,

@@ -14,88 +14,88 @@ use crate::{actor::Actor, content_hash::ContentHash, ids::RunId, policy_limits::
 /// the meantime.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Ask for it.
+    /// Asks for the approval.
     Request(Request),
-    /// Say yes.
+    /// Says yes, by a decider.
     Approve {
-        /// What to note with it.
+        /// A note for the record and the requestor.
         note: Option<Reason>,
         /// The request that was read before deciding, where that is told.
         request_hash: Option<ContentHash>,
     },
-    /// Say no.
+    /// Says no, by a decider.
     Deny {
-        /// Why.
+        /// Why it is refused; the requestor is told.
         reason: Reason,
         /// The request that was read before deciding, where that is told.
         request_hash: Option<ContentHash>,
     },
     /// Ask the requestor to ask for something else.
     RequestRevision {
-        /// What to change.
+        /// What the requestor is to change before asking again.
         note: Reason,
         /// The request that was read before answering, where that is told.
         request_hash: Option<ContentHash>,
     },
     /// Ask for something else, by the requestor.
     Resubmit {
-        /// What is asked for.
+        /// The action on its terms, bound to its hashes.
         ask: Ask,
         /// How many must say yes to that.
         required: Quorum,
     },
     /// Take it back, by the requestor; or by the system, when what it was for is over.
     Withdraw {
-        /// Why.
+        /// Why it is taken back, for the record.
         reason: Option<Reason>,
     },
     /// Draw attention to it, by the system.
     Escalate,
     /// End it, by the system, when nobody decided in time.
     Expire,
-    /// Make use of it, once.
+    /// Uses the approval up, which only what it permits can do.
     Use {
-        /// What is done under it.
+        /// The use of a tool that the approval is shown for.
         of: ToolUse,
-        /// In which run.
+        /// The run in which the tool is used.
         run: RunId,
     },
 }
 
-/// A request for an approval.
+/// A request for an approval, with all that is fixed when it is opened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     /// Who asks. Only the system may name another than itself.
     pub requestor: Actor,
-    /// What it is about.
+    /// The project, task, agent and kind of action, which never change.
     pub subject: Subject,
-    /// What is asked for.
+    /// The action on its terms, bound to its hashes.
     pub ask: Ask,
-    /// How long it stays open.
+    /// How long it stays open before it expires.
     pub lifetime: Lifetime,
-    /// How many must say yes.
+    /// How many different deciders must say yes, by the policy in force.
     pub required: Quorum,
 }
 
 /// Why an approval refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// There is no such approval.
+    /// The approval was never asked for.
     #[error("there is no such approval")]
     NotFound,
-    /// The identity is taken.
+    /// An approval with this identity was asked for before.
     #[error("the approval exists already")]
     AlreadyExists,
-    /// Invariant 1.
+    /// Invariant 1: the decider asked for it.
     #[error("nobody decides what they asked for themselves")]
     OwnRequest,
-    /// Invariant 1.
+    /// Invariant 1: an agent tried to decide.
     #[error("only an operator or a policy rule decides an approval")]
     OperatorOnly,
     /// Only the requestor asks for something else, or takes it back.
     #[error("only {requestor}, who asked for it, may do this")]
     NotRequestor {
-        /// Who asked.
+        /// Who asked for it.
         requestor: Actor,
     },
     /// Only a worker of the control plane does this.
@@ -104,46 +104,46 @@ pub enum Rejection {
     /// Invariant 2: the first decision stands.
     #[error("the approval is {status} already")]
     AlreadyDecided {
-        /// How it was decided.
+        /// How it was decided: approved or denied.
         status: Status,
     },
     /// Invariants 2 and 3: time ran out.
     #[error("the approval expired at {at}")]
     Expired {
-        /// When it did.
+        /// When it ran out, UTC.
         at: DateTime<Utc>,
     },
     /// Invariant 2: the requestor took it back.
     #[error("the approval was withdrawn")]
     Withdrawn,
-    /// Invariant 4.
+    /// Invariant 4: the decision was taken on a request that is no longer the current one.
     #[error("something else is asked for now")]
     ContentChanged {
-        /// What is asked for now.
+        /// The request hash of what is asked for now.
         current: ContentHash,
     },
-    /// Invariant 6.
+    /// Invariant 6: the approval is undecided, or ended otherwise.
     #[error("the approval is {status}")]
     NotApproved {
-        /// Where it stands.
+        /// The status that it has.
         status: Status,
     },
-    /// Invariant 6.
+    /// Invariant 6: the action differs from the one that was approved.
     #[error("something else was approved, by its {difference}")]
     PermitsElse {
-        /// In what.
+        /// The first difference that was found.
         difference: Difference,
     },
-    /// Invariant 6.
+    /// Invariant 6: the approval was used up before.
     #[error("the approval was made use of in run {run}")]
     Used {
-        /// In which run.
+        /// The run in which the tool is used.
         run: RunId,
     },
     /// A worker came before its time.
     #[error("not due before {at}")]
     NotDue {
-        /// When it is.
+        /// When the command is due, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -31,12 +31,12 @@ impl<'a> Action<'a> {
         Self { kind, told_by: payload.map_or(Told::Summary(summary), Told::Payload) }
     }
 
-    /// An action with parameters.
+    /// An action that is told by its parameters alone.
     pub fn with(kind: ActionType, payload: &'a Json) -> Self {
         Self { kind, told_by: Told::Payload(payload) }
     }
 
-    /// The action hash.
+    /// The action hash, the same for the same kind of action with the same parameters.
     pub fn hash(&self) -> ContentHash {
         ContentHash::of(&match self.told_by {
             Told::Payload(payload) => canonical(self.kind, payload),

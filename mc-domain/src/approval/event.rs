@@ -18,112 +18,112 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It was asked for.
+    /// Somebody asked for the approval.
     #[serde(rename = "requested")]
     Requested {
-        /// Who asked.
+        /// Who asked, and may never decide it.
         requestor: Actor,
-        /// What it is about.
+        /// The project, task, agent and kind of action, which never change.
         subject: Subject,
-        /// What is asked for.
+        /// The action on its terms, bound to its hashes.
         ask: Ask,
-        /// How many must say yes.
+        /// How many different deciders must say yes: 1 or 2.
         required_decisions: Quorum,
-        /// When it ends by itself.
+        /// When it expires where nobody has decided, UTC.
         expires_at: DateTime<Utc>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// One of two deciders said yes.
     #[serde(rename = "endorsed")]
     Endorsed {
-        /// Who.
+        /// The decider who said yes first.
         by: Actor,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// The request that was endorsed.
+        /// The request hash that the endorsement is for.
         #[serde(rename = "content")]
         request_hash: ContentHash,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It was given: exactly this request may be carried out.
     #[serde(rename = "approved")]
     Approved {
-        /// Who said the deciding yes.
+        /// The decider whose yes was the last one needed.
         by: Actor,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// The request that was approved.
+        /// The request hash that the approval is for.
         #[serde(rename = "content")]
         request_hash: ContentHash,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It was refused.
+    /// A decider refused the approval.
     #[serde(rename = "denied")]
     Denied {
-        /// By whom.
+        /// Who gave the command.
         by: Actor,
-        /// Why.
+        /// Why it was refused; the requestor is told.
         reason: Reason,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// The requestor was asked to ask for something else.
     #[serde(rename = "revision_requested")]
     RevisionRequested {
-        /// By whom.
+        /// Who gave the command.
         by: Actor,
-        /// What to change.
+        /// What the requestor is to change before asking again.
         note: Reason,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// The requestor asked again, for what is here now. What was endorsed before no longer counts.
     #[serde(rename = "resubmitted")]
     Resubmitted {
-        /// What is asked for.
+        /// The action on its terms, bound to its hashes.
         ask: Ask,
         /// How many must say yes to that; as many as before where that is not recorded.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         required_decisions: Option<Quorum>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It is no longer asked for.
     #[serde(rename = "withdrawn")]
     Withdrawn {
-        /// By whom.
+        /// Who gave the command.
         by: Actor,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It waited long for a decision, and still does.
     #[serde(rename = "escalated")]
     Escalated {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Nobody decided in time.
+    /// Nobody decided before it ran out.
     #[serde(rename = "expired")]
     Expired {
-        /// When that was noticed.
+        /// When the expiry was noticed, which may be after the time it was due, UTC.
         at: DateTime<Utc>,
     },
     /// What was approved was done, which it permits once.
     #[serde(rename = "used")]
     Used {
-        /// By whom.
+        /// The agent that acted under it.
         by: AgentId,
-        /// In which run.
+        /// The run in which the tool was used.
         run: RunId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -86,30 +86,30 @@ pub use crate::{
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Approval {
-    /// Before it was asked for.
+    /// Nobody asked for it yet; every command but the request is refused.
     #[default]
     Unrequested,
-    /// From the request on.
+    /// It was asked for, and stays on record however it ends.
     Requested(Box<Requested>),
 }
 
 /// What the rules read of an approval that was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Requested {
-    /// Who asked.
-    pub requestor: Actor,
-    /// What it is about.
-    pub subject: Subject,
-    /// What is asked for.
-    pub ask: Ask,
-    /// How many must say yes.
-    pub required: Quorum,
+    /// Who asked, and may never decide it.
+    pub(crate) requestor: Actor,
+    /// The project, task, agent and kind of action, which never change.
+    pub(crate) subject: Subject,
+    /// What is asked for now; asking again replaces it.
+    pub(crate) ask: Ask,
+    /// How many different deciders must say yes to what is asked for now.
+    pub(crate) required: Quorum,
     /// When it was last asked for; escalation counts from there.
-    pub asked_at: DateTime<Utc>,
-    /// When it ends by itself.
-    pub expires_at: DateTime<Utc>,
-    /// Where it stands.
-    pub stage: Stage,
+    pub(crate) asked_at: DateTime<Utc>,
+    /// When it expires where nobody has decided, UTC.
+    pub(crate) expires_at: DateTime<Utc>,
+    /// Where it stands, with what only that stage knows.
+    pub(crate) stage: Stage,
 }
 
 /// Where an approval stands, with what only that stage knows.
@@ -117,25 +117,25 @@ pub struct Requested {
 pub enum Stage {
     /// A decision is still to come.
     Open {
-        /// Whose turn it is.
+        /// Who is expected to act next.
         turn: Turn,
         /// Who has said yes to what is asked for now.
         endorsed_by: BTreeSet<Actor>,
     },
-    /// It was given.
+    /// The deciders said yes.
     Approved {
-        /// What was noted with it.
+        /// The note of the deciding yes.
         note: Option<Reason>,
         /// The run in which it was made use of.
         #[serde(default)]
         used_in: Option<RunId>,
     },
-    /// It was refused.
+    /// A decider said no.
     Denied {
-        /// Why.
+        /// Why it was refused.
         reason: Reason,
     },
-    /// Nobody decided in time.
+    /// It ran out before anybody decided.
     Expired,
     /// It is no longer asked for.
     Canceled,
@@ -144,9 +144,9 @@ pub enum Stage {
 /// Whose turn it is on an open approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Turn {
-    /// A decider's.
+    /// A decider is to decide.
     Decider,
-    /// A decider's, for too long.
+    /// A decider is to decide, and attention was drawn to that.
     DeciderEscalated,
     /// The requestor's, who was asked to change it. It can be decided as it is all the same.
     Requestor,
@@ -210,20 +210,20 @@ impl Aggregate for Approval {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Requested { requestor, subject, ask, required_decisions, expires_at, at }) => {
-                Self::Requested(Box::new(Requested {
-                    requestor: requestor.clone(),
-                    subject: subject.clone(),
-                    ask: ask.clone(),
-                    required: *required_decisions,
-                    asked_at: *at,
-                    expires_at: *expires_at,
-                    stage: Stage::ASKED,
-                }))
-            }
-            (Self::Unrequested, _) => Self::Unrequested,
-            (Self::Requested(mut approval), event) => {
+        if let Event::Requested { requestor, subject, ask, required_decisions, expires_at, at } = event {
+            return Self::Requested(Box::new(Requested {
+                requestor: requestor.clone(),
+                subject: subject.clone(),
+                ask: ask.clone(),
+                required: *required_decisions,
+                asked_at: *at,
+                expires_at: *expires_at,
+                stage: Stage::ASKED,
+            }));
+        }
+        match self {
+            Self::Unrequested => Self::Unrequested,
+            Self::Requested(mut approval) => {
                 approval.evolve(event);
                 Self::Requested(approval)
             }
@@ -265,7 +265,37 @@ fn asked(request: Request, context: &CommandContext) -> Result<Vec<Event>, Rejec
 }
 
 impl Requested {
-    /// Where it stands.
+    /// When it expires where nobody has decided, UTC.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
+    /// Who asked, and may never decide it.
+    pub fn requestor(&self) -> &Actor {
+        &self.requestor
+    }
+
+    /// How many different deciders must say yes to what is asked for now.
+    pub fn required(&self) -> Quorum {
+        self.required
+    }
+
+    /// The project, task, agent and kind of action, which never change.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What is asked for now; asking again replaces it.
+    pub fn ask(&self) -> &Ask {
+        &self.ask
+    }
+
+    /// Where it stands, with what only that stage knows.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The status by name.
     pub fn status(&self) -> Status {
         self.stage.status()
     }
@@ -322,7 +352,7 @@ impl Requested {
         Some(Verdict { approval, subject: self.subject.clone(), ruling })
     }
 
-    /// Whether nobody decided in time.
+    /// Whether it is open and its time has run out, noticed or not.
     pub fn is_overdue(&self, now: DateTime<Utc>) -> bool {
         self.status().is_open() && now >= self.expires_at
     }
@@ -452,7 +482,7 @@ impl Requested {
         }
     }
 
-    /// Invariant 1.
+    /// Invariant 1: refuses agents, and whoever asked for it.
     fn may_decide(&self, context: &CommandContext) -> Result<(), Rejection> {
         match context.actor.kind() {
             ActorKind::Agent => Err(Rejection::OperatorOnly),
@@ -475,7 +505,7 @@ impl Requested {
         if self.status() == wanted { Ok(vec![]) } else { self.still_open().map(|()| vec![]) }
     }
 
-    /// Invariant 2.
+    /// Invariant 2: refuses whatever comes after the end, and says how it ended.
     fn still_open(&self) -> Result<(), Rejection> {
         match self.status() {
             Status::Pending | Status::Escalated => Ok(()),
@@ -485,7 +515,7 @@ impl Requested {
         }
     }
 
-    /// Invariant 4.
+    /// Invariant 4: refuses a decision on a request that is no longer the current one; naming none is no claim.
     fn is_still_asked_for(&self, read: Option<ContentHash>) -> Result<(), Rejection> {
         match read {
             Some(read) if read != self.ask.request_hash => {

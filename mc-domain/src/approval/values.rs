@@ -14,19 +14,19 @@ use crate::{
 };
 
 string_enum! {
-    /// Where an approval stands.
+    /// The status of an approval.
     Status {
-        /// It waits for a decision.
+        /// It is open, and waits for a decision or for its requestor.
         Pending = "pending",
         /// It has waited long, and still does.
         Escalated = "escalated",
-        /// It was given.
+        /// The deciders said yes.
         Approved = "approved",
-        /// It was refused.
+        /// A decider said no.
         Denied = "denied",
-        /// Nobody decided in time.
+        /// It ran out before anybody decided.
         Expired = "expired",
-        /// The requestor took it back.
+        /// It was taken back, by its requestor or because what it was for is over.
         Canceled = "canceled",
     }
 }
@@ -41,13 +41,13 @@ impl Status {
 string_enum! {
     /// What kind of action an approval is for.
     ActionType {
-        /// To use a tool.
+        /// Using a tool, which the parameters name.
         ToolCall = "tool_call",
-        /// To spend beyond a budget.
+        /// Spending beyond a budget, or beyond the cap per run.
         BudgetOverride = "budget_override",
-        /// To move a task.
+        /// Moving a task that waits for it.
         Transition = "transition",
-        /// To create a sub-agent.
+        /// Creating a sub-agent.
         Spawn = "spawn",
         /// To have more role, tools or budget than now.
         Autonomy = "autonomy",
@@ -57,7 +57,7 @@ string_enum! {
 string_enum! {
     /// How dangerous the action is. What is green needs no approval.
     Risk {
-        /// Guarded.
+        /// The action is guarded; one decider is enough unless the policy says otherwise for its tool.
         Yellow = "yellow",
         /// External, irreversible, secret or in production.
         Red = "red",
@@ -88,10 +88,10 @@ impl From<Risk> for risk::Risk {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub enum Quorum {
-    /// One of them.
+    /// A single decider is enough.
     #[default]
     One,
-    /// Two of them.
+    /// Two different deciders, both for the same request.
     Two,
 }
 
@@ -119,13 +119,13 @@ impl From<Quorum> for u32 {
 /// Something that cannot be asked for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidRequest {
-    /// Neither one nor two deciders.
+    /// A number of deciders other than 1 or 2.
     #[error("an approval takes 1 or 2 decisions")]
     Quorum,
-    /// More than [`Payload::MAX_BYTES`].
+    /// The compact text of the payload is longer than [`Payload::MAX_BYTES`].
     #[error("a payload is at most {max} bytes of JSON", max = Payload::MAX_BYTES)]
     PayloadTooLarge,
-    /// Nested deeper than [`Payload::MAX_DEPTH`].
+    /// The payload is nested deeper than [`Payload::MAX_DEPTH`].
     #[error("a payload is nested at most {max} levels deep", max = Payload::MAX_DEPTH)]
     PayloadTooDeep,
 }
@@ -143,7 +143,7 @@ impl Payload {
     /// The most levels of arrays and objects.
     pub const MAX_DEPTH: usize = 32;
 
-    /// The parameters.
+    /// The parameters as JSON.
     pub fn value(&self) -> &Json {
         &self.0
     }
@@ -192,15 +192,15 @@ fn depth(value: &Json, above: usize) -> usize {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Subject {
-    /// The project it belongs to.
+    /// The project whose operators decide, and whose policy counts.
     pub project: ProjectId,
     /// The task that waits for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The agent that would act.
+    /// The agent that would act; where none is named, the requestor, if that is an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<AgentId>,
-    /// What kind of action.
+    /// The kind of action, which is part of the action hash.
     pub action_type: ActionType,
 }
 
@@ -223,7 +223,7 @@ pub fn tool_of(payload: &Json) -> Option<&str> {
 string_enum! {
     /// In what an action differs from what was approved.
     Difference {
-        /// In who acts.
+        /// Another agent would act.
         Agent = "agent",
         /// In the task it is for.
         Task = "task",
@@ -243,41 +243,41 @@ pub struct Verdict {
     pub(super) ruling: Ruling,
 }
 
-/// What an ended approval says.
+/// The outcome of an approval that has ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Ruling {
-    /// The action may be done.
+    /// The action may be done, as it was asked for.
     Granted {
-        /// The request that was granted.
+        /// The request hash that was approved.
         request_hash: ContentHash,
-        /// What it would cost.
+        /// What the action was expected to cost; an override grants as much.
         estimated_cost: Option<Usd>,
-        /// What was noted with it.
+        /// The note of the deciding yes.
         note: Option<Reason>,
     },
-    /// It may not.
+    /// The action may not be done.
     Denied {
-        /// Why.
+        /// Why a decider refused.
         reason: Reason,
     },
-    /// Nobody decided in time.
+    /// It ran out before anybody decided.
     Expired,
     /// It is no longer asked for.
     Withdrawn,
 }
 
 impl Verdict {
-    /// Of which approval.
+    /// The approval that ended.
     pub fn approval(&self) -> ApprovalId {
         self.approval
     }
 
-    /// What it was about.
+    /// What the approval was about.
     pub fn subject(&self) -> &Subject {
         &self.subject
     }
 
-    /// What it says.
+    /// How the approval ended.
     pub fn ruling(&self) -> &Ruling {
         &self.ruling
     }

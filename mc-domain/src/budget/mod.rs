@@ -57,19 +57,19 @@ use crate::{
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Budget {
     /// What is set aside, by run.
-    pub reserved: BTreeMap<RunId, Usd>,
-    /// What is spent.
-    pub spent: Usd,
+    pub(crate) reserved: BTreeMap<RunId, Usd>,
+    /// What all runs that are over were charged, corrections included.
+    pub(crate) spent: Usd,
     /// What is allowed beyond the cap.
-    pub granted: Usd,
+    pub(crate) granted: Usd,
     /// The approvals that what is granted rests on.
-    pub approvals: BTreeSet<ApprovalId>,
+    pub(crate) approvals: BTreeSet<ApprovalId>,
     /// The most that one run may be expected to cost, where that was allowed beyond the agent's cap per run.
-    pub run_allowance: Usd,
+    pub(crate) run_allowance: Usd,
     /// What the budget allowed when that was last said.
-    pub cap: Option<Usd>,
+    pub(crate) cap: Option<Usd>,
     /// The highest threshold told so far, and on which day.
-    pub told: Option<(NaiveDate, Level)>,
+    pub(crate) told: Option<(NaiveDate, Level)>,
 }
 
 impl Aggregate for Budget {
@@ -124,7 +124,32 @@ impl Aggregate for Budget {
 }
 
 impl Budget {
-    /// All that is set aside.
+    /// What is allowed beyond the cap.
+    pub fn granted(&self) -> Usd {
+        self.granted
+    }
+
+    /// What the budget allowed when that was last said.
+    pub fn cap(&self) -> Option<Usd> {
+        self.cap
+    }
+
+    /// What is set aside for each run that is under way.
+    pub fn reservations(&self) -> &BTreeMap<RunId, Usd> {
+        &self.reserved
+    }
+
+    /// The most that one run may be expected to cost, where that was allowed beyond the agent's cap per run.
+    pub fn run_allowance(&self) -> Usd {
+        self.run_allowance
+    }
+
+    /// What all runs that are over were charged, corrections included.
+    pub fn spent(&self) -> Usd {
+        self.spent
+    }
+
+    /// The sum of all that is set aside for open runs.
     pub fn reserved(&self) -> Usd {
         self.reserved.values().copied().sum()
     }
@@ -179,7 +204,7 @@ impl Budget {
         Ok(vec![Event::Reserved { run, amount, cap, reserved_after, at: context.now }])
     }
 
-    /// Invariant 2.
+    /// Invariant 2: a run is charged once, and the rest of what was set aside is given back.
     fn settle(
         &self,
         run: RunId,
@@ -202,7 +227,7 @@ impl Budget {
         Ok(self.with_thresholds(settled, context))
     }
 
-    /// Invariant 2.
+    /// Invariant 2: charges a run whose cost came late, after what was set aside for it was given back.
     fn charge(
         &self,
         run: RunId,
@@ -231,7 +256,7 @@ impl Budget {
         vec![Event::Released { run, amount, reserved_after, at: context.now }]
     }
 
-    /// Invariant 4.
+    /// Invariant 4: grants only what an operator or the system allows, once for each approval.
     fn grant(
         &self,
         approval: ApprovalId,
@@ -246,7 +271,7 @@ impl Budget {
         Ok(vec![Event::Granted { approval, amount, granted_after, at: context.now }])
     }
 
-    /// Invariant 4.
+    /// Invariant 4: lets one run cost more than the cap per run, once for each approval.
     fn allow_run(
         &self,
         approval: ApprovalId,
@@ -260,7 +285,7 @@ impl Budget {
         Ok(vec![Event::RunAllowed { approval, up_to, at: context.now }])
     }
 
-    /// Invariant 4.
+    /// Invariant 4: only an operator corrects what counts as spent.
     fn adjust(&self, spent: Usd, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         if context.actor.kind() != ActorKind::Human {
             return Err(Rejection::OperatorOnly { what: "adjust what is spent" });

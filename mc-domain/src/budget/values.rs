@@ -17,11 +17,11 @@ pub const MAX_RESERVATIONS: usize = 1_000;
 string_enum! {
     /// How far a budget is used up, mildest first.
     Level {
-        /// To the warning threshold.
+        /// Spent to the warning threshold of the policy in force.
         Warning = "warning",
-        /// To the critical threshold.
+        /// Spent to the error threshold of the policy in force.
         Critical = "critical",
-        /// To its end, or beyond.
+        /// Spent to the end, or beyond.
         Exceeded = "exceeded",
     }
 }
@@ -42,7 +42,7 @@ string_enum! {
 pub enum Key {
     /// What an agent may spend in one day.
     AgentDay(AgentId, NaiveDate),
-    /// What a task may cost.
+    /// What all runs for a task may cost together.
     Task(TaskId),
     /// What all runs of a project may cost in one day.
     ProjectDay(ProjectId, NaiveDate),
@@ -78,7 +78,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The text names no budget.
+/// The text is not a budget's key as [`Key`] prints it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the key of a budget")]
 pub struct InvalidKey;

@@ -61,7 +61,7 @@ fn is_agents_task(
 ) -> Result<bool, Rejection> {
     let Some(id) = subject.agent else { return Ok(false) };
     let agent = tx.agent(id)?;
-    if agent.registered()?.commission.and_then(|commission| commission.task) == Some(task) {
+    if agent.registered()?.commission().and_then(|commission| commission.task) == Some(task) {
         return Ok(true);
     }
     let task = tx.get::<Task>(&task)?;

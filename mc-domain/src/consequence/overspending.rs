@@ -55,7 +55,7 @@ fn open_elsewhere(tx: &mut Transaction<'_>, over: &Overspending) -> Result<Optio
     let agent = tx.agent(over.agent)?;
     let agent = agent.registered()?;
     let waits = agent.waits_for(over.cause.key());
-    let Some(overrun) = agent.overrun.filter(|_| waits) else { return Ok(None) };
+    let Some(overrun) = agent.overrun().filter(|_| waits) else { return Ok(None) };
     let approval = tx.get::<Approval>(&overrun.approval)?;
     let asked = approval.requested().ok().and_then(|requested| requested.ask.parameters());
     let same = asked.and_then(Cause::of) == Some(over.cause);

@@ -26,7 +26,7 @@ pub(crate) fn ensure_squad_running(tx: &mut Transaction<'_>, agent: &Registered)
     let project = tx.get::<Project>(&agent.project)?;
     let at_work = match agent.standing_on(tx.today()) {
         Standing::Active | Standing::Draining => true,
-        Standing::Paused(_) | Standing::Quarantined | Standing::Offline => false,
+        Standing::Paused(_) | Standing::Quarantined | Standing::Offline { .. } => false,
     };
     let squad_tells = at_work || project.squad() == Squad::Stopped(Halt::Emergency);
     if squad_tells && is_halted(&project, agent) { Err(Rejection::SquadStopped) } else { Ok(()) }

@@ -8,15 +8,15 @@ use crate::values::Reason;
 /// What may be asked of a notification.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Be on its way.
+    /// Queues it for its recipient.
     Queue(Notice),
-    /// Have arrived.
+    /// Takes note that it has arrived.
     Deliver,
-    /// Have been read.
+    /// Takes note that its recipient has read it.
     Read,
     /// Have not arrived this time, by the system.
     Fail {
-        /// What went wrong.
+        /// What went wrong, for the record.
         error: Reason,
     },
     /// Be given up, by the system, when it is too late for it.
@@ -26,25 +26,25 @@ pub enum Command {
 /// Why a notification refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// There is no such notification.
+    /// The notification was never queued.
     #[error("there is no such notification")]
     NotFound,
-    /// Invariant 2.
+    /// Invariant 2: an agent takes or reads what is another's.
     #[error("the notification is another's")]
     NotRecipient,
     /// Only a worker of the control plane does this.
     #[error("only the system may do this")]
     SystemOnly,
-    /// Invariant 3.
+    /// Invariant 3: its delivery is over.
     #[error("the notification is {status} already")]
     Over {
-        /// How it ended.
+        /// How its delivery ended.
         status: Status,
     },
     /// A worker came before its time.
     #[error("not due before {at}")]
     NotDue {
-        /// When it is.
+        /// When it is due, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -13,24 +13,24 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It is on its way.
+    /// It is queued for its recipient.
     #[serde(rename = "queued")]
     Queued {
         /// The event that called for it.
         cause: EventId,
-        /// The project it belongs to.
+        /// The project that it belongs to for good.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         project: Option<ProjectId>,
-        /// Who is notified.
+        /// Who is told.
         recipient: Recipient,
-        /// What it is about.
+        /// What it is about, which recipients may filter by.
         kind: Kind,
         /// What it says, in a line.
         subject: Title,
-        /// What it says.
+        /// What it says beyond its title.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         text: Option<Text>,
-        /// The task concerned.
+        /// The task that it concerns, to go there from it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         task: Option<TaskId>,
         /// The position of the log up to which everything that calls for a notification has one, with this one; on the
@@ -39,19 +39,19 @@ pub enum Event {
         through: Option<u64>,
         /// From when on it is too late for it.
         expires_at: DateTime<Utc>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It has arrived.
+    /// It has arrived at its recipient.
     #[serde(rename = "delivered")]
     Delivered {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It was read.
+    /// Its recipient has read it.
     #[serde(rename = "read")]
     Read {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It has not arrived, and is tried again.
@@ -59,27 +59,27 @@ pub enum Event {
     AttemptFailed {
         /// Which attempt it was, from 1.
         attempt: u32,
-        /// What went wrong.
+        /// What went wrong, for the record.
         error: Reason,
-        /// When it is tried again.
+        /// When delivery is tried again, UTC.
         retry_at: DateTime<Utc>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It has not arrived, and is not tried again.
     #[serde(rename = "failed")]
     Failed {
-        /// How many attempts there were.
+        /// How many attempts have failed, this one included.
         attempt: u32,
-        /// What went wrong.
+        /// What went wrong, for the record.
         error: Reason,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It was too late for it.
     #[serde(rename = "expired")]
     Expired {
-        /// When that was noticed.
+        /// When the command was decided, which may be after it was due, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -63,26 +63,26 @@ pub const RETRY_AFTER_SECS: [i64; 5] = [30, 60, 120, 240, 480];
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Notification {
-    /// Before it was queued.
+    /// It was never queued; every command but that is refused.
     #[default]
     Unqueued,
-    /// From then on.
+    /// It was queued, and stays on record however it ends.
     Queued(Box<Queued>),
 }
 
 /// What the rules read of a notification.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Queued {
-    /// Who is notified.
-    pub recipient: Recipient,
+    /// Who is told.
+    pub(crate) recipient: Recipient,
     /// From when on it is too late for it.
-    pub expires_at: DateTime<Utc>,
-    /// What became of it.
-    pub status: Status,
-    /// How many attempts have failed.
-    pub attempts: u32,
+    pub(crate) expires_at: DateTime<Utc>,
+    /// How far its delivery has come.
+    pub(crate) status: Status,
+    /// How many attempts to deliver it have failed.
+    pub(crate) attempts: u32,
     /// When it is tried again, once an attempt has failed.
-    pub retry_at: Option<DateTime<Utc>>,
+    pub(crate) retry_at: Option<DateTime<Utc>>,
 }
 
 impl Aggregate for Notification {
@@ -107,16 +107,18 @@ impl Aggregate for Notification {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Queued { recipient, expires_at, .. }) => Self::Queued(Box::new(Queued {
+        if let Event::Queued { recipient, expires_at, .. } = event {
+            return Self::Queued(Box::new(Queued {
                 recipient: recipient.clone(),
                 expires_at: *expires_at,
                 status: Status::Queued,
                 attempts: 0,
                 retry_at: None,
-            })),
-            (Self::Unqueued, _) => Self::Unqueued,
-            (Self::Queued(mut queued), event) => {
+            }));
+        }
+        match self {
+            Self::Unqueued => Self::Unqueued,
+            Self::Queued(mut queued) => {
                 queued.evolve(event);
                 Self::Queued(queued)
             }
@@ -155,6 +157,21 @@ fn queue(notice: Notice, context: &CommandContext) -> Result<Vec<Event>, Rejecti
 }
 
 impl Queued {
+    /// Who is told.
+    pub fn recipient(&self) -> &Recipient {
+        &self.recipient
+    }
+
+    /// When it is tried again, once an attempt has failed.
+    pub fn retry_at(&self) -> Option<DateTime<Utc>> {
+        self.retry_at
+    }
+
+    /// From when on it is too late for it.
+    pub fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
     fn deliver(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         self.is_recipients(context)?;
         match self.status {
@@ -204,7 +221,7 @@ impl Queued {
         }
     }
 
-    /// Invariant 2.
+    /// Invariant 2: refuses an agent that is not its recipient.
     fn is_recipients(&self, context: &CommandContext) -> Result<(), Rejection> {
         match context.actor {
             Actor::Agent(agent) if self.recipient.agent() != Some(agent) => Err(Rejection::NotRecipient),

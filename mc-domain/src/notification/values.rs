@@ -12,7 +12,7 @@ use crate::{
 };
 
 string_enum! {
-    /// What a notification is about.
+    /// What a notification is about, which recipients may filter by.
     Kind {
         /// The recipient was named in a message.
         Mention = "mention",
@@ -24,7 +24,7 @@ string_enum! {
         ApprovalDecided = "approval_decided",
         /// Work waits for the recipient's review.
         ReviewRequested = "review_requested",
-        /// An alert was raised.
+        /// An alert was raised that operators should look at.
         Alert = "alert",
         /// The recipient is told what to do.
         Directive = "directive",
@@ -34,28 +34,28 @@ string_enum! {
 }
 
 string_enum! {
-    /// What became of a notification.
+    /// How far the delivery of a notification has come.
     Status {
-        /// It is on its way.
+        /// It is queued for its recipient.
         Queued = "queued",
-        /// It has arrived.
+        /// It has arrived at its recipient.
         Delivered = "delivered",
-        /// It was read.
+        /// Its recipient has read it.
         Read = "read",
-        /// It could not be delivered.
+        /// It was given up after its last attempt.
         Failed = "failed",
         /// It is too late for it.
         Expired = "expired",
     }
 }
 
-/// Who is notified.
+/// Who is told.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Recipient {
-    /// An operator.
+    /// An operator, by name.
     #[serde(rename = "operator")]
     Operator(Name),
-    /// An agent.
+    /// An agent, by its identity.
     #[serde(rename = "agent")]
     Agent(AgentId),
 }
@@ -93,17 +93,17 @@ impl fmt::Display for Recipient {
 pub struct Notice {
     /// The event that calls for it.
     pub cause: EventId,
-    /// The project it belongs to.
+    /// The project that it belongs to; none where it is about all of them.
     pub project: Option<ProjectId>,
-    /// Who is notified.
+    /// Who is told.
     pub recipient: Recipient,
-    /// What it is about.
+    /// What it is about, which recipients may filter by.
     pub kind: Kind,
     /// What it says, in a line.
     pub subject: Title,
-    /// What it says.
+    /// What it says beyond its title.
     pub text: Option<Text>,
-    /// The task concerned.
+    /// The task that it concerns, to go there from it.
     pub task: Option<TaskId>,
     /// The position of the log up to which everything that calls for a notification has one once this one is queued: who
     /// queues them sets it on the last of a batch.

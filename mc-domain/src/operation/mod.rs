@@ -17,8 +17,8 @@ mod tests;
 pub use crate::rejection::{Outcome, Rejection};
 pub use agent::{
     Claims, CorrectAgent, Names, RegisterAgent, SpawnAgent, change_profile, correct_agent, directives,
-    end_lease, heartbeat, lease_ends_at, mark_heard, mark_stale, quarantine_agent, register_agent,
-    restart_agent, resume_agent, retire_agent, sign_off_agent, spawn_agent,
+    drain_agent, end_lease, heartbeat, lease_ends_at, mark_heard, mark_stale, pause_agent, quarantine_agent,
+    register_agent, restart_agent, resume_agent, retire_agent, sign_off_agent, spawn_agent,
 };
 pub use approval::{
     Allowed, Answer, Autonomy, DecideApproval, budget_asked_for, decide_approval, escalate_approval,

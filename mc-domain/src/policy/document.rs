@@ -31,7 +31,7 @@ pub const MAX_ENTRY_CHARS: usize = 200;
 pub const MAX_BUDGET: Usd = Usd::cents(100_000_000);
 /// The longest time span, in seconds: one year.
 pub const MAX_SPAN_SECS: u32 = 366 * 24 * 60 * 60;
-/// The largest count.
+/// The largest count that a limit may be set to.
 pub const MAX_COUNT: u32 = 10_000;
 /// The most errors that are listed about one document.
 pub const MAX_ERRORS: usize = 1000;
@@ -45,7 +45,7 @@ const MICRO_USD: &str = "MicroUsd";
 pub struct DocumentError {
     /// Where, as a JSON Pointer (RFC 6901).
     pub pointer: String,
-    /// What, as a sentence.
+    /// What is wrong, as a sentence without its subject.
     pub message: String,
 }
 
@@ -54,11 +54,11 @@ section!(
     Document {
         /// The risk of each tool by name; others are yellow.
         tools: BTreeMap<String, Risk>,
-        /// Commands.
+        /// The lists that commands are judged by.
         shell: ShellRules,
-        /// Addresses.
+        /// The list that addresses are judged by.
         network: NetworkRules,
-        /// Paths.
+        /// The lists that paths are judged by.
         files: FileRules,
         /// What each role may spend and spawn.
         roles: Roles,
@@ -67,11 +67,11 @@ section!(
         task_budgets: BTreeMap<TaskType, Usd>,
         /// When a budget is reported as used up.
         thresholds: Thresholds,
-        /// Sub-agents.
+        /// How many sub-agents there may be, and for how long.
         spawn: SpawnLimits,
         /// When a task or an agent goes round in circles.
         loops: LoopThresholds,
-        /// Who decides, and until when.
+        /// How many deciders an approval takes, and how long it waits for them.
         approvals: ApprovalRules,
         /// How long things may stay silent.
         timeouts: Timeouts,
@@ -108,9 +108,9 @@ section!(
         /// Where the workspace is, so that absolute paths can be told; without it they all lead out.
         #[serde(skip_serializing_if = "Option::is_none")]
         root: Option<String>,
-        /// What may be read.
+        /// Globs of what may be read.
         read: Vec<String>,
-        /// What may be written.
+        /// Globs of what may be written.
         write: Vec<String>,
         /// What is never touched, whatever the other two say.
         never: Vec<String>,
@@ -132,7 +132,7 @@ section!(
 );
 
 impl Document {
-    /// Its figures.
+    /// Its numbers, as decisions are held to them.
     pub fn policy_limits(&self) -> PolicyLimits {
         PolicyLimits {
             roles: self.roles,

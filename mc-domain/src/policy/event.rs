@@ -14,9 +14,9 @@ pub enum Event {
     Published {
         /// The number of the version, from 1.
         version: u32,
-        /// The whole document.
+        /// The whole document, which holds from here on.
         document: Box<Document>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }

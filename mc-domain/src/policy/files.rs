@@ -12,11 +12,11 @@ const MAX_LEVELS: usize = 64;
 /// What is to be done with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Access {
-    /// See what it holds.
+    /// See what a file holds.
     Read,
-    /// See its name among others.
+    /// See the name of a file among others.
     List,
-    /// Create, change or delete it.
+    /// Create, change or delete a file.
     Write,
 }
 

@@ -35,19 +35,19 @@ use crate::{
     ids::{InvalidId, ProjectId},
 };
 
-/// Where a policy holds.
+/// The scope that a policy holds in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Scope {
     /// In every project that has none of its own.
     Global,
-    /// In one project.
+    /// In one project, before the global policy.
     Project(ProjectId),
 }
 
 impl Scope {
     const GLOBAL: &'static str = "global";
 
-    /// The project it belongs to.
+    /// The project that it holds in; none for the global one.
     pub fn project(self) -> Option<ProjectId> {
         match self {
             Self::Global => None,
@@ -93,14 +93,14 @@ impl FromStr for Scope {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Policy {
-    /// Before its first version.
+    /// No version was published yet, so the next wider scope decides.
     #[default]
     Unpublished,
-    /// As it was published last.
+    /// The version that was published last is in force.
     Published {
         /// The number of the version, from 1.
         version: u32,
-        /// What it says.
+        /// The document of that version.
         document: Box<Document>,
     },
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// One reason of a judgement.
+/// One reason of a judgement, for programs and for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Reason {
     /// A stable word for programs, in snake_case.
@@ -12,7 +12,7 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// A reason.
+    /// A reason with a stable code and a sentence.
     pub fn new(code: &str, text: impl Into<String>) -> Self {
         Self { code: code.to_owned(), text: text.into() }
     }
@@ -21,12 +21,12 @@ impl Reason {
 /// How one part of a request stands to the lists, mildest first; the worst of all parts wins.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
-    /// An allow-list names it.
+    /// An allow-list names it, and no deny-list does.
     #[default]
     Allowed,
     /// No list names it, or it cannot be judged: red.
     Unlisted,
-    /// A deny-list names it.
+    /// A deny-list names it, whatever the allow-lists say.
     Denied,
 }
 
@@ -40,17 +40,17 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Nothing speaks against it.
+    /// The verdict on what nothing speaks against.
     pub fn allowed() -> Self {
         Self::default()
     }
 
-    /// No list names it.
+    /// The verdict on what no list names, with the reason why it would need one.
     pub fn unlisted(code: &str, text: impl Into<String>) -> Self {
         Self { standing: Standing::Unlisted, reasons: vec![Reason::new(code, text)] }
     }
 
-    /// A deny-list names it.
+    /// The verdict on what a deny-list names, with the reason.
     pub fn denied(code: &str, text: impl Into<String>) -> Self {
         Self { standing: Standing::Denied, reasons: vec![Reason::new(code, text)] }
     }

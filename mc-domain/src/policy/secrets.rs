@@ -51,7 +51,7 @@ static WEAK_ASSIGNMENT: LazyLock<Regex> = LazyLock::new(|| regex(&format!("(?i){
 /// An option that takes its value as the next word, or as the next one of a list: `--password `, `"--password", "`.
 static OPTION: LazyLock<Regex> =
     LazyLock::new(|| regex(&format!(r#"(?i)--[a-z0-9_-]*{NAMES}(?:[ \t]+|\\*["'`][ \t]*,[ \t]*)"#)));
-/// An element of XML: `<password>`.
+/// An element of XML whose name says secret: `<password>`.
 static ELEMENT: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"(?i)<[a-z0-9_:.-]*{NAMES}[ \t]*>")));
 /// The password of a database client: `mysql -p`.
 static CLIENT: LazyLock<Regex> = LazyLock::new(|| {
@@ -643,7 +643,7 @@ fn is_vendor(name: &str) -> bool {
     VENDORS.iter().any(|vendor| name.contains(vendor))
 }
 
-/// Keys of tables and maps.
+/// Whether a weak name is rather that of a table's column or a map's key.
 fn is_column(name: &str) -> bool {
     const COLUMNS: [&str; 16] = [
         "primary",
@@ -666,7 +666,7 @@ fn is_column(name: &str) -> bool {
     COLUMNS.iter().any(|column| name.contains(column))
 }
 
-/// A path is none.
+/// Whether a value looks like a key; a path does not.
 fn looks_like_key(value: &str) -> bool {
     let of_key = |b: u8| b.is_ascii_alphanumeric() || b"._~+=-".contains(&b);
     let has = |wanted: fn(&u8) -> bool| value.bytes().any(|b| wanted(&b));

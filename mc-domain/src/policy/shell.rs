@@ -96,7 +96,7 @@ pub(super) fn deny_entry_problem(entry: &str) -> Option<String> {
 const RESERVED: [&str; 9] = ["then", "do", "else", "elif", "if", "while", "until", "!", "{"];
 /// Words of the shell's grammar that stand for themselves.
 const ENDINGS: [&str; 3] = ["fi", "done", "esac"];
-/// Files that are no files.
+/// Names below `/dev` that stand for no stored file.
 const DEVICES: [&str; 4] = ["/dev/null", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
 /// How deep commands may run commands.
 const MAX_DEPTH: usize = 12;
@@ -106,7 +106,7 @@ const MAX_DEPTH: usize = 12;
 struct Surroundings<'a> {
     /// Something before it in its pipeline downloads.
     downloaded: bool,
-    /// What it reads.
+    /// The commands before it in its pipeline, whose output it reads.
     upstream: Upstream<'a>,
     depth: usize,
 }

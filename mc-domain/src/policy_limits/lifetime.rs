@@ -12,9 +12,9 @@ pub struct Lifetime(TimeDelta);
 pub struct InvalidLifetime;
 
 impl Lifetime {
-    /// The shortest.
+    /// The shortest lifetime: 1 minute.
     pub const MIN: TimeDelta = TimeDelta::minutes(1);
-    /// The longest.
+    /// The longest lifetime: 30 days.
     pub const MAX: TimeDelta = TimeDelta::days(30);
     /// What it is when nobody says otherwise.
     pub const DEFAULT: Self = Self(TimeDelta::hours(24));
@@ -27,7 +27,7 @@ impl Lifetime {
         if (Self::MIN..=Self::MAX).contains(&lasts) { Ok(Self(lasts)) } else { Err(InvalidLifetime) }
     }
 
-    /// How long.
+    /// The time from the request to the expiry.
     pub const fn lasts(self) -> TimeDelta {
         self.0
     }

@@ -17,14 +17,14 @@ macro_rules! section {
 pub(crate) use section;
 
 section!(
-    /// The rules of each role.
+    /// What each role may spend, and whether it may spawn.
     #[derive(Copy)]
     Roles {
-        /// Of interns.
+        /// The rules of interns.
         intern: RoleRules,
-        /// Of specialists.
+        /// The rules of specialists.
         specialist: RoleRules,
-        /// Of leads.
+        /// The rules of leads.
         lead: RoleRules,
         /// Of the Chief Agent Officer's seat.
         cao: RoleRules,
@@ -35,13 +35,13 @@ section!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoleRules {
-    /// In one UTC day.
+    /// The most that an agent of this role may spend on one UTC day.
     #[serde(rename = "dailyCapMicroUsd")]
     pub daily_cap: Usd,
-    /// In one run.
+    /// The most that one run of an agent of this role may cost.
     #[serde(rename = "perRunCapMicroUsd")]
     pub per_run_cap: Usd,
-    /// Whether it may create sub-agents.
+    /// Whether agents of this role may create sub-agents.
     pub may_spawn: bool,
 }
 
@@ -49,9 +49,9 @@ section!(
     /// Shares of a budget that raise an alert, in percent.
     #[derive(Copy)]
     Thresholds {
-        /// A warning.
+        /// The share that raises a warning, in percent.
         warning_percent: u32,
-        /// An error.
+        /// The share that raises an error, in percent.
         error_percent: u32,
     }
 );
@@ -60,11 +60,11 @@ section!(
     /// How many sub-agents there may be, and for how long.
     #[derive(Copy)]
     SpawnLimits {
-        /// Of one agent.
+        /// The most sub-agents in service of one agent.
         max_children: u32,
         /// Levels below an agent that nobody spawned.
         max_depth: u32,
-        /// Active agents in all.
+        /// The most active agents of all projects.
         max_active_agents: u32,
         /// After which a sub-agent is retired.
         retire_after_secs: u32,
@@ -77,23 +77,23 @@ section!(
     LoopThresholds {
         /// More messages than this within the window.
         max_messages: u32,
-        /// The window of the messages.
+        /// The window that messages are counted in, in seconds.
         messages_window_secs: u32,
-        /// More review cycles than this.
+        /// A task that is sent back more often than this goes round in circles.
         max_review_cycles: u32,
         /// Two agents alternating more often than this within the window.
         max_alternations: u32,
-        /// The window of the alternations.
+        /// The window that turns of two agents are counted in, in seconds.
         alternations_window_secs: u32,
         /// One pair of statuses back and forth this often …
         pair_repeats: u32,
         /// … among at least this many transitions …
         pair_transitions: u32,
-        /// … within this window.
+        /// … within this window, in seconds.
         pair_window_secs: u32,
         /// This many tool calls of one run failing with one error.
         identical_tool_errors: u32,
-        /// This many failed runs …
+        /// So many failed runs of a task …
         failed_runs: u32,
         /// … among this many last ones.
         failed_runs_among: u32,
@@ -110,9 +110,9 @@ section!(
         lease_secs: u32,
         /// After which a run without an end is timed out.
         run_timeout_secs: u32,
-        /// The error streak that warns.
+        /// The errors in a row that raise a warning.
         error_streak_warning: u32,
-        /// The error streak that quarantines.
+        /// The errors in a row that quarantine the agent.
         error_streak_quarantine: u32,
     }
 );
@@ -131,7 +131,7 @@ section!(
 );
 
 section!(
-    /// What holds of every run.
+    /// What holds of every run, whatever its task or agent.
     #[derive(Copy)]
     RunRules {
         /// The least that is set aside for a run, whatever it is expected to cost: more than nothing.
@@ -153,7 +153,7 @@ impl Limits {
 }
 
 impl Roles {
-    /// The rules of one role.
+    /// The rules that agents of one role are held to.
     pub fn of(&self, role: Role) -> &RoleRules {
         match role {
             Role::Intern => &self.intern,

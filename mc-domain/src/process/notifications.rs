@@ -15,11 +15,11 @@ use crate::{
 
 /// What has to be known of the world to say who is to be told: a view answers it.
 pub trait Directory {
-    /// Every operator.
+    /// All operators, by name.
     fn operators(&self) -> BTreeSet<Name>;
-    /// What an agent is called.
+    /// The name of an agent, where it is known.
     fn agent_name(&self, agent: AgentId) -> Option<Name>;
-    /// What a task is called.
+    /// The title of a task, where it is known.
     fn task_title(&self, task: TaskId) -> Option<Title>;
     /// Who follows a task: its assignees, its creator, who commented and who asked to.
     fn subscribers(&self, task: TaskId) -> BTreeSet<Actor>;
@@ -59,7 +59,7 @@ pub fn notifications(recorded: &Recorded<AnyEvent>, directory: &impl Directory) 
         .collect()
 }
 
-/// Somebody to be told something.
+/// What somebody is to be told, before it is bound to its event.
 struct Wanted {
     recipient: Recipient,
     kind: Kind,
@@ -163,7 +163,23 @@ fn of_agent(id: AgentId, event: &agent::Event) -> Vec<Wanted> {
         agent::Event::Quarantined { note } => ("Stop at once", note),
         agent::Event::Restarted { note, .. } => ("Drop what you do and begin anew", note),
         agent::Event::Resumed { note, .. } => ("You may work again", note),
-        _ => return vec![],
+        agent::Event::Registered { .. }
+        | agent::Event::ProfileChanged { .. }
+        | agent::Event::HeartbeatRecorded { .. }
+        | agent::Event::SignedOff { .. }
+        | agent::Event::Retired { .. }
+        | agent::Event::SignedOn { .. }
+        | agent::Event::RestartDelivered {}
+        | agent::Event::Corrected { .. }
+        | agent::Event::Engaged { .. }
+        | agent::Event::Released { .. }
+        | agent::Event::Overspent { .. }
+        | agent::Event::RunBegan { .. }
+        | agent::Event::RunEnded { .. }
+        | agent::Event::Spawned { .. }
+        | agent::Event::Commissioned { .. }
+        | agent::Event::ChildRetired { .. }
+        | agent::Event::Excepted { .. } => return vec![],
     };
     let wanted = Wanted::new(Recipient::Agent(id), Kind::Directive, what);
     vec![wanted.saying(note.as_ref().map(Reason::as_str))]

@@ -13,11 +13,11 @@ use crate::{
 /// A sub-agent that is to be retired, by [`crate::operation::retire_agent`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retirement {
-    /// Who.
+    /// The sub-agent to be retired.
     pub child: AgentId,
-    /// Who created it.
+    /// The agent that created it; none where that one is not known.
     pub parent: Option<AgentId>,
-    /// Why.
+    /// Why it is retired, for the record.
     pub cause: RetirementCause,
 }
 
@@ -36,7 +36,7 @@ pub fn retirements(
         Some(Retirement { child, parent: agent.parent, cause })
     };
     let mut found: Vec<_> = registered(agents).filter_map(due).collect();
-    let retired = registered(agents).filter(|(_, agent)| agent.retired).map(|(id, _)| id);
+    let retired = registered(agents).filter(|(_, agent)| agent.is_retired()).map(|(id, _)| id);
     let mut gone: BTreeSet<_> = retired.chain(found.iter().map(|retirement| retirement.child)).collect();
     loop {
         let left_behind = left_behind(agents, &in_service, &gone);
@@ -59,7 +59,7 @@ fn left_behind(
     gone: &BTreeSet<AgentId>,
 ) -> Vec<Retirement> {
     let serves = |child: &AgentId| in_service.contains(child) && !gone.contains(child);
-    let orphans = registered(agents).filter(|(child, agent)| agent.commission.is_some() && serves(child));
+    let orphans = registered(agents).filter(|(child, agent)| agent.commission().is_some() && serves(child));
     let retirement = |(child, agent): (AgentId, &Registered)| {
         let parent = agent.parent.filter(|parent| gone.contains(parent));
         parent.map(|_| Retirement { child, parent, cause: RetirementCause::ParentRetired })
@@ -73,11 +73,11 @@ fn cause(
     is_closed: impl Fn(TaskId) -> bool,
     now: DateTime<Utc>,
 ) -> Option<RetirementCause> {
-    let commission = agent.commission?;
+    let commission = agent.commission()?;
     match agent.status() {
         Status::Offline => in_service.then_some(RetirementCause::WentOffline),
         Status::Active | Status::Paused | Status::Draining | Status::Quarantined => match () {
-            () if agent.retired => None,
+            () if agent.is_retired() => None,
             () if now >= commission.until => Some(RetirementCause::TimeIsUp),
             () if commission.task.is_some_and(is_closed) => Some(RetirementCause::TaskClosed),
             () => None,

@@ -42,7 +42,7 @@ pub struct Watch {
     pub alerts: BTreeMap<alert::Key, ProjectId>,
     /// The last day of which each project has a standup.
     pub standups: BTreeMap<ProjectId, NaiveDate>,
-    /// Where every task stands.
+    /// The status of every task, with its project and since when it has it.
     tasks: BTreeMap<TaskId, Whereabouts>,
     /// The tasks that are not archived, by where they stand, in the order in which they came there.
     places: BTreeMap<(ProjectId, Status), BTreeSet<Arrival>>,
@@ -51,7 +51,7 @@ pub struct Watch {
 /// When a task came to where it stands, and which it is.
 type Arrival = (DateTime<Utc>, TaskId);
 
-/// Where a task stands.
+/// The status of a task, with what is asked about it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Whereabouts {
     project: ProjectId,
@@ -101,12 +101,17 @@ impl Watch {
         let silent = self.alerts.keys().filter(|key| key.kind == alert::Kind::AgentStale);
         let silent = silent.filter_map(|key| match key.subject {
             alert::Subject::Agent(agent) => Some(agent),
-            _ => None,
+            alert::Subject::Project(_)
+            | alert::Subject::Task(_)
+            | alert::Subject::Run(_)
+            | alert::Subject::Approval(_)
+            | alert::Subject::Notification(_)
+            | alert::Subject::Log => None,
         });
         self.in_service.iter().copied().chain(self.parents.values().copied()).chain(silent).collect()
     }
 
-    /// The agents of a project.
+    /// The agents of a project, in service or not.
     pub fn agents_of(&self, project: ProjectId) -> impl Iterator<Item = AgentId> {
         let first = (project, AgentId::new(uuid::Uuid::nil()));
         let of_project = self.of_projects.range(first..).take_while(move |(of, _)| *of == project);
@@ -200,11 +205,13 @@ impl Watch {
             task::Event::Restored { .. } => false,
             event => known.is_some_and(|known| known.archived) && event.moves_to().is_none(),
         };
-        let created = match event {
-            task::Event::Created { project, .. } => Some(*project),
-            _ => None,
+        let project = if let task::Event::Created { project, .. } = event {
+            *project
+        } else if let Some(known) = known {
+            known.project
+        } else {
+            return;
         };
-        let Some(project) = created.or(known.map(|known| known.project)) else { return };
         let after = Whereabouts { project, status, since, archived };
         if known != Some(after) {
             self.stands(id, known, after);

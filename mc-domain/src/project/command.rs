@@ -6,29 +6,29 @@ use crate::values::{Reason, Slug};
 /// What may be asked of a project.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Create it.
+    /// Creates the project.
     Create {
         /// What it is called in addresses.
         slug: Slug,
-        /// What it is about.
+        /// Name, description and cap, which an edit may change later.
         profile: Profile,
     },
-    /// Change what it is about.
+    /// Replaces the profile.
     Edit {
-        /// The whole new profile.
+        /// The whole new profile; what it leaves out is no longer set.
         profile: Profile,
     },
     /// Stop its squad, to be resumed later. Each time is a halt of its own, which stops those too who were let go on from
     /// the one before.
     PauseSquad {
-        /// How it is stopped.
+        /// How the squad is stopped; a pause does not soften an emergency stop.
         halt: Halt,
-        /// Why.
+        /// Why, for the record and the agents.
         reason: Option<Reason>,
     },
     /// Let its squad work again, by an operator.
     ResumeSquad {
-        /// Why.
+        /// Why, for the record and the agents.
         reason: Option<Reason>,
     },
 }
@@ -36,13 +36,13 @@ pub enum Command {
 /// Why a project refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// There is no such project.
+    /// The project was never created.
     #[error("there is no such project")]
     NotFound,
-    /// The identity is taken.
+    /// A project with this identity was created before.
     #[error("the project exists already")]
     AlreadyExists,
-    /// Invariant 2.
+    /// Invariant 2: the command is an operator's.
     #[error("only an operator may create, change, stop or resume a project")]
     OperatorOnly,
 }

@@ -10,14 +10,14 @@ use crate::values::{Reason, Slug};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It was created.
+    /// The project was created.
     #[serde(rename = "created")]
     Created {
         /// What it is called in addresses; never changes.
         slug: Slug,
-        /// What it is about.
+        /// Name, description and cap, as they are from here on.
         profile: Profile,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// What it is about was edited.
@@ -30,25 +30,25 @@ pub enum Event {
     /// but who is excepted from this halt, whether or not the agent's own stream says already that it is paused.
     #[serde(rename = "squad_paused")]
     SquadPaused {
-        /// How it was stopped.
+        /// How the squad is stopped from here on.
         halt: Halt,
         /// Which halt of the project it is, from 1. Older ones do not say, and are no barrier: they came in one commit with
         /// the pauses of the agents.
         #[serde(default, skip_serializing_if = "is_unnumbered")]
         number: u64,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// Its squad may work again.
+    /// An operator let the squad work again.
     #[serde(rename = "squad_resumed")]
     SquadResumed {
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }

@@ -28,10 +28,10 @@ use crate::{
     values::{Reason, Slug},
 };
 
-/// Whether a project's squad works.
+/// Whether a project's squad works or is stopped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Squad {
-    /// It works.
+    /// The squad works.
     #[default]
     Working,
     /// It is stopped, and whoever comes into it is too; in an emergency nobody of it works, whoever lets one of them go on.
@@ -56,16 +56,16 @@ pub enum Squad {
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Project {
-    /// Before its creation.
+    /// The project was not created yet; every command but creation is refused.
     #[default]
     Absent,
     /// As it was created and edited.
     Present {
         /// What it is called in addresses.
         slug: Slug,
-        /// What it is about.
+        /// Name, description and cap, which an edit may change.
         profile: Profile,
-        /// Whether its squad works.
+        /// Whether its squad works or is stopped.
         #[serde(default)]
         squad: Squad,
         /// How often the squad was stopped.
@@ -154,7 +154,9 @@ impl Aggregate for Project {
                 halts: 0,
                 halt_reason: None,
             },
-            (Self::Absent, _) => Self::Absent,
+            (Self::Absent, Event::Edited { .. } | Event::SquadPaused { .. } | Event::SquadResumed { .. }) => {
+                Self::Absent
+            }
             (Self::Present { slug, squad, halts, halt_reason, .. }, Event::Edited { profile }) => {
                 Self::Present { slug, profile: profile.clone(), squad, halts, halt_reason }
             }
@@ -177,7 +179,7 @@ fn hardest(squad: Squad, halt: Halt) -> Halt {
     }
 }
 
-/// Invariant 3.
+/// Invariant 3: only an operator lets a stopped squad work again.
 fn resume_squad(
     squad: Squad,
     reason: Option<Reason>,

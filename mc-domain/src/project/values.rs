@@ -11,9 +11,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Profile {
-    /// Its name.
+    /// The name shown for the project.
     pub name: Name,
-    /// What it is for.
+    /// What the project is for, in as many words as that takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
     /// What all its runs together may cost in one UTC day; unlimited when absent.
@@ -29,7 +29,7 @@ impl Profile {
 }
 
 string_enum! {
-    /// How a squad was stopped.
+    /// How a squad is stopped, mildest first.
     Halt {
         /// Its active agents were paused; what they do waits for them.
         Pause = "pause",

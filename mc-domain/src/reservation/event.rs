@@ -8,16 +8,16 @@ use super::values::Holder;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It was taken.
+    /// The name was taken.
     #[serde(rename = "reserved")]
     Reserved {
-        /// By whom.
+        /// The holder from here on.
         holder: Holder,
     },
-    /// It was given back.
+    /// The name was given back, and is free for others.
     #[serde(rename = "released")]
     Released {
-        /// Who held it.
+        /// The holder until here.
         holder: Holder,
     },
 }

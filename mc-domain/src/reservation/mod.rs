@@ -24,22 +24,22 @@ use crate::{
 /// What may be asked of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Hold the name.
+    /// Holds the name for this holder.
     Reserve(Holder),
-    /// Give it back.
+    /// Gives the name back, by its holder.
     Release(Holder),
 }
 
 /// Why a reservation refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// Invariant 1.
+    /// Invariant 1: the name is held by another.
     #[error("the name is taken")]
     Taken {
-        /// Who holds it.
+        /// The holder of the name.
         by: Holder,
     },
-    /// Invariant 2.
+    /// Invariant 2: another than the holder gave the name back.
     #[error("the name is held by another")]
     NotHolder,
 }
@@ -60,10 +60,10 @@ pub enum Rejection {
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reservation {
-    /// Nobody holds it.
+    /// Nobody holds the name.
     #[default]
     Free,
-    /// Someone holds it.
+    /// The name is held by one entity.
     Held(Holder),
 }
 

@@ -16,7 +16,7 @@ use crate::{
 pub struct Key(String);
 
 impl Key {
-    /// The slug of a project.
+    /// The slug of a project, unique over all projects.
     pub fn project(slug: &Slug) -> Self {
         Self(format!("project/{slug}"))
     }
@@ -49,16 +49,16 @@ impl fmt::Display for Key {
     }
 }
 
-/// Who holds a name.
+/// The entity that holds a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Holder {
-    /// A project.
+    /// A project, which holds its slug for good.
     #[serde(rename = "project")]
     Project(ProjectId),
-    /// An agent.
+    /// An agent, which holds what its name looks like.
     #[serde(rename = "agent")]
     Agent(AgentId),
-    /// An open approval.
+    /// An open approval, which holds what it is asked for until it ends.
     #[serde(rename = "approval")]
     Approval(ApprovalId),
 }

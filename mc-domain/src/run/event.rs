@@ -14,15 +14,15 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// It began.
+    /// The run began, on terms that hold until its end.
     #[serde(rename = "started")]
     Started(Terms),
-    /// It used a tool.
+    /// The run used a tool, or was refused one.
     #[serde(rename = "tool_called")]
     ToolCalled {
         /// Which use of a tool in this run it is, from 1.
         number: u32,
-        /// The tool.
+        /// The tool by name.
         tool: Label,
         /// How dangerous it was, where somebody judged that.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,7 +30,7 @@ pub enum Event {
         /// The approval it was used under.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         approval: Option<ApprovalId>,
-        /// What came of it.
+        /// What came of the call.
         status: ToolStatus,
         /// The beginning of what went in.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,25 +38,25 @@ pub enum Event {
         /// The beginning of what came out.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output_preview: Option<Preview>,
-        /// What went wrong.
+        /// What went wrong, as the agent told it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<Reason>,
         /// How often that has gone wrong in this run, this time included; 0 when nothing has.
         #[serde(default)]
         failures: u32,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// It came to its end.
+    /// The run came to its end as it should.
     #[serde(rename = "completed")]
     Completed(Ended),
-    /// It did not succeed.
+    /// The run failed, by its agent's own account.
     #[serde(rename = "failed")]
     Failed(Ended),
     /// It did not end in time.
     #[serde(rename = "timed_out")]
     TimedOut(Ended),
-    /// Something else ended it.
+    /// An operator or a rule broke the run off.
     #[serde(rename = "aborted")]
     Aborted(Ended),
     /// Its agent told what it cost, after others had ended it without knowing that.
@@ -68,14 +68,14 @@ pub enum Event {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ended {
-    /// Who ran.
+    /// The agent that ran.
     pub agent: AgentId,
-    /// The task it was for.
+    /// The task that the run was for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The project it belongs to.
+    /// The project that the run belongs to.
     pub project: ProjectId,
-    /// The tokens it used.
+    /// The tokens that the model read and wrote.
     pub usage: Usage,
     /// What it cost; nobody knows when absent.
     #[serde(default, rename = "costMicroUsd", skip_serializing_if = "Option::is_none")]
@@ -86,9 +86,9 @@ pub struct Ended {
     /// What went wrong, or what ended it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<Reason>,
-    /// When it began.
+    /// When the run began, UTC.
     pub started_at: DateTime<Utc>,
-    /// When it ended.
+    /// When the run ended, UTC.
     pub at: DateTime<Utc>,
 }
 
@@ -96,12 +96,12 @@ pub struct Ended {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Billed {
-    /// Who ran.
+    /// The agent that ran.
     pub agent: AgentId,
-    /// The task it was for.
+    /// The task that the run was for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
-    /// The project it belongs to.
+    /// The project that the run belongs to.
     pub project: ProjectId,
     /// How it ended for its agent; for everybody else it ended as it was ended.
     pub outcome: Outcome,
@@ -118,7 +118,7 @@ pub struct Billed {
     pub error: Option<Reason>,
     /// The UTC day it began, on whose budgets it is charged.
     pub day: NaiveDate,
-    /// When its agent told.
+    /// When its agent told of the cost, UTC.
     pub at: DateTime<Utc>,
 }
 

@@ -71,18 +71,18 @@ pub const MAX_ERRORS_COUNTED: usize = 32;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Run {
-    /// Before its start.
+    /// The run was not started yet; every command but the start is refused.
     #[default]
     Unstarted,
-    /// Under way.
+    /// The run is under way, until its end or its deadline.
     Running(Box<Running>),
     /// Ended by others than its agent, which has not told yet what it cost.
     Unbilled(Box<Unbilled>),
-    /// Over.
+    /// The run is over, and charged for good.
     Over {
-        /// How it ended.
+        /// How the run ended.
         outcome: Outcome,
-        /// What it was charged.
+        /// What the run was charged.
         charged: Usd,
     },
 }
@@ -90,23 +90,23 @@ pub enum Run {
 /// What the rules read of a run that is under way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Running {
-    /// What it began with.
-    pub terms: Terms,
+    /// The terms that the run began on, which hold until its end.
+    pub(crate) terms: Terms,
     /// How often it has used a tool.
-    pub tool_calls: u32,
+    pub(crate) tool_calls: u32,
     /// What went wrong with tools, and how often.
-    pub errors: VecDeque<(String, u32)>,
+    pub(crate) errors: VecDeque<(String, u32)>,
 }
 
 /// What the rules read of a run that was ended by others than its agent, until that tells what it cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unbilled {
-    /// What it began with.
-    pub terms: Terms,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// The terms that the run began on, which hold until its end.
+    pub(crate) terms: Terms,
+    /// How the run ended.
+    pub(crate) outcome: Outcome,
     /// The tokens that were told of at its end.
-    pub usage: Usage,
+    pub(crate) usage: Usage,
 }
 
 impl Aggregate for Run {
@@ -243,6 +243,16 @@ impl Unbilled {
 }
 
 impl Running {
+    /// How often it has used a tool.
+    pub fn tool_calls(&self) -> u32 {
+        self.tool_calls
+    }
+
+    /// The terms that the run began on, which hold until its end.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
     fn call_tool(&self, call: ToolCall, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         is_agents_own(self.terms.agent, context)?;
         if self.tool_calls >= MAX_TOOL_CALLS {
@@ -269,7 +279,7 @@ impl Running {
         }])
     }
 
-    /// Invariants 2 to 4.
+    /// Invariants 2 to 4: who may end a run in which way, and when.
     fn end(&self, outcome: Outcome, bill: Bill, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         is_agents_own(self.terms.agent, context)?;
         if context.actor.kind() == ActorKind::Agent && outcome == Outcome::Aborted {
@@ -289,7 +299,7 @@ impl Running {
         }])
     }
 
-    /// Invariant 3.
+    /// Invariant 3: what the run is charged, by how it ended and what is known of its cost.
     fn ended(&self, outcome: Outcome, bill: Bill, context: &CommandContext) -> Ended {
         let Bill { usage, cost, error } = bill;
         let by_agent = context.actor.kind() == ActorKind::Agent;
@@ -328,7 +338,7 @@ fn cause<'a>(error: Option<&'a crate::values::Reason>, tool: &'a crate::values::
     error.map_or(tool.as_str(), crate::values::Reason::as_str)
 }
 
-/// Invariant 2.
+/// Invariant 2: refuses an agent that acts on another's run.
 fn is_agents_own(runner: AgentId, context: &CommandContext) -> Result<(), Rejection> {
     match context.actor {
         Actor::Agent(agent) if agent != runner => Err(Rejection::OtherAgent),

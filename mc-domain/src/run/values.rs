@@ -19,15 +19,15 @@ pub const MAX_TOOL_CALLS: u32 = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OpenRun {
-    /// Who runs.
+    /// The agent that runs.
     pub agent: AgentId,
-    /// The task it is for.
+    /// The task that the run is for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// The task that its agent was created for, as a sub-agent of another: the run counts to that too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_task: Option<TaskId>,
-    /// The UTC day it began.
+    /// The UTC day that the run began on, whose budgets it counts to.
     pub day: NaiveDate,
     /// Whether it is charged on the project's day too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -45,31 +45,31 @@ impl OpenRun {
 }
 
 string_enum! {
-    /// Where a run stands.
+    /// The status of a run.
     Status {
-        /// It is under way.
+        /// The run is under way.
         Running = "running",
-        /// It came to its end.
+        /// The run came to its end as it should.
         Completed = "completed",
-        /// It did not succeed.
+        /// The run failed, by its agent's own account.
         Failed = "failed",
         /// It did not end in time.
         TimedOut = "timeout",
-        /// Something else ended it.
+        /// An operator or a rule broke the run off.
         Aborted = "aborted",
     }
 }
 
 string_enum! {
-    /// How a run ended.
+    /// How a run ended, which decides what it is charged.
     Outcome {
-        /// It came to its end.
+        /// The run came to its end as it should.
         Completed = "completed",
-        /// It did not succeed.
+        /// The run failed, by its agent's own account.
         Failed = "failed",
         /// It did not end in time.
         TimedOut = "timeout",
-        /// Something else ended it.
+        /// An operator or a rule broke the run off.
         Aborted = "aborted",
     }
 }
@@ -96,9 +96,9 @@ string_enum! {
     ToolStatus {
         /// The tool did what it was asked to.
         Success = "success",
-        /// It did not.
+        /// The tool failed; its error is counted.
         Failed = "failed",
-        /// It was not allowed.
+        /// The tool was denied, and did nothing.
         Denied = "denied",
     }
 }
@@ -106,9 +106,9 @@ string_enum! {
 string_enum! {
     /// How dangerous a tool call is.
     ToolRisk {
-        /// Internal and reversible.
+        /// The call is internal and reversible.
         Green = "green",
-        /// Guarded.
+        /// The call is guarded.
         Yellow = "yellow",
         /// External, irreversible, secret or in production.
         Red = "red",
@@ -139,7 +139,7 @@ impl Tokens {
     /// The most that one run can have used.
     pub const MAX: u64 = 10_000_000_000;
 
-    /// The number.
+    /// The number of tokens.
     pub const fn count(self) -> u64 {
         self.0
     }
@@ -163,16 +163,16 @@ impl From<Tokens> for u64 {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
-    /// Read anew.
+    /// Tokens that the model read anew.
     #[serde(default)]
     pub input_tokens: Tokens,
-    /// Written.
+    /// Tokens that the model wrote.
     #[serde(default)]
     pub output_tokens: Tokens,
-    /// Read from the cache.
+    /// Tokens that the model read from its cache.
     #[serde(default)]
     pub cache_read_tokens: Tokens,
-    /// Written to the cache.
+    /// Tokens that were written to the model's cache.
     #[serde(default)]
     pub cache_write_tokens: Tokens,
 }
@@ -203,17 +203,17 @@ impl Usage {
 /// What a run is to begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Start {
-    /// The project it belongs to.
+    /// The project that the run belongs to.
     pub project: ProjectId,
-    /// Who runs.
+    /// The agent that runs.
     pub agent: AgentId,
-    /// The task it is for.
+    /// The task that the run is for; none for a run of its own.
     pub task: Option<TaskId>,
     /// The task that its agent was created for, as a sub-agent of another.
     pub parent_task: Option<TaskId>,
     /// The lease the agent holds the task under, where it does already.
     pub lease: Option<LeaseId>,
-    /// The model it speaks to.
+    /// The model that the agent speaks to, by name.
     pub model: Label,
     /// The session it belongs to, in the agent's own words.
     pub session_key: Option<Label>,
@@ -223,15 +223,15 @@ pub struct Start {
     pub on_project: bool,
 }
 
-/// What a run began with.
+/// The terms that a run began on, which hold until its end.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Terms {
-    /// The project it belongs to.
+    /// The project that the run belongs to.
     pub project: ProjectId,
-    /// Who runs.
+    /// The agent that runs.
     pub agent: AgentId,
-    /// The task it is for.
+    /// The task that the run is for; none for a run of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub task: Option<TaskId>,
     /// The task that its agent was created for, as a sub-agent of another.
@@ -240,7 +240,7 @@ pub struct Terms {
     /// The lease the agent holds the task under, where it does already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease: Option<LeaseId>,
-    /// The model it speaks to.
+    /// The model that the agent speaks to, by name.
     pub model: Label,
     /// The session it belongs to, in the agent's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -255,7 +255,7 @@ pub struct Terms {
     pub day: NaiveDate,
     /// When it is to be over at the latest.
     pub deadline: DateTime<Utc>,
-    /// When it began.
+    /// When the run began, UTC.
     pub at: DateTime<Utc>,
 }
 
@@ -294,29 +294,29 @@ impl Terms {
 /// What a run used and cost, as told at its end.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bill {
-    /// The tokens it used.
+    /// The tokens that the model read and wrote.
     pub usage: Usage,
     /// What it cost; nobody knows when absent.
     pub cost: Option<Usd>,
-    /// What went wrong.
+    /// What went wrong, as the agent told it.
     pub error: Option<Reason>,
 }
 
 /// The use of a tool. Secrets are taken out of the previews before they come here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolCall {
-    /// The tool.
+    /// The tool by name.
     pub tool: Label,
     /// How dangerous it was, where somebody judged that.
     pub risk: Option<ToolRisk>,
     /// The approval it was used under.
     pub approval: Option<ApprovalId>,
-    /// What came of it.
+    /// What came of the call.
     pub status: ToolStatus,
     /// The beginning of what went in.
     pub input_preview: Option<Preview>,
     /// The beginning of what came out.
     pub output_preview: Option<Preview>,
-    /// What went wrong.
+    /// What went wrong, as the agent told it.
     pub error: Option<Reason>,
 }

@@ -5,9 +5,9 @@ use super::values::Report;
 /// What may be asked of a standup.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Record the day's report.
+    /// Records the report of the day, once.
     Record {
-        /// What it says.
+        /// The report, as the worker counted it.
         report: Report,
     },
 }
@@ -15,7 +15,7 @@ pub enum Command {
 /// Why a standup refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// Invariant 2.
+    /// Invariant 2: an agent tried to record a standup.
     #[error("agents do not record standups")]
     OperatorOnly,
 }

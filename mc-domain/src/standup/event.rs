@@ -9,12 +9,12 @@ use super::values::Report;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase")]
 pub enum Event {
-    /// The day's report was recorded.
+    /// The report of the day was recorded, for good.
     #[serde(rename = "recorded")]
     Recorded {
-        /// What it says.
+        /// The report, as the worker counted it.
         report: Report,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }

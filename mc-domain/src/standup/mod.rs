@@ -41,10 +41,10 @@ use crate::{
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Standup {
-    /// Before its report.
+    /// The day has no report yet.
     #[default]
     Unrecorded,
-    /// From its report on.
+    /// The day has its report, and takes no other.
     Recorded,
 }
 

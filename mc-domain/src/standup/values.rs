@@ -27,9 +27,9 @@ pub const MAX_NAMED: usize = 100;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The project.
+    /// The project that the standup is of.
     pub project: ProjectId,
-    /// The day.
+    /// The UTC day that the standup is of.
     pub day: NaiveDate,
 }
 
@@ -39,7 +39,7 @@ impl fmt::Display for Key {
     }
 }
 
-/// The text names no standup.
+/// The text is not a project and a day joined as [`Key`] prints them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the key of a standup")]
 pub struct InvalidKey;
@@ -70,7 +70,7 @@ pub struct Report {
     pub tasks: BTreeMap<task::Status, u32>,
     /// What was completed in the last 24 hours.
     pub completed: Vec<TaskId>,
-    /// What is blocked.
+    /// The tasks that are blocked, up to [`MAX_NAMED`] of them.
     pub blocked: Vec<TaskId>,
     /// The approvals that wait for a decision.
     pub waiting_approvals: Vec<ApprovalId>,

@@ -20,33 +20,33 @@ pub const MAX_ARTIFACTS: usize = 20;
 /// What may be asked of a task.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Command {
-    /// Create it, in the inbox.
+    /// Creates the task, in the inbox of its project.
     Create {
-        /// The project it belongs to.
+        /// The project that the task belongs to for good.
         project: ProjectId,
-        /// What it is about.
+        /// Title, type, budget and whatever else an edit may change later.
         details: Details,
         /// The task it is part of.
         parent: Option<TaskId>,
     },
-    /// Change what it is about.
+    /// Replaces the details; only an operator may.
     Edit(Details),
     /// Take it from the inbox, by an agent for itself.
     Claim(Assignee),
     /// Give it to these agents, whoever has it now.
     Assign {
-        /// Who is to have it.
+        /// The new assignees, and which of them are ready to hold the task.
         crew: Crew,
-        /// Why.
+        /// Why, for the record. A reason for assigning sets the agents' accepted task types aside.
         reason: Option<Reason>,
     },
-    /// Move it to another status.
+    /// Moves the task to another status, as the transition table allows the actor.
     Move(Move),
     /// Let it wait for an approval, by the system.
     AwaitApproval {
-        /// Which one.
+        /// The approval, which is open.
         approval: ApprovalId,
-        /// What for.
+        /// What the approval is for, kept in the task's record.
         reason: Option<Reason>,
     },
     /// Let an approval that has ended take its effect, whoever brings the verdict.
@@ -55,25 +55,25 @@ pub enum Command {
     Contain(Containment),
     /// Begin a run for it, by who holds it or has it.
     BeginRun {
-        /// The run.
+        /// The run, by the identity drawn when it was started.
         run: RunId,
         /// What is to be known of it.
         open_run: OpenRun,
     },
     /// Take note of the end of a run.
     EndRun {
-        /// The run.
+        /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// How it ended.
+        /// How the run ended; failed runs count towards loop containment.
         outcome: Outcome,
-        /// What it was charged.
+        /// What the run is charged on the task's budget, added to the cost so far.
         charged: Usd,
     },
     /// Take note of what a run has cost that was over without anybody knowing that.
     BillRun {
-        /// The run.
+        /// The run, by the identity drawn when it was started.
         run: RunId,
-        /// What it was charged.
+        /// What the run is charged on the task's budget, added to the cost so far.
         charged: Usd,
     },
     /// Take it out of the views that show what is going on.
@@ -82,24 +82,24 @@ pub enum Command {
     Subscribe,
     /// Whoever gives it does so no longer.
     Unsubscribe,
-    /// Take it back into them.
+    /// Takes the task back into the views that show what is going on.
     Restore,
-    /// Say something in its thread.
+    /// Posts a message in the task's thread.
     Post(Message),
 }
 
 /// A move to another status, with all that the move may need.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Move {
-    /// Where to.
+    /// The status to move to.
     pub to: Status,
     /// Why; what is to change, when it is sent back; what was noted, when it is accepted.
     pub reason: Option<Reason>,
-    /// What will be done.
+    /// What will be done; needed to start work, unless the task has a plan already.
     pub plan: Option<WorkPlan>,
-    /// What was made.
+    /// The result; needed to hand work in, unless one was posted before.
     pub deliverable: Option<Artifact>,
-    /// The self-review.
+    /// The self-review; needed to hand work in, unless one was posted before.
     pub checklist: Option<Checklist>,
     /// The lease the mover works under, if it names one: a write under a lease that is over is refused.
     pub lease: Option<LeaseId>,
@@ -125,7 +125,7 @@ impl Move {
 /// The end of an approval, and what the task needs to go on after it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settlement {
-    /// How the approval ended.
+    /// How the approval ended, vouched for by the approval's own aggregate.
     pub verdict: Verdict,
     /// The agent that held the task before, when it is free to go on.
     pub ready: Option<Assignee>,
@@ -138,7 +138,7 @@ pub struct Settlement {
 /// A loop that was found, and what is needed to tell about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Containment {
-    /// The loop.
+    /// The loop, as the task's traffic shows it.
     pub found: Loop,
     /// The identity of the message that tells about it.
     pub message: MessageId,
@@ -157,20 +157,20 @@ pub struct Crew {
     pub lease: Option<LeaseId>,
 }
 
-/// A message for the thread.
+/// A message to be posted in a task's thread. It needs content or an artifact.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Message {
     /// Its identity, drawn by the caller.
     pub id: MessageId,
-    /// What kind of message.
+    /// The kind of message, which the thread is filtered by.
     pub kind: MessageKind,
-    /// What is said.
+    /// The text; it may be left out where artifacts are attached.
     pub content: Option<Text>,
-    /// What is attached.
+    /// The artifacts to attach, at most [`MAX_ARTIFACTS`].
     pub artifacts: Vec<Artifact>,
     /// Who is to be notified; the author is left out.
     pub mentions: BTreeSet<Actor>,
-    /// The message it answers.
+    /// The message of the same thread that it answers.
     pub reply_to: Option<MessageId>,
     /// The lease the author works under, if it names one.
     pub lease: Option<LeaseId>,
@@ -179,22 +179,22 @@ pub struct Message {
 /// Something a move needs and did not bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Requirement {
-    /// What will be done.
+    /// A plan of what will be done, to start work with.
     WorkPlan,
-    /// What was made.
+    /// A result, to hand work in with.
     Deliverable,
-    /// The self-review.
+    /// A self-review, to hand work in with.
     ReviewChecklist,
-    /// What is to change.
+    /// Feedback that says what to change, to send work back with.
     Feedback,
-    /// Why work cannot go on.
+    /// A reason why work cannot go on, to block a task with.
     BlockedReason,
     /// What is noted with the acceptance of the result.
     Note,
 }
 
 impl Requirement {
-    /// What is missing, in words.
+    /// What is missing, in the words of the refusal's message.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WorkPlan => "a work plan of 3 to 6 bullets",
@@ -210,20 +210,20 @@ impl Requirement {
 /// Why a task refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// There is no such task.
+    /// The task was never created.
     #[error("there is no such task")]
     NotFound,
-    /// The identity is taken.
+    /// A task with this identity was created before.
     #[error("the task exists already")]
     AlreadyExists,
     /// Invariant 1: the table has no such move for this kind of actor.
     #[error("a task cannot go from {from} to {to} by {by}")]
     IllegalTransition {
-        /// Where it stands.
+        /// The status that the task has.
         from: Status,
-        /// Where it was to go.
+        /// The status that it was to move to.
         to: Status,
-        /// Who asked.
+        /// The kind of actor that asked for the move.
         by: ActorKind,
         /// Where this actor could move it instead.
         allowed: Vec<Status>,
@@ -243,7 +243,7 @@ pub enum Rejection {
     /// Invariant 4: something the move needs is not there.
     #[error("moving to {to} needs {}", list(.what))]
     Missing {
-        /// Where it was to go.
+        /// The status that it was to move to.
         to: Status,
         /// What is missing, all of it.
         what: Vec<Requirement>,
@@ -251,43 +251,43 @@ pub enum Rejection {
     /// Invariant 5: nobody is there to take it.
     #[error("the task needs an assignee first")]
     NoAssignee,
-    /// Someone else has it.
+    /// Another agent has claimed the task or was assigned to it.
     #[error("the task is taken")]
     AlreadyClaimed {
-        /// Who has it.
+        /// The agents that the task is assigned to.
         by: BTreeSet<AgentId>,
     },
     /// An agent asked for what is the operator's.
     #[error("only an operator may {what}")]
     OperatorOnly {
-        /// What it asked for.
+        /// What was asked for, in the words of the refusal's message.
         what: &'static str,
     },
-    /// It is done or canceled.
+    /// The task is done or canceled, and takes no more changes.
     #[error("the task is {status} and no longer changes")]
     Closed {
-        /// Which of the two.
+        /// Done or canceled.
         status: Status,
     },
     /// Invariant 8: it may still change.
     #[error("only a task that is done or canceled can be archived, this one is {status}")]
     NotClosed {
-        /// Where it stands.
+        /// The status that the task has.
         status: Status,
     },
     /// It is not assigned, and nobody works on it.
     #[error("a run needs a task that is assigned or in progress, this one is {status}")]
     NotRunnable {
-        /// Where it stands.
+        /// The status that the task has.
         status: Status,
     },
     /// Invariant 3: another agent holds it.
     #[error("another agent holds the task")]
     NotHolder {
-        /// Who does.
+        /// The agent that holds the task.
         holder: AgentId,
     },
-    /// A message that says nothing.
+    /// The message has neither content nor an artifact.
     #[error("a message needs content or an artifact")]
     EmptyMessage,
     /// The thread has as many messages as the policy allows: only operators and the rules still post.
@@ -304,10 +304,10 @@ pub enum Rejection {
     /// The agent created as many tasks that are still open as the policy allows.
     #[error("{limit} tasks that the agent created are open, and it may create no more")]
     TooManyOpen {
-        /// The most there may be.
+        /// The most open tasks of one agent's making that the policy in force allows.
         limit: u32,
     },
-    /// More than [`MAX_ARTIFACTS`].
+    /// The message carries more than [`MAX_ARTIFACTS`] artifacts.
     #[error("a message carries at most {MAX_ARTIFACTS} artifacts")]
     TooManyArtifacts,
 }

@@ -34,25 +34,25 @@ pub const LAST_EXCHANGES: usize = 5;
 pub const MAX_EXCERPT_CHARS: usize = 200;
 
 string_enum! {
-    /// What a loop repeats.
+    /// What a loop repeats; each kind has its own limit and window in the policy.
     LoopKind {
-        /// Messages.
+        /// Too many messages within the window.
         Messages = "messages",
         /// Reviews that send the work back.
         ReviewCycles = "review_cycles",
-        /// Turns of two agents.
+        /// Two agents that take turns too often within the window.
         Alternation = "alternation",
-        /// Moves between two statuses.
+        /// Moves back and forth between two statuses.
         StatusFlips = "status_flips",
         /// Tool calls of one run that fail with one error.
         ToolFailures = "tool_failures",
-        /// Runs that fail.
+        /// Too many failed runs among the last ones.
         FailedRuns = "failed_runs",
     }
 }
 
 impl LoopKind {
-    /// What is counted, in words.
+    /// What is counted, in the words of the Loop Summary.
     fn counted(self) -> &'static str {
         match self {
             Self::Messages => "messages",
@@ -79,18 +79,18 @@ impl LoopKind {
     }
 }
 
-/// A loop that was found.
+/// A loop that was found in a task's traffic, with what is told about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loop {
-    /// What it repeats.
+    /// What the loop repeats.
     pub kind: LoopKind,
-    /// How often it did.
+    /// How often it was counted, the last time included.
     pub count: u32,
     /// The limit that this crossed: the most that is allowed.
     pub limit: u32,
     /// The span in which it was counted, in seconds; all the time since the task was last unblocked when absent.
     pub within_secs: Option<u32>,
-    /// Who takes part.
+    /// The actors whose messages, moves or runs were counted.
     pub participants: BTreeSet<Actor>,
 }
 
@@ -104,7 +104,7 @@ impl Loop {
         }
     }
 
-    /// Why the task is blocked.
+    /// The reason that the blocked task shows.
     pub(super) fn reason(&self) -> Reason {
         Reason::truncated(&format!("Loop detected: {}", self.what())).expect("it says something on one line")
     }
@@ -121,14 +121,14 @@ pub struct Traffic {
     review_cycles: u32,
 }
 
-/// Somebody spoke.
+/// A message of the thread, as far as containment looks at it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Said {
     by: Actor,
     at: DateTime<Utc>,
 }
 
-/// The status changed.
+/// A change of status, as far as containment looks at it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Moved {
     from: Status,

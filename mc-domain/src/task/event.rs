@@ -22,16 +22,16 @@ pub enum Event {
     /// It was created, in the inbox.
     #[serde(rename = "created")]
     Created {
-        /// The project it belongs to.
+        /// The project that it belongs to for good.
         project: ProjectId,
-        /// What it is about.
+        /// Title, type, budget and whatever else an edit may change, as they are from here on.
         details: Details,
         /// The task it is part of.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         parent: Option<TaskId>,
-        /// Who created it.
+        /// Who gave the command: an operator, an agent or the system.
         creator: Actor,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// What it is about was edited.
@@ -45,58 +45,58 @@ pub enum Event {
     Claimed {
         /// The claimer, now the only assignee.
         agent: AgentId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It was given to agents and waits for one of them to start.
     #[serde(rename = "assigned")]
     Assigned {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// Everyone it is assigned to.
+        /// All assignees from here on; those that are not named lose it.
         assignees: BTreeSet<AgentId>,
         /// Why, when someone said so: the reason for lifting the agent's task types, or for unblocking.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// Who it is assigned to changed, and nothing else.
     #[serde(rename = "assignees_changed")]
     AssigneesChanged {
-        /// Everyone it is assigned to.
+        /// All assignees from here on; those that are not named lose it.
         assignees: BTreeSet<AgentId>,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
     },
     /// It went back to the inbox; nobody is assigned any more.
     #[serde(rename = "returned_to_inbox")]
     ReturnedToInbox {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// An agent began to work on it, under a lease.
     #[serde(rename = "started")]
     Started {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// The agent that works.
+        /// The agent that holds the task from here on.
         holder: AgentId,
-        /// Its lease.
+        /// The lease that it holds the task under. Writes that name another lease are refused.
         lease: LeaseId,
         /// What it will do, where a plan came with the start.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         plan: Option<WorkPlan>,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// The work was handed in for review.
@@ -108,21 +108,21 @@ pub enum Event {
         /// The self-review, where it came with the submission.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         checklist: Option<Checklist>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// A reviewer asked for changes: work goes on under a new lease.
     #[serde(rename = "sent_back")]
     SentBack {
-        /// What to change.
+        /// What the reviewer wants changed.
         feedback: Reason,
         /// How often this task has been sent back, this time included.
         review_cycle: u32,
-        /// The agent that works.
+        /// The agent that holds the task from here on.
         holder: AgentId,
-        /// Its lease.
+        /// The lease that it holds the task under. Writes that name another lease are refused.
         lease: LeaseId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It returned to review without new work.
@@ -130,10 +130,10 @@ pub enum Event {
     ReturnedToReview {
         /// Where it came from: `needs_approval`, or `done` when it was reopened.
         from: Status,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It waits for a decision of the operator.
@@ -144,178 +144,178 @@ pub enum Event {
         /// What for, when someone said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// From now on it waits for this approval: held for it in the same commit, or held for another already.
     #[serde(rename = "approval_awaited")]
     ApprovalAwaited {
-        /// Which one.
+        /// The approval, which may be one of several that the task waits for.
         approval: ApprovalId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// One approval it waited for is settled; it still waits for others.
     #[serde(rename = "approval_settled")]
     ApprovalSettled {
-        /// Which one.
+        /// The approval, which may be one of several that the task waits for.
         approval: ApprovalId,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// Work on it cannot go on.
     #[serde(rename = "blocked")]
     Blocked {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// Why.
+        /// Why work cannot go on, for whoever unblocks the task.
         reason: Reason,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// The work did not succeed.
+    /// The work failed; an operator may give the task to somebody again.
     #[serde(rename = "failed")]
     Failed {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
-    /// An operator accepted the result.
+    /// An operator accepted the result, and the task is done.
     #[serde(rename = "completed")]
     Completed {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// Who accepted it.
+        /// The operator who accepted the result.
         approved_by: Actor,
-        /// What was noted with it.
+        /// The note that the command brought along.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         note: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// An operator called it off, for good.
     #[serde(rename = "canceled")]
     Canceled {
-        /// Where it came from.
+        /// The status that it left.
         from: Status,
-        /// Why, when someone said so.
+        /// Why it was decided, where the command gave a reason.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Reason>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It is over for long, and leaves the views that show what is going on.
     #[serde(rename = "archived")]
     Archived {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// It is back in the views that show what is going on.
     #[serde(rename = "restored")]
     Restored {
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// Somebody wants to hear of whatever happens to it.
     #[serde(rename = "subscribed")]
     Subscribed {
-        /// Who.
+        /// Who gave the command, and is the one that follows or no longer does.
         by: Actor,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// Somebody who had asked to hear of it does so no longer.
     #[serde(rename = "unsubscribed")]
     Unsubscribed {
-        /// Who.
+        /// Who gave the command, and is the one that follows or no longer does.
         by: Actor,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// A loop was found; the same commit stops it.
     #[serde(rename = "loop_detected")]
     LoopDetected {
-        /// What repeated.
+        /// What the agents repeated.
         kind: LoopKind,
-        /// How often.
+        /// How often it was counted within the window, the last time included.
         count: u32,
-        /// The most that is allowed.
+        /// The limit of the policy in force, which the count crossed.
         limit: u32,
         /// The span in which it was counted, in seconds; all the time since the task was last unblocked when absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         within_secs: Option<u32>,
-        /// Who took part.
+        /// The actors whose messages or moves were counted.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         participants: BTreeSet<Actor>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// An agent began a run for it.
     #[serde(rename = "run_began")]
     RunBegan {
-        /// The run.
+        /// The run, which the task knows as open until it ends.
         run: RunId,
         /// What is to be known of it.
         open_run: OpenRun,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// A run for it is over.
     #[serde(rename = "run_ended")]
     RunEnded {
-        /// The run.
+        /// The run, which the task knows as open until it ends.
         run: RunId,
-        /// How it ended.
+        /// How the run ended; failed ones count towards loop containment.
         outcome: Outcome,
-        /// What it was charged.
+        /// What the run was charged on the task's budget.
         #[serde(rename = "chargedMicroUsd")]
         charged: Usd,
         /// What all runs for the task have cost so far.
         #[serde(rename = "costAfterMicroUsd")]
         cost_after: Usd,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// What a run for it has cost became known after it was over.
     #[serde(rename = "run_billed")]
     RunBilled {
-        /// The run.
+        /// The run, which the task knows as open until it ends.
         run: RunId,
-        /// What it was charged.
+        /// What the run was charged on the task's budget.
         #[serde(rename = "chargedMicroUsd")]
         charged: Usd,
         /// What all runs for the task have cost so far.
         #[serde(rename = "costAfterMicroUsd")]
         cost_after: Usd,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
     /// Something was said in its thread.
     #[serde(rename = "message_posted")]
     MessagePosted {
-        /// The message.
+        /// The identity of the message, drawn by the caller.
         id: MessageId,
-        /// What kind of message.
+        /// The kind of message, which the thread is filtered by.
         kind: MessageKind,
-        /// Who said it.
+        /// Who posted it; an agent's post is refused while a loop blocks the thread.
         author: Actor,
-        /// What was said.
+        /// The text; it may be absent where artifacts are attached.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         content: Option<Text>,
-        /// What was attached.
+        /// The artifacts attached to it, at most 20.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         artifacts: Vec<Artifact>,
         /// Who is notified by name; never the author.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         mentions: BTreeSet<Actor>,
-        /// The message it answers.
+        /// The message of the same thread that it answers.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reply_to: Option<MessageId>,
-        /// When.
+        /// When the command was decided, UTC.
         at: DateTime<Utc>,
     },
 }

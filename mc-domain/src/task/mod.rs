@@ -78,95 +78,95 @@ use transitions::{Mover, mover};
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub enum Task {
-    /// Before its creation.
+    /// The task was not created yet; every command but creation is refused.
     #[default]
     Absent,
-    /// From its creation on.
+    /// The task exists, and never ceases to.
     Present(Box<Present>),
 }
 
 /// What the rules read of a task that exists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Present {
-    /// The project it belongs to.
-    pub project: ProjectId,
-    /// What it is about.
-    pub details: Details,
+    /// The project that the task belongs to for good.
+    pub(crate) project: ProjectId,
+    /// Title, type, budget and whatever else an edit may change.
+    pub(crate) details: Details,
     /// The task it is part of.
-    pub parent: Option<TaskId>,
-    /// Everyone it is assigned to.
-    pub assignees: BTreeSet<AgentId>,
-    /// Where it stands.
-    pub stage: Stage,
-    /// What will be done.
-    pub plan: Option<WorkPlan>,
+    pub(crate) parent: Option<TaskId>,
+    /// The agents that it is assigned to; one of them may hold it.
+    pub(crate) assignees: BTreeSet<AgentId>,
+    /// The status, with what only that status knows.
+    pub(crate) stage: Stage,
+    /// The plan that work was started with, until others get the task.
+    pub(crate) plan: Option<WorkPlan>,
     /// The kinds of artifact handed in by operators and assignees since the work was last sent back, given back or given up.
-    pub handed_in: BTreeSet<ArtifactKind>,
+    pub(crate) handed_in: BTreeSet<ArtifactKind>,
     /// How many messages its thread has.
     #[serde(default)]
-    pub messages: u32,
+    pub(crate) messages: u32,
     /// Whether a loop blocked it, and nobody unblocked it since.
     #[serde(default)]
-    pub looped: bool,
+    pub(crate) looped: bool,
     /// How often it was sent back.
-    pub review_cycles: u32,
-    /// The approvals it waits for.
+    pub(crate) review_cycles: u32,
+    /// The approvals that it waits for while it needs approval.
     #[serde(default)]
-    pub awaits: BTreeSet<ApprovalId>,
+    pub(crate) awaits: BTreeSet<ApprovalId>,
     /// The runs for it that are under way.
     #[serde(default)]
-    pub open_runs: BTreeMap<RunId, OpenRun>,
+    pub(crate) open_runs: BTreeMap<RunId, OpenRun>,
     /// What all runs for it have cost so far.
     #[serde(default)]
-    pub cost: Usd,
+    pub(crate) cost: Usd,
     /// What of its recent traffic is watched for loops.
     #[serde(default)]
-    pub traffic: Traffic,
+    pub(crate) traffic: Traffic,
     /// Whether an operator gave it to its assignees with a reason, which sets their accepted task types aside.
     #[serde(default)]
-    pub types_waived: bool,
+    pub(crate) types_waived: bool,
     /// Whether it has left the views that show what is going on.
     #[serde(default)]
-    pub archived: bool,
+    pub(crate) archived: bool,
     /// Who asked to hear of whatever happens to it.
     #[serde(default)]
-    pub subscribers: BTreeSet<Actor>,
+    pub(crate) subscribers: BTreeSet<Actor>,
 }
 
 /// Where a task stands, with what only that status knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Stage {
-    /// Nobody has it yet.
+    /// The task is assigned to nobody.
     Inbox,
     /// Someone has it and has not begun.
     Assigned,
-    /// An agent holds it.
+    /// An agent works on it, under a lease.
     InProgress(Hold),
-    /// The work is being judged.
+    /// The work was handed in, and waits for a judgement.
     Review,
-    /// It waits for a decision.
+    /// The task waits for approvals.
     NeedsApproval {
-        /// Where it came from.
+        /// The status that it had before, and returns to when the approvals are granted.
         from: Status,
         /// Who held it, when it came from in_progress.
         holder: Option<AgentId>,
     },
     /// Work on it cannot go on.
     Blocked,
-    /// The work did not succeed.
+    /// The work failed; an operator may give the task to somebody again.
     Failed,
-    /// The result is accepted.
+    /// An operator accepted the result.
     Done,
-    /// It was called off.
+    /// An operator called it off. No command leads out of this.
     Canceled,
 }
 
 /// An agent's hold on the task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
-    /// Who works.
+    /// The agent that works on the task.
     pub holder: AgentId,
-    /// Under which lease.
+    /// The lease that writes of the holder name, drawn anew for each hold.
     pub lease: LeaseId,
 }
 
@@ -245,12 +245,12 @@ impl Aggregate for Task {
     }
 
     fn evolve(self, event: &Event) -> Self {
-        match (self, event) {
-            (_, Event::Created { project, details, parent, .. }) => {
-                Self::Present(Box::new(Present::new(*project, details.clone(), *parent)))
-            }
-            (Self::Absent, _) => Self::Absent,
-            (Self::Present(mut task), event) => {
+        if let Event::Created { project, details, parent, .. } = event {
+            return Self::Present(Box::new(Present::new(*project, details.clone(), *parent)));
+        }
+        match self {
+            Self::Absent => Self::Absent,
+            Self::Present(mut task) => {
                 task.evolve(event);
                 Self::Present(task)
             }
@@ -290,6 +290,56 @@ fn create(
 }
 
 impl Present {
+    /// How often it was sent back.
+    pub fn review_cycles(&self) -> u32 {
+        self.review_cycles
+    }
+
+    /// Whether it has left the views that show what is going on.
+    pub fn archived(&self) -> bool {
+        self.archived
+    }
+
+    /// Who asked to hear of whatever happens to it.
+    pub fn subscribers(&self) -> &BTreeSet<Actor> {
+        &self.subscribers
+    }
+
+    /// The approvals that it waits for while it needs approval.
+    pub fn awaits(&self) -> &BTreeSet<ApprovalId> {
+        &self.awaits
+    }
+
+    /// Title, type, budget and whatever else an edit may change.
+    pub fn details(&self) -> &Details {
+        &self.details
+    }
+
+    /// The status, with what only that status knows.
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// What all runs for it have cost so far.
+    pub fn cost(&self) -> Usd {
+        self.cost
+    }
+
+    /// The runs for it that are under way.
+    pub fn open_runs(&self) -> &BTreeMap<RunId, OpenRun> {
+        &self.open_runs
+    }
+
+    /// The agents that it is assigned to; one of them may hold it.
+    pub fn assignees(&self) -> &BTreeSet<AgentId> {
+        &self.assignees
+    }
+
+    /// The project that the task belongs to for good.
+    pub fn project(&self) -> ProjectId {
+        self.project
+    }
+
     fn new(project: ProjectId, details: Details, parent: Option<TaskId>) -> Self {
         Self {
             project,
@@ -312,7 +362,7 @@ impl Present {
         }
     }
 
-    /// Where it stands.
+    /// The status by name.
     pub fn status(&self) -> Status {
         self.stage.status()
     }
@@ -321,7 +371,14 @@ impl Present {
     pub fn hold(&self) -> Option<Hold> {
         match self.stage {
             Stage::InProgress(hold) => Some(hold),
-            _ => None,
+            Stage::Inbox
+            | Stage::Assigned
+            | Stage::Review
+            | Stage::NeedsApproval { .. }
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => None,
         }
     }
 
@@ -329,16 +386,24 @@ impl Present {
     pub fn waiting_holder(&self) -> Option<AgentId> {
         match self.stage {
             Stage::NeedsApproval { holder, .. } => holder,
-            _ => None,
+            Stage::Inbox
+            | Stage::Assigned
+            | Stage::InProgress(_)
+            | Stage::Review
+            | Stage::Blocked
+            | Stage::Failed
+            | Stage::Done
+            | Stage::Canceled => None,
         }
     }
 
     fn edit(&self, details: Details, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         operator_only(context, "edit a task")?;
-        match self.status() {
-            _ if self.details == details => Ok(vec![]),
-            status if status.is_closed() => Err(Rejection::Closed { status }),
-            _ => Ok(vec![Event::Edited { details }]),
+        let status = self.status();
+        match () {
+            () if self.details == details => Ok(vec![]),
+            () if status.is_closed() => Err(Rejection::Closed { status }),
+            () => Ok(vec![Event::Edited { details }]),
         }
     }
 
@@ -523,7 +588,7 @@ impl Present {
         }
     }
 
-    /// Invariants 1 and 2.
+    /// Invariants 1 and 2: refuses a move that the table has not for this kind of actor, or that is another agent's.
     fn may_move(&self, to: Status, context: &CommandContext) -> Result<(), Rejection> {
         let kind = context.actor.kind();
         let assigned = context.actor.agent().is_some_and(|agent| self.assignees.contains(&agent));
@@ -546,7 +611,7 @@ impl Present {
         Rejection::IllegalTransition { from, to, by, allowed: allowed_transitions(from, by) }
     }
 
-    /// Invariant 3.
+    /// Invariant 3: refuses a write that names a lease which is over; naming none is no claim.
     fn lease_holds(&self, named: Option<LeaseId>) -> Result<(), Rejection> {
         let current = self.hold().map(|hold| hold.lease);
         if named.is_some() && named != current { Err(Rejection::LeaseLost { current }) } else { Ok(()) }
@@ -668,7 +733,7 @@ impl Present {
         }
     }
 
-    /// Invariant 8.
+    /// Invariant 8: refuses to archive what is still open.
     fn archive(&self, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         operator_only(context, "archive a task")?;
         match self.status() {
@@ -740,9 +805,9 @@ impl Present {
             }
             Event::AssigneesChanged { assignees, reason } => {
                 self.types_waived |= reason.is_some();
-                match self.stage {
-                    Stage::InProgress(_) => self.assignees = assignees.clone(),
-                    _ => self.pass_to(assignees),
+                match self.hold() {
+                    Some(_) => self.assignees = assignees.clone(),
+                    None => self.pass_to(assignees),
                 }
             }
             Event::ReturnedToInbox { .. } => {
@@ -813,24 +878,52 @@ impl Present {
     fn watch(&mut self, event: &Event) {
         let from = self.status();
         let at_rest = matches!(from, Status::Blocked | Status::Failed | Status::Done | Status::Canceled);
-        match (event, event.moves_to()) {
-            (Event::Blocked { .. }, _) => self.traffic = Traffic::default(),
-            (_, Some(_)) if at_rest => self.traffic = Traffic::default(),
-            _ if at_rest => {}
-            (Event::MessagePosted { author, content, at, .. }, _) => {
+        if at_rest || matches!(event, Event::Blocked { .. }) {
+            if event.moves_to().is_some() {
+                self.traffic = Traffic::default();
+            }
+            return;
+        }
+        match event {
+            Event::MessagePosted { author, content, at, .. } => {
                 self.traffic.said(author, content.as_ref(), *at);
             }
-            (Event::RunEnded { outcome, .. }, _) => self.traffic.ran(*outcome),
-            (_, Some(_)) if !self.awaits.is_empty() => {}
-            (event, Some(to)) => {
-                if let Some(at) = event.moved_at() {
-                    self.traffic.moved(from, to, at);
-                }
-                if let Event::SentBack { feedback, at, .. } = event {
-                    self.traffic.sent_back(feedback, *at);
-                }
-            }
-            (_, None) => {}
+            Event::RunEnded { outcome, .. } => self.traffic.ran(*outcome),
+            Event::Created { .. }
+            | Event::Edited { .. }
+            | Event::Claimed { .. }
+            | Event::Assigned { .. }
+            | Event::AssigneesChanged { .. }
+            | Event::ReturnedToInbox { .. }
+            | Event::Started { .. }
+            | Event::Submitted { .. }
+            | Event::SentBack { .. }
+            | Event::ReturnedToReview { .. }
+            | Event::HeldForApproval { .. }
+            | Event::ApprovalAwaited { .. }
+            | Event::ApprovalSettled { .. }
+            | Event::Blocked { .. }
+            | Event::Failed { .. }
+            | Event::Completed { .. }
+            | Event::Canceled { .. }
+            | Event::Archived { .. }
+            | Event::Restored { .. }
+            | Event::Subscribed { .. }
+            | Event::Unsubscribed { .. }
+            | Event::LoopDetected { .. }
+            | Event::RunBegan { .. }
+            | Event::RunBilled { .. } => self.watch_move(from, event),
+        }
+    }
+
+    /// What an approval moves is not watched: an operator has judged each such move.
+    fn watch_move(&mut self, from: Status, event: &Event) {
+        let (Some(to), Some(at), true) = (event.moves_to(), event.moved_at(), self.awaits.is_empty()) else {
+            return;
+        };
+        self.traffic.moved(from, to, at);
+        if let Event::SentBack { feedback, at, .. } = event {
+            self.traffic.sent_back(feedback, *at);
         }
     }
 }

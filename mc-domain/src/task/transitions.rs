@@ -5,18 +5,18 @@ use super::values::Status::{
 };
 use crate::actor::ActorKind;
 
-/// Who may make a move.
+/// Which actors may make a move of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mover {
-    /// An operator.
+    /// Any operator.
     Human,
     /// A worker of the control plane.
     System,
-    /// Any agent, for itself.
+    /// Any agent that claims the task for itself.
     Claimer,
     /// An agent it is assigned to.
     Assignee,
-    /// An agent that reviews it.
+    /// An agent that reviews the task: not an assignee, and a named reviewer where some are named.
     Reviewer,
 }
 

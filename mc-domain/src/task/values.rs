@@ -13,9 +13,9 @@ use crate::{
 };
 
 string_enum! {
-    /// Where a task stands.
+    /// The status of a task; `transitions.rs` has the moves between them.
     Status {
-        /// Nobody has it yet.
+        /// The task is assigned to nobody.
         Inbox = "inbox",
         /// Someone has it and has not begun.
         Assigned = "assigned",
@@ -27,9 +27,9 @@ string_enum! {
         NeedsApproval = "needs_approval",
         /// Work on it cannot go on; a reason says why.
         Blocked = "blocked",
-        /// The work did not succeed.
+        /// The work failed; an operator may give the task to somebody again.
         Failed = "failed",
-        /// An operator accepted the result.
+        /// An operator accepted the result, and may still take that back.
         Done = "done",
         /// An operator called it off. Final.
         Canceled = "canceled",
@@ -46,15 +46,15 @@ impl Status {
 string_enum! {
     /// What a message in a task's thread is.
     MessageKind {
-        /// A remark.
+        /// A remark of anybody.
         Comment = "comment",
-        /// What will be done.
+        /// A plan of what will be done.
         WorkPlan = "work_plan",
-        /// How far it is.
+        /// An account of how far the work is.
         Progress = "progress",
-        /// Something made.
+        /// Something that was made, attached as an artifact.
         Artifact = "artifact",
-        /// A judgement.
+        /// A judgement on work that was handed in.
         Review = "review",
         /// Said by the control plane itself.
         System = "system",
@@ -62,15 +62,15 @@ string_enum! {
 }
 
 string_enum! {
-    /// What an artifact is for.
+    /// The purpose of an artifact; deliverables and checklists count when work is handed in.
     ArtifactKind {
-        /// The result itself.
+        /// The result of the work, needed to hand it in.
         Deliverable = "deliverable",
         /// What shows that it is right.
         Evidence = "evidence",
         /// A list of what was checked.
         Checklist = "checklist",
-        /// An account of what happened.
+        /// An account of what happened, such as a Loop Summary.
         Report = "report",
     }
 }
@@ -81,21 +81,21 @@ pub enum InvalidShape {
     /// Outside the allowed number of entries.
     #[error("must have {min} to {max} {what}, had {actual}")]
     Count {
-        /// What is counted.
+        /// What is counted, in the words of the message.
         what: &'static str,
-        /// The fewest.
+        /// The fewest entries allowed.
         min: usize,
-        /// The most.
+        /// The most entries allowed.
         max: usize,
-        /// How many there were.
+        /// How many entries were given.
         actual: usize,
     },
     /// Outside the allowed range of numbers.
     #[error("must be between {min} and {max}")]
     Range {
-        /// The smallest.
+        /// The smallest value allowed.
         min: u32,
-        /// The largest.
+        /// The largest value allowed.
         max: u32,
     },
 }
@@ -111,9 +111,9 @@ fn counted<T>(what: &'static str, min: usize, max: usize, list: Vec<T>) -> Resul
 pub struct Priority(u8);
 
 impl Priority {
-    /// Critical: 1.
+    /// The most urgent priority: 1, critical.
     pub const MOST_URGENT: Self = Self(1);
-    /// The default: 3.
+    /// The priority of tasks that name none: 3.
     pub const NORMAL: Self = Self(3);
 }
 
@@ -154,7 +154,7 @@ impl From<Priority> for u32 {
 pub struct WorkPlan(Vec<Reason>);
 
 impl WorkPlan {
-    /// The bullets.
+    /// The bullets of the plan, 3 to 6 of them, in order.
     pub fn bullets(&self) -> &[Reason] {
         &self.0
     }
@@ -178,13 +178,13 @@ impl From<WorkPlan> for Vec<Reason> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ChecklistItem {
-    /// What was to be checked.
+    /// What the author was to check.
     #[serde(alias = "item", alias = "text")]
     pub label: Reason,
-    /// Whether it holds.
+    /// Whether the author found that it holds.
     #[serde(default, alias = "done")]
     pub checked: bool,
-    /// What to know about it.
+    /// What a reviewer is to know about the item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Reason>,
 }
@@ -195,7 +195,7 @@ pub struct ChecklistItem {
 pub struct Checklist(Vec<ChecklistItem>);
 
 impl Checklist {
-    /// The items.
+    /// The items in order, at least one.
     pub fn items(&self) -> &[ChecklistItem] {
         &self.0
     }
@@ -219,9 +219,9 @@ impl From<Checklist> for Vec<ChecklistItem> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ArtifactBody {
-    /// Its text.
+    /// The text of the artifact itself.
     Content(Text),
-    /// Its address.
+    /// A web address or path where the artifact is found.
     Url(Location),
 }
 
@@ -229,9 +229,9 @@ pub enum ArtifactBody {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Artifact {
-    /// What it is called.
+    /// The name shown for the artifact.
     pub name: Label,
-    /// What it is for.
+    /// The purpose of the artifact.
     pub kind: ArtifactKind,
     /// What it says, or where it is.
     #[serde(flatten)]
@@ -242,17 +242,17 @@ pub struct Artifact {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Details {
-    /// Its title.
+    /// The title, one line.
     pub title: Title,
-    /// What is to be done.
+    /// What is to be done, in as many words as that takes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<Text>,
     /// What kind of work it is.
     #[serde(rename = "type")]
     pub kind: TaskType,
-    /// How urgent it is.
+    /// The priority, 1 to 4, the most urgent first.
     pub priority: Priority,
-    /// Labels, each once.
+    /// Labels to find the task by, each once.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub labels: BTreeSet<Label>,
     /// Agents that may send it back from review; nobody named means any agent of the project that is not assigned.
@@ -261,10 +261,10 @@ pub struct Details {
     /// What it is expected to cost.
     #[serde(default, rename = "estimatedCostMicroUsd", skip_serializing_if = "Option::is_none")]
     pub estimated_cost: Option<Usd>,
-    /// What it may cost.
+    /// What all its runs together may cost; by default what the policy has for the type.
     #[serde(rename = "budgetMicroUsd")]
     pub budget: Usd,
-    /// When it is due.
+    /// When it is due, UTC. It is shown and sorted by; no rule reads it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due_at: Option<DateTime<Utc>>,
 }

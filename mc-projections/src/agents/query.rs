@@ -1,4 +1,6 @@
-//! Lists of agents.
+//! Finds, sorts and pages the agents that a query asks for.
+
+use std::hash::Hash;
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -9,108 +11,144 @@ use mc_domain::{
 
 use super::{AgentView, Agents, Row};
 use crate::{
+    list::{self, Candidates, Paging, Question, Route, Walk},
     merge::merged,
-    page::{Cut, InvalidCursor, Key, Order, Page, Place},
-    ranks::birth,
+    page::{InvalidCursor, Order, Page, Place},
 };
 
 string_enum! {
     /// What agents can be sorted by.
     AgentSort {
-        /// When they joined; the default, newest first.
+        /// By the time they were registered; the default, newest first.
         RegisteredAt = "registeredAt",
-        /// What they spent today.
+        /// By what their budgets of today say they spent, the dearest first.
         TodaySpend = "todaySpend",
-        /// What they ever spent.
+        /// By what they spent since they were registered, the dearest first.
         TotalSpend = "totalSpend",
-        /// When they last showed that they live; those who never did come last.
+        /// By their last heartbeat, the latest first; agents that never sent one come last.
         LastHeartbeat = "lastHeartbeat",
-        /// Their errors in a row.
+        /// By how many errors in a row they had, the most first.
         ErrorStreak = "errorStreak",
-        /// Their name, upper and lower case being the same.
+        /// By name, upper and lower case being the same.
         Name = "name",
     }
 }
 
-/// Which agents are asked for; an empty filter lets everything through.
+/// Which agents are asked for. An empty or absent filter lets every agent through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentQuery {
-    /// Of this project.
+    /// Only agents that work in this project.
     pub project: Option<ProjectId>,
-    /// In one of these statuses.
+    /// Only agents in one of these statuses.
     pub status: Vec<Status>,
-    /// In one of these roles.
+    /// Only agents in one of these roles.
     pub role: Vec<Role>,
-    /// Silent for too long, or not.
+    /// Only agents that have been silent for too long when true, only the others when false.
     pub stale: Option<bool>,
-    /// Sorted by; newest first when absent.
+    /// What the agents are sorted by; [`AgentSort::RegisteredAt`] when absent.
     pub sort: Option<AgentSort>,
-    /// Which end comes first; names ascend and all else descends when absent.
+    /// Which end comes first; when absent, names ascend and everything else descends.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most agents of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Agents {
-    /// The agents asked for, at `now`. `fresher` knows of heartbeats that are not in the log. In the order in which they
-    /// joined a page costs what it shows and passes over, of the project and the statuses; the other orders, which
-    /// change with every heartbeat and at midnight, cost as many agents as there are in these.
+    /// The agents asked for, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in the log. In
+    /// order of registration a page costs as much as it shows and passes over. The other orders change with every
+    /// heartbeat and at midnight, so no index has them: a page costs as many agents as the project and the statuses
+    /// have.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this question.
+    /// [`InvalidCursor`] when the cursor belongs to another question.
     pub fn list<'a>(
         &'a self,
         query: &AgentQuery,
         now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+        latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> Result<Page<AgentView<'a>>, InvalidCursor> {
-        let sort = query.sort.unwrap_or(AgentSort::RegisteredAt);
-        let order = query.order.unwrap_or(if sort == AgentSort::Name { Order::Asc } else { Order::Desc });
-        let question = (query.project, &query.status, &query.role, query.stale, sort);
-        let cut = Cut::new(("agents", question), order, query.limit, query.cursor.as_deref())?;
-        let statuses = |status, _| query.status.is_empty() || query.status.contains(&status);
-        let groups = self.groups(query.project, statuses);
-        let seen = |row: &'a Row| self.seen(row, now, fresher(row.id));
-        let (wanted, place) = (|row| query.wants(&seen(row)), |row| sort.place(&seen(row)));
-        let after = cut.after().filter(|_| sort == AgentSort::RegisteredAt).and_then(birth);
-        let births = merged(groups.into_iter(), order, after.as_ref());
-        let rows = births.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref);
-        let page = match sort {
-            AgentSort::RegisteredAt => cut.of_sorted(rows, wanted, place),
+        let question = AgentQuestion { agents: self, query, now, latest_heartbeat };
+        Ok(list::page(&question)?.map(|row| question.seen(row)))
+    }
+}
+
+/// A query together with the agents that it is put to, the time at which it is asked, and the latest heartbeats.
+struct AgentQuestion<'a, 'q, F> {
+    agents: &'a Agents,
+    query: &'q AgentQuery,
+    now: DateTime<Utc>,
+    latest_heartbeat: F,
+}
+
+impl<'a, F: Fn(AgentId) -> Option<DateTime<Utc>>> AgentQuestion<'a, '_, F> {
+    fn seen(&self, row: &'a Row) -> AgentView<'a> {
+        self.agents.seen(row, self.now, (self.latest_heartbeat)(row.id))
+    }
+}
+
+impl<'a, F: Fn(AgentId) -> Option<DateTime<Utc>>> Question<'a> for AgentQuestion<'a, '_, F> {
+    type Id = AgentId;
+    type Row = Row;
+    type Sort = AgentSort;
+
+    fn sort(&self) -> AgentSort {
+        self.query.sort.unwrap_or(AgentSort::RegisteredAt)
+    }
+
+    fn paging(&self) -> Paging<'_> {
+        let AgentQuery { order, limit, cursor, .. } = self.query;
+        let default = if self.sort() == AgentSort::Name { Order::Asc } else { Order::Desc };
+        Paging { order: order.unwrap_or(default), limit: *limit, cursor: cursor.as_deref() }
+    }
+
+    fn filters(&self) -> impl Hash {
+        let AgentQuery { project, status, role, stale, .. } = self.query;
+        ("agents", project, status, role, stale)
+    }
+
+    fn wants(&self, row: &'a Row) -> bool {
+        let AgentQuery { project, status, role, stale, .. } = self.query;
+        let agent = self.seen(row);
+        project.is_none_or(|project| project == agent.project_id)
+            && (status.is_empty() || status.contains(&agent.status))
+            && (role.is_empty() || role.contains(&agent.role))
+            && stale.is_none_or(|stale| stale == agent.stale)
+    }
+
+    fn place(&self, sort: AgentSort, row: &'a Row) -> Place {
+        let agent = self.seen(row);
+        let id = agent.id.uuid();
+        match sort {
+            AgentSort::RegisteredAt => Place::at_time(agent.registered_at.0, id),
+            AgentSort::TodaySpend => Place::by_number(agent.today_spend.0.micros(), id),
+            AgentSort::TotalSpend => Place::by_number(agent.total_spend.0.micros(), id),
+            AgentSort::LastHeartbeat => {
+                let created = agent.registered_at.0.timestamp_micros();
+                Place::optional(agent.last_heartbeat.map(|time| time.0.timestamp_micros()), created, id)
+            }
+            AgentSort::ErrorStreak => Place::by_number(agent.error_streak.into(), id),
+            AgentSort::Name => Place::by_text(agent.name.as_str().to_lowercase(), id),
+        }
+    }
+
+    fn row(&self, id: AgentId) -> Option<&'a Row> {
+        self.agents.rows.get(id)
+    }
+
+    fn route(&self, sort: AgentSort) -> Route<'_, AgentId> {
+        let wants_status = |status, _| self.query.status.is_empty() || self.query.status.contains(&status);
+        let groups = self.agents.groups(self.query.project, wants_status);
+        match sort {
+            AgentSort::RegisteredAt => Route::Walk(Walk::Created(Candidates::Groups(groups))),
             AgentSort::TodaySpend
             | AgentSort::TotalSpend
             | AgentSort::LastHeartbeat
             | AgentSort::ErrorStreak
-            | AgentSort::Name => cut.of_unsorted(rows.filter(|row| wanted(*row)), place),
-        };
-        Ok(Page { items: page.items.into_iter().map(seen).collect(), next: page.next })
-    }
-}
-
-impl AgentQuery {
-    fn wants(&self, agent: &AgentView<'_>) -> bool {
-        self.project.is_none_or(|project| project == agent.project_id)
-            && (self.status.is_empty() || self.status.contains(&agent.status))
-            && (self.role.is_empty() || self.role.contains(&agent.role))
-            && self.stale.is_none_or(|stale| stale == agent.stale)
-    }
-}
-
-impl AgentSort {
-    fn place(self, agent: &AgentView<'_>) -> Place {
-        let id = agent.id.uuid();
-        match self {
-            Self::RegisteredAt => Place(Key::Number(agent.registered_at.0.timestamp_micros()), id),
-            Self::TodaySpend => Place(Key::Number(agent.today_spend.0.micros()), id),
-            Self::TotalSpend => Place(Key::Number(agent.total_spend.0.micros()), id),
-            Self::LastHeartbeat => {
-                let joined = agent.registered_at.0.timestamp_micros();
-                Place::optional(agent.last_heartbeat.map(|time| time.0.timestamp_micros()), joined, id)
+            | AgentSort::Name => {
+                Route::Sort(merged(groups.into_iter(), Order::Asc, None).map(|(_, id)| *id).collect())
             }
-            Self::ErrorStreak => Place(Key::Number(agent.error_streak.into()), id),
-            Self::Name => Place(Key::Text(agent.name.as_str().to_lowercase()), id),
         }
     }
 }

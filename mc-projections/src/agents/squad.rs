@@ -1,6 +1,4 @@
-//! How the agents of a project are, in numbers that cost nothing to ask for.
-//!
-//! All of it follows from the rows: it is not stored, and made anew from rows that were.
+//! The agents of a project in numbers that cost next to nothing to ask for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,33 +10,37 @@ use mc_domain::{
 };
 
 use super::{Agents, Row};
-use crate::ranks::{Birth, Ranks};
+use crate::{
+    ordered_index::{CreationKey, OrderedIndex},
+    table,
+};
 
-/// The agents by how they are, and sums over them.
+/// The agents by their standing, and sums over them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
-    /// By how they stand by their own streams, in the order in which they joined.
-    by_standing: Ranks<Own, Birth<AgentId>>,
-    /// Those that should show that they live, by project, in the order of the times to which they may be silent, but for
-    /// what the policy adds.
-    patience: Ranks<ProjectId, (i64, AgentId)>,
-    /// What those that are not offline may spend in a day, in micro-dollars, by project.
+    /// By their standing in their own streams, in order of creation.
+    by_standing: OrderedIndex<OwnStanding, CreationKey<AgentId>>,
+    /// The agents that must send heartbeats, by project, in the order of the time until which they may be silent,
+    /// without the grace that the policy adds.
+    patience: OrderedIndex<ProjectId, (i64, AgentId)>,
+    /// The sum of the daily caps of the agents that are not offline, in micro-dollars, by project.
     caps: BTreeMap<ProjectId, i128>,
-    /// How many of those that are not offline have so many errors in a row, by project.
+    /// How many of the agents that are not offline have this error streak, by project.
     streaks: BTreeMap<(ProjectId, u32), usize>,
-    /// What was spent on the latest day that is known of each, in micro-dollars, by that day and project.
+    /// The sum of what agents spent on the latest day that they have a budget of, in micro-dollars, by that day and
+    /// project.
     spent: BTreeMap<(NaiveDate, ProjectId), i128>,
 }
 
-/// The project of an agent, whether it works and why not, and the halt that it was excepted from last: what its own stream
-/// says of how it stands.
-pub(super) type Own = (ProjectId, Status, Option<PauseReason>, u64);
+/// What an agent's own stream says of its standing: its project, its status, why it is paused, and the number of the
+/// halt that it was last excepted from.
+pub(super) type OwnStanding = (ProjectId, Status, Option<PauseReason>, u64);
 
-/// What decides how an agent counts.
+/// Everything of an agent that decides where it stands and what it adds to the sums.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct Keys {
     project: ProjectId,
-    birth: Birth<AgentId>,
+    created: CreationKey<AgentId>,
     status: Status,
     pause_reason: Option<PauseReason>,
     excepted_from: u64,
@@ -48,27 +50,44 @@ pub(super) struct Standing {
     spent: Option<(NaiveDate, i64)>,
 }
 
-/// How the agents of a project, or of all, are.
+/// The agents of a project, or of all, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Squad {
-    /// How many there are in each status.
+    /// How many agents have each status, with halts of their squads counted in.
     pub(crate) by_status: BTreeMap<Status, usize>,
-    /// How many have been silent for too long.
+    /// How many agents have been silent for too long.
     pub(crate) stale: usize,
-    /// What they spent on the day of the question, as their budgets say.
+    /// What the agents spent on the day of the question, as their budgets say.
     pub(crate) spent: Usd,
-    /// What those that are not offline may spend in a day.
+    /// The sum of the daily caps of the agents that are not offline.
     pub(crate) cap: Usd,
-    /// How many of those that are not offline have so many errors in a row.
+    /// How many of the agents that are not offline have each error streak.
     pub(crate) streaks: BTreeMap<u32, usize>,
 }
 
-impl Standing {
-    pub(super) fn of(row: &Row) -> Self {
+impl Keys {
+    fn own_standing(&self) -> (OwnStanding, CreationKey<AgentId>) {
+        ((self.project, self.status, self.pause_reason, self.excepted_from), self.created)
+    }
+
+    fn patience(&self) -> Option<(ProjectId, (i64, AgentId))> {
+        match self.status {
+            Status::Active | Status::Draining => Some((self.project, (self.silent_until, self.created.1))),
+            Status::Paused | Status::Quarantined | Status::Offline => None,
+        }
+    }
+}
+
+impl table::Index for Index {
+    type Id = AgentId;
+    type Row = Row;
+    type Keys = Keys;
+
+    fn keys(row: &Row) -> Keys {
         let interval = TimeDelta::seconds(row.profile.heartbeat_interval_secs.into());
-        Self {
+        Keys {
             project: row.project,
-            birth: (row.registered_at.timestamp_micros(), row.id),
+            created: (row.registered_at.timestamp_micros(), row.id),
             status: row.status,
             pause_reason: row.pause_reason,
             excepted_from: row.excepted_from,
@@ -79,96 +98,81 @@ impl Standing {
         }
     }
 
-    fn own(&self) -> (Own, Birth<AgentId>) {
-        ((self.project, self.status, self.pause_reason, self.excepted_from), self.birth)
-    }
-
-    fn patience(&self) -> Option<(ProjectId, (i64, AgentId))> {
-        match self.status {
-            Status::Active | Status::Draining => Some((self.project, (self.silent_until, self.birth.1))),
-            Status::Paused | Status::Quarantined | Status::Offline => None,
-        }
-    }
-}
-
-impl Index {
-    /// Of these rows.
-    pub(super) fn of(rows: &BTreeMap<AgentId, Box<Row>>) -> Self {
-        let mut index = Self::default();
-        rows.values().for_each(|row| index.shift(None, Standing::of(row)));
-        index
-    }
-
-    /// Takes an agent from how it counted, if it was there, to how it counts.
-    pub(super) fn shift(&mut self, before: Option<Standing>, after: Standing) {
+    fn shift(&mut self, before: Option<Keys>, after: Keys) {
         if before == Some(after) {
             return;
         }
         let was = before.as_ref();
-        self.by_standing.shift(was.map(Standing::own), Some(after.own()));
-        self.patience.shift(was.and_then(Standing::patience), after.patience());
+        self.by_standing.shift(was.map(Keys::own_standing), Some(after.own_standing()));
+        self.patience.shift(was.and_then(Keys::patience), after.patience());
         if let Some(was) = was {
             self.count(was, -1);
         }
         self.count(&after, 1);
     }
+}
 
-    /// Counts an agent in, or out again. Sums that come to nothing are not kept.
-    fn count(&mut self, standing: &Standing, sign: i128) {
-        let project = standing.project;
-        if let Some((day, spent)) = standing.spent {
+impl Index {
+    /// Adds an agent to the sums, or takes it out when `sign` is -1. Sums that become zero are removed.
+    fn count(&mut self, keys: &Keys, sign: i128) {
+        let project = keys.project;
+        if let Some((day, spent)) = keys.spent {
             add(&mut self.spent, (day, project), sign * i128::from(spent));
         }
-        if standing.status == Status::Offline {
+        if keys.status == Status::Offline {
             return;
         }
-        add(&mut self.caps, project, sign * i128::from(standing.cap));
-        let streaks = self.streaks.entry((project, standing.streak)).or_default();
+        add(&mut self.caps, project, sign * i128::from(keys.cap));
+        let streaks = self.streaks.entry((project, keys.streak)).or_default();
         *streaks = if sign > 0 { *streaks + 1 } else { streaks.saturating_sub(1) };
         if *streaks == 0 {
-            self.streaks.remove(&(project, standing.streak));
+            self.streaks.remove(&(project, keys.streak));
         }
     }
 }
 
 impl Agents {
-    /// The agents of a project, or of all, that stand so; each group in the order in which they joined.
+    /// The agents of a project, or of all, whose status and pause reason are `wanted`; each group in order of
+    /// creation.
     pub(super) fn groups(
         &self,
         project: Option<ProjectId>,
         wanted: impl Fn(Status, Option<PauseReason>) -> bool,
-    ) -> Vec<&BTreeSet<Birth<AgentId>>> {
-        let groups = self.index.by_standing.all().filter(|(own, _)| {
+    ) -> Vec<&BTreeSet<CreationKey<AgentId>>> {
+        let groups = self.rows.index().by_standing.all().filter(|(own, _)| {
             let (status, pause_reason) = self.stands(**own);
             is_in(project, own.0) && wanted(status, pause_reason)
         });
         groups.map(|(_, set)| set).collect()
     }
 
-    /// How the agents of a project, or of all, are at `now`: it costs as many looks as there are projects and silent
-    /// agents. `fresher` knows of heartbeats that are not in the log.
+    /// The agents of a project, or of all, in numbers at `now`. It costs as much as there are projects and silent
+    /// agents. `latest_heartbeat` answers heartbeats that are too recent to be in the log.
     pub(crate) fn squad(
         &self,
         project: Option<ProjectId>,
         now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+        latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> Squad {
         let mut by_status: BTreeMap<_, _> = Status::ALL.iter().map(|status| (*status, 0)).collect();
-        for (own, set) in self.index.by_standing.all().filter(|(own, _)| is_in(project, own.0)) {
+        for (own, set) in self.rows.index().by_standing.all().filter(|(own, _)| is_in(project, own.0)) {
             *by_status.entry(self.stands(*own).0).or_default() += set.len();
         }
         let mut streaks = BTreeMap::new();
-        for ((_, streak), count) in self.index.streaks.iter().filter(|((of, _), _)| is_in(project, *of)) {
+        for ((_, streak), count) in
+            self.rows.index().streaks.iter().filter(|((of, _), _)| is_in(project, *of))
+        {
             *streaks.entry(*streak).or_default() += count;
         }
         let today = now.date_naive();
         let nil = ProjectId::new(uuid::Uuid::nil());
-        let of_day = self.index.spent.range((today, nil)..).take_while(|((day, _), _)| *day == today);
+        let of_day = self.rows.index().spent.range((today, nil)..).take_while(|((day, _), _)| *day == today);
         let spent = of_day.filter(|((_, of), _)| is_in(project, *of)).map(|(_, spent)| *spent).sum();
-        let caps = self.index.caps.iter().filter(|(of, _)| is_in(project, **of)).map(|(_, cap)| *cap).sum();
+        let caps =
+            self.rows.index().caps.iter().filter(|(of, _)| is_in(project, **of)).map(|(_, cap)| *cap).sum();
         Squad {
             by_status,
-            stale: self.silent(project, now, fresher),
+            stale: self.silent(project, now, latest_heartbeat),
             spent: usd(spent),
             cap: usd(caps),
             streaks,
@@ -179,15 +183,15 @@ impl Agents {
         &self,
         project: Option<ProjectId>,
         now: DateTime<Utc>,
-        fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+        latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> usize {
-        let projects = self.index.patience.all().filter(|(of, _)| is_in(project, **of));
+        let projects = self.rows.index().patience.all().filter(|(of, _)| is_in(project, **of));
         let silent = projects.flat_map(|(of, set)| {
             let since = (now - self.silence.allowed(*of)).timestamp_micros();
             set.iter().take_while(move |(until, _)| *until < since)
         });
-        let rows = silent.filter_map(|(_, id)| self.rows.get(id));
-        rows.filter(|row| self.seen(row, now, fresher(row.id)).stale).count()
+        let rows = silent.filter_map(|(_, id)| self.rows.get(*id));
+        rows.filter(|row| self.seen(row, now, latest_heartbeat(row.id)).stale).count()
     }
 }
 
@@ -203,7 +207,7 @@ fn add<K: Ord + Copy>(sums: &mut BTreeMap<K, i128>, key: K, amount: i128) {
     }
 }
 
-/// The sum as an amount, at most the largest there is.
+/// The sum as an amount, cut off at the largest amount there is.
 fn usd(micros: i128) -> Usd {
     i64::try_from(micros).ok().and_then(|micros| Usd::from_micros(micros).ok()).unwrap_or(Usd::MAX)
 }

@@ -29,7 +29,7 @@ fn register(script: &mut Script, number: u128, name: &str) -> AgentId {
 fn spend(script: &mut Script, number: u128, cents: u32) {
     let id = AgentId::new(Uuid::from_u128(number));
     let key = budget::Key::AgentDay(id, script.now().date_naive());
-    let spent = script.fold::<Agents>().rows[&id].budget_of(script.now().date_naive()).spent;
+    let spent = script.fold::<Agents>().rows.get(id).unwrap().budget_of(script.now().date_naive()).spent;
     let cost = Usd::cents(cents);
     script.record::<budget::Budget>(&key, |at| budget::Event::Settled {
         run: RunId::new(Uuid::from_u128(1)),
@@ -96,7 +96,7 @@ fn an_agent_may_be_silent_as_long_as_it_declared_and_the_policy_adds() {
     let mut profile = Profile::new(Name::new("Scout").unwrap(), Role::Intern);
     profile.heartbeat_interval_secs = 15 * 60;
     script.agent(1, |_| Event::ProfileChanged { profile });
-    let heard = script.fold::<Agents>().rows[&id].in_service_since;
+    let heard = script.fold::<Agents>().rows.get(id).unwrap().in_service_since;
     let stale = |script: &Script, minutes| {
         let agents: Agents = script.fold();
         agents.view(id, heard + TimeDelta::minutes(minutes), None).unwrap().stale

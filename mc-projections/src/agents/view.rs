@@ -1,4 +1,4 @@
-//! An agent as it is answered, and whoever acted.
+//! An agent as REST answers it, and the actor of an event.
 
 use std::{borrow::Cow, collections::BTreeSet};
 
@@ -15,112 +15,112 @@ use serde::Serialize;
 use super::{Agents, Row};
 use crate::{dollars::Dollars, instant::Millis};
 
-/// An agent, as it is answered.
+/// An agent, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentView<'a> {
-    /// Its identity.
+    /// The identity of the agent, given at its registration.
     pub id: AgentId,
-    /// Its name, unique in its project.
+    /// Its name; no other agent of the project has one that compares as equal.
     pub name: &'a Name,
-    /// A picture for it.
+    /// An emoji that stands for it on the board.
     pub emoji: Option<&'a Label>,
-    /// The project it works in.
+    /// The project that it works in; an agent never changes it.
     pub project_id: ProjectId,
-    /// How much it may do by itself.
+    /// Its role, which decides how much it may do without approval.
     pub role: Role,
-    /// Whether it works.
+    /// Whether it takes work, with a halt of its squad counted in.
     pub status: Status,
-    /// Why it is paused, when it is.
+    /// Why it is paused; absent in every other status.
     pub pause_reason: Option<PauseReason>,
-    /// The task types it accepts; none named means all.
+    /// The types of tasks that it accepts; when empty, all types.
     pub allowed_task_types: &'a BTreeSet<TaskType>,
-    /// The tools it may use; none named means all that the policy allows.
+    /// The tools that it may use; when empty, all that the policy allows.
     pub allowed_tools: &'a BTreeSet<Label>,
-    /// What it may spend.
+    /// What its profile allows it to spend.
     pub budgets: AgentBudgets,
-    /// What it spent in the UTC day of the question.
+    /// What it spent on the UTC day of the question, corrections included.
     pub today_spend: Dollars,
-    /// What is set aside in that day for runs under way.
+    /// What is set aside on that day for its runs under way.
     pub reserved: Dollars,
-    /// What it may still spend in that day, grants included.
+    /// What it may still spend on that day, grants included.
     pub remaining: Dollars,
-    /// What it spent since it was registered.
+    /// What its runs cost since it was registered.
     pub total_spend: Dollars,
-    /// How many errors in a row there were last.
+    /// How many errors in a row it had last; 0 after a success.
     pub error_streak: u32,
-    /// The last error of the streak.
+    /// The last error of the streak; absent when the streak is 0.
     pub last_error: Option<&'a Reason>,
-    /// The task it works on.
+    /// The task that it holds a lease on.
     pub current_task_id: Option<TaskId>,
-    /// The lease it holds that task under.
+    /// The lease under which it holds that task.
     pub lease_id: Option<LeaseId>,
-    /// The run it began last, of those under way.
+    /// The run that it began last, of those under way.
     pub current_run_id: Option<RunId>,
-    /// All its runs under way, in the order they began.
+    /// All its runs under way, in the order in which they began.
     pub open_run_ids: &'a [RunId],
-    /// When it last showed that it lives.
+    /// When it last sent a heartbeat, those that are not in the log included.
     pub last_heartbeat: Option<Millis>,
-    /// How many seconds it lets pass between two heartbeats, as it declared.
+    /// The seconds between two heartbeats, as the agent declared them.
     pub heartbeat_interval_secs: u32,
-    /// Whether it has been silent for too long.
+    /// Whether it has been silent for longer than its interval and the policy's grace together.
     pub stale: bool,
-    /// The agent that spawned it.
+    /// The agent that spawned it; absent unless it is a sub-agent.
     pub parent_agent_id: Option<AgentId>,
-    /// What it was spawned for.
+    /// What its parent said it is for; absent unless it is a sub-agent.
     pub purpose: Option<&'a Reason>,
     /// The task that its parent created it for.
     pub parent_task_id: Option<TaskId>,
-    /// When it is retired at the latest, as a sub-agent.
+    /// The time at which the control plane retires it, as a sub-agent.
     pub serves_until: Option<Millis>,
-    /// Whether its time as a sub-agent is over: only its parent, by spawning it again, puts it back into service.
+    /// Whether its time as a sub-agent is over: only its parent can put it back into service, by spawning it again.
     pub retired: bool,
-    /// Its sub-agents in service.
+    /// The sub-agents that it spawned and that still serve.
     pub child_agent_ids: &'a BTreeSet<AgentId>,
-    /// Its session, as it named it.
+    /// The key of its session, as its last heartbeat named it.
     pub session_key: Option<&'a Label>,
-    /// When it joined its project.
+    /// When it was registered, by an operator or by its parent.
     pub registered_at: Millis,
-    /// When it last changed.
+    /// The time of the last event of its stream.
     pub updated_at: Millis,
-    /// The version of its stream.
+    /// The version of its stream, which edits must name.
     pub version: u64,
 }
 
-/// What an agent may spend.
+/// What the profile of an agent allows it to spend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentBudgets {
-    /// In one UTC day.
+    /// The most that its runs of one UTC day may cost.
     pub daily_cap: Dollars,
-    /// In one run.
+    /// The most that one of its runs may cost.
     pub per_run_cap: Dollars,
 }
 
-/// Who did something, as it is answered.
+/// Who caused something, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ActorView<'a> {
-    /// A human, an agent or the system.
+    /// Whether it is a human, an agent or a worker of the system.
     #[serde(rename = "type")]
     pub kind: ActorKind,
-    /// Which one.
+    /// The agent's identity, or the name of a human or a worker.
     pub id: ActorId<'a>,
-    /// What to call it.
+    /// The name to show; for an agent, its current name.
     pub name: Cow<'a, str>,
 }
 
-/// What identifies an actor: an agent's identity, or the name of a human or a worker.
+/// What identifies an actor in answers and in filters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ActorId<'a> {
-    /// An agent.
+    /// The identity of an agent, whatever its name is now.
     Agent(AgentId),
-    /// A human or a worker.
+    /// The name of a human or of a worker of the system.
     Named(Cow<'a, str>),
 }
 
 impl ActorView<'_> {
-    /// The same, borrowing from nothing.
+    /// A copy that borrows nothing from the views.
     pub fn into_owned(self) -> ActorView<'static> {
         let id = match self.id {
             ActorId::Agent(agent) => ActorId::Agent(agent),
@@ -131,17 +131,18 @@ impl ActorView<'_> {
 }
 
 impl Agents {
-    /// One agent at `now`. `fresher_heartbeat` is a heartbeat too recent or too routine to be in the log.
+    /// One agent at `now`. `latest_heartbeat` is its latest heartbeat, where that is too recent or too routine to be
+    /// in the log.
     pub fn view(
         &self,
         id: AgentId,
         now: DateTime<Utc>,
-        fresher_heartbeat: Option<DateTime<Utc>>,
+        latest_heartbeat: Option<DateTime<Utc>>,
     ) -> Option<AgentView<'_>> {
-        self.rows.get(&id).map(|row| self.seen(row, now, fresher_heartbeat))
+        self.rows.get(id).map(|row| self.seen(row, now, latest_heartbeat))
     }
 
-    /// An actor with its name; an agent that nothing is known of goes by its identity.
+    /// An actor with the name to show; an unknown agent shows its identity as its name.
     pub fn actor<'a>(&'a self, actor: &'a Actor) -> ActorView<'a> {
         let kind = actor.kind();
         match actor {
@@ -153,7 +154,7 @@ impl Agents {
         }
     }
 
-    /// What to call an agent.
+    /// The agent's current name; for an unknown agent, its identity.
     pub fn name_or_id(&self, id: AgentId) -> Cow<'_, str> {
         self.name(id).map_or_else(|| Cow::Owned(id.to_string()), |name| Cow::Borrowed(name.as_str()))
     }
@@ -164,19 +165,19 @@ impl Agents {
         &self,
         row: &'a Row,
         now: DateTime<Utc>,
-        fresher: Option<DateTime<Utc>>,
+        latest_heartbeat: Option<DateTime<Utc>>,
     ) -> AgentView<'a> {
-        row.view(self.standing(row), now, fresher, self.silence.allowed(row.project))
+        row.view(self.standing(row), now, latest_heartbeat, self.silence.allowed(row.project))
     }
 }
 
 impl Row {
-    /// When it last changed.
+    /// The time of the last event of its stream.
     pub(crate) fn updated_at(&self) -> DateTime<Utc> {
         self.updated_at
     }
 
-    /// How it stands by its own stream alone.
+    /// Its status and why it is paused, by its own stream alone.
     pub(crate) fn own_standing(&self) -> (Status, Option<PauseReason>) {
         (self.status, self.pause_reason)
     }
@@ -185,10 +186,10 @@ impl Row {
         &self,
         (status, pause_reason): (Status, Option<PauseReason>),
         now: DateTime<Utc>,
-        fresher: Option<DateTime<Utc>>,
+        latest_heartbeat: Option<DateTime<Utc>>,
         silence: TimeDelta,
     ) -> AgentView<'_> {
-        let last_heartbeat = self.last_heartbeat.max(fresher);
+        let last_heartbeat = self.last_heartbeat.max(latest_heartbeat);
         let last_sign = last_heartbeat.map_or(self.in_service_since, |time| time.max(self.in_service_since));
         let profile = &self.profile;
         let interval = TimeDelta::seconds(profile.heartbeat_interval_secs.into());

@@ -1,6 +1,4 @@
-//! Where each alert stands in every order that is asked for. It follows from the rows, so it is not stored.
-
-use std::collections::BTreeMap;
+//! Where each alert stands in every order that is asked for.
 
 use mc_domain::{
     alert::Severity,
@@ -8,37 +6,45 @@ use mc_domain::{
 };
 
 use super::{Row, is_open};
-use crate::ranks::{Birth, Owned, Ranks};
+use crate::{
+    ordered_index::{CreationIndex, CreationKey, OrderedIndex},
+    table,
+};
 
-/// The alerts in every order.
+/// The alerts in every order. An alert is created when it is raised; it is open until it is resolved or ignored.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
-    /// By project, whether somebody is still to deal with them, and severity; in the order in which they were raised.
-    pub(super) by_project: Ranks<(ProjectId, bool, Severity), Birth<AlertId>>,
-    /// By agent, whether somebody is still to deal with them, and severity; in the order in which they were raised.
-    pub(super) by_agent: Ranks<(AgentId, bool, Severity), Birth<AlertId>>,
-    /// By task, in the order in which they were raised.
-    pub(super) by_task: Owned<TaskId, AlertId>,
-    /// By project and whether somebody is still to deal with them, in the order in which they last happened.
-    pub(super) latest: Ranks<(ProjectId, bool), (i64, AlertId)>,
+    /// By project, whether they are open, and severity; in order of creation.
+    pub(super) by_project: OrderedIndex<(ProjectId, bool, Severity), CreationKey<AlertId>>,
+    /// By agent, whether they are open, and severity; in order of creation.
+    pub(super) by_agent: OrderedIndex<(AgentId, bool, Severity), CreationKey<AlertId>>,
+    /// By task, in order of creation.
+    pub(super) by_task: CreationIndex<TaskId, AlertId>,
+    /// By project and whether they are open, in the order in which they last happened, in microseconds.
+    pub(super) latest: OrderedIndex<(ProjectId, bool), (i64, AlertId)>,
 }
 
-/// What decides where an alert stands.
+/// Everything of an alert that decides where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
-    birth: Birth<AlertId>,
+pub(super) struct Keys {
+    created: CreationKey<AlertId>,
     project: ProjectId,
     agent: Option<AgentId>,
     task: Option<TaskId>,
     severity: Severity,
     is_open: bool,
+    /// When it last happened, in microseconds since 1970.
     latest: i64,
 }
 
-impl Standing {
-    pub(super) fn of(row: &Row) -> Self {
-        Self {
-            birth: (row.created_at.timestamp_micros(), row.id),
+impl table::Index for Index {
+    type Id = AlertId;
+    type Row = Row;
+    type Keys = Keys;
+
+    fn keys(row: &Row) -> Keys {
+        Keys {
+            created: (row.created_at.timestamp_micros(), row.id),
             project: row.project,
             agent: row.agent,
             task: row.task,
@@ -48,37 +54,29 @@ impl Standing {
         }
     }
 
-    fn of_project(&self) -> ((ProjectId, bool, Severity), Birth<AlertId>) {
-        ((self.project, self.is_open, self.severity), self.birth)
-    }
-
-    fn of_agent(&self) -> Option<((AgentId, bool, Severity), Birth<AlertId>)> {
-        Some(((self.agent?, self.is_open, self.severity), self.birth))
-    }
-
-    fn latest(&self) -> ((ProjectId, bool), (i64, AlertId)) {
-        ((self.project, self.is_open), (self.latest, self.birth.1))
-    }
-
-    fn of_task(&self) -> Option<(TaskId, Birth<AlertId>)> {
-        Some((self.task?, self.birth))
+    fn shift(&mut self, before: Option<Keys>, after: Keys) {
+        let was = before.as_ref();
+        self.by_project.shift(was.map(Keys::in_project), Some(after.in_project()));
+        self.by_agent.shift(was.and_then(Keys::of_agent), after.of_agent());
+        self.by_task.shift(was.and_then(Keys::of_task), after.of_task());
+        self.latest.shift(was.map(Keys::by_last_time), Some(after.by_last_time()));
     }
 }
 
-impl Index {
-    /// Of these rows.
-    pub(super) fn of(rows: &BTreeMap<AlertId, Box<Row>>) -> Self {
-        let mut index = Self::default();
-        rows.values().for_each(|row| index.shift(None, Standing::of(row)));
-        index
+impl Keys {
+    fn in_project(&self) -> ((ProjectId, bool, Severity), CreationKey<AlertId>) {
+        ((self.project, self.is_open, self.severity), self.created)
     }
 
-    /// Takes an alert from how it stood, if it was there, to how it stands.
-    pub(super) fn shift(&mut self, before: Option<Standing>, after: Standing) {
-        let was = before.as_ref();
-        self.by_project.shift(was.map(Standing::of_project), Some(after.of_project()));
-        self.by_agent.shift(was.and_then(Standing::of_agent), after.of_agent());
-        self.latest.shift(was.map(Standing::latest), Some(after.latest()));
-        self.by_task.shift(was.and_then(Standing::of_task), after.of_task());
+    fn of_agent(&self) -> Option<((AgentId, bool, Severity), CreationKey<AlertId>)> {
+        Some(((self.agent?, self.is_open, self.severity), self.created))
+    }
+
+    fn of_task(&self) -> Option<(TaskId, CreationKey<AlertId>)> {
+        Some((self.task?, self.created))
+    }
+
+    fn by_last_time(&self) -> ((ProjectId, bool), (i64, AlertId)) {
+        ((self.project, self.is_open), (self.latest, self.created.1))
     }
 }

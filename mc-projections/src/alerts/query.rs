@@ -1,6 +1,6 @@
-//! Lists of alerts.
+//! Finds, sorts and pages the alerts that a query asks for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hash};
 
 use mc_domain::{
     alert::{Kind, Severity, Status},
@@ -11,209 +11,205 @@ use mc_domain::{
 use super::{AlertView, Alerts, Row, is_open};
 use crate::{
     agents::Agents,
-    merge::merged,
-    page::{Cut, InvalidCursor, Key, MAX_SORTED, Order, Page, Place},
-    ranks::{Birth, birth, place, ranked},
+    list::{self, Candidates, Paging, Question, Route, Walk},
+    ordered_index::CreationKey,
+    page::{InvalidCursor, Order, Page, Place},
 };
 
 string_enum! {
     /// What alerts can be sorted by.
     AlertSort {
-        /// When they were raised; the default, newest first.
+        /// By the time they were raised; the default, newest first.
         CreatedAt = "createdAt",
-        /// When what they are about last happened.
+        /// By the time their cause last happened, the latest first.
         LastAt = "lastAt",
-        /// How bad they are.
+        /// By severity, the worst first, and then by the time they were raised.
         Severity = "severity",
     }
 }
 
-/// Which alerts are asked for; an empty filter lets everything through.
+/// Which alerts are asked for. An empty or absent filter lets every alert through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertQuery {
-    /// Of this project.
+    /// Only alerts that belong to this project.
     pub project: Option<ProjectId>,
-    /// Resolved or ignored, or still to be dealt with.
+    /// Only alerts that were resolved or ignored when true, only the others when false.
     pub resolved: Option<bool>,
-    /// In one of these statuses.
+    /// Only alerts in one of these statuses.
     pub status: Vec<Status>,
-    /// Of one of these severities.
+    /// Only alerts of one of these severities.
     pub severity: Vec<Severity>,
-    /// Of one of these types.
+    /// Only alerts of one of these types.
     pub kind: Vec<Kind>,
-    /// Concerning one of these agents.
+    /// Only alerts that concern one of these agents.
     pub agent: Vec<AgentId>,
-    /// Concerning one of these tasks.
+    /// Only alerts that concern one of these tasks.
     pub task: Vec<TaskId>,
-    /// Sorted by; newest first when absent.
+    /// What the alerts are sorted by; [`AlertSort::CreatedAt`] when absent.
     pub sort: Option<AlertSort>,
-    /// Which end comes first; newest or worst when absent.
+    /// Which end comes first; the newest or worst alert when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most alerts of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Alerts {
-    /// The alerts asked for. A page costs what it shows where an index leads to it: for projects, agents, severities,
-    /// whether they are resolved, and tasks, in each order. Where other filters pass over rows, at most
-    /// [`crate::page::MAX_LOOKED_AT`] are looked at.
+    /// The alerts asked for. A page costs as much as it shows where an index leads to it: for projects, agents,
+    /// severities, whether they are resolved, and tasks, in each order. Other filters pass over rows, at most
+    /// [`crate::page::MAX_LOOKED_AT`] for a page.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this question.
+    /// [`InvalidCursor`] when the cursor belongs to another question.
     pub fn list<'a>(
         &'a self,
         query: &AlertQuery,
         agents: &'a Agents,
     ) -> Result<Page<AlertView<'a>>, InvalidCursor> {
-        let sort = query.sort.unwrap_or(AlertSort::CreatedAt);
-        let order = query.order.unwrap_or(Order::Desc);
-        let cut = Cut::new(query.question(sort), order, query.limit, query.cursor.as_deref())?;
-        let (wanted, place) = (|row: &Row| query.wants(row), |row: &Row| sort.place(row));
-        let page = match self.rows_in_order(query, sort, order, cut.after()) {
-            Ok(rows) => cut.of_sorted(rows, wanted, place),
-            Err(few) => cut.of_unsorted(few.into_iter().filter(|row| wanted(row)), place),
-        };
-        Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
+        Ok(list::page(&AlertQuestion { alerts: self, query })?.map(|row| row.view(agents)))
     }
 
-    /// The alerts of a project, or of all, that are still to be dealt with, worst first and of those the latest.
+    /// The alerts of a project, or of all, that nobody has resolved or ignored: the worst first and of those the
+    /// latest.
     pub fn unresolved<'a>(
         &'a self,
         project: Option<ProjectId>,
         agents: &'a Agents,
     ) -> impl Iterator<Item = AlertView<'a>> {
-        let open = AlertQuery { project, resolved: Some(false), ..AlertQuery::default() };
-        let births = by_severity(self.shelves(&open), Order::Desc, None);
-        self.rows_of(births).map(|row| row.view(agents))
+        let query = AlertQuery { project, resolved: Some(false), ..AlertQuery::default() };
+        let groups = self.groups(&query).into_iter().map(|(severity, set)| (severity as i64, set)).collect();
+        let keys = list::ranked(groups, Order::Desc, None);
+        keys.filter_map(|(_, id)| self.rows.get(*id)).map(|row| row.view(agents))
     }
 
-    /// The alerts that those wanted are among, in order; or all of them in any order, where no index has that order and
-    /// they are few.
-    fn rows_in_order<'a>(
-        &'a self,
-        query: &AlertQuery,
-        sort: AlertSort,
-        order: Order,
-        after: Option<&Place>,
-    ) -> Result<Box<dyn Iterator<Item = &'a Row> + 'a>, Vec<&'a Row>> {
-        let births = after.and_then(birth);
-        if !query.task.is_empty() && sort == AlertSort::CreatedAt {
-            return Ok(Box::new(self.rows_of(self.index.by_task.of_any(&query.task, order, births))));
-        }
-        if !query.task.is_empty() {
-            let few: Vec<_> = self
-                .rows_of(self.index.by_task.of_any(&query.task, order, None))
-                .take(MAX_SORTED + 1)
-                .collect();
-            if few.len() <= MAX_SORTED {
-                return Err(few);
-            }
-        }
-        let shelves = self.shelves(query);
-        match sort {
-            AlertSort::CreatedAt => {
-                let sets: Vec<_> = shelves.into_iter().map(|(_, set)| set).collect();
-                let births = merged(sets.into_iter(), order, births.as_ref()).copied();
-                Ok(Box::new(self.rows_of(births)))
-            }
-            AlertSort::Severity => Ok(Box::new(self.rows_of(by_severity(shelves, order, after)))),
-            AlertSort::LastAt if shelves.iter().map(|(_, set)| set.len()).sum::<usize>() <= MAX_SORTED => {
-                let births = shelves.into_iter().flat_map(|(_, set)| set).copied();
-                Err(self.rows_of(births).collect())
-            }
-            AlertSort::LastAt => {
-                let groups = self.index.latest.all().filter(|((project, is_open), _)| {
-                    query.project.is_none_or(|wanted| wanted == *project) && query.wants_openness(*is_open)
-                });
-                let sets: Vec<_> = groups.map(|(_, set)| set).collect();
-                let latest = merged(sets.into_iter(), order, births.as_ref()).copied();
-                Ok(Box::new(self.rows_of(latest)))
-            }
-        }
-    }
-
-    /// The groups that the alerts wanted are in, by severity: the fewest alerts that an index can tell.
-    fn shelves(&self, query: &AlertQuery) -> Vec<(Severity, &BTreeSet<Birth<AlertId>>)> {
+    /// The groups of alerts that a query may want, by severity. The tasks that it names are left aside.
+    fn groups(&self, query: &AlertQuery) -> Vec<(Severity, &BTreeSet<CreationKey<AlertId>>)> {
         let wanted = |is_open: bool, severity: Severity| {
             query.wants_openness(is_open) && (query.severity.is_empty() || query.severity.contains(&severity))
         };
+        let index = self.rows.index();
         if query.agent.is_empty() {
-            let groups = self.index.by_project.all().filter(|((project, is_open, severity), _)| {
-                query.project.is_none_or(|of| of == *project) && wanted(*is_open, *severity)
+            let groups = index.by_project.all().filter(|((project, is_open, severity), _)| {
+                query.is_within(*project) && wanted(*is_open, *severity)
             });
             return groups.map(|((_, _, severity), set)| (*severity, set)).collect();
         }
         let agents: BTreeSet<_> = query.agent.iter().copied().collect();
         let groups = agents.into_iter().flat_map(|agent| {
             let first = (agent, false, Severity::ALL[0]);
-            self.index.by_agent.groups(first..).take_while(move |((of, ..), _)| *of == agent)
+            index.by_agent.groups(first..).take_while(move |((of, ..), _)| *of == agent)
         });
         groups
             .filter(|((_, is_open, severity), _)| wanted(*is_open, *severity))
             .map(|((_, _, severity), set)| (*severity, set))
             .collect()
     }
+}
 
-    fn rows_of<'a>(
-        &'a self,
-        places: impl Iterator<Item = (i64, AlertId)> + 'a,
-    ) -> impl Iterator<Item = &'a Row> {
-        places.filter_map(|(_, id)| self.rows.get(&id)).map(Box::as_ref)
+impl AlertQuery {
+    fn is_within(&self, project: ProjectId) -> bool {
+        self.project.is_none_or(|wanted| wanted == project)
+    }
+
+    /// Whether open alerts may be wanted or, when `open` is false, those that are not.
+    fn wants_openness(&self, open: bool) -> bool {
+        self.resolved.is_none_or(|resolved| resolved != open)
+            && (self.status.is_empty() || self.status.iter().any(|status| is_open(*status) == open))
     }
 }
 
-/// One severity after the other, each in the order in which the alerts were raised.
-fn by_severity<'a>(
-    shelves: Vec<(Severity, &'a BTreeSet<Birth<AlertId>>)>,
-    order: Order,
-    after: Option<&Place>,
-) -> impl Iterator<Item = Birth<AlertId>> + use<'a> {
-    ranked(shelves.into_iter().map(|(severity, set)| (severity as i64, set)), order, after).copied()
+/// A query together with the alerts that it is put to.
+#[derive(Clone, Copy)]
+struct AlertQuestion<'a, 'q> {
+    alerts: &'a Alerts,
+    query: &'q AlertQuery,
+}
+
+impl<'a> Question<'a> for AlertQuestion<'a, '_> {
+    type Id = AlertId;
+    type Row = Row;
+    type Sort = AlertSort;
+
+    fn sort(&self) -> AlertSort {
+        self.query.sort.unwrap_or(AlertSort::CreatedAt)
+    }
+
+    fn paging(&self) -> Paging<'_> {
+        let AlertQuery { order, limit, cursor, .. } = self.query;
+        Paging { order: order.unwrap_or(Order::Desc), limit: *limit, cursor: cursor.as_deref() }
+    }
+
+    fn filters(&self) -> impl Hash {
+        let AlertQuery { project, resolved, status, severity, kind, agent, task, .. } = self.query;
+        ("alerts", project, agent, task, (status, severity, kind, resolved))
+    }
+
+    fn wants(&self, row: &Row) -> bool {
+        let AlertQuery { resolved, status, severity, kind, agent, task, .. } = self.query;
+        self.query.is_within(row.project)
+            && resolved.is_none_or(|resolved| resolved != is_open(row.status))
+            && (status.is_empty() || status.contains(&row.status))
+            && (severity.is_empty() || severity.contains(&row.severity))
+            && (kind.is_empty() || kind.contains(&row.kind))
+            && (agent.is_empty() || row.agent.is_some_and(|of| agent.contains(&of)))
+            && (task.is_empty() || row.task.is_some_and(|of| task.contains(&of)))
+    }
+
+    fn place(&self, sort: AlertSort, row: &Row) -> Place {
+        let id = row.id.uuid();
+        match sort {
+            AlertSort::CreatedAt => Place::at_time(row.created_at, id),
+            AlertSort::LastAt => Place::at_time(row.last_at, id),
+            AlertSort::Severity => Place::ranked(row.severity as i64, row.created_at.timestamp_micros(), id),
+        }
+    }
+
+    fn row(&self, id: AlertId) -> Option<&'a Row> {
+        self.alerts.rows.get(id)
+    }
+
+    fn route(&self, sort: AlertSort) -> Route<'_, AlertId> {
+        let is_of_tasks = !self.query.task.is_empty();
+        match sort {
+            AlertSort::CreatedAt => Route::Walk(Walk::Created(self.candidates())),
+            AlertSort::Severity if is_of_tasks => {
+                Route::SortIfFew(self.candidates(), Box::new(|| self.by_severity()))
+            }
+            AlertSort::Severity => Route::Walk(self.by_severity()),
+            AlertSort::LastAt => Route::SortIfFew(self.candidates(), Box::new(|| self.by_last_time())),
+        }
+    }
+}
+
+impl AlertQuestion<'_, '_> {
+    /// The fewest alerts that an index can tell apart.
+    fn candidates(&self) -> Candidates<'_, AlertId> {
+        match &self.query.task[..] {
+            [] => {
+                Candidates::Groups(self.alerts.groups(self.query).into_iter().map(|(_, set)| set).collect())
+            }
+            tasks => Candidates::OfTasks(&self.alerts.rows.index().by_task, tasks),
+        }
+    }
+
+    fn by_severity(&self) -> Walk<'_, AlertId> {
+        let groups = self.alerts.groups(self.query).into_iter();
+        Walk::Ranked(groups.map(|(severity, set)| (severity as i64, set)).collect())
+    }
+
+    fn by_last_time(&self) -> Walk<'_, AlertId> {
+        let query = self.query;
+        let wanted = |(project, is_open): &_| query.is_within(*project) && query.wants_openness(*is_open);
+        Walk::Numbered(self.alerts.rows.index().latest.sets(wanted), None)
+    }
 }
 
 #[cfg(test)]
 impl Alerts {
     /// What [`Alerts::list`] answers, found by looking at everything.
     pub(crate) fn list_by_looking(&self, query: &AlertQuery) -> Vec<AlertId> {
-        let sort = query.sort.unwrap_or(AlertSort::CreatedAt);
-        let cut = Cut::new("everything", query.order.unwrap_or(Order::Desc), query.limit, None).unwrap();
-        let wanted = self.rows.values().map(Box::as_ref).filter(|row| query.wants(row));
-        cut.of_unsorted(wanted, |row: &Row| sort.place(row)).items.iter().map(|row| row.id).collect()
-    }
-}
-
-impl AlertQuery {
-    fn question(&self, sort: AlertSort) -> impl std::hash::Hash {
-        let what = (&self.status, &self.severity, &self.kind, self.resolved);
-        ("alerts", self.project, &self.agent, &self.task, what, sort)
-    }
-
-    /// Whether alerts that are still to be dealt with, or those that are not, may be wanted.
-    fn wants_openness(&self, open: bool) -> bool {
-        self.resolved.is_none_or(|resolved| resolved != open)
-            && (self.status.is_empty() || self.status.iter().any(|status| is_open(*status) == open))
-    }
-
-    fn wants(&self, row: &Row) -> bool {
-        self.project.is_none_or(|project| project == row.project)
-            && self.resolved.is_none_or(|resolved| resolved != is_open(row.status))
-            && (self.status.is_empty() || self.status.contains(&row.status))
-            && (self.severity.is_empty() || self.severity.contains(&row.severity))
-            && (self.kind.is_empty() || self.kind.contains(&row.kind))
-            && (self.agent.is_empty() || row.agent.is_some_and(|agent| self.agent.contains(&agent)))
-            && (self.task.is_empty() || row.task.is_some_and(|task| self.task.contains(&task)))
-    }
-}
-
-impl AlertSort {
-    fn place(self, row: &Row) -> Place {
-        let id = row.id.uuid();
-        match self {
-            Self::CreatedAt => place(row.created_at, id),
-            Self::LastAt => place(row.last_at, id),
-            Self::Severity => Place(Key::Pair(row.severity as i64, row.created_at.timestamp_micros()), id),
-        }
+        let rows = list::page_by_looking(&AlertQuestion { alerts: self, query }, self.rows.iter());
+        rows.iter().map(|row| row.id).collect()
     }
 }

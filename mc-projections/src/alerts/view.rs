@@ -1,4 +1,4 @@
-//! An alert as it is answered.
+//! An alert as REST answers it.
 
 use mc_domain::{
     alert::{Kind, Severity, Status},
@@ -13,55 +13,55 @@ use crate::{
     instant::Millis,
 };
 
-/// An alert, as it is answered: one episode, from when it was raised until its cause is gone.
+/// An alert, as REST answers it: one episode, from when it is raised until it is resolved or ignored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AlertView<'a> {
-    /// The episode.
+    /// The identity of the episode; the same cause raised again later gets another one.
     pub id: AlertId,
-    /// The type.
+    /// The type of the alert, such as `loop_detected`.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// How bad it is.
+    /// The severity that its type had when it was raised.
     pub severity: Severity,
-    /// What happened, in a line.
+    /// What happened, in one line, as it was first raised.
     pub title: &'a Title,
-    /// What happened, the last time.
+    /// What happened the last time, in more detail.
     pub description: Option<&'a Text>,
-    /// The agent concerned.
+    /// The agent that the alert concerns.
     pub agent_id: Option<AgentId>,
-    /// The task concerned.
+    /// The task that the alert concerns.
     pub task_id: Option<TaskId>,
-    /// The run concerned.
+    /// The run that the alert concerns.
     pub run_id: Option<RunId>,
-    /// The project it belongs to.
+    /// The project that the alert belongs to.
     pub project_id: ProjectId,
-    /// What has been done about it.
+    /// Whether somebody looks after it, and how it ended.
     pub status: Status,
-    /// How often it has happened.
+    /// How often its cause happened since it was raised, from 1.
     pub count: u32,
-    /// When it was raised.
+    /// When the alert was raised: its cause happened for the first time.
     pub created_at: Millis,
-    /// When it last happened.
+    /// When its cause last happened; the time of raising unless it was repeated.
     pub last_at: Millis,
-    /// Since when somebody looks after it.
+    /// When somebody took over looking after it.
     pub acknowledged_at: Option<Millis>,
-    /// Who.
+    /// The one who looks after it.
     pub acknowledged_by: Option<ActorView<'a>>,
     /// When it was resolved or ignored.
     pub resolved_at: Option<Millis>,
-    /// By whom.
+    /// Who resolved or ignored it; the system when its cause went away.
     pub resolved_by: Option<ActorView<'a>>,
-    /// What was last noted about it.
+    /// What was last noted when its status changed.
     pub note: Option<&'a Reason>,
-    /// The version of its stream when the episode last changed.
+    /// The version of its stream when the episode last changed, which changes must name.
     pub version: u64,
 }
 
 impl Alerts {
     /// One alert; the agents give names to those who looked after it.
     pub fn view<'a>(&'a self, id: AlertId, agents: &'a Agents) -> Option<AlertView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

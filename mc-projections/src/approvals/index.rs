@@ -1,6 +1,4 @@
-//! Where each approval stands in every order that is asked for. It follows from the rows, so it is not stored.
-
-use std::collections::BTreeMap;
+//! Where each approval stands in every order that is asked for.
 
 use mc_domain::{
     approval::Status,
@@ -8,36 +6,44 @@ use mc_domain::{
 };
 
 use super::Row;
-use crate::ranks::{Birth, Owned, Ranks};
+use crate::{
+    ordered_index::{CreationIndex, CreationKey, OrderedIndex},
+    table,
+};
 
-/// The approvals in every order.
+/// The approvals in every order. An approval is created when somebody first asks for it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
-    /// By project and status, in the order in which they were asked for.
-    pub(super) by_project: Ranks<(ProjectId, Status), Birth<ApprovalId>>,
-    /// By the agent that would act and status, in the order in which they were asked for.
-    pub(super) by_agent: Ranks<(AgentId, Status), Birth<ApprovalId>>,
-    /// By task, in the order in which they were asked for.
-    pub(super) by_task: Owned<TaskId, ApprovalId>,
-    /// By project and whether they wait, in the order in which they end by themselves.
-    pub(super) expiries: Ranks<(ProjectId, bool), (i64, ApprovalId)>,
+    /// By project and status, in order of creation.
+    pub(super) by_project: OrderedIndex<(ProjectId, Status), CreationKey<ApprovalId>>,
+    /// By the agent that would act and status, in order of creation.
+    pub(super) by_agent: OrderedIndex<(AgentId, Status), CreationKey<ApprovalId>>,
+    /// By task, in order of creation.
+    pub(super) by_task: CreationIndex<TaskId, ApprovalId>,
+    /// By project and whether they wait for a decision, in the order in which they expire, in microseconds.
+    pub(super) expiries: OrderedIndex<(ProjectId, bool), (i64, ApprovalId)>,
 }
 
-/// What decides where an approval stands.
+/// Everything of an approval that decides where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
-    birth: Birth<ApprovalId>,
+pub(super) struct Keys {
+    created: CreationKey<ApprovalId>,
     project: ProjectId,
     agent: Option<AgentId>,
     task: Option<TaskId>,
     status: Status,
+    /// When it expires, in microseconds since 1970.
     expires: i64,
 }
 
-impl Standing {
-    pub(super) fn of(row: &Row) -> Self {
-        Self {
-            birth: (row.created_at.timestamp_micros(), row.id),
+impl table::Index for Index {
+    type Id = ApprovalId;
+    type Row = Row;
+    type Keys = Keys;
+
+    fn keys(row: &Row) -> Keys {
+        Keys {
+            created: (row.created_at.timestamp_micros(), row.id),
             project: row.subject.project,
             agent: row.subject.agent,
             task: row.subject.task,
@@ -46,37 +52,29 @@ impl Standing {
         }
     }
 
-    fn of_project(&self) -> ((ProjectId, Status), Birth<ApprovalId>) {
-        ((self.project, self.status), self.birth)
-    }
-
-    fn of_agent(&self) -> Option<((AgentId, Status), Birth<ApprovalId>)> {
-        Some(((self.agent?, self.status), self.birth))
-    }
-
-    fn expiry(&self) -> ((ProjectId, bool), (i64, ApprovalId)) {
-        ((self.project, self.status.is_open()), (self.expires, self.birth.1))
-    }
-
-    fn of_task(&self) -> Option<(TaskId, Birth<ApprovalId>)> {
-        Some((self.task?, self.birth))
+    fn shift(&mut self, before: Option<Keys>, after: Keys) {
+        let was = before.as_ref();
+        self.by_project.shift(was.map(Keys::in_project), Some(after.in_project()));
+        self.by_agent.shift(was.and_then(Keys::of_agent), after.of_agent());
+        self.by_task.shift(was.and_then(Keys::of_task), after.of_task());
+        self.expiries.shift(was.map(Keys::by_expiry), Some(after.by_expiry()));
     }
 }
 
-impl Index {
-    /// Of these rows.
-    pub(super) fn of(rows: &BTreeMap<ApprovalId, Box<Row>>) -> Self {
-        let mut index = Self::default();
-        rows.values().for_each(|row| index.shift(None, Standing::of(row)));
-        index
+impl Keys {
+    fn in_project(&self) -> ((ProjectId, Status), CreationKey<ApprovalId>) {
+        ((self.project, self.status), self.created)
     }
 
-    /// Takes an approval from how it stood, if it was there, to how it stands.
-    pub(super) fn shift(&mut self, before: Option<Standing>, after: Standing) {
-        let was = before.as_ref();
-        self.by_project.shift(was.map(Standing::of_project), Some(after.of_project()));
-        self.by_agent.shift(was.and_then(Standing::of_agent), after.of_agent());
-        self.expiries.shift(was.map(Standing::expiry), Some(after.expiry()));
-        self.by_task.shift(was.and_then(Standing::of_task), after.of_task());
+    fn of_agent(&self) -> Option<((AgentId, Status), CreationKey<ApprovalId>)> {
+        Some(((self.agent?, self.status), self.created))
+    }
+
+    fn of_task(&self) -> Option<(TaskId, CreationKey<ApprovalId>)> {
+        Some((self.task?, self.created))
+    }
+
+    fn by_expiry(&self) -> ((ProjectId, bool), (i64, ApprovalId)) {
+        ((self.project, self.status.is_open()), (self.expires, self.created.1))
     }
 }

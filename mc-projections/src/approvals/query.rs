@@ -1,6 +1,6 @@
-//! Lists of approvals.
+//! Finds, sorts and pages the approvals that a query asks for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hash};
 
 use mc_domain::{
     approval::{Risk, Status},
@@ -11,42 +11,58 @@ use mc_domain::{
 use super::{ApprovalView, Approvals, Row};
 use crate::{
     agents::Agents,
-    merge::merged,
-    page::{Cut, InvalidCursor, MAX_SORTED, Order, Page, Place},
-    ranks::{Birth, birth, place},
+    list::{self, Candidates, Paging, Question, Route, Walk},
+    page::{InvalidCursor, Order, Page, Place},
 };
 
 string_enum! {
     /// What approvals can be sorted by.
     ApprovalSort {
-        /// When they were first asked for; the default, newest first.
+        /// By the time they were first asked for; the default, newest first.
         CreatedAt = "createdAt",
-        /// When they end by themselves, the next one first.
+        /// By the time at which they expire, the next one first.
         ExpiresAt = "expiresAt",
     }
 }
 
-/// Which approvals are asked for; an empty filter lets everything through, but for the status.
+/// Which approvals are asked for. An empty or absent filter lets every approval through, except that of the status;
+/// all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApprovalQuery {
-    /// Of this project.
+    /// Only approvals that belong to this project.
     pub project: Option<ProjectId>,
-    /// In one of these statuses; when none is named, those that wait for a decision.
+    /// Only approvals in one of these statuses; when none is named, those that wait for a decision.
     pub status: Vec<Status>,
-    /// Of one of these risks.
+    /// Only approvals of one of these risks.
     pub risk: Vec<Risk>,
-    /// For one of these agents to act.
+    /// Only approvals for one of these agents to act.
     pub agent: Vec<AgentId>,
-    /// About one of these tasks.
+    /// Only approvals about one of these tasks.
     pub task: Vec<TaskId>,
-    /// Sorted by; newest first when absent.
+    /// What the approvals are sorted by; [`ApprovalSort::CreatedAt`] when absent.
     pub sort: Option<ApprovalSort>,
-    /// Which end comes first; newest or next to expire when absent.
+    /// Which end comes first; the newest approval, or the next to expire, when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most approvals of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
+}
+
+impl Approvals {
+    /// The approvals asked for. A page costs as much as it shows where an index leads to it: for projects, agents,
+    /// their statuses, and tasks, in each order. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`]
+    /// for a page.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] when the cursor belongs to another question.
+    pub fn list<'a>(
+        &'a self,
+        query: &ApprovalQuery,
+        agents: &'a Agents,
+    ) -> Result<Page<ApprovalView<'a>>, InvalidCursor> {
+        Ok(list::page(&ApprovalQuestion { approvals: self, query })?.map(|row| row.view(agents)))
+    }
 }
 
 impl ApprovalSort {
@@ -56,96 +72,97 @@ impl ApprovalSort {
             Self::ExpiresAt => Order::Asc,
         }
     }
+}
 
-    fn place(self, row: &Row) -> Place {
-        match self {
-            Self::CreatedAt => place(row.created_at, row.id.uuid()),
-            Self::ExpiresAt => place(row.expires_at, row.id.uuid()),
+/// A query together with the approvals that it is put to.
+#[derive(Clone, Copy)]
+struct ApprovalQuestion<'a, 'q> {
+    approvals: &'a Approvals,
+    query: &'q ApprovalQuery,
+}
+
+impl<'a> Question<'a> for ApprovalQuestion<'a, '_> {
+    type Id = ApprovalId;
+    type Row = Row;
+    type Sort = ApprovalSort;
+
+    fn sort(&self) -> ApprovalSort {
+        self.query.sort.unwrap_or(ApprovalSort::CreatedAt)
+    }
+
+    fn paging(&self) -> Paging<'_> {
+        let ApprovalQuery { order, limit, cursor, .. } = self.query;
+        let order = order.unwrap_or(self.sort().default_order());
+        Paging { order, limit: *limit, cursor: cursor.as_deref() }
+    }
+
+    fn filters(&self) -> impl Hash {
+        let ApprovalQuery { project, status, risk, agent, task, .. } = self.query;
+        ("approvals", project, status, risk, agent, task)
+    }
+
+    fn wants(&self, row: &Row) -> bool {
+        let ApprovalQuery { risk, agent, task, .. } = self.query;
+        let subject = &row.subject;
+        self.wants_status(row.status)
+            && self.is_within(subject.project)
+            && (risk.is_empty() || risk.contains(&row.ask.risk()))
+            && (agent.is_empty() || subject.agent.is_some_and(|of| agent.contains(&of)))
+            && (task.is_empty() || subject.task.is_some_and(|of| task.contains(&of)))
+    }
+
+    fn place(&self, sort: ApprovalSort, row: &Row) -> Place {
+        match sort {
+            ApprovalSort::CreatedAt => Place::at_time(row.created_at, row.id.uuid()),
+            ApprovalSort::ExpiresAt => Place::at_time(row.expires_at, row.id.uuid()),
+        }
+    }
+
+    fn row(&self, id: ApprovalId) -> Option<&'a Row> {
+        self.approvals.rows.get(id)
+    }
+
+    fn route(&self, sort: ApprovalSort) -> Route<'_, ApprovalId> {
+        match sort {
+            ApprovalSort::CreatedAt => Route::Walk(Walk::Created(self.candidates())),
+            ApprovalSort::ExpiresAt => Route::SortIfFew(self.candidates(), Box::new(|| self.by_expiry())),
         }
     }
 }
 
-impl Approvals {
-    /// The approvals asked for. A page costs what it shows where an index leads to it: for projects, agents, their
-    /// statuses, and tasks, in each order. Where other filters pass over rows, at most
-    /// [`crate::page::MAX_LOOKED_AT`] are looked at.
-    ///
-    /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this question.
-    pub fn list<'a>(
-        &'a self,
-        query: &ApprovalQuery,
-        agents: &'a Agents,
-    ) -> Result<Page<ApprovalView<'a>>, InvalidCursor> {
-        let sort = query.sort.unwrap_or(ApprovalSort::CreatedAt);
-        let order = query.order.unwrap_or(sort.default_order());
-        let filters = (&query.status, &query.risk, &query.agent, &query.task);
-        let question = ("approvals", query.project, filters, sort);
-        let cut = Cut::new(question, order, query.limit, query.cursor.as_deref())?;
-        let (wanted, place) = (|row: &Row| query.wants(row), |row: &Row| sort.place(row));
-        let after = cut.after().and_then(birth);
-        let page = match sort {
-            ApprovalSort::CreatedAt => {
-                cut.of_sorted(self.rows_of(self.births(query, order, after)), wanted, place)
-            }
-            ApprovalSort::ExpiresAt => {
-                let few: Vec<_> =
-                    self.rows_of(self.births(query, order, None)).take(MAX_SORTED + 1).collect();
-                if few.len() <= MAX_SORTED {
-                    cut.of_unsorted(few.into_iter().filter(|row| wanted(row)), place)
-                } else {
-                    cut.of_sorted(self.rows_of(self.expiries(query, order, after)), wanted, place)
-                }
-            }
-        };
-        Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
+impl ApprovalQuestion<'_, '_> {
+    fn is_within(&self, project: ProjectId) -> bool {
+        self.query.project.is_none_or(|wanted| wanted == project)
     }
 
-    /// The approvals that those wanted are among, in the order in which they were asked for: the fewest that an index
-    /// can tell.
-    fn births<'a>(
-        &'a self,
-        query: &ApprovalQuery,
-        order: Order,
-        after: Option<Birth<ApprovalId>>,
-    ) -> Box<dyn Iterator<Item = Birth<ApprovalId>> + 'a> {
-        let index = &self.index;
-        let sets: Vec<_> = match (&query.task[..], &query.agent[..]) {
+    fn wants_status(&self, status: Status) -> bool {
+        let wanted = &self.query.status;
+        if wanted.is_empty() { status.is_open() } else { wanted.contains(&status) }
+    }
+
+    /// The fewest approvals that an index can tell apart.
+    fn candidates(&self) -> Candidates<'_, ApprovalId> {
+        let index = self.approvals.rows.index();
+        match (&self.query.task[..], &self.query.agent[..]) {
             ([], []) => {
-                let groups = index.by_project.all().filter(|((project, status), _)| {
-                    query.project.is_none_or(|wanted| wanted == *project) && query.wants_status(*status)
-                });
-                groups.map(|(_, set)| set).collect()
+                let wanted = |(project, status): &_| self.is_within(*project) && self.wants_status(*status);
+                Candidates::Groups(index.by_project.sets(wanted))
             }
             ([], agents) => {
                 let agents: BTreeSet<_> = agents.iter().collect();
-                let statuses = || Status::ALL.iter().filter(|status| query.wants_status(**status));
+                let statuses = || Status::ALL.iter().filter(|status| self.wants_status(**status));
                 let groups = agents.into_iter().flat_map(|agent| statuses().map(|status| (*agent, *status)));
-                groups.filter_map(|group| index.by_agent.of(&group)).collect()
+                Candidates::Groups(groups.filter_map(|group| index.by_agent.of(&group)).collect())
             }
-            (tasks, _) => return Box::new(index.by_task.of_any(tasks, order, after)),
-        };
-        Box::new(merged(sets.into_iter(), order, after.as_ref()).copied())
+            (tasks, _) => Candidates::OfTasks(&index.by_task, tasks),
+        }
     }
 
-    fn expiries<'a>(
-        &'a self,
-        query: &ApprovalQuery,
-        order: Order,
-        after: Option<(i64, ApprovalId)>,
-    ) -> impl Iterator<Item = (i64, ApprovalId)> + use<'a> {
-        let groups = self.index.expiries.all().filter(|((project, is_open), _)| {
-            query.project.is_none_or(|wanted| wanted == *project) && (*is_open || !query.wants_open_only())
-        });
-        let sets: Vec<_> = groups.map(|(_, set)| set).collect();
-        merged(sets.into_iter(), order, after.as_ref()).copied()
-    }
-
-    fn rows_of<'a>(
-        &'a self,
-        places: impl Iterator<Item = (i64, ApprovalId)> + 'a,
-    ) -> impl Iterator<Item = &'a Row> {
-        places.filter_map(|(_, id)| self.rows.get(&id)).map(Box::as_ref)
+    /// All approvals that wait, and those that do not where they are wanted too, in the order in which they expire.
+    fn by_expiry(&self) -> Walk<'_, ApprovalId> {
+        let wants_open_only = self.query.status.iter().all(|status| status.is_open());
+        let wanted = |(project, is_open): &_| self.is_within(*project) && (*is_open || !wants_open_only);
+        Walk::Numbered(self.approvals.rows.index().expiries.sets(wanted), None)
     }
 }
 
@@ -153,28 +170,7 @@ impl Approvals {
 impl Approvals {
     /// What [`Approvals::list`] answers, found by looking at everything.
     pub(crate) fn list_by_looking(&self, query: &ApprovalQuery) -> Vec<ApprovalId> {
-        let sort = query.sort.unwrap_or(ApprovalSort::CreatedAt);
-        let cut =
-            Cut::new("everything", query.order.unwrap_or(sort.default_order()), query.limit, None).unwrap();
-        let wanted = self.rows.values().map(Box::as_ref).filter(|row| query.wants(row));
-        cut.of_unsorted(wanted, |row: &Row| sort.place(row)).items.iter().map(|row| row.id).collect()
-    }
-}
-
-impl ApprovalQuery {
-    fn wants_open_only(&self) -> bool {
-        self.status.iter().all(|status| status.is_open())
-    }
-
-    fn wants_status(&self, status: Status) -> bool {
-        if self.status.is_empty() { status.is_open() } else { self.status.contains(&status) }
-    }
-
-    fn wants(&self, row: &Row) -> bool {
-        self.wants_status(row.status)
-            && self.project.is_none_or(|project| project == row.subject.project)
-            && (self.risk.is_empty() || self.risk.contains(&row.ask.risk()))
-            && (self.agent.is_empty() || row.subject.agent.is_some_and(|agent| self.agent.contains(&agent)))
-            && (self.task.is_empty() || row.subject.task.is_some_and(|task| self.task.contains(&task)))
+        let rows = list::page_by_looking(&ApprovalQuestion { approvals: self, query }, self.rows.iter());
+        rows.iter().map(|row| row.id).collect()
     }
 }

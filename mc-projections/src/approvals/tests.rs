@@ -94,7 +94,7 @@ fn an_approval_is_answered_as_the_contract_says() {
             "rollbackPlan": null,
             "estimatedCost": 0.5,
             "payload": null,
-            "contentHash": "07".repeat(32),
+            "contentHash": "85b783d686efaae0c5b591458d8ffd26dd65033bd4e9872ae765a990292de452",
             "status": "approved",
             "revisionNote": null,
             "requiredDecisions": 2,

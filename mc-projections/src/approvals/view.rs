@@ -1,4 +1,4 @@
-//! An approval as it is answered.
+//! An approval as REST answers it.
 
 use mc_domain::{
     approval::{ActionType, ContentHash, Payload, Risk, Status},
@@ -14,81 +14,81 @@ use crate::{
     instant::Millis,
 };
 
-/// An approval, as it is answered.
+/// An approval, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ApprovalView<'a> {
-    /// Its identity.
+    /// The identity of the request; it stays when the request is resubmitted.
     pub id: ApprovalId,
-    /// The project it belongs to.
+    /// The project that the approval belongs to.
     pub project_id: ProjectId,
-    /// The task that waits for it.
+    /// The task that the request is about, which may wait for the decision.
     pub task_id: Option<TaskId>,
-    /// The agent that would act.
+    /// The agent that acts once it is approved.
     pub agent_id: Option<AgentId>,
-    /// Who asked.
+    /// Who asked for the approval: an agent or an operator.
     pub requested_by: ActorView<'a>,
-    /// What kind of action.
+    /// What kind of action is asked for, such as `tool_call`.
     pub action_type: ActionType,
-    /// The action in a sentence.
+    /// The action in one sentence, as its requestor put it.
     pub summary: &'a Reason,
-    /// How dangerous it is.
+    /// The risk of the action, by which the policy says who decides.
     pub risk: Risk,
-    /// Why it is wanted.
+    /// Why the requestor wants the action.
     pub justification: &'a Text,
-    /// How it would be undone.
+    /// How the action would be undone.
     pub rollback_plan: Option<&'a Text>,
-    /// What it would cost.
+    /// What the action would cost, as the requestor estimates it.
     pub estimated_cost: Option<Dollars>,
-    /// Its parameters.
+    /// The parameters of the action, digit by digit as they were sent.
     pub payload: Option<&'a Payload>,
-    /// What exactly is decided on: the hash of action, parameters, summary, risk and cost.
+    /// The hash of action, parameters, summary, risk and cost: what exactly is decided on.
     pub content_hash: &'a ContentHash,
-    /// Where it stands.
+    /// Whether the request waits, and how it ended.
     pub status: Status,
-    /// What the requestor was asked to change, while that is to be answered.
+    /// What the requestor has to change; absent unless it is the requestor's turn.
     pub revision_note: Option<&'a Reason>,
-    /// How many must say yes.
+    /// How many deciders must agree: 1 or 2.
     pub required_decisions: u32,
-    /// What was answered so far, oldest first.
+    /// All answers so far, oldest first.
     pub decisions: Vec<DecisionView<'a>>,
-    /// When it was first asked for.
+    /// When the approval was first asked for.
     pub created_at: Millis,
-    /// When it ends by itself.
+    /// When the request expires unless somebody decides.
     pub expires_at: Millis,
-    /// Since when it has waited too long.
+    /// When the request was found to have waited too long.
     pub escalated_at: Option<Millis>,
-    /// When it ended.
+    /// When the request ended, in whatever way.
     pub decided_at: Option<Millis>,
-    /// Who ended it, where somebody did.
+    /// Who ended the request; absent while it waits and when it expired.
     pub decided_by: Option<ActorView<'a>>,
-    /// What was said at its end.
+    /// The note or reason with which it ended.
     pub decision: Option<&'a Reason>,
-    /// The run in which what was approved was done; it is good for one use.
+    /// The run in which the agent did what was approved; an approval is good for one use.
     pub used_in_run: Option<RunId>,
-    /// The version of its stream.
+    /// The version of its stream, which decisions must name.
     pub version: u64,
 }
 
-/// What somebody answered to a request, as it is answered.
+/// An answer of a decider, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DecisionView<'a> {
-    /// Who.
+    /// The decider who gave the answer.
     pub by: ActorView<'a>,
-    /// What.
+    /// Whether the decider agreed, refused or asked for a change.
     pub decision: Answer,
-    /// What was noted with it.
+    /// The note or reason given with the answer.
     pub note: Option<&'a Reason>,
-    /// Whether something else was asked for afterwards, so that it no longer counts.
+    /// Whether the requestor has asked for something else since, so that the answer no longer counts.
     pub superseded: bool,
-    /// When.
+    /// When the decider gave the answer.
     pub at: Millis,
 }
 
 impl Approvals {
     /// One approval; the agents give names to those who asked and decided.
     pub fn view<'a>(&'a self, id: ApprovalId, agents: &'a Agents) -> Option<ApprovalView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Entries for other programs: comma-separated values (RFC 4180) and CloudEvents 1.0.2.
+//! Writes audit entries for other programs, as comma-separated values (RFC 4180) or as CloudEvents 1.0.2.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -9,14 +9,14 @@ use serde_json::json;
 use super::AuditEntry;
 use crate::{agents::ActorId, instant::Millis, views::Views};
 
-/// The first line of comma-separated values, with its end.
+/// The header line of the comma-separated values, with its line end.
 pub const CSV_HEADER: &str = "position,at,actorType,actorId,actorName,action,entityKind,entityId,projectId,summary,\
      before,after,eventId\r\n";
 
-/// What a spreadsheet takes for a formula when a cell begins with it.
+/// First characters that make a spreadsheet read a cell as a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
 
-/// The entry as a line of comma-separated values, with its end.
+/// Writes an entry as a line of comma-separated values, with its line end.
 pub fn csv_line(entry: &AuditEntry) -> String {
     let actor_id = match &entry.actor.id {
         ActorId::Agent(id) => id.to_string(),
@@ -44,7 +44,7 @@ pub fn csv_line(entry: &AuditEntry) -> String {
     cells.map(|text| cell(&text)).join(",") + "\r\n"
 }
 
-/// A cell that a spreadsheet shows as it is: what could be a formula gets an apostrophe in front.
+/// Quotes a cell where it must be quoted, and puts an apostrophe before what a spreadsheet could run as a formula.
 fn cell(text: &str) -> String {
     let guard = if text.starts_with(FORMULA) { "'" } else { "" };
     if guard.is_empty() && !text.contains([',', '"', '\r', '\n']) {
@@ -53,10 +53,10 @@ fn cell(text: &str) -> String {
     format!("\"{guard}{}\"", text.replace('"', "\"\""))
 }
 
-/// The event as a CloudEvent, with its payload as it was recorded.
+/// Writes an event as a CloudEvent, with its payload as it was recorded.
 pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Json {
     let metadata = &stored.metadata;
-    // What another service recorded may be no JSON: then it is text.
+    // Another service may have recorded something that is no JSON: that goes out as text.
     let data = Json::parse(&stored.payload).unwrap_or_else(|_| Json::from(stored.payload.as_str()));
     let mut event = Json::from(json!({
         "specversion": "1.0",
@@ -78,7 +78,7 @@ pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Json {
     event
 }
 
-/// `/projects/<slug>`, and what it is within: `/projects/<slug>/tasks/<id>`.
+/// The path of the event's entity: `/projects/<slug>`, or within a project `/projects/<slug>/tasks/<id>`.
 fn source(stored: &StoredEvent, views: &Views) -> String {
     let (kind, id) = (&stored.stream.aggregate_type, encoded(&stored.stream.aggregate_id));
     let project = stored.metadata.project.map(|id| match views.projects.view(id) {
@@ -100,7 +100,7 @@ fn actor(actor: &Actor) -> String {
     }
 }
 
-/// Percent-encoded, but for what is plain in a path.
+/// Percent-encodes everything except the unreserved characters of RFC 3986.
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
         match byte {

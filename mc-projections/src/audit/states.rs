@@ -1,4 +1,4 @@
-//! What the entities are like, as far as the log was gone through: the streams met last.
+//! The states of the entities whose streams the audit met last.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -16,18 +16,19 @@ use tokio::task::JoinSet;
 
 use super::{
     Audited,
-    shown::{Form, Shown},
+    snapshot::{EntitySnapshot, Form},
 };
 use crate::{agents, projection::Projection, projects::Projects, tasks, views::Views};
 
-/// The streams one generation remembers; there are two of each kind. Ten megabytes' worth.
+/// How many streams one generation remembers, about ten megabytes; each of two lengths has two generations.
 pub(super) const STREAMS_PER_GENERATION: usize = 4_096;
-/// From this version on a stream is long: what is expensive to read again is not driven out by what is not.
+/// A stream of this many events is long. Long streams are remembered apart, so that short ones, which are cheap to
+/// read again, do not push them out.
 const LONG_VERSION: u64 = 200;
-/// How many streams are read at a time.
+/// How many tasks read missing streams at the same time.
 const READS_AT_ONCE: usize = 4;
 
-/// The streams met last; what was not met during a whole generation is forgotten, and read again when needed.
+/// The streams met last. A stream that a whole generation did not meet is forgotten, and read again when needed.
 #[derive(Debug, Default)]
 pub(super) struct States {
     short: Generations,
@@ -40,16 +41,17 @@ struct Generations {
     old: HashMap<StreamId, Known>,
 }
 
-/// A stream up to some version.
+/// The fold of a stream up to some version.
 #[derive(Debug)]
 struct Known {
     version: u64,
     fold: Fold,
-    /// What it is like then; nothing before that was asked for.
-    shown: Option<Shown>,
+    /// The snapshot at that version; taken when an event first asks for it.
+    snapshot: Option<EntitySnapshot>,
 }
 
-/// The fold of one stream: the view that the REST answers show of it, or else what the rules read of it.
+/// The fold of one stream: the view that REST answers show of it or, for aggregates without one, the state that the
+/// rules read.
 #[derive(Debug)]
 enum Fold {
     Project(Box<Projects>),
@@ -59,7 +61,7 @@ enum Fold {
 }
 
 impl States {
-    /// Makes sure that the streams of a stretch are known up to where it begins.
+    /// Reads the missing streams of a stretch, up to where the stretch begins.
     pub(super) async fn prepare(
         &mut self,
         log: &Arc<dyn EventLog>,
@@ -89,16 +91,20 @@ impl States {
         Ok(())
     }
 
-    /// What the entity was like before the event, and is like after it.
-    pub(super) fn evolve(&mut self, event: &Recorded<AnyEvent>, views: &Views) -> (Shown, &Shown) {
-        // The stretch may have begun in the generation that is the old one by now.
+    /// Applies the event, and answers the snapshots of its entity before and after it.
+    pub(super) fn evolve(
+        &mut self,
+        event: &Recorded<AnyEvent>,
+        views: &Views,
+    ) -> (EntitySnapshot, &EntitySnapshot) {
+        // The stream may be in the old generation, when the young one filled up during the stretch.
         let known = self.take(&event.stream).unwrap_or_else(|| Known::new(&event.stream));
         let kept = self.generations(&known);
         let known = kept.young.entry(event.stream.clone()).or_insert(known);
-        let before = known.shown.take().unwrap_or_else(|| known.fold.show(&event.stream, views));
+        let before = known.snapshot.take().unwrap_or_else(|| known.fold.snapshot(&event.stream, views));
         known.fold.apply(event);
         known.version = event.version;
-        (before, known.shown.insert(known.fold.show(&event.stream, views)))
+        (before, known.snapshot.insert(known.fold.snapshot(&event.stream, views)))
     }
 
     fn take(&mut self, stream: &StreamId) -> Option<Known> {
@@ -133,7 +139,7 @@ async fn read(
 
 impl Known {
     fn new(stream: &StreamId) -> Self {
-        Self { version: 0, fold: Fold::new(&stream.aggregate_type), shown: None }
+        Self { version: 0, fold: Fold::new(&stream.aggregate_type), snapshot: None }
     }
 
     async fn read(log: &dyn EventLog, stream: &StreamId, version: u64) -> Result<Self, StoreError> {
@@ -174,30 +180,31 @@ impl Fold {
         }
     }
 
-    /// What the entity is like, field by field.
-    fn show(&self, stream: &StreamId, views: &Views) -> Shown {
+    /// Serialises the entity as it is now.
+    fn snapshot(&self, stream: &StreamId, views: &Views) -> EntitySnapshot {
         match self {
             Self::Project(projects) => {
                 let view = stream.aggregate_id.parse().ok().and_then(|id| projects.view(id));
-                view.map(|view| Shown::of(&view, Form::View)).unwrap_or_default()
+                view.map(|view| EntitySnapshot::of(&view, Form::View)).unwrap_or_default()
             }
-            // Without silence there is none that is too long: whether it is, time says, not the event.
+            // An endless patience keeps `stale` false: it changes with time and not with events.
             Self::Agent(row) => {
                 let view = row
                     .as_ref()
                     .map(|row| row.view(row.own_standing(), row.updated_at(), None, TimeDelta::MAX / 4));
-                view.map(|view| Shown::of(&view, Form::View)).unwrap_or_default()
+                view.map(|view| EntitySnapshot::of(&view, Form::View)).unwrap_or_default()
             }
-            Self::Task(row) => {
-                row.as_ref().map(|row| Shown::of(&row.view(&views.agents), Form::View)).unwrap_or_default()
-            }
+            Self::Task(row) => row
+                .as_ref()
+                .map(|row| EntitySnapshot::of(&row.view(&views.agents), Form::View))
+                .unwrap_or_default(),
             Self::Other(state) => {
                 let text = state.as_ref().and_then(|state| {
                     let mut text = Vec::with_capacity(256);
                     state.serialize(&mut serde_json::Serializer::new(&mut text)).ok()?;
                     String::from_utf8(text).ok()
                 });
-                text.map(|text| Shown::new(text, Form::State)).unwrap_or_default()
+                text.map(|text| EntitySnapshot::new(text, Form::State)).unwrap_or_default()
             }
         }
     }

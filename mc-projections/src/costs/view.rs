@@ -1,4 +1,4 @@
-//! Costs as they are answered.
+//! The costs of a day and of an agent, as REST answers them.
 
 use std::{
     cmp::Reverse,
@@ -16,191 +16,191 @@ use serde::Serialize;
 use super::{Account, Costs, Day, Dearest, Tally};
 use crate::{dollars::Dollars, views::Views};
 
-/// How many tasks an answer names, the dearest first.
+/// How many tasks an answer names: the dearest ones.
 pub const MAX_TASKS: usize = 20;
-/// How many days of an agent an answer names, the latest first.
+/// How many days an answer about an agent names: the latest ones.
 pub const MAX_DAYS: usize = 90;
-/// How many days the trend shows.
+/// How many days the trend shows, the day of the question included.
 const TREND_DAYS: usize = 30;
-/// How many of them its first sum covers.
+/// How many of those days its shorter sum covers.
 const WEEK_DAYS: usize = 7;
 
-/// What the runs that began on a day cost, as it is answered.
+/// What the runs that began on a day cost, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DailyCosts<'a> {
-    /// The UTC day.
+    /// The UTC day on which the runs began.
     pub date: NaiveDate,
-    /// The project it is about, or all of them.
+    /// The project that the answer is about; absent when it is about all.
     pub project_id: Option<ProjectId>,
-    /// All together.
+    /// What all these runs were charged together.
     pub total: Dollars,
-    /// How many runs began.
+    /// How many runs began on the day, those under way included.
     pub runs: u64,
-    /// How many of them were charged without anybody knowing their cost.
+    /// How many runs were charged although nobody told their cost.
     pub unpriced_runs: u64,
-    /// The tokens that went in.
+    /// The sum of the tokens that the models read.
     pub input_tokens: u64,
-    /// The tokens that came out.
+    /// The sum of the tokens that the models wrote.
     pub output_tokens: u64,
-    /// The tokens read from the cache.
+    /// The sum of the tokens that were read from the cache.
     pub cache_read_tokens: u64,
-    /// The tokens written to the cache.
+    /// The sum of the tokens that were written to the cache.
     pub cache_write_tokens: u64,
-    /// By agent, the dearest first.
+    /// The same sum by agent, the dearest first.
     pub by_agent: Vec<AgentShare>,
-    /// By type of task, the dearest first.
+    /// The same sum by type of task, the dearest first.
     pub by_task_type: Vec<TypeShare>,
-    /// By project, the dearest first.
+    /// The same sum by project, the dearest first.
     pub by_project: Vec<ProjectShare>,
-    /// By model, the dearest first.
+    /// The same sum by model, the dearest first.
     pub by_model: Vec<ModelShare<'a>>,
-    /// By task, the [`MAX_TASKS`] dearest; one of them may be no task.
+    /// The same sum by task, for the [`MAX_TASKS`] dearest; runs without a task count as one of them.
     pub by_task: Vec<TaskShare<'a>>,
-    /// The days before, with this one.
+    /// The costs of the days up to this one.
     pub trend: Trend,
 }
 
-/// What some runs cost, as it is answered.
+/// What some runs cost together, as REST answers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Spend {
-    /// What they were charged.
+    /// What all these runs were charged together.
     pub cost: Dollars,
-    /// How many began.
+    /// How many runs began, those under way included.
     pub runs: u64,
-    /// How many of them were charged without anybody knowing their cost.
+    /// How many runs were charged although nobody told their cost.
     pub unpriced_runs: u64,
-    /// The tokens that went in.
+    /// The sum of the tokens that the models read.
     pub input_tokens: u64,
-    /// The tokens that came out.
+    /// The sum of the tokens that the models wrote.
     pub output_tokens: u64,
-    /// The tokens read from the cache.
+    /// The sum of the tokens that were read from the cache.
     pub cache_read_tokens: u64,
-    /// The tokens written to the cache.
+    /// The sum of the tokens that were written to the cache.
     pub cache_write_tokens: u64,
 }
 
-/// What an agent spent.
+/// The part of a sum that one agent spent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentShare {
-    /// The agent.
+    /// The agent whose runs are summed up.
     pub agent_id: AgentId,
-    /// Its name.
+    /// The agent's current name, or its identity when it is unknown.
     pub name: String,
-    /// What it spent.
+    /// What the runs of this agent cost.
     #[serde(flatten)]
     pub spend: Spend,
 }
 
-/// What was spent on tasks of one type.
+/// The part of a sum that was spent on tasks of one type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TypeShare {
-    /// The type; nothing for runs without a task.
+    /// The type of the tasks; absent for runs without a task.
     #[serde(rename = "type")]
     pub kind: Option<TaskType>,
-    /// What was spent.
+    /// What the runs for these tasks cost.
     #[serde(flatten)]
     pub spend: Spend,
 }
 
-/// What was spent in a project.
+/// The part of a sum that was spent in one project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectShare {
-    /// The project.
+    /// The project in which it was spent.
     pub project_id: ProjectId,
-    /// Its name.
+    /// The project's current name, or its identity when it is unknown.
     pub name: String,
-    /// What was spent.
+    /// What the runs of the project cost.
     #[serde(flatten)]
     pub spend: Spend,
 }
 
-/// What was spent on a model.
+/// The part of a sum that was spent on one model.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ModelShare<'a> {
-    /// The model.
+    /// The model, as the runs named it.
     pub model: &'a Label,
-    /// What was spent.
+    /// What the runs on this model cost.
     #[serde(flatten)]
     pub spend: Spend,
 }
 
-/// What was spent on a task.
+/// The part of a sum that was spent on one task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskShare<'a> {
-    /// The task; nothing for runs without one.
+    /// The task that the runs worked on; absent for runs without a task.
     pub task_id: Option<TaskId>,
-    /// Its title.
+    /// The title of the task; absent for runs without a task.
     pub title: Option<&'a Title>,
-    /// Its type.
+    /// The type of the task; absent for runs without a task.
     #[serde(rename = "type")]
     pub kind: Option<TaskType>,
-    /// What was spent.
+    /// What the runs for the task cost.
     #[serde(flatten)]
     pub spend: Spend,
 }
 
-/// What was spent lately.
+/// What was spent day by day, up to the day of the question.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Trend {
-    /// In 7 days.
+    /// The sum over the last 7 days, the day of the question included.
     #[serde(rename = "last7Days")]
     pub last_7_days: Dollars,
-    /// In 30 days.
+    /// The sum over the last 30 days, the day of the question included.
     #[serde(rename = "last30Days")]
     pub last_30_days: Dollars,
-    /// Day by day, the earliest first.
+    /// The last 30 days, the earliest first; days without runs cost 0.
     pub days: Vec<TrendDay>,
 }
 
 /// What was spent on one day of a trend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct TrendDay {
-    /// The UTC day.
+    /// The UTC day on which the runs began.
     pub date: NaiveDate,
-    /// All together.
+    /// What all runs of that day were charged.
     pub total: Dollars,
 }
 
-/// What an agent spent, as it is answered.
+/// What an agent spent, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentCosts<'a> {
-    /// The agent.
+    /// The agent that the answer is about.
     pub agent_id: AgentId,
-    /// Its name.
+    /// The name that the agent has now.
     pub name: String,
-    /// What it spent today, as its budget says, corrections included.
+    /// What its budget of the day of the question counts as spent, corrections included.
     pub today: Dollars,
-    /// What it spent since it was registered, corrections included.
+    /// What its runs cost since it was registered.
     pub total: Dollars,
-    /// What it may spend in a day.
+    /// The most that its runs of one UTC day may cost.
     pub daily_cap: Dollars,
-    /// What it may spend in one run.
+    /// The most that one of its runs may cost.
     pub per_run_cap: Dollars,
-    /// What is set aside today for runs under way.
+    /// What is set aside today for its runs under way.
     pub reserved: Dollars,
     /// What it may still spend today, grants included.
     pub remaining: Dollars,
-    /// By day, the latest [`MAX_DAYS`] first.
+    /// The latest [`MAX_DAYS`] days on which it has a budget, the latest first.
     pub by_day: Vec<DayCosts>,
-    /// By task, the [`MAX_TASKS`] dearest; one of them may be no task.
+    /// What it spent by task, for the [`MAX_TASKS`] dearest; runs without a task count as one of them.
     pub by_task: Vec<TaskShare<'a>>,
 }
 
-/// What an agent spent on a day.
+/// What an agent spent on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct DayCosts {
-    /// The UTC day.
+    /// The UTC day of the budget.
     pub date: NaiveDate,
-    /// What its budget of the day says, corrections included.
+    /// What the budget of the day counts as spent, corrections included.
     pub spent: Dollars,
-    /// What its runs cost.
+    /// What its runs that began on the day cost.
     #[serde(flatten)]
     pub spend: Spend,
 }
@@ -219,8 +219,8 @@ impl Tally {
     }
 }
 
-/// What the runs of a project, or of all, that began on a day cost. It costs what it shows, however many tasks and days
-/// there are.
+/// What the runs of a project, or of all, that began on a day cost. The answer costs as much as it shows, however
+/// many tasks and days there are.
 pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -> DailyCosts<'_> {
     let costs = &views.costs;
     let days = || costs.of_day(date, project).map(|(_, day)| day);
@@ -254,7 +254,7 @@ pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -
     }
 }
 
-/// What an agent spent, at `now`; nothing when it is not known.
+/// What an agent spent, at `now`; nothing when the agent is unknown.
 pub fn agent_costs(views: &Views, id: AgentId, now: DateTime<Utc>) -> Option<AgentCosts<'_>> {
     let agent = views.agents.view(id, now, None)?;
     let account = views.costs.accounts.get(&id);
@@ -317,7 +317,7 @@ fn by_type<'a>(days: impl Iterator<Item = &'a Day>, without_task: &Tally) -> Vec
     dearest(types).into_iter().map(|(kind, tally)| TypeShare { kind, spend: tally.view() }).collect()
 }
 
-/// The dearest tasks of each, with what they cost in all.
+/// The dearest tasks of several lists together, with what each cost in all of them.
 fn dearest_tasks<'a>(
     parts: impl Iterator<Item = (&'a Dearest, &'a BTreeMap<TaskId, Tally>)>,
 ) -> BTreeMap<TaskId, Tally> {

@@ -110,7 +110,7 @@ const BEGIN_TASK: u8 = 16;
 const BEGIN_PROJECT: u8 = 36;
 const BEGIN_RUN: u8 = 53;
 const BEGIN_APPROVAL: u8 = 69;
-/// How many runs there are.
+/// How many different runs a generated history tells of.
 const RUNS: u8 = 16;
 
 fn once(kind: u8, beginning: u8, is_new: bool) -> Option<u8> {

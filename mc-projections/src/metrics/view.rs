@@ -1,4 +1,4 @@
-//! Metrics as they are answered, and the counts that are scraped.
+//! Metrics as REST answers them, and the numbers that a monitoring system scrapes.
 
 use std::collections::BTreeMap;
 
@@ -19,90 +19,91 @@ use crate::{
     views::Views,
 };
 
-/// The key metrics, as they are answered.
+/// The key metrics of a project or of all, as REST answers them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
-    /// When they were taken.
+    /// The time at which they were taken.
     pub generated_at: Millis,
-    /// The project they are about, or all of them.
+    /// The project that they are about; absent when they are about all.
     pub project_id: Option<ProjectId>,
-    /// How the agents are.
+    /// How many agents work, and how many have trouble.
     pub agent_health: AgentHealth,
-    /// How much gets done.
+    /// How many tasks get done, and how fast.
     pub task_throughput: TaskThroughput,
-    /// What it costs.
+    /// What the runs of today cost.
     pub cost: CostMetrics,
-    /// How often it goes wrong.
+    /// How often budgets were exceeded, loops found and approvals asked for.
     pub incidents: IncidentMetrics,
-    /// What is still to be delivered.
+    /// How many notifications wait, and how long.
     pub notifications: NotificationMetrics,
 }
 
-/// What is still to be delivered.
+/// The notifications that are still to be delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationMetrics {
     /// How many notifications are queued and have not arrived.
     pub waiting: usize,
-    /// How long the one that is longest due has been due, of all projects, in whole seconds; 0 when none is.
+    /// For how many whole seconds the longest waiting notification of all projects has been due; 0 when none is due.
     pub overdue_secs: u64,
 }
 
-/// How the agents are.
+/// How many agents work, and how many have trouble.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AgentHealth {
-    /// How many there are.
+    /// How many agents there are, whatever their status.
     pub total: usize,
-    /// How many work.
+    /// How many agents have the status active.
     pub active: usize,
-    /// How many have been silent for too long.
+    /// How many agents have been silent for too long.
     pub stale: usize,
-    /// The errors in a row of those that are not offline, on average.
+    /// The average error streak of the agents that are not offline, to two decimals; 0 when there are none.
     pub average_error_streak: f64,
-    /// The most errors in a row that one of them has.
+    /// The longest error streak of an agent that is not offline.
     pub max_error_streak: u32,
-    /// How many there are in each status.
+    /// How many agents have each status.
     pub by_status: BTreeMap<agent::Status, usize>,
 }
 
-/// How much gets done, in the last 7 days where nothing else is said.
+/// How many tasks get done, and how fast; over the last 7 days unless the name says otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskThroughput {
     /// How many tasks were accepted as done today.
     pub completed_today: u64,
-    /// How many were on each day, the earliest first.
+    /// How many tasks were accepted as done on each day, the earliest first.
     pub completed_per_day: Vec<CompletedOn>,
-    /// The hours from their creation to their completion, on average.
+    /// The average hours from creation to completion, to two decimals; absent when no task was completed.
     pub average_hours_to_completion: Option<f64>,
-    /// How many in a hundred reached review without anybody stepping in, of those that got that far or did not.
+    /// The percentage of the tasks that reached review without anybody stepping in; absent when no task got that far
+    /// or needed help.
     pub percent_reaching_review_without_intervention: Option<f64>,
 }
 
-/// How many tasks were accepted as done on a day.
+/// How many tasks were accepted as done on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct CompletedOn {
-    /// The UTC day.
+    /// The UTC day on which they were accepted.
     pub date: NaiveDate,
-    /// How many.
+    /// How many tasks were accepted as done.
     pub completed: u64,
 }
 
-/// What it costs.
+/// What the runs that began today cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CostMetrics {
-    /// All runs that began today.
+    /// What all runs that began today were charged.
     pub today: Dollars,
-    /// By agent, the dearest first.
+    /// The same sum by agent, the dearest first.
     pub by_agent: Vec<AgentShare>,
-    /// By type of task, the dearest first.
+    /// The same sum by type of task, the dearest first.
     pub by_task_type: Vec<TypeShare>,
 }
 
-/// How often it goes wrong.
+/// How often budgets were exceeded, loops found and approvals asked for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentMetrics {
@@ -112,69 +113,70 @@ pub struct IncidentMetrics {
     pub loops_today: u64,
     /// How many approvals were asked for today.
     pub approval_requests_today: u64,
-    /// The same on each of the last 7 days, the earliest first.
+    /// The same numbers for each of the last 7 days, the earliest first.
     pub per_day: Vec<IncidentsOn>,
 }
 
-/// How often it went wrong on a day.
+/// How often budgets were exceeded, loops found and approvals asked for on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IncidentsOn {
-    /// The UTC day.
+    /// The UTC day that the numbers are of.
     pub date: NaiveDate,
-    /// How often a budget was exceeded.
+    /// How often a budget was exceeded, or would have been.
     pub budget_breaches: u64,
-    /// How many loops were found.
+    /// How many loops were found, repeated ones included.
     pub loops: u64,
     /// How many approvals were asked for.
     pub approval_requests: u64,
 }
 
-/// The numbers that are scraped.
+/// The numbers that a monitoring system scrapes, of a project or of all.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Counts {
-    /// Tasks in each status.
+    /// How many tasks are in each status.
     pub tasks: BTreeMap<task::Status, usize>,
-    /// Agents in each status.
+    /// How many agents have each status.
     pub agents: BTreeMap<agent::Status, usize>,
-    /// Agents that have been silent for too long.
+    /// How many agents have been silent for too long.
     pub agents_stale: usize,
-    /// The most errors in a row that an agent has that is not offline.
+    /// The longest error streak of an agent that is not offline.
     pub max_error_streak: u32,
-    /// Approvals that wait for a decision.
+    /// How many approvals wait for a decision.
     pub approvals_pending: usize,
-    /// Alerts that are open or acknowledged, of each severity.
+    /// How many alerts of each severity are open or acknowledged.
     pub alerts_open: BTreeMap<Severity, usize>,
-    /// Runs under way, in all projects.
+    /// How many runs of all projects are under way.
     pub runs_open: usize,
-    /// What all runs were ever charged, in all projects, in micro-dollars.
+    /// What all runs of all projects were charged so far, in micro-dollars.
     pub cost_micro_usd_total: i64,
-    /// How often a budget was exceeded.
+    /// How often a budget was exceeded so far, or would have been.
     pub budget_breaches_total: u64,
-    /// How many loops were found.
+    /// How many loops were found so far.
     pub loops_detected_total: u64,
-    /// How many approvals were asked for.
+    /// How many approvals were asked for so far.
     pub approval_requests_total: u64,
-    /// How many tasks were accepted as done.
+    /// How many tasks were accepted as done so far.
     pub tasks_completed_total: u64,
-    /// What is still to be delivered.
+    /// How many notifications wait, and how long.
     pub notifications: NotificationMetrics,
 }
 
-/// The key metrics of a project, or of all, at `now`. `fresher` knows of heartbeats that are not in the log.
+/// The key metrics of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be
+/// in the log.
 pub fn metrics(
     views: &Views,
     project: Option<ProjectId>,
     now: DateTime<Utc>,
-    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+    latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> Metrics {
     let today = now.date_naive();
     let costs = daily_costs(views, today, project);
     Metrics {
         generated_at: Millis(now),
         project_id: project,
-        agent_health: health(views, project, now, fresher),
+        agent_health: health(views, project, now, latest_heartbeat),
         task_throughput: throughput(views, project, today),
         cost: CostMetrics { today: costs.total, by_agent: costs.by_agent, by_task_type: costs.by_task_type },
         incidents: incidents(views, project, today),
@@ -182,14 +184,15 @@ pub fn metrics(
     }
 }
 
-/// The numbers of a project, or of all, at `now`.
+/// The numbers to scrape of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent
+/// to be in the log.
 pub fn counts(
     views: &Views,
     project: Option<ProjectId>,
     now: DateTime<Utc>,
-    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+    latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> Counts {
-    let health = health(views, project, now, fresher);
+    let health = health(views, project, now, latest_heartbeat);
     let ever = views.tallies.ever(project);
     let tasks = task::Status::ALL.iter().map(|status| (*status, views.tasks.count(project, *status)));
     Counts {
@@ -221,9 +224,9 @@ fn health(
     views: &Views,
     project: Option<ProjectId>,
     now: DateTime<Utc>,
-    fresher: impl Fn(AgentId) -> Option<DateTime<Utc>>,
+    latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> AgentHealth {
-    let squad = views.agents.squad(project, now, fresher);
+    let squad = views.agents.squad(project, now, latest_heartbeat);
     let in_service: usize = squad.streaks.values().sum();
     let streaks: u64 = squad.streaks.iter().map(|(streak, count)| u64::from(*streak) * *count as u64).sum();
     AgentHealth {
@@ -286,7 +289,7 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-/// Two decimals are more than anybody reads.
+/// Rounds to two decimals, half away from zero.
 fn rounded(number: f64) -> f64 {
     (number * 100.0).round() / 100.0
 }

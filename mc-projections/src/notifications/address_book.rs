@@ -1,4 +1,4 @@
-//! Who is to be told of what happens, as the views know it.
+//! Answers who is called what and who follows what, from the views.
 
 use std::collections::BTreeSet;
 
@@ -11,13 +11,13 @@ use mc_domain::{
 
 use crate::views::Views;
 
-/// Who is called what and who follows what, for [`mc_domain::process::notifications`]: as it is at the position of the
-/// views, which may be after the event that somebody is told of.
+/// The names and followers that [`mc_domain::process::notifications`] asks for. They are those at the position of the
+/// views, which may come after the event that a notification is about.
 #[derive(Debug, Clone, Copy)]
 pub struct AddressBook<'a> {
-    /// Everything that is known.
+    /// The views to look names, titles and followers up in.
     pub views: &'a Views,
-    /// Every operator; the log does not name them.
+    /// The names of all operators, from the configuration: the log does not have them.
     pub operators: &'a BTreeSet<Name>,
 }
 

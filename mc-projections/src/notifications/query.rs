@@ -1,6 +1,6 @@
-//! Lists of notifications.
+//! Finds and pages the notifications that a query asks for.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hash};
 
 use mc_domain::{
     ids::{NotificationId, ProjectId},
@@ -10,83 +10,105 @@ use mc_domain::{
 use super::{NotificationView, Notifications, Row};
 use crate::{
     agents::Agents,
-    merge::merged,
-    page::{Cut, InvalidCursor, Order, Page},
-    ranks::{Birth, birth, place},
+    list::{self, Candidates, Paging, Question, Route, Walk},
+    page::{InvalidCursor, Order, Page, Place},
 };
 
-/// Which notifications are asked for; an empty filter lets everything through.
+/// Which notifications are asked for. An empty or absent filter lets every notification through; all filters must
+/// hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotificationQuery {
-    /// Of this project.
+    /// Only notifications that belong to this project.
     pub project: Option<ProjectId>,
-    /// To one of these.
+    /// Only notifications to one of these recipients.
     pub recipient: Vec<Recipient>,
-    /// Still to be read, or read.
+    /// Only notifications that are unread when true, only the others when false.
     pub unread: Option<bool>,
-    /// In one of these statuses.
+    /// Only notifications in one of these statuses.
     pub status: Vec<Status>,
-    /// Of one of these types.
+    /// Only notifications of one of these types.
     pub kind: Vec<Kind>,
-    /// Which end comes first; newest first when absent.
+    /// Which end comes first; the newest notification when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most notifications of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
 impl Notifications {
-    /// The notifications asked for. A page costs what it shows where an index leads to it: for recipients or projects,
-    /// unread or read. Where other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] are looked at.
+    /// The notifications asked for. A page costs as much as it shows where an index leads to it: for recipients or
+    /// projects, unread or read. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this question.
+    /// [`InvalidCursor`] when the cursor belongs to another question.
     pub fn list<'a>(
         &'a self,
         query: &NotificationQuery,
         agents: &'a Agents,
     ) -> Result<Page<NotificationView<'a>>, InvalidCursor> {
-        let order = query.order.unwrap_or(Order::Desc);
-        let recipients: Vec<_> = query.recipient.iter().map(ToString::to_string).collect();
-        let question =
-            ("notifications", query.project, &recipients, query.unread, &query.status, &query.kind);
-        let cut = Cut::new(question, order, query.limit, query.cursor.as_deref())?;
-        let births =
-            merged(self.sets(query, &recipients).into_iter(), order, cut.after().and_then(birth).as_ref());
-        let rows = births.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref);
-        let page = cut.of_sorted(rows, |row| query.wants(row), |row| place(row.created_at, row.id.uuid()));
-        Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
-    }
-
-    fn sets(
-        &self,
-        query: &NotificationQuery,
-        recipients: &[String],
-    ) -> Vec<&BTreeSet<Birth<NotificationId>>> {
-        let wanted = |unread: bool| query.unread.is_none_or(|wanted| wanted == unread);
-        if recipients.is_empty() {
-            let groups = self.index.by_project.all().filter(|((project, unread), _)| {
-                (query.project.is_none() || query.project == *project) && wanted(*unread)
-            });
-            return groups.map(|(_, set)| set).collect();
-        }
-        let recipients: BTreeSet<_> = recipients.iter().collect();
-        let groups = recipients.into_iter().flat_map(|recipient| {
-            [false, true]
-                .into_iter()
-                .filter(|unread| wanted(*unread))
-                .map(|unread| (recipient.clone(), unread))
-        });
-        groups.filter_map(|group| self.index.by_recipient.of(&group)).collect()
+        let recipients = query.recipient.iter().map(ToString::to_string).collect();
+        let question = NotificationQuestion { notifications: self, query, recipients };
+        Ok(list::page(&question)?.map(|row| row.view(agents)))
     }
 }
 
-impl NotificationQuery {
+/// A query together with the notifications that it is put to.
+struct NotificationQuestion<'a, 'q> {
+    notifications: &'a Notifications,
+    query: &'q NotificationQuery,
+    /// The recipients of the query, in the form in which the index knows them.
+    recipients: Vec<String>,
+}
+
+impl<'a> Question<'a> for NotificationQuestion<'a, '_> {
+    type Id = NotificationId;
+    type Row = Row;
+    type Sort = ();
+
+    fn sort(&self) {}
+
+    fn paging(&self) -> Paging<'_> {
+        let NotificationQuery { order, limit, cursor, .. } = self.query;
+        Paging { order: order.unwrap_or(Order::Desc), limit: *limit, cursor: cursor.as_deref() }
+    }
+
+    fn filters(&self) -> impl Hash {
+        let NotificationQuery { project, unread, status, kind, .. } = self.query;
+        ("notifications", project, &self.recipients, unread, status, kind)
+    }
+
     fn wants(&self, row: &Row) -> bool {
-        self.project.is_none_or(|project| row.project == Some(project))
-            && self.unread.is_none_or(|unread| unread == row.read_at.is_none())
-            && (self.status.is_empty() || self.status.contains(&row.status))
-            && (self.kind.is_empty() || self.kind.contains(&row.kind))
+        let NotificationQuery { project, unread, status, kind, .. } = self.query;
+        project.is_none_or(|project| row.project == Some(project))
+            && unread.is_none_or(|unread| unread == row.read_at.is_none())
+            && (status.is_empty() || status.contains(&row.status))
+            && (kind.is_empty() || kind.contains(&row.kind))
+    }
+
+    fn place(&self, (): (), row: &Row) -> Place {
+        Place::at_time(row.created_at, row.id.uuid())
+    }
+
+    fn row(&self, id: NotificationId) -> Option<&'a Row> {
+        self.notifications.rows.get(id)
+    }
+
+    fn route(&self, (): ()) -> Route<'_, NotificationId> {
+        let index = self.notifications.rows.index();
+        let wants_unread = |unread: bool| self.query.unread.is_none_or(|wanted| wanted == unread);
+        let sets = if self.recipients.is_empty() {
+            index.by_project.sets(|(project, unread)| {
+                (self.query.project.is_none() || self.query.project == *project) && wants_unread(*unread)
+            })
+        } else {
+            let recipients: BTreeSet<_> = self.recipients.iter().collect();
+            let readings = || [false, true].into_iter().filter(|unread| wants_unread(*unread));
+            let groups = recipients
+                .into_iter()
+                .flat_map(|recipient| readings().map(move |unread| (recipient.clone(), unread)));
+            groups.filter_map(|group| index.by_recipient.of(&group)).collect()
+        };
+        Route::Walk(Walk::Created(Candidates::Groups(sets)))
     }
 }

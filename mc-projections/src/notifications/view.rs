@@ -1,4 +1,4 @@
-//! A notification as it is answered.
+//! A notification as REST answers it.
 
 use mc_domain::{
     ids::{NotificationId, ProjectId, TaskId},
@@ -13,51 +13,51 @@ use crate::{
     instant::Millis,
 };
 
-/// A notification, as it is answered.
+/// A notification, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationView<'a> {
-    /// Its identity.
+    /// The identity of the notification, which follows from its cause and its recipient.
     pub id: NotificationId,
-    /// What it is about.
+    /// What it tells of, such as `mention`.
     #[serde(rename = "type")]
     pub kind: Kind,
-    /// The project it belongs to.
+    /// The project that it belongs to; absent when it concerns all projects.
     pub project_id: Option<ProjectId>,
-    /// Who is told.
+    /// The operator or agent that is notified.
     pub recipient: ActorView<'a>,
-    /// What it says, in a line.
+    /// What it says, in one line.
     pub subject: &'a Title,
-    /// What it says.
+    /// What it says beyond the subject.
     pub text: Option<&'a Text>,
-    /// The task concerned.
+    /// The task that it is about.
     pub task_id: Option<TaskId>,
-    /// What became of it.
+    /// Whether it waits, has arrived, was read, or was given up.
     pub status: Status,
-    /// Whether it is still to be read.
+    /// Whether its recipient has not read it yet.
     pub unread: bool,
     /// How many attempts to deliver it have failed.
     pub attempts: u32,
-    /// What went wrong the last time.
+    /// Why the last attempt failed; absent when none has.
     pub last_error: Option<&'a Reason>,
-    /// When it is tried again, where it is.
+    /// When the next attempt is due; absent unless one has failed and it still waits.
     pub retry_at: Option<Millis>,
-    /// When it was set on its way.
+    /// When it was queued for delivery.
     pub created_at: Millis,
-    /// When it arrived.
+    /// When it was delivered to its recipient.
     pub delivered_at: Option<Millis>,
-    /// When it was read.
+    /// When its recipient read it; absent while it is unread.
     pub read_at: Option<Millis>,
-    /// From when on it is too late for it.
+    /// When it expires unless it was delivered before.
     pub expires_at: Millis,
-    /// The version of its stream.
+    /// The version of its stream, which changes must name.
     pub version: u64,
 }
 
 impl Notifications {
     /// One notification; the agents give a name to its recipient.
     pub fn view<'a>(&'a self, id: NotificationId, agents: &'a Agents) -> Option<NotificationView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 

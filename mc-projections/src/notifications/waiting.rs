@@ -1,4 +1,4 @@
-//! What is on its way: for each recipient, in the order in which it is due.
+//! The notifications that wait for delivery: for each recipient, in the order in which they are due.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,40 +6,40 @@ use chrono::{DateTime, Utc};
 use mc_domain::ids::{NotificationId, ProjectId};
 use serde::{Deserialize, Serialize};
 
-/// Where a notification stands among those of its recipient: by the time it is due, and then as it was queued.
+/// Orders the notifications of one recipient: by the time they are due, and then as they were queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct Place {
     pub(super) due_at_micros: i64,
     pub(super) position: u64,
 }
 
-/// Those that are queued and have not arrived.
+/// The notifications that are queued and have not arrived.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Waiting {
     places: BTreeMap<NotificationId, Place>,
-    /// None is empty.
+    /// For each recipient, as text, those that wait; a lane is removed with its last notification.
     lanes: BTreeMap<String, BTreeSet<(Place, NotificationId)>>,
 }
 
-/// What is due for one recipient.
+/// The notifications that are due for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lane {
-    /// The recipient, as text.
+    /// The recipient, in the form that [`mc_domain::notification::Recipient`] prints.
     pub recipient: String,
-    /// Since when the first of it has been due.
+    /// The time since which the first of them has been due.
     pub since: DateTime<Utc>,
-    /// What is due, in order; at least one.
+    /// What is due, in the order of delivery; at least one.
     pub due: Vec<Due>,
 }
 
-/// A notification that is due.
+/// A notification that is due for delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    /// Which one.
+    /// The identity by which [`super::Notifications::view`] answers its content.
     pub id: NotificationId,
-    /// The project it belongs to.
+    /// The project that it belongs to; absent when it concerns all projects.
     pub project: Option<ProjectId>,
-    /// From when on it is too late for it.
+    /// When it expires unless it was delivered before.
     pub expires_at: DateTime<Utc>,
 }
 
@@ -52,7 +52,7 @@ impl Waiting {
         self.places.keys().copied()
     }
 
-    /// Where a notification to `recipient` waits now.
+    /// Notes where a notification to `recipient` waits now; nothing once it has stopped waiting.
     pub(super) fn note(&mut self, recipient: &str, id: NotificationId, place: Option<Place>) {
         let before = match place {
             Some(place) => self.places.insert(id, place),

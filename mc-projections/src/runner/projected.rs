@@ -1,4 +1,4 @@
-//! The handle through which the views are read and waited for.
+//! The handle to the views: for reading them, and for waiting until they are current.
 
 use std::{
     fmt,
@@ -11,7 +11,7 @@ use tokio::{sync::watch, task::AbortHandle};
 use super::Progress;
 use crate::views::Views;
 
-/// The views, kept current: to be cloned and shared. The runner ends with the last clone.
+/// A handle to the views that a runner keeps current. Clones share the views; the runner ends with the last clone.
 #[derive(Clone)]
 pub struct Projected(Arc<Shared>);
 
@@ -22,13 +22,13 @@ struct Shared {
     runner: AbortHandle,
 }
 
-/// The views follow the log no more; what they show stays as it was.
+/// The views no longer follow the log; they stay as they were.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("the views stopped after position {position}")]
 pub struct Stopped {
-    /// The position of the last event they reflect.
+    /// The position of the last event that they reflect.
     pub position: u64,
-    /// Why; nothing when the runner itself broke down.
+    /// What stopped them; absent when the runner itself broke down.
     #[source]
     pub cause: Option<Arc<StoreError>>,
 }
@@ -43,21 +43,21 @@ impl Projected {
         Self(Arc::new(Shared { log, views, progress, runner }))
     }
 
-    /// Asks the views. No event is applied meanwhile, so an answer is of one position; keep it short.
+    /// Reads the views. No event is applied meanwhile, so the answer is of one position; `ask` must be quick.
     pub fn read<T>(&self, ask: impl FnOnce(&Views) -> T) -> T {
         ask(&self.lock())
     }
 
-    /// The position of the last event the views reflect.
+    /// The position of the last event that the views reflect.
     pub fn position(&self) -> u64 {
         self.0.progress.borrow().position
     }
 
-    /// Waits until the views reflect `position`: read your writes. A position that was never committed is waited for
-    /// without end.
+    /// Waits until the views reflect `position`, so that a caller reads its own writes. For a position that is never
+    /// committed it waits without end.
     ///
     /// # Errors
-    /// [`Stopped`] when they never will.
+    /// [`Stopped`] when the views have stopped before that.
     pub async fn wait_for(&self, position: u64) -> Result<(), Stopped> {
         if self.position() >= position {
             return Ok(());
@@ -71,15 +71,15 @@ impl Projected {
     /// Waits until the views reflect everything that is in the log now.
     ///
     /// # Errors
-    /// [`Stopped`] when they never will.
+    /// [`Stopped`] when the views have stopped before that.
     pub async fn caught_up(&self) -> Result<(), Stopped> {
         self.wait_for(self.0.log.head()).await
     }
 
-    /// The same, telling `report` how far it is: the position and the head to reach.
+    /// The same, and calls `report` after each batch with the position reached and the head to reach.
     ///
     /// # Errors
-    /// [`Stopped`] when they never will.
+    /// [`Stopped`] when the views have stopped before that.
     pub async fn catch_up(&self, mut report: impl FnMut(u64, u64)) -> Result<(), Stopped> {
         let head = self.0.log.head();
         let mut progress = self.0.progress.clone();
@@ -95,12 +95,12 @@ impl Projected {
         }
     }
 
-    /// How far the views are behind the log.
+    /// How many positions the views are behind the log.
     pub fn lag(&self) -> u64 {
         self.0.log.head().saturating_sub(self.position())
     }
 
-    /// What is wrong, if something is: the views stopped, or the log does not answer and is asked again.
+    /// What is wrong, if something is: the views have stopped, or the log does not answer and is asked again.
     pub fn trouble(&self) -> Option<Stopped> {
         let progress = self.0.progress.borrow();
         let broken = self.0.runner.is_finished() || progress.trouble.is_some();
@@ -121,7 +121,7 @@ impl Projected {
         Stopped { position: progress.position, cause: progress.trouble.clone() }
     }
 
-    /// A projection that panicked stops the runner; what was applied before is still shown.
+    /// A projection that panics stops the runner and poisons the lock; what was applied before is still readable.
     fn lock(&self) -> RwLockReadGuard<'_, Views> {
         self.0.views.read().unwrap_or_else(PoisonError::into_inner)
     }

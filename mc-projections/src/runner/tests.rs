@@ -24,10 +24,10 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     activity::{ActivityQuery, MAX_RECENT},
+    as_of::{Subject, streams_as_of},
     history::HistoryQuery,
     page::Order,
     script::Script,
-    then::{Subject, then},
 };
 
 fn log() -> Arc<dyn EventLog> {
@@ -266,9 +266,9 @@ async fn an_agent_is_told_as_it_was_with_what_its_budgets_said_then() {
     record(&log, &script).await;
     let streams = Subject::Agent(scout).streams(&script.views());
     let spent = |views: &Views| views.agents.view(scout, script.now(), None).unwrap().today_spend.0;
-    let before = then(log.as_ref(), &streams, 3).await.unwrap();
+    let before = streams_as_of(log.as_ref(), &streams, 3).await.unwrap();
     assert_eq!((spent(&before), before.position()), (Usd::cents(150), 2));
-    let after = then(log.as_ref(), &streams, 4).await.unwrap();
+    let after = streams_as_of(log.as_ref(), &streams, 4).await.unwrap();
     assert_eq!(spent(&after), Usd::ZERO);
 }
 

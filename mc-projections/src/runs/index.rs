@@ -1,6 +1,4 @@
-//! Where each run stands in every order that is asked for. It follows from the rows, so it is not stored.
-
-use std::collections::BTreeMap;
+//! Where each run stands in every order that is asked for.
 
 use mc_domain::{
     ids::{AgentId, ProjectId, RunId, TaskId},
@@ -9,40 +7,49 @@ use mc_domain::{
 };
 
 use super::Row;
-use crate::ranks::{Birth, Owned, Ranks};
+use crate::{
+    ordered_index::{CreationIndex, CreationKey, OrderedIndex},
+    table,
+};
 
-/// The runs in every order.
+/// The runs in every order. A run is created when it starts.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
-    /// By project and status, in the order in which they began.
-    pub(super) by_project: Ranks<(ProjectId, Status), Birth<RunId>>,
-    /// By agent and status, in the order in which they began.
-    pub(super) by_agent: Ranks<(AgentId, Status), Birth<RunId>>,
-    /// By task, in the order in which they began.
-    pub(super) by_task: Owned<TaskId, RunId>,
-    /// Those that are over, by project, in the order of what they were charged.
-    pub(super) costs: Ranks<ProjectId, (i64, RunId)>,
-    /// Those that are over, by project, in the order of how long they took.
-    pub(super) durations: Ranks<ProjectId, (i64, RunId)>,
+    /// By project and status, in order of creation.
+    pub(super) by_project: OrderedIndex<(ProjectId, Status), CreationKey<RunId>>,
+    /// By agent and status, in order of creation.
+    pub(super) by_agent: OrderedIndex<(AgentId, Status), CreationKey<RunId>>,
+    /// By task, in order of creation.
+    pub(super) by_task: CreationIndex<TaskId, RunId>,
+    /// The runs that are over, by project, in the order of what they were charged, in micro-dollars.
+    pub(super) costs: OrderedIndex<ProjectId, (i64, RunId)>,
+    /// The runs that are over, by project, in the order of how long they took, in microseconds.
+    pub(super) durations: OrderedIndex<ProjectId, (i64, RunId)>,
 }
 
-/// What decides where a run stands.
+/// Everything of a run that decides where it stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Standing {
-    birth: Birth<RunId>,
+pub(super) struct Keys {
+    created: CreationKey<RunId>,
     project: ProjectId,
     agent: AgentId,
     task: Option<TaskId>,
     status: Status,
+    /// In micro-dollars; absent while the run is under way.
     cost: Option<i64>,
+    /// In microseconds; absent while the run is under way.
     duration: Option<i64>,
 }
 
-impl Standing {
-    pub(super) fn of(row: &Row) -> Self {
+impl table::Index for Index {
+    type Id = RunId;
+    type Row = Row;
+    type Keys = Keys;
+
+    fn keys(row: &Row) -> Keys {
         let terms = &row.terms;
-        Self {
-            birth: (terms.at.timestamp_micros(), row.id),
+        Keys {
+            created: (terms.at.timestamp_micros(), row.id),
             project: terms.project,
             agent: terms.agent,
             task: terms.task,
@@ -52,42 +59,34 @@ impl Standing {
         }
     }
 
-    fn of_project(&self) -> ((ProjectId, Status), Birth<RunId>) {
-        ((self.project, self.status), self.birth)
-    }
-
-    fn of_agent(&self) -> ((AgentId, Status), Birth<RunId>) {
-        ((self.agent, self.status), self.birth)
-    }
-
-    fn cost(&self) -> Option<(ProjectId, (i64, RunId))> {
-        Some((self.project, (self.cost?, self.birth.1)))
-    }
-
-    fn duration(&self) -> Option<(ProjectId, (i64, RunId))> {
-        Some((self.project, (self.duration?, self.birth.1)))
-    }
-
-    fn of_task(&self) -> Option<(TaskId, Birth<RunId>)> {
-        Some((self.task?, self.birth))
+    fn shift(&mut self, before: Option<Keys>, after: Keys) {
+        let was = before.as_ref();
+        self.by_project.shift(was.map(Keys::in_project), Some(after.in_project()));
+        self.by_agent.shift(was.map(Keys::of_agent), Some(after.of_agent()));
+        self.by_task.shift(was.and_then(Keys::of_task), after.of_task());
+        self.costs.shift(was.and_then(Keys::by_cost), after.by_cost());
+        self.durations.shift(was.and_then(Keys::by_duration), after.by_duration());
     }
 }
 
-impl Index {
-    /// Of these rows.
-    pub(super) fn of(rows: &BTreeMap<RunId, Box<Row>>) -> Self {
-        let mut index = Self::default();
-        rows.values().for_each(|row| index.shift(None, Standing::of(row)));
-        index
+impl Keys {
+    fn in_project(&self) -> ((ProjectId, Status), CreationKey<RunId>) {
+        ((self.project, self.status), self.created)
     }
 
-    /// Takes a run from how it stood, if it was there, to how it stands.
-    pub(super) fn shift(&mut self, before: Option<Standing>, after: Standing) {
-        let was = before.as_ref();
-        self.by_project.shift(was.map(Standing::of_project), Some(after.of_project()));
-        self.by_agent.shift(was.map(Standing::of_agent), Some(after.of_agent()));
-        self.costs.shift(was.and_then(Standing::cost), after.cost());
-        self.durations.shift(was.and_then(Standing::duration), after.duration());
-        self.by_task.shift(was.and_then(Standing::of_task), after.of_task());
+    fn of_agent(&self) -> ((AgentId, Status), CreationKey<RunId>) {
+        ((self.agent, self.status), self.created)
+    }
+
+    fn of_task(&self) -> Option<(TaskId, CreationKey<RunId>)> {
+        Some((self.task?, self.created))
+    }
+
+    fn by_cost(&self) -> Option<(ProjectId, (i64, RunId))> {
+        Some((self.project, (self.cost?, self.created.1)))
+    }
+
+    fn by_duration(&self) -> Option<(ProjectId, (i64, RunId))> {
+        Some((self.project, (self.duration?, self.created.1)))
     }
 }

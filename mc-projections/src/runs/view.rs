@@ -1,4 +1,4 @@
-//! A run as it is answered, and its uses of tools.
+//! A run and its tool calls, as REST answers them.
 
 use mc_domain::{
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
@@ -12,92 +12,92 @@ use serde::Serialize;
 use super::{Row, Runs};
 use crate::{dollars::Dollars, instant::Millis};
 
-/// A run, as it is answered.
+/// A run, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RunView<'a> {
-    /// Its identity.
+    /// The identity of the run, given when it began.
     pub id: RunId,
-    /// Who runs.
+    /// The agent that the run belongs to.
     pub agent_id: AgentId,
-    /// The task it is for.
+    /// The task that the run works on.
     pub task_id: Option<TaskId>,
-    /// The project it belongs to.
+    /// The project that the run belongs to.
     pub project_id: ProjectId,
-    /// The model it runs on.
+    /// The model that the run uses, as its agent named it.
     pub model: &'a Label,
-    /// The session it belongs to.
+    /// The key of the session that the run belongs to, as its agent named it.
     pub session_key: Option<&'a Label>,
-    /// Where it stands.
+    /// Whether the run is under way, and how it ended.
     pub status: Status,
-    /// What is or was set aside for it.
+    /// What was set aside for the run when it began.
     pub estimated_cost: Dollars,
-    /// What it cost; nothing while it is under way, and where nobody knows. Of a run that others than its agent ended, its
-    /// agent may tell afterwards.
+    /// What the run cost, as its agent told; absent while it is under way and where nobody told. When others ended
+    /// the run, its agent may tell afterwards.
     pub cost: Option<Dollars>,
-    /// What it was charged; nothing while it is under way.
+    /// What budgets were charged for the run; absent while it is under way.
     pub charged: Option<Dollars>,
-    /// Whether it was charged without anybody knowing its cost.
+    /// Whether budgets were charged although nobody told the cost.
     pub unpriced: bool,
-    /// The tokens that went in.
+    /// How many tokens the model read.
     pub input_tokens: u64,
-    /// The tokens that came out.
+    /// How many tokens the model wrote.
     pub output_tokens: u64,
-    /// The tokens read from the cache.
+    /// How many tokens were read from the cache.
     pub cache_read_tokens: u64,
-    /// The tokens written to the cache.
+    /// How many tokens were written to the cache.
     pub cache_write_tokens: u64,
-    /// How often it used a tool.
+    /// How many tool calls the run has made.
     pub tool_calls: usize,
-    /// The tool it used last.
+    /// The name of the tool that it called last.
     pub last_tool: Option<&'a Label>,
-    /// What went wrong, or what ended it.
+    /// What went wrong, or why others ended the run.
     pub error: Option<&'a Reason>,
-    /// When it began.
+    /// When the control plane let the run begin.
     pub started_at: Millis,
-    /// When it ended.
+    /// When the run ended; absent while it is under way.
     pub ended_at: Option<Millis>,
-    /// When its agent told what it cost, after others had ended it.
+    /// When its agent told the cost of the run that others had ended.
     pub billed_at: Option<Millis>,
-    /// When it is ended by the control plane.
+    /// When the control plane ends the run unless it has ended before.
     pub deadline: Millis,
-    /// How long it took.
+    /// How many milliseconds the run took; absent while it is under way.
     pub duration_ms: Option<i64>,
-    /// The version of its stream.
+    /// The version of its stream, which rises with every tool call.
     pub version: u64,
 }
 
-/// One use of a tool, as it is answered.
+/// One tool call of a run, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToolCallView {
-    /// The run.
+    /// The run that made the call.
     pub run_id: RunId,
-    /// Which use of a tool in the run it is, from 1.
+    /// The number of the call in its run, from 1.
     pub number: u32,
-    /// The tool.
+    /// The name of the tool, as its agent gave it.
     pub tool: Label,
-    /// How dangerous it was, where somebody judged that.
+    /// How dangerous the call was, where somebody judged that.
     pub risk: Option<ToolRisk>,
-    /// The approval it was used under.
+    /// The approval under which the tool was called.
     pub approval_id: Option<ApprovalId>,
-    /// What came of it.
+    /// Whether the call succeeded, failed, or was not allowed.
     pub status: ToolStatus,
-    /// The beginning of what went in.
+    /// The beginning of the call's input.
     pub input_preview: Option<Preview>,
-    /// The beginning of what came out.
+    /// The beginning of the call's output.
     pub output_preview: Option<Preview>,
-    /// What went wrong.
+    /// Why the call failed or was not allowed.
     pub error: Option<Reason>,
-    /// How often that has gone wrong in the run, this time included.
+    /// How often the same error has occurred in the run, this call included.
     pub failures: u32,
-    /// When.
+    /// When the agent reported the call.
     pub at: Millis,
-    /// Where in the log.
+    /// The position of the event in the log, from 1.
     pub position: u64,
 }
 
-/// The use of a tool that an event is, or nothing when it is something else.
+/// Renders an event as a tool call; nothing when it is another event.
 pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
     let AnyEvent::Run(fact) = &event.event else { return None };
     let run_id = event.stream.aggregate_id.parse().ok()?;
@@ -137,9 +137,9 @@ pub fn tool_call(event: &Recorded<AnyEvent>) -> Option<ToolCallView> {
 }
 
 impl Runs {
-    /// One run.
+    /// One run; nothing for an unknown one.
     pub fn view(&self, id: RunId) -> Option<RunView<'_>> {
-        self.rows.get(&id).map(|row| row.view())
+        self.rows.get(id).map(|row| row.view())
     }
 }
 
@@ -178,13 +178,13 @@ impl Row {
 }
 
 impl Row {
-    /// What it cost, as far as somebody told.
+    /// What the run cost, as far as its agent told.
     fn cost(&self) -> Option<Usd> {
         let told = self.end.as_ref().and_then(|end| end.ended.cost);
         told.or(self.bill.as_ref().and_then(|bill| bill.cost))
     }
 
-    /// What it was charged at its end and afterwards; nothing while it is under way.
+    /// What was charged at its end and afterwards; nothing while it is under way.
     pub(super) fn charged(&self) -> Option<Usd> {
         let afterwards = self.bill.as_ref().map_or(Usd::ZERO, |bill| bill.charged);
         self.end.as_ref().map(|end| end.ended.charged.plus(afterwards))
@@ -201,7 +201,7 @@ impl Row {
     }
 }
 
-/// Whether a run was charged, or should have been, without anybody knowing its cost.
+/// Whether a run was charged, or should have been, although nobody told its cost.
 pub(crate) fn is_unpriced(outcome: Outcome, ended: &Ended) -> bool {
     ended.cost.is_none() && (outcome.is_charged() || ended.charged > Usd::ZERO)
 }

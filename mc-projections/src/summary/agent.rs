@@ -1,4 +1,4 @@
-//! What happened to an agent, in one sentence.
+//! Tells what happened to an agent, in one sentence.
 
 use mc_domain::{
     actor::Actor,
@@ -79,7 +79,8 @@ struct On<'a> {
 }
 
 impl On<'_> {
-    /// What an agent sets off by what it does is not its own will: "Scout was paused for its budget".
+    /// A sentence in the passive, such as "Scout was paused for its budget": what an agent's own action sets off is
+    /// not its will.
     fn imposed(&self, done: &str, ground: &str, note: Option<&Reason>) -> String {
         let Self { who, agent, .. } = self;
         let said = because(note);

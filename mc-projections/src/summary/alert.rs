@@ -1,4 +1,4 @@
-//! What happened to an alert, in one sentence.
+//! Tells what happened to an alert, in one sentence.
 
 use mc_domain::{actor::Actor, alert::Event};
 

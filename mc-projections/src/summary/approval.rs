@@ -1,4 +1,4 @@
-//! What happened to an approval, in one sentence.
+//! Tells what happened to an approval, in one sentence.
 
 use mc_domain::{
     actor::Actor,

@@ -1,4 +1,4 @@
-//! What happened to a budget, in one sentence.
+//! Tells what happened to a budget, in one sentence.
 
 use mc_domain::{
     actor::Actor,

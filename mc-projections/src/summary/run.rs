@@ -1,4 +1,4 @@
-//! What happened to a run, in one sentence.
+//! Tells what happened to a run, in one sentence.
 
 use mc_domain::{
     actor::Actor,
@@ -22,7 +22,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, names: &Names<'_>) -> String
                 ToolStatus::Denied => format!("{who} was not allowed to use {tool}{said}"),
             }
         }
-        Event::Billed(billed) => told_after(billed, names),
+        Event::Billed(billed) => billed_later(billed, names),
         Event::Completed(_) | Event::Failed(_) | Event::TimedOut(_) | Event::Aborted(_) => {
             "a run came to its end".to_owned()
         }
@@ -34,7 +34,7 @@ fn started(terms: &Terms, names: &Names<'_>) -> String {
     format!("{agent} began a run{on} with {}, ${} set aside", terms.model, terms.reserved)
 }
 
-/// "a run of Scout on the task was completed for $0.12".
+/// Such as "a run of Scout on the task was completed for $0.12".
 fn over(outcome: Outcome, end: &Ended, names: &Names<'_>) -> String {
     let (agent, on) = (names.agent(end.agent), names.on(end.task));
     let charged = match end.cost {
@@ -45,8 +45,8 @@ fn over(outcome: Outcome, end: &Ended, names: &Names<'_>) -> String {
     format!("a run of {agent}{on} {}{charged}{}", ended(outcome), because(end.error.as_ref()))
 }
 
-/// "Scout told what a run on the task, which was over, had cost: $0.12".
-fn told_after(bill: &Billed, names: &Names<'_>) -> String {
+/// Such as "Scout told what a run on the task, which was over, had cost: $0.12".
+fn billed_later(bill: &Billed, names: &Names<'_>) -> String {
     let (agent, on) = (names.agent(bill.agent), names.on(bill.task));
     let cost = match bill.cost {
         Some(cost) => format!("${cost}"),
@@ -55,7 +55,7 @@ fn told_after(bill: &Billed, names: &Names<'_>) -> String {
     format!("{agent} told what a run{on}, which was over, had cost: {cost}")
 }
 
-/// What became of a run.
+/// The end of a run as the predicate of a sentence.
 pub(super) fn ended(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Completed => "was completed",

@@ -1,4 +1,4 @@
-//! What happened to a task, in one sentence.
+//! Tells what happened to a task, in one sentence.
 
 use mc_domain::{
     actor::Actor,
@@ -74,7 +74,7 @@ pub(super) fn sentence(fact: &Event, actor: &Actor, task: &str, names: &Names<'_
     }
 }
 
-/// "21 messages in 30 minutes, at most 20 are allowed".
+/// Such as "21 messages in 30 minutes, where the limit is 20".
 fn repeated(kind: LoopKind, count: u32, limit: u32, within_secs: Option<u32>) -> String {
     let what = match kind {
         LoopKind::Messages => "messages",

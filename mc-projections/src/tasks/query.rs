@@ -1,54 +1,56 @@
-//! Lists of tasks.
+//! Finds, sorts and pages the tasks that a query asks for.
 
+mod groups;
 mod search;
-mod shelves;
 
-use std::ops::Bound::{Excluded, Unbounded};
+use std::{
+    hash::Hash,
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
-    ids::{AgentId, ProjectId},
+    ids::{AgentId, ProjectId, TaskId},
     string_enum,
     task::{Priority, Status, TaskType},
     values::Label,
 };
 use uuid::Uuid;
 
-use super::{Row, TaskView, Tasks};
+use super::{Row, TaskView, Tasks, index::Index};
 use crate::{
     agents::Agents,
-    merge::merged,
-    page::{Cut, InvalidCursor, Key, MAX_SORTED, Order, Page, Place},
-    ranks::birth,
+    list::{self, Paging, Question, Route, Walk},
+    page::{InvalidCursor, MAX_SORTED, Order, Page, Place},
 };
+use groups::Groups;
 use search::Search;
-use shelves::Shelves;
 
 string_enum! {
     /// What tasks can be sorted by.
     TaskSort {
-        /// When they were created; the default, newest first.
+        /// By the time they were created; the default, newest first.
         CreatedAt = "createdAt",
-        /// When they last changed.
+        /// By the time they last changed, the latest first.
         UpdatedAt = "updatedAt",
-        /// How urgent they are: 1 critical to 4 low.
+        /// By urgency, from 1 critical to 4 low.
         Priority = "priority",
-        /// When they are due; those that never are come last.
+        /// By the time they are due, the next one first; tasks without such a time come last.
         DueAt = "dueAt",
-        /// Their title, upper and lower case being the same.
+        /// By title, upper and lower case being the same.
         Title = "title",
-        /// Where they stand, in the order of the board.
+        /// By status, in the order of the board's columns.
         Status = "status",
-        /// What they have cost.
+        /// By what they have cost so far, the dearest first.
         Cost = "cost",
     }
 }
 
-/// The most tasks that are searched for a page: their texts take longer than their figures.
+/// The most tasks that a page with a search looks at: to search a text takes longer than to compare a number.
 const MAX_SEARCHED: usize = 2_000;
 
 impl TaskSort {
-    /// Which end comes first when nobody says otherwise: what is most urgent, or most recent, or most expensive.
+    /// Which end comes first when the query does not say: what is most urgent, or most recent, or most expensive.
     pub const fn default_order(self) -> Order {
         match self {
             Self::CreatedAt | Self::UpdatedAt | Self::Cost => Order::Desc,
@@ -57,222 +59,184 @@ impl TaskSort {
     }
 }
 
-/// Which tasks are asked for; an empty filter lets everything through.
+/// Which tasks are asked for. An empty or absent filter lets every task through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskQuery {
-    /// Of this project.
+    /// Only tasks that belong to this project.
     pub project: Option<ProjectId>,
-    /// In one of these statuses.
+    /// Only tasks in one of these statuses.
     pub status: Vec<Status>,
-    /// Of one of these types.
+    /// Only tasks of one of these types.
     pub kind: Vec<TaskType>,
-    /// Assigned to one of these agents.
+    /// Only tasks that are assigned to one of these agents.
     pub assignee: Vec<AgentId>,
-    /// Assigned to nobody, or to somebody.
+    /// Only tasks that are assigned to nobody when true, only the others when false.
     pub unassigned: Option<bool>,
-    /// Of one of these priorities.
+    /// Only tasks of one of these priorities.
     pub priority: Vec<Priority>,
-    /// With one of these labels.
+    /// Only tasks with one of these labels.
     pub label: Vec<Label>,
-    /// With this text in title or description, however it is composed, upper and lower case being the same, accents or not.
+    /// Only tasks with this text in title or description. Case, accents and Unicode composition make no difference.
     pub search: Option<String>,
-    /// Past its due time and not closed, or else.
+    /// Only tasks that are past their due time and not closed when true, only the others when false.
     pub overdue: Option<bool>,
-    /// Those that are archived, instead of those that are not.
+    /// Only archived tasks when true, only the others when false.
     pub archived: bool,
-    /// Sorted by; newest first when absent.
+    /// What the tasks are sorted by; [`TaskSort::CreatedAt`] when absent.
     pub sort: Option<TaskSort>,
     /// Which end comes first; [`TaskSort::default_order`] when absent.
     pub order: Option<Order>,
-    /// How many at most.
+    /// The most tasks of a page, from 1 to [`crate::page::MAX_LIMIT`].
     pub limit: Option<usize>,
-    /// Where the page before ended.
+    /// The cursor that the page before ended with; the first page when absent.
     pub cursor: Option<String>,
 }
 
-/// How the rows that a question may want are come by.
-enum Way<'a> {
-    /// They are few: all of them, in any order.
-    All(Vec<&'a Row>),
-    /// One after the other, in the order asked for and beyond the cursor.
-    InOrder(Box<dyn Iterator<Item = &'a Row> + 'a>),
-}
-
 impl Tasks {
-    /// The tasks asked for, at `now`. A page costs what it shows where an index leads to it: for a project, statuses,
-    /// assignees, labels, what is overdue and the types of the inbox, in each order. Where other filters pass over rows,
-    /// at most [`crate::page::MAX_LOOKED_AT`] are looked at.
+    /// The tasks asked for, at `now`. A page costs as much as it shows where an index leads to it: for a project,
+    /// statuses, assignees, labels, what is overdue and the types of the inbox, in each order. Other filters pass
+    /// over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when the cursor is not of this question.
+    /// [`InvalidCursor`] when the cursor belongs to another question.
     pub fn list<'a>(
         &'a self,
         query: &TaskQuery,
         now: DateTime<Utc>,
         agents: &'a Agents,
     ) -> Result<Page<TaskView<'a>>, InvalidCursor> {
-        let sort = query.sort.unwrap_or(TaskSort::CreatedAt);
-        let order = query.order.unwrap_or(sort.default_order());
-        let search = query.search.as_deref().and_then(Search::new);
-        let cut = Cut::new(query.question(sort), order, query.limit, query.cursor.as_deref())?;
-        let cut = if search.is_some() { cut.looking_at(MAX_SEARCHED) } else { cut };
-        let wanted = |row: &Row| query.wants(row, search.as_ref(), now);
-        let page = match self.way(query, sort, order, cut.after(), now) {
-            Way::All(rows) => {
-                cut.of_unsorted(rows.into_iter().filter(|row| wanted(row)), |row| sort.place(row))
-            }
-            Way::InOrder(rows) => cut.of_sorted(rows, wanted, |row| sort.place(row)),
-        };
-        Ok(Page { items: page.items.into_iter().map(|row| row.view(agents)).collect(), next: page.next })
-    }
-
-    fn way(
-        &self,
-        query: &TaskQuery,
-        sort: TaskSort,
-        order: Order,
-        after: Option<&Place>,
-        now: DateTime<Utc>,
-    ) -> Way<'_> {
-        let shelves = Shelves::narrowest(&self.index, query);
-        if query.overdue == Some(true) {
-            let few = shelves.count().min(MAX_SORTED + 1);
-            let late: Vec<_> = self.overdue(query, now).take(few).collect();
-            if late.len() < few {
-                return Way::All(late);
-            }
-        }
-        if !shelves.lie_in_order_of(sort) {
-            if shelves.count() <= MAX_SORTED {
-                return Way::All(self.rows_of(shelves.births(Order::Asc, None)).collect());
-            }
-            return Way::InOrder(self.by(query, sort, order, after));
-        }
-        match sort {
-            TaskSort::Priority => Way::InOrder(Box::new(self.rows_of(shelves.by_priority(order, after)))),
-            TaskSort::Status => Way::InOrder(Box::new(self.rows_of(shelves.by_status(order, after)))),
-            _ => Way::InOrder(Box::new(self.rows_of(shelves.births(order, after.and_then(birth))))),
-        }
-    }
-
-    /// All tasks of the project, archived or not, in an order that has nothing to do with where they stand.
-    fn by<'a>(
-        &'a self,
-        query: &TaskQuery,
-        sort: TaskSort,
-        order: Order,
-        after: Option<&Place>,
-    ) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
-        let index = &self.index;
-        let number = after.and_then(birth);
-        match sort {
-            TaskSort::UpdatedAt => {
-                let sets = index.changes.all().filter(|((of, archived), _)| query.is_within(*of, *archived));
-                let sets: Vec<_> = sets.map(|(_, set)| set).collect();
-                Box::new(self.rows_of(merged(sets.into_iter(), order, number.as_ref())))
-            }
-            TaskSort::Cost => {
-                let sets = index.costs.all().filter(|((of, archived), _)| query.is_within(*of, *archived));
-                let sets: Vec<_> = sets.map(|(_, set)| set).collect();
-                Box::new(self.rows_of(merged(sets.into_iter(), order, number.as_ref())))
-            }
-            TaskSort::Title => {
-                let sets = index.titles.all().filter(|((of, archived), _)| query.is_within(*of, *archived));
-                let sets: Vec<_> = sets.map(|(_, set)| set).collect();
-                let after = after.and_then(|place| match place {
-                    Place(Key::Text(title), id) => Some((title.as_str().into(), (*id).into())),
-                    Place(Key::Number(_) | Key::Pair(..) | Key::Missing(_), _) => None,
-                });
-                let titles = merged(sets.into_iter(), order, after.as_ref());
-                Box::new(titles.filter_map(|(_, id)| self.rows.get(id)).map(Box::as_ref))
-            }
-            TaskSort::DueAt => self.by_due_time(query, order, after),
-            // A label says nothing about where a task stands: all places are gone through.
-            TaskSort::CreatedAt => {
-                let shelves = Shelves::places(index, query);
-                Box::new(self.rows_of(shelves.births(order, number)))
-            }
-            TaskSort::Priority => {
-                Box::new(self.rows_of(Shelves::places(index, query).by_priority(order, after)))
-            }
-            TaskSort::Status => Box::new(self.rows_of(Shelves::places(index, query).by_status(order, after))),
-        }
-    }
-
-    /// What is due some time, and then what never is, in order of creation.
-    fn by_due_time<'a>(
-        &'a self,
-        query: &TaskQuery,
-        order: Order,
-        after: Option<&Place>,
-    ) -> Box<dyn Iterator<Item = &'a Row> + 'a> {
-        let sets = self.index.due.all().filter(|((of, archived, _), _)| query.is_within(*of, *archived));
-        let sets: Vec<_> = sets.map(|(_, set)| set).collect();
-        let never = |after: Option<(i64, _)>| {
-            let rows = self.rows_of(Shelves::places(&self.index, query).births(order, after));
-            rows.filter(|row| row.details.due_at.is_none())
-        };
-        match after {
-            Some(Place(Key::Missing(created), id)) => Box::new(never(Some((*created, (*id).into())))),
-            after => {
-                let due = merged(sets.into_iter(), order, after.and_then(birth).as_ref());
-                Box::new(self.rows_of(due).chain(never(None)))
-            }
-        }
-    }
-
-    /// What should have been done by `now` and is not closed, the latest first.
-    fn overdue(&self, query: &TaskQuery, now: DateTime<Utc>) -> impl Iterator<Item = &Row> {
-        let open = self
-            .index
-            .due
-            .all()
-            .filter(|((of, archived, is_closed), _)| !is_closed && query.is_within(*of, *archived));
-        let now = (now.timestamp_micros().saturating_add(1), mc_domain::ids::TaskId::new(Uuid::nil()));
-        let late: Vec<_> = open.map(|(_, set)| set.range((Unbounded, Excluded(now))).rev()).collect();
-        self.rows_of(late.into_iter().flatten())
+        Ok(list::page(&TaskQuestion::new(self, query, now))?.map(|row| row.view(agents)))
     }
 }
 
-#[cfg(test)]
-impl Tasks {
-    /// What [`Tasks::list`] answers, found by looking at everything.
-    pub(crate) fn list_by_looking(
-        &self,
-        query: &TaskQuery,
-        now: DateTime<Utc>,
-    ) -> Vec<mc_domain::ids::TaskId> {
-        let sort = query.sort.unwrap_or(TaskSort::CreatedAt);
-        let order = query.order.unwrap_or(sort.default_order());
-        let cut = Cut::new("everything", order, query.limit, None).unwrap();
-        let search = query.search.as_deref().and_then(Search::new);
-        let wanted = self.rows.values().map(Box::as_ref).filter(|row| query.wants(row, search.as_ref(), now));
-        cut.of_unsorted(wanted, |row: &Row| sort.place(row)).items.iter().map(|row| row.id).collect()
+/// A query together with the tasks that it is put to and the time at which it is asked.
+struct TaskQuestion<'a, 'q> {
+    tasks: &'a Tasks,
+    query: &'q TaskQuery,
+    search: Option<Search>,
+    now: DateTime<Utc>,
+}
+
+impl<'a> Question<'a> for TaskQuestion<'a, '_> {
+    type Id = TaskId;
+    type Row = Row;
+    type Sort = TaskSort;
+
+    fn sort(&self) -> TaskSort {
+        self.query.sort.unwrap_or(TaskSort::CreatedAt)
+    }
+
+    fn paging(&self) -> Paging<'_> {
+        let TaskQuery { order, limit, cursor, .. } = self.query;
+        let order = order.unwrap_or(self.sort().default_order());
+        Paging { order, limit: *limit, cursor: cursor.as_deref() }
+    }
+
+    fn filters(&self) -> impl Hash {
+        let TaskQuery { project, status, kind, assignee, unassigned, priority, label, .. } = self.query;
+        let TaskQuery { search, overdue, archived, .. } = self.query;
+        let what = (status, kind, priority, label, archived);
+        ("tasks", project, (assignee, unassigned), what, search, overdue)
+    }
+
+    fn wants(&self, row: &Row) -> bool {
+        let TaskQuery { status, kind, assignee, unassigned, priority, label, overdue, .. } = self.query;
+        let details = &row.details;
+        self.query.is_within(row.project, row.archived_at.is_some())
+            && (status.is_empty() || status.contains(&row.status))
+            && (kind.is_empty() || kind.contains(&details.kind))
+            && (assignee.is_empty() || assignee.iter().any(|agent| row.assignees.contains(agent)))
+            && unassigned.is_none_or(|unassigned| unassigned == row.assignees.is_empty())
+            && (priority.is_empty() || priority.contains(&details.priority))
+            && (label.is_empty() || label.iter().any(|label| details.labels.contains(label)))
+            && overdue.is_none_or(|overdue| overdue == row.is_overdue(self.now))
+            && self.search.as_ref().is_none_or(|search| row.mentions(search))
+    }
+
+    fn place(&self, sort: TaskSort, row: &Row) -> Place {
+        let (id, created): (Uuid, _) = (row.id.uuid(), row.created_at.timestamp_micros());
+        match sort {
+            TaskSort::CreatedAt => Place::at_time(row.created_at, id),
+            TaskSort::UpdatedAt => Place::at_time(row.updated_at, id),
+            TaskSort::Priority => Place::ranked(u32::from(row.details.priority).into(), created, id),
+            TaskSort::DueAt => {
+                Place::optional(row.details.due_at.map(|due| due.timestamp_micros()), created, id)
+            }
+            TaskSort::Title => Place::by_text(row.details.title.as_str().to_lowercase(), id),
+            TaskSort::Status => Place::ranked(row.status as i64, created, id),
+            TaskSort::Cost => Place::by_number(row.cost().0.micros(), id),
+        }
+    }
+
+    fn row(&self, id: TaskId) -> Option<&'a Row> {
+        self.tasks.rows.get(id)
+    }
+
+    fn route(&self, sort: TaskSort) -> Route<'_, TaskId> {
+        let groups = Groups::narrowest(self.index(), self.query);
+        if let Some(late) = self.few_overdue(groups.count()) {
+            return Route::Sort(late);
+        }
+        match groups.walk(sort) {
+            Some(walk) => Route::Walk(walk),
+            None => Route::SortIfFew(groups.candidates(), Box::new(move || self.by(sort))),
+        }
+    }
+
+    fn max_looked_at(&self) -> usize {
+        if self.search.is_some() { MAX_SEARCHED } else { crate::page::MAX_LOOKED_AT }
+    }
+}
+
+impl<'a, 'q> TaskQuestion<'a, 'q> {
+    fn new(tasks: &'a Tasks, query: &'q TaskQuery, now: DateTime<Utc>) -> Self {
+        Self { tasks, query, search: query.search.as_deref().and_then(Search::new), now }
+    }
+
+    fn index(&self) -> &'a Index {
+        self.tasks.rows.index()
+    }
+
+    /// The tasks of the query's project that are past their due time, where the query wants such and they are fewer
+    /// than `others`, the tasks that other filters lead to.
+    fn few_overdue(&self, others: usize) -> Option<Vec<TaskId>> {
+        if self.query.overdue != Some(true) {
+            return None;
+        }
+        let few = others.min(MAX_SORTED + 1);
+        let open = self.index().due.all().filter(|((project, archived, is_closed), _)| {
+            !is_closed && self.query.is_within(*project, *archived)
+        });
+        let now = (self.now.timestamp_micros().saturating_add(1), TaskId::new(Uuid::nil()));
+        let late = open.flat_map(|(_, set)| set.range((Unbounded, Excluded(now))).rev());
+        let late: Vec<_> = late.map(|(_, id)| *id).take(few).collect();
+        (late.len() < few).then_some(late)
+    }
+
+    /// All tasks of the project, archived or not as the query says, in the order of `sort`.
+    fn by(&self, sort: TaskSort) -> Walk<'a, TaskId> {
+        let (index, query) = (self.index(), self.query);
+        let is_within = |(project, archived): &(ProjectId, bool)| query.is_within(*project, *archived);
+        let by_project = Groups::by_project(index, query);
+        match sort {
+            TaskSort::UpdatedAt => Walk::Numbered(index.changes.sets(is_within), None),
+            TaskSort::Cost => Walk::Numbered(index.costs.sets(is_within), None),
+            TaskSort::Title => Walk::Texts(index.titles.sets(is_within)),
+            TaskSort::DueAt => {
+                let due = index.due.sets(|(project, archived, _)| query.is_within(*project, *archived));
+                Walk::Numbered(due, Some(by_project.candidates()))
+            }
+            // Labels do not tell the rank of a task, but the groups of its project do.
+            TaskSort::CreatedAt | TaskSort::Priority | TaskSort::Status => {
+                by_project.walk(sort).expect("every group of a project has a status and a priority")
+            }
+        }
     }
 }
 
 impl TaskQuery {
-    fn question(&self, sort: TaskSort) -> impl std::hash::Hash {
-        let what = (&self.status, &self.kind, &self.priority, &self.label, self.archived);
-        let who = (&self.assignee, self.unassigned);
-        ("tasks", self.project, who, what, &self.search, self.overdue, sort)
-    }
-
     fn is_within(&self, project: ProjectId, archived: bool) -> bool {
         self.archived == archived && self.project.is_none_or(|wanted| wanted == project)
-    }
-
-    fn wants(&self, row: &Row, search: Option<&Search>, now: DateTime<Utc>) -> bool {
-        let details = &row.details;
-        self.is_within(row.project, row.archived_at.is_some())
-            && (self.status.is_empty() || self.status.contains(&row.status))
-            && (self.kind.is_empty() || self.kind.contains(&details.kind))
-            && (self.assignee.is_empty() || self.assignee.iter().any(|agent| row.assignees.contains(agent)))
-            && self.unassigned.is_none_or(|unassigned| unassigned == row.assignees.is_empty())
-            && (self.priority.is_empty() || self.priority.contains(&details.priority))
-            && (self.label.is_empty() || self.label.iter().any(|label| details.labels.contains(label)))
-            && self.overdue.is_none_or(|overdue| overdue == row.is_overdue(now))
-            && search.is_none_or(|search| row.mentions(search))
     }
 }
 
@@ -288,17 +252,11 @@ impl Row {
     }
 }
 
-impl TaskSort {
-    fn place(self, row: &Row) -> Place {
-        let (id, created): (Uuid, _) = (row.id.uuid(), row.created_at.timestamp_micros());
-        match self {
-            Self::CreatedAt => Place(Key::Number(created), id),
-            Self::UpdatedAt => Place(Key::Number(row.updated_at.timestamp_micros()), id),
-            Self::Priority => Place(Key::Pair(u32::from(row.details.priority).into(), created), id),
-            Self::DueAt => Place::optional(row.details.due_at.map(|due| due.timestamp_micros()), created, id),
-            Self::Title => Place(Key::Text(row.details.title.as_str().to_lowercase()), id),
-            Self::Status => Place(Key::Pair(row.status as i64, created), id),
-            Self::Cost => Place(Key::Number(row.cost().0.micros()), id),
-        }
+#[cfg(test)]
+impl Tasks {
+    /// What [`Tasks::list`] answers, found by looking at everything.
+    pub(crate) fn list_by_looking(&self, query: &TaskQuery, now: DateTime<Utc>) -> Vec<TaskId> {
+        let rows = list::page_by_looking(&TaskQuestion::new(self, query, now), self.rows.iter());
+        rows.iter().map(|row| row.id).collect()
     }
 }

@@ -1,4 +1,4 @@
-//! A task as it is answered.
+//! A task as REST answers it.
 
 use std::collections::BTreeSet;
 
@@ -16,85 +16,85 @@ use crate::{
     instant::Millis,
 };
 
-/// A task, as it is answered.
+/// A task, as REST answers it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskView<'a> {
-    /// Its identity.
+    /// The identity of the task, which stays through all edits.
     pub id: TaskId,
-    /// The project it belongs to.
+    /// The project that the task belongs to.
     pub project_id: ProjectId,
-    /// Its title.
+    /// The title of the task, as it was last edited.
     pub title: &'a Title,
-    /// What is to be done.
+    /// What is to be done, in more words than the title.
     pub description: Option<&'a Text>,
-    /// What kind of work it is.
+    /// The type of the task, which decides which agents may take it.
     #[serde(rename = "type")]
     pub kind: TaskType,
-    /// How urgent it is: 1 critical to 4 low.
+    /// The urgency of the task, from 1 critical to 4 low.
     pub priority: Priority,
-    /// Where it stands.
+    /// The column of the board that the task is in.
     pub status: Status,
-    /// Why it stands there, when someone said so.
+    /// Why the task is in its status, when someone said so.
     pub status_reason: Option<&'a Reason>,
-    /// Why work on it cannot go on, when it is blocked.
+    /// Why work on it cannot go on; absent unless it is blocked.
     pub blocked_reason: Option<&'a Reason>,
-    /// Where an approval sends it back to, when it waits for one.
+    /// The status that a decision sends it back to; absent unless it waits for an approval.
     pub held_from: Option<Status>,
-    /// The approvals it waits for.
+    /// The approvals that the task waits for.
     pub awaited_approval_ids: &'a BTreeSet<ApprovalId>,
-    /// The loop that blocked it, until it is unblocked.
+    /// The loop that blocked the task, until it is unblocked.
     #[serde(rename = "loop")]
     pub found_loop: Option<LoopView>,
-    /// Everyone it is assigned to.
+    /// The agents that the task is assigned to.
     pub assignee_ids: &'a BTreeSet<AgentId>,
-    /// Agents that may send it back from review; nobody named means any of the project that is not assigned.
+    /// The agents that may send it back from review; when empty, every agent of the project that is not assigned.
     pub reviewer_ids: &'a BTreeSet<AgentId>,
-    /// Its labels.
+    /// The labels of the task, in alphabetical order.
     pub labels: &'a BTreeSet<Label>,
-    /// What it is expected to cost.
+    /// What the task is expected to cost.
     pub estimated_cost: Option<Dollars>,
-    /// What it may cost.
+    /// What the task may cost, sub-agents included.
     pub budget: Dollars,
-    /// What it has cost, with what sub-agents spent for it.
+    /// What the task has cost so far, sub-agents included.
     pub cost: Dollars,
-    /// When it is due.
+    /// When the task is due; absent when it never is.
     pub due_at: Option<Millis>,
-    /// The task it is part of.
+    /// The task that this one is part of.
     pub parent_task_id: Option<TaskId>,
-    /// Who created it.
+    /// Who created the task: an operator or an agent.
     pub created_by: ActorView<'a>,
-    /// What will be done, bullet by bullet.
+    /// What its holder plans to do, bullet by bullet.
     pub work_plan: Option<&'a WorkPlan>,
     /// How many messages its thread has.
     pub message_count: u32,
-    /// How many artifacts are attached in its thread.
+    /// How many artifacts its thread has.
     pub artifact_count: u32,
     /// How often it was sent back from review.
     pub review_cycles: u32,
-    /// The agent that works on it.
+    /// The agent that works on it; absent unless it is in progress.
     pub holder_id: Option<AgentId>,
-    /// The lease that agent holds it under.
+    /// The lease under which that agent holds it.
     pub lease_id: Option<LeaseId>,
-    /// The runs for it that are under way.
+    /// The runs under way that work on it.
     pub open_run_ids: &'a BTreeSet<RunId>,
-    /// How its result was accepted, when it is done.
+    /// How its result was accepted; absent unless it is done.
     pub approval: Option<AcceptanceView<'a>>,
-    /// When it was created.
+    /// When the task was created, in the inbox.
     pub created_at: Millis,
-    /// When it last changed.
+    /// The time of the last event of its stream.
     pub updated_at: Millis,
-    /// Since when it stands where it stands.
+    /// When the task came to its status.
     pub status_since: Millis,
     /// When work on it first began.
     pub started_at: Option<Millis>,
-    /// When its result was accepted, when it is done.
+    /// When its result was accepted; absent unless it is done.
     pub completed_at: Option<Millis>,
-    /// When it was archived, while it is.
+    /// When it was archived; absent unless it is archived.
     pub archived_at: Option<Millis>,
-    /// Who asked to hear of whatever happens to it.
+    /// The actors that asked to be notified of the task.
     pub subscribers: Vec<ActorView<'a>>,
-    /// The version of its stream.
+    /// The version of its stream, which changes must name.
     pub version: u64,
 }
 
@@ -102,11 +102,11 @@ pub struct TaskView<'a> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AcceptanceView<'a> {
-    /// Who accepted it.
+    /// Who accepted the result: an operator or a reviewer.
     pub approved_by: ActorView<'a>,
-    /// What was noted with it.
+    /// The note with which the result was accepted.
     pub note: Option<&'a Reason>,
-    /// When.
+    /// When the result was accepted as done.
     pub at: Millis,
 }
 
@@ -114,22 +114,22 @@ pub struct AcceptanceView<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LoopView {
-    /// What repeated.
+    /// What went on repeating, such as messages.
     pub kind: LoopKind,
-    /// How often.
+    /// How often it was counted when the loop was found.
     pub count: u32,
-    /// The most that is allowed.
+    /// The most that the policy allows.
     pub limit: u32,
-    /// The span in which it was counted, in seconds, where there is one.
+    /// The seconds within which it was counted; absent where time plays no part.
     pub within_secs: Option<u32>,
-    /// When it was found.
+    /// When the loop was found and the task blocked.
     pub at: Millis,
 }
 
 impl Tasks {
-    /// One task; the agents give names to those who acted.
+    /// One task; the agents give names to those who acted on it.
     pub fn view<'a>(&'a self, id: TaskId, agents: &'a Agents) -> Option<TaskView<'a>> {
-        self.rows.get(&id).map(|row| row.view(agents))
+        self.rows.get(id).map(|row| row.view(agents))
     }
 }
 
@@ -187,7 +187,7 @@ impl Row {
         }
     }
 
-    /// What it has cost, sub-agents included.
+    /// What the task has cost so far, sub-agents included.
     pub(crate) fn cost(&self) -> Dollars {
         Dollars(self.own_cost.plus(self.sub_agents_cost))
     }

@@ -1,4 +1,4 @@
-//! `mission-control agent run`: an agent that works by the REST interface alone.
+//! `mission-control agent run`: a minimal agent that uses nothing but the REST interface.
 
 mod round;
 
@@ -120,7 +120,7 @@ fn interval(text: &str) -> Result<Span, String> {
     Ok(span)
 }
 
-/// Runs the agent until it is told to end.
+/// Runs the agent until a signal ends it, or for one round with `--once`.
 pub(super) fn run(options: &AgentOptions) -> Result<(), Failure> {
     let AgentCommand::Run(options) = &options.command;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -160,7 +160,7 @@ async fn live(options: &RunOptions) -> Result<(), Failure> {
     }
 }
 
-/// Does what blocks where that hurts nobody.
+/// Runs blocking work on a thread of its own.
 async fn call<T: Send + 'static>(
     runner: &Arc<Runner>,
     does: fn(&Runner) -> Result<T, Failure>,
@@ -170,7 +170,7 @@ async fn call<T: Send + 'static>(
     done.unwrap_or_else(|panicked| Err(Failure::new(panicked, None)))
 }
 
-/// Waits, and tells whether somebody ended it meanwhile.
+/// Waits, and returns whether a signal arrived meanwhile.
 async fn interrupted(signals: &mut Signals, wait: Duration) -> bool {
     tokio::select! {
         () = signals.next() => true,

@@ -1,4 +1,4 @@
-//! `mission-control archive`: what is closed for long leaves the board and the lists.
+//! `mission-control archive`: tasks that have been closed for long leave the board and the lists.
 
 use std::{fmt, path::Path};
 
@@ -14,11 +14,12 @@ use super::{
     store::{self, Output, at_rest, count, failed, one_thread},
 };
 use crate::{
+    app::App,
     archive::archive_closed,
     config::{self, LogOptions, OperatorOptions, StoreOptions},
+    refusal::Refused,
     serve::reachable,
     span::Span,
-    state::{App, Refused},
 };
 
 pub(super) const HELP: &str = "\
@@ -75,7 +76,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Archives, and tells how much.
+/// Archives in the store itself, or through the server that has it open, and prints how many.
 pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
     let path = store::existing_file(&options.store)?;
     let operator = Actor::Human(options.operator.operator.clone());
@@ -91,12 +92,12 @@ pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
 
 fn by_server(options: &ArchiveOptions, path: &Path) -> Result<usize, Failure> {
     let client = server_of(options, path)?;
-    let wish = json!({ "olderThan": options.older_than.to_string() });
-    let answer = client.post("/api/maintenance/archive", &wish)?;
+    let request = json!({ "olderThan": options.older_than.to_string() });
+    let answer = client.post("/api/maintenance/archive", &request)?;
     Ok(answer["archived"].as_u64().and_then(|archived| usize::try_from(archived).ok()).unwrap_or_default())
 }
 
-/// The server that has the store, and no other: it says so itself.
+/// The server that has the store open, by what the lock of the store says; no other one is asked.
 fn server_of(options: &ArchiveOptions, path: &Path) -> Result<Client, Failure> {
     let Some(holder) = sqlite::holder(path) else {
         let advice = "Wait until that ends, and try again".to_owned();

@@ -24,11 +24,11 @@ use super::{
 };
 use crate::config::{LogOptions, StoreOptions};
 
-/// The bytes written at once.
+/// The size in bytes of one write to the backup.
 const BUFFER_BYTES: usize = 1024 * 1024;
 /// The most backups that one minute may have.
 const MAX_BACKUPS_A_MINUTE: u32 = 1_000;
-/// Always the latest backup.
+/// The name under which the directory always has its latest backup.
 const LATEST: &str = "latest.json";
 /// What a backup that is not complete is called, around an id of its own.
 const PARTIAL: (&str, &str) = (".backup-", ".partial");
@@ -200,7 +200,7 @@ impl Partial {
     fn place(&self, file: &Path) -> io::Result<()> {
         match fs::hard_link(&self.path, file) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !file.exists() => {
-                // A file system without links.
+                // This file system has no hard links, so the file is moved instead.
                 fs::rename(&self.path, file)
             }
             placed => placed,

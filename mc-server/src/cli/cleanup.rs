@@ -1,4 +1,4 @@
-//! `mission-control cleanup`: gives space back, and never an event away.
+//! `mission-control cleanup`: removes old backups and unused space, never an event.
 
 use std::{
     cell::LazyCell,
@@ -53,7 +53,7 @@ pub(super) struct CleanupOptions {
     #[arg(long, value_name = "NUMBER", default_value = "3")]
     keep: usize,
 
-    /// Tell what would be done, and do nothing.
+    /// Print what would be removed, and remove nothing.
     #[arg(long)]
     dry_run: bool,
 
@@ -97,7 +97,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Cleans up, and tells what was freed.
+/// Cleans up, and prints what was freed.
 pub(super) fn run(options: &CleanupOptions) -> Result<(), Failure> {
     let mut outcome = Outcome { dry_run: options.dry_run, ..Outcome::default() };
     remove_backups(options, &mut outcome).map_err(|error| {
@@ -137,7 +137,7 @@ fn remove_backups(options: &CleanupOptions, outcome: &mut Outcome) -> io::Result
     Ok(())
 }
 
-/// Whether a restore would take it.
+/// Whether the file is a complete backup that a restore accepts.
 fn is_whole(backup: &Path) -> bool {
     let file = fs::File::open(backup).map(|file| io::BufReader::with_capacity(BUFFER_BYTES, file));
     file.is_ok_and(|file| backup::check(file).is_ok())

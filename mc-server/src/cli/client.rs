@@ -1,4 +1,4 @@
-//! A running server, asked over its REST interface.
+//! A blocking client of a running server's REST interface.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A server at its address.
+/// A client of one running server; requests block the thread.
 pub(super) struct Client {
     base: String,
     agent: ureq::Agent,
 }
 
-/// What the server answered.
+/// The status and the JSON body of an answer.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
@@ -79,9 +79,9 @@ impl Answer {
         (200..300).contains(&self.status)
     }
 
-    /// Why it was refused, in the server's words.
+    /// The server's reason for refusing: the `detail` of its problem.
     pub(super) fn refusal(&self) -> String {
-        let said = self.body["detail"].as_str().unwrap_or("it did not say why");
-        format!("the server refused ({}): {}", self.status, said.trim_end_matches('.'))
+        let detail = self.body["detail"].as_str().unwrap_or("it did not say why");
+        format!("the server refused ({}): {}", self.status, detail.trim_end_matches('.'))
     }
 }

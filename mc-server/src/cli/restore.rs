@@ -22,7 +22,7 @@ use super::{
 };
 use crate::config::{LogOptions, StoreOptions};
 
-/// The bytes read at once.
+/// The size in bytes of one read from the backup.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
 pub(super) const HELP: &str = "\

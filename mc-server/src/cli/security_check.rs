@@ -1,4 +1,4 @@
-//! `mission-control security-check`: what an attacker would look for first.
+//! `mission-control security-check`: looks for security risks in address, files, records and policies.
 
 mod policy;
 
@@ -65,7 +65,7 @@ pub(super) struct SecurityOptions {
     pub(super) log: LogOptions,
 }
 
-/// How bad a finding is.
+/// The severity of a finding, mildest first; `--json` prints it in lower case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Severity {
@@ -74,7 +74,7 @@ enum Severity {
     Critical,
 }
 
-/// Something that should not be as it is.
+/// A security risk, or up to [`MAX_LISTED`] of one kind together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Finding {
     severity: Severity,
@@ -123,7 +123,7 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Looks, and prints what was found.
+/// Runs all checks and prints the findings.
 pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
     let mut outcome = Outcome::default();
     let path = store::file(&options.store)?;
@@ -148,9 +148,9 @@ pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
 }
 
 /// Where the server is told to listen, and where the one that has the store says it does.
-fn exposures(told: &Listen, store: &Path) -> Vec<Finding> {
+fn exposures(given: &Listen, store: &Path) -> Vec<Finding> {
     let running = sqlite::holder(store).map(|holder| holder.listen);
-    let places = [Some(told.as_str().to_owned()), running];
+    let places = [Some(given.as_str().to_owned()), running];
     let places: BTreeSet<String> = places.into_iter().flatten().collect();
     places.iter().filter_map(|listen| exposure(listen)).collect()
 }
@@ -279,8 +279,8 @@ impl Known {
 
 /// One seat is the Chief Agent Officer's.
 fn seats(agents: &[&Registered]) -> Option<Finding> {
-    let seated: Vec<_> = agents.iter().filter(|agent| agent.profile.role == Role::Cao).collect();
-    let names: Vec<_> = seated.iter().map(|agent| agent.profile.name.as_str()).collect();
+    let seated: Vec<_> = agents.iter().filter(|agent| agent.profile().role == Role::Cao).collect();
+    let names: Vec<_> = seated.iter().map(|agent| agent.profile().name.as_str()).collect();
     (names.len() > 1).then(|| Finding {
         severity: Severity::Medium,
         what: format!("{} agents are cao: {}", names.len(), names.join(", ")),
@@ -290,8 +290,8 @@ fn seats(agents: &[&Registered]) -> Option<Finding> {
 
 /// Who names no tools has all of them; the policy still judges each use.
 fn every_tool(agents: &[&Registered]) -> Option<String> {
-    let free: Vec<_> = agents.iter().filter(|agent| agent.profile.allowed_tools.is_empty()).collect();
-    let some: Vec<_> = free.iter().take(3).map(|agent| agent.profile.name.as_str()).collect();
+    let free: Vec<_> = agents.iter().filter(|agent| agent.profile().allowed_tools.is_empty()).collect();
+    let some: Vec<_> = free.iter().take(3).map(|agent| agent.profile().name.as_str()).collect();
     let more = if free.len() > some.len() { ", …" } else { "" };
     let what = count(free.len() as u64, "agent");
     (!free.is_empty()).then(|| {
@@ -300,7 +300,7 @@ fn every_tool(agents: &[&Registered]) -> Option<String> {
 }
 
 fn over_privileged(agent: &Registered) -> Option<Finding> {
-    let profile = &agent.profile;
+    let profile = agent.profile();
     let (caps, usual) = (profile.caps, profile.role.default_caps());
     let finding = |what: String, remedy| Some(Finding { severity: Severity::Medium, what, remedy });
     if caps.daily > usual.daily || caps.per_run_in_force() > usual.per_run {
@@ -315,7 +315,7 @@ fn over_privileged(agent: &Registered) -> Option<Finding> {
     }
     if matches!(profile.role, Role::Lead | Role::Cao)
         && profile.allowed_tools.is_empty()
-        && agent.parent.is_some()
+        && agent.parent().is_some()
     {
         let what = format!("the sub-agent {} is a {} with every tool", profile.name, profile.role);
         return finding(what, "Name the tools it needs in allowedTools");
@@ -331,7 +331,7 @@ fn advisories() -> Option<Vec<Finding>> {
     audited().or_else(denied)
 }
 
-/// What cargo audit says.
+/// The advisories that `cargo audit` reports; `None` where it is not installed or cannot run.
 fn audited() -> Option<Vec<Finding>> {
     let audit =
         Command::new("cargo").args(["audit", "--no-fetch", "--json"]).stdin(Stdio::null()).output().ok()?;

@@ -1,4 +1,4 @@
-//! `mission-control seed`.
+//! `mission-control seed`: fills a store with a squad and tasks to look at.
 
 use std::io::{self, Write};
 
@@ -10,9 +10,10 @@ use super::{
     store::{at_rest, count, failed, one_thread},
 };
 use crate::{
+    app::App,
     config::SeedOptions,
+    refusal::Refused,
     seed::{STEPS, Seeded, demo, seed},
-    state::{App, Refused},
 };
 
 pub(super) fn run(options: &SeedOptions) -> Result<(), Failure> {
@@ -21,12 +22,12 @@ pub(super) fn run(options: &SeedOptions) -> Result<(), Failure> {
     for skipped in &seeded.skipped {
         tracing::warn!("passed over, because the store has lived on: {skipped}");
     }
-    // Nobody may read it.
-    let _ = writeln!(io::stdout(), "{}", told(&seeded));
+    // A closed standard output is no failure: the store is seeded all the same.
+    let _ = writeln!(io::stdout(), "{}", summary(&seeded));
     Ok(())
 }
 
-fn told(seeded: &Seeded) -> String {
+fn summary(seeded: &Seeded) -> String {
     let events = count(seeded.events, "event");
     match (seeded.agents as u64, seeded.tasks as u64) {
         _ if seeded.events == 0 => "Everything of the seed was there already.".to_owned(),

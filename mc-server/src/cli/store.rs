@@ -17,17 +17,18 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::{
+    app::{App, system_clock},
     config::{OperatorOptions, StoreOptions},
     health::Health,
+    refusal::Refused,
     serve::ServeError,
-    state::{App, Refused, system_clock},
 };
 
 /// How often a line tells how far it is, where no bar can be drawn.
 const PLAIN_EVERY: Duration = Duration::from_secs(5);
 const BAR: &str = "{msg} [{wide_bar}] {human_pos} of {human_len} events, {eta} left";
 
-/// How the outcome is printed.
+/// How the outcome of a subcommand is printed: for people or as JSON.
 #[derive(Debug, Clone, Args)]
 pub(super) struct Output {
     /// Print the outcome as one JSON object.
@@ -98,11 +99,11 @@ pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
     ServeError::store(&options.store, source).into()
 }
 
-/// How far the work is: a bar on a terminal, a line now and then elsewhere.
+/// The progress of the work: a bar on a terminal, elsewhere a line every few seconds.
 pub(super) struct Meter {
     bar: ProgressBar,
     what: &'static str,
-    told: Instant,
+    printed_at: Instant,
 }
 
 impl Meter {
@@ -112,15 +113,15 @@ impl Meter {
             bar.set_style(style);
         }
         bar.set_message(what);
-        Self { bar, what, told: Instant::now() }
+        Self { bar, what, printed_at: Instant::now() }
     }
 
     pub(super) fn tell(&mut self, done: u64, of: u64) {
         if !self.bar.is_hidden() {
             self.bar.set_length(of);
             self.bar.set_position(done);
-        } else if self.told.elapsed() >= PLAIN_EVERY {
-            self.told = Instant::now();
+        } else if self.printed_at.elapsed() >= PLAIN_EVERY {
+            self.printed_at = Instant::now();
             let _ = writeln!(io::stderr(), "{}: {done} of {of} events", self.what);
         }
     }
@@ -132,7 +133,7 @@ impl Drop for Meter {
     }
 }
 
-/// A count with its noun.
+/// A count with its noun, in the plural unless it is one.
 pub(super) fn count(number: u64, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -1,4 +1,4 @@
-//! `mission-control verify-db`: is the store as it has to be?
+//! `mission-control verify-db`: verifies that the store is complete and undamaged.
 
 use std::{fmt, path::Path};
 
@@ -101,7 +101,7 @@ pub(super) fn run(options: &VerifyOptions) -> Result<(), Failure> {
     unsound(&options.store, path, &report).map_or(Ok(()), Err)
 }
 
-/// Everything that is wrong with the store, as of now.
+/// Verifies the store and collects every defect.
 pub(super) fn look(store: &StoreOptions, path: &Path, what: &'static str) -> Result<Report, Failure> {
     let inspection = SqliteInspection::open(path).map_err(|error| store::failed(store, error))?;
     let mut meter = Meter::new(what);

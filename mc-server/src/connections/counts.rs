@@ -1,4 +1,4 @@
-//! What became of connections: for `/metrics`, and a line in the log now and then.
+//! Counts how connections ended, for `/metrics` and for a line in the log from time to time.
 
 use std::{
     fmt::Write,
@@ -15,15 +15,15 @@ use tokio::time::Instant;
 
 use super::Limits;
 
-/// How often at most the log says the same about connections.
+/// The shortest time between two lines of the log about the same.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Which places are all taken.
+/// Which limit on the number of connections is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Full {
-    /// Those there are.
+    /// The limit for the whole server.
     Server,
-    /// Those of one peer.
+    /// The share of one peer address.
     Peer,
 }
 
@@ -32,15 +32,15 @@ pub(super) enum Full {
 pub(super) enum Ended {
     /// The head of a request did not arrive in time.
     HeadTooSlow,
-    /// It was idle for long.
+    /// No request began within the idle timeout.
     Idle,
     /// The client does not read its answer.
     NotRead,
-    /// What arrived is no request.
+    /// What arrived cannot be parsed as HTTP.
     Malformed,
     /// It waited for its client, and another connection needed its place.
     MadeRoom,
-    /// The server ends.
+    /// The server shuts down and takes no more requests.
     Draining,
 }
 
@@ -150,16 +150,16 @@ impl Counts {
     }
 }
 
-/// Lets something be said once in every [`LOG_INTERVAL`].
+/// Lets a line be logged at most once in every [`LOG_INTERVAL`].
 #[derive(Debug, Default)]
 struct Throttle(Mutex<Option<Instant>>);
 
 impl Throttle {
     fn is_time(&self) -> bool {
-        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_time = said.is_none_or(|said| said.elapsed() >= LOG_INTERVAL);
+        let mut logged_at = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_time = logged_at.is_none_or(|at| at.elapsed() >= LOG_INTERVAL);
         if is_time {
-            *said = Some(Instant::now());
+            *logged_at = Some(Instant::now());
         }
         is_time
     }

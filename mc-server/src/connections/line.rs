@@ -1,4 +1,4 @@
-//! What one connection is at, as everybody sees it who may have to end it.
+//! The state of one connection, shared with those that may have to end it.
 
 use std::{
     net::IpAddr,
@@ -31,7 +31,7 @@ struct State {
     blocked_since: Option<Instant>,
     /// What it took since then, in bytes; less than [`LEAST_PROGRESS_BYTES`].
     taken_bytes: usize,
-    /// Since when the server ends.
+    /// When the server began to shut down; `None` while it serves.
     draining_since: Option<Instant>,
     /// The status by which the HTTP implementation refused what is no request, which is not sent yet.
     refusal: Option<StatusCode>,
@@ -48,7 +48,7 @@ enum Phase {
     Working,
     /// The answer is complete, but perhaps not sent.
     Answered,
-    /// The last answer is sent.
+    /// The last answer is sent, and no byte of the next request has arrived.
     Idle { since: Instant },
 }
 
@@ -88,7 +88,7 @@ impl Line {
         }
     }
 
-    /// Ends it at once, for another connection.
+    /// Ends the connection at once, to make room for another one.
     pub(super) fn make_room(&self) {
         self.state().makes_room = true;
         self.ends.cancel();
@@ -123,7 +123,7 @@ impl Line {
         self.state().body_since = None;
     }
 
-    /// The answer is complete.
+    /// Notes that the answer is complete: the connection is idle from now on.
     pub(super) fn answered(&self) {
         let mut state = self.state();
         if state.phase == Phase::Working {

@@ -1,4 +1,4 @@
-//! The door: takes connections as they come, as long as there are places and descriptors.
+//! Accepts connections as long as there are places and descriptors.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -28,7 +28,7 @@ const SEND_BUFFER_BYTES: u32 = 128 * 1024;
 const MAX_WAITING: usize = 16;
 /// How long a connection waits for a place that becomes free.
 const PATIENCE: Duration = Duration::from_millis(250);
-/// How often it looks.
+/// How often it looks whether a place has become free.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 /// How long nothing is taken when descriptors have run out, unless a connection closes before.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -52,13 +52,13 @@ fn bind_to(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
-    // The connections inherit it.
+    // Accepted connections inherit the size from the listening socket.
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Takes connections and serves them until the server ends.
+/// Accepts connections and serves them until the server shuts down.
 pub(crate) async fn accept(listener: TcpListener, router: Router, connections: Arc<Connections>) {
     let waiting = Arc::new(Semaphore::new(MAX_WAITING));
     let arrival = Arrival::new(connections.limits.body);

@@ -50,13 +50,13 @@ const MAX_PARTING_BYTES: usize = 1024 * 1024;
 /// When a timer that waits for nothing looks again.
 const LATER: Duration = Duration::from_secs(3_600);
 
-/// How a connection ended.
+/// Why the serving of a connection stopped.
 enum End {
     /// The client is gone, or asked for the end, or sent what is no request.
     Over(hyper::Result<()>),
-    /// Its time is up.
+    /// One of its time limits passed.
     Overdue(Overdue),
-    /// Another connection needs the place.
+    /// It was idle, and a new connection needs its place.
     MakesRoom,
 }
 
@@ -104,11 +104,11 @@ pub(super) async fn serve(socket: TcpStream, peer: Peer, place: Place, router: R
 }
 
 async fn until_the_end(connection: &mut Connection, line: &Line, limits: &Limits) -> End {
-    let mut told = pin!(line.ends().cancelled());
+    let mut ends = pin!(line.ends().cancelled());
     let mut timer = Timer { sleep: pin!(sleep_until(Instant::now())) };
     let mut is_draining = false;
     poll_fn(|context| {
-        if !is_draining && told.as_mut().poll(context).is_ready() {
+        if !is_draining && ends.as_mut().poll(context).is_ready() {
             if line.makes_room() {
                 return Poll::Ready(End::MakesRoom);
             }
@@ -212,7 +212,7 @@ fn draining() -> Problem {
     Problem::new(Kind::Draining, Kind::Draining.about())
 }
 
-/// What is said about bytes that are no request, by the status the HTTP implementation has for them.
+/// The problem for bytes that are no request, by the status that the HTTP implementation has for them.
 fn no_request(status: StatusCode) -> Problem {
     match status {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => Problem::new(
@@ -223,7 +223,7 @@ fn no_request(status: StatusCode) -> Problem {
     }
 }
 
-/// Hands requests to the routes.
+/// Passes requests on to the routes, with the peer's address and the time that they began to arrive.
 struct Service {
     router: Router,
     line: Arc<Line>,

@@ -20,7 +20,7 @@ use tokio::{
 
 use super::line::Line;
 
-/// A socket.
+/// A socket that notes on the connection's line each byte that goes in or out.
 pub(super) struct Watched {
     socket: TcpStream,
     line: Arc<Line>,
@@ -112,7 +112,7 @@ impl AsyncWrite for Watched {
     }
 }
 
-/// The body of a request.
+/// The body of a request, which notes its progress and its end.
 pub(super) struct Arriving {
     body: Incoming,
     line: Arc<Line>,
@@ -154,7 +154,7 @@ impl Drop for Arriving {
     }
 }
 
-/// The body of an answer.
+/// The body of an answer, which notes its progress and its end.
 pub(super) struct Answering {
     body: Body,
     line: Arc<Line>,

@@ -25,7 +25,7 @@ pub(super) struct Page {
     text: Bytes,
 }
 
-/// One event of a page.
+/// One event of a page, encoded once for all streams.
 #[derive(Debug)]
 struct Frame {
     /// Where its text ends, in bytes; it begins where that of the one before ends.
@@ -77,7 +77,7 @@ impl Page {
         self.first + self.frames.len() as u64 - 1
     }
 
-    /// What it takes of memory.
+    /// The bytes of memory that the page holds.
     pub(super) fn bytes(&self) -> usize {
         self.text.len() + size_of_val(self.frames.as_slice())
     }

@@ -24,7 +24,7 @@ pub(super) struct Tail {
     past_reads: Semaphore,
 }
 
-/// Consecutive pages.
+/// The latest pages without a gap between them, oldest first.
 #[derive(Default)]
 struct Kept {
     pages: VecDeque<Arc<Page>>,

@@ -1,4 +1,4 @@
-//! The body of a request.
+//! The JSON body of a request, with what goes with it: the idempotency key and the actor.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -46,7 +46,7 @@ impl Arrival {
         self.limit
     }
 
-    /// Waits no more: the server ends.
+    /// Stops waiting, because the server shuts down.
     pub fn end(&self) {
         self.end.cancel();
     }
@@ -69,15 +69,15 @@ impl Default for Arrival {
 /// `idempotency-key-invalid`.
 #[derive(Debug, Clone)]
 pub struct Body<T> {
-    /// What the handler asked for.
+    /// The body as the handler's type.
     pub value: T,
-    /// Who it says is acting.
+    /// The field `actor`, where the body has one; it is checked only when the actor is resolved.
     pub actor: Option<ActorClaim>,
     /// The idempotency key, from header or body, with the fingerprint of the request.
     pub keyed: Option<Keyed>,
 }
 
-/// A state that remembers the answers it gave under idempotency keys.
+/// A state that finds the answer it gave before under an idempotency key.
 pub trait Remembers: Send + Sync {
     /// The first answer to the same request under its key, if it was asked before.
     ///
@@ -89,7 +89,7 @@ pub trait Remembers: Send + Sync {
 /// Why a handler gets no body.
 #[derive(Debug)]
 pub enum BodyRejection {
-    /// The request is refused.
+    /// The problem that the request is refused with.
     Refused(Problem),
     /// The request was answered before, and gets the first answer again.
     Answered(Box<Response>),
@@ -140,7 +140,7 @@ impl<T: DeserializeOwned, S: Remembers> FromRequest<S> for Body<T> {
     }
 }
 
-/// A reason of zero-width characters is no reason, wherever in a body it stands.
+/// Empties a text without visible characters, wherever it stands in the body, so that it counts as absent.
 fn empty_blanks(value: &mut Json) {
     match value {
         Json::String(text) if is_blank(text) => text.clear(),
@@ -292,9 +292,9 @@ mod tests {
             labels: Vec<String>,
             due: Option<String>,
         }
-        let wish =
+        let request =
             extract::<Wish>(post(r#"{"title": "a", "labels": null, "due": null}"#)).await.unwrap().value;
-        assert_eq!((wish.title.as_str(), wish.labels.len(), wish.due), ("a", 0, None));
+        assert_eq!((request.title.as_str(), request.labels.len(), request.due), ("a", 0, None));
         let problem = extract::<Wish>(post(r#"{"title": null, "labels": 5}"#)).await.unwrap_err();
         assert_eq!(problem.kind(), Kind::InvalidFields);
     }

@@ -1,4 +1,4 @@
-//! Who a body says is acting.
+//! The actor that a body claims, in its field `actor`.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use mc_domain::json::Json;
 
 use crate::problem::Problem;
 
-/// The field of a body that may say it.
+/// The field of a body that claims an actor.
 const BODY_FIELD: &str = "actor";
 
 /// Who a body says is acting: `{"type": "human" | "agent" | "system", "id": …}`, or the bare type.

@@ -60,11 +60,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 /// The condition of a read or a creation: the caller does not want the entity if it is at one of these versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfNoneMatch {
-    /// No condition.
+    /// The header is absent.
     Absent,
     /// `*`: no version at all; a creation that must not find anything.
     Any,
-    /// None of these versions.
+    /// The versions that its entity tags name.
     Versions(Vec<u64>),
 }
 

@@ -23,7 +23,7 @@ use serde::{
 use super::{Body, IfMatch, IfNoneMatch, LastEventId, OnlyNew, Path, Query, query};
 use crate::problem::{FieldError, Kind, Problem};
 
-/// Resumes an event stream.
+/// The header that resumes an event stream after the id it names.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// A log position: of an answer, the one it reflects; of a request, the one its answer has to reflect.
 pub const MC_POSITION: HeaderName = HeaderName::from_static("mc-position");
@@ -48,7 +48,7 @@ pub struct Contract {
 
 /// What a part of a handler's arguments makes it honour.
 pub trait Honours {
-    /// Adds that to the contract of its route.
+    /// Adds what it honours to the contract of its route.
     fn declare(contract: &mut Contract);
 }
 
@@ -121,7 +121,7 @@ honour_all!(A B C D E);
 honour_all!(A B C D E F);
 
 impl Contract {
-    /// That of a handler with these arguments.
+    /// The contract of a handler with these arguments.
     pub fn of<T: Honours>() -> Self {
         let mut contract = Self::default();
         T::declare(&mut contract);
@@ -153,7 +153,7 @@ impl Contract {
     }
 }
 
-/// What is asked for, for the sentence of a refusal.
+/// The request's method and path, for the sentence of a refusal.
 struct Asked<'a> {
     route: &'a str,
     method: &'a Method,
@@ -216,7 +216,7 @@ impl<T, S, H: Handler<T, S>> Handler<T, S> for Contracted<H> {
     }
 }
 
-/// A source that has nothing, and remembers which fields it was asked for.
+/// A deserializer without content, which records the field names that a type asks it for.
 struct Names(&'static [&'static str]);
 
 impl<'de> Deserializer<'de> for &mut Names {

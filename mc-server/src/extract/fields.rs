@@ -1,4 +1,4 @@
-//! From parsed JSON to a handler's type, with every refusal located at its field and said in plain words.
+//! Reads a handler's type from parsed JSON, with a message in plain words for each field that is refused.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -16,7 +16,7 @@ use serde_path_to_error::{Path, Segment};
 use super::as_sent::AS_SENT;
 use crate::problem::{Excerpt, FieldError, Problem};
 
-/// The most fields one answer complains about.
+/// The most fields that one answer reports.
 const MAX_ERRORS: usize = 16;
 /// The most digits of a number that a sentence repeats.
 const MAX_DIGITS: usize = 40;
@@ -62,12 +62,12 @@ fn all_errors<T: DeserializeOwned>(mut body: BTreeMap<String, Json>, first: Loca
     errors
 }
 
-/// Whether the field was complained about before, so that its absence is our doing.
+/// Whether the field was refused before and taken out, so that its absence is no error of the client's.
 fn is_named(errors: &[FieldError], top: &str) -> bool {
     errors.iter().any(|error| error.field.split(['.', '[']).next() == Some(top))
 }
 
-/// A refusal at its place.
+/// A message together with the place in the body that it is about.
 struct Located {
     error: FieldError,
     top: Option<String>,
@@ -98,7 +98,7 @@ fn attempt<T: DeserializeOwned>(body: &BTreeMap<String, Json>) -> Result<T, Loca
     })
 }
 
-/// Where in the body.
+/// The path to a value in the body, outermost step first.
 struct Place(Vec<Step>);
 
 enum Step {

@@ -1,4 +1,4 @@
-//! A value as somebody gives it, which may be refused where one that is recorded is not.
+//! A new value from a client, which is checked more strictly than one from the log.
 
 use std::{fmt, str::FromStr};
 

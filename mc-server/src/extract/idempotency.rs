@@ -19,17 +19,17 @@ pub(super) const HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(Box<str>);
 
-/// A key with what was asked under it.
+/// A key with the fingerprint of the request it came with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keyed {
-    /// The key.
+    /// The key as the client sent it.
     pub key: IdempotencyKey,
     /// SHA-256 over method, address and body without the key, the body in canonical form.
     pub fingerprint: Fingerprint,
 }
 
 impl IdempotencyKey {
-    /// The key, checked.
+    /// Checks the length and the characters of a key.
     ///
     /// # Errors
     /// `idempotency-key-invalid`.
@@ -48,7 +48,7 @@ impl IdempotencyKey {
         }
     }
 
-    /// The key as text.
+    /// The key exactly as it was sent.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -108,7 +108,7 @@ fn of_header(value: &HeaderValue) -> Result<IdempotencyKey, Problem> {
     }
 }
 
-/// What stands between the quotes; nothing when the string does not end where the header does.
+/// The text between the quotes; `None` when the closing quote does not end the header.
 fn unquoted(quoted: &str) -> Option<String> {
     let mut text = String::new();
     let mut characters = quoted.chars();

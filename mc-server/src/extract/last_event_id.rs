@@ -1,4 +1,4 @@
-//! Where an event stream goes on (WHATWG HTML, section 9.2.4).
+//! The header that resumes an event stream (WHATWG HTML, section 9.2.4).
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 

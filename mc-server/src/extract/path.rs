@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::problem::{Excerpt, Kind, Problem};
 
-/// The variable parts of a path, such as an id; what cannot be an id is an id of nothing.
+/// The variable parts of a path, such as an id. What is no valid id is answered with `not-found`.
 ///
 /// Problems: `not-found`, `malformed-request`.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! The parameters of a query.
+//! The parameters of a query, and the types that several lists share in theirs.
 
 use std::{fmt, marker::PhantomData, str::FromStr};
 
@@ -39,7 +39,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
 pub struct Limit(usize);
 
 impl Limit {
-    /// The number of rows.
+    /// The number of rows, between 1 and the largest page.
     pub fn rows(self) -> usize {
         self.0
     }

@@ -26,7 +26,7 @@ impl<'de> Deserialize<'de> for Time {
 pub struct Day(pub NaiveDate);
 
 impl Day {
-    /// The midnight that ends it.
+    /// The UTC midnight that ends the day, which is no longer part of it.
     pub fn end(self) -> DateTime<Utc> {
         let next = self.0.checked_add_days(Days::new(1)).unwrap_or(NaiveDate::MAX);
         next.and_time(NaiveTime::MIN).and_utc()

@@ -31,13 +31,13 @@ impl RequestId {
         headers.get(X_REQUEST_ID).filter(sane).cloned().map_or_else(Self::draw, Self)
     }
 
-    /// A new id.
+    /// Draws a random id, for a request that brings none of its own.
     pub(crate) fn draw() -> Self {
         let id = Uuid::now_v7().to_string();
         Self(HeaderValue::try_from(id).expect("a UUID is valid in a header"))
     }
 
-    /// The id as text.
+    /// The id as the header `X-Request-Id` and the log write it.
     pub fn as_str(&self) -> &str {
         self.0.to_str().expect("only visible ASCII gets in")
     }

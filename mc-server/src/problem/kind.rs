@@ -67,8 +67,8 @@ kinds! {
         "The path exists, but not with this method. The Allow header lists the methods it has.";
     Conflict = "conflict", CONFLICT, "Conflict with the current state",
         "What was asked does not fit what is: read it again, then decide anew. Repeating it as it is will fail again until the state changes.";
-    ConcurrentChange = "concurrent-change", CONFLICT, "Changed at the same context",
-        "Others changed the same thing at the same context, more often than the server repeats by itself. Nothing was recorded. Repeat the request.";
+    ConcurrentChange = "concurrent-change", CONFLICT, "Changed at the same moment",
+        "Others changed the same thing at the same moment, more often than the server repeats by itself. Nothing was recorded. Repeat the request.";
     AlreadyClaimed = "already-claimed", CONFLICT, "Already claimed",
         "Another agent claimed the task first; holder names it. Claim another task.";
     AlreadyDecided = "already-decided", CONFLICT, "Already decided",

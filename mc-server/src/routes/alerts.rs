@@ -1,11 +1,9 @@
-//! `/api/alerts`: what operators should know of.
+//! `/api/alerts`: listing alerts, and acknowledging, resolving or ignoring them.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    aggregate::Aggregate,
     alert::{Alert, Command, Kind, Severity, Status},
     ids::{AlertId, TaskId},
-    operation::Decision,
     values::Reason,
 };
 use mc_projections::{
@@ -15,16 +13,17 @@ use mc_projections::{
 };
 use serde::Deserialize;
 
-use super::{listed, shown};
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
+    app::App,
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Path, Query},
     lookup,
+    page::listed,
     problem::Problem,
-    state::App,
 };
 
-/// Which alerts are asked for.
+/// The parameters of `GET /api/alerts`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListAlerts {
@@ -46,7 +45,7 @@ pub struct ListAlerts {
     cursor: Option<String>,
 }
 
-/// What is noted with it.
+/// The body of an operator's answer to an alert; the note is kept with it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Noted {
@@ -125,12 +124,11 @@ async fn command(
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(project, actor, body.keyed, condition);
     let note = body.value.note;
-    app.write(&call, |unit| {
-        let alert = unit.load::<Alert>(&key)?;
-        call.condition.check(alert.version)?;
-        let events = alert.decide(to(id, note.clone()), &call.context)?;
-        let project = alert.episode()?.project;
-        Ok((Decision::of(&alert, Some(project), events), Reply::Changed(EntityRef::Alert(id))))
+    app.write(&call, |tx| {
+        let alert = call.expected::<Alert>(tx, &key)?;
+        let project = alert.episode()?.project();
+        tx.execute_in(Some(project), &alert, to(id, note.clone()))?;
+        Ok(Reply::Changed(EntityRef::Alert(id)))
     })
     .await
 }

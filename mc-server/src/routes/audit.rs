@@ -26,10 +26,11 @@ use tokio::{
 };
 
 use crate::{
+    app::App,
     extract::{Day, Query},
+    headers::at_position,
     lookup,
     problem::{Chain, FieldError, Kind, Problem},
-    state::{App, at_position},
 };
 
 /// The most exports at a time in this process: each remembers the streams it met last.
@@ -40,7 +41,7 @@ const _: () = assert!(STRETCH_EVENTS <= MAX_STRETCH_EVENTS);
 
 static FREE: Semaphore = Semaphore::const_new(MAX_EXPORTS);
 
-/// What is exported, and how.
+/// The parameters of the export: which events, and in which format.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Export {
@@ -51,15 +52,15 @@ pub struct Export {
 }
 
 string_enum! {
-    /// How it is written.
+    /// The format of the export, which also sets its content type.
     Format {
-        /// One array.
+        /// One JSON array of all events.
         Json = "json",
-        /// A line an event.
+        /// One JSON object per line, one line per event.
         Ndjson = "ndjson",
-        /// A table.
+        /// A table with a header row, one row per event (RFC 4180).
         Csv = "csv",
-        /// A batch of CloudEvents 1.0.
+        /// A JSON batch of events as CloudEvents 1.0.
         Cloudevents = "cloudevents",
     }
 }

@@ -1,4 +1,4 @@
-//! `/api/board` and `/api/activity`: what operators look at first.
+//! `/api/board` and `/api/activity`: the overview that operators look at first.
 
 use std::str::FromStr;
 
@@ -15,15 +15,15 @@ use mc_projections::{
 };
 use serde::Deserialize;
 
-use super::{history_problem, listed};
 use crate::{
+    app::App,
     extract::{Limit, List, Query},
     lookup,
+    page::{history_problem, listed},
     problem::Problem,
-    state::App,
 };
 
-/// Which board is asked for.
+/// The parameters of `GET /api/board`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichBoard {
@@ -33,7 +33,7 @@ pub struct WhichBoard {
     limit: Option<Limit>,
 }
 
-/// Which news are asked for.
+/// The parameters of `GET /api/activity`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichNews {

@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use super::scope::Scope;
 use crate::{
+    app::App,
     extract::{Day, Path, Query},
     lookup,
     problem::Problem,
-    state::App,
 };
 
 /// Which day's costs are asked for, today's when none is named.

@@ -1,13 +1,13 @@
-//! `/api/events`.
+//! `/api/events`: the log as a stream of server-sent events.
 
 use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 use crate::{
+    app::App,
     extract::{LastEventId, Query},
     lookup,
     problem::Problem,
-    state::App,
 };
 
 /// Where to start, and of which project.

@@ -2,23 +2,21 @@
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
-    aggregate::Aggregate,
     ids::TaskId,
-    operation::Decision,
     task::{Command, Task},
 };
 use serde::Deserialize;
 
 use crate::{
-    answer::{EntityRef, Reply},
+    answer::Reply,
+    app::App,
     archive::archive_closed,
     extract::{Body, IfMatch, Nothing, Path},
     problem::{Kind, Problem},
     span::Span,
-    state::App,
 };
 
-/// What is old.
+/// The body of a call to archive: how long ago a task must have been closed.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct OldTasks {
@@ -60,12 +58,10 @@ async fn command(
     let project = app.projected().read(|views| views.tasks.project_of(id));
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(project, actor, body.keyed, condition);
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        let project = task.present()?.project;
-        let events = task.decide(command.clone(), &call.context)?;
-        Ok((Decision::of(&task, Some(project), events), Reply::Changed(EntityRef::Task(id))))
+    app.change::<Task, _>(&call, id, |tx, task| {
+        task.present()?;
+        tx.execute(task, command.clone())?;
+        Ok(())
     })
     .await
 }
@@ -83,5 +79,5 @@ pub async fn archive_old(State(app): State<App>, body: Body<OldTasks>) -> Result
     let archived = archived.map_err(|refused| app.problem(refused))?;
     // What is left to commit is the key, with the answer that a repeat gets.
     let call = app.call(None, actor, body.keyed, IfMatch::Any);
-    app.write(&call, |_| Ok((Decision::default(), Reply::Archived(archived.clone())))).await
+    app.write(&call, |_| Ok(Reply::Archived(archived.clone()))).await
 }

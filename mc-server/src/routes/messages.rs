@@ -1,4 +1,4 @@
-//! `/api/tasks/{task}/messages` and `/timeline`: what was said about a task, and what happened to it.
+//! `/api/tasks/{task}/messages` and `/timeline`: a task's thread, and its history.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,23 @@ use mc_domain::{
     task::{Message, MessageKind, Task},
     values::{Name, Text},
 };
-use mc_projections::{history::HistoryQuery, page::Order, views::Views};
+use mc_projections::{
+    history::HistoryQuery,
+    page::{MAX_LIMIT, Order},
+    views::Views,
+};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{handed_in::Attached, history_problem, listed, tasks::project_of};
+use super::transition_input::Attached;
 use crate::{
     answer::Reply,
-    decide::ask,
+    app::App,
     extract::{Body, IfMatch, Limit, Path, Query},
     lookup,
     mentions::{MAX_MENTIONS, mentions},
+    page::{history_problem, listed},
     problem::Problem,
-    state::App,
 };
 
 /// Which part of a history is asked for.
@@ -34,7 +38,7 @@ pub struct History {
     cursor: Option<String>,
 }
 
-/// A new message.
+/// The body of a message to a task's thread.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewMessage {
@@ -63,7 +67,7 @@ pub async fn timeline(
     Path(task): Path<TaskId>,
     Query(query): Query<History>,
 ) -> Result<Response, Problem> {
-    app.read(|views| project_of(views, task)).await??;
+    app.read(|views| lookup::project_of_task(views, task)).await??;
     let page = app.projected().timeline(task, &query.into()).await.map_err(history_problem)?;
     app.answer(|_| listed(&uri, Ok(page))).await
 }
@@ -77,7 +81,7 @@ pub async fn list(
     Path(task): Path<TaskId>,
     Query(query): Query<History>,
 ) -> Result<Response, Problem> {
-    app.read(|views| project_of(views, task)).await??;
+    app.read(|views| lookup::project_of_task(views, task)).await??;
     let page = app.projected().thread(task, &query.into()).await.map_err(history_problem)?;
     app.answer(|_| listed(&uri, Ok(page))).await
 }
@@ -97,7 +101,7 @@ pub async fn post(
     let operator = app.operator().clone();
     let (project, mentions, unknown) = app
         .read(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             let (mentions, unknown) = new.mentioned(views, project, &operator)?;
             Ok::<_, Problem>((project, mentions, unknown))
         })
@@ -105,7 +109,7 @@ pub async fn post(
     let own = new.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     if let Some(answered) = new.reply_to {
-        app.message_exists(id, answered).await?;
+        message_exists(&app, id, answered).await?;
     }
     let call = app.call(Some(project), actor, body.keyed, condition);
     let message = Message {
@@ -117,11 +121,10 @@ pub async fn post(
         reply_to: new.reply_to,
         lease: new.lease_id,
     };
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        let decision = ask(unit, |cast| post_message(&task, message.clone(), cast, &call.context))?;
-        Ok((decision, Reply::Posted(id, message.id, unknown.clone())))
+    app.write(&call, |tx| {
+        call.expected::<Task>(tx, &id)?;
+        post_message(tx, id, message.clone())?;
+        Ok(Reply::Posted(id, message.id, unknown.clone()))
     })
     .await
 }
@@ -156,5 +159,23 @@ impl NewMessage {
         let text = self.content.as_ref().map_or("", |content| content.as_str());
         let in_text = mentions(text, |name| find(name).ok());
         Ok((named.into_iter().chain(in_text.known).collect(), in_text.unknown))
+    }
+}
+
+/// Checks that a message which is answered is in the task's thread.
+///
+/// # Errors
+/// `invalid-fields` when it is not.
+async fn message_exists(app: &App, task: TaskId, message: MessageId) -> Result<(), Problem> {
+    let mut query = HistoryQuery { limit: Some(MAX_LIMIT), ..HistoryQuery::default() };
+    loop {
+        let page = app.projected().thread(task, &query).await.map_err(history_problem)?;
+        if page.items.iter().any(|known| known.id == message) {
+            return Ok(());
+        }
+        if page.next.is_none() {
+            return Err(Problem::invalid_field("replyTo", "there is no such message in the thread"));
+        }
+        query.cursor = page.next;
     }
 }

@@ -1,25 +1,24 @@
-//! `/api/notifications`: what agents and operators were told.
+//! `/api/notifications`: listing notifications and marking them as read.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    aggregate::Aggregate,
     ids::NotificationId,
     notification::{Command, Kind, Notification, Recipient, Status},
-    operation::Decision,
 };
 use mc_projections::{notifications::NotificationQuery, page::Order, views::Views};
 use serde::Deserialize;
 
-use super::{listed, shown};
 use crate::{
-    answer::{EntityRef, Reply},
+    answer::EntityRef,
+    answer::shown,
+    app::App,
     extract::{Body, IfMatch, IfNoneMatch, Limit, List, Nothing, Path, Query},
     lookup,
+    page::listed,
     problem::Problem,
-    state::App,
 };
 
-/// Which notifications are asked for.
+/// The parameters of `GET /api/notifications`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListNotifications {
@@ -72,11 +71,9 @@ pub async fn read(
         app.find(|views| known(views).ok_or_else(|| Problem::not_found("notification", id))).await?;
     let actor = app.actor(body.actor, None, project).await?;
     let call = app.call(project, actor, body.keyed, condition);
-    app.write(&call, |unit| {
-        let notification = unit.load::<Notification>(&id)?;
-        call.condition.check(notification.version)?;
-        let events = notification.decide(Command::Read, &call.context)?;
-        Ok((Decision::of(&notification, project, events), Reply::Changed(EntityRef::Notification(id))))
+    app.change::<Notification, _>(&call, id, |tx, notification| {
+        tx.execute_in(project, notification, Command::Read)?;
+        Ok(())
     })
     .await
 }

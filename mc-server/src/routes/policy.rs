@@ -1,9 +1,8 @@
-//! `/api/policy`: what agents may do, and the figures everything is measured against.
+//! `/api/policy`: what agents may do, and the limits that budgets, risks and times are measured against.
 
 use axum::{
     Json,
     extract::State,
-    http::header,
     response::{IntoResponse, Response},
 };
 use mc_domain::{
@@ -12,7 +11,7 @@ use mc_domain::{
     approval::{self, Approval, ToolUse},
     budget::{Budget, Key},
     ids::{AgentId, ApprovalId, ProjectId, TaskId},
-    operation::{Decision, is_halted},
+    operation::is_halted,
     policy::{
         self, Command, Policy,
         document::{Document, DocumentError},
@@ -24,19 +23,24 @@ use mc_domain::{
 };
 use mc_projections::{dollars::Cost, views::Views};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::{agents::active_agents, scope::Scope};
+use super::scope::Scope;
 use crate::{
-    answer::Reply,
-    extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query, etag},
+    answer::{
+        Reply,
+        policy::{scope_of, shown},
+    },
+    app::App,
+    extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query},
+    headers::at_position,
+    headers::not_modified,
     lookup,
     problem::{FieldError, Problem},
-    routes::not_modified,
-    state::{App, Refused, at_position},
+    refusal::Refused,
 };
 
-/// What an agent would do.
+/// The body of an evaluation: the use of a tool that an agent intends.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intention {
@@ -49,7 +53,7 @@ pub struct Intention {
     approval_id: Option<ApprovalId>,
 }
 
-/// How the policy judges it.
+/// The body of the answer to an evaluation.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Judgement {
@@ -70,7 +74,7 @@ pub async fn show(
 ) -> Result<Response, Problem> {
     let position = app.log().head();
     let project = app.read(|views| scope.project(views)).await??;
-    let scope = of(project);
+    let scope = scope_of(project);
     let own = app.repository().load::<Policy>(&scope).await?;
     let response = match own.document() {
         Some(_) if condition.has(own.version().into()) => not_modified(own.version().into()),
@@ -99,17 +103,16 @@ pub async fn publish(
     written.remove("version");
     let project =
         app.find(|views| scope.agrees_with(views, Named::project(&in_body, views)?, "the body does")).await?;
-    let scope = of(project);
+    let scope = scope_of(project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
     let actor = app.actor(body.actor, None, project).await?;
     let call = app.call(project, actor, body.keyed, condition);
-    app.write(&call, |unit| {
-        let policy = unit.load::<Policy>(&scope)?;
-        call.condition.check(policy.version)?;
+    app.write(&call, |tx| {
+        let policy = call.expected::<Policy>(tx, &scope)?;
         only_new.check("a policy", (policy.version > 0).then_some(policy.version))?;
         let events = policy.decide(Command::Publish { document: Box::new(document.clone()) }, &call.context);
-        let events = events.map_err(refused)?;
-        Ok((Decision::of(&policy, project, events), Reply::Policy(project)))
+        tx.record_in(project, &policy, events.map_err(refused)?)?;
+        Ok(Reply::Policy(project))
     })
     .await
 }
@@ -128,7 +131,7 @@ pub async fn evaluate(
     let (agent, _) = app.find(|views| scope.agent_in_field(views, "agentId", &agent_id)).await?;
     let (subject, project) = subject(&app, agent, task_id).await?;
     let room = room(&app, agent, project, task_id).await?;
-    let document = active(&app, project).await?;
+    let document = app.policy(project).await?;
     let estimated_cost = estimated_cost.map(|cost| cost.0);
     let params = params.unwrap_or_default().0;
     let request = Request { tool, params, estimated_cost, room };
@@ -153,52 +156,6 @@ async fn permitted(
     let unknown = |_| Problem::invalid_field("approvalId", "there is no such approval");
     let of = ToolUse { agent, task, tool: wanted.tool, params: Some(wanted.params) };
     Ok(approval.requested().map_err(unknown)?.permits(&of))
-}
-
-/// The policy that holds in a project: its own, else the one for all, else the defaults.
-///
-/// # Errors
-/// What the log says.
-pub(crate) async fn active(app: &App, project: ProjectId) -> Result<Document, Problem> {
-    for scope in [policy::Scope::Project(project), policy::Scope::Global] {
-        if let Some(document) = app.repository().load::<Policy>(&scope).await?.document() {
-            return Ok(document.clone());
-        }
-    }
-    Ok(Document::default())
-}
-
-/// The same, where the project may not be known; what holds everywhere then.
-///
-/// # Errors
-/// What the log says.
-pub(crate) async fn active_in(app: &App, project: Option<ProjectId>) -> Result<Document, Problem> {
-    match project {
-        Some(project) => active(app, project).await,
-        None => {
-            let global = app.repository().load::<Policy>(&policy::Scope::Global).await?;
-            Ok(global.document().cloned().unwrap_or_default())
-        }
-    }
-}
-
-/// The answer to a publication, which was at `position`.
-///
-/// # Errors
-/// What the log says.
-pub(crate) async fn published(
-    app: &App,
-    project: Option<ProjectId>,
-    position: u64,
-) -> Result<Response, Problem> {
-    let scope = of(project);
-    let policy = app.repository().load_at::<Policy>(&scope, position).await?;
-    Ok(shown(scope, &policy, policy.version()))
-}
-
-/// The scope of a project's own policy, or of the one for all.
-fn of(project: Option<ProjectId>) -> policy::Scope {
-    project.map_or(policy::Scope::Global, policy::Scope::Project)
 }
 
 /// A project as a field of the body names it.
@@ -237,17 +194,6 @@ impl Named {
     }
 }
 
-/// A policy of one scope, with the version by which a publication for the scope that was asked for is conditioned.
-fn shown(scope: policy::Scope, policy: &Policy, asked: u32) -> Response {
-    let default = Document::default();
-    let mut body = policy.document().unwrap_or(&default).to_rest();
-    if let Value::Object(fields) = &mut body {
-        fields.insert("version".to_owned(), json!(policy.version()));
-        fields.insert("projectId".to_owned(), json!(scope.project()));
-    }
-    ([(header::ETAG, etag(asked.into()))], Json(body)).into_response()
-}
-
 fn refused(rejection: mc_domain::policy::Rejection) -> Refused {
     match rejection {
         mc_domain::policy::Rejection::Malformed(errors) => malformed(errors).into(),
@@ -271,29 +217,29 @@ fn malformed(errors: Vec<DocumentError>) -> Problem {
 async fn subject(app: &App, id: AgentId, task: Option<TaskId>) -> Result<(Subject, ProjectId), Problem> {
     let agent = app.repository().load::<Agent>(&id).await?;
     let agent = agent.registered().map_err(|_| Problem::not_found("agent", id))?;
-    let project = app.repository().load::<Project>(&agent.project).await?;
+    let project = app.repository().load::<Project>(&agent.project()).await?;
     let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
     let spawned = Spawned {
-        children: count(agent.children.len()),
+        children: count(agent.children().len()),
         depth: agent.depth(),
-        active_agents: active_agents(app).await?,
+        active_agents: app.active_agents().await?,
     };
     let subject = Subject {
-        role: agent.profile.role,
+        role: agent.profile().role,
         status: agent.standing_on(app.now().date_naive()).status(),
-        on_current_task: task.map_or(agent.work.is_some(), |task| agent.works_on(task))
+        on_current_task: task.map_or(agent.work().is_some(), |task| agent.works_on(task))
             && agent.status() != Status::Offline,
         squad_stopped: is_halted(&project, agent),
-        allowed_tools: agent.profile.allowed_tools.clone(),
+        allowed_tools: agent.profile().allowed_tools.clone(),
         spawned,
     };
-    Ok((subject, agent.project))
+    Ok((subject, agent.project()))
 }
 
 async fn room(app: &App, id: AgentId, project: ProjectId, task: Option<TaskId>) -> Result<Room, Problem> {
     let (repository, today) = (app.repository(), app.now().date_naive());
     let agent = repository.load::<Agent>(&id).await?;
-    let caps = agent.registered().map_err(|_| Problem::not_found("agent", id))?.profile.caps;
+    let caps = agent.registered().map_err(|_| Problem::not_found("agent", id))?.profile().caps;
     let day = repository.load::<Budget>(&Key::AgentDay(id, today)).await?;
     let of_project = match &*repository.load::<Project>(&project).await?.state {
         Project::Present { profile, .. } => profile.daily_cap,
@@ -306,11 +252,11 @@ async fn room(app: &App, id: AgentId, project: ProjectId, task: Option<TaskId>) 
             let budget = repository.load::<Budget>(&Key::Task(task)).await?;
             let unknown = || Problem::invalid_field("taskId", "there is no such task");
             let task = repository.load::<Task>(&task).await?;
-            Some(budget.remaining(task.present().map_err(|_| unknown())?.details.budget))
+            Some(budget.remaining(task.present().map_err(|_| unknown())?.details().budget))
         }
     };
     Ok(Room {
-        per_run: Some(caps.per_run_in_force().max(day.run_allowance)),
+        per_run: Some(caps.per_run_in_force().max(day.run_allowance())),
         task: of_task,
         day: Some(day.remaining(caps.daily)),
         project: of_project.map(|cap| project_day.remaining(cap)),

@@ -1,30 +1,30 @@
-//! `/api/projects`: the workspaces.
+//! `/api/projects`: listing, creating and changing projects, each with agents, tasks and budgets of its own.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    agent::{Agent, PauseReason},
+    agent::PauseReason,
     budget::Key as BudgetKey,
     ids::ProjectId,
-    operation::{Allowed, create_project, edit_project},
+    operation::{Allowed, create_project, edit_project, withdraw_overrides},
     project::{Profile, Project},
-    reservation::{Key, Reservation},
     values::{Name, Slug, Text},
 };
 use mc_projections::{dollars::Dollars, page::Order};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{double_option, listed, never_null, shown};
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
-    decide::{and_free_held, ask, waiting_overrides},
-    extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query},
+    app::App,
+    extract::{Body, Given, IfMatch, IfNoneMatch, Limit, OnlyNew, Path, Query, double_option, never_null},
     lookup,
+    overrides::waiting_overrides,
+    page::listed,
     problem::Problem,
-    state::App,
 };
 
-/// How a list is cut.
+/// The parameters of `GET /api/projects`.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListProjects {
@@ -33,7 +33,7 @@ pub struct ListProjects {
     cursor: Option<String>,
 }
 
-/// A new project.
+/// The body that creates a project.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewProject {
@@ -100,11 +100,10 @@ pub async fn create(State(app): State<App>, _: OnlyNew, body: Body<NewProject>) 
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(None, actor, body.keyed, IfMatch::Any);
     let id = ProjectId::new(Uuid::now_v7());
-    app.write(&call, |unit| {
-        let name = unit.load::<Reservation>(&Key::project(&slug))?;
-        let project = unit.fresh::<Project>(id);
-        let decision = create_project(&project, &name, slug.clone(), profile.clone(), &call.context)?;
-        Ok((decision, Reply::Created(EntityRef::Project(id))))
+    app.write(&call, |tx| {
+        tx.create::<Project>(id);
+        create_project(tx, id, slug.clone(), profile.clone())?;
+        Ok(Reply::Created(EntityRef::Project(id)))
     })
     .await
 }
@@ -134,18 +133,12 @@ pub async fn edit(
         }
         None => vec![],
     };
-    app.write(&call, |unit| {
-        let project = unit.load::<Project>(&id)?;
-        call.condition.check(project.version)?;
-        let Project::Present { profile, .. } = &*project else {
+    app.change::<Project, _>(&call, id, |tx, project| {
+        let Project::Present { profile, .. } = &**project else {
             return Err(mc_domain::project::Rejection::NotFound.into());
         };
-        let profile = changes.applied_to(profile);
-        let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
-        let edit = |cast: &_| edit_project(&project, profile.clone(), &waiting, cast, &call.context);
-        let (decision, allowed) = (ask(unit, edit)?, Allowed::Project(id, project.daily_cap()));
-        let decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
-        Ok((decision, Reply::Changed(EntityRef::Project(id))))
+        edit_project(tx, id, changes.applied_to(profile), &waiting)?;
+        Ok(withdraw_overrides(tx, Allowed::Project(id, project.daily_cap()), &overrides)?)
     })
     .await
 }

@@ -11,7 +11,7 @@ use axum::{
 use mc_domain::agent;
 use mc_projections::{instant::Millis, metrics::counts, views::Views};
 
-use crate::{connections::Connections, problem::Problem, requests::Requests, state::App};
+use crate::{app::App, connections::Connections, problem::Problem, requests::Requests};
 
 /// The text format of Prometheus, version 0.0.4.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -98,7 +98,7 @@ fn named(worker: &str) -> String {
     format!("{{worker=\"{worker}\"}}")
 }
 
-/// The text as it grows.
+/// The text of the exposition, to which each metric appends its lines.
 #[derive(Default)]
 struct Exposition(String);
 

@@ -8,19 +8,20 @@ use axum::{
 };
 use mc_domain::{ids::TaskId, string_enum};
 use mc_projections::{
+    as_of::views_as_of,
     metrics,
     standup::{StandupQuery, standup},
-    then::world_at,
     views::Views,
 };
 use serde::Deserialize;
 
 use super::scope::Scope;
 use crate::{
+    app::App,
     extract::{Day, Path, Query},
+    headers::at_position,
     lookup,
     problem::{Kind, Problem},
-    state::{App, at_position},
 };
 
 const MARKDOWN: &str = "text/markdown; charset=utf-8";
@@ -35,11 +36,11 @@ pub struct WhichStandup {
 }
 
 string_enum! {
-    /// The form of a report.
+    /// The format of a report, which also sets its content type.
     Format {
-        /// For programs.
+        /// A JSON object, for programs.
         Json = "json",
-        /// For people.
+        /// A Markdown document, for people.
         Markdown = "markdown",
     }
 }
@@ -69,7 +70,7 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
         return app.answer(report).await;
     }
     let last = app.read(|views| views.hours.last_by(date)).await?;
-    let then = world_at(app.log().as_ref(), last).await?;
+    let then = views_as_of(app.log().as_ref(), last).await?;
     Ok(at_position(report(&then)?, then.position()))
 }
 

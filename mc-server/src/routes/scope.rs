@@ -1,4 +1,4 @@
-//! The project that a request is about, wherever it says so.
+//! The project that a request is about, as its query or its body names it.
 
 use mc_domain::ids::{AgentId, ProjectId};
 use mc_projections::views::Views;
@@ -39,6 +39,13 @@ impl Scope {
         let found = in_body.map(|project| lookup::project(views, project)).transpose();
         let in_body = found.map_err(|unknown| unknown.in_field(field))?;
         self.agrees_with(views, in_body, &format!("the body names in {field}"))
+    }
+
+    /// The project in which something is created: the one that is named, in the query or in the body, else the default one.
+    pub(super) fn home(&self, views: &Views, in_body: Option<&str>) -> Result<ProjectId, Problem> {
+        let named = self.with(views, "projectId", in_body)?;
+        let unknown = || Problem::not_found("project", lookup::DEFAULT_PROJECT);
+        named.or_else(|| views.projects.named(lookup::DEFAULT_PROJECT)).ok_or_else(unknown)
     }
 
     /// The agent of the path, and the project it belongs to.

@@ -1,19 +1,18 @@
-//! `/api/tasks`: the work.
+//! `/api/tasks`: listing, creating, changing, claiming and moving tasks.
 
 use std::collections::BTreeSet;
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
-    agent::{Agent, PauseReason},
+    agent::PauseReason,
     budget::Key as BudgetKey,
     ids::{AgentId, LeaseId, ProjectId, TaskId},
     money::Usd,
     operation::{
         Allowed, CreateTask, MoveTask, ReassignTask, claim_task, create_task, edit_task, follow_task,
-        move_task, reassign_task, unfollow_task,
+        move_task, reassign_task, unfollow_task, withdraw_overrides,
     },
     policy::document::{Document, PolicyLimits},
-    project::Project,
     task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
@@ -27,20 +26,22 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{
-    double_option,
-    handed_in::{Deliverable, Plan, ReviewChecklist},
-    home, invalid_cursor, listed, never_null,
     scope::Scope,
-    shown,
+    transition_input::{Deliverable, Plan, ReviewChecklist},
 };
 use crate::{
+    answer::shown,
     answer::{EntityRef, Reply},
-    decide::{and_free_held, ask, ask_after, waiting_overrides},
-    extract::{Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time},
+    app::{App, Call},
+    extract::{
+        Body, IfMatch, IfNoneMatch, Limit, List, OnlyNew, Path, Query, Time, double_option, never_null,
+    },
+    headers::at_position,
     lookup,
+    overrides::waiting_overrides,
+    page::{invalid_cursor, listed},
     problem::Problem,
     refusal,
-    state::{App, Call, at_position},
 };
 
 /// How often the views are asked for one page of a list, each time for as many tasks as they look at at once.
@@ -50,7 +51,7 @@ const MAX_ASSIGNEES: usize = 20;
 /// The most labels one task may have.
 const MAX_LABELS: usize = 20;
 
-/// Which tasks are asked for.
+/// The parameters of `GET /api/tasks`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListTasks {
@@ -75,7 +76,7 @@ pub struct ListTasks {
     cursor: Option<String>,
 }
 
-/// A new task.
+/// The body that creates a task; without assignees it waits in the inbox.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewTask {
@@ -126,14 +127,14 @@ pub struct TaskChanges {
     reason: Option<Reason>,
 }
 
-/// Who claims.
+/// The body of a claim: the agent that takes the task.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Claim {
     agent_id: String,
 }
 
-/// A move to another status.
+/// The body of a transition: the status the task moves to, and what that status requires.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Transition {
@@ -215,25 +216,22 @@ pub async fn create(
     body: Body<NewTask>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, mut wish) = app.find(|views| new.resolved(views, &scope)).await?;
+    let (project, mut request) = app.find(|views| new.resolved(views, &scope)).await?;
     let actor = app.actor(body.actor, None, Some(project)).await?;
     let _turn = match actor.agent() {
         Some(creator) => {
             let turn = app.turns().of(creator).await;
-            wish.open = app.open_tasks_of(creator).await?;
+            request.open = app.open_tasks_of(creator).await?;
             Some(turn)
         }
         None => None,
     };
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
-    app.write(&call, |unit| {
-        let home = unit.load::<Project>(&project)?;
-        let parent = new.parent_task_id.map(|parent| unit.load::<Task>(&parent)).transpose()?;
-        let task = unit.fresh::<Task>(id);
-        let create = |cast: &_| create_task(&home, &task, parent.as_ref(), wish.clone(), cast, &call.context);
-        let decision = ask(unit, create)?;
-        Ok((decision, Reply::Created(EntityRef::Task(id))))
+    app.write(&call, |tx| {
+        tx.create::<Task>(id);
+        create_task(tx, project, id, new.parent_task_id, request.clone())?;
+        Ok(Reply::Created(EntityRef::Task(id)))
     })
     .await
 }
@@ -254,7 +252,7 @@ pub async fn edit(
     }
     let (project, assignees, reviewers) = app
         .find(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
             let reviewers = reviewers(views, changes.reviewer_ids.as_deref(), project)?;
             Ok((project, assignees, reviewers))
@@ -271,24 +269,15 @@ pub async fn edit(
         Some(_) => waiting_overrides(&app, &call, project, BudgetKey::Task(id)).await?,
         None => vec![],
     };
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        let limits = &call.context.policy;
-        let details = changes.applied_to(&task.present()?.details, reviewers.clone(), limits);
-        let waiting = waiting.iter().map(|id| unit.load::<Agent>(id)).collect::<Result<Vec<_>, _>>()?;
-        let edit = |cast: &_| edit_task(&task, details.clone(), &waiting, cast, &call.context);
-        let decision = ask(unit, edit)?;
-        let allowed = Allowed::Task(id, task.present()?.details.budget);
-        let mut decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
+    app.change::<Task, _>(&call, id, |tx, task| {
+        let before = &task.present()?.details();
+        let details = changes.applied_to(before, reviewers.clone(), tx.policy());
+        edit_task(tx, id, details, &waiting)?;
+        withdraw_overrides(tx, Allowed::Task(id, before.budget), &overrides)?;
         if let Some(assignees) = assignees.clone() {
-            let task = task.after_decision(&decision);
-            let wish = ReassignTask { assignees, reason: changes.reason.clone() };
-            let reassign = |cast: &_| reassign_task(&task, wish.clone(), cast, &call.context);
-            let reassigned = ask_after(unit, &decision, reassign)?;
-            decision = decision.and(reassigned);
+            reassign_task(tx, id, ReassignTask { assignees, reason: changes.reason.clone() })?;
         }
-        Ok((decision, Reply::Changed(EntityRef::Task(id))))
+        Ok(())
     })
     .await
 }
@@ -303,18 +292,11 @@ pub async fn claim(
     condition: IfMatch,
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
-    let project = app.find(|views| project_of(views, id)).await?;
+    let project = app.find(|views| lookup::project_of_task(views, id)).await?;
     let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        let agent = unit.load::<Agent>(&claimer)?;
-        let claimed = ask(unit, |cast| claim_task(&task, &agent, cast, &call.context))?;
-        Ok((claimed, Reply::Changed(EntityRef::Task(id))))
-    })
-    .await
+    app.change::<Task, _>(&call, id, |tx, _| Ok(claim_task(tx, id, claimer)?)).await
 }
 
 /// `POST /api/tasks/{task}/subscribe`: whoever asks, an operator or the agent of `agentId`, hears of whatever happens to the
@@ -328,13 +310,7 @@ pub async fn subscribe(
     body: Body<Subscriber>,
 ) -> Result<Response, Problem> {
     let call = subscription(&app, id, condition, body).await?;
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        let followed = ask(unit, |cast| follow_task(&task, cast, &call.context))?;
-        Ok((followed, Reply::Changed(EntityRef::Task(id))))
-    })
-    .await
+    app.change::<Task, _>(&call, id, |tx, _| Ok(follow_task(tx, id)?)).await
 }
 
 /// `POST /api/tasks/{task}/unsubscribe`: whoever asked to hear of the task does so no longer.
@@ -347,12 +323,7 @@ pub async fn unsubscribe(
     body: Body<Subscriber>,
 ) -> Result<Response, Problem> {
     let call = subscription(&app, id, condition, body).await?;
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        Ok((unfollow_task(&task, &call.context)?, Reply::Changed(EntityRef::Task(id))))
-    })
-    .await
+    app.change::<Task, _>(&call, id, |tx, _| Ok(unfollow_task(tx, id)?)).await
 }
 
 async fn subscription(
@@ -364,7 +335,7 @@ async fn subscription(
     let named = body.value.agent_id.as_deref();
     let project = app
         .find(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             let agent = named.map(|agent| lookup::agent_of(views, agent, project)).transpose();
             agent.map_err(|unknown| unknown.in_field("agentId"))?;
             Ok(project)
@@ -387,20 +358,17 @@ pub async fn transition(
     let Transition { assignee_ids, agent_id, .. } = &body.value;
     let (project, assignees) = app
         .find(|views| {
-            let project = project_of(views, id)?;
+            let project = lookup::project_of_task(views, id)?;
             Ok((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
         })
         .await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    let wish = body.value.wish(assignees);
-    app.write(&call, |unit| {
-        let task = unit.load::<Task>(&id)?;
-        call.condition.check(task.version)?;
-        let moved = ask(unit, |cast| move_task(&task, wish.clone(), cast, &call.context));
-        let moved = moved.map_err(|refused| refusal::of_move(refused, &task, &call.context))?;
-        Ok((moved, Reply::Changed(EntityRef::Task(id))))
+    let request = body.value.into_command(assignees);
+    app.change::<Task, _>(&call, id, |tx, task| {
+        let moved = move_task(tx, id, request.clone());
+        moved.map_err(|refused| refusal::of_move(refused.into(), task, &call.context))
     })
     .await
 }
@@ -431,7 +399,7 @@ impl ListTasks {
 
 impl NewTask {
     fn resolved(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, CreateTask), Problem> {
-        let project = home(scope, views, self.project_id.as_deref())?;
+        let project = scope.home(views, self.project_id.as_deref())?;
         let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
         let reviewers = reviewers(views, Some(&self.reviewer_ids), project)?;
         check_labels(Some(&self.labels))?;
@@ -474,7 +442,7 @@ impl TaskChanges {
 }
 
 impl Transition {
-    fn wish(self, assignees: Option<BTreeSet<AgentId>>) -> MoveTask {
+    fn into_command(self, assignees: Option<BTreeSet<AgentId>>) -> MoveTask {
         let reason = match self.to_status {
             Status::Blocked => self.blocked_reason.or(self.reason),
             _ => self.reason.or(self.blocked_reason),
@@ -495,11 +463,6 @@ impl Transition {
 fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
     let limits = views.policy.active(Some(project)).map(Document::policy_limits).unwrap_or_default();
     limits.task_budgets.of(kind)
-}
-
-/// The project a task belongs to.
-pub(super) fn project_of(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
-    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
 }
 
 fn agents(

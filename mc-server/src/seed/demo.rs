@@ -7,42 +7,38 @@ use mc_domain::{
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        Answer, CompleteRun, CreateTask, DecideApproval, MoveTask, StartRun, complete_run, create_task,
-        decide_approval, heartbeat, move_task, start_run,
+        Answer, CompleteRun, CreateTask, DecideApproval, MoveTask, Outcome, StartRun, complete_run,
+        create_task, decide_approval, heartbeat, move_task, start_run,
     },
-    project::Project,
-    run::{Bill, Outcome, Run, Tokens, Usage},
+    run::{self, Bill, Run, Tokens, Usage},
     task::{Details, Task, TaskType},
     values::{Label, Reason, Title},
 };
 use uuid::Uuid;
 
 use super::{Asked, Step, ask_for_approval, default_project, execute_at, passed_over};
-use crate::{
-    decide::{Case, ask},
-    state::{App, Refused},
-};
+use crate::{app::App, refusal::Refused};
 
 /// How long before now the day begins, where the log does not end later.
 const DAY: TimeDelta = TimeDelta::hours(24);
 /// How many errors one agent has in a row at the end: enough for an alert.
 const ERRORS: i32 = 3;
 
-/// A task of the day.
+/// A task of the demonstration's day.
 struct DemoTask {
     title: &'static str,
     kind: TaskType,
-    /// Who does it.
+    /// The name of the agent that works on it.
     who: &'static str,
     /// What the run for it costs.
     cents: u32,
     course: Course,
 }
 
-/// How it goes.
+/// How the work on a task goes, and where the task ends up.
 #[derive(Clone, Copy)]
 enum Course {
-    /// It is done and accepted.
+    /// The work is done, and the operator accepts it.
     Accepted,
     /// It waits for review in the end.
     HandedIn,
@@ -130,7 +126,7 @@ const fn steps() -> i32 {
     steps
 }
 
-/// The day under way.
+/// The demonstration's day while it is written: the server, and the time that has been reached.
 struct Day<'a> {
     app: &'a App,
     project: ProjectId,
@@ -184,7 +180,7 @@ impl Day<'_> {
     async fn work(&mut self, key: &str, task: &DemoTask) -> Result<(), Refused> {
         let agent = self.agent(task.who).await?;
         // The seed's Scribe still has work in hand; each of the day's tasks finds its agent free or waits.
-        if self.app.repository().load::<Agent>(&agent).await?.registered()?.work.is_some() {
+        if self.app.repository().load::<Agent>(&agent).await?.registered()?.work().is_some() {
             return Ok(());
         }
         let id = self.create(key, task.title, task.kind, agent).await?;
@@ -239,17 +235,15 @@ impl Day<'_> {
         ask_for_approval(self.app, at, id, &format!("{key}/ask"), asked, agent).await
     }
 
-    /// The operator's answer.
+    /// Decides an approval as the operator.
     async fn decide(&mut self, key: &str, approval: ApprovalId, answer: Answer) -> Result<(), Refused> {
         let (app, at) = (self.app, self.next());
-        let wish = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
+        let request = DecideApproval { answer, content: None, lease: LeaseId::new(Uuid::now_v7()) };
         let operator = Actor::Human(app.operator().clone());
-        execute_at(app, at, operator, &format!("{key}/decide"), |unit, context| {
-            let case = Case::load(unit, approval)?;
-            let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), context))?;
-            match concluded.outcome.refusal {
-                Some(refusal) => Err(refusal.into()),
-                None => Ok((concluded.outcome.decision, ())),
+        execute_at(app, at, operator, &format!("{key}/decide"), |tx| {
+            match decide_approval(tx, approval, request.clone())? {
+                Outcome::Done => Ok(()),
+                Outcome::Refused(refusal) => Err(refusal.into()),
             }
         })
         .await
@@ -264,12 +258,12 @@ impl Day<'_> {
     ) -> Result<TaskId, Refused> {
         let (app, at, project) = (self.app, self.next(), self.project);
         let details = Details::new(Title::new(title)?, kind);
-        let wish = CreateTask { details, assignees: [agent].into_iter().collect(), open: 0 };
+        let request = CreateTask { details, assignees: [agent].into_iter().collect(), open: 0 };
         let id = TaskId::new(Uuid::now_v7());
-        execute_at(app, at, Actor::Human(app.operator().clone()), &format!("{key}/task"), |unit, context| {
-            let home = unit.load::<Project>(&project)?;
-            let task = unit.fresh::<Task>(id);
-            Ok((ask(unit, |cast| create_task(&home, &task, None, wish.clone(), cast, context))?, id))
+        execute_at(app, at, Actor::Human(app.operator().clone()), &format!("{key}/task"), |tx| {
+            tx.create::<Task>(id);
+            create_task(tx, project, id, None, request.clone())?;
+            Ok(id)
         })
         .await
     }
@@ -277,10 +271,8 @@ impl Day<'_> {
     async fn take(&mut self, key: &str, id: TaskId, step: Step, agent: AgentId) -> Result<(), Refused> {
         let (app, at, lease) = (self.app, self.next(), LeaseId::new(Uuid::now_v7()));
         let Some((actor, to)) = step.to_move(app, Some(agent))? else { return Ok(()) };
-        execute_at(app, at, actor, key, |unit, context| {
-            let task = unit.load::<Task>(&id)?;
-            let wish = MoveTask { to: to.clone(), assignees: None, lease };
-            Ok((ask(unit, |cast| move_task(&task, wish.clone(), cast, context))?, ()))
+        execute_at(app, at, actor, key, |tx| {
+            Ok(move_task(tx, id, MoveTask { to: to.clone(), assignees: None, lease })?)
         })
         .await
     }
@@ -288,11 +280,14 @@ impl Day<'_> {
     async fn run(&mut self, key: &str, task: TaskId, agent: AgentId, cost: Usd) -> Result<(), Refused> {
         let (app, at, fresh) = (self.app, self.next(), RunId::new(Uuid::now_v7()));
         let model = Label::new("claude-sonnet")?;
-        let run = execute_at(app, at, Actor::Agent(agent), &format!("{key}/run"), |unit, context| {
-            let run = unit.fresh::<Run>(fresh);
-            let wish = StartRun { task: Some(task), model: model.clone(), session_key: None, estimate: None };
-            let started = ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?;
-            Ok((started.decision, fresh))
+        let run = execute_at(app, at, Actor::Agent(agent), &format!("{key}/run"), |tx| {
+            tx.create::<Run>(fresh);
+            let model = model.clone();
+            let request = StartRun { task: Some(task), model, session_key: None, estimate: None };
+            match start_run(tx, fresh, agent, request)? {
+                // A run that is too dear is no reason to stop here: what follows from it is part of the day.
+                Outcome::Done | Outcome::Refused(_) => Ok(fresh),
+            }
         })
         .await?;
         let at = self.next();
@@ -304,10 +299,9 @@ impl Day<'_> {
             ..Usage::default()
         };
         let bill = Bill { usage, cost: Some(cost), error: None };
-        execute_at(app, at, Actor::Agent(agent), &format!("{key}/bill"), |unit, context| {
-            let run = unit.load::<Run>(&run)?;
-            let wish = CompleteRun { outcome: Outcome::Completed, bill: bill.clone() };
-            Ok((ask(unit, |cast| complete_run(&run, wish.clone(), cast, context))?, ()))
+        execute_at(app, at, Actor::Agent(agent), &format!("{key}/bill"), |tx| {
+            let request = CompleteRun { outcome: run::Outcome::Completed, bill: bill.clone() };
+            Ok(complete_run(tx, run, request)?)
         })
         .await
     }
@@ -318,10 +312,8 @@ impl Day<'_> {
         for number in 0..ERRORS {
             let (app, at) = (self.app, self.next());
             let error = Some(Reason::new("the file server does not answer")?);
-            execute_at(app, at, Actor::Agent(fetch), &format!("demo/error/{number}"), |unit, context| {
-                let agent = unit.load::<Agent>(&fetch)?;
-                let beat = Heartbeat { session_key: None, error: error.clone() };
-                Ok((ask(unit, |cast| heartbeat(&agent, None, beat.clone(), cast, context))?, ()))
+            execute_at(app, at, Actor::Agent(fetch), &format!("demo/error/{number}"), |tx| {
+                Ok(heartbeat(tx, fetch, Heartbeat { session_key: None, error: error.clone() })?)
             })
             .await?;
         }

@@ -6,15 +6,15 @@ use chrono::{DateTime, Utc};
 use mc_domain::{
     approval::Approval,
     ids::{ApprovalId, ProjectId},
-    operation::{Decision, Entity, Outcome, escalate_approval, expire_approval},
+    operation::{escalate_approval, expire_approval},
     process::{ApprovalDue, approvals_due},
+    transaction::Entity,
 };
 use mc_store::error::StoreError;
 
 use super::{Worker, context::WorkerContext};
-use crate::decide::{Case, ask};
 
-/// The approval sweeper.
+/// The worker that ends approvals whose time has run out.
 pub(super) struct ApprovalSweeper(Arc<WorkerContext>);
 
 impl ApprovalSweeper {
@@ -59,10 +59,7 @@ impl ApprovalSweeper {
     ) -> Result<usize, StoreError> {
         let version = approvals.iter().find(|approval| approval.id == id).map_or(0, |known| known.version);
         let key = format!("escalate/{id}/{version}");
-        let command = self.0.command(Self::NAME, project, now, key, |unit, context| {
-            let approval = unit.load::<Approval>(&id)?;
-            Ok::<Decision, _>(escalate_approval(&approval, context)?)
-        });
+        let command = self.0.command(Self::NAME, project, now, key, |tx| Ok(escalate_approval(tx, id)?));
         command.await
     }
 
@@ -72,11 +69,9 @@ impl ApprovalSweeper {
         project: Option<ProjectId>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, project, now, format!("expire/{id}"), |unit, context| {
-            let case = Case::load(unit, id)?;
-            let concluded = ask(unit, |cast| expire_approval(case.scope(cast), context))?;
-            Ok::<Outcome, _>(concluded.outcome)
-        });
+        let command = self
+            .0
+            .command(Self::NAME, project, now, format!("expire/{id}"), |tx| Ok(expire_approval(tx, id)?));
         command.await
     }
 }

@@ -1,28 +1,29 @@
-//! What all workers work with: what there is to look at, kept current, and the way in which they give commands.
+//! What all workers share: a fold over the log that is kept current, and the way they execute commands.
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
     aggregate::CommandContext,
     ids::ProjectId,
-    operation::{Decision, Outcome},
+    operation::{Outcome, Rejection},
     process::Watch,
     recorded::{AnyEvent, Recorded},
+    transaction::Transaction,
     values::Name,
 };
 use mc_store::{
     codec,
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS},
-    repository::{CommandEnvelope, UnitOfWork},
+    repository::CommandEnvelope,
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
-use crate::state::{App, Refused, own_key};
+use crate::{app::App, own_identity::own_key, refusal::Refused};
 
-/// A fold over the log.
+/// What a worker keeps of the log, folded event by event.
 pub(super) trait Fold {
-    /// Takes in one more event.
+    /// Takes in the next event, in the order of the log.
     fn apply(&mut self, event: &Recorded<AnyEvent>);
 }
 
@@ -34,7 +35,7 @@ impl Fold for Watch {
 
 /// A fold and how far it has come.
 pub(super) struct Follower<F> {
-    /// What is known.
+    /// The fold over the log, as far as it is read.
     pub(super) fold: F,
     position: u64,
 }
@@ -73,26 +74,26 @@ impl WorkerContext {
         Self { app, watch: Mutex::new(Follower::new(Watch::default())) }
     }
 
-    /// The server.
+    /// The handle of the server the worker belongs to.
     pub(super) fn app(&self) -> &App {
         &self.app
     }
 
-    /// What there is to look at now. Other workers wait meanwhile, which costs them nothing but time.
+    /// Locks the watch and brings it up to date. Other workers wait for the lock.
     pub(super) async fn watch(&self) -> Result<MappedMutexGuard<'_, Watch>, StoreError> {
         let mut watch = self.watch.lock().await;
         watch.catch_up(self.app.log().as_ref()).await?;
         Ok(MutexGuard::map(watch, |watch| &mut watch.fold))
     }
 
-    /// Gives a command as a worker called `worker`; see [`command`].
-    pub(super) async fn command<D: Into<Outcome>>(
+    /// Executes a command as the worker `worker`; see [`command`].
+    pub(super) async fn command<O: Into<Outcome>>(
         &self,
         worker: &'static str,
         project: Option<ProjectId>,
         now: DateTime<Utc>,
         key: String,
-        decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send,
+        decide: impl FnMut(&mut Transaction<'_>) -> Result<O, Refused> + Send,
     ) -> Result<usize, StoreError> {
         command(&self.app, worker, project, now, key, decide).await
     }
@@ -106,26 +107,24 @@ impl WorkerContext {
 ///
 /// # Errors
 /// What the log says.
-pub(super) async fn command<D: Into<Outcome>>(
+pub(super) async fn command<O: Into<Outcome>>(
     app: &App,
     worker: &'static str,
     project: Option<ProjectId>,
     now: DateTime<Utc>,
     key: String,
-    mut decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<D, Refused> + Send,
+    mut decide: impl FnMut(&mut Transaction<'_>) -> Result<O, Refused> + Send,
 ) -> Result<usize, StoreError> {
     if app.shutdown().is_cancelled() {
         return Ok(0);
     }
     let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(project));
-    let order = CommandEnvelope { context: context.clone(), key: Some(own_key(worker, &key)) };
-    let executed = app.repository().execute(&order, |unit| {
-        let Outcome { decision, refusal } = decide(unit, &context)?.into();
-        if let Some(refusal) = refusal {
+    let envelope = CommandEnvelope { context, key: Some(own_key(worker, &key)) };
+    let executed = app.repository().execute(&envelope, |tx| {
+        if let Outcome::Refused(refusal) = decide(tx)?.into() {
             tracing::warn!(worker, key, %refusal, "a command had other consequences than expected");
         }
-        let streams = decision.changes().len();
-        Ok::<_, Refused>((decision, streams))
+        Ok::<_, Refused>(tx.changes().len())
     });
     match executed.await {
         Ok(executed) if executed.replayed => Ok(0),
@@ -147,7 +146,7 @@ pub(super) async fn command<D: Into<Outcome>>(
     }
 }
 
-/// Gives a command for each of `items` in one commit: how many streams it added to. `decide` gets what was decided for the
+/// Gives a command for each of `items` in one commit: how many streams it added to. Each sees what was decided for the
 /// items before. A rule against one of them is logged and passed over, as with [`command`].
 ///
 /// It has no idempotency key: what is given in this way must come to nothing by its own rules when it is given again.
@@ -159,22 +158,20 @@ pub(super) async fn batch<T: Sync>(
     worker: &'static str,
     now: DateTime<Utc>,
     items: &[T],
-    mut decide: impl FnMut(&mut UnitOfWork<'_>, &Decision, &T, &CommandContext) -> Result<Decision, Refused>
-    + Send,
+    mut decide: impl FnMut(&mut Transaction<'_>, &T) -> Result<(), Refused> + Send,
 ) -> Result<usize, StoreError> {
-    let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(None));
-    let order = CommandEnvelope::new(context.clone());
-    let executed = app.repository().execute(&order, |unit| {
-        let mut decided = Decision::default();
+    let envelope =
+        CommandEnvelope::new(CommandContext::new(now, itself(worker)).under(app.policy_limits(None)));
+    let executed = app.repository().execute(&envelope, |tx| {
         for item in items {
-            match decide(unit, &decided, item, &context) {
-                Ok(decision) => decided = decided.and(decision),
+            match tx.attempt(|tx| decide(tx, item)) {
+                Ok(()) => {}
                 Err(Refused::Store(error)) => return Err(error),
+                Err(Refused::Rule(Rejection::NotLoaded(missing))) => return Err(missing.into()),
                 Err(refused) => tracing::warn!(worker, %refused, "a command was refused"),
             }
         }
-        let streams = decided.changes().len();
-        Ok((decided, streams))
+        Ok(tx.changes().len())
     });
     executed.await.map(|executed| executed.value)
 }

@@ -6,24 +6,20 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
-    agent::{self, Agent, PauseReason, Registered, Status},
-    aggregate::Aggregate,
+    agent::{Agent, Registered, Status},
     alert::{self, Alert},
     ids::{AgentId, LeaseId, ProjectId, RunId},
-    operation::{
-        Decision, Entity, end_lease, lease_ends_at, mark_heard, mark_stale, retire_agent, time_out_run,
-    },
+    operation::{end_lease, lease_ends_at, mark_heard, mark_stale, pause_agent, retire_agent, time_out_run},
     process::{Retirement, Watch, retirements},
-    run::Run,
-    task::Task,
+    transaction::Entity,
     values::Name,
 };
 use mc_store::error::StoreError;
 
 use super::{Worker, context::WorkerContext};
-use crate::{decide::ask, routes::emergency, state::Refused};
+use crate::{halt, refusal::Refused};
 
-/// The heartbeat monitor.
+/// The worker that acts on silence: alerts, ends of leases, timeouts of runs, halts left undone.
 pub(super) struct HeartbeatMonitor(Arc<WorkerContext>);
 
 impl HeartbeatMonitor {
@@ -60,14 +56,14 @@ impl Worker for HeartbeatMonitor {
 }
 
 impl HeartbeatMonitor {
-    /// What follows from a halt is done with its answer; where the server ended in between, it is done here.
+    /// Completes halts whose consequences were not carried out with their answers, because the server ended in between.
     async fn follow_halts(&self) -> Result<usize, StoreError> {
         let app = self.0.app();
         app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
         let mut done = 0;
         for (project, number) in app.projected().read(|views| views.projects.halted()) {
             let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));
-            match emergency::follow(app, &itself, project, number).await {
+            match halt::follow(app, &itself, project, number).await {
                 Ok(followed) => done += usize::from(followed.late),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(refused) => tracing::warn!(%project, number, %refused, "a halt could not be followed"),
@@ -83,57 +79,53 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let Ok(known) = agent.registered() else { return Ok(0) };
-        let limits = self.0.app().policy_limits(Some(known.project));
-        let silent = known.is_stale(now, &limits) && !self.heard_lately(agent.id, known, now);
+        let limits = self.0.app().policy_limits(Some(known.project()));
+        let silent = known.is_stale(now, &limits) && !self.has_recent_heartbeat(agent.id, known, now);
         let key = alert::Key::new(alert::Kind::AgentStale, alert::Subject::Agent(agent.id));
         let mut done = match (silent, watch.alerts.contains_key(&key)) {
-            (true, false) => self.tell_of_silence(agent.id, known, now).await?,
-            (false, true) => self.take_back(agent, known.project, key, now).await?,
+            (true, false) => self.alert_silence(agent.id, known, now).await?,
+            (false, true) => self.resolve_silence_alert(agent, known.project(), key, now).await?,
             (true, true) | (false, false) => 0,
         };
-        if known.status() == Status::Draining && known.work.is_none() {
-            done += self.end_drain(agent, known.project, now).await?;
+        if known.status() == Status::Draining && known.work().is_none() {
+            done += self.end_drain(agent, known.project(), now).await?;
         }
         let signed = watch.signs.get(&agent.id).copied();
-        let heard = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
+        let last_heartbeat = signed.into_iter().chain(self.0.app().last_heartbeat(agent.id)).max();
         if let Some((lease, end)) =
-            lease_ends_at(agent, heard.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
+            lease_ends_at(agent, last_heartbeat.unwrap_or_default(), &limits).filter(|(_, end)| now >= *end)
         {
-            done +=
-                self.end_lease(agent.id, known.project, lease, end, heard.unwrap_or_default(), now).await?;
+            done += self
+                .end_lease(agent.id, known.project(), lease, end, last_heartbeat.unwrap_or_default(), now)
+                .await?;
         }
         Ok(done)
     }
 
-    /// Heartbeats without news are recorded once a minute only; in between the server remembers them.
-    fn heard_lately(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
-        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project)));
-        self.0.app().last_heartbeat(id).is_some_and(|heard| now - heard <= patience)
+    /// Whether the server remembers a recent heartbeat. One without news is recorded at most once a minute.
+    fn has_recent_heartbeat(&self, id: AgentId, agent: &Registered, now: DateTime<Utc>) -> bool {
+        let patience = agent.patience(&self.0.app().policy_limits(Some(agent.project())));
+        self.0.app().last_heartbeat(id).is_some_and(|at| now - at <= patience)
     }
 
-    /// Once for each silence: the last sign of life names it, so an alert that was resolved meanwhile stays resolved.
-    async fn tell_of_silence(
+    /// Raises the alert once for each silence. Its key names the last sign of life, so an alert that was resolved
+    /// meanwhile stays resolved.
+    async fn alert_silence(
         &self,
         id: AgentId,
         agent: &Registered,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let since = agent.last_sign().timestamp_micros();
-        let command = self.0.command(
-            Self::NAME,
-            Some(agent.project),
-            now,
-            format!("stale/{id}/{since}"),
-            |unit, context| {
-                let agent = unit.load::<Agent>(&id)?;
-                ask(unit, |cast| mark_stale(&agent, cast, context))
-            },
-        );
+        let command =
+            self.0.command(Self::NAME, Some(agent.project()), now, format!("stale/{id}/{since}"), |tx| {
+                Ok(mark_stale(tx, id)?)
+            });
         command.await
     }
 
-    /// Once for each episode and each state of the agent that might end it.
-    async fn take_back(
+    /// Resolves the alert, at most once for each episode and each version of the agent.
+    async fn resolve_silence_alert(
         &self,
         agent: &Entity<Agent>,
         project: ProjectId,
@@ -141,12 +133,9 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let alert = self.0.app().repository().load::<Alert>(&key).await?;
-        let Some(episode) = alert.open().map(|episode| episode.id) else { return Ok(0) };
+        let Some(episode) = alert.open().map(|episode| episode.id()) else { return Ok(0) };
         let (id, key) = (agent.id, format!("heard/{episode}/{}", agent.version));
-        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
-            let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| mark_heard(&agent, cast, context))
-        });
+        let command = self.0.command(Self::NAME, Some(project), now, key, |tx| Ok(mark_heard(tx, id)?));
         command.await
     }
 
@@ -157,21 +146,13 @@ impl HeartbeatMonitor {
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let (id, version) = (agent.id, agent.version);
-        let command = self.0.command(
-            Self::NAME,
-            Some(project),
-            now,
-            format!("drained/{id}/{version}"),
-            |unit, context| {
-                let agent = unit.load::<Agent>(&id)?;
+        let command =
+            self.0.command(Self::NAME, Some(project), now, format!("drained/{id}/{version}"), |tx| {
+                let agent = tx.get::<Agent>(&id)?;
                 let known = agent.registered()?;
-                if known.status() != Status::Draining || known.work.is_some() {
-                    return Ok(Decision::default());
-                }
-                let pause = agent::Command::Pause { reason: PauseReason::Operator, note: None };
-                Ok(Decision::of(&agent, Some(project), agent.decide(pause, context)?))
-            },
-        );
+                let drained = known.status() == Status::Draining && known.work().is_none();
+                if drained { Ok(pause_agent(tx, id, None)?) } else { Ok(()) }
+            });
         command.await
     }
 
@@ -181,14 +162,13 @@ impl HeartbeatMonitor {
         project: ProjectId,
         lease: LeaseId,
         end: DateTime<Utc>,
-        heard: DateTime<Utc>,
+        last_heartbeat: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
         let key = format!("lease/{lease}/{}", end.timestamp_micros());
-        let command = self.0.command(Self::NAME, Some(project), now, key, |unit, context| {
-            let agent = unit.load::<Agent>(&id)?;
-            ask(unit, |cast| end_lease(&agent, lease, heard, cast, context))
-        });
+        let command = self
+            .0
+            .command(Self::NAME, Some(project), now, key, |tx| Ok(end_lease(tx, id, lease, last_heartbeat)?));
         command.await
     }
 
@@ -198,10 +178,9 @@ impl HeartbeatMonitor {
         project: Option<ProjectId>,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        let command = self.0.command(Self::NAME, project, now, format!("timeout/{run}"), |unit, context| {
-            let run = unit.load::<Run>(&run)?;
-            ask(unit, |cast| time_out_run(&run, cast, context))
-        });
+        let command = self
+            .0
+            .command(Self::NAME, project, now, format!("timeout/{run}"), |tx| Ok(time_out_run(tx, run)?));
         command.await
     }
 
@@ -214,15 +193,10 @@ impl HeartbeatMonitor {
         let Retirement { child, parent, cause } = retirement;
         let known = agents.iter().find(|agent| agent.id == child);
         let version = known.map_or(0, |agent| agent.version);
-        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project);
-        let command =
-            self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |unit, context| {
-                let child = unit.load::<Agent>(&child)?;
-                let parent = parent.map(|parent| unit.load::<Agent>(&parent)).transpose()?;
-                let work = child.registered()?.work;
-                let task = work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-                ask(unit, |cast| retire_agent(&child, parent.as_ref(), task.as_ref(), cause, cast, context))
-            });
+        let project = known.and_then(|agent| agent.registered().ok()).map(|agent| agent.project());
+        let command = self.0.command(Self::NAME, project, now, format!("retire/{child}/{version}"), |tx| {
+            Ok(retire_agent(tx, child, parent, cause)?)
+        });
         command.await
     }
 }

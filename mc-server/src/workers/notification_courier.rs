@@ -1,4 +1,4 @@
-//! Brings notifications that are queued on their way, and tries again what does not arrive.
+//! Delivers queued notifications, and tries again those that do not arrive.
 //!
 //! Several are on their way at a time, but of each recipient one: what is for one arrives in the order in which it was
 //! queued, and a recipient that does not answer takes one of the places and no more. What failed waits for its time and
@@ -9,10 +9,9 @@ use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use futures_util::stream::{self, StreamExt};
 use mc_domain::{
-    aggregate::Aggregate,
     ids::NotificationId,
     notification::{Command, Notification},
-    operation::{Decision, fail_notification},
+    operation::fail_notification,
     values::Reason,
 };
 use mc_projections::{
@@ -27,22 +26,22 @@ use tokio::{
 };
 
 use super::{Worker, context::batch};
-use crate::{decide::ask_after, health::Backlog, state::App, webhook::Webhook};
+use crate::{app::App, health::Backlog, webhook::Webhook};
 
-/// How many notifications are on their way at a time.
+/// The number of deliveries at a time.
 const ON_THEIR_WAY: usize = 8;
 /// The most that one turn sends to one recipient.
 const SENT_TO_ONE: usize = 256;
 /// How long a turn goes on sending; what is under way then is waited for.
 const SENDS_FOR: Duration = Duration::from_secs(1);
-/// How long one may be on its way until it counts as lost.
+/// The longest time of one delivery; after it the notification counts as lost.
 const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
 /// The most outcomes that are recorded in one commit.
 const OUTCOMES_PER_COMMIT: usize = 256;
 
-/// The way to the recipients.
+/// The way a notification takes to its recipient; tests bring their own.
 pub(super) trait Channel: Send + Sync + 'static {
-    /// Brings one notification on its way; the error says why it did not arrive.
+    /// Delivers one notification; the error says why it did not arrive.
     fn send(&self, id: NotificationId, now: DateTime<Utc>)
     -> impl Future<Output = Result<(), Reason>> + Send;
 }
@@ -59,9 +58,9 @@ impl Ways {
     }
 }
 
-/// What a webhook is told.
+/// The body that is posted to the webhook, as its receiver reads it.
 #[derive(Debug, Serialize)]
-struct Told<'a> {
+struct WebhookBody<'a> {
     #[serde(rename = "type")]
     what: String,
     timestamp: Millis,
@@ -72,14 +71,15 @@ impl Channel for Ways {
     /// Without a webhook a notification has arrived when it is there to be pulled, with a heartbeat or from the list.
     async fn send(&self, id: NotificationId, now: DateTime<Utc>) -> Result<(), Reason> {
         let Some(webhook) = &self.webhook else { return Ok(()) };
-        let told = self.app.read(|views| {
+        let body = self.app.read(|views| {
             let data = views.notifications.view(id, &views.agents)?;
-            let told = Told { what: format!("notification.{}", data.kind), timestamp: data.created_at, data };
-            serde_json::to_string(&told).ok()
+            let body =
+                WebhookBody { what: format!("notification.{}", data.kind), timestamp: data.created_at, data };
+            serde_json::to_string(&body).ok()
         });
-        let told = told.await.map_err(|problem| failure(problem.detail()))?;
-        let told = told.ok_or_else(|| failure("it is not in the views"))?;
-        webhook.post(id.to_string(), told, now).await.map_err(|error| failure(&error))
+        let body = body.await.map_err(|problem| failure(problem.detail()))?;
+        let body = body.ok_or_else(|| failure("it is not in the views"))?;
+        webhook.post(id.to_string(), body, now).await.map_err(|error| failure(&error))
     }
 }
 
@@ -87,7 +87,7 @@ fn failure(what: &str) -> Reason {
     Reason::truncated(what).unwrap_or_else(|| Reason::new("it did not say why").expect("it is a constant"))
 }
 
-/// What became of a notification.
+/// How the delivery of a notification ended.
 #[derive(Debug)]
 enum Outcome {
     Arrived,
@@ -105,7 +105,7 @@ impl Outcome {
     }
 }
 
-/// The notification courier.
+/// The worker that delivers notifications and records how each delivery ended.
 pub(super) struct NotificationCourier<C> {
     app: App,
     channel: C,
@@ -212,18 +212,17 @@ impl<C: Channel> NotificationCourier<C> {
         for (due, _) in outcomes {
             self.app.repository().load::<Notification>(&due.id).await?;
         }
-        batch(&self.app, Self::NAME, now, outcomes, |unit, decided, (due, outcome), context| {
-            let notification = unit.load::<Notification>(&due.id)?;
+        batch(&self.app, Self::NAME, now, outcomes, |tx, (due, outcome)| {
             let command = match outcome {
                 Outcome::Arrived => Command::Deliver,
                 Outcome::TooLate => Command::Expire,
                 Outcome::Lost(error) => {
-                    return ask_after(unit, decided, |cast| {
-                        fail_notification(&notification, due.project, error.clone(), cast, context)
-                    });
+                    return Ok(fail_notification(tx, due.id, due.project, error.clone())?);
                 }
             };
-            Ok(Decision::of(&notification, due.project, notification.decide(command, context)?))
+            let notification = tx.get::<Notification>(&due.id)?;
+            tx.execute_in(due.project, &notification, command)?;
+            Ok(())
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Finds out who is to be told of what happens, and queues a notification for each.
+//! Finds out whom an event concerns, and queues a notification for each of them.
 //!
 //! It follows the log by pages and queues what a page calls for in few commits. The last notification of each says up to
 //! where in the log everything was told ([`Notice::through`]), so the next server goes on from there and reads nothing of
@@ -8,9 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
-    aggregate::Aggregate,
     notification::{Command, LASTS, Notice, Notification},
-    operation::Decision,
     process::notifications,
     values::Name,
 };
@@ -19,10 +17,7 @@ use mc_store::{codec, error::StoreError, log::StoredEvent};
 use tokio::sync::watch;
 
 use super::{Worker, context::batch};
-use crate::{
-    health::Backlog,
-    state::{App, Refused},
-};
+use crate::{app::App, health::Backlog};
 
 /// The most events that are looked at together.
 const EVENTS_AT_ONCE: usize = 256;
@@ -31,7 +26,7 @@ const PORTIONS_PER_TURN: usize = 64;
 /// The most notifications that are queued in one commit.
 const NOTICES_PER_COMMIT: usize = 256;
 
-/// The notification dispatcher.
+/// The worker that turns events into notifications for those they concern.
 pub(super) struct NotificationDispatcher {
     app: App,
     operators: BTreeSet<Name>,
@@ -142,19 +137,18 @@ impl NotificationDispatcher {
     /// not hold where one of them is not.
     async fn queue(&self, notices: &[Notice], now: DateTime<Utc>) -> Result<usize, StoreError> {
         let arrives_at_once = self.arrives_at_once;
-        batch(&self.app, Self::NAME, now, notices, |unit, _, notice, context| {
-            let notification = unit.fresh::<Notification>(notice.id());
-            let mut events =
-                notification.decide(Command::Queue(notice.clone()), context).map_err(Refused::from)?;
-            if arrives_at_once && !events.is_empty() {
-                events.extend(notification.after(&events).decide(Command::Deliver, context)?);
+        batch(&self.app, Self::NAME, now, notices, |tx, notice| {
+            let fresh = tx.create::<Notification>(notice.id());
+            let queued = tx.execute_in(notice.project, &fresh, Command::Queue(notice.clone()))?;
+            if arrives_at_once && queued.version > fresh.version {
+                tx.execute_in(notice.project, &queued, Command::Deliver)?;
             }
-            Ok(Decision::of(&notification, notice.project, events))
+            Ok(())
         })
         .await
     }
 
-    /// What there is after `position`.
+    /// How many events wait after `position`, and since when.
     async fn rest(&self, position: u64) -> Result<Backlog, StoreError> {
         let next = self.app.log().read_all(position, 1).await?;
         let since = next.first().map(|event| event.metadata.recorded_at);

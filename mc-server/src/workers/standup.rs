@@ -8,7 +8,6 @@ use mc_domain::{
     aggregate::Aggregate,
     budget::{self, Budget},
     ids::ProjectId,
-    operation::Decision,
     process::Watch,
     standup::{Command, Key, MAX_NAMED, Report, Standup},
     task,
@@ -20,7 +19,7 @@ use super::{Worker, context::WorkerContext};
 /// When a day's standup is recorded, UTC. A server that was down then records it as soon as it is up, the same day.
 const RECORDED_AT: NaiveTime = NaiveTime::from_hms_opt(9, 0, 0).expect("nine o'clock exists");
 
-/// The recorder of standups.
+/// The worker that records each day's standup at 09:00 UTC.
 pub(super) struct StandupRecorder(Arc<WorkerContext>);
 
 impl StandupRecorder {
@@ -56,11 +55,12 @@ impl StandupRecorder {
             return Ok(0);
         }
         let report = self.report(key.project, watch, now).await?;
-        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |unit, context| {
-            let standup = unit.load::<Standup>(&key)?;
+        let command = self.0.command(Self::NAME, Some(key.project), now, key.to_string(), |tx| {
+            let standup = tx.get::<Standup>(&key)?;
             let record = Command::Record { report: report.clone() };
-            let events = standup.decide(record, context).unwrap_or_default();
-            Ok(Decision::of(&standup, Some(key.project), events))
+            let events = standup.decide(record, tx.context()).unwrap_or_default();
+            tx.record_in(Some(key.project), &standup, events)?;
+            Ok(())
         });
         command.await
     }
@@ -100,10 +100,10 @@ impl StandupRecorder {
             let agent = repository.load::<Agent>(&id).await?;
             let Ok(agent) = agent.registered() else { continue };
             *report.agents.entry(agent.status()).or_default() += 1;
-            let spent = repository.load::<Budget>(&budget::Key::AgentDay(id, day)).await?.spent;
+            let spent = repository.load::<Budget>(&budget::Key::AgentDay(id, day)).await?.spent();
             report.spent = report.spent.plus(spent);
             if agent.status() != Status::Offline {
-                report.cap = report.cap.plus(agent.profile.caps.daily);
+                report.cap = report.cap.plus(agent.profile().caps.daily);
             }
         }
         Ok(())

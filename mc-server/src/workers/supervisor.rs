@@ -1,4 +1,4 @@
-//! Keeps a worker working.
+//! Runs a worker until the server shuts down, and starts it again after a panic.
 
 use std::{
     any::Any,
@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Worker;
-use crate::{health::Heartbeat, state::App};
+use crate::{app::App, health::Heartbeat};
 
 /// The pause after a first panic; each further one doubles it.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -18,10 +18,11 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How many turns a worker may miss until it counts as late; it has this long for one turn too.
 const PATIENCE_TURNS: u32 = 3;
-/// What is added to that: a busy machine is no reason for an alarm.
+/// Added to that patience, so that a busy machine raises no alarm.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Lets a worker work until the server ends. A panic costs it what it had in memory, never its place.
+/// Runs a worker until the server shuts down. After a panic it is made anew, so that it loses only what it had in
+/// memory.
 pub(super) async fn supervise<W: Worker>(app: App, make: impl Fn() -> W) {
     let heartbeat = app.health().expect(W::NAME, W::EVERY * PATIENCE_TURNS + PATIENCE);
     let mut pause = FIRST_PAUSE;
@@ -34,7 +35,7 @@ pub(super) async fn supervise<W: Worker>(app: App, make: impl Fn() -> W) {
         }
         tracing::error!(
             worker = W::NAME,
-            reason = said(&*panic),
+            reason = panic_message(&*panic),
             ?pause,
             "a worker panicked and is restarted"
         );
@@ -64,7 +65,7 @@ async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
         }
         match worker.tick(app.now()).await {
             Ok(done) => {
-                heartbeat.beat();
+                heartbeat.record();
                 heartbeat.left(worker.backlog(), app.now());
                 if done > 0 {
                     tracing::info!(worker = W::NAME, done, "done what was due");
@@ -76,7 +77,7 @@ async fn work<W: Worker>(app: &App, mut worker: W, heartbeat: &Heartbeat) {
     }
 }
 
-fn said(panic: &(dyn Any + Send)) -> &str {
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }

@@ -11,36 +11,27 @@ use chrono::TimeDelta;
 use mc_domain::{
     actor::Actor,
     agent::{self, Agent, Heartbeat, PauseReason, Profile, Role},
-    aggregate::{Aggregate, CommandContext},
+    aggregate::CommandContext,
     alert::{self, Alert, Kind, Subject},
     ids::{AgentId, ProjectId, RunId, TaskId},
-    operation::{Claims, Decision, Names, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
+    operation::{Claims, Names, Outcome, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
     policy::document::PolicyLimits,
-    project::{Halt, Project},
+    project::Halt,
     recorded::AnyEvent,
     reservation::{Key, Reservation},
     run::{self, Run},
     standup::{self, Standup},
     task::{self, Task},
+    transaction::Transaction,
     values::{Label, Name, Reason, Slug},
 };
-use mc_store::{
-    codec,
-    log::EventLog,
-    memory::MemoryLog,
-    repository::{CommandEnvelope, UnitOfWork},
-};
+use mc_store::{codec, log::EventLog, memory::MemoryLog, repository::CommandEnvelope};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::*;
-use crate::{
-    decide::ask,
-    health::Health,
-    seed::seed,
-    state::{Clock, Refused},
-};
+use crate::{app::Clock, health::Health, refusal::Refused, seed::seed};
 
 /// A second more than a seeded agent may be silent.
 const SILENCE: TimeDelta = TimeDelta::seconds(20 * 60 + 1);
@@ -53,7 +44,7 @@ struct World {
     log: Arc<dyn EventLog>,
 }
 
-/// 2026-02-01, 08:00 UTC.
+/// The time at which every world of these tests begins: 2026-02-01, 08:00 UTC.
 fn morning() -> DateTime<Utc> {
     DateTime::from_timestamp(1_769_932_800, 0).unwrap()
 }
@@ -94,31 +85,25 @@ impl World {
     async fn act(
         &self,
         actor: Actor,
-        mut decide: impl FnMut(&mut UnitOfWork<'_>, &CommandContext) -> Result<Decision, Refused> + Send,
+        decide: impl FnMut(&mut Transaction<'_>) -> Result<(), Refused> + Send,
     ) {
-        let context = CommandContext::new(self.now(), actor);
-        let order = CommandEnvelope::new(context.clone());
-        let executed = self.app.repository().execute(&order, |unit| Ok((decide(unit, &context)?, ())));
+        let envelope = CommandEnvelope::new(CommandContext::new(self.now(), actor));
+        let executed = self.app.repository().execute(&envelope, decide);
         executed.await.map_err(|refused: Refused| refused.to_string()).unwrap();
     }
 
-    async fn beat(&self, id: AgentId) {
-        self.send_beat(id, Heartbeat::default()).await;
+    async fn heartbeat(&self, id: AgentId) {
+        self.send_heartbeat(id, Heartbeat::default()).await;
     }
 
     /// A heartbeat that is recorded, as its session is a new one.
     async fn beat_in(&self, id: AgentId, session: &str) {
         let session_key = Some(Label::new(session).unwrap());
-        self.send_beat(id, Heartbeat { session_key, error: None }).await;
+        self.send_heartbeat(id, Heartbeat { session_key, error: None }).await;
     }
 
-    async fn send_beat(&self, id: AgentId, beat: Heartbeat) {
-        self.act(Actor::Agent(id), |unit, context| {
-            let agent = unit.load::<Agent>(&id)?;
-            let task = agent.registered()?.work.map(|work| unit.load::<Task>(&work.task)).transpose()?;
-            ask(unit, |cast| heartbeat(&agent, task.as_ref(), beat.clone(), cast, context))
-        })
-        .await;
+    async fn send_heartbeat(&self, id: AgentId, request: Heartbeat) {
+        self.act(Actor::Agent(id), |tx| Ok(heartbeat(tx, id, request.clone())?)).await;
     }
 
     /// Everybody is heard of, but for one of them where one is named.
@@ -129,10 +114,10 @@ impl World {
     }
 
     async fn order(&self, id: AgentId, command: agent::Command) {
-        self.act(Actor::Human(Name::new("Sofie").unwrap()), |unit, context| {
-            let agent = unit.load::<Agent>(&id)?;
-            let project = agent.registered()?.project;
-            Ok(Decision::of(&agent, Some(project), agent.decide(command.clone(), context)?))
+        self.act(Actor::Human(Name::new("Sofie").unwrap()), |tx| {
+            let agent = tx.get::<Agent>(&id)?;
+            tx.execute(&agent, command.clone())?;
+            Ok(())
         })
         .await;
     }
@@ -183,7 +168,7 @@ impl World {
 async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     assert_eq!(world.monitor().await, 0);
 
     world.pass(SILENCE);
@@ -192,7 +177,7 @@ async fn a_silent_agent_is_told_of_once_until_it_comes_back() {
     assert!(world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
     world.nothing_more().await;
 
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     assert!(!world.is_open(Kind::AgentStale, Subject::Agent(fetch)).await);
     world.pass(SILENCE);
     world.everybody_lives_but(Some(fetch)).await;
@@ -222,7 +207,7 @@ async fn a_silence_that_goes_on_after_a_pause_is_told_of_again() {
 async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     world.pass(TimeDelta::seconds(59));
     world.app.note_heartbeat(fetch, world.now());
     world.pass(SILENCE - TimeDelta::seconds(1));
@@ -234,7 +219,7 @@ async fn a_heartbeat_that_was_too_routine_to_be_recorded_counts() {
 async fn the_alert_of_an_agent_that_was_stopped_meanwhile_is_taken_back() {
     let world = World::new().await;
     let fetch = world.agent("Fetch").await;
-    world.beat(fetch).await;
+    world.heartbeat(fetch).await;
     world.pass(SILENCE);
     world.everybody_lives_but(Some(fetch)).await;
     world.monitor().await;
@@ -261,18 +246,18 @@ async fn an_idle_agent_that_drains_is_paused_and_a_busy_one_is_not() {
 async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
-    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let task = world.load_agent(scribe).await.work().unwrap().task;
     let id = RunId::new(Uuid::now_v7());
     world
-        .act(Actor::Agent(scribe), |unit, context| {
-            let run = unit.load::<Run>(&id)?;
-            let wish = StartRun {
+        .act(Actor::Agent(scribe), |tx| {
+            let request = StartRun {
                 task: Some(task),
                 model: Label::new("a-model")?,
                 session_key: None,
                 estimate: None,
             };
-            Ok(ask(unit, |cast| start_run(&run, scribe, wish.clone(), cast, context))?.decision)
+            assert_eq!(start_run(tx, id, scribe, request)?, Outcome::Done);
+            Ok(())
         })
         .await;
     world.pass(PolicyLimits::default().run_lasts() - TimeDelta::seconds(1));
@@ -292,14 +277,14 @@ async fn a_run_that_does_not_end_is_timed_out_and_its_task_blocked() {
 async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
-    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let task = world.load_agent(scribe).await.work().unwrap().task;
     world.pass(TimeDelta::hours(1));
-    world.beat(scribe).await;
+    world.heartbeat(scribe).await;
     world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
     assert_eq!(world.status_of_task(task).await, Some(task::Status::Blocked));
-    assert_eq!(world.load_agent(scribe).await.work, None);
+    assert_eq!(world.load_agent(scribe).await.work(), None);
     world.sweep().await;
     world.nothing_more().await;
 }
@@ -309,7 +294,7 @@ async fn a_lease_without_a_run_ends_two_hours_after_the_last_sign_of_life() {
 async fn a_lease_of_an_agent_that_never_sent_a_heartbeat_ends_too() {
     let world = World::new().await;
     let scribe = world.agent("Scribe").await;
-    let task = world.load_agent(scribe).await.work.unwrap().task;
+    let task = world.load_agent(scribe).await.work().unwrap().task;
     world.pass(PolicyLimits::default().lease_lasts());
     world.everybody_lives_but(Some(scribe)).await;
     assert_eq!(world.monitor().await, 2, "the silence and the lease");
@@ -322,19 +307,17 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
     let (atlas, project) = (world.agent("Atlas").await, world.project().await);
     let child = AgentId::new(Uuid::now_v7());
     world
-        .act(Actor::Agent(atlas), |unit, context| {
-            let home = unit.load::<Project>(&project)?;
+        .act(Actor::Agent(atlas), |tx| {
             let profile = Profile::new(Name::new("Helper")?, Role::Intern);
-            let names = Names::load(unit, project, &profile.name, &Claims::default())?;
-            let (child, parent) = (unit.load::<Agent>(&child)?, unit.load::<Agent>(&atlas)?);
-            let types = parent.registered()?.profile.allowed_task_types.clone();
-            let wish = mc_domain::operation::SpawnAgent {
+            let names = Names::load(tx, project, &profile.name, &Claims::default())?;
+            let types = tx.get::<Agent>(&atlas)?.registered()?.profile().allowed_task_types.clone();
+            let request = mc_domain::operation::SpawnAgent {
                 profile: Profile { allowed_task_types: types, ..profile },
                 purpose: Reason::new("Read along")?,
                 active_agents: 11,
                 squad: 0,
             };
-            Ok(spawn_agent(&home, &names, &child, &parent, wish, context)?)
+            Ok(spawn_agent(tx, project, &names, child, atlas, request)?)
         })
         .await;
     assert_eq!(world.monitor().await, 0);
@@ -342,7 +325,7 @@ async fn a_sub_agent_is_retired_when_its_time_is_up() {
     world.everybody_lives_but(None).await;
     assert_eq!(world.monitor().await, 1);
     assert_eq!(world.load_agent(child).await.status(), agent::Status::Offline);
-    assert!(world.load_agent(atlas).await.children.is_empty());
+    assert!(world.load_agent(atlas).await.children().is_empty());
     world.sweep().await;
     world.nothing_more().await;
 }
@@ -353,14 +336,13 @@ async fn what_follows_from_a_halt_is_made_up_for() {
     let world = World::new().await;
     let (project, cipher) = (world.project().await, world.agent("Cipher").await);
     world
-        .act(Actor::Human(Name::new("Sofie").unwrap()), |unit, context| {
-            let project = unit.load::<Project>(&project)?;
-            Ok(halt_squad(&project, Halt::Emergency, None, context)?)
+        .act(Actor::Human(Name::new("Sofie").unwrap()), |tx| {
+            Ok(halt_squad(tx, project, Halt::Emergency, None)?)
         })
         .await;
     assert_eq!(world.load_agent(cipher).await.status(), agent::Status::Active);
     assert_eq!(world.monitor().await, 1);
-    assert_eq!(world.load_agent(cipher).await.standing, agent::Standing::Paused(PauseReason::Squad));
+    assert_eq!(world.load_agent(cipher).await.standing(), agent::Standing::Paused(PauseReason::Squad));
     let in_progress = world.app.read(|views| views.tasks.count(Some(project), task::Status::InProgress));
     assert_eq!(in_progress.await.unwrap(), 0);
     world.nothing_more().await;
@@ -375,12 +357,12 @@ async fn a_tick_does_not_lose_to_agents_that_go_on() {
     for name in names {
         let (agent, run) = (world.agent(name).await, RunId::new(Uuid::now_v7()));
         world
-            .act(Actor::Agent(agent), |unit, context| {
-                let run = unit.load::<Run>(&run)?;
+            .act(Actor::Agent(agent), |tx| {
                 let model = Label::new("small")?;
                 let estimate = Some(mc_domain::money::Usd::cents(1));
-                let wish = StartRun { task: None, model, session_key: None, estimate };
-                Ok(ask(unit, |cast| start_run(&run, agent, wish.clone(), cast, context))?.decision)
+                let request = StartRun { task: None, model, session_key: None, estimate };
+                assert_eq!(start_run(tx, run, agent, request)?, Outcome::Done);
+                Ok(())
             })
             .await;
         agents.push(agent);
@@ -493,7 +475,7 @@ async fn a_worker_that_panics_is_restarted_and_ends_with_the_server() {
     supervised.await.unwrap();
 }
 
-/// Never gets anything done.
+/// A worker whose first tick never ends.
 struct Stuck;
 
 impl Worker for Stuck {

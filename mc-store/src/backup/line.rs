@@ -1,38 +1,43 @@
-//! The lines of the document.
+//! The lines of a backup document: writing and parsing each kind.
 
 use std::{borrow::Cow, fmt::Write};
 
 use chrono::{DateTime, Utc};
-use mc_domain::recorded::{AnyEvent, Metadata, StreamId};
+use mc_domain::recorded::{Metadata, StreamId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::FORMAT;
-use crate::log::{Answered, Fingerprint, RecordedKey, StoredEvent};
+use crate::{
+    codec::aggregate_type_name,
+    log::{Answered, Fingerprint, RecordedKey, StoredEvent},
+};
 
-/// Begins the document, before the header itself.
+/// Begins the first line; the header follows.
 pub(super) const BEGIN: &str = "{\"header\":";
-/// Begins the events.
+/// The line before the events.
 pub(super) const EVENTS: &str = "\"events\":[";
-/// Begins the idempotency keys.
+/// The line before the idempotency keys.
 pub(super) const KEYS: &str = "\"idempotencyKeys\":[";
-/// Ends either.
+/// The line after the events, and after the idempotency keys.
 pub(super) const CLOSE: &str = "],";
 
-/// What every version of the document begins with.
+/// The fields of the header that every version of the format has.
 #[derive(Deserialize)]
 pub(super) struct Opening<'a> {
     pub(super) format: Cow<'a, str>,
     pub(super) version: u32,
 }
 
+/// The header of the current format version.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Header {
     pub(super) format: String,
     pub(super) version: u32,
     pub(super) created_at: DateTime<Utc>,
+    /// The number of events that follow, which is the last position.
     pub(super) head: u64,
 }
 
@@ -50,7 +55,7 @@ struct EventLine<'a> {
     event_version: u32,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     payload: Option<&'a RawValue>,
-    /// The payload where it is not JSON on one line, which only another service or a damage can bring about.
+    /// The payload when it is not JSON on one line. Only another service, or damage, produces one.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     payload_text: Option<Cow<'a, str>>,
     metadata: Cow<'a, Metadata>,
@@ -73,13 +78,13 @@ impl Header {
     }
 }
 
-/// The last line: how much there was, and the hash of everything before it.
+/// The last line: the counts, and the hash of all bytes before it.
 pub(super) fn end(events: u64, keys: u64, hash: Sha256) -> String {
     let hash = hex(&hash.finalize());
     format!("\"end\":{{\"events\":{events},\"idempotencyKeys\":{keys},\"sha256\":\"{hash}\"}}}}\n")
 }
 
-/// The event as a line, without its end.
+/// Appends the line of an event, without its comma and line break.
 pub(super) fn write_event(line: &mut Vec<u8>, event: &StoredEvent) {
     let payload = raw(&event.payload);
     let document = EventLine {
@@ -96,14 +101,14 @@ pub(super) fn write_event(line: &mut Vec<u8>, event: &StoredEvent) {
     serde_json::to_writer(line, &document).expect("an event has string keys only, so it is always JSON");
 }
 
-/// The text as it stands, where it is JSON on one line and nothing else.
+/// The payload as it is, when it is JSON on one line, without spaces around it, and not `null`.
 fn raw(payload: &str) -> Option<&RawValue> {
     let raw: &RawValue = serde_json::from_str(payload).ok()?;
     let fits = raw.get().len() == payload.len() && !payload.contains(['\n', '\r']) && payload != "null";
     fits.then_some(raw)
 }
 
-/// The idempotency key as a line, without its end.
+/// Appends the line of an idempotency key, without its comma and line break.
 pub(super) fn write_key(line: &mut Vec<u8>, recorded: &RecordedKey) {
     let Answered { fingerprint, position, answer } = &recorded.answered;
     let document = KeyLine {
@@ -115,7 +120,7 @@ pub(super) fn write_key(line: &mut Vec<u8>, recorded: &RecordedKey) {
     serde_json::to_writer(line, &document).expect("a key has string fields only, so it is always JSON");
 }
 
-/// The event that a line is about.
+/// Parses the line of an event, without its comma.
 pub(super) fn event(line: &str) -> Result<StoredEvent, String> {
     let line: EventLine<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let payload = match (line.payload, line.payload_text) {
@@ -124,7 +129,7 @@ pub(super) fn event(line: &str) -> Result<StoredEvent, String> {
         _ => return Err("an event has one payload".to_owned()),
     };
     let stream = StreamId {
-        aggregate_type: known(&line.aggregate_type),
+        aggregate_type: aggregate_type_name(&line.aggregate_type),
         aggregate_id: line.aggregate_id.into_owned(),
     };
     Ok(StoredEvent {
@@ -138,13 +143,7 @@ pub(super) fn event(line: &str) -> Result<StoredEvent, String> {
     })
 }
 
-/// The types of this domain are constants, so reading millions of events does not allocate their names.
-fn known(aggregate_type: &str) -> Cow<'static, str> {
-    let known = AnyEvent::AGGREGATE_TYPES.iter().find(|known| **known == aggregate_type);
-    known.map_or_else(|| Cow::Owned(aggregate_type.to_owned()), |known| Cow::Borrowed(*known))
-}
-
-/// The idempotency key that a line is about.
+/// Parses the line of an idempotency key, without its comma.
 pub(super) fn key(line: &str) -> Result<(String, Answered), String> {
     let line: KeyLine<'_> = serde_json::from_str(line).map_err(|error| error.to_string())?;
     let fingerprint = fingerprint(&line.fingerprint).ok_or("a fingerprint has 64 hexadecimal digits")?;

@@ -1,4 +1,4 @@
-//! Reading: one thread takes the document apart, the other fills the store.
+//! Reading a backup: one thread parses the document, the other fills the store.
 
 use std::{
     io::{BufRead, Read},
@@ -15,21 +15,21 @@ use crate::{
     log::{Answered, MAX_KEY_BYTES, StoredEvent},
 };
 
-/// The most items handed over at once.
+/// The most items that a batch has.
 const BATCH_ITEMS: usize = 512;
-/// The bytes of lines after which a batch is handed over, however few items it has.
+/// The bytes of lines that complete a batch, however few items it has.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// The most batches that wait for the store.
 const QUEUE_BATCHES: usize = 4;
 
-/// Fills an empty store from a document. The whole of it is checked before the store shows any of it: the format, the
-/// order of positions and versions, that every event of this domain can be read, the counts, the hash.
+/// Fills an empty store from a document. Before the store shows anything, it checks the whole document: its format, the
+/// order of positions and versions, every event of this domain, the counts, and the hash.
 ///
-/// It blocks, and takes a second thread to help.
+/// It blocks, and starts a second thread.
 ///
 /// # Errors
-/// - [`BackupError::NotABackup`], [`BackupError::NewerVersion`] or [`BackupError::Damaged`] when the document is
-///   none that can be restored; nothing was restored then.
+/// - [`BackupError::NotABackup`], [`BackupError::NewerVersion`] or [`BackupError::Damaged`] when the document cannot be
+///   restored.
 /// - [`BackupError::Document`] when it cannot be read.
 /// - [`BackupError::Store`] when the store cannot be filled.
 pub fn read<I: Import>(
@@ -41,7 +41,7 @@ pub fn read<I: Import>(
         let (sender, batches) = sync_channel(QUEUE_BATCHES);
         let reader = scope.spawn(move || Document::new(input).read(sender));
         let filled = fill(&mut import, &batches, progress);
-        // What the reader has yet to hand over is of no use once the store refused something.
+        // After a refusal by the store, this ends the reader, which may wait with its next batch.
         drop(batches);
         let summary = reader.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         filled.and(summary)
@@ -49,18 +49,18 @@ pub fn read<I: Import>(
     Ok((summary, import.finish()?))
 }
 
-/// Reads a document as a restore would, and makes nothing of it: what it holds, if it is whole.
+/// Checks a document as [`read`] does, without a store.
 ///
 /// # Errors
 /// As [`read`].
 pub fn check(input: impl BufRead + Send) -> Result<Summary, BackupError> {
-    read(input, Nowhere, &mut |_, _| {}).map(|(summary, ())| summary)
+    read(input, Discard, &mut |_, _| {}).map(|(summary, ())| summary)
 }
 
-/// Takes everything in, and keeps nothing.
-struct Nowhere;
+/// Takes in every event and key, and keeps none.
+struct Discard;
 
-impl Import for Nowhere {
+impl Import for Discard {
     type Done = ();
 
     fn event(&mut self, _: StoredEvent) -> Result<(), StoreError> {
@@ -76,17 +76,21 @@ impl Import for Nowhere {
     }
 }
 
-/// Items with the lines they stand in, and how many events there are in all.
+/// Items on their way to the store.
 struct Batch {
+    /// Each with the number of its line.
     items: Vec<(u64, Item)>,
+    /// The number of events in the whole document.
     head: u64,
 }
 
+/// An event or an idempotency key of the document.
 enum Item {
     Event(StoredEvent),
     Key(String, Answered),
 }
 
+/// Takes every batch in, and decodes its events to be sure that this program reads them.
 fn fill(
     import: &mut impl Import,
     batches: &Receiver<Batch>,
@@ -112,12 +116,14 @@ fn fill(
     Ok(())
 }
 
+/// A document while it is read, line by line.
 struct Document<R> {
     input: R,
     hash: Sha256,
     bytes: u64,
+    /// The number of the current line, from 1.
     line: u64,
-    /// The line at hand, with its end.
+    /// The current line, with its line break.
     text: Vec<u8>,
 }
 
@@ -164,6 +170,7 @@ impl<R: BufRead> Document<R> {
         Ok(header)
     }
 
+    /// Reads the next line, which must be `wanted`.
     fn expect(&mut self, wanted: &str) -> Result<(), BackupError> {
         self.advance()?;
         if self.text.strip_suffix(b"\n") != Some(wanted.as_bytes()) {
@@ -206,7 +213,7 @@ impl<R: BufRead> Document<R> {
         Ok(keys)
     }
 
-    /// The text of the next item of a list; nothing at its end.
+    /// The next item of a list; nothing at the end of the list.
     fn item(&mut self) -> Result<Option<&str>, BackupError> {
         self.advance()?;
         self.hash.update(&self.text);
@@ -221,7 +228,7 @@ impl<R: BufRead> Document<R> {
         }
     }
 
-    /// The last line is the one that writing this document would have ended with.
+    /// Reads the last line, which must be the one that [`line::end`] makes of what came before.
     fn end(&mut self, events: u64, keys: u64) -> Result<(), BackupError> {
         self.advance()?;
         let expected = line::end(events, keys, self.hash.clone());
@@ -236,6 +243,7 @@ impl<R: BufRead> Document<R> {
         }
     }
 
+    /// Reads the next line into `text`; an error at the end of the file.
     fn advance(&mut self) -> Result<(), BackupError> {
         self.text.clear();
         self.line += 1;
@@ -258,7 +266,7 @@ impl<R: BufRead> Document<R> {
     }
 }
 
-/// Items on their way to the store.
+/// Collects items, and hands them over batch by batch.
 struct Batches {
     sender: SyncSender<Batch>,
     batch: Batch,
@@ -266,7 +274,7 @@ struct Batches {
 }
 
 impl Batches {
-    /// Whether anyone still wants them.
+    /// Adds an item. Returns false when the store takes no more.
     fn add(&mut self, line: u64, item: Item, bytes: usize) -> bool {
         self.batch.items.push((line, item));
         self.bytes += bytes;
@@ -274,6 +282,7 @@ impl Batches {
         !full || self.hand_over()
     }
 
+    /// Hands the batch over. Returns false when the store takes no more.
     fn hand_over(&mut self) -> bool {
         self.bytes = 0;
         let items = std::mem::replace(&mut self.batch.items, Vec::with_capacity(BATCH_ITEMS));

@@ -1,4 +1,4 @@
-//! Writing: pages of the log in, lines out, and never more than two pages in memory.
+//! Writing a backup: reads the log page by page, with at most two pages in memory.
 
 use std::io::{self, Write};
 
@@ -12,15 +12,15 @@ use crate::{
     log::{EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
-/// Writes the log as it is now to `out`, to be called the backup of `created_at`. What is appended meanwhile is not
-/// part of it, and does not wait for it.
+/// Writes the log as it is now to `out`, as a backup of the time `created_at`. Events appended meanwhile are not part of
+/// it, and appending does not wait for it.
 ///
-/// Every event of this domain is read as it is written, so a damaged log is not copied: a backup can be restored.
+/// It decodes every event of this domain, and fails on a damaged log, so that every backup can be restored.
 ///
-/// It writes between two reads of the log, so it belongs where blocking hurts nobody.
+/// Writing to `out` blocks, so this future belongs on a thread that may block.
 ///
 /// # Errors
-/// - [`BackupError::Store`] when the log cannot be read, or an event in it.
+/// - [`BackupError::Store`] when the log, or an event in it, cannot be read.
 /// - [`BackupError::Document`] when the document cannot be written.
 pub async fn write(
     log: &dyn EventLog,
@@ -40,7 +40,7 @@ pub async fn write(
     Ok(Summary { created_at, events: head, idempotency_keys, bytes })
 }
 
-/// While one page is written, the next is read.
+/// Writes one page while it reads the next.
 async fn write_events(
     log: &dyn EventLog,
     head: u64,
@@ -54,17 +54,19 @@ async fn write_events(
             document.items(&page, done < head, line::write_event)
         });
         written?;
-        page.iter().try_for_each(readable)?;
+        page.iter().try_for_each(check)?;
         progress(done, head);
         page = next?;
     }
     Ok(())
 }
 
-fn readable(event: &StoredEvent) -> Result<(), StoreError> {
+/// Checks that this program reads the event.
+fn check(event: &StoredEvent) -> Result<(), StoreError> {
     codec::decode_any(event).map(drop)
 }
 
+/// The next page of events up to `head`.
 async fn read(log: &dyn EventLog, after: u64, head: u64) -> Result<Vec<StoredEvent>, BackupError> {
     let left = usize::try_from(head - after).unwrap_or(usize::MAX);
     Ok(if left == 0 { Vec::new() } else { log.read_all(after, left.min(MAX_PAGE_EVENTS)).await? })
@@ -81,17 +83,19 @@ async fn write_keys(log: &dyn EventLog, head: u64, document: &mut Document<'_>) 
     Ok(count)
 }
 
-/// Keys come in the order they were recorded, so the first one of a later event ends them.
+/// The next page of keys up to `head`. Keys come in the order of recording, so the first key beyond `head` ends them.
 async fn keys(log: &dyn EventLog, after: u64, head: u64) -> Result<Vec<RecordedKey>, BackupError> {
     let mut page = log.keys(after, MAX_PAGE_EVENTS).await?;
     page.truncate(page.iter().take_while(|recorded| recorded.answered.position <= head).count());
     Ok(page)
 }
 
+/// A document while it is written, with the hash of what is written already.
 struct Document<'a> {
     out: &'a mut (dyn Write + Send),
     hash: Sha256,
     bytes: u64,
+    /// The lines that are hashed and written next.
     buffer: Vec<u8>,
 }
 
@@ -108,7 +112,7 @@ impl Document<'_> {
         self.flush()
     }
 
-    /// A page of items, a line each; `more` of them follow.
+    /// Writes a page of items, one per line. `more` says whether another page follows.
     fn items<T>(&mut self, page: &[T], more: bool, write: impl Fn(&mut Vec<u8>, &T)) -> io::Result<()> {
         self.buffer.clear();
         for (number, item) in (1..).zip(page) {
@@ -125,7 +129,7 @@ impl Document<'_> {
         self.out.write_all(&self.buffer)
     }
 
-    /// The last line, which is not part of its own hash.
+    /// Writes the last line, which the hash does not cover. Returns the length of the document.
     fn end(self, events: u64, keys: u64) -> io::Result<u64> {
         let end = line::end(events, keys, self.hash);
         self.out.write_all(end.as_bytes())?;

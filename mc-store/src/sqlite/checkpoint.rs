@@ -1,8 +1,8 @@
-//! Moving committed pages from the write-ahead log into the database, off the commit path.
+//! Checkpoints: moving committed pages from the write-ahead log into the database, beside the commits.
 //!
-//! A second connection moves the bulk while commits go on. Commits meanwhile add pages that this pass does not move,
-//! so the writer moves those few itself, between two groups; only then can the write-ahead log start over and stay
-//! small under a load that never pauses.
+//! A thread with its own connection moves most pages while commits go on. Those commits add pages that this checkpoint
+//! misses, so the writer then moves these few itself, between two groups. Only then can the write-ahead log start over,
+//! and stay short under a load that never pauses.
 
 use std::{
     path::Path,
@@ -16,55 +16,48 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::schema;
+use super::{
+    connection,
+    wal::{CHECKPOINT_PAGES, LONG_BYTES, PAGE_BYTES},
+};
 use crate::error::StoreError;
-
-/// The pages (4 KiB each) in the write-ahead log that make a pass due. Commits beside a pass are slower, so passes
-/// are rare; but the longer the write-ahead log, the longer a pass.
-const CHECKPOINT_PAGES: u32 = 16_384;
-/// The bytes of a page of the database.
-pub(super) const PAGE_BYTES: u64 = 4_096;
-/// The length of the write-ahead log that says that somebody keeps it from starting over: four times what it has
-/// between two passes. Our own reads take far less long.
-pub const LONG_BYTES: u64 = 4 * CHECKPOINT_PAGES as u64 * PAGE_BYTES;
-/// What the write-ahead log is cut to when it starts over.
-pub(super) const KEPT_BYTES: u64 = 2 * CHECKPOINT_PAGES as u64 * PAGE_BYTES;
 
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_AND_TRUNCATE: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 
-/// The thread that checkpoints for the writer.
+/// The thread that checkpoints for the writer, and when it does so.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
-    /// Nothing once it was told to end.
+    /// Nothing once the thread is to end.
     requests: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
-    passed: Arc<AtomicBool>,
-    /// By how many pages the write-ahead log grows from pass to pass.
+    /// Whether the thread has finished a checkpoint that the writer has not followed up yet.
+    has_finished: Arc<AtomicBool>,
+    /// By how many pages the write-ahead log grows from one checkpoint to the next.
     pub(super) every_pages: u32,
-    /// The length of the write-ahead log, in pages, from which on the next pass is due.
+    /// The length of the write-ahead log, in pages, from which on the next checkpoint is due.
     due_at_pages: u32,
-    /// The length of the write-ahead log from which on it is told of.
+    /// The length of the write-ahead log from which on the program's log warns of it.
     pub(super) long_bytes: u64,
-    /// Whether it was told of, until it is short again.
+    /// Whether that warning is given; until the write-ahead log is half as long.
     pub(super) is_long: bool,
 }
 
 impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, StoreError> {
-        let connection = schema::open_checkpointer(path)?;
-        let passed = Arc::new(AtomicBool::new(false));
+        let connection = connection::open_checkpointer(path)?;
+        let has_finished = Arc::new(AtomicBool::new(false));
         let (requests, receiver) = sync_channel(1);
-        let done = Arc::clone(&passed);
+        let finished = Arc::clone(&has_finished);
         let thread = std::thread::Builder::new()
             .name("mc-store checkpoint".to_owned())
-            .spawn(move || run(&connection, &receiver, &done))
+            .spawn(move || run(&connection, &receiver, &finished))
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         let (requests, thread) = (Some(requests), Some(thread));
         Ok(Self {
             requests,
             thread,
-            passed,
+            has_finished,
             every_pages: CHECKPOINT_PAGES,
             due_at_pages: CHECKPOINT_PAGES,
             long_bytes: LONG_BYTES,
@@ -72,25 +65,26 @@ impl Checkpointer {
         })
     }
 
-    /// Called by the writer between two groups, with the length of the write-ahead log.
-    pub(super) fn tend(&mut self, writer: &Connection, wal_pages: u32) {
-        self.watch(u64::from(wal_pages) * PAGE_BYTES);
+    /// Starts or completes a checkpoint when one is due. The writer calls this after every group, with its connection and
+    /// the length of the write-ahead log.
+    pub(super) fn after_group(&mut self, writer: &Connection, wal_pages: u32) {
+        self.report_length(u64::from(wal_pages) * PAGE_BYTES);
         if wal_pages < self.every_pages {
             self.due_at_pages = self.every_pages;
         }
-        if self.passed.swap(false, Ordering::AcqRel) {
+        if self.has_finished.swap(false, Ordering::AcqRel) {
             checkpoint(writer);
         } else if wal_pages >= self.due_at_pages
             && let Some(requests) = &self.requests
             && requests.try_send(()).is_ok()
         {
-            // Where a long read keeps the write-ahead log from starting over, passes still keep their distance.
+            // When a long read keeps the write-ahead log from starting over, checkpoints still keep their distance.
             self.due_at_pages = wal_pages.saturating_add(self.every_pages);
         }
     }
 
-    /// Tells, once, of a write-ahead log that does not start over, and once when it has.
-    fn watch(&mut self, bytes: u64) {
+    /// Warns once of a write-ahead log that does not start over, and reports once that it has.
+    fn report_length(&mut self, bytes: u64) {
         if bytes >= self.long_bytes && !self.is_long {
             self.is_long = true;
             tracing::warn!(
@@ -103,7 +97,7 @@ impl Checkpointer {
         }
     }
 
-    /// Ends the thread and moves everything.
+    /// Ends the thread, then moves all pages and empties the write-ahead log.
     pub(super) fn finish(mut self, writer: &Connection) {
         self.requests = None;
         if let Some(thread) = self.thread.take()
@@ -117,21 +111,23 @@ impl Checkpointer {
     }
 }
 
-fn run(connection: &Connection, requests: &Receiver<()>, passed: &AtomicBool) {
+fn run(connection: &Connection, requests: &Receiver<()>, finished: &AtomicBool) {
     while requests.recv().is_ok() {
         checkpoint(connection);
-        passed.store(true, Ordering::Release);
+        finished.store(true, Ordering::Release);
     }
 }
 
-/// A failure costs nothing but space: what is in the write-ahead log is safe there, and the next pass takes it along.
+/// Moves the pages that no reader still needs. A failure costs only space: the pages are safe in the write-ahead log,
+/// and the next checkpoint moves them.
 pub(super) fn checkpoint(connection: &Connection) {
-    let moved = connection.prepare_cached(CHECKPOINT).and_then(|mut pass| pass.query_row([], |_| Ok(())));
+    let moved =
+        connection.prepare_cached(CHECKPOINT).and_then(|mut checkpoint| checkpoint.query_row([], |_| Ok(())));
     if let Err(error) = moved {
         warn(&error);
     }
 }
 
 fn warn(error: &rusqlite::Error) {
-    tracing::warn!(%error, "the write-ahead log could not be checkpointed; the next pass tries again");
+    tracing::warn!(%error, "the write-ahead log could not be checkpointed; the next checkpoint tries again");
 }

@@ -1,44 +1,51 @@
-//! Gives the space back that a database no longer uses. No event is touched.
+//! Giving back the space that a database no longer uses. Every event stays as it is.
 
 use std::{fs, path::Path};
 
-use super::{beside, import, lock::FileLock, schema, unavailable};
+use super::{
+    connection,
+    error::store_error,
+    files::{OPEN_SUFFIXES, with_suffix},
+    import,
+    lock::StoreLock,
+};
 use crate::error::StoreError;
 
-/// How many bytes a database and the files beside it took before and after.
+/// How many bytes a database took, the files that SQLite keeps beside it included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compacted {
-    /// Before.
+    /// The bytes before [`compact`], the write-ahead log included.
     pub bytes_before: u64,
-    /// After.
+    /// The bytes after [`compact`], which has emptied the write-ahead log.
     pub bytes_after: u64,
 }
 
-/// Writes the write-ahead log back into the database at `path` and rebuilds that without its gaps. It must be at rest.
+/// Moves the write-ahead log into the database at `path`, and rebuilds the database without gaps. No process may use
+/// it meanwhile.
 ///
 /// # Errors
-/// - [`StoreError::Locked`] while another process uses it.
-/// - [`StoreError::NotALog`] when it is something else.
-/// - [`StoreError::Unavailable`] when it cannot be written; rebuilding takes as much room again as it has.
+/// - [`StoreError::Locked`] when another process uses it.
+/// - [`StoreError::NotALog`] when the file is something else.
+/// - [`StoreError::Unavailable`] when it cannot be written. Rebuilding needs as much free room as the database takes.
 pub fn compact(path: impl AsRef<Path>) -> Result<Compacted, StoreError> {
     let path = path.as_ref();
-    let mut lock = FileLock::acquire(path)?;
-    lock.hold()?;
-    // What a restore that was killed has left: nobody works on it while the lock is held.
-    import::discard_unfinished(path).map_err(unavailable)?;
-    drop(schema::open_reader(path)?);
+    let mut lock = StoreLock::acquire(path)?;
+    lock.lock_database()?;
+    // A killed restore may have left a file. Nobody works on it while this process holds the lock.
+    import::discard_unfinished(path).map_err(store_error)?;
+    drop(connection::open_reader(path)?);
     let bytes_before = bytes(path);
-    let connection = schema::open_checkpointer(path)?;
+    let connection = connection::open_checkpointer(path)?;
     connection
         .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
-        .map_err(unavailable)?;
-    connection.close().map_err(|(_, error)| unavailable(error))?;
+        .map_err(store_error)?;
+    connection.close().map_err(|(_, error)| store_error(error))?;
     Ok(Compacted { bytes_before, bytes_after: bytes(path) })
 }
 
 fn bytes(path: &Path) -> u64 {
-    let length = |ending: &str| fs::metadata(beside(path, ending)).map_or(0, |file| file.len());
-    length("") + length("-wal") + length("-shm")
+    let length = |suffix: &str| fs::metadata(with_suffix(path, suffix)).map_or(0, |file| file.len());
+    length("") + OPEN_SUFFIXES.map(length).iter().sum::<u64>()
 }
 
 #[cfg(test)]

@@ -1,39 +1,40 @@
-//! How much room the disk of a log has left, and who may still use it.
+//! How much room the disk of a log has left, and which commits may still use it.
 
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::log::Priority;
 
-/// The free bytes below which only containment is written: what the write-ahead log and the index by stream may grow by
-/// until somebody has made room.
+/// The free bytes below which the writer takes only containment. The write-ahead log and the index by stream grow into
+/// them until somebody makes room.
 pub(super) const RESERVE_BYTES: u64 = 64 * 1024 * 1024;
-/// The free bytes below which nothing is written: what SQLite itself needs to keep what it has.
+/// The free bytes below which the writer takes nothing: SQLite needs them to keep what it has.
 pub(super) const FLOOR_BYTES: u64 = 8 * 1024 * 1024;
 
-/// Tells how many bytes the disk of a file has left for this user; nothing where the system does not say.
+/// Answers how many bytes the disk of a file has left for this user; nothing when the system does not tell.
 type FreeBytes = dyn Fn(&Path) -> Option<u64> + Send + Sync;
 
-/// How the disk of a log is asked for its room.
+/// How a log finds out what room its disk has. The default asks the operating system.
 #[derive(Clone)]
 pub struct Disk(Arc<FreeBytes>);
 
-/// Who may write.
+/// The room on a disk, in levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Room {
-    /// Everybody.
+    /// [`RESERVE_BYTES`] or more: every commit may be written.
     Enough,
-    /// What contains: the reserve is being used.
+    /// Below [`RESERVE_BYTES`]: only containment may use the rest.
     Reserve,
-    /// Nobody.
+    /// Below [`FLOOR_BYTES`]: no commit may be written.
     Exhausted,
 }
 
 impl Disk {
-    /// A disk that is asked in another way, as a test does.
+    /// A disk whose free bytes `free_bytes` answers, given the path of the database; for tests.
     pub fn new(free_bytes: impl Fn(&Path) -> Option<u64> + Send + Sync + 'static) -> Self {
         Self(Arc::new(free_bytes))
     }
 
+    /// The room on the disk of the file at `path`, `Enough` when the system does not tell.
     pub(super) fn room(&self, path: &Path) -> Room {
         match (self.0)(path) {
             Some(free) if free < FLOOR_BYTES => Room::Exhausted,
@@ -56,6 +57,7 @@ impl fmt::Debug for Disk {
 }
 
 impl Room {
+    /// Whether a commit of this priority may be written.
     pub(super) fn admits(self, priority: Priority) -> bool {
         match (self, priority) {
             (Self::Enough, _) | (Self::Reserve, Priority::Containment) => true,
@@ -70,7 +72,7 @@ fn free_bytes(path: &Path) -> Option<u64> {
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
-/// Nobody is asked here.
+/// Tells nothing: this system has no such question.
 #[cfg(not(unix))]
 fn free_bytes(_: &Path) -> Option<u64> {
     None

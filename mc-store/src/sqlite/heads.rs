@@ -1,23 +1,23 @@
-//! Where the streams end, as far as the writer remembers.
+//! A cache of where streams end.
 
 use std::collections::HashMap;
 
 use mc_domain::recorded::StreamId;
 
-/// The streams one generation holds; there are two.
+/// The most streams that each of the two generations holds.
 const STREAMS_PER_GENERATION: usize = 16_384;
 
-/// A stream's number and its last version.
+/// Where a stream ends: what the next event needs to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    /// The stream's number, in order of creation.
+    /// The number of the stream in the tables, from 1 in order of creation.
     pub(super) stream_key: u64,
-    /// The version of its last event.
+    /// The version of its last event, 0 before the first.
     pub(super) version: u64,
 }
 
-/// The heads of the streams used last: what was not used during a whole generation is forgotten and read again when
-/// needed, so memory does not grow with the log. A stream that is not here may well be in the table.
+/// The heads of the streams written last. It forgets a stream that is not written during a whole generation, so its size
+/// does not grow with the log. A stream that is not here may exist in the tables.
 #[derive(Debug)]
 pub(super) struct Heads {
     young: HashMap<StreamId, Head>,
@@ -32,7 +32,7 @@ impl Default for Heads {
 }
 
 impl Heads {
-    /// Heads of which each of the two generations holds that many streams.
+    /// An empty cache; each of its two generations holds at most `streams` streams.
     pub(super) fn of_generations(streams: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), streams_per_generation: streams }
     }
@@ -52,7 +52,7 @@ impl Heads {
         self.young.insert(stream.clone(), head);
     }
 
-    /// After a failed transaction nothing remembered can be trusted.
+    /// Forgets everything, after a failed transaction: the heads may be those of events that were rolled back.
     pub(super) fn forget(&mut self) {
         self.young.clear();
         self.old.clear();

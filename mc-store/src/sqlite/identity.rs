@@ -1,11 +1,11 @@
-//! What a file is, whatever it is called.
+//! Identities of files: whether two names are names of one file, and whether a file is still the one it was.
 
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
 };
 
-/// A file as the system knows it: two names with one identity are one file.
+/// A file as the operating system knows it. Two names with one identity are names of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Identity {
     device: u64,
@@ -13,12 +13,12 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// The file that has this name now; nothing where there is none, or where the system does not tell.
+    /// The identity of the file at `path`; nothing when there is none, or when the system has no identities.
     pub(super) fn at(path: &Path) -> Option<Self> {
         Self::read(&fs::metadata(path).ok()?)
     }
 
-    /// The open file; nothing where the system does not tell.
+    /// The identity of an open file; nothing when the system has no identities.
     pub(super) fn of(file: &File) -> Option<Self> {
         Self::read(&file.metadata().ok()?)
     }
@@ -36,7 +36,7 @@ impl Identity {
     }
 }
 
-/// How many names the file has that is called this.
+/// How many names (hard links) the file at `path` has; 1 when there is none.
 #[cfg(unix)]
 pub(super) fn links(path: &Path) -> u64 {
     use std::os::unix::fs::MetadataExt;
@@ -44,26 +44,26 @@ pub(super) fn links(path: &Path) -> u64 {
     fs::metadata(path).map_or(1, |file| file.nlink())
 }
 
-/// Nobody is asked here.
+/// Tells nothing: this system does not count names.
 #[cfg(not(unix))]
 pub(super) fn links(_: &Path) -> u64 {
     1
 }
 
-/// The files that a writer has open: each has to stay where it was found, or what is written to it is lost with it.
+/// The files that a writer has open. When one is moved or removed, whatever is written to it is lost with it.
 #[derive(Debug)]
-pub(super) struct Place(Vec<(PathBuf, Identity)>);
+pub(super) struct OpenFiles(Vec<(PathBuf, Identity)>);
 
-impl Place {
-    /// The files as they are now, as far as they are there.
-    pub(super) fn of(files: impl IntoIterator<Item = PathBuf>) -> Self {
-        let known = |file: PathBuf| Identity::at(&file).map(|identity| (file, identity));
-        Self(files.into_iter().filter_map(known).collect())
+impl OpenFiles {
+    /// Remembers the identities that these files have now. Leaves out those that do not exist.
+    pub(super) fn at(files: impl IntoIterator<Item = PathBuf>) -> Self {
+        let with_identity = |file: PathBuf| Identity::at(&file).map(|identity| (file, identity));
+        Self(files.into_iter().filter_map(with_identity).collect())
     }
 
-    /// The first file that is no longer where it was: removed, moved, or another one in its place.
+    /// The first file that was removed, moved or replaced.
     pub(super) fn displaced(&self) -> Option<&Path> {
-        let gone = self.0.iter().find(|(file, identity)| Identity::at(file) != Some(*identity));
-        gone.map(|(file, _)| file.as_path())
+        let displaced = self.0.iter().find(|(file, identity)| Identity::at(file) != Some(*identity));
+        displaced.map(|(file, _)| file.as_path())
     }
 }

@@ -1,4 +1,4 @@
-//! Filling a new database from a backup: in a file beside its place, which takes that place once it is complete.
+//! Filling a new database from a backup, in a file beside the destination that is renamed once it is complete.
 
 use std::{
     fs::{self, File},
@@ -11,12 +11,15 @@ use mc_domain::recorded::StreamId;
 use rusqlite::{CachedStatement, Connection};
 
 use super::{
-    beside,
+    connection,
+    error::store_error,
+    files::{COMPANION_SUFFIXES, resolve, with_suffix},
+    group::{INSERT_EVENT, INSERT_KEY, INSERT_STREAM},
     heads::{Head, Heads},
     inspect::SqliteInspection,
-    lock::FileLock,
-    resolve, schema, unavailable,
-    writer::{INSERT_EVENT, INSERT_KEY, INSERT_STREAM, find_head, note_instant},
+    instants,
+    lock::StoreLock,
+    queries,
 };
 use crate::{
     backup::{self, Import},
@@ -25,69 +28,68 @@ use crate::{
     verify::{Report, verify},
 };
 
-/// What SQLite keeps beside a database. Left over from another one, the write-ahead log would be taken for the new
-/// database's own.
-const COMPANIONS: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// How many names are tried for what is moved aside.
+/// The most names that are tried for a database that is moved aside.
 const MAX_NAMES: u32 = 1_000;
-/// What the file is called until it is complete.
-const UNFINISHED: &str = ".restoring";
+/// Ends the name of the file until it is complete.
+const UNFINISHED_SUFFIX: &str = ".restoring";
 
-/// What becomes of what is in the way.
+/// What happens to files at the destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Existing {
-    /// Nothing may be in the way.
+    /// They make the import fail, and stay as they are.
     Refuse,
-    /// It is moved aside once the new database is complete: its name gets this suffix, and a number where that is taken.
+    /// They are renamed once the new database is complete: their names get this suffix, and a number if that is taken.
     MoveAside(String),
 }
 
-/// A database that is being filled from a backup. Nobody else can open a log at its place meanwhile.
+/// A database while it is filled from a backup. It keeps the destination locked, so that nobody opens a log there.
 ///
-/// It appears only if [`verify`] finds nothing wrong with it.
+/// The database appears at the destination only when [`verify`] finds nothing wrong with it.
 #[derive(Debug)]
 pub struct SqliteImport {
-    /// Nothing while the file is put in its place.
+    /// Open in one transaction; nothing once that is committed.
     connection: Option<Connection>,
     path: PathBuf,
+    /// The path of the file until it is complete.
     unfinished: PathBuf,
     existing: Existing,
     heads: Heads,
     position: u64,
     stream_key: u64,
+    /// The latest time of any event so far, in microseconds since 1970.
     latest_recorded_at_micros: i64,
-    place: Place,
+    destination: Destination,
 }
 
-/// Where the database will be: locked, and left as it was found unless it is taken.
+/// The place where the database will be, locked. Dropping it restores what was there, unless the import completed.
 #[derive(Debug)]
-struct Place {
-    /// Nothing once it was let go.
-    lock: Option<FileLock>,
-    /// The directories that were made for it, the innermost first.
-    made: Vec<PathBuf>,
-    taken: bool,
+struct Destination {
+    /// Nothing while it is created, and once it is freed.
+    lock: Option<StoreLock>,
+    /// The directories that this import created, the innermost first.
+    created_directories: Vec<PathBuf>,
+    is_complete: bool,
 }
 
-impl Place {
+impl Destination {
     fn lock(path: &Path) -> Result<(Self, PathBuf), StoreError> {
-        let made = missing_directories(path);
-        let resolved = resolve(path).map_err(unavailable)?;
-        let mut place = Self { lock: None, made, taken: false };
-        place.lock = Some(FileLock::acquire(&resolved)?);
-        Ok((place, resolved))
+        let created_directories = missing_directories(path);
+        let resolved = resolve(path).map_err(store_error)?;
+        let mut destination = Self { lock: None, created_directories, is_complete: false };
+        destination.lock = Some(StoreLock::acquire(&resolved)?);
+        Ok((destination, resolved))
     }
 }
 
-impl Drop for Place {
+impl Drop for Destination {
     fn drop(&mut self) {
         let Some(lock) = self.lock.take() else { return };
-        if self.taken || !lock.is_new {
+        if self.is_complete || !lock.is_new {
             return;
         }
-        // What stays is empty, and in nobody's way.
+        // If this fails, an empty lock file or directory stays, which hinders nobody.
         let _ = lock.remove();
-        for directory in &self.made {
+        for directory in &self.created_directories {
             let _ = fs::remove_dir(directory);
         }
     }
@@ -100,24 +102,24 @@ fn missing_directories(path: &Path) -> Vec<PathBuf> {
 }
 
 impl SqliteImport {
-    /// Prepares a database that will be at `path`; creates the directory if there is none.
+    /// Begins a database for `path`; creates the directory if there is none.
     ///
     /// # Errors
     /// - [`StoreError::Locked`] when a process has the log at `path` open.
-    /// - [`StoreError::Occupied`] when something is there already and may not be moved aside.
+    /// - [`StoreError::Occupied`] when there is a file already and `existing` refuses it.
     /// - [`StoreError::Unavailable`] when the file cannot be written.
     pub fn create(path: impl AsRef<Path>, existing: Existing) -> Result<Self, StoreError> {
-        let (place, path) = Place::lock(path.as_ref())?;
+        let (destination, path) = Destination::lock(path.as_ref())?;
         if existing == Existing::Refuse
-            && let Some(occupied) = in_the_way(&path).next()
+            && let Some(occupied) = existing_files(&path).next()
         {
             return Err(StoreError::Occupied { store: occupied.display().to_string() });
         }
-        let unfinished = beside(&path, UNFINISHED);
-        // That of an attempt that was killed: the lock says that nobody works on it.
-        discard(&unfinished).map_err(unavailable)?;
-        let connection = schema::open_import(&unfinished)?;
-        connection.execute_batch("BEGIN").map_err(unavailable)?;
+        let unfinished = with_suffix(&path, UNFINISHED_SUFFIX);
+        // A killed import may have left one. Nobody works on it while this process holds the lock.
+        discard(&unfinished).map_err(store_error)?;
+        let connection = connection::open_import(&unfinished)?;
+        connection.execute_batch("BEGIN").map_err(store_error)?;
         Ok(Self {
             connection: Some(connection),
             path,
@@ -127,7 +129,7 @@ impl SqliteImport {
             position: 0,
             stream_key: 0,
             latest_recorded_at_micros: i64::MIN,
-            place,
+            destination,
         })
     }
 
@@ -135,14 +137,13 @@ impl SqliteImport {
         self.connection.as_ref().expect("it is there until the import ends")
     }
 
-    /// Where the event's stream ends; a new one begins here. A stream that is not remembered is looked for in the table:
-    /// it is new only if it is not there either.
+    /// The head of `stream`, from memory or from the tables. Begins a stream that neither has.
     fn head(&mut self, stream: &StreamId) -> rusqlite::Result<Head> {
         if let Some(head) = self.heads.get(stream) {
             return Ok(head);
         }
         let connection = self.connection.as_ref().expect("it is there until the import ends");
-        if let Some(head) = find_head(connection, stream)? {
+        if let Some(head) = queries::find_head(connection, stream)? {
             return Ok(head);
         }
         let created = (self.stream_key + 1, &stream.aggregate_type, &stream.aggregate_id);
@@ -166,57 +167,57 @@ impl SqliteImport {
         self.position = event.position;
         let connection = self.connection.as_ref().expect("it is there until the import ends");
         let latest_micros = &mut self.latest_recorded_at_micros;
-        note_instant(connection, latest_micros, event.position, event.metadata.recorded_at)
+        instants::index(connection, latest_micros, event.position, event.metadata.recorded_at)
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
         self.connection().prepare_cached(sql)
     }
 
-    /// Makes sure that the finished file is on disk, whatever happens next.
-    fn settle(&mut self) -> Result<(), StoreError> {
+    /// Commits the transaction and syncs the file to disk.
+    fn commit_and_sync(&mut self) -> Result<(), StoreError> {
         if let Some(connection) = self.connection.take() {
-            connection.execute_batch("COMMIT").map_err(unavailable)?;
-            connection.close().map_err(|(_, error)| unavailable(error))?;
+            connection.execute_batch("COMMIT").map_err(store_error)?;
+            connection.close().map_err(|(_, error)| store_error(error))?;
         }
-        File::open(&self.unfinished).and_then(|file| file.sync_all()).map_err(unavailable)
+        File::open(&self.unfinished).and_then(|file| file.sync_all()).map_err(store_error)
     }
 
-    /// Looks at the finished file as whoever verifies it later would.
+    /// Verifies the finished file, and refuses it when there are findings.
     fn check(&self) -> Result<(), StoreError> {
         let inspection = SqliteInspection::open(&self.unfinished)?;
-        // What it warns of is not asked.
-        damage(&verify(&inspection, DateTime::<Utc>::MAX_UTC, &mut |_, _| {}))
+        // Warnings do not matter here, so any time serves as now.
+        first_finding(&verify(&inspection, DateTime::<Utc>::MAX_UTC, &mut |_, _| {}))
     }
 
-    /// Puts the finished file in its place.
+    /// Renames the finished file to its destination. Returns the new paths of the files that were moved aside.
     fn put_in_place(&self) -> Result<Vec<PathBuf>, StoreError> {
         let moved = match &self.existing {
-            Existing::Refuse => match in_the_way(&self.path).next() {
+            Existing::Refuse => match existing_files(&self.path).next() {
                 Some(occupied) => {
                     return Err(StoreError::Occupied { store: occupied.display().to_string() });
                 }
                 None => Vec::new(),
             },
-            Existing::MoveAside(suffix) => move_aside(&self.path, suffix).map_err(unavailable)?,
+            Existing::MoveAside(suffix) => move_aside(&self.path, suffix).map_err(store_error)?,
         };
-        fs::rename(&self.unfinished, &self.path).map_err(unavailable)?;
-        sync_directory(&self.path).map_err(unavailable)?;
+        fs::rename(&self.unfinished, &self.path).map_err(store_error)?;
+        sync_directory(&self.path).map_err(store_error)?;
         Ok(moved)
     }
 }
 
 impl Import for SqliteImport {
-    /// Where what was in the way is now.
+    /// The new paths of the files that were moved aside.
     type Done = Vec<PathBuf>;
 
     fn event(&mut self, event: StoredEvent) -> Result<(), StoreError> {
-        let head = self.head(&event.stream).map_err(unavailable)?;
+        let head = self.head(&event.stream).map_err(store_error)?;
         let next = Head { version: head.version + 1, ..head };
         if event.version != next.version {
             return Err(backup::wrong_version(&event, next.version));
         }
-        self.insert(next, &event).map_err(unavailable)?;
+        self.insert(next, &event).map_err(store_error)?;
         self.heads.set(&event.stream, next);
         Ok(())
     }
@@ -229,26 +230,26 @@ impl Import for SqliteImport {
         match inserted {
             Ok(_) => Ok(()),
             Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                Err(backup::key_twice(position))
+                Err(backup::repeated_key(position))
             }
-            Err(error) => Err(unavailable(error)),
+            Err(error) => Err(store_error(error)),
         }
     }
 
     fn finish(mut self) -> Result<Vec<PathBuf>, StoreError> {
-        self.settle()?;
+        self.commit_and_sync()?;
         self.check()?;
         let moved = self.put_in_place()?;
-        self.place.taken = true;
-        if let Some(lock) = &self.place.lock {
-            lock.notes().reach(self.position);
+        self.destination.is_complete = true;
+        if let Some(lock) = &self.destination.lock {
+            lock.lock_file().note_head(self.position);
         }
         Ok(moved)
     }
 }
 
-/// The first thing that is wrong, and how many more there are.
-fn damage(report: &Report) -> Result<(), StoreError> {
+/// Refuses a database with findings, naming the first one and how many more there are.
+fn first_finding(report: &Report) -> Result<(), StoreError> {
     let Some(first) = report.findings.first() else { return Ok(()) };
     let position = first.position.unwrap_or(report.head);
     let more = match report.findings_total {
@@ -260,7 +261,7 @@ fn damage(report: &Report) -> Result<(), StoreError> {
 }
 
 impl Drop for SqliteImport {
-    /// Once the file is in its place, there is nothing here to remove.
+    /// Removes the unfinished file; after a complete import there is none.
     fn drop(&mut self) {
         drop(self.connection.take());
         if let Err(error) = discard(&self.unfinished) {
@@ -269,20 +270,21 @@ impl Drop for SqliteImport {
     }
 }
 
-/// The database and its companions, as far as they are there.
-fn in_the_way(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let companions = COMPANIONS.map(|suffix| beside(path, suffix));
+/// The database at `path` and its companions, those that exist.
+fn existing_files(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let companions = COMPANION_SUFFIXES.map(|suffix| with_suffix(path, suffix));
     let files = iter::once(path.to_owned()).chain(companions);
-    // A link to nowhere is in the way too.
+    // Includes a symbolic link that points nowhere.
     files.filter(|file| file.symlink_metadata().is_ok())
 }
 
-/// The database first: at its place without its write-ahead log, it would open and lack what was committed last.
+/// Renames the database and its companions, the database first: left without its write-ahead log, it would still open,
+/// but lack the newest commits. Returns the new paths.
 fn move_aside(path: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
     let aside = free_name(path, suffix)?;
     let mut moved = Vec::new();
-    for ending in iter::once("").chain(COMPANIONS) {
-        let (from, to) = (beside(path, ending), beside(&aside, ending));
+    for ending in iter::once("").chain(COMPANION_SUFFIXES) {
+        let (from, to) = (with_suffix(path, ending), with_suffix(&aside, ending));
         match fs::rename(&from, &to) {
             Ok(()) => moved.push(to),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -292,25 +294,26 @@ fn move_aside(path: &Path, suffix: &str) -> io::Result<Vec<PathBuf>> {
     Ok(moved)
 }
 
-/// A name that nothing has, with a number where the one without is taken.
+/// A name that no file has: `path` with `suffix`, and a number if that is taken.
 fn free_name(path: &Path, suffix: &str) -> io::Result<PathBuf> {
     let numbered = (2..=MAX_NAMES).map(|number| format!("{suffix}-{number}"));
-    let mut names = iter::once(suffix.to_owned()).chain(numbered).map(|suffix| beside(path, &suffix));
-    names.find(|name| in_the_way(name).next().is_none()).ok_or_else(|| {
-        let taken = format!("{} is there already", beside(path, suffix).display());
+    let mut names = iter::once(suffix.to_owned()).chain(numbered).map(|suffix| with_suffix(path, &suffix));
+    names.find(|name| existing_files(name).next().is_none()).ok_or_else(|| {
+        let taken = format!("{} is there already", with_suffix(path, suffix).display());
         io::Error::new(io::ErrorKind::AlreadyExists, taken)
     })
 }
 
-/// Removes what a restore into `path` that was killed has left.
+/// Removes the unfinished file that a killed import into `path` left.
 pub(super) fn discard_unfinished(path: &Path) -> io::Result<()> {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    discard(&beside(&path, UNFINISHED))
+    discard(&with_suffix(&path, UNFINISHED_SUFFIX))
 }
 
+/// Removes an unfinished database and its companions.
 fn discard(unfinished: &Path) -> io::Result<()> {
-    for ending in iter::once("").chain(COMPANIONS) {
-        match fs::remove_file(beside(unfinished, ending)) {
+    for ending in iter::once("").chain(COMPANION_SUFFIXES) {
+        match fs::remove_file(with_suffix(unfinished, ending)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -318,13 +321,13 @@ fn discard(unfinished: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// A renamed file is at its new place after a crash only if the directory is on disk too.
+/// Syncs the directory of `path`: only then does a rename survive a crash.
 #[cfg(unix)]
 fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
 }
 
-/// Directories cannot be synced here.
+/// Does nothing: this system cannot sync directories.
 #[cfg(not(unix))]
 fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())

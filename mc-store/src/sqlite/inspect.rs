@@ -1,4 +1,4 @@
-//! The rows as they are in the database, for whoever verifies them.
+//! The rows of a database as they are stored, for verification.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use mc_domain::recorded::StreamId;
 use rusqlite::{Connection, Row as SqlRow, types::ValueRef};
 use serde::de::IgnoredAny;
 
-use super::{lock, reader, schema, unavailable};
+use super::{connection, error::store_error, instants, lock, queries, schema};
 use crate::{
     error::StoreError,
     log::Fingerprint,
@@ -16,7 +16,7 @@ use crate::{
 const BEGIN: &str = "BEGIN; SELECT count(*) FROM sqlite_schema";
 const INTEGRITY: &str = "PRAGMA quick_check";
 const POSITIONS: &str = "SELECT position FROM events ORDER BY position";
-/// The columns of [`reader`], then the number of the stream.
+/// The columns that [`queries::event`] reads, then the number of the stream.
 const EVENTS: &str = "\
     SELECT position, aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata, stream_key \
     FROM events LEFT JOIN streams USING (stream_key) ORDER BY stream_key, sequence";
@@ -30,16 +30,16 @@ const REPEATED_IDS: &str = "\
     WHERE id = before ORDER BY position";
 const KEYS: &str = "SELECT position, fingerprint, answer FROM idempotency_keys";
 
-/// The database at one moment; a server may go on writing to it.
+/// A database as it is at the opening. A server may go on writing to it; what it appends does not show here.
 #[derive(Debug)]
 pub struct SqliteInspection {
     connection: Connection,
-    /// Where the log ended when it was last written to, as far as that was noted.
+    /// The last position that was ever noted, as the lock file has it; nothing when it has none.
     noted_head: Option<u64>,
 }
 
 impl SqliteInspection {
-    /// Opens the database at `path`, to read it only.
+    /// Opens the database at `path` for reading.
     ///
     /// # Errors
     /// - [`StoreError::NewerVersion`] when a later version of this program has written it.
@@ -49,21 +49,22 @@ impl SqliteInspection {
     /// - [`StoreError::Unavailable`] when it cannot be opened, for example because there is none.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         lock::check_name(path.as_ref())?;
-        // First the note: a server that goes on writing is ahead of it.
+        // The note first: a server that goes on writing may note a position that this transaction does not see.
         let noted_head = lock::noted_head(path.as_ref());
-        let connection = schema::open_reader(path.as_ref())?;
-        // One transaction is one moment; it begins with the first read and ends with the connection. The events are
-        // not touched yet: that they can be read is among the questions.
-        connection.execute_batch(BEGIN).map_err(unavailable)?;
+        let connection = connection::open_reader(path.as_ref())?;
+        // The transaction begins with the first read and ends with the connection; all reads see the same state. This
+        // read does not touch the events: whether they can be read is for the verification to find out.
+        connection.execute_batch(BEGIN).map_err(store_error)?;
         Ok(Self { connection, noted_head })
     }
 
+    /// Runs `sql`, and calls `seen` with every row.
     fn each(
         &self,
         sql: &str,
         seen: impl FnMut(&SqlRow<'_>) -> rusqlite::Result<()>,
     ) -> Result<(), StoreError> {
-        self.query(sql, seen).map_err(unavailable)
+        self.query(sql, seen).map_err(store_error)
     }
 
     fn query(
@@ -83,9 +84,9 @@ impl SqliteInspection {
 impl Inspection for SqliteInspection {
     fn integrity(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
         self.each(INTEGRITY, |row| {
-            let said: String = row.get(0)?;
-            if said != "ok" {
-                found(said);
+            let message: String = row.get(0)?;
+            if message != "ok" {
+                found(message);
             }
             Ok(())
         })
@@ -100,7 +101,7 @@ impl Inspection for SqliteInspection {
 
     fn events(&self, seen: &mut dyn FnMut(Row)) -> Result<(), StoreError> {
         self.each(EVENTS, |row| {
-            seen(inspected(row)?);
+            seen(read_row(row)?);
             Ok(())
         })
     }
@@ -127,33 +128,37 @@ impl Inspection for SqliteInspection {
         })
     }
 
-    fn lacks(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
-        for (name, _) in schema::missing_triggers(&self.connection).map_err(unavailable)? {
-            found(format!("the database lacks {name}, which keeps others from changing what was recorded"));
+    fn missing_parts(&self, found: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        for trigger in schema::missing_triggers(&self.connection).map_err(store_error)? {
+            found(format!(
+                "the database lacks {}, which keeps others from changing what was recorded",
+                trigger.name
+            ));
         }
-        if !schema::has_all_instants(&self.connection).map_err(unavailable)? {
+        if !instants::is_complete(&self.connection).map_err(store_error)? {
             found("the index by time is not complete, and searching by time is slow".to_owned());
         }
-        let head = reader::last_position(&self.connection).map_err(unavailable)?;
+        let head = queries::last_position(&self.connection).map_err(store_error)?;
         if let Some(noted) = self.noted_head.filter(|noted| *noted > head) {
-            found(schema::lost(head, noted));
+            found(lock::missing_events(head, noted));
         }
         Ok(())
     }
 }
 
+/// Why the fingerprint or the answer of an idempotency key cannot be read.
 fn unreadable(row: &SqlRow<'_>) -> rusqlite::Result<Option<&'static str>> {
     let fingerprint =
         matches!(row.get_ref(1)?, ValueRef::Blob(bytes) if bytes.len() == size_of::<Fingerprint>());
     if !fingerprint {
-        return Ok(Some("the fingerprint is none"));
+        return Ok(Some("the fingerprint of an idempotency key is damaged"));
     }
     let answer = row.get_ref(2)?.as_str().ok().and_then(|text| serde_json::from_str::<IgnoredAny>(text).ok());
-    Ok(answer.is_none().then_some("the answer is not JSON"))
+    Ok(answer.is_none().then_some("the answer of an idempotency key is not JSON"))
 }
 
-fn inspected(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
-    let event = reader::event(row).map_err(|error| match error {
+fn read_row(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+    let event = queries::event(row).map_err(|error| match error {
         StoreError::Corrupt { reason, .. } => reason,
         other => other.to_string(),
     });

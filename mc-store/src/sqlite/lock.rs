@@ -1,14 +1,15 @@
-//! One process at a time writes to a log: it holds the operating system's locks on the database file itself and on a
-//! file beside it.
+//! One process at a time writes to a log: it holds the operating system's locks on the database file and on a lock file
+//! beside it.
 //!
-//! The lock on the database is on what the file is, whatever it is called: a file that was moved is in use under its
-//! new name too. The lock beside it is on the name, so it also covers a database that is yet to be made, or put in
-//! place by a restore. Neither keeps SQLite from the file: backups and readers may open it meanwhile. The system frees
-//! both when the process ends, however it ends; the file beside it stays, because removing it would let two processes
-//! hold the lock on two files of one name.
+//! The lock on the database file follows the file: after a move, it is in use under its new name too. The lock on the
+//! lock file belongs to the name, so it also covers a database that does not exist yet, or that a restore is about to
+//! put there. Neither keeps SQLite from the file: backups and readers may open it meanwhile. The system frees both locks
+//! when the process ends, however it ends. The lock file stays: removing it would let two processes hold locks on two
+//! files of one name.
 //!
-//! The file beside it also says who has the store open, so that a command that finds it in use can ask that server,
-//! and where the log ended when it was last written to, so that a log that lacks something is told from a whole one.
+//! The lock file also holds a note ([`Note`]). It says who has the store open, so that a command that finds it in use
+//! can ask that server. It also says where the log ended when it was last written to, so that a log that has lost events
+//! can be recognised.
 
 use std::{
     collections::BTreeSet,
@@ -23,151 +24,152 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{
+    error::store_error,
+    files::with_suffix,
     identity::{self, Identity},
-    unavailable,
 };
 use crate::error::StoreError;
 
-/// How often a lock file may vanish under whoever wants to lock it.
-const MAX_ATTEMPTS: u32 = 16;
-/// How often a lock on a database is tried for: whoever only looks whether it is held holds it for an instant.
-const MAX_TRIES: u32 = 20;
-/// How long to wait between two tries.
-const BETWEEN_TRIES: Duration = Duration::from_millis(5);
-/// The most bytes that are read of what a lock file says.
+/// How often a lock file is opened again when another process removes it before this one has locked it.
+const MAX_LOCK_FILE_ATTEMPTS: u32 = 16;
+/// How often a lock on a database is tried for: [`check_name`] of another process may hold it for an instant.
+const MAX_DATABASE_ATTEMPTS: u32 = 20;
+/// How long to wait between two of these attempts.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(5);
+/// The most bytes of a note that are read.
 const MAX_NOTE_BYTES: u64 = 4_096;
-/// The bytes a note takes at least: one text replaces the other in place, with nothing left over behind it.
+/// The bytes that a note is padded to, so that a note written in place covers the whole earlier one.
 const NOTE_BYTES: usize = 512;
 
-/// The databases this process writes to. Closing any file that is one of them would free the locks that SQLite has on
-/// it in this process (POSIX), so none is opened a second time.
-static HELD_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
-/// The databases this process has looked at before it read them; for the same reason, each once.
-static SEEN_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+/// The databases that this process writes to. None is opened a second time: when a process closes any descriptor of a
+/// file, POSIX frees all its locks on that file, those of SQLite included.
+static LOCKED_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+/// The databases that [`check_name`] has opened in this process: each once, for the same reason.
+static CHECKED_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 
-/// Who has a store open.
+/// The server that has a store open, as its lock file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holder {
-    /// An id of this one opening, which the holder tells whoever asks it.
+    /// Identifies this opening; the holder answers it to whoever asks.
     pub id: Uuid,
-    /// Where it listens.
+    /// The address it listens on, such as `127.0.0.1:3000`.
     pub listen: String,
 }
 
-/// What a lock file says.
+/// The text of a lock file, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Note {
-    /// The id of the opening, while a server that tells it has the store open.
+    /// [`Holder::id`], while a server has the store open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     id: Option<Uuid>,
-    /// Where that server listens.
+    /// [`Holder::listen`] of that server.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     listen: Option<String>,
-    /// The last position of the log that is known to be on disk; nothing where a program has held the lock that did
-    /// not note it.
+    /// The last position known to be on disk; nothing when a version of this program wrote the file that noted none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     head: Option<u64>,
 }
 
-/// The lock file, written to by whoever holds it.
+/// The lock file while this process holds it. Only the holder writes to it.
 #[derive(Debug)]
-pub(super) struct Notes {
+pub(super) struct LockFile {
     file: File,
-    state: Mutex<State>,
+    state: Mutex<NoteState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct NoteState {
     note: Note,
-    /// Whether it was told that nothing can be noted.
-    is_told: bool,
+    /// Whether the program's log was warned that the note cannot be written.
+    has_warned: bool,
 }
 
-/// The held locks; dropping it frees them.
+/// The locks on a store; dropping it frees them.
 #[derive(Debug)]
-pub(super) struct FileLock {
-    notes: Arc<Notes>,
+pub(super) struct StoreLock {
+    lock_file: Arc<LockFile>,
+    /// The path of the lock file: that of the database, and `.lock`.
     path: PathBuf,
     database: PathBuf,
-    /// Whether there was no such file before.
+    /// Whether this process created the lock file.
     pub(super) is_new: bool,
-    /// The lock on the database itself, once it is asked for.
-    hold: Option<Hold>,
+    /// Nothing until [`StoreLock::lock_database`], and on systems without identities.
+    database_lock: Option<DatabaseLock>,
 }
 
-/// A database file that is open, and locked, under whatever name.
+/// The lock on a database file, under whatever name others know it.
 #[derive(Debug)]
-struct Hold {
+struct DatabaseLock {
     file: File,
     identity: Identity,
 }
 
-impl Notes {
+impl LockFile {
     fn new(mut file: File) -> Self {
-        let note = read(&mut file).unwrap_or_default();
-        Self { file, state: Mutex::new(State { note, is_told: false }) }
+        let note = read_note(&mut file).unwrap_or_default();
+        Self { file, state: Mutex::new(NoteState { note, has_warned: false }) }
     }
 
-    /// Where the log ended when it was last written to, as far as that was noted.
-    pub(super) fn head(&self) -> Option<u64> {
+    /// The last position that was ever noted; nothing when none was.
+    pub(super) fn noted_head(&self) -> Option<u64> {
         self.state().note.head
     }
 
-    /// Notes where the log ends now; what ends there is on disk already.
-    pub(super) fn reach(&self, head: u64) {
+    /// Notes `head` as the last position. It must be on disk already.
+    pub(super) fn note_head(&self, head: u64) {
         self.change(|note| note.head = Some(head));
     }
 
     fn change(&self, change: impl FnOnce(&mut Note)) {
         let mut state = self.state();
         change(&mut state.note);
-        match write(&self.file, &state.note) {
-            Err(error) if !state.is_told => {
-                state.is_told = true;
+        match write_note(&self.file, &state.note) {
+            Err(error) if !state.has_warned => {
+                state.has_warned = true;
                 tracing::warn!(%error, "the lock file cannot be written: what the log may lack will not be known");
             }
             Ok(()) | Err(_) => {}
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, NoteState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn read(file: &mut File) -> Option<Note> {
+fn read_note(file: &mut File) -> Option<Note> {
     file.seek(SeekFrom::Start(0)).ok()?;
     serde_json::from_reader(Read::take(file, MAX_NOTE_BYTES)).ok()
 }
 
-fn write(mut file: &File, note: &Note) -> io::Result<()> {
+fn write_note(mut file: &File, note: &Note) -> io::Result<()> {
     let text = serde_json::to_string(note)?;
     file.seek(SeekFrom::Start(0))?;
     file.write_all(format!("{text:<width$}\n", width = NOTE_BYTES - 1).as_bytes())
 }
 
-impl Drop for FileLock {
-    /// Freed by hand: a process that is being started just now has a copy of the open file until it runs its own
-    /// program, and the lock would last as long.
+impl Drop for StoreLock {
+    /// Unlocks explicitly: a child process that is just starting holds a copy of the open file until it runs its own
+    /// program, and would keep the lock as long.
     fn drop(&mut self) {
-        drop(self.hold.take());
-        if self.notes.state().note != Note::default() {
-            // Nobody holds it any more; who is said to is believed only while it is locked.
-            self.notes.change(|note| *note = Note { head: note.head, ..Note::default() });
+        drop(self.database_lock.take());
+        if self.lock_file.state().note != Note::default() {
+            // Nobody holds the store any more. Readers believe the note of a holder only while the file is locked.
+            self.lock_file.change(|note| *note = Note { head: note.head, ..Note::default() });
         }
-        if let Err(error) = self.notes.file.unlock() {
+        if let Err(error) = self.lock_file.file.unlock() {
             tracing::warn!(%error, "the lock on the store is freed only when the process ends");
         }
     }
 }
 
-impl FileLock {
-    /// Locks the name of a database, whether there is one or not.
+impl StoreLock {
+    /// Locks the name of a database, whether the database exists or not.
     pub(super) fn acquire(database: &Path) -> Result<Self, StoreError> {
-        for _ in 0..MAX_ATTEMPTS {
-            let lock = Self::attempt(database)?;
-            // One that made the file and had no use for it removes it again: that lock would be nobody else's.
-            let open = Identity::of(&lock.notes.file);
+        for _ in 0..MAX_LOCK_FILE_ATTEMPTS {
+            let lock = Self::lock_name(database)?;
+            // Its creator may have removed the lock file meanwhile. A lock on a removed file keeps nobody out.
+            let open = Identity::of(&lock.lock_file.file);
             if open.is_none() || open == Identity::at(&lock.path) {
                 return Ok(lock);
             }
@@ -175,7 +177,7 @@ impl FileLock {
         Err(locked(database))
     }
 
-    fn attempt(database: &Path) -> Result<Self, StoreError> {
+    fn lock_name(database: &Path) -> Result<Self, StoreError> {
         let path = lock_path(database);
         let is_new = !path.exists();
         let file = File::options()
@@ -187,43 +189,43 @@ impl FileLock {
             .map_err(|error| StoreError::Unavailable(error.into()))?;
         match file.try_lock() {
             Ok(()) => {
-                let (notes, database) = (Arc::new(Notes::new(file)), database.to_owned());
-                Ok(Self { notes, path, database, is_new, hold: None })
+                let (lock_file, database) = (Arc::new(LockFile::new(file)), database.to_owned());
+                Ok(Self { lock_file, path, database, is_new, database_lock: None })
             }
             Err(TryLockError::WouldBlock) => Err(locked(database)),
             Err(TryLockError::Error(error)) => Err(StoreError::Unavailable(error.into())),
         }
     }
 
-    /// Locks the database itself, under whatever name others know it, and makes it where there is none yet.
-    pub(super) fn hold_or_make(&mut self) -> Result<(), StoreError> {
+    /// Locks the database file itself, and creates an empty one when there is none.
+    pub(super) fn lock_or_create_database(&mut self) -> Result<(), StoreError> {
         let length = fs::metadata(&self.database).ok().map(|file| file.len());
         if length.unwrap_or(0) == 0 {
-            self.make(length.is_some())?;
+            self.create_database(length.is_some())?;
         }
-        self.hold()
+        self.lock_database()
     }
 
-    /// An empty file is a database that is yet to be filled, unless there was a log in it.
-    fn make(&mut self, is_there: bool) -> Result<(), StoreError> {
-        // A lock that notes nothing is of a program that did not: it says that there was a file.
-        if self.had_log() || (self.notes.head().is_none() && is_there && !self.is_new) {
+    /// Creates the file, or takes an empty one as new, unless the note says that there was a log.
+    fn create_database(&mut self, exists: bool) -> Result<(), StoreError> {
+        // A lock file without a noted position is of an older version, which had a log in the file.
+        if self.had_log() || (self.lock_file.noted_head().is_none() && exists && !self.is_new) {
             return Err(self.emptied());
         }
-        // Whoever comes after a kill at this point finds an empty file that never had anything.
-        self.notes.reach(0);
-        if !is_there {
-            File::options().write(true).create_new(true).open(&self.database).map_err(unavailable)?;
+        // After a kill between these lines, the next process finds an empty file that never held a log.
+        self.lock_file.note_head(0);
+        if !exists {
+            File::options().write(true).create_new(true).open(&self.database).map_err(store_error)?;
         }
         Ok(())
     }
 
-    /// Whether there were events here when it was last written to.
+    /// Whether the log had events when it was last written to.
     pub(super) fn had_log(&self) -> bool {
-        self.notes.head().is_some_and(|head| head > 0)
+        self.lock_file.noted_head().is_some_and(|head| head > 0)
     }
 
-    /// The refusal of a file in which there is nothing any more.
+    /// The refusal of a file that held a log and is empty now.
     pub(super) fn emptied(&self) -> StoreError {
         StoreError::Emptied {
             store: self.database.display().to_string(),
@@ -231,100 +233,100 @@ impl FileLock {
         }
     }
 
-    /// Locks the database itself, under whatever name others know it.
-    pub(super) fn hold(&mut self) -> Result<(), StoreError> {
+    /// Locks the database file itself, if there is one.
+    pub(super) fn lock_database(&mut self) -> Result<(), StoreError> {
         if fs::metadata(&self.database).is_ok_and(|file| file.is_file()) {
-            self.hold = Hold::take(&self.database)?;
+            self.database_lock = DatabaseLock::take(&self.database)?;
         }
         Ok(())
     }
 
-    /// What the database is that is held.
+    /// The identity of the locked database file.
     pub(super) fn identity(&self) -> Option<Identity> {
-        self.hold.as_ref().map(|hold| hold.identity)
+        self.database_lock.as_ref().map(|lock| lock.identity)
     }
 
-    /// Where it is noted how far the log is.
-    pub(super) fn notes(&self) -> &Arc<Notes> {
-        &self.notes
+    /// The lock file, for noting the head of the log.
+    pub(super) fn lock_file(&self) -> &Arc<LockFile> {
+        &self.lock_file
     }
 
-    /// Says in the file who holds it.
-    pub(super) fn note(&mut self, holder: &Holder) {
-        self.notes.change(|note| {
+    /// Notes that `holder` has the store open, until the lock is dropped.
+    pub(super) fn note_holder(&mut self, holder: &Holder) {
+        self.lock_file.change(|note| {
             note.id = Some(holder.id);
             note.listen = Some(holder.listen.clone());
         });
     }
 
-    /// Removes the file, by whoever has made it and leaves nothing behind.
+    /// Removes the lock file. Only for the process that created it and leaves no store behind.
     pub(super) fn remove(self) -> io::Result<()> {
         fs::remove_file(&self.path)
     }
 }
 
-impl Hold {
-    /// Nothing where the system does not tell what a file is.
+impl DatabaseLock {
+    /// Locks the file; nothing when the system has no identities of files.
     fn take(database: &Path) -> Result<Option<Self>, StoreError> {
         let Some(identity) = Identity::at(database) else { return Ok(None) };
         let links = identity::links(database);
         if links > 1 {
             return Err(StoreError::Linked { store: database.display().to_string(), links });
         }
-        if !here(&HELD_HERE).insert(identity) {
+        if !identities(&LOCKED_HERE).insert(identity) {
             return Err(locked(database));
         }
-        let file = File::open(database).map_err(unavailable).and_then(|file| lock(file, database));
+        let file = File::open(database).map_err(store_error).and_then(|file| lock_exclusive(file, database));
         match file {
             Ok(file) => Ok(Some(Self { file, identity })),
             Err(error) => {
-                here(&HELD_HERE).remove(&identity);
+                identities(&LOCKED_HERE).remove(&identity);
                 Err(error)
             }
         }
     }
 }
 
-impl Drop for Hold {
+impl Drop for DatabaseLock {
     fn drop(&mut self) {
         if let Err(error) = self.file.unlock() {
             tracing::warn!(%error, "the lock on the database is freed only when the process ends");
         }
-        here(&HELD_HERE).remove(&self.identity);
+        identities(&LOCKED_HERE).remove(&self.identity);
     }
 }
 
-fn lock(file: File, database: &Path) -> Result<File, StoreError> {
-    for _ in 0..MAX_TRIES {
+fn lock_exclusive(file: File, database: &Path) -> Result<File, StoreError> {
+    for _ in 0..MAX_DATABASE_ATTEMPTS {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_TRIES),
-            Err(TryLockError::Error(error)) => return Err(unavailable(error)),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN_ATTEMPTS),
+            Err(TryLockError::Error(error)) => return Err(store_error(error)),
         }
     }
     Err(locked(database))
 }
 
-fn here(identities: &'static Mutex<BTreeSet<Identity>>) -> MutexGuard<'static, BTreeSet<Identity>> {
-    identities.lock().unwrap_or_else(PoisonError::into_inner)
+fn identities(set: &'static Mutex<BTreeSet<Identity>>) -> MutexGuard<'static, BTreeSet<Identity>> {
+    set.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Who has the log at `database` open, where that is a server that says so; nobody when it is not in use.
+/// The server that has the log at `database` open; nothing when nobody has, or when the holder is no server.
 pub fn holder(database: &Path) -> Option<Holder> {
-    let Note { id, listen, .. } = note_of_holder(database)?;
+    let Note { id, listen, .. } = note_while_locked(database)?;
     Some(Holder { id: id?, listen: listen? })
 }
 
-/// Where the log at `database` ended when it was last written to, as far as that was noted.
+/// The last position that was ever noted for the log at `database`; nothing when none was.
 pub(super) fn noted_head(database: &Path) -> Option<u64> {
-    read(&mut File::open(lock_path(database)).ok()?)?.head
+    read_note(&mut File::open(lock_path(database)).ok()?)?.head
 }
 
-/// Refuses to read a database that is being written to under another name: what was written last is in the
+/// Refuses to read a database that another process writes to under another name: the newest events are in the
 /// write-ahead log of that name.
 pub(super) fn check_name(database: &Path) -> Result<(), StoreError> {
     let Some(identity) = Identity::at(database) else { return Ok(()) };
-    if here(&HELD_HERE).contains(&identity) || !here(&SEEN_HERE).insert(identity) {
+    if identities(&LOCKED_HERE).contains(&identity) || !identities(&CHECKED_HERE).insert(identity) {
         return Ok(());
     }
     let Ok(file) = File::open(database) else { return Ok(()) };
@@ -336,12 +338,12 @@ pub(super) fn check_name(database: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// What the lock file says, while it is held.
-fn note_of_holder(database: &Path) -> Option<Note> {
-    is_locked(database).then(|| read(&mut File::open(lock_path(database)).ok()?))?
+/// The note of the lock file; nothing unless a process holds the lock.
+fn note_while_locked(database: &Path) -> Option<Note> {
+    is_locked(database).then(|| read_note(&mut File::open(lock_path(database)).ok()?))?
 }
 
-/// Whether the name is held.
+/// Whether a process holds the lock on the name.
 fn is_locked(database: &Path) -> bool {
     let file = File::open(lock_path(database));
     file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
@@ -351,10 +353,15 @@ fn locked(database: &Path) -> StoreError {
     StoreError::Locked { store: database.display().to_string() }
 }
 
-/// One lock for one file, however that is named.
+/// The path of the lock file, the same for every symbolic link to the database.
 fn lock_path(database: &Path) -> PathBuf {
-    let database = database.canonicalize().unwrap_or_else(|_| database.to_owned());
-    let mut path = database.into_os_string();
-    path.push(".lock");
-    path.into()
+    with_suffix(&database.canonicalize().unwrap_or_else(|_| database.to_owned()), ".lock")
+}
+
+/// Says that a log ends at `head`, but ended at `noted` when it was last written to.
+pub(super) fn missing_events(head: u64, noted: u64) -> String {
+    format!(
+        "the log ends at position {head}, but ended at {noted} when it was last written to: events that were recorded are \
+         missing, because the write-ahead log is missing or damaged, or because an older copy was put here"
+    )
 }

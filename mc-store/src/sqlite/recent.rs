@@ -1,4 +1,4 @@
-//! The newest events, kept in memory for those who follow the log closely.
+//! The newest events in memory, for readers that follow the log closely.
 
 use std::{
     collections::VecDeque,
@@ -7,32 +7,33 @@ use std::{
 
 use crate::log::StoredEvent;
 
-/// The most events kept.
+/// The most events in memory, unless the newest group alone has more.
 const RECENT_EVENTS: usize = 8_192;
-/// The most bytes that the payloads kept may have together; the newest group is kept whatever it has.
+/// The most bytes of payloads in memory, unless the newest group alone has more.
 const RECENT_PAYLOAD_BYTES: usize = 8 * 1024 * 1024;
 
-/// A window on the end of the log, without holes.
+/// The events at the end of the log, without holes; possibly none.
 #[derive(Debug, Default)]
 pub(super) struct Recent(Mutex<Window>);
 
 #[derive(Debug, Default)]
 struct Window {
-    /// In order; shared, so that a reader copies events after it has let go of the lock, not under it.
+    /// In order of position. Shared, so that a reader clones events after it has released the lock.
     groups: VecDeque<Arc<Group>>,
     events: usize,
     payload_bytes: usize,
 }
 
+/// The events of one transaction.
 #[derive(Debug)]
 struct Group {
-    /// Never empty.
+    /// At least one, in order of position.
     events: Vec<StoredEvent>,
     payload_bytes: usize,
 }
 
 impl Recent {
-    /// Adds the events of one transaction. Where they do not follow those added before, those are forgotten.
+    /// Adds the events of one transaction. Forgets all earlier ones when these do not follow directly.
     pub(super) fn push(&self, events: Vec<StoredEvent>) {
         if events.is_empty() {
             return;
@@ -42,7 +43,7 @@ impl Recent {
         drop(dropped);
     }
 
-    /// Up to `limit` events above position `after`; nothing when the first of them is no longer, or not yet, here.
+    /// At most `limit` events above position `after`; nothing when the first of them is not in memory.
     pub(super) fn read(&self, after: u64, limit: usize) -> Option<Vec<StoredEvent>> {
         let groups = self.lock().above(after, limit)?;
         let events = groups.iter().flat_map(|group| &group.events);
@@ -55,7 +56,7 @@ impl Recent {
 }
 
 impl Window {
-    /// Returns what had to go, to be freed outside the lock.
+    /// Returns the groups it forgets, so that the caller frees them outside the lock.
     fn push(&mut self, group: Group) -> Vec<Arc<Group>> {
         let mut dropped = Vec::new();
         if self.groups.back().is_some_and(|last| last.last() + 1 != group.first()) {
@@ -75,6 +76,7 @@ impl Window {
         dropped
     }
 
+    /// The groups with the first `limit` events above position `after`.
     fn above(&self, after: u64, limit: usize) -> Option<Vec<Arc<Group>>> {
         let first = self.groups.front()?.first();
         if after.checked_add(1)? < first {
@@ -83,7 +85,7 @@ impl Window {
         let start = self.groups.partition_point(|group| group.last() <= after);
         let mut events = 0;
         let mut groups = Vec::new();
-        // The first group may hold only one event above `after`.
+        // Of the first group, perhaps only some events lie above `after`.
         for group in self.groups.range(start..) {
             groups.push(Arc::clone(group));
             events += group.events.len().min((group.last() - after) as usize);

@@ -1,7 +1,7 @@
 //! Whether an event may come next in its stream.
 //!
-//! Folding refuses nothing, so a history in disorder folds too, to something that nobody decided. What is asked here is
-//! what every decision guarantees, whatever the figures of the policy were at the time.
+//! Folding refuses nothing, so a stream in disorder folds too, to a state that nobody decided. The checks here are those
+//! that every decision guarantees, whatever the limits of the policy were at its time.
 
 use mc_domain::{
     actor::ActorKind,
@@ -16,7 +16,7 @@ use mc_domain::{
     task::{self, Status, Task, allowed_transitions},
 };
 
-/// Why `event` cannot follow on `state`; nothing when it can.
+/// Why `event` cannot come in state `state`, as a clause; nothing when it can.
 pub(super) fn illegal(state: &AnyState, event: &AnyEvent) -> Option<String> {
     match (state, event) {
         (AnyState::Project(state), AnyEvent::Project(event)) => of_project(state, event),
@@ -27,23 +27,37 @@ pub(super) fn illegal(state: &AnyState, event: &AnyEvent) -> Option<String> {
         (AnyState::Alert(state), AnyEvent::Alert(event)) => of_alert(state, event),
         (AnyState::Run(state), AnyEvent::Run(event)) => of_run(state, event),
         (AnyState::Notification(state), AnyEvent::Notification(event)) => of_notification(state, event),
-        // Each of these events says what is from then on, whatever was before.
+        // Each of these events sets a new state, whatever the old one was.
         (AnyState::Policy(_), AnyEvent::Policy(_))
         | (AnyState::Budget(_), AnyEvent::Budget(_))
         | (AnyState::Standup(_), AnyEvent::Standup(_)) => None,
-        _ => Some("it is the event of another aggregate".to_owned()),
+        (
+            AnyState::Project(_)
+            | AnyState::Agent(_)
+            | AnyState::Task(_)
+            | AnyState::Approval(_)
+            | AnyState::Reservation(_)
+            | AnyState::Alert(_)
+            | AnyState::Run(_)
+            | AnyState::Notification(_)
+            | AnyState::Policy(_)
+            | AnyState::Budget(_)
+            | AnyState::Standup(_),
+            _,
+        ) => Some("it is the event of another aggregate".to_owned()),
     }
 }
 
-/// The first event of a stream is the one that begins it, and no other is.
-fn beginning(begun: bool, begins: bool) -> Option<String> {
-    match (begun, begins) {
+/// Requires that the first event of a stream begins it, and that no later event does.
+fn beginning(has_begun: bool, begins: bool) -> Option<String> {
+    match (has_begun, begins) {
         (false, false) => Some("it comes before the beginning of its stream".to_owned()),
         (true, true) => Some("its stream has begun before".to_owned()),
         (true, false) | (false, true) => None,
     }
 }
 
+/// A rule that `holds` or is broken; `why` says how.
 fn unless(holds: bool, why: &str) -> Option<String> {
     (!holds).then(|| why.to_owned())
 }
@@ -62,7 +76,7 @@ fn of_agent(state: &Agent, event: &agent::Event) -> Option<String> {
         (!allowed).then(|| format!("an agent does not go from {from} to {to}"))
     };
     disorder.or_else(|| match event {
-        // An instruction takes the place of a pause that a rule imposed.
+        // A pause by instruction replaces a pause by a rule.
         E::Paused { .. } if agent.status() == agent::Status::Paused => None,
         E::Paused { .. } => becomes(agent::Status::Paused),
         E::DrainStarted { .. } => becomes(agent::Status::Draining),
@@ -70,9 +84,22 @@ fn of_agent(state: &Agent, event: &agent::Event) -> Option<String> {
         E::SignedOff { .. } => becomes(agent::Status::Offline),
         E::Resumed { from, .. } => unless(*from == agent.status(), "it resumes from another status"),
         E::SignedOn { .. } => unless(agent.status() == agent::Status::Offline, "it was not offline"),
-        E::Engaged { .. } => unless(agent.work.is_none(), "the agent holds another task"),
-        E::Released { .. } => unless(agent.work.is_some(), "the agent holds no task"),
-        _ => None,
+        E::Engaged { .. } => unless(agent.work().is_none(), "the agent holds another task"),
+        E::Released { .. } => unless(agent.work().is_some(), "the agent holds no task"),
+        E::Registered { .. }
+        | E::ProfileChanged { .. }
+        | E::HeartbeatRecorded { .. }
+        | E::Retired { .. }
+        | E::Restarted { .. }
+        | E::RestartDelivered { .. }
+        | E::Corrected { .. }
+        | E::Overspent { .. }
+        | E::RunBegan { .. }
+        | E::RunEnded { .. }
+        | E::Spawned { .. }
+        | E::Commissioned { .. }
+        | E::ChildRetired { .. }
+        | E::Excepted { .. } => None,
     })
 }
 
@@ -80,23 +107,24 @@ fn of_task(state: &Task, event: &task::Event) -> Option<String> {
     let begun = matches!(state, Task::Present(_));
     let disorder = beginning(begun, matches!(event, task::Event::Created { .. }));
     let Task::Present(task) = state else { return disorder };
-    let from = task.stage.status();
-    disorder.or_else(|| match (comes_from(event), event.moves_to()) {
+    let from = task.stage().status();
+    disorder.or_else(|| match (status_before(event), event.moves_to()) {
         (Some(said), _) if said != from => Some(format!("it leaves {said}, and the task is at {from}")),
         (_, Some(to)) => unless(is_move(from, to), &format!("a task does not go from {from} to {to}")),
         (_, None) => None,
     })
 }
 
-/// Whether the table has the move, by whomever.
+/// Whether the table of transitions has this one, for any kind of actor.
 fn is_move(from: Status, to: Status) -> bool {
     let by = |kind| allowed_transitions(from, kind).contains(&to);
-    // What is assigned is assigned to others, and what waits comes to wait for something else: no move of the table.
+    // An assigned task may be assigned to another agent, and a waiting task may wait for something else, without a
+    // transition.
     from == to || by(ActorKind::Human) || by(ActorKind::Agent) || by(ActorKind::System)
 }
 
-/// Where the task stands before the event, as far as that says so.
-fn comes_from(event: &task::Event) -> Option<Status> {
+/// The status that the event says the task had before; nothing when it does not say.
+fn status_before(event: &task::Event) -> Option<Status> {
     use task::Event as E;
     match event {
         E::Assigned { from, .. }
@@ -111,14 +139,27 @@ fn comes_from(event: &task::Event) -> Option<Status> {
         E::Claimed { .. } => Some(Status::Inbox),
         E::Submitted { .. } => Some(Status::InProgress),
         E::SentBack { .. } => Some(Status::Review),
-        _ => None,
+        E::Created { .. }
+        | E::Edited { .. }
+        | E::AssigneesChanged { .. }
+        | E::ApprovalAwaited { .. }
+        | E::ApprovalSettled { .. }
+        | E::Archived { .. }
+        | E::Restored { .. }
+        | E::Subscribed { .. }
+        | E::Unsubscribed { .. }
+        | E::LoopDetected { .. }
+        | E::RunBegan { .. }
+        | E::RunEnded { .. }
+        | E::RunBilled { .. }
+        | E::MessagePosted { .. } => None,
     }
 }
 
 fn of_approval(state: &Approval, event: &approval::Event) -> Option<String> {
     let disorder = beginning(state.requested().is_ok(), matches!(event, approval::Event::Requested { .. }));
     let Ok(approval) = state.requested() else { return disorder };
-    disorder.or_else(|| match (&approval.stage, event) {
+    disorder.or_else(|| match (approval.stage(), event) {
         (approval::Stage::Approved { used_in: None, .. }, approval::Event::Used { .. }) => None,
         (_, approval::Event::Used { .. }) => Some("the approval permits nothing, or not any more".to_owned()),
         (stage, _) => unless(matches!(stage, approval::Stage::Open { .. }), "the approval is settled"),
@@ -140,7 +181,10 @@ fn of_alert(state: &Alert, event: &alert::Event) -> Option<String> {
     let open = state.open().is_some();
     match event {
         alert::Event::Raised { .. } => unless(!open, "the alert is open already"),
-        _ => unless(open, "no alert is open"),
+        alert::Event::Repeated { .. }
+        | alert::Event::Acknowledged { .. }
+        | alert::Event::Resolved { .. }
+        | alert::Event::Ignored { .. } => unless(open, "no alert is open"),
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn grant_autonomy(tx: &mut Transaction<'_>, approval: &Entity<Approva
     let change = agent::Command::ChangeProfile(wanted.applied_to(&registered.profile));
     let changed = tx.decide(&agent, change)?;
     record_profile(tx, &agent, changed)?;
-    match registered.overrun {
+    match registered.overrun() {
         Some(overrun) => {
             let before = Allowed::Agent(agent.id, registered.profile.caps);
             withdraw_overrides(tx, before, &[overrun.approval])

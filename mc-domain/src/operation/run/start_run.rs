@@ -103,7 +103,7 @@ impl Scope {
             registered.belongs_to(task.present()?.project)?;
             caps.push((Key::Task(task.id), task.present()?.details.budget));
         }
-        let parent_task = registered.commission.and_then(|commission| commission.task);
+        let parent_task = registered.commission().and_then(|commission| commission.task);
         if let Some(parent) = parent_task.filter(|parent| request.task != Some(*parent)) {
             caps.push((Key::Task(parent), tx.get::<Task>(&parent)?.present()?.details.budget));
         }

@@ -115,7 +115,7 @@ fn beyond_the_budget_is_contained() {
     world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
     assert_eq!(world.scout().standing, Standing::Paused(PauseReason::Budget));
     assert_eq!(world.alert(Kind::BudgetExceeded, about_scout()), Some(1));
-    assert!(world.scout().overrun.is_some());
+    assert!(world.scout().overrun().is_some());
     assert_eq!(world.task().status(), Status::Canceled, "what is over waits for nothing");
 }
 

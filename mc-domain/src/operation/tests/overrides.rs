@@ -93,7 +93,7 @@ fn a_used_up_day_is_left_by_more_than_is_spent() {
         let mut world = at_work();
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.complete(RUN, crate::run::Outcome::Completed, Some(210), &scout()).unwrap();
-        let approval = world.scout().overrun.unwrap().approval;
+        let approval = world.scout().overrun().unwrap().approval;
         raise_agent(&mut world, daily, 25, &[approval]);
         assert_eq!(status(&world, approval) == approval::Status::Canceled, freed, "{daily}");
         assert_eq!(world.task().status() == Status::InProgress, freed, "{daily}");

@@ -290,7 +290,7 @@ pub(super) mod too_dear {
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
         world.start(NEXT_RUN, Some(crate::spec::OTHER_TASK), None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(210), &scout()).unwrap();
-        let open = world.scout().overrun.unwrap().approval;
+        let open = world.scout().overrun().unwrap().approval;
         let over = ended(Ended::Completed, Some(10));
         let completed = world.when(&scout(), |tx| complete_run(tx, NEXT_RUN, over));
         assert!(!completed.events().any(|event| event.name() == "approval.requested"));

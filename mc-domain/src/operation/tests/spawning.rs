@@ -384,7 +384,7 @@ mod retirement {
         let answer = world([&openclaw(), &gone, &nova(), &taken()])
             .when(&tomorrow, |tx| dig(tx, gone.id, NOVA, wish()));
         let back = answer.after::<Agent>(&CHILD);
-        let commission = back.registered().unwrap().commission;
+        let commission = back.registered().unwrap().commission();
         let until = tomorrow.now + TimeDelta::hours(6);
         assert_eq!(commission, Some(Commission { depth: 1, task: Some(TASK), until }));
         assert_eq!(back.status(), Some(agent::Status::Active));

@@ -39,12 +39,12 @@ impl Document {
     }
 }
 
-/// How money is written.
+/// The unit that a document writes money in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Money {
-    /// `dailyCap: 2.5`
+    /// In dollars, as the REST interface does: `dailyCap: 2.5`
     Dollars,
-    /// `dailyCapMicroUsd: 2500000`
+    /// In micro-dollars, as the log does: `dailyCapMicroUsd: 2500000`
     MicroUsd,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Names of a command.
+/// Names of parameters that hold a command.
 const COMMANDS: [&str; 4] = ["command", "cmd", "commandLine", "script"];
 /// Names of what follows it, or of all its words.
 const ARGUMENTS: [&str; 3] = ["args", "argv", "arguments"];

@@ -20,9 +20,9 @@ string_enum! {
     Decision {
         /// It may be done at once.
         Allow = "allow",
-        /// An operator decides.
+        /// It needs the approval of an operator.
         NeedsApproval = "needs_approval",
-        /// It is refused.
+        /// It is refused, and no approval changes that.
         Deny = "deny",
     }
 }
@@ -30,17 +30,17 @@ string_enum! {
 /// Who asks, as far as the rules look at it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Its role.
+    /// The role, which decides what needs an approval.
     pub role: Role,
-    /// Whether it works.
+    /// The status; only active agents, and draining ones on their task, may act.
     pub status: Status,
     /// Whether the request is for the task it works on; a draining agent may finish that one.
     pub on_current_task: bool,
-    /// Whether its squad is stopped.
+    /// Whether its squad is stopped, which denies everything.
     pub squad_stopped: bool,
     /// The tools it may use; none named means all that the policy allows.
     pub allowed_tools: BTreeSet<Label>,
-    /// Its sub-agents.
+    /// The agents around it, counted against the limits on spawning.
     pub spawned: Spawned,
 }
 
@@ -51,7 +51,7 @@ pub struct Spawned {
     pub children: u32,
     /// How many levels it is below an agent that nobody spawned.
     pub depth: u32,
-    /// Active agents in all.
+    /// The active agents of all projects.
     pub active_agents: u32,
 }
 
@@ -60,31 +60,31 @@ pub struct Spawned {
 pub struct Room {
     /// The most that one run may cost.
     pub per_run: Option<Usd>,
-    /// Left of the task's budget.
+    /// What is left of the task's budget.
     pub task: Option<Usd>,
-    /// Left of the agent's day.
+    /// What is left of the agent's budget of the UTC day.
     pub day: Option<Usd>,
-    /// Left of the project's day.
+    /// What is left of the project's budget of the UTC day.
     pub project: Option<Usd>,
 }
 
-/// What is asked for.
+/// What an agent wants to do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// The tool by name.
+    /// The tool by name, in any case.
     pub tool: String,
-    /// What the tool is given.
+    /// The parameters that the tool is given.
     pub params: Json,
     /// What it is expected to cost; nothing when that is not known.
     pub estimated_cost: Option<Usd>,
-    /// What may be spent.
+    /// What is left of each budget.
     pub room: Room,
 }
 
-/// The judgement.
+/// The judgement on a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluation {
-    /// What becomes of the request.
+    /// What becomes of the request: the hardest answer of all rules.
     pub decision: Decision,
     /// The risk, as the parameters raised it.
     pub risk: Risk,

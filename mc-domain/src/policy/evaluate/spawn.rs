@@ -1,4 +1,4 @@
-//! The limits on sub-agents.
+//! Holds requests for sub-agents to the limits of the policy.
 
 use super::request::Subject;
 use crate::policy::{document::Document, reason::Reason};

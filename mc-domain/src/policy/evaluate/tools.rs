@@ -16,7 +16,7 @@ use crate::{
     risk::Risk,
 };
 
-/// Names of addresses.
+/// Names of parameters that hold an address.
 const ADDRESSES: [&str; 9] =
     ["url", "urls", "uri", "href", "endpoint", "host", "hostname", "baseUrl", "address"];
 /// Names of paths, whatever the tool is.
@@ -35,7 +35,7 @@ const PATHS: [&str; 11] = [
 ];
 /// What names a path where the tool is about files.
 const ENDS: [&str; 3] = ["source", "destination", "target"];
-/// Where a branch is named.
+/// Names of parameters that hold a branch.
 const BRANCHES: [&str; 10] =
     ["branch", "ref", "refs", "refspec", "refspecs", "target", "to", "base", "branches", "args"];
 
@@ -104,7 +104,7 @@ fn readable(document: &Document, tool: &str, params: &Json) -> Verdict {
     local.and(addresses.filter(|verdict| green || counts(verdict)).collect())
 }
 
-/// Whether a tool pushes branches.
+/// Whether a tool pushes branches, going by its name.
 pub(super) fn pushes(tool: &str) -> bool {
     kind(tool) == Kind::Push
 }

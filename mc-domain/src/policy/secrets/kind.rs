@@ -9,21 +9,21 @@ use crate::values::string_enum;
 string_enum! {
     /// What kind of credential was found.
     SecretKind {
-        /// A PEM private key block.
+        /// A block of PEM with a private key.
         PrivateKey = "private_key",
-        /// A GitHub token.
+        /// A token of GitHub, by its prefix.
         GithubToken = "github_token",
-        /// A GitLab token.
+        /// A token of GitLab, by its prefix.
         GitlabToken = "gitlab_token",
         /// A Slack token or webhook address.
         SlackToken = "slack_token",
-        /// An AWS access key id.
+        /// An access key id of AWS, by its prefix.
         AwsKey = "aws_key",
         /// A key of an API, by its shape or by its name.
         ApiKey = "api_key",
-        /// A JSON web token.
+        /// A JSON web token, by its three parts.
         WebToken = "web_token",
-        /// What an `Authorization` header carries.
+        /// The credentials of an `Authorization` header.
         Authorization = "authorization",
         /// The password in a URL's user information.
         UrlPassword = "url_password",
@@ -41,16 +41,16 @@ impl SecretKind {
     pub(super) const MAX_BYTES: usize = 13;
 }
 
-/// One credential in a text.
+/// One credential that was found in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// What it is.
+    /// The kind of credential, which the marker in its place names.
     pub kind: SecretKind,
-    /// Where it is, in bytes.
+    /// The bytes of the text that it takes up.
     pub span: Range<usize>,
 }
 
-/// Compiles a pattern of ours.
+/// Compiles a pattern that is a constant of this crate.
 pub(super) fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("the pattern is a constant that the tests compile")
 }

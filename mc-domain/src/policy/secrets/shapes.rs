@@ -22,7 +22,7 @@ struct Shape {
     holds: &'static str,
     /// The first group is the credential.
     pattern: &'static str,
-    /// Who publishes the shape.
+    /// Where the shape was looked up.
     #[cfg_attr(not(test), expect(dead_code, reason = "it is for whoever reads or extends the table"))]
     source: &'static str,
 }

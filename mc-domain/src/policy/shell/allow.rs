@@ -12,7 +12,7 @@ use crate::policy::{
 
 /// Commands that read the files they name.
 const READERS: [&str; 11] = ["cat", "head", "tail", "sort", "uniq", "cut", "wc", "jq", "grep", "ls", "find"];
-/// Commands that print their arguments.
+/// Commands whose operands are text to print and no files.
 const PRINTERS: [&str; 2] = ["echo", "date"];
 impl Judge<'_> {
     pub(super) fn allowed(&self, name: &str, words: &[Word]) -> Verdict {
@@ -95,7 +95,7 @@ impl Judge<'_> {
         leaving.and(self.never_read(name, &words)).and(self.option_values(name, &arguments))
     }
 
-    /// The files that options name.
+    /// The files that the values of options name.
     fn option_values(&self, name: &str, arguments: &Arguments<'_>) -> Verdict {
         let means = [Means::Value, Means::Pair, Means::PatternFile, Means::Writes];
         let values = means.into_iter().flat_map(|means| arguments.values(means));

@@ -2,10 +2,10 @@
 
 use super::parse::Word;
 
-/// What an option means.
+/// What an option means for the judgement of its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Means {
-    /// It does more than read.
+    /// It makes the command do more than read.
     Risky,
     /// It names a file that is written.
     Writes,
@@ -19,7 +19,7 @@ pub(super) enum Means {
     PatternFile,
     /// It is the pattern, so that the first argument is none.
     Pattern,
-    /// It goes through directories.
+    /// It makes the command go through directories.
     Recurses,
     /// It has a value that may make it go through directories.
     Directories,
@@ -175,7 +175,7 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// Where `find` starts.
+/// The places of the words that name where `find` starts.
 fn starts(words: &[Word]) -> Vec<usize> {
     let text = |at: &usize| words[*at].text.as_str();
     let leading = |at: &usize| matches!(text(at), "-H" | "-L" | "-P" | "--") || text(at).starts_with("-O");

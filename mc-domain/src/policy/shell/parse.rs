@@ -38,7 +38,7 @@ pub(super) struct Redirect {
     pub target: Word,
 }
 
-/// One simple command.
+/// A simple command: its words and redirections, without its pipeline.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Command {
     pub words: Vec<Word>,
@@ -59,7 +59,7 @@ pub(super) enum Item {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Script {
     pub items: Vec<Item>,
-    /// The bodies of here-documents.
+    /// The bodies of the here-documents that it reads.
     pub here: Vec<String>,
     /// Why it cannot be read to its end.
     pub problem: Option<&'static str>,
@@ -82,7 +82,7 @@ struct Parser {
     parts: usize,
 }
 
-/// A script under construction.
+/// A script while it is being read.
 #[derive(Default)]
 struct Draft {
     script: Script,
@@ -364,7 +364,7 @@ impl Parser {
         draft.problem("a quote is not closed");
     }
 
-    /// What follows a `$`.
+    /// Reads what follows a `$`: a variable, a command to be run, or a quoted text.
     fn dollar(&mut self, word: &mut Word, draft: &mut Draft, depth: usize) {
         match self.peek(0) {
             Some('(') => {

@@ -12,7 +12,7 @@ use crate::policy::{files, reason::Verdict};
 
 /// Commands that show the names of files, and nothing of what is in them.
 const LISTERS: [&str; 4] = ["ls", "echo", "pwd", "date"];
-/// Tests of `find` for names.
+/// Tests of `find` that look at names.
 const NAME_TESTS: [&str; 6] = ["-name", "-iname", "-path", "-ipath", "-wholename", "-iwholename"];
 /// Tests that cannot be told to miss the files that are never read.
 const UNCLEAR_TESTS: [&str; 2] = ["-regex", "-iregex"];

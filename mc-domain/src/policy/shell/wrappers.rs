@@ -1,16 +1,16 @@
-//! Commands that run other commands.
+//! Unwraps commands that run other commands, so that those are judged.
 
 use super::parse::Word;
 
 /// What a command that runs another one runs.
 pub(super) enum Unwrapped<'a> {
-    /// It is no such command.
+    /// It runs no other command.
     Plain,
-    /// The words from here on.
+    /// It runs the words from here on.
     Words(usize),
     /// Texts that are scripts themselves, and whether anything else about the call is unclear.
     Scripts(Vec<&'a Word>, bool),
-    /// Something, but not clear what.
+    /// It runs something, but what cannot be told.
     Unclear,
 }
 
@@ -37,7 +37,7 @@ pub(super) const SHELLS: [&str; 10] =
     ["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "rbash", "csh", "tcsh"];
 /// Other programs that read a program from their input.
 const INTERPRETERS: [&str; 8] = ["python", "python2", "python3", "perl", "ruby", "node", "php", "lua"];
-/// Programs that fetch from elsewhere.
+/// Programs that fetch files from elsewhere.
 const DOWNLOADERS: [&str; 10] =
     ["curl", "wget", "fetch", "aria2c", "http", "https", "httpie", "lynx", "nc", "ncat"];
 /// Commands that may run one of their arguments; what they run is searched for denied commands.

@@ -1,21 +1,21 @@
-//! A text looked for in other texts, as a search compares them.
+//! Searches a text in other texts, without regard to case, accents and Unicode composition.
 
 use mc_domain::text::searchable;
 
-/// What is looked for.
+/// A text to search for in titles and descriptions.
 #[derive(Debug)]
 pub(super) struct Search {
-    /// In the form in which a search compares, and not empty.
+    /// The text in the form in which searches compare; never empty.
     text: String,
 }
 
 impl Search {
-    /// Of some text; nothing where it has nothing to look for.
+    /// A search for `text`; nothing when there is nothing to search for in it.
     pub(super) fn new(text: &str) -> Option<Self> {
         Some(searchable(text)).filter(|text| !text.is_empty()).map(|text| Self { text })
     }
 
-    /// Whether it is part of `text`. Of a plain one, as nearly all are, nothing is copied.
+    /// Whether the text occurs in `text`. A plain one, as nearly all are, is not copied for it.
     pub(super) fn is_in(&self, text: &str) -> bool {
         if !is_plain(text) {
             return searchable(text).contains(&self.text);
@@ -30,7 +30,7 @@ impl Search {
     }
 }
 
-/// Whether a search compares a text as it is, but for upper and lower case.
+/// Whether a search compares a text as it is, except for its case.
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let spaced = bytes.first() == Some(&b' ') || bytes.last() == Some(&b' ') || text.contains("  ");

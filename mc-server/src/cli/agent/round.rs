@@ -25,23 +25,23 @@ impl Runner {
     /// Registers, tells that it lives, and does the next thing: what that was, in a line.
     pub(super) fn round(&self) -> Result<String, Failure> {
         let agent = self.register()?;
-        let heard = self.heartbeat(&agent)?;
+        let answer = self.heartbeat(&agent)?;
         let name = &self.options.name;
-        let directives = words(&heard["directives"]);
+        let directives = words(&answer["directives"]);
         if let Some(stop) =
-            directives.iter().find(|told| ["pause", "drain", "quarantine"].contains(&told.as_str()))
+            directives.iter().find(|directive| ["pause", "drain", "quarantine"].contains(&directive.as_str()))
         {
             return Ok(format!("{name}: told to {stop}, so nothing is done"));
         }
-        if directives.iter().any(|told| told == "restart") {
+        if directives.iter().any(|directive| directive == "restart") {
             // What it held was taken from it; the second heartbeat tells what there is now.
-            let heard = self.heartbeat(&agent)?;
-            return Ok(format!("{name}: restarted; {}", self.work_or_claim(&agent, &heard)?));
+            let answer = self.heartbeat(&agent)?;
+            return Ok(format!("{name}: restarted; {}", self.work_or_claim(&agent, &answer)?));
         }
-        Ok(format!("{name}: {}", self.work_or_claim(&agent, &heard)?))
+        Ok(format!("{name}: {}", self.work_or_claim(&agent, &answer)?))
     }
 
-    /// Goes offline in order.
+    /// Signs the agent off with a heartbeat, so nobody waits for its silence to be noticed.
     pub(super) fn say_goodbye(&self) -> Result<(), Failure> {
         let agent = self.register()?;
         let goodbye = json!({ "sessionKey": self.session, "status": "offline" });
@@ -67,16 +67,16 @@ impl Runner {
     }
 
     fn heartbeat(&self, agent: &str) -> Result<Value, Failure> {
-        let beat = json!({ "sessionKey": self.session });
-        self.client.post(&format!("/api/agents/{agent}/heartbeat"), &beat)
+        let body = json!({ "sessionKey": self.session });
+        self.client.post(&format!("/api/agents/{agent}/heartbeat"), &body)
     }
 
-    fn work_or_claim(&self, agent: &str, heard: &Value) -> Result<String, Failure> {
-        let assigned = heard["assignedTasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    fn work_or_claim(&self, agent: &str, answer: &Value) -> Result<String, Failure> {
+        let assigned = answer["assignedTasks"].as_array().map(Vec::as_slice).unwrap_or_default();
         let at = |status: &str| assigned.iter().find(|task| task["status"] == status);
         match at("in_progress").or_else(|| at("assigned")) {
             Some(task) => self.work_on(agent, task),
-            None => self.claim(agent, heard),
+            None => self.claim(agent, answer),
         }
     }
 
@@ -112,7 +112,7 @@ impl Runner {
     }
 
     fn finish(&self, agent: &str, task: &str, title: &str, run: &str) -> Result<String, Failure> {
-        let said = json!({ "type": "progress", "agentId": agent, "content": "The work is done and is being checked." });
+        let progress = json!({ "type": "progress", "agentId": agent, "content": "The work is done and is being checked." });
         let spent =
             json!({ "status": "completed", "inputTokens": 1200, "outputTokens": 300, "cost": cost() });
         let submit = json!({
@@ -122,7 +122,7 @@ impl Runner {
             "reviewChecklist": ["It does what the task asks", "It was checked against the task"],
         });
         for (path, body) in [
-            (format!("/api/tasks/{task}/messages"), said),
+            (format!("/api/tasks/{task}/messages"), progress),
             (format!("/api/runs/{run}/complete"), spent),
             (format!("/api/tasks/{task}/transition"), submit),
         ] {
@@ -133,8 +133,8 @@ impl Runner {
         Ok(format!("worked on “{title}” and handed it in for review"))
     }
 
-    fn claim(&self, agent: &str, heard: &Value) -> Result<String, Failure> {
-        let claimable = heard["claimableTasks"].as_array().map(Vec::as_slice).unwrap_or_default();
+    fn claim(&self, agent: &str, answer: &Value) -> Result<String, Failure> {
+        let claimable = answer["claimableTasks"].as_array().map(Vec::as_slice).unwrap_or_default();
         for task in claimable {
             let (id, title) = named(task);
             // Another agent may be faster, and then the next one is as good.

@@ -1,45 +1,38 @@
-//! No agent raises its own autonomy: what it asks for is opened as an approval instead.
+//! An agent that asks for more autonomy for itself opens an approval instead of changing its profile.
 
 use mc_domain::{
     agent::{self, Agent, Profile},
     approval::{Action, ActionType, Approval, Ask, Payload, Request, Risk, Subject, Terms},
-    ids::{ApprovalId, ProjectId},
-    operation::{Asked, Autonomy, Decision, Entity, request_approval},
+    ids::ApprovalId,
+    operation::{Autonomy, request_approval},
     policy::document::Document,
-    project::Project,
-    reservation::Reservation,
+    transaction::{Entity, Transaction},
     values::{Reason, Text},
 };
-use mc_store::repository::UnitOfWork;
 
 use crate::{
     answer::Reply,
-    decide::ask,
     problem::{Kind, Problem},
-    routes::approvals::quorum,
-    state::{Call, Refused},
+    refusal::Refused,
+    routes::quorum::quorum,
 };
 
 /// Opens the approval in place of the change, or names the one that is open for it.
 ///
 /// # Errors
 /// What asking for an approval refuses.
-pub(super) fn request(
-    unit: &mut UnitOfWork<'_>,
+pub(super) fn ask_for_more(
+    tx: &mut Transaction<'_>,
     approval: ApprovalId,
     agent: &Entity<Agent>,
     wanted: &Profile,
     refusal: &agent::Rejection,
-    (call, policy): (&Call, &Document),
-) -> Result<(Decision, Reply), Refused> {
-    let project = unit.load::<Project>(&agent.registered()?.project)?;
-    let request = wish(agent, project.id, wanted, refusal, (call, policy))?;
-    let key = unit.load::<Reservation>(&request.subject.key(request.ask.action_hash()))?;
-    let approval = unit.fresh::<Approval>(approval);
-    let Asked { approval, decision } = ask(unit, |cast| {
-        request_approval(&project, &approval, &key, None, request.clone(), cast, &call.context)
-    })?;
-    Ok((decision, Reply::Refused(problem(refusal, approval))))
+    policy: &Document,
+) -> Result<Reply, Refused> {
+    let request = approval_request(tx, agent, wanted, refusal, policy)?;
+    tx.create::<Approval>(approval);
+    let open = request_approval(tx, approval, request)?;
+    Ok(Reply::Refused(problem(refusal, open)))
 }
 
 fn problem(refusal: &agent::Rejection, approval: ApprovalId) -> Problem {
@@ -50,14 +43,15 @@ fn problem(refusal: &agent::Rejection, approval: ApprovalId) -> Problem {
     Problem::new(Kind::ApprovalRequired, detail).approval_id(approval)
 }
 
-fn wish(
+fn approval_request(
+    tx: &Transaction<'_>,
     agent: &Entity<Agent>,
-    project: ProjectId,
     wanted: &Profile,
     refusal: &agent::Rejection,
-    (call, policy): (&Call, &Document),
+    policy: &Document,
 ) -> Result<Request, Refused> {
-    let name = &agent.registered()?.profile.name;
+    let registered = agent.registered()?;
+    let (name, project) = (&registered.profile().name, registered.project());
     let (payload, action_type) = (Autonomy::of(wanted).payload(), ActionType::Autonomy);
     let terms = Terms {
         summary: Reason::new(&format!("{name} asks for more autonomy than it has"))?,
@@ -69,11 +63,11 @@ fn wish(
     };
     let ask = Ask::new(&Action::with(action_type, &payload), terms);
     Ok(Request {
-        requestor: call.context.actor.clone(),
+        requestor: tx.actor().clone(),
         subject: Subject { project, task: None, agent: Some(agent.id), action_type },
         required: quorum(policy, &ask),
         ask,
-        lifetime: call.context.policy.approvals_last(),
+        lifetime: tx.policy().approvals_last(),
     })
 }
 

@@ -1,33 +1,37 @@
-//! `PATCH /api/agents/{agent}`: what an agent is and may do, and what its record says.
+//! `PATCH /api/agents/{agent}`: changes an agent's profile and status, and corrects its record.
 
 use std::collections::BTreeSet;
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
-    agent::{self, Agent, Command, Corrections, PauseReason, Profile, Registered, Role, Status},
+    agent::{self, Agent, Corrections, Profile, Registered, Role, Status},
     budget::{Budget, Key as BudgetKey},
-    ids::{ApprovalId, TaskId},
+    ids::{AgentId, ApprovalId, TaskId},
     operation::{
-        Allowed, Claims, CorrectAgent, Decision, Entity, Names, Rejection, change_profile, correct_agent,
-        quarantine_agent, sign_off_agent,
+        Allowed, Claims, CorrectAgent, Names, Rejection, change_profile, correct_agent, drain_agent,
+        pause_agent, quarantine_agent, sign_off_agent, withdraw_overrides,
     },
     policy::document::Document,
     task::TaskType,
+    transaction::{Entity, Transaction},
     values::{Label, Name, Reason},
 };
 use mc_projections::dollars::Cost;
-use mc_store::repository::UnitOfWork;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{AgentBudgets, alone, autonomy, check_limits, usual_caps, work_of};
+use super::{
+    autonomy,
+    profile::{AgentBudgets, check_limits, usual_caps},
+};
 use crate::{
     answer::{EntityRef, Reply},
-    decide::{and_free_held, ask, ask_after, waiting_overrides},
-    extract::{Body, Given, IfMatch, Path, Query},
+    app::App,
+    extract::{Body, Given, IfMatch, Path, Query, double_option, never_null},
+    overrides::waiting_overrides,
     problem::Problem,
-    routes::{double_option, never_null, policy, scope::Scope},
-    state::{App, Call, Refused},
+    refusal::Refused,
+    routes::scope::Scope,
 };
 
 /// What to change of an agent.
@@ -76,7 +80,7 @@ pub async fn edit(
     changes.check()?;
     let actor = app.actor(body.actor, None, None).await?;
     let call = app.call(Some(project), actor, body.keyed, condition);
-    let policy = policy::active(&app, project).await?;
+    let policy = app.policy(project).await?;
     let approval = ApprovalId::new(Uuid::now_v7());
     let overrides = match changes.budgets {
         Some(_) => {
@@ -89,27 +93,45 @@ pub async fn edit(
         Some(Given(name)) => app.claims(project, name).await?,
         None => Claims::default(),
     };
-    app.write(&call, |unit| {
-        let agent = unit.load::<Agent>(&id)?;
-        call.condition.check(agent.version)?;
-        let before = agent.registered()?.profile.clone();
+    app.write(&call, |tx| {
+        let agent = call.expected::<Agent>(tx, &id)?;
+        let before = agent.registered()?.profile().clone();
         let profile = changes.applied_to(&before, &policy)?;
-        let mut decision = match AgentChanges::profile_decision(unit, &agent, &profile, &claims, &call) {
-            Err(Refused::Rule(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. }))) => {
-                return autonomy::request(unit, approval, &agent, &profile, &refusal, (&call, &policy));
+        match change(tx, &agent, &profile, &claims) {
+            Err(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. })) => {
+                return autonomy::ask_for_more(tx, approval, &agent, &profile, &refusal, &policy);
             }
-            decided => decided?,
-        };
-        let allowed = Allowed::Agent(id, before.caps);
-        decision = and_free_held(unit, decision, allowed, &overrides, &call.context)?;
-        let agent = agent.after_decision(&decision);
-        let stopped = changes.standing_decision(unit, &agent, &decision, &call)?;
-        decision = decision.and(stopped);
-        let agent = agent.after_decision(&decision);
-        let corrected = changes.record_decision(unit, &agent, &decision, &call)?;
-        Ok((decision.and(corrected), Reply::Changed(EntityRef::Agent(id))))
+            changed => changed?,
+        }
+        withdraw_overrides(tx, Allowed::Agent(id, before.caps), &overrides)?;
+        changes.change_standing(tx, id)?;
+        changes.correct_record(tx, id)?;
+        Ok(Reply::Changed(EntityRef::Agent(id)))
     })
     .await
+}
+
+/// Changes the profile where it is to be another one, with the names that it gives and takes.
+fn change(
+    tx: &mut Transaction<'_>,
+    agent: &Entity<Agent>,
+    profile: &Profile,
+    claims: &Claims,
+) -> Result<(), Rejection> {
+    let registered = agent.registered()?;
+    let (project, current) = (registered.project(), registered.profile());
+    if profile == current {
+        return Ok(());
+    }
+    let names = match profile.name == current.name {
+        true => None,
+        false => Some((
+            Names::load(tx, project, &current.name, &Claims::default())?,
+            Names::load(tx, project, &profile.name, claims)?,
+        )),
+    };
+    let names = names.as_ref().map(|(old, new)| (old, new));
+    change_profile(tx, agent.id, names, profile.clone())
 }
 
 impl AgentChanges {
@@ -118,29 +140,6 @@ impl AgentChanges {
             return Err(Problem::invalid_field("reason", "says why the status changes: name that too"));
         }
         check_limits(self.allowed_tools.as_ref(), self.heartbeat_interval_secs)
-    }
-
-    fn profile_decision(
-        unit: &mut UnitOfWork<'_>,
-        agent: &Entity<Agent>,
-        profile: &Profile,
-        claims: &Claims,
-        call: &Call,
-    ) -> Result<Decision, Refused> {
-        let registered = agent.registered()?;
-        let (project, current) = (registered.project, &registered.profile);
-        if profile == current {
-            return Ok(Decision::default());
-        }
-        let names = match profile.name == current.name {
-            true => None,
-            false => Some((
-                Names::load(unit, project, &current.name, &Claims::default())?,
-                Names::load(unit, project, &profile.name, claims)?,
-            )),
-        };
-        let names = names.as_ref().map(|(old, new)| (old, new));
-        ask(unit, |cast| change_profile(project, agent, names, profile.clone(), cast, &call.context))
     }
 
     fn applied_to(&self, profile: &Profile, policy: &Document) -> Result<Profile, Problem> {
@@ -157,60 +156,37 @@ impl AgentChanges {
         })
     }
 
-    /// What stops the agent, in the way the route of that name would.
-    fn standing_decision(
-        &self,
-        unit: &mut UnitOfWork<'_>,
-        agent: &Entity<Agent>,
-        decided: &Decision,
-        call: &Call,
-    ) -> Result<Decision, Refused> {
-        let (note, context) = (self.reason.clone(), &call.context);
-        let task = work_of(unit, agent)?;
-        let task = task.as_ref();
-        ask_after(unit, decided, |cast| match self.status {
-            None | Some(Status::Active) => Ok(Decision::default()),
-            Some(Status::Paused) => {
-                let pause = Command::Pause { reason: PauseReason::Operator, note: note.clone() };
-                alone(agent, pause, context)
-            }
-            Some(Status::Draining) => alone(agent, Command::Drain { note: note.clone() }, context),
-            Some(Status::Quarantined) => quarantine_agent(agent, task, note.clone(), cast, context),
-            Some(Status::Offline) => sign_off_agent(agent, task, note.clone(), cast, context),
-        })
+    /// Stops the agent, in the way the route of that name would.
+    fn change_standing(&self, tx: &mut Transaction<'_>, agent: AgentId) -> Result<(), Rejection> {
+        let note = self.reason.clone();
+        match self.status {
+            None | Some(Status::Active) => Ok(()),
+            Some(Status::Paused) => pause_agent(tx, agent, note),
+            Some(Status::Draining) => drain_agent(tx, agent, note),
+            Some(Status::Quarantined) => quarantine_agent(tx, agent, note),
+            Some(Status::Offline) => sign_off_agent(tx, agent, note),
+        }
     }
 
-    /// What sets the agent's record straight.
-    fn record_decision(
-        &self,
-        unit: &mut UnitOfWork<'_>,
-        agent: &Entity<Agent>,
-        decided: &Decision,
-        call: &Call,
-    ) -> Result<Decision, Refused> {
-        let registered = agent.registered()?;
-        let today = BudgetKey::AgentDay(agent.id, call.context.now.date_naive());
-        let spent = unit.load::<Budget>(&today)?.spent;
+    /// Sets the agent's record straight.
+    fn correct_record(&self, tx: &mut Transaction<'_>, agent: AgentId) -> Result<(), Refused> {
+        let agent = tx.get::<Agent>(&agent)?;
+        let spent = tx.get::<Budget>(&BudgetKey::AgentDay(agent.id, tx.today()))?.spent();
         let corrections = Corrections {
             status: self.status.filter(|status| *status == Status::Active),
             error_streak: self.error_streak,
             today_spend: self.today_spend.map(|spend| spend.0).filter(|spend| *spend != spent),
         };
-        let clear_task = self.clears_task(registered)?;
+        let clear_task = self.clears_task(agent.registered()?)?;
         if corrections == Corrections::default() && !clear_task {
-            return Ok(Decision::default());
+            return Ok(());
         }
-        let task = work_of(unit, agent)?;
-        let task = task.map(|task| task.after_decision(decided));
-        let wish = CorrectAgent { corrections, clear_task };
-        ask_after(unit, decided, |cast| {
-            correct_agent(agent, task.as_ref(), wish.clone(), cast, &call.context)
-        })
+        Ok(correct_agent(tx, agent.id, CorrectAgent { corrections, clear_task })?)
     }
 
     /// Whether its task is to be taken from it; no other is given to it here.
     fn clears_task(&self, agent: &Registered) -> Result<bool, Problem> {
-        let work = agent.work.map(|work| work.task);
+        let work = agent.work().map(|work| work.task);
         match self.current_task_id {
             Some(Some(named)) if work != Some(named) => Err(Problem::invalid_field(
                 "currentTaskId",

@@ -7,18 +7,18 @@ use mc_domain::{
     agent::{Agent, Status},
     ids::AgentId,
     operation::{Names, SpawnAgent, spawn_agent},
-    project::Project,
+    rejection::NotLoaded,
+    transaction::Transaction,
 };
-use mc_store::{error::StoreError, repository::UnitOfWork};
 use uuid::Uuid;
 
-use super::NewAgent;
+use super::new_agent::NewAgent;
 use crate::{
     answer::{EntityRef, Reply},
+    app::{App, Call},
     extract::{Body, IfMatch, OnlyNew, Path, Query},
     problem::Problem,
-    routes::{policy, scope::Scope},
-    state::{App, Call},
+    routes::scope::Scope,
 };
 
 /// `POST /api/agents/{agent}/spawn`: a sub-agent of this agent, for a purpose, within the limits on spawning. It has no
@@ -43,7 +43,7 @@ pub async fn spawn(
     create(&app, parent, &body.value, only_new, &call).await
 }
 
-/// Creates a sub-agent of `parent`.
+/// Creates a sub-agent of `parent`, or lets a known one come back. The caller has checked that `parent` exists.
 pub(super) async fn create(
     app: &App,
     parent: AgentId,
@@ -53,7 +53,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("agent", parent);
     let project = app.find(|views| views.agents.project_of(parent).ok_or_else(unknown)).await?;
-    let policy = policy::active(app, project).await?;
+    let policy = app.policy(project).await?;
     let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
@@ -61,42 +61,35 @@ pub(super) async fn create(
     let believed = app.read(|views| views.agents.active()).await?;
     let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
     let id = AgentId::new(Uuid::now_v7());
-    app.write(call, |unit| {
-        let parent = unit.load::<Agent>(&parent)?;
-        let project = unit.load::<Project>(&parent.registered()?.project)?;
-        let names = Names::load(unit, project.id, &profile.name, &claims)?;
+    app.write(call, |tx| {
+        let project = tx.get::<Agent>(&parent)?.registered()?.project();
+        let names = Names::load(tx, project, &profile.name, &claims)?;
         let (child, known) = match names.bearer() {
             Some(known) => (known.clone(), true),
-            None => (unit.fresh::<Agent>(id), false),
+            None => (tx.create::<Agent>(id), false),
         };
         only_new.check("an agent of this name", known.then_some(child.version))?;
-        let active_agents = count_active(unit, &believed)?;
+        let active_agents = count_active(tx, &believed)?;
         let (profile, purpose) = (new.declared(&profile, &child), purpose.clone());
-        let wish = SpawnAgent { profile, purpose, active_agents, squad };
-        let decision = spawn_agent(&project, &names, &child, &parent, wish, &call.context)?;
+        let request = SpawnAgent { profile, purpose, active_agents, squad };
+        spawn_agent(tx, project, &names, child.id, parent, request)?;
         let shown = EntityRef::Agent(child.id);
-        Ok((decision, if known { Reply::Changed(shown) } else { Reply::Created(shown) }))
+        Ok(if known { Reply::Changed(shown) } else { Reply::Created(shown) })
     })
     .await
 }
 
-/// How many agents are active now, in all projects, as far as the views know.
-pub(crate) async fn active_agents(app: &App) -> Result<u32, Problem> {
-    let active = app.read(|views| views.agents.active().len()).await?;
-    Ok(u32::try_from(active).unwrap_or(u32::MAX))
-}
-
 /// How many of these agents, and of the sub-agents they have by now, are active. The spawn is decided on all of them as they
 /// are, so of two that race for the last place the slower one is decided again, and counts the other's sub-agent.
-fn count_active(unit: &mut UnitOfWork<'_>, believed: &[AgentId]) -> Result<u32, StoreError> {
+fn count_active(tx: &mut Transaction<'_>, believed: &[AgentId]) -> Result<u32, NotLoaded> {
     let (mut known, mut to_ask, mut active) = (BTreeSet::new(), believed.to_vec(), 0);
     while let Some(id) = to_ask.pop() {
         if !known.insert(id) {
             continue;
         }
-        let agent = unit.load::<Agent>(&id)?;
+        let agent = tx.get::<Agent>(&id)?;
         active += u32::from(agent.status() == Some(Status::Active));
-        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children.iter()));
+        to_ask.extend(agent.registered().iter().flat_map(|agent| agent.children().iter()));
     }
     Ok(active)
 }

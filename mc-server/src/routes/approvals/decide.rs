@@ -1,9 +1,9 @@
-//! Deciding an approval: approve, deny, ask for a revision.
+//! Deciding an approval: approving it, denying it, requesting a revision.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
     actor::Actor,
-    approval::ContentHash,
+    approval::{Approval, ContentHash},
     ids::{ApprovalId, LeaseId},
     operation::{Answer, DecideApproval, decide_approval},
     values::{Name, Reason},
@@ -11,14 +11,11 @@ use mc_domain::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::project_of;
 use crate::{
-    answer::{EntityRef, Reply},
-    decide::{Case, ask},
+    app::App,
     extract::{ActorClaim, Body, IfMatch, Path},
     lookup,
     problem::{Kind, Problem},
-    state::App,
 };
 
 /// Who decides, and what is noted with it. `contentHash` is that of what was read before deciding.
@@ -44,13 +41,13 @@ enum Approver {
 }
 
 mc_domain::string_enum! {
-    /// A kind of actor.
+    /// The kinds of actor that a body may name as the approver.
     Who {
-        /// An operator.
+        /// A person, by name; the operator when `id` is absent.
         Human = "human",
-        /// An agent.
+        /// An agent, by id or name.
         Agent = "agent",
-        /// A rule.
+        /// A program that acts by a rule.
         System = "system",
     }
 }
@@ -109,16 +106,10 @@ async fn decide(
 ) -> Result<Response, Problem> {
     let Ruling { approver, decision, content_hash } = body.value;
     let decider = decider(&app, approver, body.actor).await?;
-    let call = app.call(project_of(&app, id), decider, body.keyed, condition);
+    let call = app.call(app.project_of_approval(id), decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
-    let wish = DecideApproval { answer, content: content_hash, lease };
-    app.write(&call, |unit| {
-        let case = Case::load(unit, id)?;
-        call.condition.check(case.approval.version)?;
-        let concluded = ask(unit, |cast| decide_approval(case.scope(cast), wish.clone(), &call.context))?;
-        Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
-    })
-    .await
+    let request = DecideApproval { answer, content: content_hash, lease };
+    app.change::<Approval, _>(&call, id, |tx, _| Ok(decide_approval(tx, id, request.clone())?)).await
 }
 
 /// Who decides. The system decides by the rules of the policy, and nobody does in its name.

@@ -1,33 +1,28 @@
-//! Asking for an approval, asking for something else under it, and taking it back.
+//! Requesting an approval, resubmitting it with changes, and withdrawing it.
 
 use axum::{extract::State, response::Response};
 use mc_domain::{
-    approval::{Action, ActionType, Approval, Ask, Payload, Quorum, Request, Risk, Subject, Terms},
+    approval::{Action, ActionType, Approval, Ask, Payload, Request, Risk, Subject, Terms},
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, TaskId},
     json::Json,
-    operation::{Asked, request_approval, resubmit_approval, withdraw_approval},
+    operation::{request_approval, resubmit_approval, withdraw_approval},
     policy::{document::Document, evaluate::risk_asked_for},
-    project::Project,
-    reservation::Reservation,
-    task::Task,
     values::{Reason, Text},
 };
 use mc_projections::{dollars::Cost, views::Views};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::project_of;
 use crate::{
     answer::{EntityRef, Reply},
-    decide::{Case, ask},
-    extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query},
+    app::App,
+    extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query, double_option, never_null},
     lookup,
     problem::Problem,
-    routes::{double_option, lifetime::ExpiresIn, never_null, policy, said, scope::Scope, tasks},
-    state::App,
+    routes::{lifetime::ExpiresIn, quorum::quorum, sanitize, scope::Scope},
 };
 
-/// What an approval is asked for.
+/// The body that requests an approval.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewApproval {
@@ -45,7 +40,7 @@ pub struct NewApproval {
     expires_in: Option<ExpiresIn>,
 }
 
-/// What is asked for instead; what is not named stays as it is, and `null` takes an optional detail away.
+/// The body of a resubmission. A field that is absent keeps its value, and `null` removes an optional one.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resubmission {
@@ -64,7 +59,7 @@ pub struct Resubmission {
     payload: Option<Option<AsSent>>,
 }
 
-/// Why it is no longer asked for.
+/// The body of a withdrawal.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Withdrawal {
@@ -91,7 +86,7 @@ pub async fn create(
     let own = own.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, Some(project)).await?;
     let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
-    let policy = policy::active(&app, project).await?;
+    let policy = app.policy(project).await?;
     let (subject, lifetime) = (
         Subject { project, task: new.task_id, agent, action_type: new.action_type },
         new.expires_in.as_ref().map_or(call.context.policy.approvals_last(), |wanted| wanted.0),
@@ -105,18 +100,13 @@ pub async fn create(
         ask: ask_for,
     };
     let id = ApprovalId::new(Uuid::now_v7());
-    app.write(&call, |unit| {
-        let home = unit.load::<Project>(&project)?;
-        let task = request.subject.task.map(|task| unit.load::<Task>(&task)).transpose()?;
-        let key = unit.load::<Reservation>(&request.subject.key(request.ask.action_hash()))?;
-        let approval = unit.fresh::<Approval>(id);
-        let Asked { approval: open, decision } = ask(unit, |cast| {
-            request_approval(&home, &approval, &key, task.as_ref(), request.clone(), cast, &call.context)
-        })?;
-        let known = if open == id { None } else { Some(unit.load::<Approval>(&open)?.version) };
+    app.write(&call, |tx| {
+        tx.create::<Approval>(id);
+        let open = request_approval(tx, id, request.clone())?;
+        let known = if open == id { None } else { Some(tx.get::<Approval>(&open)?.version) };
         only_new.check("an approval that is open for this", known)?;
         let shown = EntityRef::Approval(open);
-        Ok((decision, if open == id { Reply::Created(shown) } else { Reply::Changed(shown) }))
+        Ok(if open == id { Reply::Created(shown) } else { Reply::Changed(shown) })
     })
     .await
 }
@@ -134,19 +124,14 @@ pub async fn resubmit(
 ) -> Result<Response, Problem> {
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let project = project_of(&app, id);
+    let project = app.project_of_approval(id);
     let call = app.call(project, actor, body.keyed, condition);
-    let policy = policy::active_in(&app, project).await?;
-    app.write(&call, |unit| {
-        let case = Case::load(unit, id)?;
-        call.condition.check(case.approval.version)?;
-        let requested = case.approval.requested()?;
-        let wanted = body.value.applied_to(&requested.ask, requested.subject.action_type, &policy)?;
-        let key = unit.load::<Reservation>(&requested.subject.key(wanted.action_hash()))?;
-        let wanted = (wanted.clone(), quorum(&policy, &wanted));
-        let concluded =
-            ask(unit, |cast| resubmit_approval(case.scope(cast), &key, wanted.clone(), &call.context))?;
-        Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
+    let policy = app.policy_in(project).await?;
+    app.change::<Approval, _>(&call, id, |tx, approval| {
+        let requested = approval.requested()?;
+        let wanted = body.value.applied_to(&requested.ask(), requested.subject().action_type, &policy)?;
+        let required = quorum(&policy, &wanted);
+        Ok(resubmit_approval(tx, id, (wanted, required))?)
     })
     .await
 }
@@ -165,28 +150,16 @@ pub async fn withdraw(
     let Withdrawal { agent_id, reason } = body.value;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let call = app.call(project_of(&app, id), actor, body.keyed, condition);
+    let call = app.call(app.project_of_approval(id), actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
-    app.write(&call, |unit| {
-        let case = Case::load(unit, id)?;
-        call.condition.check(case.approval.version)?;
-        let concluded =
-            ask(unit, |cast| withdraw_approval(case.scope(cast), reason.clone(), lease, &call.context))?;
-        Ok((concluded.outcome, Reply::Changed(EntityRef::Approval(id))))
-    })
-    .await
-}
-
-/// How many must say yes, by the policy.
-pub(in crate::routes) fn quorum(policy: &Document, ask: &Ask) -> Quorum {
-    Quorum::try_from(policy.decisions_on(ask.tool(), ask.risk().into())).unwrap_or_default()
+    app.change::<Approval, _>(&call, id, |tx, _| Ok(withdraw_approval(tx, id, reason.clone(), lease)?)).await
 }
 
 impl NewApproval {
     /// Where it belongs: to the project of its task, else to the one that is named, else to its agent's.
     fn place(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, Option<AgentId>), Problem> {
         let named = scope.with(views, "projectId", self.project_id.as_deref())?;
-        let of_task = self.task_id.map(|task| tasks::project_of(views, task)).transpose();
+        let of_task = self.task_id.map(|task| lookup::project_of_task(views, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
         if named.zip(of_task).is_some_and(|(named, of_task)| named != of_task) {
             return Err(Problem::invalid_field(
@@ -211,29 +184,32 @@ impl NewApproval {
             .ok_or_else(|| Problem::not_found("project", lookup::DEFAULT_PROJECT))
     }
 
-    /// At least as red as the policy has the tool for, whatever is claimed.
+    /// The request, with a risk at least as high as the policy has for its tool.
     fn ask(self, policy: &Document) -> Result<Ask, Problem> {
         plain(Some(&self.summary), Some(&self.justification), self.rollback_plan.as_ref())?;
         let payload = self.payload.map(|AsSent(payload)| payload);
         let risk = risk(policy, self.risk, payload.as_ref());
         let action = Action::new(self.action_type, payload.as_ref(), &self.summary);
         let terms = Terms {
-            summary: said::told("summary", &self.summary)?,
+            summary: sanitize::redacted("summary", &self.summary)?,
             risk,
-            justification: said::told("justification", &self.justification)?,
-            rollback_plan: self.rollback_plan.map(|plan| said::told("rollbackPlan", &plan)).transpose()?,
+            justification: sanitize::redacted("justification", &self.justification)?,
+            rollback_plan: self
+                .rollback_plan
+                .map(|plan| sanitize::redacted("rollbackPlan", &plan))
+                .transpose()?,
             estimated_cost: self.estimated_cost.map(|cost| cost.0),
-            payload: said::payload(payload.clone())?,
+            payload: sanitize::payload(payload.clone())?,
         };
         Ok(Ask::new(&action, terms))
     }
 }
 
-/// Who decides reads these, and decides on what they look like.
+/// Checks the texts that the approver reads and decides on.
 fn plain(summary: Option<&Reason>, justification: Option<&Text>, plan: Option<&Text>) -> Result<(), Problem> {
-    said::plainly("summary", summary)?;
-    said::plainly("justification", justification)?;
-    said::plainly("rollbackPlan", plan)
+    sanitize::require_plain("summary", summary)?;
+    sanitize::require_plain("justification", justification)?;
+    sanitize::require_plain("rollbackPlan", plan)
 }
 
 fn risk(policy: &Document, claimed: Risk, payload: Option<&Json>) -> Risk {
@@ -248,16 +224,16 @@ impl Resubmission {
         let (payload, sent) = match &self.payload {
             None => (ask.payload().cloned(), None),
             Some(None) => (None, None),
-            Some(Some(AsSent(sent))) => (said::payload(Some(sent.clone()))?, Some(sent)),
+            Some(Some(AsSent(sent))) => (sanitize::payload(Some(sent.clone()))?, Some(sent)),
         };
         let in_force = sent.or(payload.as_ref().map(Payload::value));
         let justification = self.justification.as_ref().unwrap_or(ask.justification());
         let plan = self.rollback_plan.as_ref().map_or(ask.rollback_plan(), Option::as_ref);
         let terms = Terms {
             risk: risk(policy, self.risk.unwrap_or(ask.risk()), in_force),
-            summary: said::told("summary", named)?,
-            justification: said::told("justification", justification)?,
-            rollback_plan: plan.map(|plan| said::told("rollbackPlan", plan)).transpose()?,
+            summary: sanitize::redacted("summary", named)?,
+            justification: sanitize::redacted("justification", justification)?,
+            rollback_plan: plan.map(|plan| sanitize::redacted("rollbackPlan", plan)).transpose()?,
             estimated_cost: self.estimated_cost.map_or(ask.estimated_cost(), |cost| cost.map(|cost| cost.0)),
             payload,
         };

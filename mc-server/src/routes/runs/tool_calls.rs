@@ -1,4 +1,4 @@
-//! `/api/runs/{run}/tool-calls`: what a run used its tools for.
+//! `/api/runs/{run}/tool-calls`: recording and listing the tool calls of a run.
 
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
@@ -11,14 +11,14 @@ use mc_domain::{
 use mc_projections::{history::HistoryQuery, page::Order};
 use serde::Deserialize;
 
-use super::{actor_in, ended::Ended};
+use super::{actor::actor_in, ended::Ended};
 use crate::{
     answer::Reply,
-    decide::ask,
+    app::App,
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
+    page::{history_problem, listed},
     problem::Problem,
-    routes::{history_problem, listed, policy, said},
-    state::App,
+    routes::sanitize,
 };
 
 /// The use of a tool. What went in and came out is cut to what is kept; of `params` nothing is, they are held against what
@@ -36,7 +36,7 @@ pub struct NewToolCall {
     error: Option<String>,
 }
 
-/// How a list is cut.
+/// The parameters of the list of a run's tool calls.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListToolCalls {
@@ -64,14 +64,13 @@ pub async fn call_tool(
     let actor = actor_in(&app, id, body.actor).await?;
     let project = app.projected().read(|views| views.runs.project_of(id));
     let call = app.call(project, actor, body.keyed, condition);
-    let policy = policy::active_in(&app, project).await?;
-    let used = body.value.told(&policy);
-    app.write(&call, |unit| {
-        let run = unit.load::<Run>(&id)?;
-        call.condition.check(run.version)?;
-        let number = run.running()?.tool_calls.saturating_add(1);
-        let recorded = ask(unit, |cast| record_tool_call(&run, used.clone(), cast, &call.context))?;
-        Ok((recorded, Reply::ToolCalled(id, number)))
+    let policy = app.policy_in(project).await?;
+    let used = body.value.into_command(&policy);
+    app.write(&call, |tx| {
+        let run = call.expected::<Run>(tx, &id)?;
+        let number = run.running()?.tool_calls().saturating_add(1);
+        let outcome = record_tool_call(tx, id, used.clone())?;
+        Ok(app.reply(outcome, Reply::ToolCalled(id, number)))
     })
     .await
 }
@@ -98,7 +97,7 @@ impl From<ListToolCalls> for HistoryQuery {
 }
 
 impl NewToolCall {
-    fn told(self, policy: &Document) -> UseTool {
+    fn into_command(self, policy: &Document) -> UseTool {
         let params = self.params.map(|AsSent(params)| params);
         let risk = policy.risk_of(self.tool.as_str()).into();
         let call = ToolCall {
@@ -106,9 +105,9 @@ impl NewToolCall {
             risk: self.risk,
             approval: self.approval_id,
             status: self.status.0,
-            input_preview: said::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
-            output_preview: said::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
-            error: said::error(self.error.as_deref()),
+            input_preview: sanitize::preview(self.input_preview.as_ref().map(|AsSent(input)| input)),
+            output_preview: sanitize::preview(self.output_preview.as_ref().map(|AsSent(output)| output)),
+            error: sanitize::error(self.error.as_deref()),
         };
         UseTool { call, policy: risk, params }
     }

@@ -68,16 +68,17 @@ async fn assign(world: &World, tasks: usize, agents: &[AgentId]) {
     for agents in assigned.chunks(1_000) {
         let (details, creator) = (&details, sofie.clone());
         world
-            .act(sofie.clone(), |unit, context| {
-                let at = context.now;
-                Ok(agents.iter().fold(Decision::default(), |decision, agent| {
-                    let task = unit.fresh::<Task>(TaskId::new(Uuid::now_v7()));
+            .act(sofie.clone(), |tx| {
+                let at = tx.now();
+                for agent in agents {
+                    let task = tx.create::<Task>(TaskId::new(Uuid::now_v7()));
                     let (details, creator) = (details.clone(), creator.clone());
                     let created = task::Event::Created { project, details, parent: None, creator, at };
                     let (from, assignees) = (task::Status::Inbox, BTreeSet::from([*agent]));
                     let assigned = task::Event::Assigned { from, assignees, reason: None, at };
-                    decision.and(Decision::of(&task, Some(project), vec![created, assigned]))
-                }))
+                    tx.record(&task, vec![created, assigned])?;
+                }
+                Ok(())
             })
             .await;
     }

@@ -14,15 +14,15 @@ use crate::{
     log::{Append, Commit, EventLog, Guard, Idempotency, MAX_PAGE_EVENTS, NewEvent, RecordedKey},
     sqlite::{
         Disk, SqliteLog,
-        lock::FileLock,
-        writer::{Request, Writer},
+        lock::StoreLock,
+        writer::{QueuedCommit, Writer},
     },
 };
 
-/// The heads each generation holds here: so few that most streams are forgotten before they are met again.
+/// The streams that each generation of heads holds: so few that most are forgotten before they come again.
 const STREAMS: usize = 2;
 
-/// What goes into one stream: which, the texts of its events, and how many seconds their time is off.
+/// The index of a stream in [`NAMES`], the payloads of its new events, and their time in seconds since 1970.
 type Addition = (usize, Vec<String>, i32);
 
 #[derive(Debug, Clone)]
@@ -44,14 +44,14 @@ fn step() -> impl Strategy<Value = Step> {
     })
 }
 
-/// Names of streams, some of them hard to write.
+/// Names of streams; some need escaping.
 const NAMES: [&str; 9] = ["a", "b", "c", "d", "e", "", "\"quoted\"\n", "ü\u{2028}/", "\0"];
 
 fn stream(name: usize) -> StreamId {
     StreamId { aggregate_type: "test".into(), aggregate_id: NAMES[name].to_owned() }
 }
 
-/// Writes what the steps say, as far as a commit may say it.
+/// Appends one commit per step, except those that are not valid.
 fn write(writer: &mut Writer, steps: Vec<Step>) {
     let (mut versions, mut number) = (BTreeMap::new(), 0);
     let group = steps.into_iter().filter_map(|step| {
@@ -78,7 +78,7 @@ fn write(writer: &mut Writer, steps: Vec<Step>) {
             key: format!("{number} {key}"),
         });
         let commit = Commit { appends, guards, idempotency, ..Commit::default() };
-        commit.validate().is_ok().then(|| Request::new(commit))
+        commit.validate().is_ok().then(|| QueuedCommit::new(commit))
     });
     let (group, answers): (Vec<_>, Vec<_>) = group.unzip();
     writer.commit(group);
@@ -99,7 +99,7 @@ fn event(number: u128, payload: String, seconds: i32) -> NewEvent {
     NewEvent { event_type: "test.happened".into(), event_version: 1, payload, metadata }
 }
 
-/// Everything that can be read from the front to the end: positions, versions, times, keys and texts.
+/// All events and keys of the log, and a backup of it.
 async fn everything(log: &SqliteLog) -> (Vec<StoredEvent>, Vec<RecordedKey>, Vec<u8>) {
     let (mut events, mut document) = (Vec::<StoredEvent>::new(), Vec::new());
     loop {
@@ -125,9 +125,9 @@ proptest! {
     ) {
         let directory = tempfile::tempdir().unwrap();
         let (written, restored) = (directory.path().join("written.db"), directory.path().join("restored.db"));
-        let lock = FileLock::acquire(&written).unwrap();
-        let notes = Arc::clone(lock.notes());
-        let (mut writer, _head) = Writer::open(&written, Disk::default(), notes, Arc::default()).unwrap();
+        let lock = StoreLock::acquire(&written).unwrap();
+        let lock_file = Arc::clone(lock.lock_file());
+        let (mut writer, _head) = Writer::open(&written, Disk::default(), lock_file, Arc::default()).unwrap();
         writer.heads = Heads::of_generations(STREAMS);
         write(&mut writer, steps);
         drop((writer, lock));

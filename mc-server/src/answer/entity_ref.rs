@@ -1,0 +1,147 @@
+//! A reference to the entity that an answer shows, by id, and how the views render it.
+
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
+use mc_domain::{
+    agent::Agent,
+    approval::Approval,
+    ids::{AgentId, AlertId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
+    notification::Notification,
+    project::Project,
+    recorded::Streamed,
+    run::Run,
+    task::Task,
+};
+use mc_projections::{as_of::Subject, views::Views};
+use serde::{Deserialize, Serialize};
+
+use super::render_context::RenderContext;
+use crate::{headers::tagged, problem::Problem};
+
+/// The entity that an answer shows, by id. Its tags are stored with every kept answer, so they never change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntityRef {
+    /// Shown as at `/api/projects/{id}`.
+    Project(ProjectId),
+    /// Shown as at `/api/agents/{id}`, with what the server knows of its last heartbeat.
+    Agent(AgentId),
+    /// Shown as at `/api/tasks/{id}`.
+    Task(TaskId),
+    /// Shown as at `/api/runs/{id}`.
+    Run(RunId),
+    /// Shown as at `/api/approvals/{id}`.
+    Approval(ApprovalId),
+    /// Shown as at `/api/alerts/{id}`; the views turn its id into the key of its stream.
+    Alert(AlertId),
+    /// Shown as at `/api/notifications/{id}`.
+    Notification(NotificationId),
+}
+
+/// An aggregate that an answer may show.
+pub trait Shown: Streamed {
+    /// How an answer names the one known as `id`.
+    fn shown(id: &Self::Id) -> EntityRef;
+}
+
+macro_rules! shown {
+    ($($aggregate:ident),+) => {
+        $(impl Shown for $aggregate {
+            fn shown(id: &Self::Id) -> EntityRef {
+                EntityRef::$aggregate(*id)
+            }
+        })+
+    };
+}
+shown!(Project, Agent, Task, Run, Approval, Notification);
+
+impl EntityRef {
+    pub(super) fn address(self) -> String {
+        match self {
+            Self::Project(id) => format!("/api/projects/{id}"),
+            Self::Agent(id) => format!("/api/agents/{id}"),
+            Self::Task(id) => format!("/api/tasks/{id}"),
+            Self::Run(id) => format!("/api/runs/{id}"),
+            Self::Approval(id) => format!("/api/approvals/{id}"),
+            Self::Alert(id) => format!("/api/alerts/{id}"),
+            Self::Notification(id) => format!("/api/notifications/{id}"),
+        }
+    }
+
+    /// The agent, if it is one.
+    pub(crate) fn agent(self) -> Option<AgentId> {
+        match self {
+            Self::Agent(agent) => Some(agent),
+            Self::Project(_)
+            | Self::Task(_)
+            | Self::Run(_)
+            | Self::Approval(_)
+            | Self::Alert(_)
+            | Self::Notification(_) => None,
+        }
+    }
+
+    /// Whether its rendering changes only with its version. An agent's changes also with its budget, with the day, and
+    /// with heartbeats that are not recorded.
+    pub(crate) fn is_its_stream(self) -> bool {
+        self.agent().is_none()
+    }
+
+    pub(super) fn subject(self, views: &Views) -> Result<Subject, Problem> {
+        Ok(match self {
+            Self::Project(id) => Subject::Project(id),
+            Self::Agent(id) => Subject::Agent(id),
+            Self::Task(id) => Subject::Task(id),
+            Self::Run(id) => Subject::Run(id),
+            Self::Approval(id) => Subject::Approval(id),
+            Self::Notification(id) => Subject::Notification(id),
+            Self::Alert(id) => {
+                Subject::Alert(views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id))?)
+            }
+        })
+    }
+
+    /// The rendered entity, with the version that conditions compare; `not-found` when the views do not have it.
+    pub(crate) fn entity(self, context: RenderContext<'_>) -> Result<(u64, Response), Problem> {
+        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = context.views;
+        match self {
+            Self::Project(id) => {
+                let view = projects.view(id).ok_or_else(|| Problem::not_found("project", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Agent(id) => {
+                let view = agents.view(id, context.now, context.last_heartbeat);
+                let view = view.ok_or_else(|| Problem::not_found("agent", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Task(id) => {
+                let view = tasks.view(id, agents).ok_or_else(|| Problem::not_found("task", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Run(id) => {
+                let view = runs.view(id).ok_or_else(|| Problem::not_found("run", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Approval(id) => {
+                let view = approvals.view(id, agents).ok_or_else(|| Problem::not_found("approval", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Alert(id) => {
+                let view = alerts.view(id, agents).ok_or_else(|| Problem::not_found("alert", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Notification(id) => {
+                let view = notifications.view(id, agents);
+                let view = view.ok_or_else(|| Problem::not_found("notification", id))?;
+                Ok(versioned(view.version, Json(view)))
+            }
+        }
+    }
+}
+
+/// The body that shows an entity, tagged with its version.
+fn versioned(version: u64, body: impl IntoResponse) -> (u64, Response) {
+    (version, tagged(version, body))
+}

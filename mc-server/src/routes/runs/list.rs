@@ -1,0 +1,79 @@
+//! `GET /api/runs`: the runs, and one of them.
+
+use axum::{extract::State, http::Uri, response::Response};
+use mc_domain::{
+    ids::{RunId, TaskId},
+    run::Status,
+};
+use mc_projections::{
+    page::Order,
+    runs::{RunQuery, RunSort},
+    views::Views,
+};
+use serde::Deserialize;
+
+use crate::{
+    answer::{EntityRef, shown},
+    app::App,
+    extract::{IfNoneMatch, Limit, List, Path, Query},
+    lookup,
+    page::listed,
+    problem::Problem,
+};
+
+/// The parameters of `GET /api/runs`; lists of values mean any of them.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ListRuns {
+    project: Option<String>,
+    #[serde(default)]
+    agent_id: List<String>,
+    #[serde(default)]
+    task_id: List<TaskId>,
+    #[serde(default)]
+    status: List<Status>,
+    sort_by: Option<RunSort>,
+    order: Option<Order>,
+    limit: Option<Limit>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/runs`: runs, newest first unless sorted.
+///
+/// Problems: `malformed-query`.
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListRuns>,
+) -> Result<Response, Problem> {
+    app.answer(|views| listed(&uri, views.runs.list(&query.resolved(views)?))).await
+}
+
+/// `GET /api/runs/{run}`: one run.
+///
+/// Problems: `not-found`.
+pub async fn show(
+    State(app): State<App>,
+    Path(run): Path<RunId>,
+    condition: IfNoneMatch,
+) -> Result<Response, Problem> {
+    shown(&app, condition, |_| Ok(EntityRef::Run(run))).await
+}
+
+impl ListRuns {
+    fn resolved(&self, views: &Views) -> Result<RunQuery, Problem> {
+        let project = lookup::scope(views, self.project.as_deref())?;
+        let agent = self.agent_id.0.iter().map(|agent| lookup::agent(views, agent, project));
+        let agent = agent.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query("agentId"))?;
+        Ok(RunQuery {
+            project,
+            agent,
+            task: self.task_id.0.clone(),
+            status: self.status.0.clone(),
+            sort: self.sort_by,
+            order: self.order,
+            limit: self.limit.map(Limit::rows),
+            cursor: self.cursor.clone(),
+        })
+    }
+}

@@ -12,11 +12,10 @@ use mc_domain::{
     ids::{AgentId, LeaseId, MessageId, ProjectId, RunId, TaskId},
     money::Usd,
     operation::{
-        self, Cast, Claims, CompleteRun, CorrectAgent, CreateTask, Decision, Entity, Load, MoveTask, Names,
-        ReassignTask, RegisterAgent, Rejection, StartRun, change_profile, claim_task, complete_run,
-        correct_agent, create_project, create_task, heartbeat, move_task, post_message, quarantine_agent,
-        reassign_task, record_tool_call, register_agent, restart_agent, sign_off_agent, start_run,
-        time_out_run, with_cast,
+        self, Claims, CompleteRun, CorrectAgent, CreateTask, MoveTask, Names, ReassignTask, RegisterAgent,
+        Rejection, StartRun, change_profile, claim_task, complete_run, correct_agent, create_project,
+        create_task, heartbeat, move_task, post_message, quarantine_agent, reassign_task, record_tool_call,
+        register_agent, restart_agent, sign_off_agent, start_run, time_out_run,
     },
     policy::document::PolicyLimits,
     project::{self, Project},
@@ -27,6 +26,7 @@ use mc_domain::{
         self, Artifact, ArtifactBody, ArtifactKind, Checklist, ChecklistItem, Details, Message, MessageKind,
         Move, Status, Task, TaskType, WorkPlan,
     },
+    transaction::{Change, Entity, Loaded, Source, Transaction},
     values::{Label, Name, Reason, Slug, Text},
 };
 use proptest::{collection::vec, option, prelude::*, sample::select, test_runner::TestCaseResult};
@@ -217,20 +217,19 @@ impl World {
         };
         let sofie = world.context(Who::Operator);
         for (number, text) in PROJECTS.into_iter().enumerate() {
-            let (slug, name) =
-                (Slug::new(text).unwrap(), world.name(Key::project(&Slug::new(text).unwrap())));
+            let slug = Slug::new(text).unwrap();
             let profile = project::Profile::new(Name::new(text).unwrap());
-            let decision = create_project(&world.project(number), &name, slug, profile, &sofie);
-            world.record(&decision.unwrap());
+            let changes = world.run(&sofie, |tx| create_project(tx, project_id(number), slug, profile));
+            world.record(&changes.unwrap());
         }
         for (number, (_, _, role)) in AGENTS.into_iter().enumerate() {
-            let decision = world.decide(&Ask::Register { agent: number, role }, Who::Operator);
-            world.record(&decision.unwrap());
+            let changes = world.decide(&Ask::Register { agent: number, role }, Who::Operator);
+            world.record(&changes.unwrap());
         }
         for task in 0..2 {
             let ask = Ask::CreateTask { task, project: 0, assignees: BTreeSet::from([task]), limited: false };
-            let decision = world.decide(&ask, Who::Operator);
-            world.record(&decision.unwrap());
+            let changes = world.decide(&ask, Who::Operator);
+            world.record(&changes.unwrap());
         }
         world
     }
@@ -244,10 +243,6 @@ impl World {
         CommandContext::new(self.now, actor)
     }
 
-    fn project(&self, number: usize) -> Entity<Project> {
-        loaded(&self.projects, project_id(number))
-    }
-
     fn agent(&self, number: usize) -> Entity<Agent> {
         loaded(&self.agents, agent_id(number))
     }
@@ -256,72 +251,59 @@ impl World {
         loaded(&self.tasks, task_id(number))
     }
 
-    fn names_of(&self, project: ProjectId, name: &Name) -> Names {
-        Names::load(&mut Recorded(self), project, name, &Claims::default()).expect("everything is recorded")
+    /// What `operation` decides, from what is recorded; nothing is recorded yet.
+    fn run(
+        &self,
+        context: &CommandContext,
+        operation: impl FnOnce(&mut Transaction<'_>) -> Result<(), Rejection>,
+    ) -> Result<Vec<Change>, Rejection> {
+        let mut recorded = Recorded(self);
+        let mut tx = Transaction::new(&mut recorded, context.clone());
+        operation(&mut tx)?;
+        Ok(tx.into_changes())
     }
 
-    fn name(&self, key: Key) -> Entity<Reservation> {
-        loaded(&self.names, key)
+    fn decide(&self, ask: &Ask, who: Who) -> Result<Vec<Change>, Rejection> {
+        self.run(&self.context(who), |tx| self.decide_in(tx, ask))
     }
 
-    fn everyone(&self) -> Cast {
-        self.agents.values().cloned().collect()
-    }
-
-    /// The task that an agent works on, as every caller of an operation on it loads it.
-    fn work_of(&self, agent: &Entity<Agent>) -> Option<Entity<Task>> {
-        let work = agent.registered().ok()?.work()?;
-        Some(loaded(&self.tasks, work.task))
-    }
-
-    fn decide(&self, ask: &Ask, who: Who) -> Result<Decision, Rejection> {
-        with_cast(&mut Recorded(self), self.everyone(), |cast| self.decide_with(ask, who, cast))
-    }
-
-    fn decide_with(&self, ask: &Ask, who: Who, cast: &Cast) -> Result<Decision, Rejection> {
-        let context = self.context(who);
+    fn decide_in(&self, tx: &mut Transaction<'_>, ask: &Ask) -> Result<(), Rejection> {
         let ids = |numbers: &BTreeSet<usize>| numbers.iter().copied().map(agent_id).collect::<BTreeSet<_>>();
-        let on_agent = |number: usize| {
-            let agent = self.agent(number);
-            let task = self.work_of(&agent);
-            (agent, task)
+        let aggregate = |tx: &mut Transaction<'_>, number: usize, command| {
+            let agent = tx.get::<Agent>(&agent_id(number))?;
+            tx.execute(&agent, command).map(drop)
         };
-        let aggregate = |number: usize, command| {
-            let agent = self.agent(number);
-            let events = agent.decide(command, &context)?;
-            let project = agent.registered().ok().map(|agent| agent.project());
-            Ok(Decision::of(&agent, project, events))
+        let names_of = |tx: &mut Transaction<'_>, project, name: &Name| {
+            Names::load(tx, project, name, &Claims::default())
         };
         match ask {
             Ask::CreateTask { task, project, assignees, limited } => {
                 let kind = if *limited { TaskType::Docs } else { TaskType::CustomerResearch };
                 let details = Details::titled("Research", kind).unwrap();
                 let wish = CreateTask { details, assignees: ids(assignees), open: 0 };
-                create_task(&self.project(*project), &self.task(*task), None, wish, cast, &context)
+                create_task(tx, project_id(*project), task_id(*task), None, wish)
             }
-            Ask::Claim { task, agent } => claim_task(&self.task(*task), &self.agent(*agent), cast, &context),
+            Ask::Claim { task, agent } => claim_task(tx, task_id(*task), agent_id(*agent)),
             Ask::Move { task, to, assignees, equipped, lease } => {
-                let task = self.task(*task);
-                let to = Move { lease: self.named(&task, *lease), ..a_move(*to, *equipped) };
+                let to = Move { lease: self.named(&self.task(*task), *lease), ..a_move(*to, *equipped) };
                 let wish = MoveTask { to, assignees: assignees.as_ref().map(ids), lease: id(4, self.leases) };
-                move_task(&task, wish, cast, &context)
+                move_task(tx, task_id(*task), wish)
             }
             Ask::Reassign { task, assignees, reason: given } => {
                 let wish =
                     ReassignTask { assignees: ids(assignees), reason: given.then(|| reason("someone else")) };
-                reassign_task(&self.task(*task), wish, cast, &context)
+                reassign_task(tx, task_id(*task), wish)
             }
             Ask::Edit { task, reviewers } => {
-                let task = self.task(*task);
+                let task = tx.get::<Task>(&task_id(*task))?;
                 let details = Details {
                     reviewers: ids(reviewers),
                     ..Details::titled("Research", TaskType::CustomerResearch).unwrap()
                 };
-                let events = task.decide(task::Command::Edit(details), &context)?;
-                Ok(Decision::of(&task, task.present().ok().map(|task| task.project()), events))
+                tx.execute(&task, task::Command::Edit(details)).map(drop)
             }
             Ask::Post { task, kind, handed_in } => {
-                post_message(&self.task(*task), a_message(*kind, *handed_in), cast, &context)
+                post_message(tx, task_id(*task), a_message(*kind, *handed_in))
             }
             Ask::Register { agent, role } => {
                 let (name, project, _) = AGENTS[*agent];
@@ -329,45 +311,34 @@ impl World {
                     Ok(known) => Profile { role: *role, ..known.profile().clone() },
                     Err(_) => profile(name, *role),
                 };
-                let key = self.names_of(project_id(project), &profile.name);
+                let names = names_of(tx, project_id(project), &profile.name)?;
                 let wish = RegisterAgent { profile, parent: None, purpose: None, squad: 0 };
-                register_agent(&self.project(project), &key, &self.agent(*agent), wish, &context)
+                register_agent(tx, project_id(project), &names, agent_id(*agent), wish)
             }
             Ask::Rename { agent, to } => {
-                let (agent, project) = (self.agent(*agent), project_id(AGENTS[*agent].1));
-                let current = agent.registered()?.profile().clone();
+                let project = project_id(AGENTS[*agent].1);
+                let current = self.agent(*agent).registered()?.profile().clone();
                 let wanted = Profile { name: Name::new(NAMES[*to]).unwrap(), ..current.clone() };
                 let (old, new) =
-                    (self.names_of(project, &current.name), self.names_of(project, &wanted.name));
-                change_profile(project, &agent, Some((&old, &new)), wanted, cast, &context)
+                    (names_of(tx, project, &current.name)?, names_of(tx, project, &wanted.name)?);
+                change_profile(tx, agent_id(*agent), Some((&old, &new)), wanted)
             }
             Ask::Heartbeat { agent, error, .. } => {
-                let (agent, task) = on_agent(*agent);
                 let beat = Heartbeat { session_key: None, error: error.then(|| reason("timeout")) };
-                heartbeat(&agent, task.as_ref(), beat, cast, &context)
+                heartbeat(tx, agent_id(*agent), beat)
             }
             Ask::Pause { agent, reason } => {
-                aggregate(*agent, agent::Command::Pause { reason: *reason, note: None })
+                aggregate(tx, *agent, agent::Command::Pause { reason: *reason, note: None })
             }
-            Ask::Resume { agent } => aggregate(*agent, agent::Command::Resume { note: None }),
-            Ask::Drain { agent } => aggregate(*agent, agent::Command::Drain { note: None }),
-            Ask::Quarantine { agent } => {
-                let (agent, task) = on_agent(*agent);
-                quarantine_agent(&agent, task.as_ref(), None, cast, &context)
-            }
-            Ask::SignOff { agent } => {
-                let (agent, task) = on_agent(*agent);
-                sign_off_agent(&agent, task.as_ref(), None, cast, &context)
-            }
-            Ask::Restart { agent } => {
-                let (agent, task) = on_agent(*agent);
-                restart_agent(&agent, task.as_ref(), None, cast, &context)
-            }
+            Ask::Resume { agent } => aggregate(tx, *agent, agent::Command::Resume { note: None }),
+            Ask::Drain { agent } => aggregate(tx, *agent, agent::Command::Drain { note: None }),
+            Ask::Quarantine { agent } => quarantine_agent(tx, agent_id(*agent), None),
+            Ask::SignOff { agent } => sign_off_agent(tx, agent_id(*agent), None),
+            Ask::Restart { agent } => restart_agent(tx, agent_id(*agent), None),
             Ask::Correct { agent, status, streak, clear_task } => {
-                let (agent, task) = on_agent(*agent);
                 let corrections = Corrections { status: *status, error_streak: *streak, today_spend: None };
                 let wish = CorrectAgent { corrections, clear_task: *clear_task };
-                correct_agent(&agent, task.as_ref(), wish, cast, &context)
+                correct_agent(tx, agent_id(*agent), wish)
             }
             Ask::StartRun { agent, task, cents } => {
                 let wish = StartRun {
@@ -376,12 +347,11 @@ impl World {
                     session_key: None,
                     estimate: cents.map(Usd::cents),
                 };
-                let run = Entity::new(id(6, self.leases));
-                start_run(&run, agent_id(*agent), wish, cast, &context).map(|outcome| outcome.decision)
+                start_run(tx, id(6, self.leases), agent_id(*agent), wish).map(drop)
             }
             Ask::EndRun { run, outcome, cents } => {
                 let bill = Bill { cost: cents.map(Usd::cents), ..Bill::default() };
-                complete_run(&self.run(*run), CompleteRun { outcome: *outcome, bill }, cast, &context)
+                complete_run(tx, self.run_id(*run), CompleteRun { outcome: *outcome, bill })
             }
             Ask::UseTool { run, fails } => {
                 let status = if *fails { ToolStatus::Failed } else { ToolStatus::Success };
@@ -395,24 +365,29 @@ impl World {
                     error: None,
                 };
                 let wish = operation::UseTool { call, policy: ToolRisk::Green, params: None };
-                record_tool_call(&self.run(*run), wish, cast, &context).map(|outcome| outcome.decision)
+                record_tool_call(tx, self.run_id(*run), wish).map(drop)
             }
-            Ask::TimeOut { run } => time_out_run(&self.run(*run), cast, &context),
+            Ask::TimeOut { run } => time_out_run(tx, self.run_id(*run)),
         }
     }
 
     fn all<A: Streamed<Id: From<Uuid>>>(&self) -> impl Iterator<Item = Entity<A>> {
         let streams = self.log.keys().filter(|stream| stream.aggregate_type == A::TYPE);
         let ids = streams.map(|stream| Uuid::parse_str(&stream.aggregate_id).unwrap().into());
-        ids.map(|id| Recorded(self).load::<A>(&id).unwrap())
+        ids.map(|id| self.get::<A>(&id))
+    }
+
+    fn get<A: Streamed>(&self, id: &A::Id) -> Entity<A> {
+        let events = self.log.get(&StreamId::of::<A>(id)).into_iter().flatten();
+        Entity::<A>::new(id.clone()).after(events.filter_map(A::event))
     }
 
     /// One of all the runs that ever began.
-    fn run(&self, number: usize) -> Entity<Run> {
-        let runs: Vec<_> = self.all::<Run>().collect();
+    fn run_id(&self, number: usize) -> RunId {
+        let runs: Vec<_> = self.all::<Run>().map(|run| run.id).collect();
         match runs.len() {
-            0 => Entity::new(id(6, 0)),
-            many => runs[number % many].clone(),
+            0 => id(6, 0),
+            many => runs[number % many],
         }
     }
 
@@ -425,8 +400,8 @@ impl World {
     }
 
     /// What a store does with a decision: all of it, stream by stream.
-    fn record(&mut self, decision: &Decision) {
-        for change in decision.changes() {
+    fn record(&mut self, changes: &[Change]) {
+        for change in changes {
             let key = change.stream.aggregate_id.clone();
             for event in &change.events {
                 match event {
@@ -466,13 +441,13 @@ impl World {
 /// Whatever an operation asks for, from what is recorded.
 struct Recorded<'a>(&'a World);
 
-impl Load for Recorded<'_> {
-    type Error = Rejection;
-
-    fn load<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, Rejection> {
-        let events = self.0.log.get(&StreamId::of::<A>(id)).into_iter().flatten();
-        Ok(Entity::<A>::new(id.clone()).after(events.filter_map(A::event)))
+impl Source for Recorded<'_> {
+    fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded> {
+        let events = self.0.log.get(stream).map_or(&[][..], Vec::as_slice);
+        Some(absent().after(events))
     }
+
+    fn create(&mut self, _: &StreamId, _: Loaded) {}
 }
 
 fn loaded<A: Aggregate>(all: &BTreeMap<String, Entity<A>>, id: A::Id) -> Entity<A> {
@@ -550,7 +525,7 @@ fn runs_are_known_to_all_or_none(world: &World) -> TestCaseResult {
         let Ok(state) = run.running() else { continue };
         let terms = state.terms().clone();
         for key in terms.open_run().budgets(terms.project) {
-            let budget = Recorded(world).load::<Budget>(&key).unwrap();
+            let budget = world.get::<Budget>(&key);
             prop_assert_eq!(budget.reservations().get(&run.id), Some(&terms.reserved));
         }
         running.insert(run.id, terms);
@@ -571,7 +546,7 @@ fn runs_are_known_to_all_or_none(world: &World) -> TestCaseResult {
     }
     for stream in world.log.keys().filter(|stream| stream.aggregate_type == Budget::TYPE) {
         let key = stream.aggregate_id.parse().unwrap();
-        let budget = Recorded(world).load::<Budget>(&key).unwrap();
+        let budget = world.get::<Budget>(&key);
         for run in budget.reservations().keys() {
             prop_assert!(running.contains_key(run), "{key} has money set aside for {run}, which is over");
         }
@@ -619,7 +594,7 @@ fn budgets_have_spent_what_runs_were_charged(world: &World) -> TestCaseResult {
         }
     }
     for (key, sum) in charged {
-        let budget = Recorded(world).load::<Budget>(&key).unwrap();
+        let budget = world.get::<Budget>(&key);
         prop_assert_eq!(budget.spent(), sum, "{}", key);
     }
     Ok(())
@@ -760,9 +735,9 @@ fn event_is_stored_faithfully(event: &AnyEvent) -> TestCaseResult {
     Ok(())
 }
 
-fn decision_is_stored_faithfully(decision: &Decision) -> TestCaseResult {
+fn decision_is_stored_faithfully(changes: &[Change]) -> TestCaseResult {
     let mut streams = BTreeSet::new();
-    for change in decision.changes() {
+    for change in changes {
         prop_assert!(streams.insert(&change.stream), "{} is changed twice", change.stream);
         prop_assert!(change.project.is_some(), "{} is of no project", change.stream);
         prop_assert!(!change.events.is_empty());
@@ -783,10 +758,10 @@ proptest! {
             if let Ask::Heartbeat { minutes, .. } = ask {
                 world.now += TimeDelta::minutes(minutes.into());
             }
-            let Ok(decision) = world.decide(&ask, who) else { continue };
+            let Ok(changes) = world.decide(&ask, who) else { continue };
             let before = world.clone();
-            decision_is_stored_faithfully(&decision)?;
-            world.record(&decision);
+            decision_is_stored_faithfully(&changes)?;
+            world.record(&changes);
             tasks_agree_with_their_holders(&world)?;
             agents_agree_with_their_tasks(&world)?;
             runs_are_known_to_all_or_none(&world)?;
@@ -806,8 +781,8 @@ proptest! {
         for (who, ask) in asked {
             let (first, second) = (world.decide(&ask, who), world.decide(&ask, who));
             prop_assert_eq!(&first, &second);
-            if let Ok(decision) = first {
-                world.record(&decision);
+            if let Ok(changes) = first {
+                world.record(&changes);
             }
         }
     }

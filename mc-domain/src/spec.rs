@@ -1,17 +1,31 @@
 //! Given a history, when a command is given, then events, a rejection, or nothing: for one aggregate ([`given`]), and for
 //! an operation over several of them ([`world`]).
 //!
-//! ```ignore
-//! given(history).when(&sofie, Command::Cancel { reason: None }).then([Event::Canceled { .. }]);
+//! For the tests of services that embed the domain, with the feature `testing`; the domain's own tests use it too.
 //!
-//! world([&task, &agent])
-//!     .when(&scout, |tx| claim_task(tx, task.id, agent.id))
-//!     .then([stream(&task, [Event::Claimed { .. }])]);
+//! ```
+//! use mc_domain::{prelude::*, spec::{entity, given, stream, world}};
+//!
+//! let ada = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Ada")?));
+//! let (id, at) = (ProjectId::new(uuid::Uuid::from_u128(1)), ada.now);
+//! let (slug, profile) = (Slug::new("manuals")?, project::Profile::new(Name::new("Manuals")?));
+//! let created = project::Event::Created { slug: slug.clone(), profile: profile.clone(), at };
+//!
+//! given::<Project>([]).when(&ada, project::Command::Create { slug, profile }).then([created.clone()]);
+//!
+//! let manuals = entity::<Project>(id, [created]);
+//! let halt = project::Halt::Pause;
+//! world([&manuals])
+//!     .when(&ada, |tx| operation::halt_squad(tx, id, halt, None))
+//!     .then([stream(&manuals, [project::Event::SquadPaused { halt, number: 1, reason: None, at }])]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![allow(clippy::unwrap_used)]
 
+#[cfg(test)]
 mod cast;
 
+#[cfg(test)]
 pub(crate) use cast::*;
 
 use std::fmt::Debug;

@@ -129,7 +129,7 @@ pub async fn resubmit(
     let policy = app.policy_in(project).await?;
     app.change::<Approval, _>(&call, id, |tx, approval| {
         let requested = approval.requested()?;
-        let wanted = body.value.applied_to(&requested.ask(), requested.subject().action_type, &policy)?;
+        let wanted = body.value.applied_to(requested.ask(), requested.subject().action_type, &policy)?;
         let required = quorum(&policy, &wanted);
         Ok(resubmit_approval(tx, id, (wanted, required))?)
     })

@@ -28,15 +28,17 @@ use index::{Index, Standing};
 /// All approvals, by identity and in every order that is asked for.
 ///
 /// ```
-/// use mc_domain::{approval::{ActionType, Approval, Ask, ContentHash, Event, Quorum, Risk, Subject}, values::{Reason, Text}};
+/// use mc_domain::approval::{Action, ActionType, Approval, Ask, Event, Quorum, Risk, Subject, Terms};
+/// use mc_domain::values::{Reason, Text};
 /// use mc_projections::{approvals::ApprovalQuery, script::Script};
 ///
 /// let mut script = Script::new();
 /// let subject = Subject { project: uuid::Uuid::nil().into(), task: None, agent: None, action_type: ActionType::Spawn };
 /// let (summary, justification) = (Reason::new("A second pair of hands")?, Text::new("Too much to read")?);
-/// let content = ContentHash::new([0; 32]);
-/// let (rollback_plan, estimated_cost, payload, matter) = (None, None, None, None);
-/// let ask = Ask { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload, matter, content };
+/// let (rollback_plan, estimated_cost, payload) = (None, None, None);
+/// let action = Action::new(ActionType::Spawn, None, &summary);
+/// let summary = summary.clone();
+/// let ask = Ask::new(&action, Terms { summary, risk: Risk::Yellow, justification, rollback_plan, estimated_cost, payload });
 /// let requestor = mc_domain::actor::Actor::Human(mc_domain::values::Name::new("Sofie")?);
 /// let required_decisions = Quorum::One;
 /// script.record::<Approval>(&uuid::Uuid::nil().into(), |at| {

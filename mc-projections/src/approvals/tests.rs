@@ -94,7 +94,7 @@ fn an_approval_is_answered_as_the_contract_says() {
             "rollbackPlan": null,
             "estimatedCost": 0.5,
             "payload": null,
-            "contentHash": "07".repeat(32),
+            "contentHash": ask(Risk::Red).request_hash().as_str(),
             "status": "approved",
             "revisionNote": null,
             "requiredDecisions": 2,

@@ -48,8 +48,8 @@ pub mod reservation;
 pub mod risk;
 pub mod role;
 pub mod run;
-#[cfg(test)]
-pub(crate) mod spec;
+#[cfg(any(test, feature = "testing"))]
+pub mod spec;
 pub mod standup;
 pub mod task;
 pub mod task_type;

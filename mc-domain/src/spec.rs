@@ -1,17 +1,31 @@
 //! Given a history, when a command is given, then events, a rejection, or nothing: for one aggregate ([`given`]), and for
 //! an operation over several of them ([`world`]).
 //!
-//! ```ignore
-//! given(history).when(&sofie, Command::Cancel { reason: None }).then([Event::Canceled { .. }]);
+//! Whatever is asserted panics where it does not hold, so all of this is for tests only.
 //!
-//! world([&task, &agent])
-//!     .when(&scout, |tx| claim_task(tx, task.id, agent.id))
-//!     .then([stream(&task, [Event::Claimed { .. }])]);
+//! ```
+//! use mc_domain::{operation::*, prelude::*, spec::*};
+//!
+//! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Ada")?));
+//! let (at, id) = (context.now, ProjectId::new(uuid::Uuid::from_u128(1)));
+//! let (slug, profile) = (Slug::new("manuals")?, project::Profile::new(Name::new("Manuals")?));
+//! let created = project::Event::Created { slug: slug.clone(), profile: profile.clone(), at };
+//!
+//! let edit = project::Command::Edit { profile: profile.clone() };
+//! given::<Project>([created.clone()]).when(&context, edit).then_nothing();
+//!
+//! let project = entity::<Project>(id, [created]);
+//! world([&project])
+//!     .when(&context, |tx| create_project(tx, id, slug, profile))
+//!     .then_rejected(project::Rejection::AlreadyExists);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![allow(clippy::unwrap_used)]
 
+#[cfg(test)]
 mod cast;
 
+#[cfg(test)]
 pub(crate) use cast::*;
 
 use std::fmt::Debug;

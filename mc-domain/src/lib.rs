@@ -1,8 +1,10 @@
 //! The rules of Mission Control: what may happen to projects, agents and tasks, decided by pure functions.
 //!
 //! One module per aggregate; each has its state, its commands, its events, `decide` and `evolve`. What must hold
-//! together over several of them is an [`operation`]. Nothing here reads a clock, draws an identifier, stores or
-//! sends anything: the time and the actor come in as a [`aggregate::CommandContext`], new identifiers with the command.
+//! together over several of them is an [`operation`], which runs in a [`transaction`]. Nothing here reads a clock, draws an
+//! identifier, stores or sends anything: the time and the actor come with an [`aggregate::CommandContext`], new identifiers
+//! with the command. The [`prelude`] has what a service that embeds the domain uses throughout; the feature `testing` has
+//! given, when and then for its tests (`spec`).
 //!
 //! ```
 //! use mc_domain::{

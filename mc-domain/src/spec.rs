@@ -1,23 +1,23 @@
 //! Given a history, when a command is given, then events, a rejection, or nothing: for one aggregate ([`given`]), and for
 //! an operation over several of them ([`world`]).
 //!
-//! Whatever is asserted panics where it does not hold, so all of this is for tests only.
+//! For the tests of services that embed the domain, with the feature `testing`; the domain's own tests use it too.
 //!
 //! ```
-//! use mc_domain::{operation::*, prelude::*, spec::*};
+//! use mc_domain::{prelude::*, spec::{entity, given, stream, world}};
 //!
-//! let context = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Ada")?));
-//! let (at, id) = (context.now, ProjectId::new(uuid::Uuid::from_u128(1)));
+//! let ada = CommandContext::new(chrono::DateTime::UNIX_EPOCH, Actor::Human(Name::new("Ada")?));
+//! let (id, at) = (ProjectId::new(uuid::Uuid::from_u128(1)), ada.now);
 //! let (slug, profile) = (Slug::new("manuals")?, project::Profile::new(Name::new("Manuals")?));
 //! let created = project::Event::Created { slug: slug.clone(), profile: profile.clone(), at };
 //!
-//! let edit = project::Command::Edit { profile: profile.clone() };
-//! given::<Project>([created.clone()]).when(&context, edit).then_nothing();
+//! given::<Project>([]).when(&ada, project::Command::Create { slug, profile }).then([created.clone()]);
 //!
-//! let project = entity::<Project>(id, [created]);
-//! world([&project])
-//!     .when(&context, |tx| create_project(tx, id, slug, profile))
-//!     .then_rejected(project::Rejection::AlreadyExists);
+//! let manuals = entity::<Project>(id, [created]);
+//! let halt = project::Halt::Pause;
+//! world([&manuals])
+//!     .when(&ada, |tx| operation::halt_squad(tx, id, halt, None))
+//!     .then([stream(&manuals, [project::Event::SquadPaused { halt, number: 1, reason: None, at }])]);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 #![allow(clippy::unwrap_used)]

@@ -36,7 +36,7 @@ pub struct RegisterAgent {
 /// - [`agent::Rejection::OperatorsName`] when it is an operator's, but for the seat of the chief agent officer.
 /// - [`agent::Rejection::OperatorOnly`] when an agent speaks for another that is known.
 /// - [`agent::Rejection::RegistersAnother`] when an agent asks for one that is not known, or names a parent: sub-agents are
-///   created by [`super::spawn_agent`].
+///   created by [`super::spawn_agent()`].
 /// - [`agent::Rejection::SelfPromotion`] when a known agent asks for more than it has.
 /// - [`agent::Rejection::SquadFull`] when it is new and the project has as many agents as the policy allows.
 pub fn register_agent(

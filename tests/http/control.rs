@@ -20,8 +20,8 @@ fn id(answer: &Value) -> String {
 #[tokio::test]
 async fn a_run_is_started_used_and_charged_once() {
     let (app, scout, task) = at_work().await;
-    let wish = json!({ "agentId": scout, "taskId": task, "model": "small", "estimatedCost": 0.2 });
-    let run = id(&app.post("/api/runs", wish).await.expect(201).body);
+    let request = json!({ "agentId": scout, "taskId": task, "model": "small", "estimatedCost": 0.2 });
+    let run = id(&app.post("/api/runs", request).await.expect(201).body);
     let call = json!({ "tool": "search", "status": "success", "inputPreview": "token=abcdef123456" });
     app.post(format!("/api/runs/{run}/tool-calls"), call).await.expect(201);
     let calls = app.get(format!("/api/runs/{run}/tool-calls")).await.expect(200);
@@ -40,8 +40,8 @@ async fn a_run_is_started_used_and_charged_once() {
 #[tokio::test]
 async fn a_run_that_is_too_dear_is_contained_until_it_is_approved() {
     let (app, scout, task) = at_work().await;
-    let wish = json!({ "agentId": scout, "taskId": task, "model": "large", "estimatedCost": 9 });
-    let refused = app.post("/api/runs", wish).await.expect(409);
+    let request = json!({ "agentId": scout, "taskId": task, "model": "large", "estimatedCost": 9 });
+    let refused = app.post("/api/runs", request).await.expect(409);
     let approval = refused["approvalId"].as_str().unwrap().to_owned();
     assert_eq!(app.get(format!("/api/tasks/{task}")).await.expect(200)["status"], "needs_approval");
     assert_eq!(app.get("/api/agents/scout").await.expect(200)["pauseReason"], "budget");
@@ -166,8 +166,8 @@ async fn a_draining_agent_is_asked_about_the_task_it_works_on() {
 #[tokio::test]
 async fn a_preview_has_no_secret_of_a_nested_value() {
     let (app, scout, task) = at_work().await;
-    let wish = json!({ "agentId": scout, "taskId": task, "model": "small" });
-    let run = id(&app.post("/api/runs", wish).await.expect(201).body);
+    let request = json!({ "agentId": scout, "taskId": task, "model": "small" });
+    let run = id(&app.post("/api/runs", request).await.expect(201).body);
     let input = json!({ "argv": ["login", "--password", "hunTer2zz"], "say": "hunTer2zz" });
     let call = json!({ "tool": "search", "status": "success", "inputPreview": input });
     app.post(format!("/api/runs/{run}/tool-calls"), call).await.expect(201);

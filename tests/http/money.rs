@@ -27,8 +27,8 @@ impl Desk {
 }
 
 async fn run_of(app: &App, agent: &str, task: Option<&str>, estimate: Value) -> String {
-    let wish = json!({ "agentId": agent, "taskId": task, "model": "small", "estimatedCost": estimate });
-    app.post("/api/runs", wish).await.expect(201).id()
+    let request = json!({ "agentId": agent, "taskId": task, "model": "small", "estimatedCost": estimate });
+    app.post("/api/runs", request).await.expect(201).id()
 }
 
 async fn complete(app: &App, run: &str, end: Value) -> crate::app::Answer {
@@ -223,8 +223,8 @@ async fn an_estimate_of_nothing_sets_the_least_of_the_policy_aside() {
     let published = app.put("/api/policy", json!({ "runs": { "leastReserved": 0.9 } })).await.expect(200);
     assert_eq!(published["runs"]["leastReserved"], 0.9);
     run_of(&app, &agent, None, json!(0)).await;
-    let wish = json!({ "agentId": agent, "model": "small", "estimatedCost": 0 });
-    app.post("/api/runs", wish).await.expect(409);
+    let request = json!({ "agentId": agent, "model": "small", "estimatedCost": 0 });
+    app.post("/api/runs", request).await.expect(409);
 }
 
 #[tokio::test]
@@ -412,8 +412,8 @@ async fn a_raised_cap_frees_what_it_held_whichever_that_was() {
         let task = app.in_progress(&agent).await;
         let at = if path == "task" { format!("/api/tasks/{task}") } else { path.to_owned() };
         app.patch(at.clone(), low).await.expect(200);
-        let wish = json!({ "agentId": agent, "taskId": task, "model": "small", "estimatedCost": 0.2 });
-        let approval = app.post("/api/runs", wish.clone()).await.expect(409)["approvalId"].clone();
+        let request = json!({ "agentId": agent, "taskId": task, "model": "small", "estimatedCost": 0.2 });
+        let approval = app.post("/api/runs", request.clone()).await.expect(409)["approvalId"].clone();
         let approval = format!("/api/approvals/{}", approval.as_str().unwrap());
         assert_eq!(
             app.get(format!("/api/tasks/{task}")).await.expect(200)["status"],
@@ -427,7 +427,7 @@ async fn a_raised_cap_frees_what_it_held_whichever_that_was() {
         assert_eq!(app.get(approval).await.expect(200)["status"], "canceled", "{at}");
         let back = app.get(format!("/api/tasks/{task}")).await.expect(200);
         assert_eq!((&back["status"], &back["holderId"]), (&json!("in_progress"), &json!(agent)), "{at}");
-        app.post("/api/runs", wish).await.expect(201);
+        app.post("/api/runs", request).await.expect(201);
     }
 }
 
@@ -438,8 +438,8 @@ async fn what_does_not_fit_under_the_new_cap_stays_held() {
     let task = app.in_progress(&agent).await;
     let path = format!("/api/tasks/{task}");
     app.patch(path.clone(), json!({ "budget": 0.1 })).await.expect(200);
-    let wish = json!({ "agentId": agent, "taskId": task, "model": "small", "estimatedCost": 0.2 });
-    let approval = app.post("/api/runs", wish).await.expect(409)["approvalId"].clone();
+    let request = json!({ "agentId": agent, "taskId": task, "model": "small", "estimatedCost": 0.2 });
+    let approval = app.post("/api/runs", request).await.expect(409)["approvalId"].clone();
     app.patch(path.clone(), json!({ "budget": 0.15 })).await.expect(200);
     assert_eq!(app.get(path).await.expect(200)["status"], "needs_approval");
     let approval = format!("/api/approvals/{}", approval.as_str().unwrap());

@@ -41,10 +41,10 @@ fn all_that_moves_need() -> Value {
 }
 
 /// A request for a move, with every field that it may need.
-fn wish(to: &str, actor: Value) -> Value {
-    let mut wish = all_that_moves_need();
-    (wish["toStatus"], wish["actor"]) = (json!(to), actor);
-    wish
+fn request(to: &str, actor: Value) -> Value {
+    let mut request = all_that_moves_need();
+    (request["toStatus"], request["actor"]) = (json!(to), actor);
+    request
 }
 
 /// Creates a task of `agent`, and brings it to that status by legal moves.
@@ -63,7 +63,7 @@ async fn task_in(app: &App, status: &str, agent: &str) -> String {
         other => panic!("{other} is no status"),
     };
     for to in path {
-        app.moved(&task, wish(to, json!("human"))).await;
+        app.moved(&task, request(to, json!("human"))).await;
     }
     task
 }
@@ -86,11 +86,11 @@ async fn check(app: &App, number: usize, cell: &Cell<'_>, actor: impl Fn(&str) -
     let Cell { from, to, allowed } = cell;
     let agent = app.agent(&format!("agent-{number}")).await;
     let task = task_in(app, from, &agent).await;
-    let mut wish = wish(to, actor(&agent));
+    let mut request = request(to, actor(&agent));
     if *to == "assigned" {
-        wish["assigneeIds"] = json!([agent]);
+        request["assigneeIds"] = json!([agent]);
     }
-    let answer = app.post(format!("/api/tasks/{task}/transition"), wish).await;
+    let answer = app.post(format!("/api/tasks/{task}/transition"), request).await;
     if allowed.contains(to) {
         assert_eq!(answer.expect(200)["status"], *to, "{from} to {to}");
         return;

@@ -132,7 +132,7 @@ mod correcting {
     fn resets_status_streak_spend_and_task_at_once() {
         let agent = paused(&working(), PauseReason::ErrorStreak).after(&[heard(3)]);
         let task = task_at(Status::InProgress);
-        let wish = CorrectAgent {
+        let request = CorrectAgent {
             corrections: Corrections {
                 status: Some(agent::Status::Active),
                 error_streak: Some(0),
@@ -146,7 +146,7 @@ mod correcting {
             today_spend: Some(Usd::ZERO),
             at: now(),
         };
-        world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish)).then([
+        world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, request)).then([
             stream(&agent, [corrected, released(Ending::Corrected)]),
             stream(&task, [assigned(Status::InProgress, [SCOUT], None)]),
         ]);
@@ -155,17 +155,18 @@ mod correcting {
     #[test]
     fn leaves_the_task_where_nobody_asks_for_it() {
         let agent = working();
-        let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Paused)), clear_task: false };
+        let request =
+            CorrectAgent { corrections: corrections(Some(agent::Status::Paused)), clear_task: false };
         world([&agent, &task_at(Status::InProgress)])
-            .when(&sofie(), |tx| correct_agent(tx, agent.id, wish))
+            .when(&sofie(), |tx| correct_agent(tx, agent.id, request))
             .then([stream(&agent, [corrected(agent::Status::Active, agent::Status::Paused)])]);
     }
 
     #[test]
     fn blocks_the_task_of_an_agent_that_cannot_take_it_up_again() {
         let (agent, task) = (paused(&working(), PauseReason::Operator), task_at(Status::InProgress));
-        let wish = CorrectAgent { corrections: corrections(None), clear_task: true };
-        world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish)).then([
+        let request = CorrectAgent { corrections: corrections(None), clear_task: true };
+        world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, request)).then([
             stream(&task, [blocked(Status::InProgress, "Scout was taken off it")]),
             stream(&agent, [released(Ending::Corrected)]),
         ]);
@@ -178,8 +179,8 @@ mod correcting {
             (agent::Status::Quarantined, "Scout was quarantined", Ending::Quarantined),
             (agent::Status::Offline, "Scout went offline", Ending::WentOffline),
         ] {
-            let wish = CorrectAgent { corrections: corrections(Some(status)), clear_task: false };
-            world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, wish.clone())).then([
+            let request = CorrectAgent { corrections: corrections(Some(status)), clear_task: false };
+            world([&agent, &task]).when(&sofie(), |tx| correct_agent(tx, agent.id, request.clone())).then([
                 stream(&agent, [corrected(agent::Status::Active, status), released(ending)]),
                 stream(&task, [blocked(Status::InProgress, why)]),
             ]);
@@ -188,10 +189,11 @@ mod correcting {
 
     #[test]
     fn is_for_operators() {
-        let wish = CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
+        let request =
+            CorrectAgent { corrections: corrections(Some(agent::Status::Active)), clear_task: false };
         for context in [scout(), system()] {
             world([&quarantined(&idle(SCOUT))])
-                .when(&context, |tx| correct_agent(tx, SCOUT, wish.clone()))
+                .when(&context, |tx| correct_agent(tx, SCOUT, request.clone()))
                 .then_rejected(operator_only());
         }
     }

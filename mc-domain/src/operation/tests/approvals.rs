@@ -212,8 +212,8 @@ mod concluding {
         answer: Answer,
         context: &CommandContext,
     ) -> Answered<Outcome> {
-        let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
-        asked(task, agent).when(context, |tx| decide_approval(tx, APPROVAL, wish))
+        let request = DecideApproval { answer, content: None, lease: NEXT_LEASE };
+        asked(task, agent).when(context, |tx| decide_approval(tx, APPROVAL, request))
     }
 
     fn approve() -> Answer {
@@ -311,9 +311,9 @@ mod concluding {
         let approval = entity::<Approval>(APPROVAL, [override_budget]);
         let (task, key) = (waiting(Status::InProgress), held_key(1));
         let agent = paused(&idle(SCOUT), PauseReason::Budget);
-        let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
-        let concluded =
-            world([&approval, &key, &task, &agent]).when(&sofie(), |tx| decide_approval(tx, APPROVAL, wish));
+        let request = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
+        let concluded = world([&approval, &key, &task, &agent])
+            .when(&sofie(), |tx| decide_approval(tx, APPROVAL, request));
         let resumed = agent::Event::Resumed { from: agent::Status::Paused, note: None, at: Some(now()) };
         let budget = entity::<Budget>(budget::Key::AgentDay(SCOUT, now().date_naive()), []);
         let amount = Usd::cents(100);
@@ -402,9 +402,9 @@ mod concluding {
     #[test]
     fn the_same_way_twice_changes_nothing() {
         let approval = pending().after(&[approved()]);
-        let wish = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
+        let request = DecideApproval { answer: approve(), content: None, lease: NEXT_LEASE };
         let again = world([&approval, &working(), &task_at(Status::InProgress)])
-            .when(&sofie(), |tx| decide_approval(tx, APPROVAL, wish));
+            .when(&sofie(), |tx| decide_approval(tx, APPROVAL, request));
         assert_eq!(again.changes(), []);
         assert_eq!(again.result(), Ok(Outcome::Done));
     }
@@ -508,8 +508,8 @@ impl Desk {
         let _ = self.world.act(&context, |tx| {
             let approval = Self::approval(nth);
             let decide = |tx: &mut Transaction<'_>, answer| {
-                let wish = DecideApproval { answer, content: None, lease: NEXT_LEASE };
-                decide_approval(tx, approval, wish).map(drop)
+                let request = DecideApproval { answer, content: None, lease: NEXT_LEASE };
+                decide_approval(tx, approval, request).map(drop)
             };
             let go = |tx: &mut Transaction<'_>, to| {
                 move_task(tx, TASK, MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE })

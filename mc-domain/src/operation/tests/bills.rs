@@ -26,12 +26,12 @@ fn canceled() -> World {
 }
 
 fn move_to(world: &mut World, to: Status) {
-    let wish = MoveTask {
+    let request = MoveTask {
         to: Move { crew: task::Crew::default(), ..equipped(to) },
         assignees: None,
         lease: NEXT_LEASE,
     };
-    world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
+    world.act(&sofie(), |tx| move_task(tx, TASK, request)).unwrap();
 }
 
 #[test]
@@ -130,11 +130,11 @@ fn stops_the_task_of_another_only_where_the_task_is_used_up() {
         let details = task::Details { budget: Usd::cents(budget), ..world.task().details };
         world.record::<Task>(&TASK, [task::Event::Edited { details }]);
         world.start(RUN, Some(TASK), None, &scout()).unwrap();
-        let wish = ReassignTask { assignees: BTreeSet::from([echo.id]), reason: None };
-        world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
+        let request = ReassignTask { assignees: BTreeSet::from([echo.id]), reason: None };
+        world.act(&sofie(), |tx| reassign_task(tx, TASK, request)).unwrap();
         let to = Move { reason: None, deliverable: None, checklist: None, ..equipped(Status::InProgress) };
-        let wish = MoveTask { to, assignees: None, lease: NEXT_LEASE };
-        world.act(&by(ECHO), |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to, assignees: None, lease: NEXT_LEASE };
+        world.act(&by(ECHO), |tx| move_task(tx, TASK, request)).unwrap();
         world.complete(RUN, Ended::Completed, Some(cents), &scout()).unwrap();
         assert_eq!(world.scout().standing, waits);
         assert_eq!(world.task().status(), status, "a budget of {budget}");

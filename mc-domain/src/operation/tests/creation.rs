@@ -51,7 +51,7 @@ mod tasks {
         Entity::new(TASK)
     }
 
-    fn wish<const N: usize>(assignees: [AgentId; N]) -> CreateTask {
+    fn request<const N: usize>(assignees: [AgentId; N]) -> CreateTask {
         CreateTask { details: details(), assignees: BTreeSet::from(assignees), open: 0 }
     }
 
@@ -68,10 +68,10 @@ mod tasks {
     #[test]
     fn start_in_the_inbox_or_with_those_who_are_named() {
         world([&openclaw()])
-            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, request([])))
             .then([stream(&unborn(), [created(&sofie())])]);
         world([&openclaw(), &idle(SCOUT)])
-            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([SCOUT])))
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, request([SCOUT])))
             .then([stream(&unborn(), [created(&sofie()), assigned(Status::Inbox, [SCOUT], None)])]);
     }
 
@@ -79,7 +79,7 @@ mod tasks {
     #[test]
     fn are_not_created_when_an_assignee_cannot_take_them() {
         world([&openclaw(), &writer(SCOUT, "Scout")])
-            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([SCOUT])))
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, request([SCOUT])))
             .then_rejected(agent::Rejection::TypeNotAccepted {
                 name: name("Scout"),
                 kind: TaskType::CustomerResearch,
@@ -89,7 +89,7 @@ mod tasks {
     #[test]
     fn belong_to_a_project_that_exists() {
         world([])
-            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, request([])))
             .then_rejected(project::Rejection::NotFound);
     }
 
@@ -104,12 +104,12 @@ mod tasks {
             at: now(),
         };
         world([&openclaw(), &parent])
-            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, Some(parent.id), wish([])))
+            .when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, Some(parent.id), request([])))
             .then([stream(&unborn(), [part])]);
         let project = entity(ELSEWHERE, [created_project()]);
         for (project, parent) in [(&project, &parent), (&openclaw(), &Entity::new(OTHER_TASK))] {
             world([project, parent])
-                .when(&sofie(), |tx| create_task(tx, project.id, TASK, Some(parent.id), wish([])))
+                .when(&sofie(), |tx| create_task(tx, project.id, TASK, Some(parent.id), request([])))
                 .then_rejected(Rejection::UnknownParent);
         }
     }
@@ -117,10 +117,10 @@ mod tasks {
     #[test]
     fn have_reviewers_of_the_project() {
         let details = Details { reviewers: BTreeSet::from([NOVA]), ..details() };
-        let wish = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
+        let request = CreateTask { details, assignees: BTreeSet::new(), open: 0 };
         let create = |agent: &Entity<Agent>| {
-            let wish = wish.clone();
-            world([&openclaw(), agent]).when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, wish))
+            let request = request.clone();
+            world([&openclaw(), agent]).when(&sofie(), |tx| create_task(tx, OPENCLAW, TASK, None, request))
         };
         create(&idle(SCOUT)).then_rejected(Rejection::UnknownAgent(NOVA));
         create(&elsewhere(NOVA, "Nova")).then_rejected(agent::Rejection::OtherProject { name: name("Nova") });
@@ -130,7 +130,8 @@ mod tasks {
     #[test]
     fn are_created_by_agents_of_the_project_that_are_not_stopped_for_good() {
         let create = |agent: &Entity<Agent>| {
-            world([&openclaw(), agent]).when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([])))
+            world([&openclaw(), agent])
+                .when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, request([])))
         };
         create(&idle(SCOUT)).then([stream(&unborn(), [created(&scout())])]);
         create(&elsewhere(SCOUT, "Scout"))
@@ -145,7 +146,7 @@ mod tasks {
     #[test]
     fn are_not_assigned_by_agents() {
         world([&openclaw(), &idle(SCOUT)])
-            .when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, wish([SCOUT])))
+            .when(&scout(), |tx| create_task(tx, OPENCLAW, TASK, None, request([SCOUT])))
             .then_rejected(task::Rejection::OperatorOnly { what: "assign a task" });
     }
 }
@@ -166,9 +167,9 @@ mod agents {
         }
     }
 
-    fn register(tx: &mut Transaction<'_>, agent: AgentId, wish: RegisterAgent) -> Result<(), Rejection> {
+    fn register(tx: &mut Transaction<'_>, agent: AgentId, request: RegisterAgent) -> Result<(), Rejection> {
         let names = names(tx, "Scout")?;
-        register_agent(tx, OPENCLAW, &names, agent, wish)
+        register_agent(tx, OPENCLAW, &names, agent, request)
     }
 
     /// Gives Scout the name of `profile`.
@@ -210,9 +211,9 @@ mod agents {
     /// Or an intern could have a lead of its own making, beside all limits on spawning.
     #[test]
     fn do_not_register_others_that_are_new() {
-        let wish = RegisterAgent { profile: Profile::new(name("Scout"), Role::Cao), ..as_scout() };
+        let request = RegisterAgent { profile: Profile::new(name("Scout"), Role::Cao), ..as_scout() };
         world([&openclaw()])
-            .when(&by(ECHO), |tx| register(tx, SCOUT, wish))
+            .when(&by(ECHO), |tx| register(tx, SCOUT, request))
             .then_rejected(agent::Rejection::RegistersAnother { name: name("Scout") });
     }
 

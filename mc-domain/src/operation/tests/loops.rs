@@ -51,8 +51,9 @@ impl Story {
     }
 
     fn go(&mut self, to: Status, context: &CommandContext) -> Vec<task::Event> {
-        let wish = MoveTask { to: equipped(to), assignees: Some(BTreeSet::from([SCOUT])), lease: NEXT_LEASE };
-        self.act(context, |tx| move_task(tx, TASK, wish))
+        let request =
+            MoveTask { to: equipped(to), assignees: Some(BTreeSet::from([SCOUT])), lease: NEXT_LEASE };
+        self.act(context, |tx| move_task(tx, TASK, request))
     }
 
     fn task(&self) -> task::Present {
@@ -312,8 +313,8 @@ proptest! {
                 _ => {
                     let to = [Status::Inbox, Status::Assigned, Status::InProgress, Status::Review, Status::Blocked];
                     let assignees = Some(BTreeSet::from([SCOUT]));
-                    let wish = MoveTask { to: equipped(to[step - 3]), assignees, lease: NEXT_LEASE };
-                    move_task(tx, TASK, wish)
+                    let request = MoveTask { to: equipped(to[step - 3]), assignees, lease: NEXT_LEASE };
+                    move_task(tx, TASK, request)
                 }
             });
             let task = story.task();

@@ -103,8 +103,8 @@ mod red_tools {
         UseTool { call, policy: ToolRisk::Red, params: None }
     }
 
-    fn used(world: &mut World, wish: UseTool) -> Result<Outcome, Rejection> {
-        world.act(&scout(), |tx| record_tool_call(tx, RUN, wish))
+    fn used(world: &mut World, request: UseTool) -> Result<Outcome, Rejection> {
+        world.act(&scout(), |tx| record_tool_call(tx, RUN, request))
     }
 
     fn unapproved(why: Option<approval::Rejection>) -> Result<Outcome, Rejection> {
@@ -149,19 +149,19 @@ mod red_tools {
     #[test]
     fn are_red_when_whoever_tells_of_them_says_so() {
         let mut world = running();
-        let mut wish = UseTool { policy: ToolRisk::Green, ..sent(None) };
-        assert_eq!(used(&mut world, wish.clone()), Ok(Outcome::Done));
-        wish.call.risk = Some(ToolRisk::Red);
-        assert_eq!(used(&mut world, wish), unapproved(None));
+        let mut request = UseTool { policy: ToolRisk::Green, ..sent(None) };
+        assert_eq!(used(&mut world, request.clone()), Ok(Outcome::Done));
+        request.call.risk = Some(ToolRisk::Red);
+        assert_eq!(used(&mut world, request), unapproved(None));
         is_contained(&world);
     }
 
     #[test]
     fn that_failed_were_used_all_the_same() {
         let mut world = running();
-        let mut wish = sent(None);
-        wish.call.status = ToolStatus::Failed;
-        assert_eq!(used(&mut world, wish), unapproved(None));
+        let mut request = sent(None);
+        request.call.status = ToolStatus::Failed;
+        assert_eq!(used(&mut world, request), unapproved(None));
         is_contained(&world);
     }
 
@@ -169,9 +169,9 @@ mod red_tools {
     fn that_were_denied_did_nothing_and_use_nothing_up() {
         let mut world = approved();
         for approval in [None, Some(APPROVAL)] {
-            let mut wish = sent(approval);
-            wish.call.status = ToolStatus::Denied;
-            assert_eq!(used(&mut world, wish), Ok(Outcome::Done));
+            let mut request = sent(approval);
+            request.call.status = ToolStatus::Denied;
+            assert_eq!(used(&mut world, request), Ok(Outcome::Done));
         }
         assert_eq!(used(&mut world, sent(Some(APPROVAL))), Ok(Outcome::Done));
     }
@@ -212,8 +212,8 @@ mod red_tools {
     #[test]
     fn of_a_run_for_a_task_that_is_handed_in_block_it() {
         let mut world = running();
-        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(&scout(), |tx| move_task(tx, TASK, request)).unwrap();
         assert_eq!(used(&mut world, sent(None)), unapproved(None));
         is_contained(&world);
     }
@@ -221,8 +221,8 @@ mod red_tools {
     #[test]
     fn a_use_that_needs_none_is_refused_under_an_approval_that_does_not_permit_it() {
         let mut world = running();
-        let wish = UseTool { policy: ToolRisk::Yellow, ..sent(Some(NEXT)) };
-        assert_eq!(used(&mut world, wish), Err(approval::Rejection::NotFound.into()));
+        let request = UseTool { policy: ToolRisk::Yellow, ..sent(Some(NEXT)) };
+        assert_eq!(used(&mut world, request), Err(approval::Rejection::NotFound.into()));
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
     }
 }
@@ -347,8 +347,8 @@ mod what_nobody_waits_for {
     }
 
     fn moved(world: &mut World, to: Status, context: &CommandContext) {
-        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        world.act(context, |tx| move_task(tx, TASK, request)).unwrap();
     }
 
     fn status(world: &World, id: ApprovalId) -> Option<approval::Status> {
@@ -373,8 +373,8 @@ mod what_nobody_waits_for {
     fn is_withdrawn_with_the_denial_of_another() {
         let mut world = waiting();
         let answer = Answer::Deny { reason: reason("Not today") };
-        let wish = DecideApproval { answer, ..yes() };
-        let denied = world.act(&sofie(), |tx| decide_approval(tx, APPROVAL, wish));
+        let request = DecideApproval { answer, ..yes() };
+        let denied = world.act(&sofie(), |tx| decide_approval(tx, APPROVAL, request));
         assert_eq!(denied, Ok(Outcome::Done));
         assert_eq!(status(&world, APPROVAL), Some(approval::Status::Denied));
         assert_eq!(status(&world, NEXT), Some(approval::Status::Canceled));

@@ -45,7 +45,7 @@ impl World {
         cents: Option<u32>,
         context: &CommandContext,
     ) -> Result<(), Rejection> {
-        answered(self.act(context, |tx| start_run(tx, run, SCOUT, wish(task, cents))))
+        answered(self.act(context, |tx| start_run(tx, run, SCOUT, request(task, cents))))
     }
 
     pub(super) fn complete(
@@ -68,8 +68,8 @@ impl World {
             output_preview: None,
             error: error.map(reason),
         };
-        let wish = UseTool { call, policy: ToolRisk::Green, params: None };
-        self.act(&scout(), |tx| record_tool_call(tx, run, wish).map(drop))
+        let request = UseTool { call, policy: ToolRisk::Green, params: None };
+        self.act(&scout(), |tx| record_tool_call(tx, run, request).map(drop))
     }
 
     pub(super) fn scout(&self) -> agent::Registered {
@@ -118,7 +118,7 @@ pub(super) fn about_the_task() -> alert::Subject {
     alert::Subject::Task(TASK)
 }
 
-fn wish(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
+fn request(task: Option<TaskId>, cents: Option<u32>) -> StartRun {
     StartRun { task, model: label("a-model"), session_key: None, estimate: cents.map(Usd::cents) }
 }
 
@@ -268,7 +268,7 @@ pub(super) mod too_dear {
     fn is_asked_for_once_per_cause() {
         let mut world = nearly_spent();
         let first = too_dear(world.start(RUN, Some(TASK), None, &scout()));
-        let again = world.when(&scout(), |tx| start_run(tx, NEXT_RUN, SCOUT, wish(Some(TASK), None)));
+        let again = world.when(&scout(), |tx| start_run(tx, NEXT_RUN, SCOUT, request(Some(TASK), None)));
         assert_eq!(again.changes(), []);
         assert_eq!(too_dear(answered(again.result())), first);
     }
@@ -439,9 +439,9 @@ pub(super) mod too_dear {
 
         let mut world = nearly_spent();
         too_dear(world.start(RUN, Some(TASK), None, &scout()));
-        let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
+        let request = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
         let tomorrow = later(&sofie(), TimeDelta::days(1));
-        world.act(&tomorrow, |tx| move_task(tx, TASK, wish)).unwrap();
+        world.act(&tomorrow, |tx| move_task(tx, TASK, request)).unwrap();
         assert_eq!(world.scout().standing, Standing::Active);
     }
 
@@ -457,9 +457,9 @@ pub(super) mod too_dear {
     }
 
     pub(in super::super) fn approve(world: &mut World, approval: ApprovalId, context: &CommandContext) {
-        let wish =
+        let request =
             DecideApproval { answer: Answer::Approve { note: None }, content: None, lease: NEXT_LEASE };
-        let decided = world.act(context, |tx| decide_approval(tx, approval, wish));
+        let decided = world.act(context, |tx| decide_approval(tx, approval, request));
         assert_eq!(decided, Ok(Outcome::Done));
     }
 }
@@ -751,8 +751,8 @@ mod no_run_is_left_behind {
         for status in [agent::Status::Quarantined, agent::Status::Offline] {
             let mut world = running();
             let corrections = Corrections { status: Some(status), ..Corrections::default() };
-            let wish = CorrectAgent { corrections, clear_task: false };
-            world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
+            let request = CorrectAgent { corrections, clear_task: false };
+            world.act(&sofie(), |tx| correct_agent(tx, SCOUT, request)).unwrap();
             both_are_over(&world);
         }
     }
@@ -760,8 +760,8 @@ mod no_run_is_left_behind {
     #[test]
     fn by_taking_the_task_from_the_agent() {
         let mut world = running();
-        let wish = CorrectAgent { corrections: Corrections::default(), clear_task: true };
-        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
+        let request = CorrectAgent { corrections: Corrections::default(), clear_task: true };
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, request)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         assert_eq!(world.run_status(NEXT_RUN), Some(run::Status::Running));
     }
@@ -770,8 +770,8 @@ mod no_run_is_left_behind {
     fn by_a_move_of_the_operator() {
         for to in [Status::Assigned, Status::Blocked, Status::Canceled] {
             let mut world = running();
-            let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-            world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
+            let request = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+            world.act(&sofie(), |tx| move_task(tx, TASK, request)).unwrap();
             assert_eq!(world.run_status(RUN), Some(run::Status::Aborted), "{to}");
             assert!(world.task().open_runs.is_empty());
         }
@@ -781,8 +781,8 @@ mod no_run_is_left_behind {
     #[test]
     fn by_an_operator_who_takes_the_work_to_review() {
         let mut world = running();
-        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(&sofie(), |tx| move_task(tx, TASK, request)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
         assert!(world.task().open_runs.is_empty());
     }
@@ -791,8 +791,8 @@ mod no_run_is_left_behind {
     fn by_giving_the_task_to_others() {
         let mut world = running();
         world.record::<Agent>(&ECHO, registered("Echo", Role::Intern));
-        let wish = ReassignTask { assignees: BTreeSet::from([ECHO]), reason: None };
-        world.act(&sofie(), |tx| reassign_task(tx, TASK, wish)).unwrap();
+        let request = ReassignTask { assignees: BTreeSet::from([ECHO]), reason: None };
+        world.act(&sofie(), |tx| reassign_task(tx, TASK, request)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Aborted));
     }
 
@@ -808,8 +808,8 @@ mod no_run_is_left_behind {
     #[test]
     fn but_who_hands_its_work_in_ends_its_run_itself() {
         let mut world = running();
-        let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
-        world.act(&scout(), |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+        world.act(&scout(), |tx| move_task(tx, TASK, request)).unwrap();
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
         world.complete(RUN, Ended::Completed, Some(10), &scout()).unwrap();
         assert_eq!(world.task().cost, Usd::cents(10));
@@ -823,14 +823,14 @@ mod a_block {
 
     fn blocked_by(context: &CommandContext) -> World {
         let mut world = at_work();
-        let wish = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
-        world.act(context, |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to: equipped(Status::Blocked), assignees: None, lease: NEXT_LEASE };
+        world.act(context, |tx| move_task(tx, TASK, request)).unwrap();
         world
     }
 
     fn go(world: &mut World, to: Status) {
-        let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
-        world.act(&sofie(), |tx| move_task(tx, TASK, wish)).unwrap();
+        let request = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+        world.act(&sofie(), |tx| move_task(tx, TASK, request)).unwrap();
     }
 
     #[test]
@@ -919,8 +919,8 @@ mod living {
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
         let corrections = Corrections { today_spend: Some(Usd::ZERO), ..Corrections::default() };
-        let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
+        let request = CorrectAgent { corrections, clear_task: false };
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, request)).unwrap();
         assert_eq!(world.agent_day().spent, Usd::ZERO);
     }
 
@@ -931,8 +931,8 @@ mod living {
         world.start(RUN, None, None, &scout()).unwrap();
         world.complete(RUN, Ended::Completed, Some(20), &scout()).unwrap();
         let corrections = Corrections { today_spend: Some(Usd::cents(170)), ..Corrections::default() };
-        let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
+        let request = CorrectAgent { corrections, clear_task: false };
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, request)).unwrap();
         assert_eq!(world.alert(Kind::BudgetWarning, about_scout()), Some(1));
     }
 
@@ -973,8 +973,8 @@ mod a_budget_used_up_by_an_operator {
     fn who_corrects_what_was_spent() {
         let mut world = spent();
         let corrections = Corrections { today_spend: Some(Usd::cents(300)), ..Corrections::default() };
-        let wish = CorrectAgent { corrections, clear_task: false };
-        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, wish)).unwrap();
+        let request = CorrectAgent { corrections, clear_task: false };
+        world.act(&sofie(), |tx| correct_agent(tx, SCOUT, request)).unwrap();
         told_and_nobody_stopped(&world, about_scout());
     }
 

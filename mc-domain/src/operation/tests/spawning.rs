@@ -26,22 +26,27 @@ fn free() -> Entity<Reservation> {
 }
 
 /// Creates `child` as Digger.
-fn dig(tx: &mut Transaction<'_>, child: AgentId, parent: AgentId, wish: SpawnAgent) -> Result<(), Rejection> {
+fn dig(
+    tx: &mut Transaction<'_>,
+    child: AgentId,
+    parent: AgentId,
+    request: SpawnAgent,
+) -> Result<(), Rejection> {
     let names = names(tx, "Digger")?;
-    spawn_agent(tx, OPENCLAW, &names, child, parent, wish)
+    spawn_agent(tx, OPENCLAW, &names, child, parent, request)
 }
 
-fn register(tx: &mut Transaction<'_>, wish: RegisterAgent) -> Result<(), Rejection> {
+fn register(tx: &mut Transaction<'_>, request: RegisterAgent) -> Result<(), Rejection> {
     let names = names(tx, "Digger")?;
-    register_agent(tx, OPENCLAW, &names, CHILD, wish)
+    register_agent(tx, OPENCLAW, &names, CHILD, request)
 }
 
-fn wish() -> SpawnAgent {
+fn request() -> SpawnAgent {
     SpawnAgent { profile: profile(), purpose: reason("Read the sources"), active_agents: 11, squad: 0 }
 }
 
-fn spawn(parent: &Entity<Agent>, wish: SpawnAgent) -> Answer<()> {
-    world([&openclaw(), parent]).when(&by(parent.id), |tx| dig(tx, CHILD, parent.id, wish))
+fn spawn(parent: &Entity<Agent>, request: SpawnAgent) -> Answer<()> {
+    world([&openclaw(), parent]).when(&by(parent.id), |tx| dig(tx, CHILD, parent.id, request))
 }
 
 fn spawned(child: AgentId) -> agent::Event {
@@ -74,7 +79,7 @@ fn limit(bound: SpawnBound, limit: u32) -> agent::Rejection {
 #[test]
 fn a_sub_agent_is_on_the_record_of_both() {
     let reserved = reservation::Event::Reserved { holder: Holder::Agent(CHILD) };
-    spawn(&nova(), wish()).then([
+    spawn(&nova(), request()).then([
         stream(&nova(), [spawned(CHILD)]),
         stream(&free(), [reserved]),
         stream(&entity::<Agent>(CHILD, []), in_service()),
@@ -87,20 +92,20 @@ fn spawning_twice_creates_one_sub_agent() {
         entity::<Reservation>(free().id, [reservation::Event::Reserved { holder: Holder::Agent(CHILD) }]);
     let (parent, child) = (nova().after(&[spawned(CHILD)]), entity::<Agent>(CHILD, in_service()));
     world([&openclaw(), &child, &parent, &taken])
-        .when(&by(NOVA), |tx| dig(tx, child.id, parent.id, wish()))
+        .when(&by(NOVA), |tx| dig(tx, child.id, parent.id, request()))
         .then_nothing();
 }
 
 #[test]
 fn a_role_that_may_not_spawn_is_refused() {
-    spawn(&working(), wish())
+    spawn(&working(), request())
         .then_rejected(agent::Rejection::MayNotSpawn { name: name("Scout"), role: Role::Intern });
 }
 
 #[test]
 fn a_parent_that_is_not_active_is_refused() {
     for parent in [paused(&nova(), PauseReason::Squad), draining(&nova()), quarantined(&nova())] {
-        let refused = spawn(&parent, wish()).result();
+        let refused = spawn(&parent, request()).result();
         assert!(matches!(refused, Err(Rejection::Agent(agent::Rejection::NotActive { .. }))));
     }
 }
@@ -109,10 +114,10 @@ fn a_parent_that_is_not_active_is_refused() {
 fn an_agent_spawns_for_itself_only() {
     let child = entity::<Agent>(CHILD, []);
     world([&openclaw(), &child, &nova()])
-        .when(&scout(), |tx| dig(tx, child.id, NOVA, wish()))
+        .when(&scout(), |tx| dig(tx, child.id, NOVA, request()))
         .then_rejected(agent::Rejection::OperatorOnly { name: name("Nova") });
     assert!(
-        world([&openclaw(), &child, &nova()]).when(&sofie(), |tx| dig(tx, child.id, NOVA, wish())).is_ok()
+        world([&openclaw(), &child, &nova()]).when(&sofie(), |tx| dig(tx, child.id, NOVA, request())).is_ok()
     );
 }
 
@@ -120,10 +125,10 @@ fn an_agent_spawns_for_itself_only() {
 fn a_fourth_sub_agent_is_refused() {
     let children = (1..=3).map(|nth| spawned(AgentId::new(uuid::Uuid::from_u128(nth))));
     let parent = nova().after(&children.collect::<Vec<_>>());
-    spawn(&parent, wish()).then_rejected(limit(SpawnBound::Children, 3));
+    spawn(&parent, request()).then_rejected(limit(SpawnBound::Children, 3));
     let first = AgentId::new(uuid::Uuid::from_u128(1));
     let fewer = parent.after(&[agent::Event::ChildRetired { child: first, at: now() }]);
-    assert!(spawn(&fewer, wish()).is_ok());
+    assert!(spawn(&fewer, request()).is_ok());
 }
 
 #[test]
@@ -132,14 +137,14 @@ fn a_third_level_is_refused() {
         let (task, until, at) = (None, now() + TimeDelta::hours(6), now());
         nova().after(&[agent::Event::Commissioned { depth, task, until, at }])
     };
-    assert!(spawn(&at_depth(1), wish()).is_ok());
-    spawn(&at_depth(2), wish()).then_rejected(limit(SpawnBound::Depth, 2));
+    assert!(spawn(&at_depth(1), request()).is_ok());
+    spawn(&at_depth(2), request()).then_rejected(limit(SpawnBound::Depth, 2));
 }
 
 #[test]
 fn a_thirty_first_active_agent_is_refused() {
-    assert!(spawn(&nova(), SpawnAgent { active_agents: 29, ..wish() }).is_ok());
-    spawn(&nova(), SpawnAgent { active_agents: 30, ..wish() })
+    assert!(spawn(&nova(), SpawnAgent { active_agents: 29, ..request() }).is_ok());
+    spawn(&nova(), SpawnAgent { active_agents: 30, ..request() })
         .then_rejected(limit(SpawnBound::ActiveAgents, 30));
 }
 
@@ -156,11 +161,11 @@ fn a_sub_agent_may_do_no_more_than_its_parent() {
         (nova(), Profile { caps, ..profile() }, "daily cap, per-run cap"),
         (limited.clone(), profile(), "tools"),
     ] {
-        spawn(&parent, SpawnAgent { profile: child, ..wish() })
+        spawn(&parent, SpawnAgent { profile: child, ..request() })
             .then_rejected(agent::Rejection::ChildAbove { name: name("Nova"), what: what.to_owned() });
     }
     let fewer = Profile { allowed_tools: BTreeSet::from([label("search")]), ..profile() };
-    assert!(spawn(&limited, SpawnAgent { profile: fewer, ..wish() }).is_ok());
+    assert!(spawn(&limited, SpawnAgent { profile: fewer, ..request() }).is_ok());
 }
 
 #[test]
@@ -170,11 +175,12 @@ fn an_agent_whose_tools_do_not_say_so_is_refused() {
         ..Profile::new(name("Nova"), Role::Lead)
     };
     let (limited, child) = (entity::<Agent>(NOVA, registered_as(tools.clone())), entity::<Agent>(CHILD, []));
-    let wish = SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..wish() };
-    spawn(&limited, wish.clone()).then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
+    let request =
+        SpawnAgent { profile: Profile { allowed_tools: tools.allowed_tools, ..profile() }, ..request() };
+    spawn(&limited, request.clone()).then_rejected(agent::Rejection::SpawnToolMissing { name: name("Nova") });
     assert!(
         world([&openclaw(), &child, &limited])
-            .when(&sofie(), |tx| dig(tx, child.id, limited.id, wish))
+            .when(&sofie(), |tx| dig(tx, child.id, limited.id, request))
             .is_ok()
     );
 }
@@ -186,7 +192,7 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
             openclaw().after(&[project::Event::SquadPaused { halt, number: 1, reason: None, at: now() }]);
         let child = entity::<Agent>(CHILD, []);
         world([&stopped, &child, &nova()])
-            .when(&by(NOVA), |tx| dig(tx, child.id, NOVA, wish()))
+            .when(&by(NOVA), |tx| dig(tx, child.id, NOVA, request()))
             .then_rejected(Rejection::SquadStopped);
     }
 }
@@ -195,7 +201,7 @@ fn nobody_is_created_in_a_squad_that_is_stopped() {
 fn the_name_of_another_agent_is_refused() {
     let known = idle(SCOUT);
     world([&openclaw(), &known, &nova()])
-        .when(&by(NOVA), |tx| dig(tx, known.id, NOVA, wish()))
+        .when(&by(NOVA), |tx| dig(tx, known.id, NOVA, request()))
         .then_rejected(reservation::Rejection::Taken { by: Holder::Agent(SCOUT) });
 }
 
@@ -349,7 +355,7 @@ mod retirement {
             assert_eq!(due(&retired, &[TASK], 24), None);
             let tomorrow = later(&by(NOVA), TimeDelta::days(1));
             let again = world([&openclaw(), &retired, &nova(), &taken()])
-                .when(&tomorrow, |tx| dig(tx, retired.id, NOVA, wish()));
+                .when(&tomorrow, |tx| dig(tx, retired.id, NOVA, request()));
             assert_eq!(again.after::<Agent>(&CHILD).status(), stopped.status());
         }
     }
@@ -382,7 +388,7 @@ mod retirement {
         let gone = child().after(&retired());
         let tomorrow = later(&by(NOVA), TimeDelta::days(1));
         let answer = world([&openclaw(), &gone, &nova(), &taken()])
-            .when(&tomorrow, |tx| dig(tx, gone.id, NOVA, wish()));
+            .when(&tomorrow, |tx| dig(tx, gone.id, NOVA, request()));
         let back = answer.after::<Agent>(&CHILD);
         let commission = back.registered().unwrap().commission();
         let until = tomorrow.now + TimeDelta::hours(6);

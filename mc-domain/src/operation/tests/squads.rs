@@ -105,9 +105,9 @@ fn who_is_halted_claims_starts_and_moves_nothing() {
             .when(&scout(), |tx| claim_task(tx, TASK, SCOUT))
             .then_rejected(Rejection::SquadStopped);
         let go = |status, to, context: &CommandContext| {
-            let wish = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
+            let request = MoveTask { to: equipped(to), assignees: None, lease: NEXT_LEASE };
             let scout = if to == Status::InProgress { idle(SCOUT) } else { working() };
-            world([&stopped(halt), &scout, &task_at(status)]).when(context, |tx| move_task(tx, TASK, wish))
+            world([&stopped(halt), &scout, &task_at(status)]).when(context, |tx| move_task(tx, TASK, request))
         };
         for (status, to) in [(Status::Assigned, Status::InProgress), (Status::InProgress, Status::Review)] {
             go(status, to, &scout()).then_rejected(Rejection::SquadStopped);
@@ -120,17 +120,17 @@ fn who_is_halted_claims_starts_and_moves_nothing() {
 fn who_is_excepted_gives_no_work_to_who_is_not() {
     let alone = excepted(&idle(NOVA), 1);
     let world = world([&stopped(Halt::Pause), &alone, &idle(SCOUT), &task_at(Status::Review)]);
-    let wish = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
-    let send_back = |context: &CommandContext| world.when(context, |tx| move_task(tx, TASK, wish.clone()));
+    let request = MoveTask { to: equipped(Status::InProgress), assignees: None, lease: NEXT_LEASE };
+    let send_back = |context: &CommandContext| world.when(context, |tx| move_task(tx, TASK, request.clone()));
     send_back(&by(NOVA)).then_rejected(Rejection::SquadStopped);
     assert!(send_back(&sofie()).is_ok(), "the operator decides");
 }
 
 #[test]
 fn who_drains_is_halted_too() {
-    let wish = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
+    let request = MoveTask { to: equipped(Status::Review), assignees: None, lease: NEXT_LEASE };
     world([&stopped(Halt::Pause), &draining(&working()), &task_at(Status::InProgress)])
-        .when(&scout(), |tx| move_task(tx, TASK, wish))
+        .when(&scout(), |tx| move_task(tx, TASK, request))
         .then_rejected(Rejection::SquadStopped);
 }
 
@@ -172,8 +172,8 @@ fn who_an_operator_lets_work_in_a_paused_squad_is_excepted_from_that() {
         .when(&sofie(), |tx| restart_agent(tx, SCOUT, None))
         .then([stream(&agent, [restarted, alone.clone()])]);
     let active = crate::agent::Corrections { status: Some(agent::Status::Active), ..Default::default() };
-    let wish = CorrectAgent { corrections: active, clear_task: false };
-    let answer = stopped_with(&agent).when(&sofie(), |tx| correct_agent(tx, SCOUT, wish));
+    let request = CorrectAgent { corrections: active, clear_task: false };
+    let answer = stopped_with(&agent).when(&sofie(), |tx| correct_agent(tx, SCOUT, request));
     assert_eq!(answer.after::<Agent>(&SCOUT).registered().unwrap().excepted_from, 1);
     for project in [openclaw(), stopped(Halt::Emergency)] {
         world([&agent, &project])
@@ -211,7 +211,7 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
     let gone = idle(SCOUT).after(&[agent::Event::SignedOff { note: None }]);
     let holder = crate::reservation::Holder::Agent(SCOUT);
     let held: Entity<Reservation> = entity(key, [crate::reservation::Event::Reserved { holder }]);
-    let wish = RegisterAgent {
+    let request = RegisterAgent {
         profile: Profile::new(name("Scout"), Role::Intern),
         parent: None,
         purpose: None,
@@ -219,7 +219,7 @@ fn whoever_comes_into_a_stopped_squad_or_back_to_it_is_stopped_with_it() {
     };
     let register = |tx: &mut Transaction<'_>| {
         let names = names(tx, "Scout")?;
-        register_agent(tx, OPENCLAW, &names, SCOUT, wish.clone())
+        register_agent(tx, OPENCLAW, &names, SCOUT, request.clone())
     };
     let beat = |tx: &mut Transaction<'_>| heartbeat(tx, SCOUT, crate::agent::Heartbeat::default());
     for answer in [

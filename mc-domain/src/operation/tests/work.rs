@@ -4,7 +4,7 @@ use crate::{
     spec::{Answer, OTHER_TASK, checklist, comment, deliverable},
 };
 
-fn wish(to: Move) -> MoveTask {
+fn request(to: Move) -> MoveTask {
     MoveTask { to, assignees: None, lease: NEXT_LEASE }
 }
 
@@ -55,7 +55,7 @@ mod starting {
 
     fn start(task: &Entity<Task>, agents: &[&Entity<Agent>], context: &CommandContext) -> Answer<()> {
         let world = agents.iter().fold(world([task]), |world, agent| world.with(*agent));
-        world.when(context, |tx| move_task(tx, TASK, wish(equipped(Status::InProgress))))
+        world.when(context, |tx| move_task(tx, TASK, request(equipped(Status::InProgress))))
     }
 
     #[test]
@@ -138,11 +138,11 @@ mod starting {
             at: now(),
         };
         world([&given, &agent])
-            .when(&scout(), |tx| move_task(tx, given.id, wish(bare.clone())))
+            .when(&scout(), |tx| move_task(tx, given.id, request(bare.clone())))
             .then([stream(&given, [start]), stream(&agent, [engaged(NEXT_LEASE)])]);
         let without_a_word = inbox.after(&[assigned(Status::Inbox, [SCOUT], None)]);
         world([&without_a_word, &agent])
-            .when(&scout(), |tx| move_task(tx, without_a_word.id, wish(bare)))
+            .when(&scout(), |tx| move_task(tx, without_a_word.id, request(bare)))
             .then_rejected(agent::Rejection::TypeNotAccepted {
                 name: name("Scout"),
                 kind: TaskType::CustomerResearch,
@@ -192,7 +192,7 @@ mod moving {
             ),
         ] {
             world([&task, &agent])
-                .when(&context, |tx| move_task(tx, task.id, wish(equipped(to))))
+                .when(&context, |tx| move_task(tx, task.id, request(equipped(to))))
                 .then([stream(&task, [event]), stream(&agent, [released(ending)])]);
         }
     }
@@ -200,7 +200,7 @@ mod moving {
     #[test]
     fn needs_the_holder_at_hand() {
         world([&task_at(Status::InProgress)])
-            .when(&system(), |tx| move_task(tx, TASK, wish(equipped(Status::Blocked))))
+            .when(&system(), |tx| move_task(tx, TASK, request(equipped(Status::Blocked))))
             .then_rejected(Rejection::UnknownAgent(SCOUT));
     }
 
@@ -215,7 +215,7 @@ mod moving {
         };
         let drained = agent::Event::Paused { reason: PauseReason::Operator, note: None };
         world([&task, &agent])
-            .when(&scout(), |tx| move_task(tx, task.id, wish(equipped(Status::Review))))
+            .when(&scout(), |tx| move_task(tx, task.id, request(equipped(Status::Review))))
             .then([stream(&task, [submitted]), stream(&agent, [released(Ending::Submitted), drained])]);
     }
 
@@ -223,7 +223,7 @@ mod moving {
     #[test]
     fn takes_an_agent_that_is_at_work_in_the_project() {
         let task = task_at(Status::InProgress);
-        let hand_in = || wish(equipped(Status::Review));
+        let hand_in = || request(equipped(Status::Review));
         let stopped = paused(&working(), PauseReason::Operator);
         world([&task, &stopped])
             .when(&scout(), |tx| move_task(tx, task.id, hand_in()))
@@ -243,7 +243,8 @@ mod moving {
     #[test]
     fn that_is_refused_leaves_nothing_behind() {
         let task = task_at(Status::Inbox);
-        let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
+        let named =
+            MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..request(equipped(Status::Assigned)) };
         world([&task, &quarantined(&idle(ECHO))])
             .when(&sofie(), |tx| move_task(tx, task.id, named.clone()))
             .then_rejected(not_active("Echo", agent::Status::Quarantined, None));
@@ -258,7 +259,7 @@ mod moving {
     #[test]
     fn to_assigned_needs_one_of_those_who_have_it_to_be_ready() {
         let task = task_at(Status::Blocked);
-        let bare = || wish(equipped(Status::Assigned));
+        let bare = || request(equipped(Status::Assigned));
         world([&task, &quarantined(&idle(SCOUT))])
             .when(&sofie(), |tx| move_task(tx, task.id, bare()))
             .then_rejected(not_active("Scout", agent::Status::Quarantined, None));
@@ -274,7 +275,8 @@ mod moving {
     fn to_assigned_gives_it_to_those_who_are_named() {
         let (task, echo) = (task_at(Status::InProgress), idle(ECHO));
         let holder = working();
-        let named = MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..wish(equipped(Status::Assigned)) };
+        let named =
+            MoveTask { assignees: Some(BTreeSet::from([ECHO])), ..request(equipped(Status::Assigned)) };
         world([&task, &holder, &echo]).when(&sofie(), |tx| move_task(tx, task.id, named)).then([
             stream(&task, [assigned(Status::InProgress, [ECHO], Some("because"))]),
             stream(&holder, [released(Ending::Reassigned)]),
@@ -286,7 +288,7 @@ mod moving {
     fn twice_is_refused() {
         let task = task_at(Status::Blocked);
         world([&task])
-            .when(&sofie(), |tx| move_task(tx, task.id, wish(equipped(Status::Blocked))))
+            .when(&sofie(), |tx| move_task(tx, task.id, request(equipped(Status::Blocked))))
             .then_rejected(task::Rejection::IllegalTransition {
                 from: Status::Blocked,
                 to: Status::Blocked,

@@ -144,8 +144,12 @@ impl World {
         let mut states = self.0.clone();
         let mut tx = Transaction::new(&mut states, context.clone());
         let result = operation(&mut tx);
-        let changes = if result.is_ok() { tx.into_changes() } else { vec![] };
-        states.apply(&changes);
+        let finished = result.is_ok().then(|| tx.finish());
+        let changes = finished.iter().flat_map(|finished| &finished.changes);
+        let changes = changes.map(|(change, _)| change.clone()).collect();
+        if let Some(finished) = finished {
+            states.apply(finished);
+        }
         Answer { result, changes, world: Self(states) }
     }
 

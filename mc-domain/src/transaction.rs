@@ -24,10 +24,10 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, btree_map::Entry},
+    collections::BTreeMap,
     fmt,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use chrono::{DateTime, NaiveDate, Utc};
@@ -164,9 +164,6 @@ pub trait Source {
     /// The stream as it is now, `absent` when it has no events. Answers nothing when it must be read first: the source
     /// notes the stream, and whoever runs the transaction reads it and starts over.
     fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded>;
-
-    /// Notes that the identity of the stream was just drawn, so that there is nothing to read.
-    fn create(&mut self, stream: &StreamId, absent: Loaded);
 }
 
 /// A source that has everything in memory: a stream it does not hold has no events. For tests, and for services that
@@ -187,24 +184,25 @@ impl InMemory {
             .map_or_else(|| Entity::new(id.clone()), |held| held.entity(id.clone()))
     }
 
-    /// Adds what a transaction decided. Changes of streams that it never loaded are left out.
-    pub fn apply(&mut self, changes: &[Change]) {
-        for change in changes {
-            if let Some(held) = self.0.get_mut(&change.stream) {
-                *held = held.after(&change.events);
-            }
-        }
+    /// Takes in what a transaction decided.
+    pub fn apply(&mut self, finished: Finished) {
+        self.0.extend(finished.changes.into_iter().map(|(change, after)| (change.stream, after)));
     }
 }
 
 impl Source for InMemory {
     fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded> {
-        Some(self.0.entry(stream.clone()).or_insert_with(absent).clone())
+        Some(self.0.get(stream).cloned().unwrap_or_else(absent))
     }
+}
 
-    fn create(&mut self, stream: &StreamId, absent: Loaded) {
-        self.0.insert(stream.clone(), absent);
-    }
+/// What a transaction decided, to be appended in one commit, and what that rests on.
+#[derive(Debug)]
+pub struct Finished {
+    /// The changes in the order in which the streams were first changed, each with its stream after them.
+    pub changes: Vec<(Change, Loaded)>,
+    /// The streams that were only read, with the version that each must still have when the changes are appended.
+    pub read: Vec<(StreamId, u64)>,
 }
 
 /// An aggregate whose state or identity says which project it belongs to.
@@ -243,15 +241,33 @@ impl InProject for Run {
     }
 }
 
+/// Who acts where something follows by a rule.
+static RULES: LazyLock<Actor> =
+    LazyLock::new(|| Actor::System(Name::new("rules").expect("it is a constant that is a name")));
+
 /// What a command reads and decides, as one unit: see the [module](self).
 pub struct Transaction<'a> {
     source: &'a mut dyn Source,
     context: CommandContext,
-    current: BTreeMap<StreamId, Loaded>,
+    streams: BTreeMap<StreamId, Stream>,
     changes: Vec<Change>,
     /// What to take back when an attempt fails, newest last; kept while one is under way.
     undo: Vec<Undo>,
     attempts: usize,
+}
+
+/// One stream of a transaction.
+struct Stream {
+    /// The version that the transaction read it at.
+    read: u64,
+    /// The stream after what was decided so far.
+    now: Loaded,
+}
+
+impl Stream {
+    fn read(now: Loaded) -> Self {
+        Self { read: now.version, now }
+    }
 }
 
 /// How one stream was before an addition.
@@ -265,7 +281,7 @@ struct Undo {
 impl<'a> Transaction<'a> {
     /// A transaction on what `source` has, under `context`.
     pub fn new(source: &'a mut dyn Source, context: CommandContext) -> Self {
-        Self { source, context, current: BTreeMap::new(), changes: vec![], undo: vec![], attempts: 0 }
+        Self { source, context, streams: BTreeMap::new(), changes: vec![], undo: vec![], attempts: 0 }
     }
 
     /// The circumstances that every command of the transaction is decided in.
@@ -299,14 +315,17 @@ impl<'a> Transaction<'a> {
     /// # Errors
     /// [`NotLoaded`] when it must be read first. Pass it on: the transaction is run again once it is there.
     pub fn get<A: Streamed>(&mut self, id: &A::Id) -> Result<Entity<A>, NotLoaded> {
-        let stream = StreamId::of::<A>(id);
-        Ok(match self.current.entry(stream) {
-            Entry::Occupied(known) => known.get().entity(id.clone()),
-            Entry::Vacant(unknown) => {
-                let loaded = self.source.load(unknown.key(), Loaded::absent::<A>).ok_or(NotLoaded(()))?;
-                unknown.insert(loaded).entity(id.clone())
-            }
-        })
+        self.read::<A>(&StreamId::of::<A>(id), id)
+    }
+
+    fn read<A: Streamed>(&mut self, stream: &StreamId, id: &A::Id) -> Result<Entity<A>, NotLoaded> {
+        if let Some(known) = self.streams.get(stream) {
+            return Ok(known.now.entity(id.clone()));
+        }
+        let loaded = self.source.load(stream, Loaded::absent::<A>).ok_or(NotLoaded(()))?;
+        let entity = loaded.entity(id.clone());
+        self.streams.insert(stream.clone(), Stream::read(loaded));
+        Ok(entity)
     }
 
     /// A registered agent.
@@ -321,13 +340,7 @@ impl<'a> Transaction<'a> {
     /// An aggregate whose identity was just drawn: there is nothing to read. What is known of it already is kept.
     pub fn create<A: Streamed>(&mut self, id: A::Id) -> Entity<A> {
         let stream = StreamId::of::<A>(&id);
-        match self.current.entry(stream) {
-            Entry::Occupied(known) => known.get().entity(id),
-            Entry::Vacant(unknown) => {
-                self.source.create(unknown.key(), Loaded::absent::<A>());
-                unknown.insert(Loaded::absent::<A>()).entity(id)
-            }
-        }
+        self.streams.entry(stream).or_insert_with(|| Stream::read(Loaded::absent::<A>())).now.entity(id)
     }
 
     /// Decides `command` on `entity` as it is now, and adds nothing: for a decision that others still change.
@@ -354,8 +367,10 @@ impl<'a> Transaction<'a> {
         Rejection: From<A::Rejection>,
         AnyEvent: From<A::Event>,
     {
-        let events = self.decide(entity, command)?;
-        Ok(self.record(entity, events)?)
+        let stream = StreamId::of::<A>(&entity.id);
+        let now = self.read::<A>(&stream, &entity.id)?;
+        let events = now.decide(command, &self.context)?;
+        Ok(self.add(stream, now, events, project_of))
     }
 
     /// As [`Transaction::execute`], for an aggregate that does not say which project it belongs to.
@@ -373,8 +388,10 @@ impl<'a> Transaction<'a> {
         Rejection: From<A::Rejection>,
         AnyEvent: From<A::Event>,
     {
-        let events = self.decide(entity, command)?;
-        Ok(self.record_in(project, entity, events)?)
+        let stream = StreamId::of::<A>(&entity.id);
+        let now = self.read::<A>(&stream, &entity.id)?;
+        let events = now.decide(command, &self.context)?;
+        Ok(self.add(stream, now, events, |_, _| project))
     }
 
     /// Adds `events` that `entity` decided, and answers the aggregate after them.
@@ -386,10 +403,9 @@ impl<'a> Transaction<'a> {
         A: InProject,
         AnyEvent: From<A::Event>,
     {
-        let before = self.get::<A>(&entity.id)?;
-        let after = before.after(&events);
-        let project = after.state.project(&after.id).or_else(|| before.state.project(&before.id));
-        Ok(self.add(&before, after, project, events))
+        let stream = StreamId::of::<A>(&entity.id);
+        let now = self.read::<A>(&stream, &entity.id)?;
+        Ok(self.add(stream, now, events, project_of))
     }
 
     /// As [`Transaction::record`], for an aggregate that does not say which project it belongs to.
@@ -406,40 +422,43 @@ impl<'a> Transaction<'a> {
         A: Streamed,
         AnyEvent: From<A::Event>,
     {
-        let before = self.get::<A>(&entity.id)?;
-        let after = before.after(&events);
-        Ok(self.add(&before, after, project, events))
+        let stream = StreamId::of::<A>(&entity.id);
+        let now = self.read::<A>(&stream, &entity.id)?;
+        Ok(self.add(stream, now, events, |_, _| project))
     }
 
+    /// Adds events to a stream; `project` says which project they belong to, from the aggregate before and after them.
     fn add<A>(
         &mut self,
-        before: &Entity<A>,
-        after: Entity<A>,
-        project: Option<ProjectId>,
+        stream: StreamId,
+        before: Entity<A>,
         events: Vec<A::Event>,
+        project: impl FnOnce(&Entity<A>, &Entity<A>) -> Option<ProjectId>,
     ) -> Entity<A>
     where
         A: Streamed,
         AnyEvent: From<A::Event>,
     {
         if events.is_empty() {
-            return after;
+            return before;
         }
-        let stream = StreamId::of::<A>(&before.id);
+        let after = before.after(&events);
+        let change = self.changes.iter_mut().find(|change| change.stream == stream);
         if self.attempts > 0 {
-            let change = self.changes.iter().find(|change| change.stream == stream);
-            let added = change.map_or(0, |change| change.events.len());
-            self.undo.push(Undo { stream: stream.clone(), before: Loaded::from(before), added });
+            let added = change.as_ref().map_or(0, |change| change.events.len());
+            self.undo.push(Undo { stream: stream.clone(), before: Loaded::from(&before), added });
         }
         let events = events.into_iter().map(AnyEvent::from);
-        match self.changes.iter_mut().find(|change| change.stream == stream) {
+        match change {
             Some(change) => change.events.extend(events),
             None => {
-                let (stream, events) = (stream.clone(), events.collect());
-                self.changes.push(Change { stream, after: before.version, project, events });
+                let (project, events) = (project(&before, &after), events.collect());
+                self.changes.push(Change { stream: stream.clone(), after: before.version, project, events });
             }
         }
-        self.current.insert(stream, Loaded::from(&after));
+        if let Some(known) = self.streams.get_mut(&stream) {
+            known.now = Loaded::from(&after);
+        }
         after
     }
 
@@ -453,8 +472,7 @@ impl<'a> Transaction<'a> {
     /// The same transaction for what follows from a command by a rule, and is not its actor's to do. What runs through it
     /// acts as the system; the actor returns when it is dropped.
     pub fn as_system(&mut self) -> AsSystem<'_, 'a> {
-        let rules = Name::new("rules").expect("it is a constant that is a name");
-        let actor = std::mem::replace(&mut self.context.actor, Actor::System(rules));
+        let actor = std::mem::replace(&mut self.context.actor, RULES.clone());
         AsSystem { tx: self, actor: Some(actor) }
     }
 
@@ -483,7 +501,9 @@ impl<'a> Transaction<'a> {
                 added => self.changes[at].events.truncate(added),
             }
         }
-        self.current.insert(stream, before);
+        if let Some(known) = self.streams.get_mut(&stream) {
+            known.now = before;
+        }
     }
 
     /// What was decided so far, stream by stream, in the order in which the streams were first changed.
@@ -491,10 +511,21 @@ impl<'a> Transaction<'a> {
         &self.changes
     }
 
-    /// What was decided, to be appended in one commit.
-    pub fn into_changes(self) -> Vec<Change> {
-        self.changes
+    /// Ends the transaction: what it decided, and what that rests on.
+    pub fn finish(mut self) -> Finished {
+        let changes = std::mem::take(&mut self.changes).into_iter();
+        let changes = changes.filter_map(|change| {
+            let stream = self.streams.remove(&change.stream)?;
+            Some((change, stream.now))
+        });
+        let changes = changes.collect();
+        Finished { changes, read: self.streams.into_iter().map(|(id, stream)| (id, stream.read)).collect() }
     }
+}
+
+/// The project of an aggregate's events: the one that it is in after them, or was in before its end.
+fn project_of<A: InProject>(before: &Entity<A>, after: &Entity<A>) -> Option<ProjectId> {
+    after.state.project(&after.id).or_else(|| before.state.project(&before.id))
 }
 
 /// A transaction that acts as the system until it is dropped ([`Transaction::as_system`]).

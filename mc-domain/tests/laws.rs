@@ -260,7 +260,7 @@ impl World {
         let mut recorded = Recorded(self);
         let mut tx = Transaction::new(&mut recorded, context.clone());
         operation(&mut tx)?;
-        Ok(tx.into_changes())
+        Ok(tx.finish().changes.into_iter().map(|(change, _)| change).collect())
     }
 
     fn decide(&self, ask: &Ask, who: Who) -> Result<Vec<Change>, Rejection> {
@@ -446,8 +446,6 @@ impl Source for Recorded<'_> {
         let events = self.0.log.get(stream).map_or(&[][..], Vec::as_slice);
         Some(absent().after(events))
     }
-
-    fn create(&mut self, _: &StreamId, _: Loaded) {}
 }
 
 fn loaded<A: Aggregate>(all: &BTreeMap<String, Entity<A>>, id: A::Id) -> Entity<A> {

@@ -1,7 +1,7 @@
 //! Commands against the log: load what a decision needs, decide, commit, and decide again when someone was faster.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -15,7 +15,7 @@ use mc_domain::{
     effect,
     ids::{CommandId, EventId},
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
-    transaction::{Change, Entity, Loaded, Source, Transaction},
+    transaction::{Change, Entity, Finished, Loaded, Source, Transaction},
 };
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -175,12 +175,12 @@ impl Repository {
         }
         let (mut queue, mut alone) = (None, None::<Turn>);
         for attempt in 1.. {
-            let Decided { read_set, changes, value } = self.decide(envelope, &mut decide).await?;
+            let (value, finished) = self.decide(envelope, &mut decide).await?;
             let turn: Turn = match &alone {
                 Some(alone) => Arc::clone(alone),
                 None => Arc::new(Arc::clone(&self.floor).read_owned().await),
             };
-            match self.commit(envelope, read_set, changes, &value, turn).await {
+            match self.commit(envelope, finished, &value, turn).await {
                 Ok(Appended::Committed { position }) => {
                     return Ok(Executed { value, position, replayed: false });
                 }
@@ -213,44 +213,45 @@ impl Repository {
         }
     }
 
-    /// Calls `decide` until everything it asks for is in memory.
+    /// Runs the transaction until everything it asks for is in memory.
     async fn decide<T, E: From<StoreError>>(
         &self,
         envelope: &CommandEnvelope,
         decide: &mut (impl FnMut(&mut Transaction<'_>) -> Result<T, E> + Send),
-    ) -> Result<Decided<T>, E> {
+    ) -> Result<(T, Finished), E> {
         let mut read_set = ReadSet::new();
         loop {
-            let (decided, changes, missing) = self.run(envelope, decide, &mut read_set);
-            match missing {
-                Some((stream, absent)) => {
+            match self.run(envelope, decide, &read_set) {
+                Ok(decided) => return decided,
+                Err((stream, absent)) => {
                     let loaded = self.fetch(&stream, absent).await?;
                     read_set.insert(stream, loaded);
                 }
-                None => return decided.map(|value| Decided { read_set, changes, value }),
             }
         }
     }
 
-    /// Runs the transaction once: its answer, what it decided, and the stream that must be read first if one is missing.
+    /// Runs the transaction once: what it answers and decides, or the stream that must be read first.
     fn run<T, E>(
         &self,
         envelope: &CommandEnvelope,
         decide: &mut impl FnMut(&mut Transaction<'_>) -> Result<T, E>,
-        read_set: &mut ReadSet,
-    ) -> (Result<T, E>, Vec<Change>, Option<Missing>) {
+        read_set: &ReadSet,
+    ) -> Result<Result<(T, Finished), E>, Missing> {
         let mut unit = UnitOfWork { cache: &self.cache, read_set, missing: None };
         let mut tx = Transaction::new(&mut unit, envelope.context.clone());
-        let decided = decide(&mut tx);
-        let changes = tx.into_changes();
-        (decided, changes, unit.missing)
+        let value = decide(&mut tx);
+        let finished = tx.finish();
+        match unit.missing {
+            Some(missing) => Err(missing),
+            None => Ok(value.map(|value| (value, finished))),
+        }
     }
 
     async fn commit<T: Serialize>(
         &self,
         envelope: &CommandEnvelope,
-        read_set: ReadSet,
-        changes: Vec<Change>,
+        Finished { changes, read }: Finished,
         value: &T,
         turn: Turn,
     ) -> Result<Appended, StoreError> {
@@ -258,25 +259,16 @@ impl Repository {
             return Ok(Appended::Committed { position: self.log.head() });
         }
         let command_id = CommandId::new(Uuid::now_v7());
-        let appends: Vec<_> = changes
-            .iter()
-            .map(|change| Ok(append(envelope, command_id, change, written(&read_set, change)?.version())))
-            .collect::<Result<_, StoreError>>()?;
-        let only_read = |stream: &StreamId| !changes.iter().any(|change| change.stream == *stream);
-        let guards = read_set
-            .iter()
-            .filter(|(stream, _)| only_read(stream))
-            .map(|(stream, loaded)| Guard { stream: stream.clone(), expected: loaded.version() })
-            .collect();
+        let appends = changes.iter().map(|(change, _)| append(envelope, command_id, change)).collect();
+        let guards = read.into_iter().map(|(stream, expected)| Guard { stream, expected }).collect();
         let idempotency = envelope.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
         let priority = priority(&changes);
         let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
         let append = async move {
             let appended = log.append(Commit { appends, guards, idempotency, priority }).await?;
             if let Appended::Committed { .. } = appended {
-                for change in changes {
-                    let folded = written(&read_set, &change)?.after(&change.events);
-                    cache.remember(change.stream, folded);
+                for (change, after) in changes {
+                    cache.remember(change.stream, after);
                 }
             }
             drop(turn);
@@ -307,13 +299,6 @@ impl Repository {
             }
         }
     }
-}
-
-/// What one attempt decided, and what that rests on.
-struct Decided<T> {
-    read_set: ReadSet,
-    changes: Vec<Change>,
-    value: T,
 }
 
 /// The aggregates that are kept folded.
@@ -373,13 +358,13 @@ impl Drop for ToTheEnd {
     }
 }
 
-/// The streams that a transaction asked for, each as it was when asked for first. The commit holds only if they still are.
-type ReadSet = BTreeMap<StreamId, Loaded>;
+/// The streams that were read for one command, besides those in the cache.
+type ReadSet = HashMap<StreamId, Loaded>;
 
-/// One run of a transaction: what it reads comes from the cache, and what is missing there is noted.
+/// One run of a transaction: what it asks for comes from the cache or the read set, and what is missing there is noted.
 struct UnitOfWork<'a> {
     cache: &'a Cache,
-    read_set: &'a mut ReadSet,
+    read_set: &'a ReadSet,
     missing: Option<Missing>,
 }
 
@@ -388,19 +373,11 @@ type Missing = (StreamId, fn() -> Loaded);
 
 impl Source for UnitOfWork<'_> {
     fn load(&mut self, stream: &StreamId, absent: fn() -> Loaded) -> Option<Loaded> {
-        if let Some(read) = self.read_set.get(stream) {
-            return Some(read.clone());
+        let known = self.cache.get(stream).or_else(|| self.read_set.get(stream).cloned());
+        if known.is_none() {
+            self.missing = Some((stream.clone(), absent));
         }
-        let cached = self.cache.get(stream);
-        match &cached {
-            Some(cached) => drop(self.read_set.insert(stream.clone(), cached.clone())),
-            None => self.missing = Some((stream.clone(), absent)),
-        }
-        cached
-    }
-
-    fn create(&mut self, stream: &StreamId, absent: Loaded) {
-        self.read_set.insert(stream.clone(), absent);
+        known
     }
 }
 
@@ -412,7 +389,7 @@ fn decode(stored: &StoredEvent) -> Result<AnyEvent, StoreError> {
     })
 }
 
-fn append(envelope: &CommandEnvelope, command_id: CommandId, change: &Change, expected: u64) -> Append {
+fn append(envelope: &CommandEnvelope, command_id: CommandId, change: &Change) -> Append {
     let metadata = || Metadata {
         event_id: EventId::new(Uuid::now_v7()),
         recorded_at: envelope.context.now,
@@ -422,20 +399,14 @@ fn append(envelope: &CommandEnvelope, command_id: CommandId, change: &Change, ex
         idempotency_key: envelope.key.as_ref().map(|(key, _)| key.clone()),
     };
     let events = change.events.iter().map(|event| codec::encode_any(event, metadata())).collect();
-    Append { stream: change.stream.clone(), expected, events }
+    Append { stream: change.stream.clone(), expected: change.after, events }
 }
 
-fn priority(changes: &[Change]) -> Priority {
-    match effect::contains(changes.iter().flat_map(|change| &change.events)) {
+fn priority(changes: &[(Change, Loaded)]) -> Priority {
+    match effect::contains(changes.iter().flat_map(|(change, _)| &change.events)) {
         true => Priority::Containment,
         false => Priority::Ordinary,
     }
-}
-
-fn written<'a>(read_set: &'a ReadSet, change: &Change) -> Result<&'a Loaded, StoreError> {
-    read_set.get(&change.stream).ok_or_else(|| StoreError::Invalid {
-        reason: format!("stream {} was decided on without being loaded", change.stream),
-    })
 }
 
 fn idempotency<T: Serialize>(

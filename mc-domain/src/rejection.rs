@@ -34,31 +34,31 @@ impl From<()> for Outcome {
 /// The rule that forbids an operation. Nothing is committed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// A project refuses.
+    /// The rule of a project that refuses.
     #[error(transparent)]
     Project(#[from] project::Rejection),
-    /// An agent refuses.
+    /// The rule of an agent that refuses.
     #[error(transparent)]
     Agent(#[from] agent::Rejection),
-    /// A task refuses.
+    /// The rule of a task that refuses.
     #[error(transparent)]
     Task(#[from] task::Rejection),
-    /// An approval refuses.
+    /// The rule of an approval that refuses.
     #[error(transparent)]
     Approval(#[from] approval::Rejection),
-    /// Another aggregate holds the name.
+    /// Another project, agent or approval holds what must be unique.
     #[error(transparent)]
     Reservation(#[from] reservation::Rejection),
-    /// A run refuses.
+    /// The rule of a run that refuses.
     #[error(transparent)]
     Run(#[from] run::Rejection),
-    /// A budget refuses.
+    /// The rule of a budget that refuses; what is left comes with it.
     #[error(transparent)]
     Budget(#[from] budget::Rejection),
-    /// An alert refuses.
+    /// The rule of an alert that refuses.
     #[error(transparent)]
     Alert(#[from] alert::Rejection),
-    /// A notification refuses.
+    /// The rule of a notification that refuses.
     #[error(transparent)]
     Notification(#[from] notification::Rejection),
     /// A halt of the project's squad stops whoever acts or would get the task.
@@ -80,14 +80,14 @@ pub enum Rejection {
     /// An override asks for the budget of somebody else than its subject.
     #[error("a budget override raises the budget of its own agent, task or project, not {budget}")]
     ForeignBudget {
-        /// The budget of somebody else.
+        /// The budget that the override names.
         budget: budget::Key,
     },
     /// An agent used a red tool without an approval that permits it. The use and what follows from it are committed all the
     /// same.
     #[error("the tool {tool} is red and was used without an approval that permits it{}", because(why.as_ref()))]
     Unapproved {
-        /// The tool that was used.
+        /// The red tool, as the agent named it.
         tool: Label,
         /// Why the approval that the call named does not permit it; none when it named no approval.
         why: Option<approval::Rejection>,
@@ -95,7 +95,7 @@ pub enum Rejection {
     /// The transaction must be run again: see [`NotLoaded`].
     #[error(transparent)]
     NotLoaded(#[from] NotLoaded),
-    /// No such agent is registered.
+    /// Nobody registered an agent under this identity, which the command names.
     #[error("there is no agent {0}")]
     UnknownAgent(AgentId),
     /// The task that an approval is asked for does not exist in the project.

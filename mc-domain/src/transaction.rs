@@ -78,7 +78,7 @@ impl<A: Aggregate> Entity<A> {
         Self { id, version: 0, state: Arc::new(A::default()) }
     }
 
-    /// The same aggregate after `events`.
+    /// The same aggregate with `events` folded onto it, as many versions later.
     #[must_use]
     pub fn after<'a>(&self, events: impl IntoIterator<Item = &'a A::Event>) -> Self {
         let mut version = self.version;

@@ -1,4 +1,4 @@
-//! A histogram of durations.
+//! A histogram of durations, in the buckets that Prometheus reads.
 
 use std::{
     fmt::Write,

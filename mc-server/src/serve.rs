@@ -57,7 +57,7 @@ pub enum ServeError {
     Listen {
         /// The address from the command line or the environment.
         listen: Listen,
-        /// What the system says.
+        /// The error of the operating system, shown after the sentence.
         source: io::Error,
     },
     /// The store cannot be opened, or not be read.
@@ -65,7 +65,7 @@ pub enum ServeError {
     Store {
         /// The URL of the store, as people are shown it.
         url: String,
-        /// What the store says.
+        /// The error of the log, shown after the sentence.
         source: StoreError,
     },
     /// Notifications cannot be posted as asked.
@@ -415,7 +415,7 @@ impl Signals {
         self.next().await;
     }
 
-    /// Waits for the next Ctrl-C.
+    /// Waits for the next Ctrl-C, the only signal that this system sends.
     pub(crate) async fn next(&mut self) {
         if let Err(error) = tokio::signal::ctrl_c().await {
             tracing::error!(%error, "Ctrl-C cannot be heard");

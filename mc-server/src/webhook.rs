@@ -103,7 +103,7 @@ pub struct Secret(Box<[u8]>);
 /// Why the file of the webhook's secret cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidSecret {
-    /// The file cannot be read.
+    /// The file of the secret is missing, or this user may not read it.
     #[error("the file of the webhook's secret cannot be read")]
     Unreadable(#[source] std::io::Error),
     /// The file does not hold a secret: the prefix and a key in Base64.

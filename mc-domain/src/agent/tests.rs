@@ -72,7 +72,7 @@ fn operator_only() -> Rejection {
     Rejection::OperatorOnly { name: name("Scout") }
 }
 
-/// Invariant 1, and pitfall 6.
+/// Invariant 1.
 #[test]
 fn every_status_move_of_an_operator_is_judged_as_the_table_of_the_domain_says() {
     for (from, allowed) in MOVES {
@@ -167,7 +167,7 @@ mod imposed {
         }
     }
 
-    /// Pitfall 6. An instruction stands; what would end by itself makes way for it, and not the other way round.
+    /// An instruction stands; what would end by itself makes way for it, and not the other way round.
     #[test]
     fn pauses_keep_their_reason_unless_an_operator_or_the_squad_pauses_what_would_end_by_itself() {
         use PauseReason::{Budget, ErrorStreak, Operator, Squad};
@@ -202,7 +202,6 @@ mod imposed {
         given::<Agent>(scout_who(Status::Quarantined)).when(&sofie(), rejoin()).then_nothing();
     }
 
-    /// Pitfall 6.
     #[test]
     fn quarantines_do_not_become_pauses() {
         given::<Agent>(scout_who(Status::Quarantined))
@@ -210,7 +209,6 @@ mod imposed {
             .then_rejected(illegal(Status::Quarantined, Status::Paused));
     }
 
-    /// Pitfall 8.
     #[test]
     fn statuses_are_not_undone_by_a_heartbeat_or_by_registering_again() {
         for from in [Status::Paused, Status::Quarantined] {
@@ -220,7 +218,7 @@ mod imposed {
         }
     }
 
-    /// Pitfall 8: the way out through offline.
+    /// The way out through offline.
     #[test]
     fn statuses_are_not_left_by_saying_goodbye() {
         for from in [Status::Paused, Status::Quarantined] {
@@ -233,7 +231,7 @@ mod imposed {
     }
 }
 
-/// Pitfall 8: it comes back as it would have ended.
+/// It comes back as it would have ended.
 #[test]
 fn a_draining_agent_says_goodbye_by_itself_and_comes_back_drained() {
     let gone = Event::SignedOff { note: None };
@@ -430,7 +428,6 @@ mod heartbeats {
             .then([paused(PauseReason::Operator), heard(now(), 0)]);
     }
 
-    /// Pitfall 27.
     #[test]
     fn of_an_agent_at_work_do_not_end_its_drain() {
         let working = [engaged(), Event::DrainStarted { note: None }];
@@ -497,7 +494,6 @@ mod work {
         given::<Agent>(registered("Scout", Role::Intern)).when(&scout(), release(TASK)).then_nothing();
     }
 
-    /// Pitfall 27.
     #[test]
     fn that_ends_while_draining_ends_the_drain() {
         let draining = working().into_iter().chain([Event::DrainStarted { note: None }]);
@@ -509,7 +505,6 @@ mod work {
             ]);
     }
 
-    /// Pitfalls 9 and 27.
     #[test]
     fn is_moved_by_active_agents_and_the_current_task_by_draining_ones() {
         let may_move = |status, task| {

@@ -203,7 +203,7 @@ mod requesting {
     }
 }
 
-/// Invariant 1, and pitfall 12.
+/// Invariant 1.
 mod deciders {
     use super::*;
 
@@ -242,7 +242,7 @@ mod deciders {
     }
 }
 
-/// Invariant 2, and pitfall 13.
+/// Invariant 2.
 mod decisions {
     use super::*;
 
@@ -308,7 +308,7 @@ mod decisions {
         }
     }
 
-    /// Invariant 4, and pitfall 12.
+    /// Invariant 4.
     #[test]
     fn permit_exactly_what_was_asked() {
         let approved = given::<Approval>([requested(), approved()]);

@@ -1,4 +1,4 @@
-//! Who may act for whom.
+//! Which agents may act: each for itself, at work, and in its own project.
 
 use super::squad_halt::ensure_squad_running;
 use crate::{

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) struct Stop<'a> {
     /// What became of the agent, after its name: `went offline`.
     pub(crate) what: &'a str,
-    /// The reason that somebody gave.
+    /// The reason that an operator gave; it becomes part of the task's blocked reason.
     pub(crate) note: Option<Reason>,
     /// What the end of its hold is recorded as.
     pub(crate) ending: Ending,

@@ -94,11 +94,11 @@ pub(crate) fn grant_override(tx: &mut Transaction<'_>, approval: &Entity<Approva
 /// What was allowed before a change that may have raised it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowed {
-    /// What an agent might spend.
+    /// The caps of an agent before the change.
     Agent(AgentId, Caps),
-    /// What a task might cost.
+    /// The budget of a task before the change.
     Task(TaskId, Usd),
-    /// What all runs of a project might cost in a day; none without a cap.
+    /// The daily cap of a project before the change; none without one.
     Project(ProjectId, Option<Usd>),
 }
 
@@ -112,7 +112,7 @@ impl Allowed {
         }
     }
 
-    /// Whether more is allowed now.
+    /// Compares with the caps as they are after the change; an equal cap raises nothing.
     fn is_raised(self, tx: &mut Transaction<'_>) -> Result<bool, Rejection> {
         let now = current_cap(tx, self.key(tx.today()))?;
         Ok(match self {

@@ -1,4 +1,4 @@
-//! What follows from a quarantine.
+//! What follows from a quarantine: aborted runs, blocked work, and an alert.
 
 use super::{
     alerts::{Warning, raise},

@@ -51,7 +51,6 @@ fn giving_back_a_free_name_changes_nothing() {
     given::<Reservation>([]).when(&sofie(), Command::Release(FIRST)).then_nothing();
 }
 
-/// Pitfall 10.
 #[test]
 fn agent_names_are_unique_per_project_whatever_their_case() {
     assert_eq!(Key::agent(OPENCLAW, &name("Scout")), Key::agent(OPENCLAW, &name("sCOUT")));

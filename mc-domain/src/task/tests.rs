@@ -63,7 +63,7 @@ fn expected(from: Status, to: Status, context: &CommandContext) -> Result<Option
     }
 }
 
-/// Invariants 1 and 2, and pitfalls 1 and 9.
+/// Invariants 1 and 2.
 #[test]
 fn every_move_is_judged_as_the_table_of_the_domain_says() {
     for from in Status::ALL {
@@ -530,7 +530,7 @@ mod review {
     }
 }
 
-/// Invariant 3, and pitfall 18.
+/// Invariant 3.
 mod lease {
     use super::*;
 
@@ -593,7 +593,6 @@ mod claiming {
         }
     }
 
-    /// Pitfall 15.
     #[test]
     fn of_a_task_that_is_taken_is_refused_and_names_who_has_it() {
         for status in [Status::Assigned, Status::InProgress] {

@@ -24,19 +24,19 @@ use crate::{headers::tagged, problem::Problem};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityRef {
-    /// Shown as at `/api/projects/{id}`.
+    /// A project, rendered as `GET /api/projects/{id}` renders it.
     Project(ProjectId),
     /// Shown as at `/api/agents/{id}`, with what the server knows of its last heartbeat.
     Agent(AgentId),
-    /// Shown as at `/api/tasks/{id}`.
+    /// A task, rendered as `GET /api/tasks/{id}` renders it.
     Task(TaskId),
-    /// Shown as at `/api/runs/{id}`.
+    /// A run, rendered as `GET /api/runs/{id}` renders it.
     Run(RunId),
-    /// Shown as at `/api/approvals/{id}`.
+    /// An approval, rendered as `GET /api/approvals/{id}` renders it.
     Approval(ApprovalId),
     /// Shown as at `/api/alerts/{id}`; the views turn its id into the key of its stream.
     Alert(AlertId),
-    /// Shown as at `/api/notifications/{id}`.
+    /// A notification, rendered as `GET /api/notifications/{id}` renders it.
     Notification(NotificationId),
 }
 

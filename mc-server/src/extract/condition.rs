@@ -60,7 +60,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
 /// The condition of a read or a creation: the caller does not want the entity if it is at one of these versions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IfNoneMatch {
-    /// The header is absent.
+    /// No such header came, so nothing is compared.
     Absent,
     /// `*`: no version at all; a creation that must not find anything.
     Any,

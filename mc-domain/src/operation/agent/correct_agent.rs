@@ -16,7 +16,7 @@ use crate::{
     transaction::{Entity, Transaction},
 };
 
-/// What an operator corrects.
+/// The corrections of one request, applied in one commit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CorrectAgent {
     /// What of the record is wrong.

@@ -12,14 +12,14 @@ use crate::{
     values::Reason,
 };
 
-/// What an agent registers as.
+/// The profile that an agent registers with, and whose sub-agent it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RegisterAgent {
     /// What it is and may do.
     pub profile: Profile,
-    /// The agent that spawned it.
+    /// The agent that spawned it; none for an agent that an operator registers.
     pub parent: Option<AgentId>,
-    /// What it was spawned for.
+    /// The purpose that its parent gives; only a sub-agent has one.
     pub purpose: Option<Reason>,
     /// How many agents of the project are not offline. The caller counts them; a new agent is held to the policy's limit.
     pub squad: u32,

@@ -1,4 +1,4 @@
-//! Letting an agent work again.
+//! Resuming an agent that is paused, draining or quarantined.
 
 use crate::{
     agent::{self, Agent},

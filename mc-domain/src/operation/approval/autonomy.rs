@@ -32,7 +32,7 @@ pub struct Autonomy {
 }
 
 impl Autonomy {
-    /// That of a profile.
+    /// The autonomy that `profile` gives its agent.
     pub fn of(profile: &Profile) -> Self {
         let Caps { daily, per_run } = profile.caps;
         let (role, allowed_tools) = (profile.role, profile.allowed_tools.clone());

@@ -18,7 +18,7 @@ use crate::{
 /// An answer to a request, and what the work goes on under.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DecideApproval {
-    /// The answer.
+    /// The decision, with the note or the reason that comes with it.
     pub answer: Answer,
     /// The hash of what the decider read, to be sure that it is still what is asked for.
     pub content: Option<ContentHash>,
@@ -26,22 +26,22 @@ pub struct DecideApproval {
     pub lease: LeaseId,
 }
 
-/// An answer to a request.
+/// What a decider may answer to a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// Yes.
+    /// The action may be done as it was asked for; one decision of as many as the quorum takes.
     Approve {
         /// What the decider notes with it.
         note: Option<Reason>,
     },
-    /// No.
+    /// The action may not be done. The task that waits is blocked with the reason.
     Deny {
-        /// Why.
+        /// Shown to the requestor, and with the blocked task.
         reason: Reason,
     },
     /// Not like this: the requestor asks for something else, or withdraws.
     RequestRevision {
-        /// What to change.
+        /// Says what the requestor has to change before it asks again.
         note: Reason,
     },
 }

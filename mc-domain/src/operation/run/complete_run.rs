@@ -20,9 +20,9 @@ use crate::{
 /// How a run ended, as its agent tells it.
 #[derive(Debug, Clone)]
 pub struct CompleteRun {
-    /// How it ended.
+    /// The end that the agent reports: completed, failed, or aborted by an operator.
     pub outcome: Outcome,
-    /// What it used and cost.
+    /// Tokens, cost in micro-dollars where the agent knows it, and the error of a run that failed.
     pub bill: Bill,
 }
 

@@ -26,7 +26,7 @@ use crate::{
 /// The use of a tool as its agent tells it, and what the policy says of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UseTool {
-    /// What the agent tells.
+    /// The tool, its status and previews, and the approval that the agent names for it.
     pub call: ToolCall,
     /// The risk of the tool, by the policy in force.
     pub policy: ToolRisk,

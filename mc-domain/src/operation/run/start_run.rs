@@ -23,7 +23,7 @@ use crate::{
 /// What a run is to be.
 #[derive(Debug, Clone)]
 pub struct StartRun {
-    /// The task it is for.
+    /// The task that the run works on; none for a run without one.
     pub task: Option<TaskId>,
     /// The model it will speak to.
     pub model: Label,

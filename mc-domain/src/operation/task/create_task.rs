@@ -15,7 +15,7 @@ use crate::{
 /// What a new task is to be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CreateTask {
-    /// What it is about.
+    /// Title, type, priority, budget and the other fields that an operator edits later.
     pub details: Details,
     /// Who is to have it; with nobody it stays in the inbox.
     pub assignees: BTreeSet<AgentId>,

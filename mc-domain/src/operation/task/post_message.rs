@@ -1,4 +1,4 @@
-//! Writing into a task's thread.
+//! Posting a message into the thread of a task.
 
 use crate::{
     agent::Ending,

@@ -1,4 +1,4 @@
-//! Giving a task to others.
+//! Reassigning a task: others get it, and whoever held it lets go.
 
 use std::collections::BTreeSet;
 

@@ -16,7 +16,7 @@ use crate::{
     transaction::Transaction,
 };
 
-/// How a task is started.
+/// The move that starts a task, and the lease for its holder.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StartTask {
     /// The move to in_progress; its crew is chosen here.

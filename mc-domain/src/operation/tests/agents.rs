@@ -1,4 +1,4 @@
-//! What happens to an agent, and with it to the task that it holds. Pitfall 18 throughout.
+//! What happens to an agent, and with it to the task that it holds.
 
 use super::*;
 use crate::{
@@ -251,7 +251,6 @@ mod heartbeats {
         beat(&idle(SCOUT), None, Heartbeat::default(), &by(ECHO)).then_rejected(operator_only());
     }
 
-    /// Pitfalls 6 and 8.
     #[test]
     fn do_not_free_a_quarantined_agent() {
         let agent = quarantined(&idle(SCOUT)).after(&[heard(0)]);

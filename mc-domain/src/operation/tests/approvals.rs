@@ -197,7 +197,6 @@ mod requesting {
     }
 }
 
-/// Pitfalls 11 to 13.
 mod concluding {
     use super::*;
 

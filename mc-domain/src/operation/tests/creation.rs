@@ -75,7 +75,6 @@ mod tasks {
             .then([stream(&unborn(), [created(&sofie()), assigned(Status::Inbox, [SCOUT], None)])]);
     }
 
-    /// Pitfall 16.
     #[test]
     fn are_not_created_when_an_assignee_cannot_take_them() {
         world([&openclaw(), &writer(SCOUT, "Scout")])
@@ -126,7 +125,6 @@ mod tasks {
         create(&elsewhere(NOVA, "Nova")).then_rejected(agent::Rejection::OtherProject { name: name("Nova") });
     }
 
-    /// Pitfall 9.
     #[test]
     fn are_created_by_agents_of_the_project_that_are_not_stopped_for_good() {
         let create = |agent: &Entity<Agent>| {

@@ -203,7 +203,6 @@ fn a_pair_of_statuses_back_and_forth_at_leisure_is_no_loop() {
     }
 }
 
-/// Pitfall 14.
 #[test]
 fn unblocking_starts_the_counts_anew() {
     let mut story = Story::of(task_at(Status::InProgress));
@@ -218,7 +217,6 @@ fn unblocking_starts_the_counts_anew() {
     assert_eq!(found(&story.say(&scout())), Some((LoopKind::Messages, 21)));
 }
 
-/// Pitfall 14.
 /// What is over is talked about without being a loop, and taking it up again is the operator's decision.
 #[test]
 fn taking_up_again_what_was_over_starts_the_counts_anew() {

@@ -188,7 +188,6 @@ mod starting {
         }
     }
 
-    /// Pitfall 27.
     #[test]
     fn of_a_draining_agent_is_for_its_current_task() {
         let mut world = at_work();
@@ -214,7 +213,6 @@ mod starting {
         }
     }
 
-    /// Pitfall 9.
     #[test]
     fn takes_a_task_that_is_the_agents_to_work_on() {
         for status in [Status::Inbox, Status::Review, Status::Blocked, Status::Done, Status::Canceled] {
@@ -250,7 +248,6 @@ pub(super) mod too_dear {
         world
     }
 
-    /// Pitfalls 4 and 5.
     #[test]
     fn is_refused_and_contained_in_one_commit() {
         let mut world = nearly_spent();
@@ -403,7 +400,6 @@ pub(super) mod too_dear {
         ));
     }
 
-    /// Pitfall 2.
     #[test]
     fn is_over_with_the_day() {
         let mut world = nearly_spent();
@@ -644,7 +640,6 @@ mod completing {
         assert_eq!(world.run_status(RUN), Some(run::Status::Running));
     }
 
-    /// Pitfall 18.
     #[test]
     fn not_in_time_ends_the_hold_on_the_task() {
         let mut world = at_work();
@@ -705,7 +700,7 @@ mod calling_tools {
     }
 }
 
-/// Pitfall 18: whatever ends the work ends the run.
+/// Whatever ends the work ends the run.
 mod no_run_is_left_behind {
     use super::*;
 
@@ -899,7 +894,6 @@ mod living {
         world.nothing_is_under_way();
     }
 
-    /// Pitfall 28.
     #[test]
     fn silently_warns_once_and_coming_back_resolves_it() {
         let mut world = at_work();

@@ -54,7 +54,6 @@ fn a_halt_pauses_the_active_agents_of_the_project() {
     }
 }
 
-/// Pitfall 6.
 #[test]
 fn a_halt_leaves_every_other_stop_as_it_is() {
     let (scout, echo) = (paused(&idle(SCOUT), PauseReason::Operator), draining(&idle(ECHO)));
@@ -186,7 +185,6 @@ fn who_an_operator_lets_work_in_a_paused_squad_is_excepted_from_that() {
         .then([stream(&over_budget, [resumed])]);
 }
 
-/// Pitfall 6.
 #[test]
 fn resuming_lifts_only_pauses_by_an_operator_or_of_the_squad() {
     let stopped = openclaw().after(&[halted(Halt::Pause)]);

@@ -23,7 +23,6 @@ mod claiming {
             .then([stream(&task, [task::Event::Claimed { agent: SCOUT, at: now() }])]);
     }
 
-    /// Pitfall 15.
     #[test]
     fn second_is_refused_with_the_first() {
         world([&task_at(Status::Assigned), &idle(ECHO)])
@@ -31,7 +30,6 @@ mod claiming {
             .then_rejected(task::Rejection::AlreadyClaimed { by: BTreeSet::from([SCOUT]) });
     }
 
-    /// Pitfall 9.
     #[test]
     fn takes_an_active_agent_of_the_project_that_accepts_the_type() {
         let task = task_at(Status::Inbox);
@@ -90,7 +88,6 @@ mod starting {
         }
     }
 
-    /// Pitfall 9.
     #[test]
     fn takes_an_assignee_that_is_active() {
         let task = task_at(Status::Assigned);
@@ -157,7 +154,7 @@ mod starting {
     }
 }
 
-/// Pitfall 18: whatever ends the work ends the hold, in one decision.
+/// Whatever ends the work ends the hold, in one decision.
 mod moving {
     use super::*;
 
@@ -204,7 +201,6 @@ mod moving {
             .then_rejected(Rejection::UnknownAgent(SCOUT));
     }
 
-    /// Pitfall 27.
     #[test]
     fn a_draining_agent_hands_in_its_task_and_has_drained() {
         let (task, agent) = (task_at(Status::InProgress), draining(&working()));
@@ -219,7 +215,6 @@ mod moving {
             .then([stream(&task, [submitted]), stream(&agent, [released(Ending::Submitted), drained])]);
     }
 
-    /// Pitfall 9.
     #[test]
     fn takes_an_agent_that_is_at_work_in_the_project() {
         let task = task_at(Status::InProgress);
@@ -239,7 +234,6 @@ mod moving {
             .then_rejected(Rejection::UnknownAgent(ECHO));
     }
 
-    /// Pitfall 16.
     #[test]
     fn that_is_refused_leaves_nothing_behind() {
         let task = task_at(Status::Inbox);
@@ -283,7 +277,7 @@ mod moving {
         ]);
     }
 
-    /// Pitfall 17: the same move again is an illegal move, not a success that did nothing.
+    /// The same move again is an illegal move, not a success that did nothing.
     #[test]
     fn twice_is_refused() {
         let task = task_at(Status::Blocked);

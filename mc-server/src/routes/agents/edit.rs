@@ -168,7 +168,7 @@ impl AgentChanges {
         }
     }
 
-    /// Sets the agent's record straight.
+    /// Corrects status, error count, today's spend and current task, where the request names them.
     fn correct_record(&self, tx: &mut Transaction<'_>, agent: AgentId) -> Result<(), Refused> {
         let agent = tx.get::<Agent>(&agent)?;
         let spent = tx.get::<Budget>(&BudgetKey::AgentDay(agent.id, tx.today()))?.spent();

@@ -46,7 +46,7 @@ pub struct ListApprovals {
 /// A status that is asked for, or all of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
-    /// Approvals of this status.
+    /// Only approvals of this status, open or decided.
     Only(Status),
     /// Approvals of every status, written `all`.
     All,

@@ -265,11 +265,13 @@ struct Stream {
     read: u64,
     /// The stream after what was decided so far.
     now: Loaded,
+    /// Where its change is among the changes, once it has one.
+    change: Option<usize>,
 }
 
 impl Stream {
     fn read(now: Loaded) -> Self {
-        Self { read: now.version, now }
+        Self { read: now.version, now, change: None }
     }
 }
 
@@ -445,30 +447,31 @@ impl<'a> Transaction<'a> {
         if events.is_empty() {
             return before;
         }
+        let Some(known) = self.streams.get_mut(&stream) else {
+            unreachable!("a stream is read before it is changed")
+        };
         let after = before.after(&events);
-        let change = self.changes.iter_mut().find(|change| change.stream == stream);
         if self.attempts > 0 {
-            let added = change.as_ref().map_or(0, |change| change.events.len());
+            let added = known.change.map_or(0, |at| self.changes[at].events.len());
             self.undo.push(Undo { stream: stream.clone(), before: Loaded::from(&before), added });
         }
+        known.now = Loaded::from(&after);
         let events = events.into_iter().map(AnyEvent::from);
-        match change {
-            Some(change) => change.events.extend(events),
+        match known.change {
+            Some(at) => self.changes[at].events.extend(events),
             None => {
+                known.change = Some(self.changes.len());
                 let (project, events) = (project(&before, &after), events.collect());
-                self.changes.push(Change { stream: stream.clone(), after: before.version, project, events });
+                self.changes.push(Change { stream, after: before.version, project, events });
             }
-        }
-        if let Some(known) = self.streams.get_mut(&stream) {
-            known.now = Loaded::from(&after);
         }
         after
     }
 
     /// What was decided on one aggregate so far, in order.
     pub fn decided<A: Streamed>(&self, id: &A::Id) -> impl Iterator<Item = &A::Event> {
-        let stream = StreamId::of::<A>(id);
-        let change = self.changes.iter().find(move |change| change.stream == stream);
+        let known = self.streams.get(&StreamId::of::<A>(id));
+        let change = known.and_then(|known| known.change).map(|at| &self.changes[at]);
         change.into_iter().flat_map(|change| &change.events).filter_map(A::event)
     }
 
@@ -498,14 +501,16 @@ impl<'a> Transaction<'a> {
     }
 
     fn take_back(&mut self, Undo { stream, before, added }: Undo) {
-        if let Some(at) = self.changes.iter().position(|change| change.stream == stream) {
-            match added {
-                0 => drop(self.changes.remove(at)),
-                added => self.changes[at].events.truncate(added),
+        let Some(known) = self.streams.get_mut(&stream) else { return };
+        known.now = before;
+        match (known.change, added) {
+            // It is the last one: what came after it is taken back already.
+            (Some(at), 0) => {
+                self.changes.truncate(at);
+                known.change = None;
             }
-        }
-        if let Some(known) = self.streams.get_mut(&stream) {
-            known.now = before;
+            (Some(at), added) => self.changes[at].events.truncate(added),
+            (None, _) => {}
         }
     }
 

@@ -31,7 +31,7 @@ impl From<()> for Outcome {
     }
 }
 
-/// The rule that forbids an operation. Nothing is committed then.
+/// The rule that forbids an operation. Nothing is committed then, but what [`Outcome::Refused`] carries.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
     /// The rule of a project that refuses.

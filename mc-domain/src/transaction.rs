@@ -342,7 +342,8 @@ impl<'a> Transaction<'a> {
         if agent.registered().is_ok() { Ok(agent) } else { Err(Rejection::UnknownAgent(id)) }
     }
 
-    /// An aggregate whose identity was just drawn: there is nothing to read. What is known of it already is kept.
+    /// An aggregate whose identity is taken for new, so that nothing is read; the commit fails where it is not. What is known
+    /// of it already is kept.
     pub fn create<A: Streamed>(&mut self, id: A::Id) -> Entity<A> {
         let stream = StreamId::of::<A>(&id);
         self.streams.entry(stream).or_insert_with(|| Stream::read(Loaded::absent::<A>())).now.entity(id)
@@ -476,13 +477,15 @@ impl<'a> Transaction<'a> {
     }
 
     /// The same transaction for what follows from a command by a rule, and is not its actor's to do. What runs through it
-    /// acts as the system; the actor returns when it is dropped.
+    /// is decided as by the system; the actor returns when it is dropped. Every event of the commit still names the command's
+    /// actor in its metadata.
     pub fn as_system(&mut self) -> AsSystem<'_, 'a> {
         let actor = std::mem::replace(&mut self.context.actor, RULES.clone());
         AsSystem { tx: self, actor: Some(actor) }
     }
 
-    /// Runs `part` and takes back what it decided when it refuses.
+    /// Runs `part` and takes back what it decided when it refuses. Whoever goes on after the refusal of more than one decision
+    /// uses it.
     ///
     /// # Errors
     /// What `part` says.

@@ -55,11 +55,11 @@ pub(crate) async fn follow(
     number: u64,
 ) -> Result<Followed, Refused> {
     let context = CommandContext::new(app.now(), by.clone()).under(app.policy_limits(Some(project)));
-    let order = |step: String| {
+    let envelope = |step: String| {
         let key = own_key("emergency", &format!("halt/{project}/{number}/{step}"));
         CommandEnvelope { context: context.clone(), key: Some(key) }
     };
-    let pausing = order("agents".to_owned());
+    let pausing = envelope("agents".to_owned());
     let known = match &pausing.key {
         Some((key, _)) => app.log().answered(key).await?.is_some(),
         None => false,
@@ -78,7 +78,7 @@ pub(crate) async fn follow(
     let Executed { value: Paused { agents, held }, position, replayed } = paused.await?;
     let mut followed = Followed { late: !replayed, agents, tasks: Vec::new(), position };
     for (n, tasks) in held.chunks(TASKS_AT_ONCE).enumerate() {
-        let blocking = order(format!("tasks/{n}"));
+        let blocking = envelope(format!("tasks/{n}"));
         let blocked = app.repository().execute(&blocking, |tx| {
             block_halted(tx, project, number, tasks)?;
             let blocked: Vec<TaskId> =

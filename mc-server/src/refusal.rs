@@ -25,7 +25,7 @@ use crate::problem::{FieldError, Kind, Problem};
 pub enum Refused {
     /// A rule of the domain rejects it.
     #[error(transparent)]
-    Rule(#[from] Rejection),
+    Rule(Rejection),
     /// The log could not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,9 +57,18 @@ macro_rules! refused_by {
 }
 refused_by!(agent, alert, approval, notification, project, run, task);
 
+impl From<Rejection> for Refused {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::NotLoaded(missing) => missing.into(),
+            rule => Self::Rule(rule),
+        }
+    }
+}
+
 impl From<NotLoaded> for Refused {
     fn from(missing: NotLoaded) -> Self {
-        Self::Rule(missing.into())
+        Self::Store(missing.into())
     }
 }
 

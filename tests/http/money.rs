@@ -451,3 +451,31 @@ async fn a_run_that_is_not_there_takes_no_bill() {
     let app = App::new().await;
     complete(&app, NOBODY, bill()).await.refused(404, "not_found");
 }
+
+/// One request lowers the cap and corrects what was spent: each tells of the threshold that it crosses itself.
+#[tokio::test]
+async fn a_correction_does_not_tell_again_of_what_the_lower_cap_crossed() {
+    let app = App::new().await;
+    app.agent("Scout").await;
+    app.patch("/api/agents/scout", json!({ "todaySpend": 1 })).await.expect(200);
+    let run = run_of(&app, "scout", None, json!(0.01)).await;
+    complete(&app, &run, json!({ "status": "completed", "cost": 0 })).await.expect(200);
+    let both = json!({ "budgets": { "dailyCap": 1.1, "perRunCap": 0.1 }, "todaySpend": 0.5 });
+    app.patch("/api/agents/scout", both).await.expect(200).recorded(&[
+        "agent.profile_changed",
+        "agent.corrected",
+        "budget.cap_changed",
+        "budget.threshold_crossed",
+        "budget.adjusted",
+        "alert.raised",
+    ]);
+}
+
+#[tokio::test]
+async fn an_unknown_approval_is_not_found_whatever_version_is_expected() {
+    let app = App::new().await;
+    for what in ["approve", "withdraw", "resubmit"] {
+        let unknown = app.post(format!("/api/approvals/{NOBODY}/{what}"), json!({}));
+        unknown.if_match("\"3\"").await.refused(404, "not_found");
+    }
+}

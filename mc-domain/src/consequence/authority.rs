@@ -24,6 +24,6 @@ pub(crate) fn actor_may_move(tx: &mut Transaction<'_>, task: &Entity<Task>) -> R
     let agent = tx.agent(actor)?;
     let agent = agent.registered()?;
     agent.belongs_to(task.present()?.project)?;
-    ensure_squad_running(tx, agent)?;
+    ensure_squad_running(tx, agent.project, agent)?;
     Ok(agent.may_move(task.id, tx.today())?)
 }

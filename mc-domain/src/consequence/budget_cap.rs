@@ -9,7 +9,7 @@ use crate::{
     project::Project,
     rejection::Rejection,
     task::Task,
-    transaction::Transaction,
+    transaction::{Entity, Transaction},
 };
 
 /// Whose spending an alert about a budget is about.
@@ -58,38 +58,63 @@ pub(crate) fn follow_cap(
     if budget.version == 0 {
         return Ok(());
     }
-    tx.as_system().execute_in(Some(spender.project), &budget, budget::Command::SetCap(cap))?;
-    alert_budgets(tx, vec![key], spender)
+    execute_and_alert(&mut tx.as_system(), &budget, budget::Command::SetCap(cap), spender)
 }
 
-/// Tells of the thresholds that this transaction crosses. What a run uses up is told of with what follows from that; what a
-/// lower cap or a correction makes used up is told of here, and stops nobody who does not run.
+/// Executes `command` on a budget and tells of the threshold that it crosses.
+pub(crate) fn execute_and_alert(
+    tx: &mut Transaction<'_>,
+    budget: &Entity<Budget>,
+    command: budget::Command,
+    spender: Spender,
+) -> Result<(), Rejection> {
+    let events = tx.decide(budget, command)?;
+    let threshold = events.iter().filter_map(budget::Event::threshold).last();
+    tx.record_in(Some(spender.project), budget, events)?;
+    match threshold {
+        Some(threshold) => alert_threshold(tx, budget.id, threshold, spender),
+        None => Ok(()),
+    }
+}
+
+/// Tells of the thresholds that this transaction's charge for a run crosses.
 pub(crate) fn alert_budgets(
     tx: &mut Transaction<'_>,
     keys: Vec<Key>,
     spender: Spender,
 ) -> Result<(), Rejection> {
-    let Spender { project, agent, task, run } = spender;
     for key in keys {
-        let Some((level, percent)) = tx.decided::<Budget>(&key).filter_map(budget::Event::threshold).last()
-        else {
-            continue;
-        };
-        let kind = match level {
-            Level::Warning => Kind::BudgetWarning,
-            Level::Critical => Kind::BudgetCritical,
-            Level::Exceeded if run.is_some() => continue,
-            Level::Exceeded => Kind::BudgetExceeded,
-        };
-        let title = format!("{percent} % of {} are spent", Cause::Budget(key));
-        let warning = Warning::new(kind, alert_subject(key), project, title);
-        let warning = match agent {
-            Some(agent) => warning.concerning(agent, task, run),
-            None => warning,
-        };
-        raise(tx, warning)?;
+        let threshold = tx.decided::<Budget>(&key).filter_map(budget::Event::threshold).last();
+        if let Some(threshold) = threshold {
+            alert_threshold(tx, key, threshold, spender)?;
+        }
     }
     Ok(())
+}
+
+/// What a run uses up is told of with what follows from that; what a lower cap or a correction makes used up is told of
+/// here, and stops nobody who does not run.
+fn alert_threshold(
+    tx: &mut Transaction<'_>,
+    key: Key,
+    (level, percent): (Level, u32),
+    Spender { project, agent, task, run }: Spender,
+) -> Result<(), Rejection> {
+    let kind = match level {
+        Level::Warning => Kind::BudgetWarning,
+        Level::Critical => Kind::BudgetCritical,
+        Level::Exceeded if run.is_some() => return Ok(()),
+        Level::Exceeded => Kind::BudgetExceeded,
+    };
+    let title = format!("{percent} % of {} are spent", Cause::Budget(key));
+    let warning = Warning::new(kind, alert_subject(key), project, title);
+    raise(
+        tx,
+        match agent {
+            Some(agent) => warning.concerning(agent, task, run),
+            None => warning,
+        },
+    )
 }
 
 /// What an alert about a budget is about.

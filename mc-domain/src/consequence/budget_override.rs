@@ -1,5 +1,7 @@
 //! Overrides: which budget one is for, what it grants, and which ones a raised cap makes needless.
 
+use chrono::NaiveDate;
+
 use super::{approval_end::end_without_grant, budget_cap::current_cap};
 use crate::{
     agent::Caps,
@@ -13,8 +15,6 @@ use crate::{
     transaction::{Entity, Transaction},
     values::Reason,
 };
-
-use chrono::NaiveDate;
 
 /// What an override is asked for because of: what its parameters say, or else the agent's budget of today.
 fn cause_of(subject: &approval::Subject, ask: &Ask, today: NaiveDate) -> Option<Cause> {

@@ -5,12 +5,12 @@ use crate::{
     agent,
     agent::Ending,
     budget::{self, Budget},
-    ids::{AgentId, ProjectId, RunId},
+    ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
     rejection::Rejection,
     run::{self, Bill, OpenRun, Outcome, Run},
     task::{self, Present, Stage, Task},
-    transaction::{Entity, Transaction},
+    transaction::Transaction,
     values::Reason,
 };
 
@@ -78,11 +78,11 @@ pub(crate) fn abort_agent_runs(tx: &mut Transaction<'_>, agent: AgentId, why: &s
 /// Aborts the runs for `task` that its last move leaves without work. `before` is how the task stood.
 pub(crate) fn abort_task_runs(
     tx: &mut Transaction<'_>,
-    task: &Entity<Task>,
+    task: TaskId,
     before: &Present,
     ending: Ending,
 ) -> Result<(), Rejection> {
-    let after = tx.get::<Task>(&task.id)?;
+    let after = tx.get::<Task>(&task)?;
     let after = after.present()?;
     for open in after.open_runs.clone() {
         if !goes_on(tx, before, after, open.1.agent) {

@@ -20,10 +20,14 @@ pub fn is_halted(project: &Project, agent: &Registered) -> bool {
     }
 }
 
-/// Refuses what a halt keeps `agent` from. In a pause, the own standing of an agent that is stopped for itself says so
+/// Refuses what a halt of `project` keeps `agent` from. In a pause, the own standing of an agent that is stopped for itself says so
 /// instead.
-pub(crate) fn ensure_squad_running(tx: &mut Transaction<'_>, agent: &Registered) -> Result<(), Rejection> {
-    let project = tx.get::<Project>(&agent.project)?;
+pub(crate) fn ensure_squad_running(
+    tx: &mut Transaction<'_>,
+    project: ProjectId,
+    agent: &Registered,
+) -> Result<(), Rejection> {
+    let project = tx.get::<Project>(&project)?;
     let at_work = match agent.standing_on(tx.today()) {
         Standing::Active | Standing::Draining => true,
         Standing::Paused(_) | Standing::Quarantined | Standing::Offline { .. } => false,
@@ -45,7 +49,7 @@ pub(crate) fn accept(
     let assignee = registered.accept(agent.id, project, kind, rule, tx.today())?;
     match tx.actor().kind() {
         ActorKind::Human => {}
-        ActorKind::Agent | ActorKind::System => ensure_squad_running(tx, registered)?,
+        ActorKind::Agent | ActorKind::System => ensure_squad_running(tx, project, registered)?,
     }
     Ok(assignee)
 }

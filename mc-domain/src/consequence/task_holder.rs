@@ -39,8 +39,8 @@ pub(crate) fn record_with_holder(
 ) -> Result<(), Rejection> {
     let task = tx.get::<Task>(&task.id)?;
     let moved = !events.is_empty();
-    let after = tx.record(&task, events)?;
-    let looped = moved && contain_loop(tx, &after)?;
+    let recorded = tx.record(&task, events)?;
+    let looped = moved && contain_loop(tx, &recorded)?;
     let ending = if looped { Ending::Blocked } else { ending };
     let after = tx.get::<Task>(&task.id)?;
     let (before, now) = (task.present()?, after.present()?);
@@ -49,9 +49,9 @@ pub(crate) fn record_with_holder(
         resolve_block_alerts(tx, task.id)?;
     }
     if looped {
-        abort_task_runs(&mut tx.as_system(), &after, before, ending)?;
+        abort_task_runs(&mut tx.as_system(), task.id, before, ending)?;
     } else {
-        abort_task_runs(tx, &after, before, ending)?;
+        abort_task_runs(tx, task.id, before, ending)?;
     }
     withdraw_unawaited(tx, before, now)?;
     if looped { alert_loop(tx, &after) } else { Ok(()) }

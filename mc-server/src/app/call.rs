@@ -19,7 +19,7 @@ use crate::{
 pub struct Call {
     /// Who acts, at what time, under which limits of the policy.
     pub context: CommandContext,
-    /// The condition of `If-Match`; handlers check it once the entity is loaded.
+    /// The condition of `If-Match`, which [`Call::expected`] checks.
     pub condition: IfMatch,
     pub(crate) keyed: Option<Keyed>,
 }

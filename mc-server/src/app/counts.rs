@@ -29,9 +29,13 @@ impl App {
         Ok(u32::try_from(squad).unwrap_or(u32::MAX))
     }
 
-    /// The project that an approval is requested in, as far as the views know.
-    pub(crate) fn project_of_approval(&self, approval: ApprovalId) -> Option<ProjectId> {
-        self.projected().read(|views| views.approvals.project_of(approval))
+    /// The project that an approval is requested in.
+    ///
+    /// # Errors
+    /// `not-found` for an unknown approval, or as [`App::read`].
+    pub(crate) async fn project_of_approval(&self, approval: ApprovalId) -> Result<ProjectId, Problem> {
+        let unknown = || Problem::not_found("approval", approval);
+        self.find(|views| views.approvals.project_of(approval).ok_or_else(unknown)).await
     }
 
     /// How many agents are active now, in all projects, as far as the views know.

@@ -5,7 +5,7 @@ use mc_domain::{
     actor::Actor,
     aggregate::CommandContext,
     ids::ProjectId,
-    operation::{Outcome, Rejection},
+    operation::Outcome,
     process::Watch,
     recorded::{AnyEvent, Recorded},
     transaction::Transaction,
@@ -167,7 +167,6 @@ pub(super) async fn batch<T: Sync>(
             match tx.attempt(|tx| decide(tx, item)) {
                 Ok(()) => {}
                 Err(Refused::Store(error)) => return Err(error),
-                Err(Refused::Rule(Rejection::NotLoaded(missing))) => return Err(missing.into()),
                 Err(refused) => tracing::warn!(worker, %refused, "a command was refused"),
             }
         }

@@ -5,7 +5,7 @@ use crate::{
     budget::{self, Budget, Key},
     consequence::{
         blocked_work::{Stop, block_held_task, give_back_held_task},
-        budget_cap::{Spender, alert_budgets},
+        budget_cap::{Spender, execute_and_alert},
         quarantine::stop_at_once,
         run_end::abort_agent_runs,
         squad_halt::except,
@@ -65,8 +65,8 @@ fn adjust_spend(tx: &mut Transaction<'_>, agent: &Entity<Agent>, spent: Usd) -> 
     let budget = tx.get::<Budget>(&Key::AgentDay(agent.id, tx.today()))?;
     let registered = agent.registered()?;
     let (project, task) = (registered.project, registered.work.map(|work| work.task));
-    tx.execute_in(Some(project), &budget, budget::Command::Adjust { spent })?;
-    alert_budgets(tx, vec![budget.id], Spender { project, agent: Some(agent.id), task, run: None })
+    let spender = Spender { project, agent: Some(agent.id), task, run: None };
+    execute_and_alert(tx, &budget, budget::Command::Adjust { spent }, spender)
 }
 
 fn take_work(tx: &mut Transaction<'_>, agent: AgentId) -> Result<(), Rejection> {

@@ -54,7 +54,7 @@ pub fn start_run(
 ) -> Result<Outcome, Rejection> {
     let agent = tx.agent(agent)?;
     acts_for_itself(tx, &agent)?;
-    ensure_squad_running(tx, agent.registered()?)?;
+    ensure_squad_running(tx, agent.registered()?.project, agent.registered()?)?;
     lift_pause_of_yesterday(tx, agent.id)?;
     let run = tx.get::<Run>(&run)?;
     let scope = Scope::new(tx, agent.id, &request)?;

@@ -21,7 +21,7 @@ pub fn claim_task(tx: &mut Transaction<'_>, task: TaskId, agent: AgentId) -> Res
     let present = task.present()?;
     let agent = tx.agent(agent)?;
     let registered = agent.registered()?;
-    ensure_squad_running(tx, registered)?;
+    ensure_squad_running(tx, present.project, registered)?;
     let kind = present.details.kind;
     let claimer = registered.accept(agent.id, present.project, kind, TypeRule::Enforced, tx.today())?;
     tx.execute(&task, task::Command::Claim(claimer))?;

@@ -97,7 +97,7 @@ pub async fn edit(
         let agent = call.expected::<Agent>(tx, &id)?;
         let before = agent.registered()?.profile().clone();
         let profile = changes.applied_to(&before, &policy)?;
-        match change(tx, &agent, &profile, &claims) {
+        match tx.attempt(|tx| change(tx, &agent, &profile, &claims)) {
             Err(Rejection::Agent(refusal @ agent::Rejection::SelfPromotion { .. })) => {
                 return autonomy::ask_for_more(tx, approval, &agent, &profile, &refusal, &policy);
             }

@@ -43,7 +43,7 @@ pub async fn spawn(
     create(&app, parent, &body.value, only_new, &call).await
 }
 
-/// Creates a sub-agent of `parent`, or lets a known one come back. The caller has checked that `parent` exists.
+/// Creates a sub-agent of `parent`, or lets a known one come back.
 pub(super) async fn create(
     app: &App,
     parent: AgentId,

@@ -106,7 +106,8 @@ async fn decide(
 ) -> Result<Response, Problem> {
     let Ruling { approver, decision, content_hash } = body.value;
     let decider = decider(&app, approver, body.actor).await?;
-    let call = app.call(app.project_of_approval(id), decider, body.keyed, condition);
+    let project = app.project_of_approval(id).await?;
+    let call = app.call(Some(project), decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
     let request = DecideApproval { answer, content: content_hash, lease };
     app.change::<Approval, _>(&call, id, |tx, _| Ok(decide_approval(tx, id, request.clone())?)).await

@@ -124,9 +124,9 @@ pub async fn resubmit(
 ) -> Result<Response, Problem> {
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let project = app.project_of_approval(id);
-    let call = app.call(project, actor, body.keyed, condition);
-    let policy = app.policy_in(project).await?;
+    let project = app.project_of_approval(id).await?;
+    let call = app.call(Some(project), actor, body.keyed, condition);
+    let policy = app.policy(project).await?;
     app.change::<Approval, _>(&call, id, |tx, approval| {
         let requested = approval.requested()?;
         let wanted = body.value.applied_to(requested.ask(), requested.subject().action_type, &policy)?;
@@ -150,7 +150,8 @@ pub async fn withdraw(
     let Withdrawal { agent_id, reason } = body.value;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(body.actor, own, None).await?;
-    let call = app.call(app.project_of_approval(id), actor, body.keyed, condition);
+    let project = app.project_of_approval(id).await?;
+    let call = app.call(Some(project), actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
     app.change::<Approval, _>(&call, id, |tx, _| Ok(withdraw_approval(tx, id, reason.clone(), lease)?)).await
 }

@@ -69,7 +69,7 @@ pub(crate) fn execute_and_alert(
     spender: Spender,
 ) -> Result<(), Rejection> {
     let events = tx.decide(budget, command)?;
-    let threshold = events.iter().filter_map(budget::Event::threshold).last();
+    let threshold = events.iter().filter_map(budget::Event::threshold).next_back();
     tx.record_in(Some(spender.project), budget, events)?;
     match threshold {
         Some(threshold) => alert_threshold(tx, budget.id, threshold, spender),

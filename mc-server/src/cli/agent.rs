@@ -54,7 +54,7 @@ enum AgentCommand {
     Run(RunOptions),
 }
 
-/// Who runs, and where.
+/// The agent that the command runs, and the server that it works for.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunOptions {
     /// Its name, unique in its project.
@@ -69,7 +69,7 @@ pub(super) struct RunOptions {
     #[arg(long, env = "AGENT_TYPES", value_name = "TYPES", value_delimiter = ',', value_parser = task_type)]
     pub(super) types: Vec<TaskType>,
 
-    /// A picture for it.
+    /// The emoji that views show beside the agent's name.
     #[arg(long, env = "AGENT_EMOJI", value_name = "EMOJI")]
     pub(super) emoji: Option<String>,
 
@@ -77,7 +77,7 @@ pub(super) struct RunOptions {
     #[arg(long, env = "AGENT_PROJECT", value_name = "PROJECT")]
     pub(super) project: Option<String>,
 
-    /// The server.
+    /// The address of the server that the agent works for.
     #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000", value_parser = config::server)]
     pub(super) server: String,
 
@@ -85,11 +85,11 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "SPAN", default_value = "15m", value_parser = interval)]
     pub(super) interval: Span,
 
-    /// Do one round and end.
+    /// Send one heartbeat, do what there is to do, and end.
     #[arg(long)]
     pub(super) once: bool,
 
-    /// Go offline at the end.
+    /// Sign the agent off when the command ends.
     #[arg(long)]
     pub(super) goodbye: bool,
 

@@ -34,7 +34,7 @@ where that server cannot be reached at the address it listens on.
 
 Exit status: 0 success, 1 the store or the server cannot be reached, 2 wrong usage.";
 
-/// What to archive.
+/// The age from which tasks are archived, and the store that has them.
 #[derive(Debug, Clone, Args)]
 pub(super) struct ArchiveOptions {
     /// How long a task must have been done or canceled: a number with d, h, m or s.

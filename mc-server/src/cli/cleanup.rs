@@ -42,7 +42,7 @@ Exit status: 0 success, also where the database was in use; 1 something could no
 /// The bytes of a backup read at once.
 const BUFFER_BYTES: usize = 1024 * 1024;
 
-/// What to clean up.
+/// Which backups are removed, and where they are.
 #[derive(Debug, Clone, Args)]
 pub(super) struct CleanupOptions {
     /// How old a backup must be to go: a number with d, h, m or s.
@@ -57,7 +57,7 @@ pub(super) struct CleanupOptions {
     #[arg(long)]
     dry_run: bool,
 
-    /// The directory of the backups.
+    /// The directory that `backup` writes to.
     #[arg(long, env = "MC_BACKUP_DIR", value_name = "DIRECTORY", default_value = "./backups")]
     dir: PathBuf,
 

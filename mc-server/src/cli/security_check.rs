@@ -44,14 +44,14 @@ Exit status: 0 nothing found, 1 something was found or could not be read, 2 wron
 /// The most findings of one kind that are listed.
 const MAX_LISTED: usize = 20;
 
-/// What to look at.
+/// The settings and files that the check looks at.
 #[derive(Debug, Clone, Args)]
 pub(super) struct SecurityOptions {
-    /// Where the server listens.
+    /// The address that the server is to listen on.
     #[arg(long, env = "MC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
     listen: Listen,
 
-    /// The directory of the backups.
+    /// The directory that `backup` writes to.
     #[arg(long, env = "MC_BACKUP_DIR", value_name = "DIRECTORY", default_value = "./backups")]
     dir: PathBuf,
 

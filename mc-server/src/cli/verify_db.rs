@@ -35,7 +35,7 @@ is: compare with one where that matters.
 
 Exit status: 0 all is well, 1 something is wrong, or the store cannot be read.";
 
-/// What to verify.
+/// The store to verify, and the form of the report.
 #[derive(Debug, Clone, Args)]
 pub(super) struct VerifyOptions {
     #[command(flatten)]

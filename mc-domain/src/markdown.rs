@@ -82,7 +82,12 @@ fn break_address(line: &mut String, starts_at: usize) {
     let word = line[starts_at..].to_ascii_lowercase();
     for (mark, offset) in [("://", 0), ("www.", 3), ("mailto:", 6), ("xmpp:", 4)] {
         if let Some(at) = word.find(mark) {
-            line.insert(starts_at + at + offset, '\\');
+            let at = starts_at + at + offset;
+            // What begins a line with it is escaped already; a second backslash would be read.
+            let backslashes = line[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+            if backslashes % 2 == 0 {
+                line.insert(at, '\\');
+            }
             return;
         }
     }

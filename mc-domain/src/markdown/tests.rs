@@ -142,6 +142,14 @@ fn what_cannot_be_seen_is_shown() {
     assert_eq!(text_of(&inline("a\u{202e}b"), |_| false).trim(), r"a\u{202e}b");
 }
 
+#[test]
+fn an_address_is_broken_once() {
+    for (text, written) in [("://", r"\://"), (r"\://", r"\\\://"), ("a://b", r"a\://b")] {
+        assert_eq!(inline(text), written);
+        is_inert(text);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 

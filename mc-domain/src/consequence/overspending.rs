@@ -3,6 +3,8 @@
 //! Whether a run would be too dear or has turned out to be, the same follows: an approval is open for it, its task waits,
 //! its agent is paused, and an alert says so.
 
+use chrono::{DateTime, Utc};
+
 use super::{
     alerts::{Warning, raise},
     approval_request::open_approval,
@@ -42,7 +44,7 @@ pub(crate) fn approval_open_for(
 ) -> Result<Option<ApprovalId>, Rejection> {
     let key = over.subject(over.task, project).key(&over.action_hash());
     if let Some(open) = tx.get::<Reservation>(&key)?.approval()
-        && is_open(tx, open)?
+        && is_open(&*tx.get::<Approval>(&open)?, tx.now())
     {
         return Ok(Some(open));
     }
@@ -59,15 +61,12 @@ fn open_elsewhere(tx: &mut Transaction<'_>, over: &Overspending) -> Result<Optio
     let approval = tx.get::<Approval>(&overrun.approval)?;
     let asked = approval.requested().ok().and_then(|requested| requested.ask.parameters());
     let same = asked.and_then(Cause::of) == Some(over.cause);
-    Ok((same && is_open(tx, overrun.approval)?).then_some(overrun.approval))
+    Ok((same && is_open(&approval, tx.now())).then_some(overrun.approval))
 }
 
 /// Whether it is open, and has not run out without anybody having noticed.
-fn is_open(tx: &mut Transaction<'_>, approval: ApprovalId) -> Result<bool, Rejection> {
-    let approval = tx.get::<Approval>(&approval)?;
-    Ok(approval
-        .requested()
-        .is_ok_and(|approval| approval.status().is_open() && !approval.is_overdue(tx.now())))
+fn is_open(approval: &Approval, now: DateTime<Utc>) -> bool {
+    approval.requested().is_ok_and(|approval| approval.status().is_open() && !approval.is_overdue(now))
 }
 
 /// Decides all that follows from spending too much, and answers which approval is open for it. Where the agent waits for

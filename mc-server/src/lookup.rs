@@ -93,6 +93,20 @@ pub fn scope(views: &Views, written: Option<&str>) -> Result<Option<ProjectId>, 
     found.map_err(|unknown| unknown.in_query("project"))
 }
 
+/// The agents that the parameter `name` of the query lists, each looked up as by [`agent`].
+///
+/// # Errors
+/// `malformed-query` when one of them is unknown.
+pub fn agents_in_query(
+    views: &Views,
+    written: &[String],
+    scope: Option<ProjectId>,
+    name: &str,
+) -> Result<Vec<AgentId>, Problem> {
+    let found = written.iter().map(|written| agent(views, written, scope));
+    found.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query(name))
+}
+
 /// The agent of that id, or of that name: in `scope` where one is given, else in the default project, else wherever
 /// there is only one.
 ///

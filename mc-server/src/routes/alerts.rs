@@ -136,8 +136,7 @@ async fn command(
 impl ListAlerts {
     fn resolved(&self, views: &Views) -> Result<AlertQuery, Problem> {
         let project = lookup::scope(views, self.project.as_deref())?;
-        let agent = self.agent_id.0.iter().map(|agent| lookup::agent(views, agent, project));
-        let agent = agent.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query("agentId"))?;
+        let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
         Ok(AlertQuery {
             project,
             resolved: self.resolved,

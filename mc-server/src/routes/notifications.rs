@@ -81,11 +81,10 @@ pub async fn read(
 impl ListNotifications {
     fn resolved(&self, views: &Views) -> Result<NotificationQuery, Problem> {
         let project = lookup::scope(views, self.project.as_deref())?;
-        let agents = self.agent_id.0.iter().map(|agent| lookup::agent(views, agent, project));
-        let agents = agents.map(|agent| agent.map(Recipient::Agent)).collect::<Result<_, _>>();
+        let agents = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
         Ok(NotificationQuery {
             project,
-            recipient: agents.map_err(|unknown| unknown.in_query("agentId"))?,
+            recipient: agents.into_iter().map(Recipient::Agent).collect(),
             unread: self.unread,
             status: self.status.0.clone(),
             kind: self.kind.0.clone(),

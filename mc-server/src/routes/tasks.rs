@@ -376,8 +376,7 @@ pub async fn transition(
 impl ListTasks {
     fn resolved(self, views: &Views) -> Result<TaskQuery, Problem> {
         let project = lookup::scope(views, self.project.as_deref())?;
-        let assignee = self.assignee.0.iter().map(|agent| lookup::agent(views, agent, project));
-        let assignee = assignee.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query("assignee"))?;
+        let assignee = lookup::agents_in_query(views, &self.assignee.0, project, "assignee")?;
         Ok(TaskQuery {
             project,
             status: self.status.0,

@@ -44,6 +44,7 @@ pub mod policy_limits;
 pub mod prelude;
 pub mod process;
 pub mod project;
+pub mod reach;
 pub mod recorded;
 pub mod rejection;
 pub mod reservation;

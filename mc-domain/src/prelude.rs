@@ -33,6 +33,7 @@ pub use crate::{
     policy::{self, Policy},
     policy_limits::PolicyLimits,
     project::{self, Project},
+    reach::Reach,
     recorded::{AnyEvent, Metadata, Recorded, StreamId},
     reservation::{self, Reservation},
     run::{self, Run},

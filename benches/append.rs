@@ -123,6 +123,7 @@ fn event() -> NewEvent {
             project: Some(Uuid::from_u128(8).into()),
             command_id: Uuid::now_v7().into(),
             idempotency_key: None,
+            credential: None,
         },
     }
 }

@@ -234,6 +234,7 @@ impl World {
             project: Some(project()),
             command_id: number.into(),
             idempotency_key: None,
+            credential: None,
         };
         let (position, stream, event) = (self.position, StreamId::of::<A>(id), event(self.now).into());
         self.views.apply(&Recorded { position, stream, version, event, metadata });

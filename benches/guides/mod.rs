@@ -40,6 +40,7 @@ pub fn step(task: u64, version: u64, at: DateTime<Utc>) -> Append {
         project: Some(Uuid::from_u128(1).into()),
         command_id: Uuid::now_v7().into(),
         idempotency_key: None,
+        credential: None,
     };
     let stream = StreamId::of::<Task>(&Uuid::from_u128((u128::from(task) << 64) | 0x1234_5678).into());
     Append { stream, expected: version, events: vec![codec::encode(&event, metadata)] }

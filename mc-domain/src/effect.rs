@@ -4,8 +4,8 @@
 //! Where that is in doubt, it is [`Effect::Accompanies`], which decides nothing.
 
 use crate::{
-    agent, alert, approval, budget, notification, policy, project, recorded::AnyEvent, reservation, run,
-    standup, task,
+    agent, alert, approval, budget, credential, notification, policy, project, recorded::AnyEvent,
+    reservation, run, standup, task,
 };
 
 /// What an event does to the work that goes on.
@@ -50,6 +50,7 @@ impl AnyEvent {
             Self::Notification(event) => of_notification(event),
             Self::Policy(event) => of_policy(event),
             Self::Standup(event) => of_standup(event),
+            Self::Credential(event) => of_credential(event),
         }
     }
 }
@@ -213,6 +214,17 @@ fn of_notification(event: &notification::Event) -> Effect {
 fn of_policy(event: &policy::Event) -> Effect {
     match event {
         policy::Event::Published { .. } => Effect::Extends,
+    }
+}
+
+fn of_credential(event: &credential::Event) -> Effect {
+    use credential::Event;
+
+    match event {
+        // To contain anything, an operator must get in.
+        Event::Revoked { .. } | Event::SessionEnded { .. } | Event::SessionOpened { .. } => Effect::Contains,
+        Event::Renamed { .. } | Event::Used { .. } | Event::SessionUsed { .. } => Effect::Accompanies,
+        Event::Issued { .. } => Effect::Extends,
     }
 }
 

@@ -94,6 +94,10 @@ id!(
     NotificationId, "notification id"
 );
 id!(
+    /// The identity of a credential, which is no secret.
+    CredentialId, "credential id"
+);
+id!(
     /// One command, as given: all events of one commit carry the same.
     CommandId, "command id"
 );

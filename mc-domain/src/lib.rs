@@ -32,6 +32,7 @@ pub mod approval;
 pub mod budget;
 mod consequence;
 pub mod content_hash;
+pub mod credential;
 pub mod effect;
 pub mod ids;
 pub mod json;

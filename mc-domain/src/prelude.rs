@@ -23,9 +23,10 @@ pub use crate::{
     alert::{self, Alert},
     approval::{self, Approval},
     budget::{self, Budget},
+    credential::{self, Credential},
     ids::{
-        AgentId, AlertId, ApprovalId, CommandId, EventId, LeaseId, MessageId, NotificationId, ProjectId,
-        RunId, TaskId,
+        AgentId, AlertId, ApprovalId, CommandId, CredentialId, EventId, LeaseId, MessageId, NotificationId,
+        ProjectId, RunId, TaskId,
     },
     money::Usd,
     notification::{self, Notification},

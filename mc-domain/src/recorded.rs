@@ -13,7 +13,8 @@ use crate::{
     alert::{self, Alert},
     approval::{self, Approval},
     budget::{self, Budget},
-    ids::{CommandId, EventId, ProjectId},
+    credential::{self, Credential},
+    ids::{CommandId, CredentialId, EventId, ProjectId},
     notification::{self, Notification},
     policy::{self, Policy},
     project::{self, Project},
@@ -64,6 +65,9 @@ pub struct Metadata {
     /// The key the command came with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
+    /// The credential that the command came by; nothing where none was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialId>,
 }
 
 /// An event with its place in the log.
@@ -215,4 +219,6 @@ any_event! {
     Standup(standup),
     /// The notification aggregate: see [`crate::notification`].
     Notification(notification),
+    /// The credential aggregate: see [`crate::credential`].
+    Credential(credential),
 }

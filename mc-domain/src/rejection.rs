@@ -3,6 +3,7 @@
 use crate::{
     agent, alert, approval,
     budget::{self, Cause},
+    credential,
     ids::{AgentId, ApprovalId},
     money::Usd,
     notification, project, reservation, run, task,
@@ -61,6 +62,9 @@ pub enum Rejection {
     /// The rule of a notification that refuses.
     #[error(transparent)]
     Notification(#[from] notification::Rejection),
+    /// The rule of a credential that refuses.
+    #[error(transparent)]
+    Credential(#[from] credential::Rejection),
     /// A halt of the project's squad stops whoever acts or would get the task.
     #[error("the squad is stopped")]
     SquadStopped,

@@ -415,6 +415,7 @@ impl World {
                     | AnyEvent::Budget(_)
                     | AnyEvent::Alert(_)
                     | AnyEvent::Standup(_)
+                    | AnyEvent::Credential(_)
                     | AnyEvent::Notification(_) => {}
                     AnyEvent::Reservation(event) => {
                         let name = self.names.remove(&key).or_else(|| self.key_named(&key));

@@ -237,6 +237,11 @@ impl Agents {
         self.rows.get(id).map(|row| row.project)
     }
 
+    /// Whether an agent's time as a sub-agent is over; an unknown one is none any more.
+    pub fn is_gone(&self, id: AgentId) -> bool {
+        self.rows.get(id).is_none_or(|row| row.retired)
+    }
+
     /// The agents of a project that are paused for `reason`, by identity.
     pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
         self.standing_as(Some(project), |_, paused| paused == Some(reason))
@@ -345,7 +350,8 @@ impl Projection for Agents {
             | AnyEvent::Alert(_)
             | AnyEvent::Run(_)
             | AnyEvent::Notification(_)
-            | AnyEvent::Standup(_) => return,
+            | AnyEvent::Standup(_)
+            | AnyEvent::Credential(_) => return,
         };
         let Ok(id) = event.stream.aggregate_id.parse::<AgentId>() else { return };
         if let Some(row) = Row::registered(id, fact) {

@@ -10,7 +10,7 @@ mod states;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use mc_domain::{
-    ids::{EventId, ProjectId},
+    ids::{CredentialId, EventId, ProjectId},
     json::Json,
     recorded::{AnyEvent, Recorded},
 };
@@ -60,6 +60,8 @@ pub struct AuditEntry {
     pub after: BTreeMap<String, Json>,
     /// The identity that the event got when it was recorded.
     pub event_id: EventId,
+    /// The credential that the command came by; absent where none was asked for.
+    pub credential_id: Option<CredentialId>,
 }
 
 /// A stored event together with what it decodes to.
@@ -125,6 +127,7 @@ impl Auditor {
             before,
             after,
             event_id: stored.metadata.event_id,
+            credential_id: stored.metadata.credential,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! metrics read the row.
 
 use mc_domain::{
-    agent, alert, approval, budget, notification, policy, project,
+    agent, alert, approval, budget, credential, notification, policy, project,
     recorded::AnyEvent,
     reservation,
     run::{self, ToolStatus},
@@ -202,6 +202,16 @@ catalogue! {
     }
     Policy(policy) "policy" {
         Published { .. } => "policy.published" [],
+    }
+    // Uses and sessions say who is there, not what happens.
+    Credential(credential) "credential" {
+        Issued { .. }        => "credential.issued" [],
+        Renamed { .. }       => "credential.renamed" [],
+        Revoked { .. }       => "credential.revoked" [],
+        Used { .. }          => [],
+        SessionOpened { .. } => [],
+        SessionUsed { .. }   => [],
+        SessionEnded { .. }  => [],
     }
     Standup(standup) "standup" {
         Recorded { .. } => "standup.recorded" [],

@@ -352,7 +352,8 @@ impl Projection for Costs {
             | AnyEvent::Alert(_)
             | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
-            | AnyEvent::Standup(_) => return,
+            | AnyEvent::Standup(_)
+            | AnyEvent::Credential(_) => return,
         };
         let Ok(id) = id else { return };
         match fact {

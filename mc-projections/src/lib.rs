@@ -47,6 +47,7 @@ pub mod audit;
 pub mod board;
 mod catalogue;
 pub mod costs;
+pub mod credentials;
 pub mod dollars;
 pub mod entries;
 mod event_data;

@@ -210,7 +210,8 @@ impl Projection for Tallies {
             | AnyEvent::Run(_)
             | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
-            | AnyEvent::Standup(_) => {}
+            | AnyEvent::Standup(_)
+            | AnyEvent::Credential(_) => {}
         }
     }
 }

@@ -137,6 +137,7 @@ impl Script {
                 project: self.project,
                 command_id: Uuid::from_u128(u128::from(position)).into(),
                 idempotency_key: None,
+                credential: None,
             },
         });
         self.now += TimeDelta::seconds(1);

@@ -11,12 +11,14 @@ use std::borrow::Cow;
 
 use mc_domain::{
     actor::Actor,
+    credential,
     ids::{AgentId, TaskId},
     notification, policy,
     project::{self, Halt},
     recorded::{AnyEvent, Recorded},
     reservation, standup,
     text::visible,
+    values::Name,
 };
 
 use crate::views::Views;
@@ -73,6 +75,7 @@ fn compose(event: &Recorded<AnyEvent>, views: &Views, naming: Naming) -> String 
         AnyEvent::Notification(fact) => notification(fact, &names),
         AnyEvent::Policy(fact) => policy(fact, &names.actor(actor)),
         AnyEvent::Standup(fact) => standup(fact, &names.actor(actor)),
+        AnyEvent::Credential(fact) => credential(fact, &names.actor(actor), &credential_name(id, views)),
         AnyEvent::Reservation(fact) => reservation(fact, &names, &names.actor(actor), id),
     }
 }
@@ -95,6 +98,36 @@ fn project(fact: &project::Event, who: &str) -> String {
             format!("{who} resumed the squad{}", because(reason.as_ref()))
         }
     }
+}
+
+fn credential(fact: &credential::Event, who: &str, name: &str) -> String {
+    match fact {
+        credential::Event::Issued { grant, .. } => {
+            format!("{who} issued {} the credential {}", to(grant.bearer.role()), grant.name)
+        }
+        credential::Event::Renamed { name: to } => format!("{who} renamed the credential {name} to {to}"),
+        credential::Event::Revoked { reason, .. } => {
+            format!("{who} revoked the credential {name}{}", because(reason.as_ref()))
+        }
+        credential::Event::Used { .. } => format!("the credential {name} was used"),
+        credential::Event::SessionOpened { .. } => format!("{who} opened a session"),
+        credential::Event::SessionUsed { .. } => format!("a session by the credential {name} was used"),
+        credential::Event::SessionEnded { .. } => format!("{who} ended a session"),
+    }
+}
+
+fn to(role: credential::Role) -> &'static str {
+    match role {
+        credential::Role::Operator => "an operator",
+        credential::Role::Agent => "an agent",
+        credential::Role::Auditor => "an auditor",
+        credential::Role::Monitor => "a monitor",
+    }
+}
+
+fn credential_name(id: &str, views: &Views) -> String {
+    let known = id.parse().ok().and_then(|id| views.credentials.name(id));
+    known.map_or_else(|| id.to_owned(), Name::to_string)
 }
 
 fn standup(fact: &standup::Event, who: &str) -> String {

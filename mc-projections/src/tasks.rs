@@ -273,7 +273,8 @@ impl Projection for Tasks {
             | AnyEvent::Run(_)
             | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
-            | AnyEvent::Standup(_) => return,
+            | AnyEvent::Standup(_)
+            | AnyEvent::Credential(_) => return,
         };
         let Ok(id) = event.stream.aggregate_id.parse::<TaskId>() else { return };
         if let Some(row) = Row::created(id, fact) {

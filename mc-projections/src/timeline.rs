@@ -83,7 +83,8 @@ impl Timelines {
             | AnyEvent::Reservation(_)
             | AnyEvent::Policy(_)
             | AnyEvent::Notification(_)
-            | AnyEvent::Standup(_) => BTreeSet::new(),
+            | AnyEvent::Standup(_)
+            | AnyEvent::Credential(_) => BTreeSet::new(),
         }
     }
 

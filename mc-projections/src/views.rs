@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use mc_domain::recorded::{AnyEvent, Recorded};
 
 use crate::{
-    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs, hours::Hours,
-    messages::Threads, metrics::Tallies, notifications::Notifications, policy::Policies,
-    projection::Projection, projects::Projects, runs::Runs, tasks::Tasks, timeline::Timelines,
+    activity::Activity, agents::Agents, alerts::Alerts, approvals::Approvals, costs::Costs,
+    credentials::Credentials, hours::Hours, messages::Threads, metrics::Tallies,
+    notifications::Notifications, policy::Policies, projection::Projection, projects::Projects, runs::Runs,
+    tasks::Tasks, timeline::Timelines,
 };
 
 /// Every projection, each folded up to the same event.
@@ -33,6 +34,8 @@ pub struct Views {
     pub notifications: Notifications,
     /// Which policy is active in which project.
     pub policy: Policies,
+    /// Which credentials were issued, and whether they are good.
+    pub credentials: Credentials,
     /// Where in the log the messages of each task are.
     pub threads: Threads,
     /// Where in the log the events of each task's timeline are.
@@ -61,6 +64,7 @@ impl Views {
         self.tallies.apply(event);
         self.notifications.apply(event);
         self.policy.apply(event);
+        self.credentials.apply(event);
         self.threads.apply(event);
         self.timelines.apply(event);
         self.activity.apply(event);

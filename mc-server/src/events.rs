@@ -275,6 +275,7 @@ mod tests {
                 project: Some(project),
                 command_id: CommandId::new(Uuid::nil()),
                 idempotency_key: None,
+                credential: None,
             };
             let event = NewEvent {
                 event_type: "task.claimed".into(),

@@ -21,6 +21,7 @@
 //! # }
 //! ```
 
+pub mod access;
 mod answer;
 pub mod app;
 pub mod archive;

@@ -223,8 +223,13 @@ impl Problem {
     }
 
     fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
-        let challenge = (self.0.kind == Kind::Unauthenticated)
-            .then_some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        let challenge = match self.0.kind {
+            Kind::CredentialMissing => Some("Bearer"),
+            kind if kind.status() == StatusCode::UNAUTHORIZED => Some("Bearer error=\"invalid_token\""),
+            _ => None,
+        };
+        let challenge =
+            challenge.map(|challenge| (header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
         let wait =
             self.0.retry_after.map(|wait| (header::RETRY_AFTER, HeaderValue::from(wait.as_secs().max(1))));
         [(header::CONTENT_TYPE, PROBLEM_JSON)].into_iter().chain(challenge).chain(wait)
@@ -279,7 +284,7 @@ impl Problem {
                 Kind::IdempotencyKeyReused,
                 format!(
                     "The idempotency key {} was used for another request. Nothing was recorded; choose a new key.",
-                    Excerpt(key)
+                    Excerpt(key.rsplit(' ').next().unwrap_or_default())
                 ),
             ),
             StoreError::Invalid { reason } => Self::new(
@@ -417,7 +422,7 @@ mod tests {
 
     #[test]
     fn a_request_without_credentials_is_told_how_to_bring_them() {
-        let response = Problem::new(Kind::Unauthenticated, "Send a token.").into_response();
+        let response = Problem::new(Kind::CredentialMissing, "Send a token.").into_response();
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }
 

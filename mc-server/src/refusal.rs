@@ -4,7 +4,7 @@ use mc_domain::{
     actor::Actor,
     agent::{self, SpawnBound},
     aggregate::CommandContext,
-    alert, approval, budget,
+    alert, approval, budget, credential,
     ids::AgentId,
     notification,
     operation::Rejection,
@@ -92,6 +92,7 @@ fn of_rule(rejection: &Rejection, views: &Views) -> Problem {
         Rejection::Budget(rejection) => of_budget(rejection),
         Rejection::Alert(rejection) => of_alert(rejection),
         Rejection::Notification(rejection) => of_notification(rejection),
+        Rejection::Credential(rejection) => of_credential(rejection),
         Rejection::SquadStopped => Problem::new(
             Kind::SquadStopped,
             "The squad of this project is stopped. An operator resumes it with POST /api/emergency/resume-squad.",
@@ -420,6 +421,28 @@ fn of_notification(rejection: &notification::Rejection) -> Problem {
         notification::Rejection::Over { .. } | notification::Rejection::NotDue { .. } => {
             Problem::new(Kind::Conflict, detail)
         }
+    }
+}
+
+fn of_credential(rejection: &credential::Rejection) -> Problem {
+    use credential::Rejection as R;
+    let detail = sentence(rejection);
+    match rejection {
+        R::NotFound => Problem::new(Kind::NotFound, detail),
+        R::AlreadyExists | R::Revoked | R::Expired { .. } => Problem::new(Kind::Conflict, detail),
+        R::OperatorOnly | R::SystemOnly | R::BearerOnly => Problem::new(Kind::Forbidden, detail),
+        R::ExpiresTooSoon => Problem::invalid_field("expiresAt", "must be in the future"),
+        R::OtherProject => Problem::invalid_field("projects", rejection.to_string()),
+        R::OperatorFirst => Problem::new(
+            Kind::Conflict,
+            format!("{detail} Issue that one first, with {{\"name\": \"Sofie\", \"role\": \"operator\"}}."),
+        ),
+        R::LastOperator => Problem::new(
+            Kind::Conflict,
+            format!(
+                "{detail} Issue another operator's first; or stop the server and use mission-control credential revoke."
+            ),
+        ),
     }
 }
 

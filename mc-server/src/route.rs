@@ -12,16 +12,18 @@ use axum::{
 };
 
 use crate::{
+    access::{Guarded, Needs, refused},
     app::App,
     extract::{Contract, Contracted, Honours, MC_POSITION},
     health::Health,
     problem::{Excerpt, Kind, Problem},
 };
 
-/// A line of the table: a method, a path, the handler, and what the route honours of a request.
+/// A line of the table: a method, a path, what the route asks of its caller, the handler, and what it honours of a request.
 pub(crate) struct Route<S> {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
+    pub(crate) needs: Needs,
     pub(crate) contract: Arc<Contract>,
     handler: MethodRouter<S>,
 }
@@ -46,7 +48,7 @@ impl Common for App {
 macro_rules! methods {
     ($($function:ident = $method:ident,)+) => {
         $(
-            pub(crate) fn $function<S, H, T>(path: &'static str, handler: H) -> Route<S>
+            pub(crate) fn $function<S, H, T>(path: &'static str, needs: Needs, handler: H) -> Route<S>
             where
                 S: Common + Clone + Send + Sync + 'static,
                 H: Handler<T, S>,
@@ -55,8 +57,9 @@ macro_rules! methods {
                 let mut contract = Contract::of::<T>();
                 S::common(&mut contract);
                 let contract = Arc::new(contract);
-                let handler = routing::$function(Contracted::new(path, Arc::clone(&contract), handler));
-                Route { method: Method::$method, path, contract, handler }
+                let handler = Contracted::new(path, Arc::clone(&contract), handler);
+                let handler = routing::$function(Guarded::new(needs, handler));
+                Route { method: Method::$method, path, needs, contract, handler }
             }
         )+
     };
@@ -67,6 +70,7 @@ methods! {
     post = POST,
     put = PUT,
     patch = PATCH,
+    delete = DELETE,
 }
 
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) -> Router<S> {
@@ -78,6 +82,9 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) ->
 
 /// `OPTIONS *` asks for the server as a whole, which has no options of its own.
 async fn no_such_route(request: Request) -> Response {
+    if let Some(refused) = refused(&request) {
+        return refused.into_response();
+    }
     if request.method() == Method::OPTIONS && request.uri().path() == "*" {
         return StatusCode::NO_CONTENT.into_response();
     }
@@ -93,6 +100,9 @@ async fn no_such_route(request: Request) -> Response {
 
 /// The router adds the `Allow` header. Asked for its options, a path answers with nothing else.
 async fn method_not_allowed(request: Request) -> Response {
+    if let Some(refused) = refused(&request) {
+        return refused.into_response();
+    }
     if request.method() == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }

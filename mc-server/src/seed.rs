@@ -450,6 +450,7 @@ async fn execute_at<T: Serialize + DeserializeOwned + Send>(
     decide: impl FnMut(&mut Transaction<'_>) -> Result<T, Refused> + Send,
 ) -> Result<T, Refused> {
     let context = CommandContext::new(at.trunc_subsecs(6), actor);
-    let envelope = CommandEnvelope { context, key: Some(own_key("seed", key)) };
+    let (key, fingerprint) = own_key("seed", key);
+    let envelope = CommandEnvelope::new(context).under_key(key, fingerprint);
     Ok(app.repository().execute(&envelope, decide).await?.value)
 }

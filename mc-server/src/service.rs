@@ -11,6 +11,7 @@ use axum::{
 use tower::ServiceExt;
 
 use crate::{
+    access::Needs,
     app::App,
     extract::{Contract, MC_POSITION},
     health::Health,
@@ -25,6 +26,14 @@ use crate::{
 pub fn endpoints() -> Vec<(Method, &'static str)> {
     fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str)> {
         routes.into_iter().map(|route| (route.method, route.path))
+    }
+    of(early()).chain(of(recovered())).collect()
+}
+
+/// The method and the path of every route, with what it asks of its caller.
+pub fn needs() -> Vec<(Method, &'static str, Needs)> {
+    fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str, Needs)> {
+        routes.into_iter().map(|route| (route.method, route.path, route.needs))
     }
     of(early()).chain(of(recovered())).collect()
 }
@@ -49,10 +58,13 @@ impl Gate {
         let _ = self.0.set((state, router));
     }
 
-    async fn pass(self, request: Request) -> Response {
+    async fn pass(self, mut request: Request) -> Response {
         match self.0.get() {
             Some((app, recovered)) => {
-                if let Some(position) = request.headers().get(MC_POSITION)
+                let admission = app.admit(&request);
+                let is_admitted = admission.0.is_ok();
+                request.extensions_mut().insert(admission);
+                if let Some(position) = request.headers().get(MC_POSITION).filter(|_| is_admitted)
                     && let Err(problem) = app.reach(position).await
                 {
                     return problem.into_response();

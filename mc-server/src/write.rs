@@ -30,8 +30,8 @@ impl App {
         mut decide: impl FnMut(&mut Transaction<'_>) -> Result<Reply, Refused> + Send,
     ) -> Result<Response, Problem> {
         let at = call.context.now;
-        let key = call.keyed.as_ref().map(|keyed| (keyed.key.as_str().to_owned(), keyed.fingerprint));
-        let envelope = CommandEnvelope { context: call.context.clone(), key };
+        let key = call.keyed.as_ref().map(|keyed| (keyed.recorded(), keyed.fingerprint));
+        let envelope = CommandEnvelope { context: call.context.clone(), key, credential: call.credential };
         let begun = Instant::now();
         let executed = self
             .repository()
@@ -79,10 +79,9 @@ impl App {
 impl Remembers for App {
     /// Looks for the first answer before the request is resolved: what it names may be renamed by now.
     async fn first_answer(&self, keyed: &Keyed) -> Result<Option<Response>, Problem> {
-        let key = keyed.key.as_str();
-        let Some(first) = self.log().answered(key).await? else { return Ok(None) };
+        let Some(first) = self.log().answered(&keyed.recorded()).await? else { return Ok(None) };
         if first.fingerprint != keyed.fingerprint {
-            return Err(StoreError::KeyReused { key: key.to_owned() }.into());
+            return Err(StoreError::KeyReused { key: keyed.key.to_string() }.into());
         }
         let Answered { position, answer, .. } = first;
         let kept: StoredReply = serde_json::from_str(&answer).map_err(|error| StoreError::Corrupt {

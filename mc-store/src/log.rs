@@ -17,8 +17,9 @@ pub const MAX_GUARDS_PER_COMMIT: usize = 10_000;
 pub const MAX_COMMIT_BYTES: usize = 64 * 1024 * 1024;
 /// The most bytes the payload of one event may have.
 pub const MAX_PAYLOAD_BYTES: usize = 2 * 1024 * 1024;
-/// The most bytes an idempotency key may have.
-pub const MAX_KEY_BYTES: usize = 255;
+/// The most bytes of an idempotency key: 255 of whoever sent it (as the draft of the header field has it), and room for whose
+/// key it is.
+pub const MAX_KEY_BYTES: usize = 320;
 /// The most bytes the answer under an idempotency key may have.
 pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// The most events or keys that one read returns.

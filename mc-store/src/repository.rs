@@ -13,7 +13,7 @@ use mc_domain::{
     actor::ActorKind,
     aggregate::CommandContext,
     effect,
-    ids::{CommandId, EventId},
+    ids::{CommandId, CredentialId, EventId},
     recorded::{AnyEvent, Metadata, StreamId, Streamed},
     transaction::{Change, Entity, Finished, Loaded, Source, Transaction},
 };
@@ -51,12 +51,20 @@ pub struct CommandEnvelope {
     pub context: CommandContext,
     /// The key it came with, and what it asks.
     pub key: Option<(String, Fingerprint)>,
+    /// The credential it came by; nothing where none was asked for.
+    pub credential: Option<CredentialId>,
 }
 
 impl CommandEnvelope {
-    /// A command without an idempotency key.
+    /// A command without an idempotency key, which came by no credential.
     pub fn new(context: CommandContext) -> Self {
-        Self { context, key: None }
+        Self { context, key: None, credential: None }
+    }
+
+    /// The same command under `key`, asking for what `fingerprint` is of.
+    #[must_use]
+    pub fn under_key(self, key: String, fingerprint: Fingerprint) -> Self {
+        Self { key: Some((key, fingerprint)), ..self }
     }
 }
 
@@ -397,6 +405,7 @@ fn append(envelope: &CommandEnvelope, command_id: CommandId, change: &Change) ->
         project: change.project,
         command_id,
         idempotency_key: envelope.key.as_ref().map(|(key, _)| key.clone()),
+        credential: envelope.credential,
     };
     let events = change.events.iter().map(|event| codec::encode_any(event, metadata())).collect();
     Append { stream: change.stream.clone(), expected: change.after, events }

@@ -121,6 +121,7 @@ pub fn command_metadata(
         project,
         command_id,
         idempotency_key: None,
+        credential: None,
     })
 }
 

@@ -345,6 +345,7 @@ pub async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
                 project: Some(project),
                 command_id: Uuid::nil().into(),
                 idempotency_key: None,
+                credential: None,
             };
             let stream = StreamId::of::<Task>(&Uuid::from_u128(task).into());
             let append =

@@ -405,7 +405,7 @@ impl World {
         let fingerprint = sha256(&format!("{who} {action:?}"));
         let key =
             self.random.chance(KEYED_PERCENT).then(|| (self.random.id::<EventId>().to_string(), fingerprint));
-        CommandEnvelope { context: CommandContext::new(self.now, who).under(limits), key }
+        CommandEnvelope { context: CommandContext::new(self.now, who).under(limits), key, credential: None }
     }
 
     /// Issues one command, and looks at what it leads to.
@@ -504,8 +504,11 @@ impl World {
         );
         let mut other = fingerprint;
         other[0] ^= 1;
-        let other =
-            CommandEnvelope { context: kept.envelope.context.clone(), key: Some((key.clone(), other)) };
+        let other = CommandEnvelope {
+            context: kept.envelope.context.clone(),
+            key: Some((key.clone(), other)),
+            credential: None,
+        };
         let refused = self.repository.execute(&other, decided_again).await;
         assert!(
             matches!(refused, Err(Failure::Store(StoreError::KeyReused { key: reused })) if reused == key)

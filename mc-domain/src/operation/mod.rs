@@ -6,6 +6,7 @@
 
 mod agent;
 mod approval;
+mod credential;
 mod notification;
 mod project;
 mod run;
@@ -24,6 +25,7 @@ pub use approval::{
     Allowed, Answer, Autonomy, DecideApproval, budget_asked_for, decide_approval, escalate_approval,
     expire_approval, request_approval, resubmit_approval, withdraw_approval, withdraw_overrides,
 };
+pub use credential::{issue_credential, revoke_credential};
 pub use notification::fail_notification;
 pub use project::{create_project, edit_project};
 pub use run::{CompleteRun, StartRun, UseTool, complete_run, record_tool_call, start_run, time_out_run};

@@ -4,6 +4,7 @@ mod agents;
 mod approvals;
 mod bills;
 mod creation;
+mod credentials;
 mod leases;
 mod loops;
 mod overrides;

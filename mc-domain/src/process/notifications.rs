@@ -46,7 +46,8 @@ pub fn notifications(recorded: &Recorded<AnyEvent>, directory: &impl Directory) 
         | AnyEvent::Budget(_)
         | AnyEvent::Run(_)
         | AnyEvent::Notification(_)
-        | AnyEvent::Standup(_) => vec![],
+        | AnyEvent::Standup(_)
+        | AnyEvent::Credential(_) => vec![],
     };
     // Nobody is told what they did themselves; and nobody twice.
     let author = Recipient::of(&recorded.metadata.actor);
@@ -284,6 +285,7 @@ mod tests {
             project: Some(OPENCLAW),
             command_id: CommandId::new(Uuid::from_u128(2)),
             idempotency_key: None,
+            credential: None,
         };
         Recorded { position: 1, stream: StreamId::of::<A>(id), version: 1, event: event.into(), metadata }
     }

@@ -25,6 +25,7 @@ where
         project: Some(OPENCLAW),
         command_id: CommandId::new(Uuid::from_u128(2)),
         idempotency_key: None,
+        credential: None,
     };
     Recorded { position: 1, stream: StreamId::of::<A>(id), version: 1, event, metadata }
 }

@@ -86,7 +86,8 @@ impl Watch {
             | AnyEvent::Budget(_)
             | AnyEvent::Reservation(_)
             | AnyEvent::Notification(_)
-            | AnyEvent::Policy(_) => {}
+            | AnyEvent::Policy(_)
+            | AnyEvent::Credential(_) => {}
         }
     }
 

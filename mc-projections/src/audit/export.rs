@@ -11,7 +11,7 @@ use crate::{agents::ActorId, instant::Millis, views::Views};
 
 /// The header line of the comma-separated values, with its line end.
 pub const CSV_HEADER: &str = "position,at,actorType,actorId,actorName,action,entityKind,entityId,projectId,summary,\
-     before,after,eventId\r\n";
+     before,after,eventId,credentialId\r\n";
 
 /// First characters that make a spreadsheet read a cell as a formula.
 const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
@@ -40,6 +40,7 @@ pub fn csv_line(entry: &AuditEntry) -> String {
         object(&entry.before),
         object(&entry.after),
         entry.event_id.to_string(),
+        entry.credential_id.map(|id| id.to_string()).unwrap_or_default(),
     ];
     cells.map(|text| cell(&text)).join(",") + "\r\n"
 }
@@ -73,6 +74,9 @@ pub fn cloud_event(stored: &StoredEvent, views: &Views) -> Json {
         "correlationid": metadata.command_id,
     }));
     if let Json::Object(members) = &mut event {
+        // An attribute without a value is left out (CloudEvents 1.0.2, section 2).
+        members
+            .extend(metadata.credential.map(|id| ("credentialid".to_owned(), Json::from(&*id.to_string()))));
         members.insert("data".to_owned(), data);
     }
     event

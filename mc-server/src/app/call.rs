@@ -3,7 +3,7 @@
 use mc_domain::{
     actor::Actor,
     aggregate::CommandContext,
-    ids::ProjectId,
+    ids::{CredentialId, ProjectId},
     recorded::Streamed,
     transaction::{Entity, Transaction},
 };
@@ -22,6 +22,8 @@ pub struct Call {
     /// The condition of `If-Match`, which [`Call::expected`] checks.
     pub condition: IfMatch,
     pub(crate) keyed: Option<Keyed>,
+    /// The credential that it came by.
+    pub(crate) credential: Option<CredentialId>,
 }
 
 impl Call {
@@ -49,6 +51,7 @@ impl App {
             context: CommandContext::new(self.now(), actor).under(self.policy_limits(project)),
             condition,
             keyed,
+            credential: None,
         }
     }
 }

@@ -14,6 +14,7 @@ use mc_store::{log::EventLog, repository::Repository};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::Access,
     events::EventStreams,
     headers::at_position,
     health::Health,
@@ -43,6 +44,7 @@ pub(super) struct Parts {
     pub(super) streams: EventStreams,
     pub(super) health: Health,
     pub(super) shutdown: CancellationToken,
+    pub(super) access: Access,
 }
 
 /// The clock of a real server: the machine's time in UTC.
@@ -81,10 +83,16 @@ impl App {
         &self.0.shutdown
     }
 
+    /// What the server knows of its callers beside the log.
+    pub(crate) fn access(&self) -> &Access {
+        &self.0.access
+    }
+
     /// The operator, in whose name a write is recorded that names no actor.
     pub fn operator(&self) -> &Name {
         &self.0.operator
     }
+
     /// The turns of those that a rule counts together, so that two of them never pass a limit at once.
     pub(crate) fn turns(&self) -> &Turns {
         &self.0.turns

@@ -21,8 +21,8 @@ use uuid::Uuid;
 
 use super::handle::{App, Clock, Parts};
 use crate::{
-    events::EventStreams, health::Health, latency::Latencies, lookup::DEFAULT_PROJECT, own_identity,
-    refusal::Refused, turns::Turns,
+    access::Access, events::EventStreams, health::Health, latency::Latencies, lookup::DEFAULT_PROJECT,
+    own_identity, refusal::Refused, turns::Turns,
 };
 
 impl App {
@@ -58,6 +58,7 @@ impl App {
             streams: EventStreams::new(log, shutdown.clone()),
             health,
             shutdown,
+            access: Access::default(),
         }));
         app.create_default_project().await?;
         Ok(app)

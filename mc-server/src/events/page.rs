@@ -134,6 +134,7 @@ fn document(stored: &StoredEvent) -> Result<Json, StoreError> {
         "entity": { "kind": stored.stream.aggregate_type, "id": stored.stream.aggregate_id },
         "version": stored.version,
         "projectId": metadata.project,
+        "credentialId": metadata.credential,
     }));
     if let Json::Object(members) = &mut document {
         members.insert("data".to_owned(), data);
@@ -172,6 +173,7 @@ mod tests {
                 project: Some(project(n % 3)),
                 command_id: CommandId::new(Uuid::nil()),
                 idempotency_key: None,
+                credential: None,
             },
         });
         let stream = StreamId { aggregate_type: "task".into(), aggregate_id: "t-1".to_owned() };

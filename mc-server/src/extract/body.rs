@@ -19,7 +19,10 @@ use super::{
     idempotency::Keyed,
     json,
 };
-use crate::problem::{Excerpt, Kind, Problem};
+use crate::{
+    access::{Admission, Caller},
+    problem::{Excerpt, Kind, Problem},
+};
 
 /// The most bytes a body may have: 1 MiB.
 pub const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -153,7 +156,10 @@ fn empty_blanks(value: &mut Json) {
 fn keyed(parts: &Parts, json: &mut BTreeMap<String, Json>) -> Result<Option<Keyed>, Problem> {
     let in_body = json.remove(idempotency::BODY_FIELD);
     let key = idempotency::key(&parts.headers, in_body)?;
-    Ok(key.map(|key| Keyed::new(key, &parts.method, &parts.uri, &json::canonical(json.clone()))))
+    let caller = parts.extensions.get::<Admission>().and_then(|admission| admission.0.as_ref().ok());
+    let owner = caller.and_then(Caller::owner_of_keys);
+    let of_request = |key| Keyed::new(key, &parts.method, &parts.uri, &json::canonical(json.clone()));
+    Ok(key.map(|key| of_request(key).owned_by(owner)))
 }
 
 async fn read(headers: &HeaderMap, stream: Stream, arrival: &Arrival) -> Result<Vec<u8>, Problem> {

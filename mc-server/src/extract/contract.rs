@@ -21,7 +21,10 @@ use serde::{
 };
 
 use super::{Body, IfMatch, IfNoneMatch, LastEventId, OnlyNew, Path, Query, query};
-use crate::problem::{FieldError, Kind, Problem};
+use crate::{
+    access::Caller,
+    problem::{FieldError, Kind, Problem},
+};
 
 /// The header that resumes an event stream after the id it names.
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -66,6 +69,7 @@ honour_nothing! {
     Extension<T>, T;
     Option<Extension<T>>, T;
     Uri;
+    Caller;
 }
 
 macro_rules! honour_headers {
@@ -119,6 +123,7 @@ honour_all!(A B C);
 honour_all!(A B C D);
 honour_all!(A B C D E);
 honour_all!(A B C D E F);
+honour_all!(A B C D E F G);
 
 impl Contract {
     /// The contract of a handler with these arguments.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use mc_domain::{json::Json, policy::secrets::find_secrets};
-use mc_store::log::{Fingerprint, MAX_KEY_BYTES};
+use mc_store::log::Fingerprint;
 use sha2::{Digest, Sha256};
 
 use crate::problem::{Kind, Problem};
@@ -15,6 +15,9 @@ pub(super) const BODY_FIELD: &str = "idempotencyKey";
 /// The headers that may hold the key.
 pub(super) const HEADERS: [&str; 2] = ["idempotency-key", "x-idempotency-key"];
 
+/// The most characters of a key that a client sends.
+const MAX_CHARS: usize = 255;
+
 /// A key that a client chose for one request: 1 to 255 visible ASCII characters.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey(Box<str>);
@@ -24,6 +27,8 @@ pub struct IdempotencyKey(Box<str>);
 pub struct Keyed {
     /// The key as the client sent it.
     pub key: IdempotencyKey,
+    /// Whose key it is: those of one caller mean nothing to another. None where the server asks for no credential.
+    pub owner: Option<String>,
     /// SHA-256 over method, address and body without the key, the body in canonical form.
     pub fingerprint: Fingerprint,
 }
@@ -34,8 +39,7 @@ impl IdempotencyKey {
     /// # Errors
     /// `idempotency-key-invalid`.
     pub fn new(text: &str) -> Result<Self, Problem> {
-        let acceptable =
-            (1..=MAX_KEY_BYTES).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
+        let acceptable = (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic());
         match acceptable {
             true if find_secrets(text).is_empty() => Ok(Self(text.into())),
             true => Err(invalid(
@@ -43,7 +47,7 @@ impl IdempotencyKey {
                     .to_owned(),
             )),
             false => Err(invalid(format!(
-                "An idempotency key is 1 to {MAX_KEY_BYTES} visible ASCII characters, such as a UUID."
+                "An idempotency key is 1 to {MAX_CHARS} visible ASCII characters, such as a UUID."
             ))),
         }
     }
@@ -67,7 +71,21 @@ impl Keyed {
         let asked = [method.as_str(), "\n", address, "\n", canonical_body];
         let fingerprint =
             asked.iter().fold(Sha256::new(), |hash, part| hash.chain_update(part)).finalize().into();
-        Self { key, fingerprint }
+        Self { key, owner: None, fingerprint }
+    }
+
+    /// The same key as that of `owner`.
+    #[must_use]
+    pub(super) fn owned_by(self, owner: Option<String>) -> Self {
+        Self { owner, ..self }
+    }
+
+    /// The key under which the log keeps the answer. An owner contains no space, and neither does a key that a client sends.
+    pub(crate) fn recorded(&self) -> String {
+        match &self.owner {
+            Some(owner) => format!("{owner} {}", self.key),
+            None => self.key.to_string(),
+        }
     }
 }
 

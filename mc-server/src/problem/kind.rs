@@ -49,10 +49,28 @@ kinds! {
         "A header of the request has a value that cannot be read, or asks for what this route does not look at. The detail names the header, and a valid value or what is looked at.";
     IdempotencyKeyInvalid = "idempotency-key-invalid", BAD_REQUEST, "Invalid idempotency key",
         "An idempotency key is 1 to 255 visible ASCII characters, given once: in the header Idempotency-Key or X-Idempotency-Key, or in the body as idempotencyKey. Given in several places it must be the same.";
-    Unauthenticated = "unauthenticated", UNAUTHORIZED, "Who are you?",
-        "The request needs a token. Send it as Authorization: Bearer <token>; an operator hands tokens out.";
+    TwoCredentials = "two-credentials", BAD_REQUEST, "Two credentials",
+        "The request shows more than one credential, in several headers or as a cookie beside a header. Show one.";
+    CredentialInAddress = "credential-in-address", BAD_REQUEST, "Credential in the address",
+        "The address holds a credential, and addresses are logged and passed on. Send it as Authorization: Bearer <credential>, and revoke one that was in an address.";
+    CredentialMissing = "credential-missing", UNAUTHORIZED, "Who are you?",
+        "The request needs a credential. Send it as Authorization: Bearer <credential>; an operator issues them.";
+    CredentialMalformed = "credential-malformed", UNAUTHORIZED, "Not a credential",
+        "What the request shows is not a credential: that is mc_ and 43 characters, sent as Authorization: Bearer <credential>. Check that it was copied whole.";
+    CredentialUnknown = "credential-unknown", UNAUTHORIZED, "Unknown credential",
+        "This server knows no such credential. Check that it is one of this server, or ask an operator for another.";
+    CredentialExpired = "credential-expired", UNAUTHORIZED, "Expired credential",
+        "The time of the credential is up. Ask an operator for another.";
+    CredentialRevoked = "credential-revoked", UNAUTHORIZED, "Revoked credential",
+        "The credential was revoked. Ask an operator for another.";
+    CredentialOrphaned = "credential-orphaned", UNAUTHORIZED, "The agent is gone",
+        "The agent that the credential belongs to is not there any more. An operator registers it anew, or issues a credential for another.";
+    SessionOver = "session-over", UNAUTHORIZED, "The session is over",
+        "The session has ended, or was not used for twelve hours. Open another with POST /api/session.";
     Forbidden = "forbidden", FORBIDDEN, "Not allowed",
         "Whoever asks may not do this: it belongs to someone else, or to another role. Ask an operator, or act as whom you are.";
+    ActorMismatch = "actor-mismatch", FORBIDDEN, "Nobody acts for another",
+        "The body names someone else as acting than the credential belongs to. Who acts follows from the credential: leave the name out, or name its bearer.";
     ApprovalRequired = "approval-required", FORBIDDEN, "An approval is required",
         "What was asked needs a human's approval first. Where a request for it was opened, approvalId names it; repeat once it is approved.";
     HostNotAllowed = "host-not-allowed", FORBIDDEN, "Host not allowed",
@@ -111,6 +129,8 @@ kinds! {
         "The log has a limit that this request breaks, such as the number or size of the events of one command. Ask for less in one request.";
     TooManyRequests = "too-many-requests", TOO_MANY_REQUESTS, "Too many requests",
         "More came in than is allowed. Retry-After says how many seconds to wait.";
+    TooManyFailures = "too-many-failures", TOO_MANY_REQUESTS, "Too many failures",
+        "Too many requests from this address showed no good credential. Correct the credential before the next one; a good one is served at once.";
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something broke",
         "A defect of the server. Its log has the cause under the request id in instance; report it with that id.";
     Starting = "starting", SERVICE_UNAVAILABLE, "Still starting",
@@ -165,6 +185,7 @@ impl Kind {
         matches!(
             self,
             Self::TooManyRequests
+                | Self::TooManyFailures
                 | Self::Starting
                 | Self::Draining
                 | Self::TimedOut
@@ -181,7 +202,7 @@ impl Kind {
     pub(super) fn of_status(status: StatusCode) -> Option<Self> {
         let general = [
             Self::MalformedRequest,
-            Self::Unauthenticated,
+            Self::CredentialMissing,
             Self::Forbidden,
             Self::NoSuchRoute,
             Self::MethodNotAllowed,

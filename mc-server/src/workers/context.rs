@@ -119,7 +119,8 @@ pub(super) async fn command<O: Into<Outcome>>(
         return Ok(0);
     }
     let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(project));
-    let envelope = CommandEnvelope { context, key: Some(own_key(worker, &key)) };
+    let (own, fingerprint) = own_key(worker, &key);
+    let envelope = CommandEnvelope::new(context).under_key(own, fingerprint);
     let executed = app.repository().execute(&envelope, |tx| {
         if let Outcome::Refused(refusal) = decide(tx)?.into() {
             tracing::warn!(worker, key, %refusal, "a command had other consequences than expected");

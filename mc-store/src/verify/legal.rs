@@ -8,6 +8,7 @@ use mc_domain::{
     agent::{self, Agent},
     alert::{self, Alert},
     approval::{self, Approval},
+    credential::{self, Credential},
     notification::{self, Notification},
     project::{self, Project},
     recorded::{AnyEvent, AnyState},
@@ -27,6 +28,7 @@ pub(super) fn illegal(state: &AnyState, event: &AnyEvent) -> Option<String> {
         (AnyState::Alert(state), AnyEvent::Alert(event)) => of_alert(state, event),
         (AnyState::Run(state), AnyEvent::Run(event)) => of_run(state, event),
         (AnyState::Notification(state), AnyEvent::Notification(event)) => of_notification(state, event),
+        (AnyState::Credential(state), AnyEvent::Credential(event)) => of_credential(state, event),
         // Each of these events sets a new state, whatever the old one was.
         (AnyState::Policy(_), AnyEvent::Policy(_))
         | (AnyState::Budget(_), AnyEvent::Budget(_))
@@ -40,6 +42,7 @@ pub(super) fn illegal(state: &AnyState, event: &AnyEvent) -> Option<String> {
             | AnyState::Alert(_)
             | AnyState::Run(_)
             | AnyState::Notification(_)
+            | AnyState::Credential(_)
             | AnyState::Policy(_)
             | AnyState::Budget(_)
             | AnyState::Standup(_),
@@ -196,6 +199,13 @@ fn of_run(state: &Run, event: &run::Event) -> Option<String> {
         (Run::Unbilled(_) | Run::Over { .. }, _) => Some("the run is over".to_owned()),
         (Run::Unstarted | Run::Running(_), _) => None,
     })
+}
+
+fn of_credential(state: &Credential, event: &credential::Event) -> Option<String> {
+    use credential::Event as E;
+    let disorder = beginning(state.issued().is_ok(), matches!(event, E::Issued { .. }));
+    let is_over = state.issued().is_ok_and(credential::Issued::is_revoked);
+    disorder.or_else(|| unless(!is_over, "a credential that is revoked stays as it is"))
 }
 
 fn of_notification(state: &Notification, event: &notification::Event) -> Option<String> {

@@ -38,6 +38,8 @@ const ISSUER: &str = "the issuer's own documentation";
 
 /// Issuers that have several shapes have them in one row.
 const TABLE: &[Shape] = &[
+    // Our own: of a credential, and of a browser's session.
+    shape(Token, "mcs?_", r"(?:(?-u:\b)|_)(mcs?_[A-Za-z0-9_-]{40,})", ISSUER),
     shape(
         GithubToken,
         r"gh[pousr]_|github_pat_",

@@ -95,6 +95,7 @@ fn event(number: u128, payload: String, seconds: i32) -> NewEvent {
         project: number.is_multiple_of(2).then(|| Uuid::from_u128(7).into()),
         command_id: Uuid::from_u128(number).into(),
         idempotency_key: number.is_multiple_of(3).then(|| "k\"".to_owned()),
+        credential: number.is_multiple_of(2).then(|| Uuid::from_u128(9).into()),
     };
     NewEvent { event_type: "test.happened".into(), event_version: 1, payload, metadata }
 }

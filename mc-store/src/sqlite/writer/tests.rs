@@ -25,6 +25,7 @@ fn commit(name: &str, expected: u64, payload: String) -> Commit {
         project: None,
         command_id: Uuid::now_v7().into(),
         idempotency_key: None,
+        credential: None,
     };
     let stream = StreamId { aggregate_type: "task".into(), aggregate_id: name.to_owned() };
     let event = NewEvent { event_type: "test.happened".into(), event_version: 1, payload, metadata };

@@ -1,0 +1,73 @@
+//! Who calls, what they may do, and in which projects.
+//!
+//! | part | answers |
+//! |---|---|
+//! | [`Secret`] | what a bearer shows, and only its hash is kept of |
+//! | `admission` | whose credential a request shows, or why it is none |
+//! | [`Caller`] | who acts by a request, and in which projects |
+//! | [`Needs`] | what a route asks of its caller; a column of the table of routes |
+//! | [`Limits`] | how often a credential may call, and an address fail |
+//! | `uses` | when each credential was used last |
+//!
+//! As long as no credential was ever issued, whoever reaches the server is its operator: that is how it starts on
+//! loopback, and why it does not start on another address ([`App::is_open`](crate::app::App::is_open)).
+
+mod admission;
+mod caller;
+mod guarded;
+mod limits;
+mod needs;
+mod secret;
+mod uses;
+
+pub(crate) use admission::{Admission, SESSION_COOKIES};
+pub use caller::Caller;
+pub(crate) use guarded::{Guarded, refused};
+pub use limits::Limits;
+pub use needs::Needs;
+pub use secret::{MalformedSecret, Secret};
+pub(crate) use uses::Use;
+
+use std::sync::OnceLock;
+
+use self::{limits::Limiters, uses::Uses};
+
+/// What the server knows of its callers beside the log.
+#[derive(Debug, Default)]
+pub(crate) struct Access {
+    limiters: OnceLock<Limiters>,
+    uses: Uses,
+    /// Whether it is told in `/health` that everyone may do everything although the address is not loopback.
+    exposed: OnceLock<()>,
+}
+
+impl Access {
+    /// Holds callers to these limits from now on; once.
+    pub(crate) fn keep_within(&self, limits: Limits) {
+        let _ = self.limiters.set(Limiters::new(limits));
+    }
+
+    fn limiters(&self) -> &Limiters {
+        self.limiters.get_or_init(|| Limiters::new(Limits::default()))
+    }
+
+    /// When credentials and sessions were used last.
+    pub(crate) fn uses(&self) -> &Uses {
+        &self.uses
+    }
+
+    /// Notes that the server listens on another address than loopback without asking for credentials.
+    pub(crate) fn expose(&self) {
+        let _ = self.exposed.set(());
+    }
+
+    /// Whether the server listens on another address than loopback, and was told not to insist on credentials.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.exposed.get().is_some()
+    }
+
+    /// The figures of `/metrics` about callers, in the text format of Prometheus.
+    pub(crate) fn write_to(&self, text: &mut String) {
+        self.limiters().write_to(text);
+    }
+}

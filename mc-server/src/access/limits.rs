@@ -1,0 +1,114 @@
+//! How often a credential may call, and how often an address may fail to show a good one.
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write,
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use governor::{
+    DefaultKeyedRateLimiter, Quota, RateLimiter,
+    clock::{Clock, DefaultClock},
+};
+use mc_domain::ids::CredentialId;
+
+use crate::problem::{Kind, Problem};
+
+/// How many callers are remembered before those who have been quiet for long enough are forgotten.
+const MANY: usize = 10_000;
+
+/// How often a credential may call, and how often an address may fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most calls a second by one credential, over a longer time; twice as many at once. None: no limit.
+    pub calls_per_second: Option<NonZeroU32>,
+    /// The most failures a minute from one address that are answered with what was wrong, over a longer time and at once.
+    /// None: no limit. Of IPv6, a network of 64 bits counts as one address.
+    pub failures_per_minute: Option<NonZeroU32>,
+}
+
+impl Default for Limits {
+    /// 1,000 calls a second, 60 failures a minute.
+    fn default() -> Self {
+        Self { calls_per_second: NonZeroU32::new(1_000), failures_per_minute: NonZeroU32::new(60) }
+    }
+}
+
+/// The limiters of one server.
+#[derive(Debug)]
+pub(super) struct Limiters {
+    calls: Option<DefaultKeyedRateLimiter<CredentialId>>,
+    failures: Option<DefaultKeyedRateLimiter<Option<IpAddr>>>,
+    clock: DefaultClock,
+    failed: Mutex<BTreeMap<Kind, u64>>,
+}
+
+impl Limiters {
+    pub(super) fn new(limits: Limits) -> Self {
+        let calls = limits.calls_per_second.map(|calls| {
+            let burst = NonZeroU32::new(calls.get().saturating_mul(2)).unwrap_or(calls);
+            RateLimiter::keyed(Quota::per_second(calls).allow_burst(burst))
+        });
+        let failures =
+            limits.failures_per_minute.map(|failures| RateLimiter::keyed(Quota::per_minute(failures)));
+        Self { calls, failures, clock: DefaultClock::default(), failed: Mutex::default() }
+    }
+
+    /// Counts a call by a credential.
+    ///
+    /// # Errors
+    /// `too-many-requests`
+    pub(super) fn call(&self, credential: CredentialId) -> Result<(), Problem> {
+        let Some(calls) = &self.calls else { return Ok(()) };
+        calls.check_key(&credential).map_err(|until| {
+            let detail =
+                "The credential is used for more calls than the server allows one. Repeat this one later.";
+            Problem::new(Kind::TooManyRequests, detail)
+                .retry_after(rounded_up(until.wait_time_from(self.clock.now())))
+        })
+    }
+
+    /// Counts a failure from an address: the problem itself, or `too-many-failures` where there were too many.
+    pub(super) fn failure(&self, problem: Problem, address: Option<IpAddr>) -> Problem {
+        let answered = match self.failures.as_ref().map(|failures| failures.check_key(&address.map(network)))
+        {
+            Some(Err(until)) => {
+                let wait = rounded_up(until.wait_time_from(self.clock.now()));
+                Problem::new(Kind::TooManyFailures, Kind::TooManyFailures.about()).retry_after(wait)
+            }
+            Some(Ok(())) | None => problem.clone(),
+        };
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner).entry(problem.kind()).or_default() += 1;
+        if let Some(failures) = self.failures.as_ref().filter(|failures| failures.len() > MANY) {
+            failures.retain_recent();
+        }
+        answered
+    }
+
+    pub(super) fn write_to(&self, text: &mut String) {
+        const FAILED: &str = "mc_authentication_failures_total";
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = writeln!(
+            text,
+            "# HELP {FAILED} Requests that showed no good credential, by what was wrong.\n# TYPE {FAILED} counter"
+        );
+        for (kind, count) in &*failed {
+            let _ = writeln!(text, "{FAILED}{{code=\"{}\"}} {count}", kind.code());
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the network, since whoever has one address of it has them all.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+    }
+}
+
+fn rounded_up(wait: Duration) -> Duration {
+    Duration::from_secs(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
+}

@@ -7,6 +7,7 @@ use std::{collections::BTreeSet, fmt::Debug};
 use mc_domain::{
     approval,
     money::Usd,
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     task::{self, Priority, Status, TaskType},
     values::Label,
@@ -81,11 +82,11 @@ fn task_queries(script: &Script) -> Vec<TaskQuery> {
     let open = vec![Status::Inbox, Status::Assigned, Status::InProgress, Status::Blocked];
     vec![
         any(),
-        TaskQuery { project, ..any() },
+        TaskQuery { reach: Reach::from(project), ..any() },
         TaskQuery { status: open.clone(), ..any() },
         TaskQuery { status: vec![Status::Inbox], kind: vec![TaskType::Docs, TaskType::Ops], ..any() },
         TaskQuery { assignee: vec![agent, Uuid::from_u128(2).into()], ..any() },
-        TaskQuery { assignee: vec![agent], status: open, project, ..any() },
+        TaskQuery { assignee: vec![agent], status: open, reach: Reach::from(project), ..any() },
         TaskQuery { label: vec![label], ..any() },
         TaskQuery { priority: vec![Priority::try_from(1).unwrap(), Priority::NORMAL], ..any() },
         TaskQuery { overdue: Some(true), ..any() },
@@ -216,8 +217,8 @@ proptest! {
         let views = script.views();
         let page = views.runs.list(&RunQuery { limit: Some(MAX_LIMIT), ..RunQuery::default() }).unwrap();
         let charged: Usd = page.items.iter().filter_map(|run| run.charged).map(|charged| charged.0).sum();
-        prop_assert_eq!(views.costs.total(), charged);
-        let costs = daily_costs(&views, script.now().date_naive(), None);
+        prop_assert_eq!(views.costs.total(&Reach::All), charged);
+        let costs = daily_costs(&views, script.now().date_naive(), &Reach::All);
         let sum = |spends: Vec<Spend>| spends.iter().map(|spend| spend.cost.0).sum::<Usd>();
         prop_assert_eq!(costs.total.0, charged);
         prop_assert_eq!(sum(costs.by_agent.iter().map(|share| share.spend).collect()), charged);

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, hash::Hash};
 
 use mc_domain::{
-    ids::{NotificationId, ProjectId},
+    ids::NotificationId,
     notification::{Kind, Recipient, Status},
+    reach::Reach,
 };
 
 use super::{NotificationView, Notifications, Row};
@@ -18,8 +19,9 @@ use crate::{
 /// hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotificationQuery {
-    /// Only notifications that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only notifications that belong to the projects within this reach; those that belong to none are within
+    /// [`Reach::All`] alone.
+    pub reach: Reach,
     /// Only notifications to one of these recipients.
     pub recipient: Vec<Recipient>,
     /// Only notifications that are unread when true, only the others when false.
@@ -73,14 +75,18 @@ impl<'a> Question<'a> for NotificationQuestion<'a, '_> {
         Paging { order: order.unwrap_or(Order::Desc), limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let NotificationQuery { project, unread, status, kind, .. } = self.query;
-        ("notifications", project, &self.recipients, unread, status, kind)
+        let NotificationQuery { reach, unread, status, kind, .. } = self.query;
+        ("notifications", reach, &self.recipients, unread, status, kind)
     }
 
     fn wants(&self, row: &Row) -> bool {
-        let NotificationQuery { project, unread, status, kind, .. } = self.query;
-        project.is_none_or(|project| row.project == Some(project))
+        let NotificationQuery { reach, unread, status, kind, .. } = self.query;
+        reach.covers(row.project)
             && unread.is_none_or(|unread| unread == row.read_at.is_none())
             && (status.is_empty() || status.contains(&row.status))
             && (kind.is_empty() || kind.contains(&row.kind))
@@ -98,9 +104,9 @@ impl<'a> Question<'a> for NotificationQuestion<'a, '_> {
         let index = self.notifications.rows.index();
         let wants_unread = |unread: bool| self.query.unread.is_none_or(|wanted| wanted == unread);
         let sets = if self.recipients.is_empty() {
-            index.by_project.sets(|(project, unread)| {
-                (self.query.project.is_none() || self.query.project == *project) && wants_unread(*unread)
-            })
+            index
+                .by_project
+                .sets(|(project, unread)| self.query.reach.covers(*project) && wants_unread(*unread))
         } else {
             let recipients: BTreeSet<_> = self.recipients.iter().collect();
             let readings = || [false, true].into_iter().filter(|unread| wants_unread(*unread));

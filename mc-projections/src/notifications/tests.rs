@@ -98,7 +98,7 @@ fn notifications_are_filtered_by_recipient_and_whether_they_are_read() {
     assert_eq!(list(&views, NotificationQuery { recipient: vec![sofie()], ..all() }), [third, first]);
     let of_scout = NotificationQuery { recipient: vec![Recipient::Agent(id(2))], ..all() };
     assert_eq!(list(&views, of_scout), [second]);
-    assert_eq!(list(&views, NotificationQuery { project: Some(id(7)), ..all() }), []);
+    assert_eq!(list(&views, NotificationQuery { reach: Reach::of(id(7)), ..all() }), []);
 }
 
 #[test]
@@ -113,7 +113,10 @@ fn what_is_due_is_told_by_recipient_and_in_the_order_in_which_it_was_queued() {
     };
     assert_eq!(due(&script, 9), [vec![first, second], vec![third]]);
     assert_eq!(due(&script, 1), [vec![first], vec![third]]);
-    assert_eq!(script.views().notifications.due_since(), Some(script.now() - TimeDelta::seconds(3)));
+    assert_eq!(
+        script.views().notifications.due_since(&Reach::All),
+        Some(script.now() - TimeDelta::seconds(3))
+    );
 
     let error = Reason::new("connection refused").unwrap();
     record(&mut script, 1, |at| Event::AttemptFailed {
@@ -127,8 +130,11 @@ fn what_is_due_is_told_by_recipient_and_in_the_order_in_which_it_was_queued() {
     record(&mut script, 3, |at| Event::Read { at });
     assert_eq!(due(&script, 9), [] as [Vec<NotificationId>; 0]);
     let views = script.views();
-    assert_eq!((views.notifications.waiting(None), views.notifications.waiting(Some(id(1)))), (1, 1));
-    assert_eq!((views.notifications.waiting(Some(id(7))), views.notifications.through()), (0, 30));
+    assert_eq!(
+        (views.notifications.waiting(&Reach::All), views.notifications.waiting(&Reach::of(id(1)))),
+        (1, 1)
+    );
+    assert_eq!((views.notifications.waiting(&Reach::of(id(7))), views.notifications.through()), (0, 30));
     script.wait(TimeDelta::seconds(30));
     assert_eq!(due(&script, 9), [vec![first]]);
 }

@@ -317,4 +317,22 @@ mod tests {
         let page = projects.list(&Reach::All, None, None, None).unwrap();
         assert_eq!(page.items.iter().map(|project| project.id).collect::<Vec<_>>(), [second, first]);
     }
+
+    #[test]
+    fn only_projects_within_reach_are_listed_and_a_cursor_is_good_for_the_same_ones_alone() {
+        let mut script = Script::new();
+        let ids = ["one", "two", "three"].into_iter().zip(1..).map(|(slug, n)| create(&mut script, n, slug));
+        let ids: Vec<_> = ids.collect();
+        let projects: Projects = script.fold();
+        let list =
+            |reach: &Reach, cursor: Option<&str>| projects.list(reach, Some(Order::Asc), Some(1), cursor);
+        let two = Reach::Only([ids[0], ids[2]].into());
+        let first = list(&two, None).unwrap();
+        let next = first.next.unwrap();
+        let second = list(&two, Some(&next)).unwrap();
+        assert_eq!([first.items[0].id, second.items[0].id], [ids[0], ids[2]]);
+        assert_eq!(second.next, None);
+        assert_eq!(list(&Reach::All, Some(&next)).map(drop), Err(InvalidCursor::OtherQuestion));
+        assert_eq!(list(&Reach::Only([].into()), None).unwrap().items, []);
+    }
 }

@@ -22,9 +22,18 @@ fn sofie() -> Recipient {
 }
 
 fn queue(script: &mut Script, number: u128, recipient: Recipient) -> NotificationId {
+    queue_in(script, Some(id(1)), number, recipient)
+}
+
+fn queue_in(
+    script: &mut Script,
+    project: Option<ProjectId>,
+    number: u128,
+    recipient: Recipient,
+) -> NotificationId {
     record(script, number, |at| Event::Queued {
         cause: id(5),
-        project: Some(id(1)),
+        project,
         recipient,
         kind: Kind::Mention,
         subject: Title::new("Scout mentioned you").unwrap(),
@@ -99,6 +108,25 @@ fn notifications_are_filtered_by_recipient_and_whether_they_are_read() {
     let of_scout = NotificationQuery { recipient: vec![Recipient::Agent(id(2))], ..all() };
     assert_eq!(list(&views, of_scout), [second]);
     assert_eq!(list(&views, NotificationQuery { reach: Reach::of(id(7)), ..all() }), []);
+}
+
+#[test]
+fn notifications_within_a_reach_are_those_of_its_projects_to_whomever() {
+    let mut script = Script::new();
+    let projects = [Some(id(1)), Some(id(2)), Some(id(3)), None];
+    let ids = projects.into_iter().zip(1..).map(|(project, n)| queue_in(&mut script, project, n, sofie()));
+    let ids: Vec<_> = ids.collect();
+    let to_scout = queue_in(&mut script, Some(id(2)), 5, Recipient::Agent(id(2)));
+    let views = script.views();
+    let two = || NotificationQuery { reach: Reach::Only([id(1), id(2)].into()), ..Default::default() };
+    assert_eq!(list(&views, two()), [to_scout, ids[1], ids[0]]);
+    assert_eq!(list(&views, NotificationQuery { recipient: vec![sofie()], ..two() }), [ids[1], ids[0]]);
+    assert_eq!(list(&views, NotificationQuery { reach: Reach::Only([].into()), ..two() }), []);
+    assert_eq!(list(&views, NotificationQuery::default()).len(), 5);
+    let waiting = |reach: &Reach| views.notifications.waiting(reach);
+    assert_eq!((waiting(&two().reach), waiting(&Reach::of(id(3))), waiting(&Reach::All)), (3, 1, 5));
+    let second = DateTime::from_timestamp_micros(script.now().timestamp_micros() - 3_000_000);
+    assert_eq!(views.notifications.due_since(&Reach::of(id(3))), second);
 }
 
 #[test]

@@ -152,9 +152,15 @@ fn a_cursor_goes_on_where_the_page_ended_while_tasks_come_and_move() {
     script.task(3, |at| Event::Claimed { agent: Uuid::nil().into(), at });
     assert_eq!(list(&script.views(), query.clone()), [ids[2], ids[1]]);
 
-    query.status = vec![Status::Inbox];
-    let refused = script.views().tasks.list(&query, script.now(), &views.agents).map(drop);
-    assert_eq!(refused, Err(InvalidCursor::OtherQuestion));
+    let others = [
+        TaskQuery { status: vec![Status::Inbox], ..query.clone() },
+        TaskQuery { reach: Reach::of(project(1)), ..query.clone() },
+        TaskQuery { reach: Reach::Only([].into()), ..query },
+    ];
+    for other in others {
+        let refused = script.views().tasks.list(&other, script.now(), &views.agents).map(drop);
+        assert_eq!(refused, Err(InvalidCursor::OtherQuestion));
+    }
 }
 
 #[test]

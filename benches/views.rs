@@ -22,6 +22,7 @@ use mc_domain::{
     money::Usd,
     notification::{self, Notification, Recipient},
     project::{self, Project},
+    reach::Reach,
     recorded::{AnyEvent, Metadata, Recorded, StreamId},
     run::{self, Run},
     task::{self, Details, Priority, Status, Task, TaskType},
@@ -91,13 +92,13 @@ const QUESTIONS: &[Question] = &[
     ("claimable work of some types", World::claimable),
     ("board", |world| size(&board(&world.views, &BoardQuery::default(), world.now))),
     ("standup", |world| {
-        let query = StandupQuery { project: None, date: world.now.date_naive() };
+        let query = StandupQuery { reach: Reach::All, date: world.now.date_naive() };
         size(&standup(&world.views, query, world.now, |_| None))
     }),
-    ("costs of a day", |world| size(&daily_costs(&world.views, world.now.date_naive(), None))),
+    ("costs of a day", |world| size(&daily_costs(&world.views, world.now.date_naive(), &Reach::All))),
     ("costs of an agent", |world| size(&agent_costs(&world.views, agent(1), world.now))),
-    ("key metrics", |world| size(&metrics(&world.views, None, world.now, |_| None))),
-    ("metrics to scrape", |world| size(&counts(&world.views, None, world.now, |_| None))),
+    ("key metrics", |world| size(&metrics(&world.views, &Reach::All, world.now, |_| None))),
+    ("metrics to scrape", |world| size(&counts(&world.views, &Reach::All, world.now, |_| None))),
     ("open alerts", |world| {
         let query = AlertQuery { resolved: Some(false), ..AlertQuery::default() };
         shown(world.views.alerts.list(&query, &world.views.agents).unwrap())
@@ -435,8 +436,8 @@ impl World {
     }
 
     fn offered(&self, query: TaskQuery) -> usize {
-        let (project, sort, limit) = (Some(project()), Some(TaskSort::Priority), Some(20));
-        self.tasks(TaskQuery { project, sort, limit, ..query })
+        let (reach, sort, limit) = (Reach::of(project()), Some(TaskSort::Priority), Some(20));
+        self.tasks(TaskQuery { reach, sort, limit, ..query })
     }
 
     fn waiting(&self) -> usize {

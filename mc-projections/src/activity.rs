@@ -8,6 +8,7 @@ use std::{borrow::Cow, collections::VecDeque};
 use mc_domain::{
     actor::Actor,
     ids::ProjectId,
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
 };
 use serde::{Deserialize, Serialize};
@@ -59,8 +60,9 @@ struct News {
 /// Which news are asked for. An empty or absent filter lets all news through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ActivityQuery {
-    /// Only news that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only news that belong to the projects within this reach; those that belong to none are within [`Reach::All`]
+    /// alone.
+    pub reach: Reach,
     /// Only news of one of these [`TYPES`]: names of events such as `task.claimed`, or of aggregates such as `task`.
     pub kind: Vec<String>,
     /// Only news that one of these actors caused.
@@ -115,11 +117,11 @@ impl ActivityQuery {
         let aggregate = kind.split('.').next().unwrap_or(kind);
         (self.kind.is_empty() || self.kind.iter().any(|wanted| wanted == kind || wanted == aggregate))
             && (self.actor.is_empty() || self.actor.contains(actor))
-            && (self.project.is_none() || self.project == project)
+            && self.reach.covers(project)
     }
 
     pub(crate) fn page_request(&self) -> Result<PageRequest, InvalidCursor> {
-        let question = ("activity", self.project, &self.kind, &self.actor);
+        let question = ("activity", &self.reach, &self.kind, &self.actor);
         PageRequest::new(question, Order::Desc, self.limit, self.cursor.as_deref())
     }
 }

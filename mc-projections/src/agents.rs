@@ -16,6 +16,7 @@ use mc_domain::{
     money::Usd,
     policy::{self, Scope, document::PolicyLimits},
     project::{self, Halt},
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     text,
     values::{Label, Name, Reason},
@@ -244,18 +245,18 @@ impl Agents {
 
     /// The agents of a project that are paused for `reason`, by identity.
     pub fn paused(&self, project: ProjectId, reason: PauseReason) -> Vec<AgentId> {
-        self.standing_as(Some(project), |_, paused| paused == Some(reason))
+        self.standing_as(&Reach::of(project), |_, paused| paused == Some(reason))
     }
 
     /// How many agents of a project have another status than offline.
     pub fn in_service(&self, project: ProjectId) -> usize {
-        let groups = self.groups(Some(project), |status, _| status != Status::Offline);
+        let groups = self.groups(&Reach::of(project), |status, _| status != Status::Offline);
         groups.into_iter().map(BTreeSet::len).sum()
     }
 
     /// The active agents of all projects, by identity.
     pub fn active(&self) -> Vec<AgentId> {
-        self.standing_as(None, |status, _| status == Status::Active)
+        self.standing_as(&Reach::All, |status, _| status == Status::Active)
     }
 
     /// The emoji that stands for the agent on the board.
@@ -310,13 +311,13 @@ impl Agents {
         }
     }
 
-    /// The agents of a project, or of all, whose status and pause reason are `wanted`, by identity.
+    /// The agents of the projects within a reach whose status and pause reason are `wanted`, by identity.
     fn standing_as(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         wanted: impl Fn(Status, Option<PauseReason>) -> bool,
     ) -> Vec<AgentId> {
-        let groups = self.groups(project, wanted);
+        let groups = self.groups(reach, wanted);
         let mut agents: Vec<_> = groups.into_iter().flatten().map(|(_, id)| *id).collect();
         agents.sort_unstable();
         agents

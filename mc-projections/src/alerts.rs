@@ -13,6 +13,7 @@ use mc_domain::{
     actor::Actor,
     alert::{Event, Key, Kind, Severity, Status},
     ids::{AgentId, AlertId, ProjectId, RunId, TaskId},
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     values::{Reason, Text, Title},
 };
@@ -97,11 +98,11 @@ impl Alerts {
         self.rows.get(id).map(|row| &row.title)
     }
 
-    /// How many alerts of a project, or of all, are open or acknowledged, by severity; severities without alerts
+    /// How many alerts of the projects within a reach are open or acknowledged, by severity; severities without alerts
     /// count 0.
-    pub fn open_by_severity(&self, project: Option<ProjectId>) -> BTreeMap<Severity, usize> {
+    pub fn open_by_severity(&self, reach: &Reach) -> BTreeMap<Severity, usize> {
         let mut counts: BTreeMap<_, _> = Severity::ALL.iter().map(|severity| (*severity, 0)).collect();
-        for ((_, severity), set) in self.rows.index().owners.groups(project, &[], |(is_open, _)| is_open) {
+        for ((_, severity), set) in self.rows.index().owners.groups(reach, &[], |(is_open, _)| is_open) {
             *counts.entry(severity).or_default() += set.len();
         }
         counts

@@ -11,6 +11,7 @@ use mc_domain::{
     actor::Actor,
     approval::{Ask, Event, Quorum, Status, Subject},
     ids::{AgentId, ApprovalId, ProjectId, RunId, TaskId},
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     string_enum,
     values::Reason,
@@ -106,14 +107,10 @@ struct End {
 }
 
 impl Approvals {
-    /// How many approvals of a project, or of all, wait for a decision.
-    pub fn open_count(&self, project: Option<ProjectId>) -> usize {
-        let open = self
-            .rows
-            .index()
-            .expiries
-            .all()
-            .filter(|((of, is_open), _)| *is_open && project.is_none_or(|wanted| wanted == *of));
+    /// How many approvals of the projects within a reach wait for a decision.
+    pub fn open_count(&self, reach: &Reach) -> usize {
+        let open =
+            self.rows.index().expiries.all().filter(|((of, is_open), _)| *is_open && reach.includes(*of));
         open.map(|(_, set)| set.len()).sum()
     }
 
@@ -123,7 +120,7 @@ impl Approvals {
         project: ProjectId,
         wanted: impl Fn(&Subject, &Ask) -> bool,
     ) -> Vec<ApprovalId> {
-        let open = self.rows.index().owners.groups(Some(project), &[], Status::is_open);
+        let open = self.rows.index().owners.groups(&Reach::of(project), &[], Status::is_open);
         let keys = merged(open.into_iter().map(|(_, set)| set), Order::Asc, None);
         let rows = keys.filter_map(|(_, id)| self.rows.get(*id));
         rows.filter(|row| wanted(&row.subject, &row.ask)).map(|row| row.id).collect()

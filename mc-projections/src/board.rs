@@ -7,6 +7,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::{AgentId, ProjectId, TaskId},
+    reach::Reach,
     task::{Priority, Status, TaskType},
     values::{Label, Reason, Title},
 };
@@ -39,10 +40,10 @@ const COLUMNS: [(Status, &str); 9] = [
 const ON_DEMAND: usize = 2;
 
 /// Which board is asked for, and how much of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoardQuery {
-    /// Only tasks of this project; those of all projects when absent.
-    pub project: Option<ProjectId>,
+    /// Only tasks of the projects within this reach.
+    pub reach: Reach,
     /// Whether the columns of failed and canceled tasks are shown too.
     pub all_columns: bool,
     /// The most cards that a column shows.
@@ -51,7 +52,7 @@ pub struct BoardQuery {
 
 impl Default for BoardQuery {
     fn default() -> Self {
-        Self { project: None, all_columns: false, cards_per_column: DEFAULT_CARDS_PER_COLUMN }
+        Self { reach: Reach::All, all_columns: false, cards_per_column: DEFAULT_CARDS_PER_COLUMN }
     }
 }
 
@@ -59,7 +60,7 @@ impl Default for BoardQuery {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BoardView<'a> {
-    /// The project that the board is of; absent for the board of all projects.
+    /// The project that the board is of; absent for the board of several or all.
     pub project_id: Option<ProjectId>,
     /// The columns from left to right.
     pub columns: Vec<ColumnView<'a>>,
@@ -127,7 +128,7 @@ pub struct AssigneeView<'a> {
 /// The board asked for, at `now`.
 ///
 /// ```
-/// use mc_domain::task::{Details, Event, TaskType};
+/// use mc_domain::{reach::Reach, task::{Details, Event, TaskType}};
 /// use mc_projections::{board::{BoardQuery, board}, script::Script};
 ///
 /// let mut script = Script::new();
@@ -137,7 +138,7 @@ pub struct AssigneeView<'a> {
 /// script.task(1, |at| Event::Created { project, details, parent: None, creator, at });
 ///
 /// let views = script.views();
-/// let board = board(&views, &BoardQuery { project: Some(project), ..BoardQuery::default() }, script.now());
+/// let board = board(&views, &BoardQuery { reach: Reach::of(project), ..BoardQuery::default() }, script.now());
 /// assert_eq!(board.columns.len(), 7);
 /// assert_eq!(board.columns[0].cards[0].age_secs, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -148,29 +149,29 @@ pub fn board<'a>(views: &'a Views, query: &BoardQuery, now: DateTime<Utc>) -> Bo
     let column = |(status, title): &(Status, &'static str)| ColumnView {
         status: *status,
         title,
-        count: tasks.count(query.project, *status),
+        count: tasks.count(&query.reach, *status),
         cards: cards(tasks, query, *status).into_iter().map(|row| row.card(agents, now)).collect(),
     };
-    let counts = Status::ALL.iter().map(|status| (*status, tasks.count(query.project, *status)));
+    let counts = Status::ALL.iter().map(|status| (*status, tasks.count(&query.reach, *status)));
     BoardView {
-        project_id: query.project,
+        project_id: query.reach.only(),
         columns: COLUMNS[..shown].iter().map(column).collect(),
         counts: counts.collect(),
     }
 }
 
 fn cards<'a>(tasks: &'a Tasks, query: &BoardQuery, status: Status) -> Vec<&'a Row> {
-    let (project, most) = (query.project, query.cards_per_column);
+    let (reach, most) = (&query.reach, query.cards_per_column);
     match status {
         Status::Done | Status::Failed | Status::Canceled => {
-            tasks.in_status(project, status, Order::Desc).take(most).collect()
+            tasks.in_status(reach, status, Order::Desc).take(most).collect()
         }
         Status::Inbox
         | Status::Assigned
         | Status::InProgress
         | Status::Review
         | Status::NeedsApproval
-        | Status::Blocked => tasks.by_urgency(project, status).take(most).collect(),
+        | Status::Blocked => tasks.by_urgency(reach, status).take(most).collect(),
     }
 }
 
@@ -237,7 +238,7 @@ mod tests {
             script.task(number, |at| Event::Canceled { from: Status::Inbox, reason: None, at });
         }
         let views = script.views();
-        let query = BoardQuery { project: Some(project()), all_columns: true, ..BoardQuery::default() };
+        let query = BoardQuery { reach: Reach::of(project()), all_columns: true, ..BoardQuery::default() };
         let shown = board(&views, &query, script.now());
         assert_eq!(ids(&shown.columns[0]), [tasks[1], tasks[0]]);
         assert_eq!(ids(&shown.columns[8]), [tasks[3], tasks[2]]);
@@ -273,7 +274,7 @@ mod tests {
         let mut script = Script::new();
         create(&mut script, 1, 3);
         let views = script.views();
-        let other = BoardQuery { project: Some(uuid::Uuid::from_u128(2).into()), ..BoardQuery::default() };
+        let other = BoardQuery { reach: Reach::of(uuid::Uuid::from_u128(2).into()), ..BoardQuery::default() };
         let shown = board(&views, &other, script.now());
         assert!(shown.columns.iter().all(|column| column.count == 0));
     }

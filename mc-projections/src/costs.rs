@@ -14,6 +14,7 @@ use mc_domain::{
     budget,
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     run::{Billed, Ended, Event, Outcome, Terms, Usage},
     task::{self, TaskType},
@@ -31,7 +32,7 @@ use crate::{projection::Projection, runs::is_unpriced};
 /// What all runs cost, by day, project, agent, task and model.
 ///
 /// ```
-/// use mc_domain::{money::Usd, run::{Ended, Event, Run, Terms, Usage}, values::Label};
+/// use mc_domain::{money::Usd, reach::Reach, run::{Ended, Event, Run, Terms, Usage}, values::Label};
 /// use mc_projections::{costs::daily_costs, script::Script};
 ///
 /// let mut script = Script::new();
@@ -49,7 +50,7 @@ use crate::{projection::Projection, runs::is_unpriced};
 /// }));
 ///
 /// let views = script.views();
-/// let costs = daily_costs(&views, today, None);
+/// let costs = daily_costs(&views, today, &Reach::All);
 /// assert_eq!((costs.total.0, costs.runs), (Usd::cents(12), 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -63,7 +64,8 @@ pub struct Costs {
     unbilled: BTreeMap<RunId, OpenRun>,
     /// Every task that was created, edited or worked on.
     tasks: BTreeMap<TaskId, TaskFacts>,
-    total: Tally,
+    /// What the runs of each project cost so far, on all days together.
+    totals: BTreeMap<ProjectId, Tally>,
 }
 
 /// What has to be known of a task to count its costs by type.
@@ -217,19 +219,20 @@ impl Tally {
 }
 
 impl Costs {
-    /// What the runs of a project, or of all, that began on a day were charged.
-    pub fn spent_on(&self, day: NaiveDate, project: Option<ProjectId>) -> Usd {
-        self.of_day(day, project).map(|(_, day)| day.total.cost).sum()
+    /// What the runs of the projects within a reach that began on a day were charged.
+    pub fn spent_on(&self, day: NaiveDate, reach: &Reach) -> Usd {
+        self.of_day(day, reach).map(|(_, day)| day.total.cost).sum()
     }
 
-    /// What all runs of all projects were charged so far.
-    pub fn total(&self) -> Usd {
-        self.total.cost
+    /// What the runs of the projects within a reach were charged so far.
+    pub fn total(&self, reach: &Reach) -> Usd {
+        let within = self.totals.iter().filter(|(project, _)| reach.includes(**project));
+        Tally::sum(within.map(|(_, total)| total)).cost
     }
 
-    /// How many runs of all projects are under way.
-    pub fn open_runs(&self) -> usize {
-        self.open.len()
+    /// How many runs of the projects within a reach are under way.
+    pub fn open_runs(&self, reach: &Reach) -> usize {
+        self.open.values().filter(|run| reach.includes(run.project)).count()
     }
 
     /// The days on which an agent has a budget: it ran on them, was granted more or was corrected.
@@ -237,11 +240,13 @@ impl Costs {
         self.accounts.get(&agent).into_iter().flat_map(|account| account.days.keys().copied())
     }
 
-    fn of_day(&self, day: NaiveDate, project: Option<ProjectId>) -> impl Iterator<Item = (ProjectId, &Day)> {
+    fn of_day(&self, day: NaiveDate, reach: &Reach) -> impl Iterator<Item = (ProjectId, &Day)> {
         let days = self.days.get(&day);
-        let only = days.zip(project).and_then(|(days, project)| Some((project, days.get(&project)?)));
-        let all = days.filter(|_| project.is_none()).into_iter().flatten();
-        only.into_iter().chain(all.map(|(id, day)| (*id, day)))
+        let named = days.zip(reach.projects()).into_iter().flat_map(|(days, projects)| {
+            projects.iter().filter_map(|project| Some((*project, days.get(project)?)))
+        });
+        let all = days.filter(|_| reach.projects().is_none()).into_iter().flatten();
+        named.chain(all.map(|(id, day)| (*id, day)))
     }
 
     fn start(&mut self, id: RunId, terms: &Terms) {
@@ -274,7 +279,7 @@ impl Costs {
         day.models.entry(open.model.clone()).or_default().add(tally);
         let account = self.accounts.entry(open.agent).or_default();
         account.days.entry(open.day).or_default().runs.add(tally);
-        self.total.add(tally);
+        self.totals.entry(open.project).or_default().add(tally);
         let Some(task) = open.task else {
             day.without_task.add(tally);
             account.without_task.add(tally);
@@ -337,7 +342,7 @@ impl Costs {
 
 impl Projection for Costs {
     const NAME: &'static str = "costs";
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
 
     fn apply(&mut self, event: &Recorded<AnyEvent>) {
         let key = &event.stream.aggregate_id;

@@ -1,6 +1,6 @@
 //! Reads from the log what the views keep only the positions of: threads, timelines, tool calls and the activity.
 
-use std::hash::Hash;
+use std::{collections::BTreeSet, hash::Hash};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -119,6 +119,9 @@ impl Projected {
     /// - [`HistoryError::Store`] when the log does not answer or an event cannot be read.
     pub async fn activity(&self, query: &ActivityQuery) -> Result<Page<ActivityEntry>, HistoryError> {
         let request = query.page_request()?;
+        if query.reach.projects().is_some_and(BTreeSet::is_empty) {
+            return Ok(Page { items: vec![], next: None });
+        }
         let before = match request.after() {
             Some(place) => place.position().unwrap_or(u64::MAX),
             None => u64::MAX,

@@ -4,11 +4,13 @@ mod history;
 
 use std::{collections::BTreeSet, fmt::Debug};
 
+use chrono::{DateTime, Utc};
 use mc_domain::{
     approval,
     money::Usd,
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
-    task::{self, Priority, Status, TaskType},
+    task::{Priority, Status, TaskType},
     values::Label,
 };
 use proptest::prelude::*;
@@ -16,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{
     activity::{Activity, ActivityQuery, TYPES},
-    agents::Agents,
+    agents::{AgentQuery, Agents},
     alerts::{AlertQuery, AlertSort, Alerts},
     approvals::{ApprovalQuery, ApprovalSort, Approvals},
     board::{BoardQuery, board},
@@ -24,19 +26,21 @@ use crate::{
     entries::timeline_entry,
     hours::Hours,
     messages::Threads,
-    metrics::Tallies,
-    notifications::Notifications,
+    metrics::{Tallies, counts, metrics},
+    notifications::{NotificationQuery, Notifications},
     page::{MAX_LIMIT, Order, Page},
     policy::Policies,
     projection::Projection,
     projects::Projects,
     runs::{RunQuery, RunSort, Runs},
     script::Script,
+    standup::{StandupQuery, standup},
     summary::{Naming, sentence},
     tasks::{TaskQuery, TaskSort, Tasks},
     timeline::Timelines,
+    views::Views,
 };
-use history::{KINDS, histories, written};
+use history::{KINDS, histories, projects, reaches, written};
 
 /// `fold(a ++ b) == resume(fold(a), b)`, and a serde round trip between any two facts changes nothing.
 fn laws_hold<P: Projection + PartialEq + Debug>(events: &[Recorded<AnyEvent>]) {
@@ -70,29 +74,82 @@ fn ids<T, I>(page: Page<T>, id: impl Fn(&T) -> I) -> Page<I> {
     Page { items: page.items.iter().map(id).collect(), next: page.next }
 }
 
-/// Questions with nothing but one filter, and with several.
-fn task_queries(script: &Script) -> Vec<TaskQuery> {
+/// Questions with nothing but one filter, and with several; some of them within `reach`.
+fn task_queries(reach: &Reach) -> Vec<TaskQuery> {
     let any = TaskQuery::default;
+    let within = || TaskQuery { reach: reach.clone(), ..any() };
     let (agent, label) = (Uuid::from_u128(1).into(), Label::new("q1").unwrap());
-    let project = script.events().iter().find_map(|event| {
-        let AnyEvent::Task(task::Event::Created { project, .. }) = &event.event else { return None };
-        Some(*project)
-    });
     let open = vec![Status::Inbox, Status::Assigned, Status::InProgress, Status::Blocked];
     vec![
         any(),
-        TaskQuery { project, ..any() },
-        TaskQuery { status: open.clone(), ..any() },
-        TaskQuery { status: vec![Status::Inbox], kind: vec![TaskType::Docs, TaskType::Ops], ..any() },
+        within(),
+        TaskQuery { status: open.clone(), ..within() },
+        TaskQuery { status: vec![Status::Inbox], kind: vec![TaskType::Docs, TaskType::Ops], ..within() },
         TaskQuery { assignee: vec![agent, Uuid::from_u128(2).into()], ..any() },
-        TaskQuery { assignee: vec![agent], status: open, project, ..any() },
-        TaskQuery { label: vec![label], ..any() },
-        TaskQuery { priority: vec![Priority::try_from(1).unwrap(), Priority::NORMAL], ..any() },
-        TaskQuery { overdue: Some(true), ..any() },
+        TaskQuery { assignee: vec![agent], status: open, ..within() },
+        TaskQuery { label: vec![label], ..within() },
+        TaskQuery { priority: vec![Priority::try_from(1).unwrap(), Priority::NORMAL], ..within() },
+        TaskQuery { overdue: Some(true), ..within() },
         TaskQuery { overdue: Some(false), ..any() },
-        TaskQuery { search: Some("GUIDE".to_owned()), ..any() },
-        TaskQuery { archived: true, ..any() },
+        TaskQuery { search: Some("GUIDE".to_owned()), ..within() },
+        TaskQuery { archived: true, ..within() },
     ]
+}
+
+/// What the views count within a reach; no number tells of anything that belongs to no project.
+fn numbers(views: &Views, reach: &Reach, now: DateTime<Utc>) -> Vec<i64> {
+    let today = now.date_naive();
+    let query = BoardQuery { reach: reach.clone(), ..BoardQuery::default() };
+    let board = board(views, &query, now).counts.into_values().map(|count| count as i64);
+    let costs = daily_costs(views, today, reach);
+    let spent = [costs.total.0, costs.trend.last_7_days.0, views.costs.spent_on(today, reach)];
+    let shares = costs.by_agent.iter().map(|share| share.spend.cost.0).sum::<Usd>();
+    let projects = costs.by_project.iter().map(|share| share.spend.cost.0).sum::<Usd>();
+    let key = metrics(views, reach, now, |_| None);
+    let (tasks, trouble, agents) = (key.task_throughput, key.incidents, key.agent_health);
+    let incidents = [trouble.budget_breaches_today, trouble.loops_today, trouble.approval_requests_today];
+    let health = agents.by_status.into_values().chain([agents.total, agents.active, agents.stale]);
+    let scraped = counts(views, reach, now, |_| None);
+    let open = scraped.tasks.into_values().chain(scraped.alerts_open.into_values());
+    let open = open.chain([scraped.approvals_pending, scraped.runs_open]);
+    let ever = [scraped.budget_breaches_total, scraped.loops_detected_total, scraped.tasks_completed_total];
+    let report = standup(views, StandupQuery { reach: reach.clone(), date: today }, now, |_| None);
+    let told = [report.tasks.total, report.counts.blocked, report.counts.completed_last_24h];
+    let listed = [report.blocked.len(), report.waiting_approvals.len(), report.open_alerts.len()];
+    let money = spent.into_iter().chain([shares, projects, report.agents.cap.0, report.spend.0]);
+    board
+        .chain(money.map(Usd::micros))
+        .chain([costs.runs as i64, scraped.cost_micro_usd_total, tasks.completed_today as i64])
+        .chain(incidents.into_iter().chain(ever).map(|count| count as i64))
+        .chain(health.chain(open).chain(told).chain(listed).map(|count| count as i64))
+        .collect()
+}
+
+/// What the views name within a reach: tasks, agents, approvals, alerts, notifications, runs and projects.
+fn named(views: &Views, reach: &Reach, now: DateTime<Utc>) -> BTreeSet<Uuid> {
+    let limit = Some(MAX_LIMIT);
+    let query = BoardQuery { reach: reach.clone(), all_columns: true, ..BoardQuery::default() };
+    let board = board(views, &query, now);
+    let cards = board.columns.iter().flat_map(|column| &column.cards).map(|card| card.id.uuid());
+    let agents = AgentQuery { reach: reach.clone(), limit, ..AgentQuery::default() };
+    let agents = views.agents.list(&agents, now, |_| None).unwrap();
+    let notes = NotificationQuery { reach: reach.clone(), limit, ..NotificationQuery::default() };
+    let notes = views.notifications.list(&notes, &views.agents).unwrap();
+    let projects = views.projects.list(reach, None, limit, None).unwrap();
+    let costs = daily_costs(views, now.date_naive(), reach);
+    let report = standup(views, StandupQuery { reach: reach.clone(), date: now.date_naive() }, now, |_| None);
+    let news = ActivityQuery { reach: reach.clone(), ..ActivityQuery::default() };
+    // Positions have numbers of their own, which no identity has.
+    let news =
+        views.activity.positions(&news, u64::MAX).map(|at| Uuid::from_u128((1 << 64) + u128::from(at)));
+    let named = cards.chain(agents.items.iter().map(|agent| agent.id.uuid()));
+    let named = named.chain(notes.items.iter().map(|note| note.id.uuid()));
+    let named = named.chain(projects.items.iter().map(|project| project.id.uuid()));
+    let named = named.chain(costs.by_project.iter().map(|share| share.project_id.uuid()));
+    let named = named.chain(costs.by_agent.iter().map(|share| share.agent_id.uuid()));
+    let named = named.chain(report.blocked.iter().map(|task| task.id.uuid()));
+    let named = named.chain(report.waiting_approvals.iter().map(|approval| approval.id.uuid()));
+    named.chain(report.open_alerts.iter().map(|alert| alert.id.uuid())).chain(news).collect()
 }
 
 fn every_kind() -> Script {
@@ -123,10 +180,10 @@ proptest! {
     }
 
     #[test]
-    fn pages_of_tasks_show_what_looking_at_everything_finds_in_every_order(choices in histories()) {
+    fn pages_of_tasks_show_what_looking_at_everything_finds_in_every_order(choices in histories(), reach in reaches()) {
         let script = written(&choices);
         let (views, now) = (script.views(), script.now());
-        for query in task_queries(&script) {
+        for query in task_queries(&reach) {
             for (sort, order) in TaskSort::ALL.iter().flat_map(|sort| Order::ALL.iter().map(move |o| (*sort, *o))) {
                 let query = TaskQuery { sort: Some(sort), order: Some(order), limit: Some(MAX_LIMIT), ..query.clone() };
                 let pages = all_pages(|cursor| {
@@ -139,7 +196,7 @@ proptest! {
     }
 
     #[test]
-    fn pages_of_runs_approvals_and_alerts_show_what_looking_at_everything_finds(choices in histories()) {
+    fn pages_of_runs_approvals_and_alerts_show_what_looking_at_everything_finds(choices in histories(), reach in reaches()) {
         let views = written(&choices).views();
         let (limit, agent, task) = (Some(MAX_LIMIT), Uuid::from_u128(1).into(), Uuid::from_u128(2).into());
         for (agent, task) in [(vec![], vec![]), (vec![agent], vec![]), (vec![], vec![task]), (vec![agent], vec![task])] {
@@ -147,7 +204,7 @@ proptest! {
                 for sort in RunSort::ALL {
                     let of = (agent.clone(), task.clone());
                     let (sort, order) = (Some(*sort), Some(*order));
-                    let query = RunQuery { agent: of.0, task: of.1, sort, order, limit, ..RunQuery::default() };
+                    let query = RunQuery { agent: of.0, task: of.1, sort, order, limit, reach: reach.clone(), ..RunQuery::default() };
                     let pages = all_pages(|cursor| {
                         let query = RunQuery { limit: Some(2), cursor, ..query.clone() };
                         ids(views.runs.list(&query).unwrap(), |run| run.id)
@@ -157,7 +214,7 @@ proptest! {
                 for (sort, status) in ApprovalSort::ALL.iter().flat_map(|sort| [(sort, vec![]), (sort, approval::Status::ALL.to_vec())]) {
                     let of = (agent.clone(), task.clone());
                     let (sort, order) = (Some(*sort), Some(*order));
-                    let query = ApprovalQuery { agent: of.0, task: of.1, status, sort, order, limit, ..ApprovalQuery::default() };
+                    let query = ApprovalQuery { agent: of.0, task: of.1, status, sort, order, limit, reach: reach.clone(), ..ApprovalQuery::default() };
                     let pages = all_pages(|cursor| {
                         let query = ApprovalQuery { limit: Some(2), cursor, ..query.clone() };
                         ids(views.approvals.list(&query, &views.agents).unwrap(), |approval| approval.id)
@@ -167,7 +224,7 @@ proptest! {
                 for (sort, resolved) in AlertSort::ALL.iter().flat_map(|sort| [(sort, None), (sort, Some(false))]) {
                     let of = (agent.clone(), task.clone());
                     let (sort, order) = (Some(*sort), Some(*order));
-                    let query = AlertQuery { agent: of.0, task: of.1, resolved, sort, order, limit, ..AlertQuery::default() };
+                    let query = AlertQuery { agent: of.0, task: of.1, resolved, sort, order, limit, reach: reach.clone(), ..AlertQuery::default() };
                     let pages = all_pages(|cursor| {
                         let query = AlertQuery { limit: Some(2), cursor, ..query.clone() };
                         ids(views.alerts.list(&query, &views.agents).unwrap(), |alert| alert.id)
@@ -176,6 +233,60 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn several_projects_are_what_each_of_them_is_and_nothing_else(choices in histories(), reach in reaches()) {
+        let script = written(&choices);
+        let (views, now) = (script.views(), script.now());
+        let parts: Vec<_> = reach.projects().cloned().unwrap_or_else(projects).into_iter().map(Reach::of).collect();
+        let nothing = vec![0; numbers(&views, &Reach::All, now).len()];
+        let sum = parts.iter().map(|part| numbers(&views, part, now)).fold(nothing, |sum, part| {
+            sum.into_iter().zip(part).map(|(sum, part)| sum + part).collect()
+        });
+        prop_assert_eq!(numbers(&views, &reach, now), sum);
+        let union: BTreeSet<_> = parts.iter().flat_map(|part| named(&views, part, now)).collect();
+        let whole = named(&views, &reach, now);
+        prop_assert!(union.is_subset(&whole));
+        prop_assert!(reach == Reach::All || whole == union, "{:?}", whole.difference(&union));
+    }
+
+    #[test]
+    fn what_is_listed_within_a_reach_belongs_to_it(choices in histories(), reach in reaches()) {
+        let script = written(&choices);
+        let (views, now) = (script.views(), script.now());
+        let (limit, status) = (Some(MAX_LIMIT), approval::Status::ALL.to_vec());
+        let runs = views.runs.list(&RunQuery { reach: reach.clone(), limit, ..RunQuery::default() }).unwrap();
+        let approvals = ApprovalQuery { reach: reach.clone(), status, limit, ..ApprovalQuery::default() };
+        let approvals = views.approvals.list(&approvals, &views.agents).unwrap();
+        let alerts = AlertQuery { reach: reach.clone(), limit, ..AlertQuery::default() };
+        let alerts = views.alerts.list(&alerts, &views.agents).unwrap();
+        let tasks = TaskQuery { reach: reach.clone(), limit, ..TaskQuery::default() };
+        let tasks = views.tasks.list(&tasks, now, &views.agents).unwrap();
+        let notes = NotificationQuery { reach: reach.clone(), limit, ..NotificationQuery::default() };
+        let notes = views.notifications.list(&notes, &views.agents).unwrap();
+        let owners = runs.items.iter().map(|run| Some(run.project_id));
+        let owners = owners.chain(approvals.items.iter().map(|approval| Some(approval.project_id)));
+        let owners = owners.chain(alerts.items.iter().map(|alert| Some(alert.project_id)));
+        let owners = owners.chain(tasks.items.iter().map(|task| Some(task.project_id)));
+        let mut owners = owners.chain(notes.items.iter().map(|note| note.project_id));
+        prop_assert!(owners.all(|owner| reach.covers(owner)));
+    }
+
+    #[test]
+    fn notifications_of_no_project_are_within_all_alone(choices in histories()) {
+        let views = written(&choices).views();
+        let waiting = |reach: &Reach| views.notifications.waiting(reach);
+        let named = Reach::Only(projects());
+        let list = |reach: &Reach| {
+            let query = NotificationQuery { reach: reach.clone(), limit: Some(MAX_LIMIT), ..NotificationQuery::default() };
+            views.notifications.list(&query, &views.agents).unwrap().items
+        };
+        let homeless = list(&Reach::All).into_iter().filter(|note| note.project_id.is_none()).count();
+        prop_assert_eq!(list(&Reach::All).len() - list(&named).len(), homeless);
+        prop_assert!((waiting(&named)..=waiting(&named) + homeless).contains(&waiting(&Reach::All)));
+        let (first, of_named) = (views.notifications.due_since(&Reach::All), views.notifications.due_since(&named));
+        prop_assert!(of_named.is_none() || first <= of_named);
     }
 
     #[test]
@@ -216,8 +327,8 @@ proptest! {
         let views = script.views();
         let page = views.runs.list(&RunQuery { limit: Some(MAX_LIMIT), ..RunQuery::default() }).unwrap();
         let charged: Usd = page.items.iter().filter_map(|run| run.charged).map(|charged| charged.0).sum();
-        prop_assert_eq!(views.costs.total(), charged);
-        let costs = daily_costs(&views, script.now().date_naive(), None);
+        prop_assert_eq!(views.costs.total(&Reach::All), charged);
+        let costs = daily_costs(&views, script.now().date_naive(), &Reach::All);
         let sum = |spends: Vec<Spend>| spends.iter().map(|spend| spend.cost.0).sum::<Usd>();
         prop_assert_eq!(costs.total.0, charged);
         prop_assert_eq!(sum(costs.by_agent.iter().map(|share| share.spend).collect()), charged);

@@ -9,7 +9,7 @@ use std::{
     hash::Hash,
 };
 
-use mc_domain::ids::TaskId;
+use mc_domain::{ids::TaskId, reach::Reach};
 use uuid::Uuid;
 
 use crate::{
@@ -44,7 +44,10 @@ pub(crate) trait Question<'a> {
     /// What the query says about order, limit and cursor, with the list's default order filled in.
     fn paging(&self) -> Paging<'_>;
 
-    /// The name of the list and all filters: a cursor is only good for a question with the same ones.
+    /// The projects whose rows are asked for.
+    fn reach(&self) -> &Reach;
+
+    /// The name of the list and all filters, the reach among them: a cursor is only good for a question with the same ones.
     fn filters(&self) -> impl Hash;
 
     /// Whether a row passes all filters.
@@ -104,6 +107,9 @@ pub(crate) enum Candidates<'q, I> {
 pub(crate) fn page<'a, Q: Question<'a>>(question: &Q) -> Result<Page<&'a Q::Row>, InvalidCursor> {
     let (sort, Paging { order, limit, cursor }) = (question.sort(), question.paging());
     let request = PageRequest::new((question.filters(), sort), order, limit, cursor)?;
+    if question.reach().projects().is_some_and(BTreeSet::is_empty) {
+        return Ok(Page { items: vec![], next: None });
+    }
     let request = request.looking_at(question.max_looked_at());
     let place = |row: &'a Q::Row| question.place(sort, row);
     let sorted = |ids: Vec<Q::Id>| {

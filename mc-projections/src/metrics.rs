@@ -13,6 +13,7 @@ use mc_domain::{
     alert::{self, Kind},
     approval,
     ids::{ProjectId, TaskId},
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     task,
 };
@@ -34,7 +35,7 @@ const DAYS: i64 = 7;
 /// What happened on each day in each project, in numbers.
 ///
 /// ```
-/// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, values::Title};
+/// use mc_domain::{alert::{Alert, Event, Key, Kind, Subject}, reach::Reach, values::Title};
 /// use mc_projections::{metrics::metrics, script::Script};
 ///
 /// let mut script = Script::new();
@@ -45,7 +46,7 @@ const DAYS: i64 = 7;
 ///     Event::Raised { id, kind, severity, title, description, agent, task, run, project, at }
 /// });
 ///
-/// let metrics = metrics(&script.views(), None, script.now(), |_| None);
+/// let metrics = metrics(&script.views(), &Reach::All, script.now(), |_| None);
 /// assert_eq!(metrics.incidents.loops_today, 1);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -101,19 +102,20 @@ impl Day {
 }
 
 impl Tallies {
-    /// What happened on a day in a project, or in all.
-    fn on(&self, day: NaiveDate, project: Option<ProjectId>) -> Day {
-        self.sum(project, |days| days.by_date.get(&day))
+    /// What happened on a day in the projects within a reach.
+    fn on(&self, day: NaiveDate, reach: &Reach) -> Day {
+        self.sum(reach, |days| days.by_date.get(&day))
     }
 
-    /// What happened so far in a project, or in all.
-    fn ever(&self, project: Option<ProjectId>) -> Day {
-        self.sum(project, |days| Some(&days.ever))
+    /// What happened so far in the projects within a reach.
+    fn ever(&self, reach: &Reach) -> Day {
+        self.sum(reach, |days| Some(&days.ever))
     }
 
-    fn sum(&self, project: Option<ProjectId>, part: impl Fn(&Days) -> Option<&Day>) -> Day {
-        let projects = self.projects.iter().filter(|(id, _)| project.is_none_or(|project| project == **id));
-        projects.filter_map(|(_, days)| part(days)).fold(Day::default(), |mut sum, day| {
+    fn sum(&self, reach: &Reach, part: impl Fn(&Days) -> Option<&Day>) -> Day {
+        let all = reach.projects().is_none().then(|| self.projects.values());
+        let named = reach.projects().into_iter().flatten().filter_map(|project| self.projects.get(project));
+        all.into_iter().flatten().chain(named).filter_map(part).fold(Day::default(), |mut sum, day| {
             sum.add(day);
             sum
         })

@@ -12,6 +12,7 @@ use mc_domain::{
     actor::Actor,
     ids::{NotificationId, ProjectId, TaskId},
     notification::{Event, Kind, Recipient, Status},
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     values::{Reason, Text, Title},
 };
@@ -144,18 +145,21 @@ impl Notifications {
         self.through
     }
 
-    /// How many notifications of a project, or of all, are queued and have not arrived.
-    pub fn waiting(&self, project: Option<ProjectId>) -> usize {
-        match project {
-            None => self.waiting.len(),
-            Some(_) => self.waiting.ids().filter(|id| self.project_of(*id) == project).count(),
+    /// How many notifications within a reach are queued and have not arrived.
+    pub fn waiting(&self, reach: &Reach) -> usize {
+        match reach {
+            Reach::All => self.waiting.len(),
+            Reach::Only(_) => self.waiting.ids().filter(|id| reach.covers(self.project_of(*id))).count(),
         }
     }
 
-    /// The time since which the longest waiting notification has been due; in the future when all that wait are
-    /// retries.
-    pub fn due_since(&self) -> Option<DateTime<Utc>> {
-        self.waiting.first_due()
+    /// The time since which the longest waiting notification within a reach has been due; in the future when all that
+    /// wait are retries.
+    pub fn due_since(&self, reach: &Reach) -> Option<DateTime<Utc>> {
+        match reach {
+            Reach::All => self.waiting.first_due(),
+            Reach::Only(_) => self.waiting.first_due_of(|id| reach.covers(self.project_of(id))),
+        }
     }
 
     /// The notifications that are due at `now`: for each recipient the first `each`, in the order in which they are

@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use mc_domain::{ids::ProjectId, reach::Reach};
 use uuid::Uuid;
 
 use crate::{merge::in_turn, page::Order};
@@ -60,6 +61,21 @@ impl<G: Ord, K: Ord> OrderedIndex<G, K> {
     /// The groups in a range, in order.
     pub(crate) fn groups(&self, range: impl RangeBounds<G>) -> impl Iterator<Item = (&G, &BTreeSet<K>)> {
         self.0.range(range)
+    }
+
+    /// The groups of the projects within a reach, in order. `project` tells which one a group belongs to, and `first`
+    /// the group that orders before all others of a project: no group beyond the reach is looked at.
+    pub(crate) fn within<'a, 'r>(
+        &'a self,
+        reach: &'r Reach,
+        project: fn(&G) -> ProjectId,
+        first: fn(ProjectId) -> G,
+    ) -> impl Iterator<Item = (&'a G, &'a BTreeSet<K>)> + use<'a, 'r, G, K> {
+        let everything = reach.projects().is_none().then(|| self.all());
+        let named = reach.projects().into_iter().flatten().flat_map(move |of| {
+            self.groups(first(*of)..).take_while(move |(group, _)| project(group) == *of)
+        });
+        everything.into_iter().flatten().chain(named)
     }
 
     /// The rows of each group that is wanted.

@@ -6,6 +6,7 @@ use mc_domain::{
     alert::Severity,
     approval,
     ids::{AgentId, ProjectId, TaskId},
+    reach::Reach,
     run,
 };
 use uuid::Uuid;
@@ -64,17 +65,17 @@ impl<I: Ord + Copy + From<Uuid>, S: Standing> OwnerIndex<I, S> {
         self.by_task.shift(before.and_then(Owners::of_task), after.of_task());
     }
 
-    /// The groups of `wanted` standings that belong to some agents or, when none is named, to a project or to all.
+    /// The groups of `wanted` standings that belong to some agents or, when none is named, to the
+    /// projects within a reach.
     pub(crate) fn groups(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         agents: &[AgentId],
         wanted: impl Fn(S) -> bool,
     ) -> Vec<Group<'_, I, S>> {
         if agents.is_empty() {
-            let of_project =
-                self.by_project.all().filter(|((of, _), _)| project.is_none_or(|project| project == *of));
-            let groups = of_project.map(|((_, standing), set)| (*standing, set));
+            let of_projects = self.by_project.within(reach, |(of, _)| *of, |of| (of, S::FIRST));
+            let groups = of_projects.map(|((_, standing), set)| (*standing, set));
             return groups.filter(|(standing, _)| wanted(*standing)).collect();
         }
         let agents: BTreeSet<_> = agents.iter().copied().collect();
@@ -89,13 +90,13 @@ impl<I: Ord + Copy + From<Uuid>, S: Standing> OwnerIndex<I, S> {
     pub(crate) fn candidates<'q>(
         &'q self,
         tasks: &'q [TaskId],
-        project: Option<ProjectId>,
+        reach: &Reach,
         agents: &[AgentId],
         wanted: impl Fn(S) -> bool,
     ) -> Candidates<'q, I> {
         match tasks {
             [] => {
-                let groups = self.groups(project, agents, wanted).into_iter();
+                let groups = self.groups(reach, agents, wanted).into_iter();
                 Candidates::Groups(groups.map(|(_, set)| set).collect())
             }
             tasks => Candidates::OfTasks(&self.by_task, tasks),

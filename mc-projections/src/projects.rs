@@ -7,6 +7,7 @@ use mc_domain::{
     ids::ProjectId,
     money::Usd,
     project::{Event, Halt, Profile},
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     string_enum,
     values::{Name, Reason, Slug, Text},
@@ -150,19 +151,24 @@ impl Projects {
         self.rows.get(&id)?.profile.daily_cap
     }
 
-    /// All projects, newest first unless `order` says otherwise.
+    /// The projects within a reach, newest first unless `order` says otherwise.
     ///
     /// # Errors
-    /// [`InvalidCursor`] when this list has not handed the cursor out.
+    /// [`InvalidCursor`] when this list has not handed the cursor out for the same reach.
     pub fn list(
         &self,
+        reach: &Reach,
         order: Option<Order>,
         limit: Option<usize>,
         cursor: Option<&str>,
     ) -> Result<Page<ProjectView<'_>>, InvalidCursor> {
-        let request = PageRequest::new("projects", order.unwrap_or(Order::Desc), limit, cursor)?;
+        let request = PageRequest::new(("projects", reach), order.unwrap_or(Order::Desc), limit, cursor)?;
+        let named = reach.projects().map(|projects| {
+            let rows = projects.iter().filter_map(|id| Some((*id, self.rows.get(id)?)));
+            rows.map(|(id, row)| (row.created_at.timestamp_micros(), id)).collect::<BTreeSet<_>>()
+        });
         let keys = merged(
-            [&self.by_creation].into_iter(),
+            [named.as_ref().unwrap_or(&self.by_creation)].into_iter(),
             request.order(),
             request.after().and_then(Place::number).as_ref(),
         );
@@ -308,7 +314,25 @@ mod tests {
         assert_eq!(projects.find("site-gpt"), Some(second));
         assert_eq!(projects.find(&first.to_string()), Some(first));
         assert_eq!(projects.find("nowhere"), None);
-        let page = projects.list(None, None, None).unwrap();
+        let page = projects.list(&Reach::All, None, None, None).unwrap();
         assert_eq!(page.items.iter().map(|project| project.id).collect::<Vec<_>>(), [second, first]);
+    }
+
+    #[test]
+    fn only_projects_within_reach_are_listed_and_a_cursor_is_good_for_the_same_ones_alone() {
+        let mut script = Script::new();
+        let ids = ["one", "two", "three"].into_iter().zip(1..).map(|(slug, n)| create(&mut script, n, slug));
+        let ids: Vec<_> = ids.collect();
+        let projects: Projects = script.fold();
+        let list =
+            |reach: &Reach, cursor: Option<&str>| projects.list(reach, Some(Order::Asc), Some(1), cursor);
+        let two = Reach::Only([ids[0], ids[2]].into());
+        let first = list(&two, None).unwrap();
+        let next = first.next.unwrap();
+        let second = list(&two, Some(&next)).unwrap();
+        assert_eq!([first.items[0].id, second.items[0].id], [ids[0], ids[2]]);
+        assert_eq!(second.next, None);
+        assert_eq!(list(&Reach::All, Some(&next)).map(drop), Err(InvalidCursor::OtherQuestion));
+        assert_eq!(list(&Reach::Only([].into()), None).unwrap().items, []);
     }
 }

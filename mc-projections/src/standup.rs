@@ -9,6 +9,7 @@ use mc_domain::{
     ids::{AgentId, ProjectId, TaskId},
     markdown::inline,
     money::Usd,
+    reach::Reach,
     task::{Status, TaskType},
     values::{Reason, Title},
 };
@@ -27,11 +28,11 @@ use crate::{
 /// How many tasks, approvals and alerts each part of the report names.
 pub const MAX_NAMED: usize = 100;
 
-/// Which report is asked for: of which project and which day.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which report is asked for: of which projects and which day.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StandupQuery {
-    /// About this project; about all projects when absent.
-    pub project: Option<ProjectId>,
+    /// About the projects within this reach.
+    pub reach: Reach,
     /// About this UTC day, today or in the past.
     pub date: NaiveDate,
 }
@@ -42,9 +43,9 @@ pub struct StandupQuery {
 pub struct Standup<'a> {
     /// The UTC day that the report is about.
     pub date: NaiveDate,
-    /// The project that the report is about; absent when it is about all.
+    /// The project that the report is about; absent when it is about several or all.
     pub project_id: Option<ProjectId>,
-    /// The name of that project; absent when the report is about all.
+    /// The name of that project; absent when the report is about several or all.
     pub project: Option<String>,
     /// When the report was written, which may be after its day.
     pub generated_at: Millis,
@@ -154,10 +155,11 @@ pub struct BlockedTask<'a> {
 /// are too recent to be in the log.
 ///
 /// ```
+/// use mc_domain::reach::Reach;
 /// use mc_projections::{script::Script, standup::{StandupQuery, standup}};
 ///
 /// let script = Script::new();
-/// let query = StandupQuery { project: None, date: script.now().date_naive() };
+/// let query = StandupQuery { reach: Reach::All, date: script.now().date_naive() };
 /// let views = script.views();
 /// let report = standup(&views, query, script.now(), |_| None);
 /// assert!(report.markdown().starts_with("# Standup 2026-02-01"));
@@ -168,29 +170,30 @@ pub fn standup<'a>(
     now: DateTime<Utc>,
     latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> Standup<'a> {
-    let StandupQuery { project, date } = query;
+    let StandupQuery { reach, date } = &query;
+    let date = *date;
     let until = now.min(end_of(date));
-    let spend = views.costs.spent_on(date, project);
-    let done = || views.tasks.arrived(project, Status::Done, until - TimeDelta::hours(24), until);
-    let open_alerts = views.alerts.open_by_severity(project);
+    let spend = views.costs.spent_on(date, reach);
+    let done = || views.tasks.arrived(reach, Status::Done, until - TimeDelta::hours(24), until);
+    let open_alerts = views.alerts.open_by_severity(reach);
     let counts = Counts {
         completed_last_24h: done().count(),
-        blocked: views.tasks.count(project, Status::Blocked),
-        waiting_approvals: views.approvals.open_count(project),
+        blocked: views.tasks.count(reach, Status::Blocked),
+        waiting_approvals: views.approvals.open_count(reach),
         open_alerts: open_alerts.values().sum(),
         critical_alerts: open_alerts[&Severity::Critical],
     };
     let mut report = Standup {
         date,
-        project_id: project,
-        project: project.and_then(|id| views.projects.view(id)).map(|project| project.name.to_string()),
+        project_id: reach.only(),
+        project: reach.only().and_then(|id| views.projects.view(id)).map(|project| project.name.to_string()),
         generated_at: Millis(now),
-        agents: agents(views, project, until, latest_heartbeat),
-        tasks: tasks(views, project),
+        agents: agents(views, reach, until, latest_heartbeat),
+        tasks: tasks(views, reach),
         completed_last_24h: completed(views, done().take(MAX_NAMED)),
-        blocked: blocked(views, project),
-        waiting_approvals: waiting(views, project),
-        open_alerts: views.alerts.unresolved(project, &views.agents).take(MAX_NAMED).collect(),
+        blocked: blocked(views, reach),
+        waiting_approvals: waiting(views, reach),
+        open_alerts: views.alerts.unresolved(reach, &views.agents).take(MAX_NAMED).collect(),
         counts,
         spend: Dollars(spend),
         burn_rate: Dollars(per_hour(spend, until - start_of(date))),
@@ -218,11 +221,11 @@ fn per_hour(spend: Usd, elapsed: TimeDelta) -> Usd {
 
 fn agents(
     views: &Views,
-    project: Option<ProjectId>,
+    reach: &Reach,
     at: DateTime<Utc>,
     latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> AgentsOfDay {
-    let squad = views.agents.squad(project, at, latest_heartbeat);
+    let squad = views.agents.squad(reach, at, latest_heartbeat);
     AgentsOfDay {
         total: squad.by_status.values().sum(),
         by_status: squad.by_status,
@@ -232,8 +235,8 @@ fn agents(
     }
 }
 
-fn tasks(views: &Views, project: Option<ProjectId>) -> TasksOfDay {
-    let counts = Status::ALL.iter().map(|status| (*status, views.tasks.count(project, *status)));
+fn tasks(views: &Views, reach: &Reach) -> TasksOfDay {
+    let counts = Status::ALL.iter().map(|status| (*status, views.tasks.count(reach, *status)));
     let by_status: BTreeMap<_, _> = counts.collect();
     TasksOfDay { total: by_status.values().sum(), by_status }
 }
@@ -251,8 +254,8 @@ fn completed<'a>(views: &'a Views, done: impl Iterator<Item = &'a Row>) -> Vec<C
         .collect()
 }
 
-fn blocked<'a>(views: &'a Views, project: Option<ProjectId>) -> Vec<BlockedTask<'a>> {
-    let stuck = views.tasks.in_status(project, Status::Blocked, Order::Asc).take(MAX_NAMED);
+fn blocked<'a>(views: &'a Views, reach: &Reach) -> Vec<BlockedTask<'a>> {
+    let stuck = views.tasks.in_status(reach, Status::Blocked, Order::Asc).take(MAX_NAMED);
     stuck
         .map(|row| row.view(&views.agents))
         .map(|task| BlockedTask {
@@ -265,9 +268,9 @@ fn blocked<'a>(views: &'a Views, project: Option<ProjectId>) -> Vec<BlockedTask<
         .collect()
 }
 
-fn waiting(views: &Views, project: Option<ProjectId>) -> Vec<ApprovalView<'_>> {
+fn waiting<'a>(views: &'a Views, reach: &Reach) -> Vec<ApprovalView<'a>> {
     let query = ApprovalQuery {
-        project,
+        reach: reach.clone(),
         sort: Some(ApprovalSort::ExpiresAt),
         order: Some(Order::Asc),
         limit: Some(MAX_NAMED.min(MAX_LIMIT)),
@@ -427,7 +430,7 @@ mod tests {
         let reason = Reason::new("the brief is missing").unwrap();
         script.task(3, |at| Event::Blocked { from: Status::Assigned, reason, at });
         let views = script.views();
-        let query = StandupQuery { project: None, date: script.now().date_naive() };
+        let query = StandupQuery { reach: Reach::All, date: script.now().date_naive() };
         let report = standup(&views, query, script.now(), |_| None);
         let shown = serde_json::to_value(&report).unwrap();
         assert_eq!(
@@ -478,7 +481,7 @@ mod tests {
         script.wait(TimeDelta::days(2));
         complete(&mut script, 1);
         let views = script.views();
-        let report = standup(&views, StandupQuery { project: None, date }, script.now(), |_| None);
+        let report = standup(&views, StandupQuery { reach: Reach::All, date }, script.now(), |_| None);
         assert_eq!(report.completed_last_24h, []);
     }
 }

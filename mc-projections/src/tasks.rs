@@ -14,6 +14,7 @@ use mc_domain::{
     budget,
     ids::{AgentId, ApprovalId, LeaseId, ProjectId, RunId, TaskId},
     money::Usd,
+    reach::Reach,
     recorded::{AnyEvent, Recorded},
     task::{Details, Event, LoopKind, Priority, Status, TaskType, WorkPlan},
     values::{Reason, Title},
@@ -162,31 +163,27 @@ impl Tasks {
         old.map(|(_, id)| *id).collect()
     }
 
-    /// How many tasks of a project, or of all, are in a status; archived tasks do not count.
-    pub fn count(&self, project: Option<ProjectId>, status: Status) -> usize {
-        self.arrivals(project, status).map(|(_, arrivals)| arrivals.len()).sum()
+    /// How many tasks of the projects within a reach are in a status; archived tasks do not count.
+    pub fn count(&self, reach: &Reach, status: Status) -> usize {
+        self.arrivals(reach, status).map(|(_, arrivals)| arrivals.len()).sum()
     }
 
-    /// The tasks of a project, or of all, that are in a status and not archived, in the order in which they came to
-    /// it.
+    /// The tasks of the projects within a reach that are in a status and not archived, in the order in which they
+    /// came to it.
     pub(crate) fn in_status(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         status: Status,
         order: Order,
     ) -> impl Iterator<Item = &Row> {
-        let groups = self.arrivals(project, status).map(|(_, arrivals)| arrivals);
+        let groups = self.arrivals(reach, status).map(|(_, arrivals)| arrivals);
         self.rows_of(merged(groups, order, None))
     }
 
     /// The same tasks, the most urgent first, and of those the longest waiting first.
-    pub(crate) fn by_urgency(
-        &self,
-        project: Option<ProjectId>,
-        status: Status,
-    ) -> impl Iterator<Item = &Row> {
+    pub(crate) fn by_urgency(&self, reach: &Reach, status: Status) -> impl Iterator<Item = &Row> {
         let mut ranks: BTreeMap<Priority, Vec<&BTreeSet<Arrival>>> = BTreeMap::new();
-        for (priority, arrivals) in self.arrivals(project, status) {
+        for (priority, arrivals) in self.arrivals(reach, status) {
             ranks.entry(priority).or_default().push(arrivals);
         }
         let arrivals = ranks.into_values().flat_map(|groups| merged(groups.into_iter(), Order::Asc, None));
@@ -196,27 +193,24 @@ impl Tasks {
     /// The tasks that came to a status after `since` and not after `until`, the latest first.
     pub(crate) fn arrived(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         status: Status,
         since: DateTime<Utc>,
         until: DateTime<Utc>,
     ) -> impl Iterator<Item = &Row> {
         let first_too_late = (until.timestamp_micros().saturating_add(1), TaskId::new(uuid::Uuid::nil()));
-        let groups = self.arrivals(project, status).map(|(_, arrivals)| arrivals);
+        let groups = self.arrivals(reach, status).map(|(_, arrivals)| arrivals);
         let arrivals = merged(groups, Order::Desc, Some(&first_too_late));
         self.rows_of(arrivals.take_while(move |(arrived, _)| *arrived > since.timestamp_micros()))
     }
 
     fn arrivals(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         status: Status,
     ) -> impl Iterator<Item = (Priority, &BTreeSet<Arrival>)> {
-        let wanted = move |of: &ProjectId| project.is_none_or(|project| project == *of);
-        let first = project.map(|project| (project, status, Priority::MOST_URGENT));
-        let from = first.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Included);
-        let groups = self.rows.index().arrivals.groups((from, std::ops::Bound::Unbounded));
-        let groups = groups.take_while(move |((of, _, _), _)| wanted(of));
+        let first = |of| (of, Status::ALL[0], Priority::MOST_URGENT);
+        let groups = self.rows.index().arrivals.within(reach, |(of, _, _)| *of, first);
         groups
             .filter(move |((_, of, _), _)| *of == status)
             .map(|((_, _, priority), arrivals)| (*priority, arrivals))

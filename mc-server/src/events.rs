@@ -19,7 +19,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt, stream};
-use mc_domain::ids::ProjectId;
+use mc_domain::reach::Reach;
 use mc_store::{error::StoreError, log::EventLog};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -115,14 +115,14 @@ impl EventStreams {
         Err(Problem::new(kind, detail))
     }
 
-    /// Every event above position `after`, in order and each once, of one project or of all.
+    /// Every event above position `after`, in order and each once, of the projects within a reach.
     ///
     /// Nothing is queued for a slow reader: it holds one page at most, and gets the next one when it has taken that. Writers
     /// wait for no reader.
     ///
     /// # Errors
     /// `too-many-streams`.
-    pub fn open(&self, after: u64, project: Option<ProjectId>) -> Result<Response, Problem> {
+    pub fn open(&self, after: u64, reach: Reach) -> Result<Response, Problem> {
         let permit = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
             let detail =
                 "The server keeps as many event streams open as it can. Close one, or come back later.";
@@ -132,7 +132,7 @@ impl EventStreams {
             tail: Arc::clone(&self.tail),
             head: self.log.watch_head(),
             position: after,
-            project,
+            reach,
             ready: VecDeque::from([GREETING]),
             last_sent: Instant::now(),
             caught_up: None,
@@ -155,7 +155,8 @@ struct Reader {
     head: watch::Receiver<u64>,
     /// That of the last event it was given.
     position: u64,
-    project: Option<ProjectId>,
+    /// Of which projects it is given events.
+    reach: Reach,
     /// What it was given and did not take yet: of one page at most.
     ready: VecDeque<Bytes>,
     last_sent: Instant,
@@ -188,7 +189,7 @@ impl Reader {
                 return Ok(SIGN_OF_LIFE);
             }
             let page = self.tail.after(self.position).await?;
-            self.ready = page.after(self.position, self.project);
+            self.ready = page.after(self.position, &self.reach);
             self.position = page.last();
             self.caught_up = (self.position >= *self.head.borrow()).then(Instant::now);
         }
@@ -201,8 +202,8 @@ impl Reader {
         }
         let (after, patience) = (self.position, self.last_sent + KEEP_ALIVE);
         if *self.head.borrow() > after {
-            // Whoever follows one project may pass over the events of others for long.
-            return Ok(Instant::now() < patience || self.project.is_none());
+            // Whoever follows some projects may pass over the events of others for long.
+            return Ok(Instant::now() < patience || self.reach == Reach::All);
         }
         match tokio::time::timeout_at(patience, self.head.wait_for(|head| *head > after)).await {
             Ok(Ok(_)) => Ok(true),
@@ -235,7 +236,7 @@ mod tests {
     use http_body_util::BodyExt;
     use mc_domain::{
         actor::Actor,
-        ids::{CommandId, EventId},
+        ids::{CommandId, EventId, ProjectId},
         recorded::{Metadata, StreamId},
         values::Name,
     };
@@ -288,8 +289,8 @@ mod tests {
             self.log.append(Commit { appends, ..Commit::default() }).await.unwrap();
         }
 
-        fn open(&self, after: u64, project: Option<ProjectId>) -> Client {
-            Client { body: self.streams.open(after, project).unwrap().into_body(), ids: VecDeque::new() }
+        fn open(&self, after: u64, reach: Reach) -> Client {
+            Client { body: self.streams.open(after, reach).unwrap().into_body(), ids: VecDeque::new() }
         }
     }
 
@@ -320,7 +321,7 @@ mod tests {
     async fn an_event_is_sent_with_its_place_and_circumstances() {
         let world = world();
         world.record(project(1)).await;
-        let mut client = world.open(0, None);
+        let mut client = world.open(0, Reach::All);
         assert!(client.part().await.unwrap().contains("retry: 2000"));
         let part = client.part().await.unwrap();
         let field = |name: &str| part.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -342,25 +343,27 @@ mod tests {
         for _ in 0..3 {
             world.record(project(1)).await;
         }
-        let mut first = world.open(0, None);
+        let mut first = world.open(0, Reach::All);
         assert_eq!(first.ids(2).await, [1, 2]);
         drop(first);
         world.record(project(1)).await;
 
         let start = world.streams.start(LastEventId(Some(2)), Some(0)).unwrap();
-        let mut second = world.open(start, None);
+        let mut second = world.open(start, Reach::All);
         assert_eq!(second.ids(2).await, [3, 4]);
         world.record(project(1)).await;
         assert_eq!(second.ids(1).await, [5]);
     }
 
     #[tokio::test]
-    async fn only_the_events_of_the_project_are_sent() {
+    async fn only_the_events_within_reach_are_sent() {
         let world = world();
-        for n in [1, 2, 1, 2] {
+        for n in [1, 2, 3, 1, 2] {
             world.record(project(n)).await;
         }
-        assert_eq!(world.open(0, Some(project(2))).ids(2).await, [2, 4]);
+        assert_eq!(world.open(0, Reach::of(project(2))).ids(2).await, [2, 5]);
+        let two = Reach::Only([project(1), project(2)].into());
+        assert_eq!(world.open(0, two).ids(4).await, [1, 2, 4, 5]);
     }
 
     #[tokio::test]
@@ -383,7 +386,7 @@ mod tests {
     #[tokio::test]
     async fn streams_end_with_the_server() {
         let world = world();
-        let mut client = world.open(0, None);
+        let mut client = world.open(0, Reach::All);
         client.part().await;
         world.shutdown.cancel();
         assert_eq!(client.part().await, None);
@@ -392,7 +395,7 @@ mod tests {
     #[tokio::test]
     async fn streams_end_with_the_log() {
         let world = world();
-        let mut client = world.open(0, None);
+        let mut client = world.open(0, Reach::All);
         client.part().await;
         world.log.close().await;
         assert_eq!(client.part().await, None);
@@ -401,7 +404,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_silent_stream_shows_that_it_is_alive() {
         let world = world();
-        let mut client = world.open(0, None);
+        let mut client = world.open(0, Reach::All);
         client.part().await;
         let before = tokio::time::Instant::now();
         assert_eq!(client.part().await.unwrap().trim_end(), ":");
@@ -411,18 +414,18 @@ mod tests {
     #[tokio::test]
     async fn the_number_of_streams_is_bounded() {
         let world = world();
-        let open: Vec<_> = (0..MAX_STREAMS).map(|_| world.open(0, None)).collect();
-        assert_eq!(world.streams.open(0, None).unwrap_err().kind(), Kind::TooManyStreams);
+        let open: Vec<_> = (0..MAX_STREAMS).map(|_| world.open(0, Reach::All)).collect();
+        assert_eq!(world.streams.open(0, Reach::All).unwrap_err().kind(), Kind::TooManyStreams);
         drop(open);
-        assert!(world.streams.open(0, None).is_ok());
+        assert!(world.streams.open(0, Reach::All).is_ok());
     }
 
     #[tokio::test]
     async fn there_are_as_many_streams_as_there_are_connections_for() {
         let world = world();
         world.streams.keep_within(2);
-        let open = [world.open(0, None), world.open(0, None)];
-        assert_eq!(world.streams.open(0, None).unwrap_err().kind(), Kind::TooManyStreams);
+        let open = [world.open(0, Reach::All), world.open(0, Reach::All)];
+        assert_eq!(world.streams.open(0, Reach::All).unwrap_err().kind(), Kind::TooManyStreams);
         assert_eq!((world.streams.open_now(), world.streams.limit()), (2, 2));
         drop(open);
         assert_eq!(world.streams.open_now(), 0);
@@ -444,9 +447,9 @@ mod tests {
             world.record(project(1)).await;
         }
         // Somebody follows from the end, so that what is kept begins there.
-        let mut ahead = world.open(2, None);
+        let mut ahead = world.open(2, Reach::All);
         assert_eq!(ahead.ids(1).await, [3]);
-        let mut behind = world.open(0, None);
+        let mut behind = world.open(0, Reach::All);
         world.record(project(1)).await;
         assert_eq!(ahead.ids(1).await, [4]);
         assert_eq!(behind.ids(4).await, [1, 2, 3, 4]);
@@ -455,18 +458,18 @@ mod tests {
     #[tokio::test]
     async fn a_reader_that_stands_still_holds_up_nobody() {
         let world = world();
-        let mut still = world.open(0, None);
+        let mut still = world.open(0, Reach::All);
         still.part().await;
         world.record(project(1)).await;
         // It asks for the page, and is not asked again before that is there.
         let waiting = still.part().now_or_never();
-        assert_eq!(world.open(0, None).ids(1).await, [1]);
+        assert_eq!(world.open(0, Reach::All).ids(1).await, [1]);
         drop(waiting);
     }
 
     #[tokio::test]
     async fn proxies_neither_buffer_nor_store_the_stream() {
-        let response = world().streams.open(0, None).unwrap();
+        let response = world().streams.open(0, Reach::All).unwrap();
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
         assert_eq!(response.headers()["x-accel-buffering"], "no");

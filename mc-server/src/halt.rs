@@ -9,6 +9,7 @@ use mc_domain::{
     aggregate::CommandContext,
     ids::{AgentId, ProjectId, TaskId},
     operation::{block_halted, follow_halt},
+    reach::Reach,
     recorded::{AnyEvent, StreamId},
     task,
     transaction::Transaction,
@@ -97,7 +98,7 @@ pub(crate) async fn follow(
 /// them is not repeated for each one that is missing.
 pub(crate) async fn squad(app: &App, project: ProjectId) -> Result<Vec<AgentId>, Problem> {
     let (now, limit) = (app.now(), Some(MAX_LIMIT));
-    let of_project = AgentQuery { project: Some(project), limit, ..AgentQuery::default() };
+    let of_project = AgentQuery { reach: Reach::of(project), limit, ..AgentQuery::default() };
     let agents = app.read(|views| {
         let agents = |cursor: Option<&str>| {
             let query = AgentQuery { cursor: cursor.map(str::to_owned), ..of_project.clone() };

@@ -16,6 +16,7 @@ use mc_domain::{
     policy::document::{Document, PolicyLimits},
     process::Watch,
     project::Squad,
+    reach::Reach,
     recorded::{AnyEvent, Recorded, StreamId},
     run::Run,
     task::Status,
@@ -109,8 +110,8 @@ impl Watched {
 pub fn show_what_changed(world: &World, commit: &[Recorded<AnyEvent>]) {
     let views = &world.watched.views;
     assert_eq!(views.position(), world.history.len() as u64);
-    assert_eq!(views.costs.total().micros(), world.ledger.total(), "what all runs cost");
-    assert_eq!(views.costs.open_runs(), world.ledger.open_runs(), "the runs under way");
+    assert_eq!(views.costs.total(&Reach::All).micros(), world.ledger.total(), "what all runs cost");
+    assert_eq!(views.costs.open_runs(&Reach::All), world.ledger.open_runs(), "the runs under way");
     let streams: BTreeSet<_> = commit.iter().map(|recorded| &recorded.stream).collect();
     for stream in streams {
         shown(world, stream);
@@ -155,7 +156,7 @@ fn task_is_shown(world: &World, id: TaskId) {
     assert_eq!(view.version, world.states.versions[&StreamId::of::<mc_domain::task::Task>(&id)]);
     for status in [task.status(), Status::Inbox, Status::Blocked] {
         let there = world.columns.get(&(task.project(), status)).copied().unwrap_or_default();
-        assert_eq!(views.tasks.count(Some(task.project()), status), there, "the column {status}");
+        assert_eq!(views.tasks.count(&Reach::of(task.project()), status), there, "the column {status}");
     }
 }
 
@@ -200,7 +201,7 @@ fn run_is_shown(world: &World, id: RunId) {
     };
     assert_eq!(view.charged.map(|charged| charged.0), charged, "run {id}");
     let terms = world.ledger.terms(id);
-    let spent = world.watched.views.costs.spent_on(terms.day, Some(terms.project));
+    let spent = world.watched.views.costs.spent_on(terms.day, &Reach::of(terms.project));
     assert_eq!(spent.micros(), world.ledger.spent_on(terms.day, terms.project), "the costs of {}", terms.day);
 }
 
@@ -211,7 +212,7 @@ fn approval_is_shown(world: &World, id: ApprovalId) {
     assert_eq!(view.content_hash, approval.requested().unwrap().ask().request_hash(), "approval {id}");
     let project = view.project_id;
     let open = open_approvals(world).filter(|(_, of)| *of == project).count();
-    assert_eq!(views.approvals.open_count(Some(project)), open, "the approvals that wait in {project}");
+    assert_eq!(views.approvals.open_count(&Reach::of(project)), open, "the approvals that wait in {project}");
 }
 
 fn open_approvals(world: &World) -> impl Iterator<Item = (ApprovalId, ProjectId)> {
@@ -225,7 +226,7 @@ fn alert_is_shown(world: &World, key: alert::Key) {
     let view = views.alerts.view(episode.id(), &views.agents).unwrap();
     assert_eq!((view.status, view.count), (episode.status(), episode.count()), "{key}");
     assert_eq!((view.kind, views.alerts.key(episode.id())), (key.kind, Some(key)));
-    let shown: usize = views.alerts.open_by_severity(None).values().sum();
+    let shown: usize = views.alerts.open_by_severity(&Reach::All).values().sum();
     let open = world.states.alerts.values().filter(|alert| alert.open().is_some()).count();
     assert_eq!(shown, open, "the open alerts");
 }
@@ -246,7 +247,8 @@ pub fn show_everything(world: &World) {
 
 fn board_shows_all_tasks(world: &World) {
     for project in world.states.projects.keys() {
-        let query = BoardQuery { project: Some(*project), all_columns: true, cards_per_column: usize::MAX };
+        let query =
+            BoardQuery { reach: Reach::of(*project), all_columns: true, cards_per_column: usize::MAX };
         let board = board(&world.watched.views, &query, world.now);
         let cards =
             board.columns.iter().flat_map(|column| column.cards.iter().map(|card| (card.id, column.status)));
@@ -258,7 +260,7 @@ fn board_shows_all_tasks(world: &World) {
 
 fn lists_show_what_is_open(world: &World) {
     let views = &world.watched.views;
-    let alerts = views.alerts.unresolved(None, &views.agents).map(|alert| (alert.id, alert.status));
+    let alerts = views.alerts.unresolved(&Reach::All, &views.agents).map(|alert| (alert.id, alert.status));
     let open = world.states.alerts.values().filter_map(|alert| alert.open());
     same(alerts, open.map(|episode| (episode.id(), episode.status())), "the open alerts");
     let inbox = all_pages(|cursor| {
@@ -317,6 +319,6 @@ fn projects_and_notifications_are_shown(world: &World) {
 /// All days of all projects come to what all runs were charged.
 fn costs_add_up(world: &World) {
     let days = world.ledger.days();
-    let shown: Usd = days.into_iter().map(|day| world.watched.views.costs.spent_on(day, None)).sum();
+    let shown: Usd = days.into_iter().map(|day| world.watched.views.costs.spent_on(day, &Reach::All)).sum();
     assert_eq!(shown.micros(), world.ledger.total(), "the costs of all days");
 }

@@ -5,7 +5,8 @@ use std::hash::Hash;
 use chrono::{DateTime, Utc};
 use mc_domain::{
     agent::{Role, Status},
-    ids::{AgentId, ProjectId},
+    ids::AgentId,
+    reach::Reach,
     string_enum,
 };
 
@@ -37,8 +38,8 @@ string_enum! {
 /// Which agents are asked for. An empty or absent filter lets every agent through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AgentQuery {
-    /// Only agents that work in this project.
-    pub project: Option<ProjectId>,
+    /// Only agents that work in the projects within this reach.
+    pub reach: Reach,
     /// Only agents in one of these statuses.
     pub status: Vec<Status>,
     /// Only agents in one of these roles.
@@ -58,7 +59,7 @@ pub struct AgentQuery {
 impl Agents {
     /// The agents asked for, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be in the log. In
     /// order of registration a page costs as much as it shows and passes over. The other orders change with every
-    /// heartbeat and at midnight, so no index has them: a page costs as many agents as the project and the statuses
+    /// heartbeat and at midnight, so no index has them: a page costs as many agents as the projects and the statuses
     /// have.
     ///
     /// # Errors
@@ -103,15 +104,19 @@ impl<'a, F: Fn(AgentId) -> Option<DateTime<Utc>>> Question<'a> for AgentQuestion
         Paging { order: order.unwrap_or(default), limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let AgentQuery { project, status, role, stale, .. } = self.query;
-        ("agents", project, status, role, stale)
+        let AgentQuery { reach, status, role, stale, .. } = self.query;
+        ("agents", reach, status, role, stale)
     }
 
     fn wants(&self, row: &'a Row) -> bool {
-        let AgentQuery { project, status, role, stale, .. } = self.query;
+        let AgentQuery { reach, status, role, stale, .. } = self.query;
         let agent = self.seen(row);
-        project.is_none_or(|project| project == agent.project_id)
+        reach.includes(agent.project_id)
             && (status.is_empty() || status.contains(&agent.status))
             && (role.is_empty() || role.contains(&agent.role))
             && stale.is_none_or(|stale| stale == agent.stale)
@@ -139,7 +144,7 @@ impl<'a, F: Fn(AgentId) -> Option<DateTime<Utc>>> Question<'a> for AgentQuestion
 
     fn route(&self, sort: AgentSort) -> Route<'_, AgentId> {
         let wants_status = |status, _| self.query.status.is_empty() || self.query.status.contains(&status);
-        let groups = self.agents.groups(self.query.project, wants_status);
+        let groups = self.agents.groups(&self.query.reach, wants_status);
         match sort {
             AgentSort::RegisteredAt => Route::Walk(Walk::Created(Candidates::Groups(groups))),
             AgentSort::TodaySpend

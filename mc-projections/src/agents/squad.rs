@@ -7,6 +7,7 @@ use mc_domain::{
     agent::{PauseReason, Status},
     ids::{AgentId, ProjectId},
     money::Usd,
+    reach::Reach,
 };
 
 use super::{Agents, Row};
@@ -50,7 +51,7 @@ pub(super) struct Keys {
     spent: Option<(NaiveDate, i64)>,
 }
 
-/// The agents of a project, or of all, in numbers.
+/// The agents of the projects within a reach, in numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Squad {
     /// How many agents have each status, with halts of their squads counted in.
@@ -132,47 +133,47 @@ impl Index {
 }
 
 impl Agents {
-    /// The agents of a project, or of all, whose status and pause reason are `wanted`; each group in order of
+    /// The agents of the projects within a reach whose status and pause reason are `wanted`; each group in order of
     /// creation.
     pub(super) fn groups(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         wanted: impl Fn(Status, Option<PauseReason>) -> bool,
     ) -> Vec<&BTreeSet<CreationKey<AgentId>>> {
         let groups = self.rows.index().by_standing.all().filter(|(own, _)| {
             let (status, pause_reason) = self.stands(**own);
-            is_in(project, own.0) && wanted(status, pause_reason)
+            reach.includes(own.0) && wanted(status, pause_reason)
         });
         groups.map(|(_, set)| set).collect()
     }
 
-    /// The agents of a project, or of all, in numbers at `now`. It costs as much as there are projects and silent
+    /// The agents of the projects within a reach, in numbers at `now`. It costs as much as there are projects and silent
     /// agents. `latest_heartbeat` answers heartbeats that are too recent to be in the log.
     pub(crate) fn squad(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         now: DateTime<Utc>,
         latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> Squad {
         let mut by_status: BTreeMap<_, _> = Status::ALL.iter().map(|status| (*status, 0)).collect();
-        for (own, set) in self.rows.index().by_standing.all().filter(|(own, _)| is_in(project, own.0)) {
+        for (own, set) in self.rows.index().by_standing.all().filter(|(own, _)| reach.includes(own.0)) {
             *by_status.entry(self.stands(*own).0).or_default() += set.len();
         }
         let mut streaks = BTreeMap::new();
         for ((_, streak), count) in
-            self.rows.index().streaks.iter().filter(|((of, _), _)| is_in(project, *of))
+            self.rows.index().streaks.iter().filter(|((of, _), _)| reach.includes(*of))
         {
             *streaks.entry(*streak).or_default() += count;
         }
         let today = now.date_naive();
         let nil = ProjectId::new(uuid::Uuid::nil());
         let of_day = self.rows.index().spent.range((today, nil)..).take_while(|((day, _), _)| *day == today);
-        let spent = of_day.filter(|((_, of), _)| is_in(project, *of)).map(|(_, spent)| *spent).sum();
+        let spent = of_day.filter(|((_, of), _)| reach.includes(*of)).map(|(_, spent)| *spent).sum();
         let caps =
-            self.rows.index().caps.iter().filter(|(of, _)| is_in(project, **of)).map(|(_, cap)| *cap).sum();
+            self.rows.index().caps.iter().filter(|(of, _)| reach.includes(**of)).map(|(_, cap)| *cap).sum();
         Squad {
             by_status,
-            stale: self.silent(project, now, latest_heartbeat),
+            stale: self.silent(reach, now, latest_heartbeat),
             spent: usd(spent),
             cap: usd(caps),
             streaks,
@@ -181,11 +182,11 @@ impl Agents {
 
     fn silent(
         &self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         now: DateTime<Utc>,
         latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
     ) -> usize {
-        let projects = self.rows.index().patience.all().filter(|(of, _)| is_in(project, **of));
+        let projects = self.rows.index().patience.all().filter(|(of, _)| reach.includes(**of));
         let silent = projects.flat_map(|(of, set)| {
             let since = (now - self.silence.allowed(*of)).timestamp_micros();
             set.iter().take_while(move |(until, _)| *until < since)
@@ -193,10 +194,6 @@ impl Agents {
         let rows = silent.filter_map(|(_, id)| self.rows.get(*id));
         rows.filter(|row| self.seen(row, now, latest_heartbeat(row.id)).stale).count()
     }
-}
-
-fn is_in(project: Option<ProjectId>, of: ProjectId) -> bool {
-    project.is_none_or(|project| project == of)
 }
 
 fn add<K: Ord + Copy>(sums: &mut BTreeMap<K, i128>, key: K, amount: i128) {

@@ -4,7 +4,8 @@ use std::{collections::BTreeSet, hash::Hash};
 
 use mc_domain::{
     alert::{Kind, Severity, Status},
-    ids::{AgentId, AlertId, ProjectId, TaskId},
+    ids::{AgentId, AlertId, TaskId},
+    reach::Reach,
     string_enum,
 };
 
@@ -31,8 +32,8 @@ string_enum! {
 /// Which alerts are asked for. An empty or absent filter lets every alert through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AlertQuery {
-    /// Only alerts that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only alerts that belong to the projects within this reach.
+    pub reach: Reach,
     /// Only alerts that were resolved or ignored when true, only the others when false.
     pub resolved: Option<bool>,
     /// Only alerts in one of these statuses.
@@ -70,14 +71,14 @@ impl Alerts {
         Ok(list::page(&AlertQuestion { alerts: self, query })?.map(|row| row.view(agents)))
     }
 
-    /// The alerts of a project, or of all, that nobody has resolved or ignored: the worst first and of those the
-    /// latest.
+    /// The alerts of the projects within a reach that nobody has resolved or ignored: the worst first and of those
+    /// the latest.
     pub fn unresolved<'a>(
         &'a self,
-        project: Option<ProjectId>,
+        reach: &Reach,
         agents: &'a Agents,
-    ) -> impl Iterator<Item = AlertView<'a>> {
-        let query = AlertQuery { project, resolved: Some(false), ..AlertQuery::default() };
+    ) -> impl Iterator<Item = AlertView<'a>> + use<'a> {
+        let query = AlertQuery { reach: reach.clone(), resolved: Some(false), ..AlertQuery::default() };
         let keys = list::ranked(self.by_severity(&query), Order::Desc, None);
         keys.filter_map(|(_, id)| self.rows.get(*id)).map(|row| row.view(agents))
     }
@@ -85,16 +86,12 @@ impl Alerts {
     /// The groups of alerts that a query may want, by the rank of their severity. The tasks that it names are left aside.
     fn by_severity(&self, query: &AlertQuery) -> Vec<(i64, &BTreeSet<CreationKey<AlertId>>)> {
         let wants = |standing| query.wants_standing(standing);
-        let groups = self.rows.index().owners.groups(query.project, &query.agent, wants).into_iter();
+        let groups = self.rows.index().owners.groups(&query.reach, &query.agent, wants).into_iter();
         groups.map(|((_, severity), set)| (severity as i64, set)).collect()
     }
 }
 
 impl AlertQuery {
-    fn is_within(&self, project: ProjectId) -> bool {
-        self.project.is_none_or(|wanted| wanted == project)
-    }
-
     fn wants_standing(&self, (is_open, severity): (bool, Severity)) -> bool {
         self.wants_openness(is_open) && (self.severity.is_empty() || self.severity.contains(&severity))
     }
@@ -127,14 +124,18 @@ impl<'a> Question<'a> for AlertQuestion<'a, '_> {
         Paging { order: order.unwrap_or(Order::Desc), limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let AlertQuery { project, resolved, status, severity, kind, agent, task, .. } = self.query;
-        ("alerts", project, agent, task, (status, severity, kind, resolved))
+        let AlertQuery { reach, resolved, status, severity, kind, agent, task, .. } = self.query;
+        ("alerts", reach, agent, task, (status, severity, kind, resolved))
     }
 
     fn wants(&self, row: &Row) -> bool {
         let AlertQuery { resolved, status, severity, kind, agent, task, .. } = self.query;
-        self.query.is_within(row.project)
+        self.query.reach.includes(row.project)
             && resolved.is_none_or(|resolved| resolved != is_open(row.status))
             && (status.is_empty() || status.contains(&row.status))
             && (severity.is_empty() || severity.contains(&row.severity))
@@ -172,9 +173,9 @@ impl<'a> Question<'a> for AlertQuestion<'a, '_> {
 impl AlertQuestion<'_, '_> {
     /// The fewest alerts that an index can tell apart.
     fn candidates(&self) -> Candidates<'_, AlertId> {
-        let AlertQuery { project, agent, task, .. } = self.query;
+        let AlertQuery { reach, agent, task, .. } = self.query;
         let owners = &self.alerts.rows.index().owners;
-        owners.candidates(task, *project, agent, |standing| self.query.wants_standing(standing))
+        owners.candidates(task, reach, agent, |standing| self.query.wants_standing(standing))
     }
 
     fn by_severity(&self) -> Walk<'_, AlertId> {
@@ -183,7 +184,8 @@ impl AlertQuestion<'_, '_> {
 
     fn by_last_time(&self) -> Walk<'_, AlertId> {
         let query = self.query;
-        let wanted = |(project, is_open): &_| query.is_within(*project) && query.wants_openness(*is_open);
+        let wanted =
+            |(project, is_open): &_| query.reach.includes(*project) && query.wants_openness(*is_open);
         Walk::Numbered(self.alerts.rows.index().latest.sets(wanted), None)
     }
 }

@@ -107,12 +107,13 @@ fn alerts_are_filtered_and_sorted() {
     assert_eq!(list(&views, AlertQuery { kind: vec![Kind::BudgetExceeded], ..all() }), [spent]);
     assert_eq!(list(&views, AlertQuery { agent: vec![id(2)], ..all() }), [stale, quarantined]);
     assert_eq!(list(&views, AlertQuery { task: vec![id(4)], ..all() }), []);
-    assert_eq!(list(&views, AlertQuery { project: Some(id(4)), ..all() }), []);
+    assert_eq!(list(&views, AlertQuery { reach: Reach::of(id(4)), ..all() }), []);
     let worst = AlertQuery { sort: Some(AlertSort::Severity), ..all() };
     assert_eq!(list(&views, worst.clone()), [quarantined, spent, stale]);
     assert_eq!(list(&views, AlertQuery { order: Some(Order::Asc), ..worst }), [stale, spent, quarantined]);
-    let unresolved: Vec<_> = views.alerts.unresolved(None, &views.agents).map(|alert| alert.id).collect();
+    let unresolved: Vec<_> =
+        views.alerts.unresolved(&Reach::All, &views.agents).map(|alert| alert.id).collect();
     assert_eq!(unresolved, [quarantined, spent]);
-    assert_eq!(views.alerts.open_by_severity(None)[&Severity::Critical], 1);
-    assert_eq!(views.alerts.open_by_severity(None)[&Severity::Info], 0);
+    assert_eq!(views.alerts.open_by_severity(&Reach::All)[&Severity::Critical], 1);
+    assert_eq!(views.alerts.open_by_severity(&Reach::All)[&Severity::Info], 0);
 }

@@ -4,7 +4,8 @@ use std::hash::Hash;
 
 use mc_domain::{
     approval::{Risk, Status},
-    ids::{AgentId, ApprovalId, ProjectId, TaskId},
+    ids::{AgentId, ApprovalId, TaskId},
+    reach::Reach,
     string_enum,
 };
 
@@ -29,8 +30,8 @@ string_enum! {
 /// all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ApprovalQuery {
-    /// Only approvals that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only approvals that belong to the projects within this reach.
+    pub reach: Reach,
     /// Only approvals in one of these statuses; when none is named, those that wait for a decision.
     pub status: Vec<Status>,
     /// Only approvals of one of these risks.
@@ -96,16 +97,20 @@ impl<'a> Question<'a> for ApprovalQuestion<'a, '_> {
         Paging { order, limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let ApprovalQuery { project, status, risk, agent, task, .. } = self.query;
-        ("approvals", project, status, risk, agent, task)
+        let ApprovalQuery { reach, status, risk, agent, task, .. } = self.query;
+        ("approvals", reach, status, risk, agent, task)
     }
 
     fn wants(&self, row: &Row) -> bool {
         let ApprovalQuery { risk, agent, task, .. } = self.query;
         let subject = &row.subject;
         self.wants_status(row.status)
-            && self.is_within(subject.project)
+            && self.query.reach.includes(subject.project)
             && (risk.is_empty() || risk.contains(&row.ask.risk()))
             && (agent.is_empty() || subject.agent.is_some_and(|of| agent.contains(&of)))
             && (task.is_empty() || subject.task.is_some_and(|of| task.contains(&of)))
@@ -131,10 +136,6 @@ impl<'a> Question<'a> for ApprovalQuestion<'a, '_> {
 }
 
 impl ApprovalQuestion<'_, '_> {
-    fn is_within(&self, project: ProjectId) -> bool {
-        self.query.project.is_none_or(|wanted| wanted == project)
-    }
-
     fn wants_status(&self, status: Status) -> bool {
         let wanted = &self.query.status;
         if wanted.is_empty() { status.is_open() } else { wanted.contains(&status) }
@@ -142,15 +143,16 @@ impl ApprovalQuestion<'_, '_> {
 
     /// The fewest approvals that an index can tell apart.
     fn candidates(&self) -> Candidates<'_, ApprovalId> {
-        let ApprovalQuery { project, agent, task, .. } = self.query;
+        let ApprovalQuery { reach, agent, task, .. } = self.query;
         let owners = &self.approvals.rows.index().owners;
-        owners.candidates(task, *project, agent, |status| self.wants_status(status))
+        owners.candidates(task, reach, agent, |status| self.wants_status(status))
     }
 
     /// All approvals that wait, and those that do not where they are wanted too, in the order in which they expire.
     fn by_expiry(&self) -> Walk<'_, ApprovalId> {
         let wants_open_only = self.query.status.iter().all(|status| status.is_open());
-        let wanted = |(project, is_open): &_| self.is_within(*project) && (*is_open || !wants_open_only);
+        let reach = &self.query.reach;
+        let wanted = |(project, is_open): &_| reach.includes(*project) && (*is_open || !wants_open_only);
         Walk::Numbered(self.approvals.rows.index().expiries.sets(wanted), None)
     }
 }

@@ -133,11 +133,11 @@ fn only_what_waits_is_listed_unless_asked_otherwise() {
     assert_eq!(list(&views, ApprovalQuery { task: vec![id(3)], ..all() }), [third, first]);
     assert_eq!(list(&views, ApprovalQuery { risk: vec![Risk::Red], ..all() }), [first]);
     assert_eq!(list(&views, ApprovalQuery { agent: vec![id(5)], ..all() }), []);
-    assert_eq!(list(&views, ApprovalQuery { project: Some(id(5)), ..all() }), []);
+    assert_eq!(list(&views, ApprovalQuery { reach: Reach::of(id(5)), ..all() }), []);
     assert_eq!(list(&views, ApprovalQuery { status: vec![Status::Escalated], ..all() }), [third]);
     let next_to_expire = ApprovalQuery { sort: Some(ApprovalSort::ExpiresAt), ..all() };
     assert_eq!(list(&views, next_to_expire), [first, second, third]);
-    assert_eq!(views.approvals.open_count(Some(id(1))), 2);
+    assert_eq!(views.approvals.open_count(&Reach::of(id(1))), 2);
 }
 
 #[test]

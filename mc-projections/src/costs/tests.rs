@@ -95,7 +95,7 @@ fn the_costs_of_a_day_are_answered_as_the_contract_says() {
     run(&mut script, 1, Some(task), Some(12), TimeDelta::zero());
     run(&mut script, 2, None, None, TimeDelta::zero());
     let views = script.views();
-    let mut shown = serde_json::to_value(daily_costs(&views, today, None)).unwrap();
+    let mut shown = serde_json::to_value(daily_costs(&views, today, &Reach::All)).unwrap();
     assert_eq!(shown["trend"]["days"].as_array_mut().unwrap().drain(..29).count(), 29);
     let spend = |cost: f64, runs: u64, unpriced: u64, more: serde_json::Value| {
         let mut spend = json!({
@@ -158,10 +158,10 @@ fn a_run_counts_on_the_day_it_began() {
     run(&mut script, 1, None, Some(40), TimeDelta::minutes(90));
     let views = script.views();
     assert_ne!(script.now().date_naive(), yesterday);
-    let today = daily_costs(&views, script.now().date_naive(), None);
+    let today = daily_costs(&views, script.now().date_naive(), &Reach::All);
     assert_eq!((today.total.0, today.trend.last_7_days.0), (Usd::ZERO, Usd::cents(40)));
-    assert_eq!(daily_costs(&views, yesterday, Some(id(1))).total.0, Usd::cents(40));
-    assert_eq!(daily_costs(&views, yesterday, Some(id(7))).total.0, Usd::ZERO);
+    assert_eq!(daily_costs(&views, yesterday, &Reach::of(id(1))).total.0, Usd::cents(40));
+    assert_eq!(daily_costs(&views, yesterday, &Reach::of(id(7))).total.0, Usd::ZERO);
     let costs = agent_costs(&views, agent, script.now()).unwrap();
     assert_eq!((costs.today.0, costs.total.0), (Usd::ZERO, Usd::cents(40)));
     assert_eq!((costs.by_day[0].date, costs.by_day[0].spent.0), (yesterday, Usd::cents(40)));
@@ -185,7 +185,7 @@ fn what_an_operator_corrects_counts_in_the_day_and_rewrites_no_cost() {
         (Usd::ZERO, Usd::cents(40), Usd::cents(200))
     );
     assert_eq!((costs.by_day[0].spent.0, costs.by_day[0].spend.cost.0), (Usd::ZERO, Usd::cents(40)));
-    assert_eq!(daily_costs(&views, today, None).total.0, Usd::cents(40));
+    assert_eq!(daily_costs(&views, today, &Reach::All).total.0, Usd::cents(40));
     assert_eq!(views.costs.budget_days(agent).collect::<Vec<_>>(), [today]);
 }
 
@@ -194,8 +194,8 @@ fn a_run_under_way_counts_as_a_run_and_costs_nothing_yet() {
     let mut script = Script::new();
     script.record::<Run>(&id(1), |at| Event::Started(terms(None, at)));
     let views = script.views();
-    let costs = daily_costs(&views, script.now().date_naive(), None);
-    assert_eq!((costs.runs, costs.total.0, views.costs.open_runs()), (1, Usd::ZERO, 1));
+    let costs = daily_costs(&views, script.now().date_naive(), &Reach::All);
+    assert_eq!((costs.runs, costs.total.0, views.costs.open_runs(&Reach::All)), (1, Usd::ZERO, 1));
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn the_dearest_tasks_are_those_that_cost_the_most_and_a_task_takes_its_costs_to_
     script
         .task(100 + 7, |_| task::Event::Edited { details: Details::titled("Guide", TaskType::Ops).unwrap() });
     let views = script.views();
-    let shown = daily_costs(&views, today, None);
+    let shown = daily_costs(&views, today, &Reach::All);
     let dearest: Vec<_> = shown.by_task.iter().map(|share| share.spend.cost.0).collect();
     assert_eq!(dearest, (30..50).rev().map(Usd::cents).collect::<Vec<_>>());
     let types: Vec<_> = shown.by_task_type.iter().map(|share| (share.kind, share.spend.cost.0)).collect();
@@ -249,8 +249,8 @@ proptest::proptest! {
             run(&mut script, number, (cost % 3 > 0).then_some(task), Some(cost), TimeDelta::hours(lasts));
         }
         let views = script.views();
-        let by_day = days.iter().map(|day| daily_costs(&views, *day, None).total.0);
-        proptest::prop_assert_eq!(by_day.sum::<Usd>(), views.costs.total());
+        let by_day = days.iter().map(|day| daily_costs(&views, *day, &Reach::All).total.0);
+        proptest::prop_assert_eq!(by_day.sum::<Usd>(), views.costs.total(&Reach::All));
         let all = crate::runs::RunQuery { limit: Some(100), ..crate::runs::RunQuery::default() };
         for run in views.runs.list(&all).unwrap().items {
             proptest::prop_assert!(run.duration_ms.unwrap() >= 0);

@@ -8,6 +8,7 @@ use std::{
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use mc_domain::{
     ids::{AgentId, ProjectId, TaskId},
+    reach::Reach,
     task::TaskType,
     values::{Label, Title},
 };
@@ -31,7 +32,7 @@ const WEEK_DAYS: usize = 7;
 pub struct DailyCosts<'a> {
     /// The UTC day on which the runs began.
     pub date: NaiveDate,
-    /// The project that the answer is about; absent when it is about all.
+    /// The project that the answer is about; absent when it is about several or all.
     pub project_id: Option<ProjectId>,
     /// What all these runs were charged together.
     pub total: Dollars,
@@ -219,19 +220,19 @@ impl Tally {
     }
 }
 
-/// What the runs of a project, or of all, that began on a day cost. The answer costs as much as it shows, however
+/// What the runs of the projects within a reach that began on a day cost. The answer costs as much as it shows, however
 /// many tasks and days there are.
-pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -> DailyCosts<'_> {
+pub fn daily_costs<'a>(views: &'a Views, date: NaiveDate, reach: &Reach) -> DailyCosts<'a> {
     let costs = &views.costs;
-    let days = || costs.of_day(date, project).map(|(_, day)| day);
+    let days = || costs.of_day(date, reach).map(|(_, day)| day);
     let agents = dearest(gathered(days().flat_map(|day| &day.agents)));
     let without_task = Tally::sum(days().map(|day| &day.without_task));
     let total = Tally::sum(days().map(|day| &day.total)).view();
-    let projects = costs.of_day(date, project).map(|(id, day)| (id, day.total));
+    let projects = costs.of_day(date, reach).map(|(id, day)| (id, day.total));
     let models = days().flat_map(|day| &day.models);
     DailyCosts {
         date,
-        project_id: project,
+        project_id: reach.only(),
         total: total.cost,
         runs: total.runs,
         unpriced_runs: total.unpriced_runs,
@@ -250,7 +251,7 @@ pub fn daily_costs(views: &Views, date: NaiveDate, project: Option<ProjectId>) -
             .map(|(model, tally)| ModelShare { model, spend: tally.view() })
             .collect(),
         by_task: by_task(views, dearest_tasks(days().map(|day| (&day.dearest, &day.tasks))), &without_task),
-        trend: trend(costs, date, project),
+        trend: trend(costs, date, reach),
     }
 }
 
@@ -342,10 +343,10 @@ fn by_task<'a>(views: &'a Views, tasks: BTreeMap<TaskId, Tally>, without_task: &
     .collect()
 }
 
-fn trend(costs: &Costs, date: NaiveDate, project: Option<ProjectId>) -> Trend {
+fn trend(costs: &Costs, date: NaiveDate, reach: &Reach) -> Trend {
     let days = (0..TREND_DAYS as i64).rev().filter_map(|ago| date.checked_sub_signed(TimeDelta::days(ago)));
     let days: Vec<_> =
-        days.map(|date| TrendDay { date, total: Dollars(costs.spent_on(date, project)) }).collect();
+        days.map(|date| TrendDay { date, total: Dollars(costs.spent_on(date, reach)) }).collect();
     let sum = |latest: usize| Dollars(days.iter().rev().take(latest).map(|day| day.total.0).sum());
     Trend { last_7_days: sum(WEEK_DAYS), last_30_days: sum(TREND_DAYS), days }
 }

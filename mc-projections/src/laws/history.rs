@@ -13,6 +13,7 @@ use mc_domain::{
     notification::{self, Notification, Recipient},
     policy::{self, Policy, Scope, document::Document},
     project::{self, Halt},
+    reach::Reach,
     reservation::{self, Holder, Key, Reservation},
     run::{self, Billed, Ended, Outcome, Run, Terms, Tokens, ToolRisk, ToolStatus, Usage},
     standup::{self, Standup},
@@ -37,6 +38,17 @@ pub(super) const VARIATIONS: usize = 7;
 
 pub(super) fn histories() -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec((0..KINDS, 0..4u8, any::<u8>()), 0..120)
+}
+
+/// The projects that histories tell of: all but the last of them have tasks, agents and runs.
+pub(super) fn projects() -> BTreeSet<ProjectId> {
+    (0..4).map(|number| ProjectId::new(Uuid::from_u128(number))).collect()
+}
+
+/// All projects, or any of them, none and several too.
+pub(super) fn reaches() -> impl Strategy<Value = Reach> {
+    let some = prop::sample::subsequence(Vec::from_iter(projects()), 0..=projects().len());
+    prop_oneof![1 => Just(Reach::All), 4 => some.prop_map(|named| Reach::Only(named.into_iter().collect()))]
 }
 
 /// The choices as events. The first of an agent or a task is its beginning, and it has no other.
@@ -482,7 +494,7 @@ fn notification_event(
     match kind {
         85 => Event::Queued {
             cause: Uuid::nil().into(),
-            project: Some(project_id(which)),
+            project: (which != 3).then(|| project_id(which)),
             recipient: match which % 2 {
                 0 => Recipient::Operator(name("Sofie")),
                 _ => Recipient::Agent(agent_id(which)),
@@ -560,7 +572,7 @@ fn approval_id(number: u8) -> ApprovalId {
 }
 
 fn project_id(number: u8) -> ProjectId {
-    ProjectId::new(Uuid::from_u128(u128::from(number % 2)))
+    ProjectId::new(Uuid::from_u128(u128::from(number % 3)))
 }
 
 fn lease(number: u8) -> LeaseId {

@@ -67,7 +67,7 @@ fn the_metrics_are_answered_as_the_runbook_names_them() {
     submit(&mut script, 1);
     script.wait(TimeDelta::minutes(90) - TimeDelta::seconds(2));
     complete(&mut script, 1);
-    let metrics = metrics(&script.views(), None, script.now(), |_| None);
+    let metrics = metrics(&script.views(), &Reach::All, script.now(), |_| None);
     let mut shown = serde_json::to_value(metrics).unwrap();
     assert_eq!(shown["taskThroughput"]["completedPerDay"].as_array_mut().unwrap().drain(..6).count(), 6);
     assert_eq!(shown["incidents"]["perDay"].as_array_mut().unwrap().drain(..6).count(), 6);
@@ -117,7 +117,7 @@ fn a_task_is_judged_once_by_what_came_first() {
     block(&mut script, 1);
     block(&mut script, 2);
     submit(&mut script, 2);
-    let throughput = metrics(&script.views(), Some(id(1)), script.now(), |_| None).task_throughput;
+    let throughput = metrics(&script.views(), &Reach::of(id(1)), script.now(), |_| None).task_throughput;
     assert_eq!(throughput.percent_reaching_review_without_intervention, Some(50.0));
     assert_eq!(throughput.average_hours_to_completion, None);
 }
@@ -144,11 +144,11 @@ fn breaches_and_loops_count_each_time_they_happen() {
     script.wait(TimeDelta::days(1));
     script.record::<Alert>(&key, |at| alert::Event::Repeated { id: id(7), count: 2, description: None, at });
     let views = script.views();
-    let incidents = metrics(&views, None, script.now(), |_| None).incidents;
+    let incidents = metrics(&views, &Reach::All, script.now(), |_| None).incidents;
     assert_eq!((incidents.budget_breaches_today, incidents.loops_today), (1, 0));
     assert_eq!(incidents.per_day.iter().map(|day| day.budget_breaches).sum::<u64>(), 2);
-    let counts = counts(&views, None, script.now(), |_| None);
+    let counts = counts(&views, &Reach::All, script.now(), |_| None);
     assert_eq!(counts.budget_breaches_total, 2);
     assert_eq!(counts.alerts_open[&alert::Severity::Error], 1);
-    assert_eq!(metrics(&views, Some(id(5)), script.now(), |_| None).incidents.budget_breaches_today, 0);
+    assert_eq!(metrics(&views, &Reach::of(id(5)), script.now(), |_| None).incidents.budget_breaches_today, 0);
 }

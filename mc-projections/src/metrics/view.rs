@@ -7,6 +7,7 @@ use mc_domain::{
     agent,
     alert::Severity,
     ids::{AgentId, ProjectId},
+    reach::Reach,
     task,
 };
 use serde::Serialize;
@@ -19,13 +20,13 @@ use crate::{
     views::Views,
 };
 
-/// The key metrics of a project or of all, as REST answers them.
+/// The key metrics of the projects within a reach, as REST answers them.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metrics {
     /// The time at which they were taken.
     pub generated_at: Millis,
-    /// The project that they are about; absent when they are about all.
+    /// The project that they are about; absent when they are about several or all.
     pub project_id: Option<ProjectId>,
     /// How many agents work, and how many have trouble.
     pub agent_health: AgentHealth,
@@ -45,7 +46,7 @@ pub struct Metrics {
 pub struct NotificationMetrics {
     /// How many notifications are queued and have not arrived.
     pub waiting: usize,
-    /// For how many whole seconds the longest waiting notification of all projects has been due; 0 when none is due.
+    /// For how many whole seconds the longest waiting one of them has been due; 0 when none is due.
     pub overdue_secs: u64,
 }
 
@@ -147,9 +148,9 @@ pub struct Counts {
     pub approvals_pending: usize,
     /// How many alerts of each severity are open or acknowledged.
     pub alerts_open: BTreeMap<Severity, usize>,
-    /// How many runs of all projects are under way.
+    /// How many runs are under way.
     pub runs_open: usize,
-    /// What all runs of all projects were charged so far, in micro-dollars.
+    /// What all runs were charged so far, in micro-dollars.
     pub cost_micro_usd_total: i64,
     /// How often a budget was exceeded so far, or would have been.
     pub budget_breaches_total: u64,
@@ -163,70 +164,70 @@ pub struct Counts {
     pub notifications: NotificationMetrics,
 }
 
-/// The key metrics of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be
+/// The key metrics of the projects within a reach, at `now`. `latest_heartbeat` answers heartbeats that are too recent to be
 /// in the log.
 pub fn metrics(
     views: &Views,
-    project: Option<ProjectId>,
+    reach: &Reach,
     now: DateTime<Utc>,
     latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> Metrics {
     let today = now.date_naive();
-    let costs = daily_costs(views, today, project);
+    let costs = daily_costs(views, today, reach);
     Metrics {
         generated_at: Millis(now),
-        project_id: project,
-        agent_health: health(views, project, now, latest_heartbeat),
-        task_throughput: throughput(views, project, today),
+        project_id: reach.only(),
+        agent_health: health(views, reach, now, latest_heartbeat),
+        task_throughput: throughput(views, reach, today),
         cost: CostMetrics { today: costs.total, by_agent: costs.by_agent, by_task_type: costs.by_task_type },
-        incidents: incidents(views, project, today),
-        notifications: notifications(views, project, now),
+        incidents: incidents(views, reach, today),
+        notifications: notifications(views, reach, now),
     }
 }
 
-/// The numbers to scrape of a project, or of all, at `now`. `latest_heartbeat` answers heartbeats that are too recent
+/// The numbers to scrape of the projects within a reach, at `now`. `latest_heartbeat` answers heartbeats that are too recent
 /// to be in the log.
 pub fn counts(
     views: &Views,
-    project: Option<ProjectId>,
+    reach: &Reach,
     now: DateTime<Utc>,
     latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> Counts {
-    let health = health(views, project, now, latest_heartbeat);
-    let ever = views.tallies.ever(project);
-    let tasks = task::Status::ALL.iter().map(|status| (*status, views.tasks.count(project, *status)));
+    let health = health(views, reach, now, latest_heartbeat);
+    let ever = views.tallies.ever(reach);
+    let tasks = task::Status::ALL.iter().map(|status| (*status, views.tasks.count(reach, *status)));
     Counts {
         tasks: tasks.collect(),
         agents: health.by_status,
         agents_stale: health.stale,
         max_error_streak: health.max_error_streak,
-        approvals_pending: views.approvals.open_count(project),
-        alerts_open: views.alerts.open_by_severity(project),
-        runs_open: views.costs.open_runs(),
-        cost_micro_usd_total: views.costs.total().micros(),
+        approvals_pending: views.approvals.open_count(reach),
+        alerts_open: views.alerts.open_by_severity(reach),
+        runs_open: views.costs.open_runs(reach),
+        cost_micro_usd_total: views.costs.total(reach).micros(),
         budget_breaches_total: ever.budget_breaches,
         loops_detected_total: ever.loops,
         approval_requests_total: ever.approval_requests,
         tasks_completed_total: ever.completed,
-        notifications: notifications(views, project, now),
+        notifications: notifications(views, reach, now),
     }
 }
 
-fn notifications(views: &Views, project: Option<ProjectId>, now: DateTime<Utc>) -> NotificationMetrics {
-    let overdue = views.notifications.due_since().and_then(|since| (now - since).to_std().ok());
+fn notifications(views: &Views, reach: &Reach, now: DateTime<Utc>) -> NotificationMetrics {
+    let overdue = views.notifications.due_since(reach).and_then(|since| (now - since).to_std().ok());
     NotificationMetrics {
-        waiting: views.notifications.waiting(project),
+        waiting: views.notifications.waiting(reach),
         overdue_secs: overdue.unwrap_or_default().as_secs(),
     }
 }
 
 fn health(
     views: &Views,
-    project: Option<ProjectId>,
+    reach: &Reach,
     now: DateTime<Utc>,
     latest_heartbeat: impl Fn(AgentId) -> Option<DateTime<Utc>>,
 ) -> AgentHealth {
-    let squad = views.agents.squad(project, now, latest_heartbeat);
+    let squad = views.agents.squad(reach, now, latest_heartbeat);
     let in_service: usize = squad.streaks.values().sum();
     let streaks: u64 = squad.streaks.iter().map(|(streak, count)| u64::from(*streak) * *count as u64).sum();
     AgentHealth {
@@ -239,8 +240,8 @@ fn health(
     }
 }
 
-fn throughput(views: &Views, project: Option<ProjectId>, today: NaiveDate) -> TaskThroughput {
-    let days: Vec<_> = week(views, project, today).collect();
+fn throughput(views: &Views, reach: &Reach, today: NaiveDate) -> TaskThroughput {
+    let days: Vec<_> = week(views, reach, today).collect();
     let week = days.iter().fold(Day::default(), |mut sum, (_, day)| {
         sum.add(day);
         sum
@@ -258,8 +259,8 @@ fn throughput(views: &Views, project: Option<ProjectId>, today: NaiveDate) -> Ta
     }
 }
 
-fn incidents(views: &Views, project: Option<ProjectId>, today: NaiveDate) -> IncidentMetrics {
-    let per_day: Vec<_> = week(views, project, today)
+fn incidents(views: &Views, reach: &Reach, today: NaiveDate) -> IncidentMetrics {
+    let per_day: Vec<_> = week(views, reach, today)
         .map(|(date, day)| IncidentsOn {
             date,
             budget_breaches: day.budget_breaches,
@@ -267,7 +268,7 @@ fn incidents(views: &Views, project: Option<ProjectId>, today: NaiveDate) -> Inc
             approval_requests: day.approval_requests,
         })
         .collect();
-    let of_today = views.tallies.on(today, project);
+    let of_today = views.tallies.on(today, reach);
     IncidentMetrics {
         budget_breaches_today: of_today.budget_breaches,
         loops_today: of_today.loops,
@@ -276,13 +277,9 @@ fn incidents(views: &Views, project: Option<ProjectId>, today: NaiveDate) -> Inc
     }
 }
 
-fn week(
-    views: &Views,
-    project: Option<ProjectId>,
-    today: NaiveDate,
-) -> impl Iterator<Item = (NaiveDate, Day)> {
+fn week(views: &Views, reach: &Reach, today: NaiveDate) -> impl Iterator<Item = (NaiveDate, Day)> {
     let days = (0..DAYS).rev().filter_map(move |ago| today.checked_sub_signed(TimeDelta::days(ago)));
-    days.map(move |date| (date, views.tallies.on(date, project)))
+    days.map(move |date| (date, views.tallies.on(date, reach)))
 }
 
 fn ratio(part: u64, whole: u64) -> Option<f64> {

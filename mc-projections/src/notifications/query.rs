@@ -3,14 +3,16 @@
 use std::{collections::BTreeSet, hash::Hash};
 
 use mc_domain::{
-    ids::{NotificationId, ProjectId},
+    ids::NotificationId,
     notification::{Kind, Recipient, Status},
+    reach::Reach,
 };
 
 use super::{NotificationView, Notifications, Row};
 use crate::{
     agents::Agents,
     list::{self, Candidates, Paging, Question, Route, Walk},
+    ordered_index::CreationKey,
     page::{InvalidCursor, Order, Page, Place},
 };
 
@@ -18,8 +20,9 @@ use crate::{
 /// hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NotificationQuery {
-    /// Only notifications that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only notifications that belong to the projects within this reach; those that belong to none are within
+    /// [`Reach::All`] alone.
+    pub reach: Reach,
     /// Only notifications to one of these recipients.
     pub recipient: Vec<Recipient>,
     /// Only notifications that are unread when true, only the others when false.
@@ -38,7 +41,7 @@ pub struct NotificationQuery {
 
 impl Notifications {
     /// The notifications asked for. A page costs as much as it shows where an index leads to it: for recipients or
-    /// projects, unread or read. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
+    /// projects, whichever has fewer, unread or read. Other filters pass over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
     ///
     /// # Errors
     /// [`InvalidCursor`] when the cursor belongs to another question.
@@ -73,14 +76,19 @@ impl<'a> Question<'a> for NotificationQuestion<'a, '_> {
         Paging { order: order.unwrap_or(Order::Desc), limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let NotificationQuery { project, unread, status, kind, .. } = self.query;
-        ("notifications", project, &self.recipients, unread, status, kind)
+        let NotificationQuery { reach, unread, status, kind, .. } = self.query;
+        ("notifications", reach, &self.recipients, unread, status, kind)
     }
 
     fn wants(&self, row: &Row) -> bool {
-        let NotificationQuery { project, unread, status, kind, .. } = self.query;
-        project.is_none_or(|project| row.project == Some(project))
+        let NotificationQuery { reach, unread, status, kind, .. } = self.query;
+        reach.covers(row.project)
+            && (self.recipients.is_empty() || self.recipients.contains(&row.key))
             && unread.is_none_or(|unread| unread == row.read_at.is_none())
             && (status.is_empty() || status.contains(&row.status))
             && (kind.is_empty() || kind.contains(&row.kind))
@@ -95,20 +103,32 @@ impl<'a> Question<'a> for NotificationQuestion<'a, '_> {
     }
 
     fn route(&self, (): ()) -> Route<'_, NotificationId> {
-        let index = self.notifications.rows.index();
-        let wants_unread = |unread: bool| self.query.unread.is_none_or(|wanted| wanted == unread);
-        let sets = if self.recipients.is_empty() {
-            index.by_project.sets(|(project, unread)| {
-                (self.query.project.is_none() || self.query.project == *project) && wants_unread(*unread)
-            })
-        } else {
-            let recipients: BTreeSet<_> = self.recipients.iter().collect();
-            let readings = || [false, true].into_iter().filter(|unread| wants_unread(*unread));
-            let groups = recipients
-                .into_iter()
-                .flat_map(|recipient| readings().map(move |unread| (recipient.clone(), unread)));
-            groups.filter_map(|group| index.by_recipient.of(&group)).collect()
-        };
-        Route::Walk(Walk::Created(Candidates::Groups(sets)))
+        let count = |sets: &[&BTreeSet<_>]| sets.iter().map(|set| set.len()).sum::<usize>();
+        let (of_projects, to_recipients) = (self.of_projects(), self.to_recipients());
+        let narrower = to_recipients.filter(|sets| count(sets) <= count(&of_projects));
+        Route::Walk(Walk::Created(Candidates::Groups(narrower.unwrap_or(of_projects))))
+    }
+}
+
+impl<'a> NotificationQuestion<'a, '_> {
+    fn wants_reading(&self, unread: bool) -> bool {
+        self.query.unread.is_none_or(|wanted| wanted == unread)
+    }
+
+    /// The notifications within reach.
+    fn of_projects(&self) -> Vec<&'a BTreeSet<CreationKey<NotificationId>>> {
+        let by_project = &self.notifications.rows.index().by_project;
+        by_project.sets(|(project, unread)| self.query.reach.covers(*project) && self.wants_reading(*unread))
+    }
+
+    /// The notifications to the recipients of the query, where it names some.
+    fn to_recipients(&self) -> Option<Vec<&'a BTreeSet<CreationKey<NotificationId>>>> {
+        let recipients: BTreeSet<_> = self.recipients.iter().collect();
+        let readings = || [false, true].into_iter().filter(|unread| self.wants_reading(*unread));
+        let groups = recipients
+            .iter()
+            .flat_map(|recipient| readings().map(move |unread| (recipient.to_string(), unread)));
+        let by_recipient = &self.notifications.rows.index().by_recipient;
+        (!recipients.is_empty()).then(|| groups.filter_map(|group| by_recipient.of(&group)).collect())
     }
 }

@@ -22,9 +22,18 @@ fn sofie() -> Recipient {
 }
 
 fn queue(script: &mut Script, number: u128, recipient: Recipient) -> NotificationId {
+    queue_in(script, Some(id(1)), number, recipient)
+}
+
+fn queue_in(
+    script: &mut Script,
+    project: Option<ProjectId>,
+    number: u128,
+    recipient: Recipient,
+) -> NotificationId {
     record(script, number, |at| Event::Queued {
         cause: id(5),
-        project: Some(id(1)),
+        project,
         recipient,
         kind: Kind::Mention,
         subject: Title::new("Scout mentioned you").unwrap(),
@@ -98,7 +107,26 @@ fn notifications_are_filtered_by_recipient_and_whether_they_are_read() {
     assert_eq!(list(&views, NotificationQuery { recipient: vec![sofie()], ..all() }), [third, first]);
     let of_scout = NotificationQuery { recipient: vec![Recipient::Agent(id(2))], ..all() };
     assert_eq!(list(&views, of_scout), [second]);
-    assert_eq!(list(&views, NotificationQuery { project: Some(id(7)), ..all() }), []);
+    assert_eq!(list(&views, NotificationQuery { reach: Reach::of(id(7)), ..all() }), []);
+}
+
+#[test]
+fn notifications_within_a_reach_are_those_of_its_projects_to_whomever() {
+    let mut script = Script::new();
+    let projects = [Some(id(1)), Some(id(2)), Some(id(3)), None];
+    let ids = projects.into_iter().zip(1..).map(|(project, n)| queue_in(&mut script, project, n, sofie()));
+    let ids: Vec<_> = ids.collect();
+    let to_scout = queue_in(&mut script, Some(id(2)), 5, Recipient::Agent(id(2)));
+    let views = script.views();
+    let two = || NotificationQuery { reach: Reach::Only([id(1), id(2)].into()), ..Default::default() };
+    assert_eq!(list(&views, two()), [to_scout, ids[1], ids[0]]);
+    assert_eq!(list(&views, NotificationQuery { recipient: vec![sofie()], ..two() }), [ids[1], ids[0]]);
+    assert_eq!(list(&views, NotificationQuery { reach: Reach::Only([].into()), ..two() }), []);
+    assert_eq!(list(&views, NotificationQuery::default()).len(), 5);
+    let waiting = |reach: &Reach| views.notifications.waiting(reach);
+    assert_eq!((waiting(&two().reach), waiting(&Reach::of(id(3))), waiting(&Reach::All)), (3, 1, 5));
+    let second = DateTime::from_timestamp_micros(script.now().timestamp_micros() - 3_000_000);
+    assert_eq!(views.notifications.due_since(&Reach::of(id(3))), second);
 }
 
 #[test]
@@ -113,7 +141,10 @@ fn what_is_due_is_told_by_recipient_and_in_the_order_in_which_it_was_queued() {
     };
     assert_eq!(due(&script, 9), [vec![first, second], vec![third]]);
     assert_eq!(due(&script, 1), [vec![first], vec![third]]);
-    assert_eq!(script.views().notifications.due_since(), Some(script.now() - TimeDelta::seconds(3)));
+    assert_eq!(
+        script.views().notifications.due_since(&Reach::All),
+        Some(script.now() - TimeDelta::seconds(3))
+    );
 
     let error = Reason::new("connection refused").unwrap();
     record(&mut script, 1, |at| Event::AttemptFailed {
@@ -127,8 +158,11 @@ fn what_is_due_is_told_by_recipient_and_in_the_order_in_which_it_was_queued() {
     record(&mut script, 3, |at| Event::Read { at });
     assert_eq!(due(&script, 9), [] as [Vec<NotificationId>; 0]);
     let views = script.views();
-    assert_eq!((views.notifications.waiting(None), views.notifications.waiting(Some(id(1)))), (1, 1));
-    assert_eq!((views.notifications.waiting(Some(id(7))), views.notifications.through()), (0, 30));
+    assert_eq!(
+        (views.notifications.waiting(&Reach::All), views.notifications.waiting(&Reach::of(id(1)))),
+        (1, 1)
+    );
+    assert_eq!((views.notifications.waiting(&Reach::of(id(7))), views.notifications.through()), (0, 30));
     script.wait(TimeDelta::seconds(30));
     assert_eq!(due(&script, 9), [vec![first]]);
 }

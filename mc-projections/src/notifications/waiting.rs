@@ -76,6 +76,12 @@ impl Waiting {
         firsts.map(|(place, _)| place.due_at_micros).min().and_then(DateTime::from_timestamp_micros)
     }
 
+    /// The same for those that are `wanted`, found by looking at all that wait.
+    pub(super) fn first_due_of(&self, wanted: impl Fn(NotificationId) -> bool) -> Option<DateTime<Utc>> {
+        let places = self.places.iter().filter(|(id, _)| wanted(**id));
+        places.map(|(_, place)| place.due_at_micros).min().and_then(DateTime::from_timestamp_micros)
+    }
+
     pub(super) fn due(
         &self,
         now: DateTime<Utc>,

@@ -11,9 +11,11 @@ use mc_domain::{
     budget::{self, Budget, Key},
     ids::{AgentId, ProjectId},
     money::Usd,
+    project::{self, Profile},
+    reach::Reach,
     recorded::StreamId,
     task::{self, Details, MessageKind, Status, TaskType},
-    values::{Name, Reason, Text},
+    values::{Name, Reason, Slug, Text},
 };
 use mc_store::{
     log::{Answered, Append, Appended, Commit, NewEvent, RecordedKey},
@@ -330,6 +332,30 @@ async fn the_activity_goes_back_beyond_what_is_kept_in_memory() {
     assert_eq!(page.items[0].summary, "Sofie registered Scout as an intern");
     assert_eq!(page.items[0].entity.kind, "agent");
     assert_eq!((page.items.len(), page.next), (1, None));
+}
+
+#[tokio::test]
+async fn news_within_a_reach_are_those_of_its_projects_beyond_what_is_kept_too() {
+    let (log, mut script) = (log(), with_scout());
+    let mut found = |number: u128, slug: &str| {
+        let (slug, profile) = (Slug::new(slug).unwrap(), Profile::new(Name::new("OpenClaw").unwrap()));
+        let id = script.project(number, |at| project::Event::Created { slug, profile, at });
+        (id, script.events().len() as u64)
+    };
+    let [first, second, third] = [found(1, "one"), found(2, "two"), found(3, "three")];
+    create(&mut script, 1, "Write the guide");
+    (0..MAX_RECENT).for_each(|_| comment(&mut script, 1, "on it"));
+    let views = Runner::start(Arc::clone(&log));
+    views.wait_for(record(&log, &script).await).await.unwrap();
+
+    let of = async |reach| {
+        let page = views.activity(&ActivityQuery { reach, ..ActivityQuery::default() }).await.unwrap();
+        (page.items.iter().map(|entry| entry.position).collect::<Vec<_>>(), page.next.is_some())
+    };
+    assert_eq!(of(Reach::Only([first.0, second.0].into())).await, (vec![second.1, first.1], false));
+    assert_eq!(of(Reach::of(second.0)).await, (vec![second.1], false));
+    assert!(!of(Reach::of(third.0)).await.0.contains(&second.1));
+    assert_eq!(of(Reach::Only([].into())).await, (vec![], false));
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use std::hash::Hash;
 
 use mc_domain::{
-    ids::{AgentId, ProjectId, RunId, TaskId},
+    ids::{AgentId, RunId, TaskId},
     money::Usd,
+    reach::Reach,
     run::Status,
     string_enum,
 };
@@ -30,8 +31,8 @@ string_enum! {
 /// Which runs are asked for. An empty or absent filter lets every run through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunQuery {
-    /// Only runs that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only runs that belong to the projects within this reach.
+    pub reach: Reach,
     /// Only runs of one of these agents.
     pub agent: Vec<AgentId>,
     /// Only runs that work on one of these tasks.
@@ -81,15 +82,19 @@ impl<'a> Question<'a> for RunQuestion<'a, '_> {
         Paging { order: order.unwrap_or(Order::Desc), limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let RunQuery { project, agent, task, status, .. } = self.query;
-        ("runs", project, agent, task, status)
+        let RunQuery { reach, agent, task, status, .. } = self.query;
+        ("runs", reach, agent, task, status)
     }
 
     fn wants(&self, row: &Row) -> bool {
-        let RunQuery { project, agent, task, status, .. } = self.query;
+        let RunQuery { reach, agent, task, status, .. } = self.query;
         let terms = &row.terms;
-        project.is_none_or(|project| project == terms.project)
+        reach.includes(terms.project)
             && (agent.is_empty() || agent.contains(&terms.agent))
             && (task.is_empty() || terms.task.is_some_and(|of| task.contains(&of)))
             && (status.is_empty() || status.contains(&row.status()))
@@ -116,9 +121,9 @@ impl<'a> Question<'a> for RunQuestion<'a, '_> {
             RunSort::Duration => &index.durations,
         };
         let wider = || {
-            let project = self.query.project;
-            let sets = numbers.sets(|of| project.is_none_or(|project| project == *of));
-            let under_way = index.owners.candidates(&[], project, &[], |status| status == Status::Running);
+            let reach = &self.query.reach;
+            let sets = numbers.sets(|of| reach.includes(*of));
+            let under_way = index.owners.candidates(&[], reach, &[], |status| status == Status::Running);
             Walk::Numbered(sets, Some(under_way))
         };
         Route::SortIfFew(self.candidates(), Box::new(wider))
@@ -128,9 +133,9 @@ impl<'a> Question<'a> for RunQuestion<'a, '_> {
 impl RunQuestion<'_, '_> {
     /// The fewest runs that an index can tell apart.
     fn candidates(&self) -> Candidates<'_, RunId> {
-        let RunQuery { project, agent, task, status, .. } = self.query;
+        let RunQuery { reach, agent, task, status, .. } = self.query;
         let wants_status = |of| status.is_empty() || status.contains(&of);
-        self.runs.rows.index().owners.candidates(task, *project, agent, wants_status)
+        self.runs.rows.index().owners.candidates(task, reach, agent, wants_status)
     }
 }
 

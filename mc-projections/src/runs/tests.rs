@@ -1,6 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
     money::Usd,
+    reach::Reach,
     run::{Run, Tokens, ToolStatus, Usage},
     values::Reason,
 };
@@ -175,8 +176,8 @@ fn runs_are_filtered_and_sorted() {
     assert_eq!(list(&runs, RunQuery { task: vec![id(3)], ..all() }), [third, first]);
     assert_eq!(list(&runs, RunQuery { task: vec![id(3)], agent: vec![id(5)], ..all() }), [third]);
     assert_eq!(list(&runs, RunQuery { status: vec![Status::Running], ..all() }), [third]);
-    assert_eq!(list(&runs, RunQuery { project: Some(id(7)), ..all() }), []);
-    assert_eq!(list(&runs, RunQuery { project: Some(id(7)), agent: vec![id(2)], ..all() }), []);
+    assert_eq!(list(&runs, RunQuery { reach: Reach::of(id(7)), ..all() }), []);
+    assert_eq!(list(&runs, RunQuery { reach: Reach::of(id(7)), agent: vec![id(2)], ..all() }), []);
     let by = |sort| RunQuery { sort: Some(sort), ..all() };
     assert_eq!(list(&runs, by(RunSort::Cost)), [first, second, third]);
     assert_eq!(list(&runs, by(RunSort::Duration)), [first, second, third]);

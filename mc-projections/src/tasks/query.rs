@@ -11,6 +11,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use mc_domain::{
     ids::{AgentId, ProjectId, TaskId},
+    reach::Reach,
     string_enum,
     task::{Priority, Status, TaskType},
     values::Label,
@@ -62,8 +63,8 @@ impl TaskSort {
 /// Which tasks are asked for. An empty or absent filter lets every task through; all filters must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TaskQuery {
-    /// Only tasks that belong to this project.
-    pub project: Option<ProjectId>,
+    /// Only tasks that belong to the projects within this reach.
+    pub reach: Reach,
     /// Only tasks in one of these statuses.
     pub status: Vec<Status>,
     /// Only tasks of one of these types.
@@ -93,7 +94,7 @@ pub struct TaskQuery {
 }
 
 impl Tasks {
-    /// The tasks asked for, at `now`. A page costs as much as it shows where an index leads to it: for a project,
+    /// The tasks asked for, at `now`. A page costs as much as it shows where an index leads to it: for projects,
     /// statuses, assignees, labels, what is overdue and the types of the inbox, in each order. Other filters pass
     /// over rows, at most [`crate::page::MAX_LOOKED_AT`] for a page.
     ///
@@ -132,11 +133,15 @@ impl<'a> Question<'a> for TaskQuestion<'a, '_> {
         Paging { order, limit: *limit, cursor: cursor.as_deref() }
     }
 
+    fn reach(&self) -> &Reach {
+        &self.query.reach
+    }
+
     fn filters(&self) -> impl Hash {
-        let TaskQuery { project, status, kind, assignee, unassigned, priority, label, .. } = self.query;
+        let TaskQuery { reach, status, kind, assignee, unassigned, priority, label, .. } = self.query;
         let TaskQuery { search, overdue, archived, .. } = self.query;
         let what = (status, kind, priority, label, archived);
-        ("tasks", project, (assignee, unassigned), what, search, overdue)
+        ("tasks", reach, (assignee, unassigned), what, search, overdue)
     }
 
     fn wants(&self, row: &Row) -> bool {
@@ -197,7 +202,7 @@ impl<'a, 'q> TaskQuestion<'a, 'q> {
         self.tasks.rows.index()
     }
 
-    /// The tasks of the query's project that are past their due time, where the query wants such and they are fewer
+    /// The tasks of the query's projects that are past their due time, where the query wants such and they are fewer
     /// than `others`, the tasks that other filters lead to.
     fn few_overdue(&self, others: usize) -> Option<Vec<TaskId>> {
         if self.query.overdue != Some(true) {
@@ -213,7 +218,7 @@ impl<'a, 'q> TaskQuestion<'a, 'q> {
         (late.len() < few).then_some(late)
     }
 
-    /// All tasks of the project, archived or not as the query says, in the order of `sort`.
+    /// All tasks of the projects, archived or not as the query says, in the order of `sort`.
     fn by(&self, sort: TaskSort) -> Walk<'a, TaskId> {
         let (index, query) = (self.index(), self.query);
         let is_within = |(project, archived): &(ProjectId, bool)| query.is_within(*project, *archived);
@@ -236,7 +241,7 @@ impl<'a, 'q> TaskQuestion<'a, 'q> {
 
 impl TaskQuery {
     fn is_within(&self, project: ProjectId, archived: bool) -> bool {
-        self.archived == archived && self.project.is_none_or(|wanted| wanted == project)
+        self.archived == archived && self.reach.includes(project)
     }
 }
 

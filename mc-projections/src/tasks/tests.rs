@@ -134,7 +134,7 @@ fn newest_come_first_across_projects_and_statuses() {
     let newest = [other, ids[5], ids[4], ids[3], ids[2], ids[1], ids[0]];
     assert_eq!(list(&views, TaskQuery::default()), newest);
     let open = vec![Status::Inbox, Status::Assigned];
-    let query = TaskQuery { status: open, project: Some(project(1)), ..TaskQuery::default() };
+    let query = TaskQuery { status: open, reach: Reach::of(project(1)), ..TaskQuery::default() };
     assert_eq!(list(&views, query), [ids[5], ids[4], ids[2], ids[1], ids[0]]);
 }
 
@@ -152,9 +152,15 @@ fn a_cursor_goes_on_where_the_page_ended_while_tasks_come_and_move() {
     script.task(3, |at| Event::Claimed { agent: Uuid::nil().into(), at });
     assert_eq!(list(&script.views(), query.clone()), [ids[2], ids[1]]);
 
-    query.status = vec![Status::Inbox];
-    let refused = script.views().tasks.list(&query, script.now(), &views.agents).map(drop);
-    assert_eq!(refused, Err(InvalidCursor::OtherQuestion));
+    let others = [
+        TaskQuery { status: vec![Status::Inbox], ..query.clone() },
+        TaskQuery { reach: Reach::of(project(1)), ..query.clone() },
+        TaskQuery { reach: Reach::Only([].into()), ..query },
+    ];
+    for other in others {
+        let refused = script.views().tasks.list(&other, script.now(), &views.agents).map(drop);
+        assert_eq!(refused, Err(InvalidCursor::OtherQuestion));
+    }
 }
 
 #[test]
@@ -192,7 +198,7 @@ fn every_filter_keeps_what_it_names() {
     assert_eq!(shown(TaskQuery { search: Some("pricing".to_owned()), ..any() }), [special]);
     assert_eq!(shown(TaskQuery { overdue: Some(true), ..any() }), [special]);
     assert_eq!(shown(TaskQuery { overdue: Some(false), ..any() }), [plain]);
-    assert_eq!(shown(TaskQuery { project: Some(project(9)), ..any() }), []);
+    assert_eq!(shown(TaskQuery { reach: Reach::of(project(9)), ..any() }), []);
 }
 
 #[test]
@@ -229,7 +235,7 @@ fn archived_tasks_leave_the_lists_and_the_board_until_they_are_restored() {
     };
     let views = script.views();
     assert_eq!((listed(&views, false), listed(&views, true)), (0, 1));
-    assert_eq!(views.tasks.count(None, Status::Canceled), 0);
+    assert_eq!(views.tasks.count(&Reach::All, Status::Canceled), 0);
     assert!(views.tasks.view(task, &views.agents).unwrap().archived_at.is_some());
 
     script.task(1, |at| Event::Restored { at });

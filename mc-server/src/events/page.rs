@@ -4,7 +4,7 @@ use std::{collections::VecDeque, fmt::Write};
 
 use axum::body::Bytes;
 use chrono::SecondsFormat;
-use mc_domain::{ids::ProjectId, json::Json};
+use mc_domain::{ids::ProjectId, json::Json, reach::Reach};
 use mc_store::{
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
@@ -82,26 +82,36 @@ impl Page {
         self.text.len() + size_of_val(self.frames.as_slice())
     }
 
-    /// The events above position `after`, of one project or of all, as few pieces of the one text.
-    pub(super) fn after(&self, after: u64, project: Option<ProjectId>) -> VecDeque<Bytes> {
+    /// The events above position `after` that are within a reach, as few pieces of the one text: for
+    /// [`Reach::All`] one, without a look at the events.
+    pub(super) fn after(&self, after: u64, reach: &Reach) -> VecDeque<Bytes> {
         let skipped = usize::try_from((after + 1).saturating_sub(self.first)).unwrap_or(usize::MAX);
-        let mut begin =
-            skipped.checked_sub(1).and_then(|last| self.frames.get(last)).map_or(0, |frame| frame.end);
+        let last_skipped = skipped.checked_sub(1).map(|last| self.frames.get(last));
+        let begin = last_skipped.map_or(0, |frame| frame.map_or(self.text.len(), |frame| frame.end));
+        match reach {
+            Reach::All => self.piece(begin, self.text.len()).into_iter().collect(),
+            Reach::Only(_) => self.pieces(begin, self.frames.get(skipped..).unwrap_or_default(), reach),
+        }
+    }
+
+    /// Those of the `frames`, of which the first begins at `begin`, that are within a reach.
+    fn pieces(&self, mut begin: usize, frames: &[Frame], reach: &Reach) -> VecDeque<Bytes> {
         let mut end = begin;
         let mut pieces = VecDeque::new();
-        for frame in self.frames.iter().skip(skipped) {
-            if project.is_some() && frame.project != project {
-                if begin < end {
-                    pieces.push_back(self.text.slice(begin..end));
-                }
+        for frame in frames {
+            if !reach.covers(frame.project) {
+                pieces.extend(self.piece(begin, end));
                 begin = frame.end;
             }
             end = frame.end;
         }
-        if begin < end {
-            pieces.push_back(self.text.slice(begin..end));
-        }
+        pieces.extend(self.piece(begin, end));
         pieces
+    }
+
+    /// That part of the text; nothing where it is empty.
+    fn piece(&self, begin: usize, end: usize) -> Option<Bytes> {
+        (begin < end).then(|| self.text.slice(begin..end))
     }
 }
 
@@ -212,12 +222,24 @@ mod tests {
     async fn the_events_of_a_project_are_pieces_of_the_page() {
         let log = log(9, 10).await;
         let page = Page::read(&log, 0).await.unwrap();
-        assert_eq!(ids(page.after(0, None)), (1..=9).collect::<Vec<_>>());
-        assert_eq!(page.after(0, None).len(), 1);
-        assert_eq!(ids(page.after(4, None)), [5, 6, 7, 8, 9]);
-        assert_eq!(ids(page.after(9, None)), [] as [u64; 0]);
-        assert_eq!(ids(page.after(0, Some(project(0)))), [1, 4, 7]);
-        assert_eq!(ids(page.after(1, Some(project(2)))), [3, 6, 9]);
-        assert_eq!(ids(page.after(0, Some(project(9)))), [] as [u64; 0]);
+        assert_eq!(ids(page.after(0, &Reach::All)), (1..=9).collect::<Vec<_>>());
+        assert_eq!(page.after(0, &Reach::All).len(), 1);
+        assert_eq!(ids(page.after(4, &Reach::All)), [5, 6, 7, 8, 9]);
+        assert_eq!(ids(page.after(9, &Reach::All)), [] as [u64; 0]);
+        assert_eq!(ids(page.after(0, &Reach::of(project(0)))), [1, 4, 7]);
+        assert_eq!(ids(page.after(1, &Reach::of(project(2)))), [3, 6, 9]);
+        assert_eq!(ids(page.after(0, &Reach::of(project(9)))), [] as [u64; 0]);
+        assert_eq!(ids(page.after(20, &Reach::All)), [] as [u64; 0]);
+    }
+
+    #[tokio::test]
+    async fn the_events_of_two_projects_are_those_of_either_in_order() {
+        let log = log(9, 10).await;
+        let page = Page::read(&log, 0).await.unwrap();
+        let two = Reach::Only([project(0), project(2)].into());
+        assert_eq!(ids(page.after(0, &two)), [1, 3, 4, 6, 7, 9]);
+        assert_eq!(ids(page.after(3, &two)), [4, 6, 7, 9]);
+        assert_eq!(page.after(0, &two).len(), 4);
+        assert_eq!(ids(page.after(0, &Reach::Only([].into()))), [] as [u64; 0]);
     }
 }

@@ -4,6 +4,7 @@ use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     alert::{Alert, Command, Kind, Severity, Status},
     ids::{AlertId, TaskId},
+    reach::Reach,
     values::Reason,
 };
 use mc_projections::{
@@ -138,7 +139,7 @@ impl ListAlerts {
         let project = lookup::scope(views, self.project.as_deref())?;
         let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
         Ok(AlertQuery {
-            project,
+            reach: Reach::from(project),
             resolved: self.resolved,
             status: self.status.0.clone(),
             severity: self.severity.0.clone(),

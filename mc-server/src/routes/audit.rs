@@ -10,7 +10,7 @@ use axum::{
 };
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use futures_util::{Stream, stream};
-use mc_domain::{ids::ProjectId, string_enum};
+use mc_domain::{reach::Reach, string_enum};
 use mc_projections::{
     audit::{Audited, Auditor, CSV_HEADER, MAX_STRETCH_EVENTS, cloud_event, csv_line},
     views::Views,
@@ -88,7 +88,7 @@ pub async fn export(State(app): State<App>, Query(export): Query<Export>) -> Res
         auditor: Auditor::default(),
         format,
         range,
-        project,
+        reach: Reach::from(project),
         reading: Reading::new(Arc::clone(app.log()), stretches),
         page: VecDeque::new(),
         stage: Stage::Begin,
@@ -222,7 +222,7 @@ struct Writer {
     auditor: Auditor,
     format: Format,
     range: Range,
-    project: Option<ProjectId>,
+    reach: Reach,
     reading: Reading,
     page: VecDeque<Audited>,
     stage: Stage,
@@ -338,13 +338,13 @@ impl Writer {
         }
     }
 
-    /// The next events of the project, some of which clocks that stepped back may have put outside the range: they
+    /// The next events within reach, some of which clocks that stepped back may have put outside the range: they
     /// count for what entities were like. Nothing at the end.
     async fn stretch(&mut self) -> Result<Option<Vec<Audited>>, StoreError> {
         if self.page.is_empty() {
             let Some(page) = self.reading.page().await? else { return Ok(None) };
-            let project = self.project;
-            let wanted = |event: &Audited| project.is_none() || event.stored.metadata.project == project;
+            let reach = &self.reach;
+            let wanted = |event: &Audited| reach.covers(event.stored.metadata.project);
             self.page = page.into_iter().filter(wanted).collect();
         }
         let events = self.page.len().min(STRETCH_EVENTS);

@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     response::{IntoResponse, Response},
 };
-use mc_domain::{actor::Actor, values::Name};
+use mc_domain::{actor::Actor, reach::Reach, values::Name};
 use mc_projections::{
     activity::{self, ActivityQuery},
     board::{BoardQuery, board},
@@ -68,7 +68,7 @@ pub async fn show(State(app): State<App>, Query(query): Query<WhichBoard>) -> Re
     app.answer(|views| {
         let default = BoardQuery::default();
         let query = BoardQuery {
-            project: lookup::scope(views, query.project.as_deref())?,
+            reach: lookup::scope(views, query.project.as_deref())?.into(),
             all_columns: query.all,
             cards_per_column: query.limit.map_or(default.cards_per_column, Limit::rows),
         };
@@ -99,7 +99,7 @@ pub async fn activity(
             });
             let actor = actors.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
             Ok::<_, Problem>(ActivityQuery {
-                project,
+                reach: Reach::from(project),
                 kind: query.kind.0.iter().map(|kind| kind.0.to_owned()).collect(),
                 actor,
                 limit: query.limit.map(Limit::rows),

@@ -5,6 +5,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
+use mc_domain::reach::Reach;
 use mc_projections::costs::{agent_costs, daily_costs};
 use serde::Deserialize;
 
@@ -31,7 +32,7 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichDay>) -> Res
     let date = query.date.map_or_else(|| app.now().date_naive(), |day| day.0);
     app.answer(|views| {
         let project = lookup::scope(views, query.project.as_deref())?;
-        Ok(Json(daily_costs(views, date, project)).into_response())
+        Ok(Json(daily_costs(views, date, &Reach::from(project))).into_response())
     })
     .await
 }

@@ -10,6 +10,7 @@ use mc_domain::{
     ids::ProjectId,
     operation::{halt_squad, resume_squad},
     project::{Halt, Project},
+    reach::Reach,
     recorded::AnyEvent,
     values::Reason,
 };
@@ -106,6 +107,9 @@ async fn halt(app: App, scope: Scope, body: Body<WhichSquad>, halt: Halt) -> Res
 fn projects(views: &Views, scope: &Scope, named: Option<&str>) -> Result<Vec<ProjectId>, Problem> {
     match scope.with(views, "project", named)? {
         Some(named) => Ok(vec![named]),
-        None => all_ids(|cursor| views.projects.list(None, Some(MAX_LIMIT), cursor), |project| project.id),
+        None => all_ids(
+            |cursor| views.projects.list(&Reach::All, None, Some(MAX_LIMIT), cursor),
+            |project| project.id,
+        ),
     }
 }

@@ -1,6 +1,7 @@
 //! `/api/events`: the log as a stream of server-sent events.
 
 use axum::{extract::State, response::Response};
+use mc_domain::reach::Reach;
 use serde::Deserialize;
 
 use crate::{
@@ -29,5 +30,5 @@ pub async fn follow(
 ) -> Result<Response, Problem> {
     let project = app.read(|views| lookup::scope(views, follow.project.as_deref())).await??;
     let start = app.streams().start(last, follow.after)?;
-    app.streams().open(start, project)
+    app.streams().open(start, Reach::from(project))
 }

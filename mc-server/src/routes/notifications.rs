@@ -4,6 +4,7 @@ use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     ids::NotificationId,
     notification::{Command, Kind, Notification, Recipient, Status},
+    reach::Reach,
 };
 use mc_projections::{notifications::NotificationQuery, page::Order, views::Views};
 use serde::Deserialize;
@@ -83,7 +84,7 @@ impl ListNotifications {
         let project = lookup::scope(views, self.project.as_deref())?;
         let agents = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
         Ok(NotificationQuery {
-            project,
+            reach: Reach::from(project),
             recipient: agents.into_iter().map(Recipient::Agent).collect(),
             unread: self.unread,
             status: self.status.0.clone(),

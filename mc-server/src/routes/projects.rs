@@ -7,6 +7,7 @@ use mc_domain::{
     ids::ProjectId,
     operation::{Allowed, create_project, edit_project, withdraw_overrides},
     project::{Profile, Project},
+    reach::Reach,
     values::{Name, Slug, Text},
 };
 use mc_projections::{dollars::Dollars, page::Order};
@@ -73,7 +74,8 @@ pub async fn list(
     Query(query): Query<ListProjects>,
 ) -> Result<Response, Problem> {
     app.answer(|views| {
-        listed(&uri, views.projects.list(query.order, query.limit.map(Limit::rows), query.cursor.as_deref()))
+        let (limit, cursor) = (query.limit.map(Limit::rows), query.cursor.as_deref());
+        listed(&uri, views.projects.list(&Reach::All, query.order, limit, cursor))
     })
     .await
 }

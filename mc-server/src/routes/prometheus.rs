@@ -8,7 +8,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use mc_domain::agent;
+use mc_domain::{agent, reach::Reach};
 use mc_projections::{instant::Millis, metrics::counts, views::Views};
 
 use crate::{app::App, connections::Connections, problem::Problem, requests::Requests};
@@ -39,7 +39,7 @@ pub async fn metrics(
 }
 
 fn text(app: &App, views: &Views, lag: u64) -> String {
-    let now = counts(views, None, app.now(), |id| app.last_heartbeat(id));
+    let now = counts(views, &Reach::All, app.now(), |id| app.last_heartbeat(id));
     let active = now.agents.get(&agent::Status::Active).copied().unwrap_or_default();
     let mut text = Exposition::default();
     text.gauge("mc_agents_active", "Agents that work.", active);

@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use mc_domain::{ids::TaskId, string_enum};
+use mc_domain::{ids::TaskId, reach::Reach, string_enum};
 use mc_projections::{
     as_of::views_as_of,
     metrics,
@@ -60,7 +60,9 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
     }
     let report = |views: &Views| {
         let project = lookup::scope(views, query.project.as_deref())?;
-        let report = standup(views, StandupQuery { project, date }, now, |id| app.last_heartbeat(id));
+        let report = standup(views, StandupQuery { reach: Reach::from(project), date }, now, |id| {
+            app.last_heartbeat(id)
+        });
         Ok(match query.format {
             Some(Format::Markdown) => ([(header::CONTENT_TYPE, MARKDOWN)], report.markdown()).into_response(),
             Some(Format::Json) | None => Json(report).into_response(),
@@ -81,7 +83,7 @@ pub async fn key_metrics(State(app): State<App>, Query(scope): Query<Scope>) -> 
     let now = app.now();
     app.answer(|views| {
         let project = scope.project(views)?;
-        let figures = metrics::metrics(views, project, now, |id| app.last_heartbeat(id));
+        let figures = metrics::metrics(views, &Reach::from(project), now, |id| app.last_heartbeat(id));
         Ok(Json(figures).into_response())
     })
     .await

@@ -13,6 +13,7 @@ use mc_domain::{
         move_task, reassign_task, unfollow_task, withdraw_overrides,
     },
     policy::document::{Document, PolicyLimits},
+    reach::Reach,
     task::{Details, Move, Priority, Status, Task, TaskType},
     values::{Label, Reason, Text, Title},
 };
@@ -378,7 +379,7 @@ impl ListTasks {
         let project = lookup::scope(views, self.project.as_deref())?;
         let assignee = lookup::agents_in_query(views, &self.assignee.0, project, "assignee")?;
         Ok(TaskQuery {
-            project,
+            reach: Reach::from(project),
             status: self.status.0,
             kind: self.kind.0,
             assignee,

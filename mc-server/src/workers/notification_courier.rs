@@ -12,6 +12,7 @@ use mc_domain::{
     ids::NotificationId,
     notification::{Command, Notification},
     operation::fail_notification,
+    reach::Reach,
     values::Reason,
 };
 use mc_projections::{
@@ -231,8 +232,8 @@ impl<C: Channel> NotificationCourier<C> {
     async fn rest(&self, now: DateTime<Utc>) -> Result<Backlog, StoreError> {
         self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
         Ok(self.app.projected().read(|views| Backlog {
-            items: views.notifications.waiting(None) as u64,
-            since: views.notifications.due_since().filter(|since| *since <= now),
+            items: views.notifications.waiting(&Reach::All) as u64,
+            since: views.notifications.due_since(&Reach::All).filter(|since| *since <= now),
         }))
     }
 }

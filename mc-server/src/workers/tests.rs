@@ -17,6 +17,7 @@ use mc_domain::{
     operation::{Claims, Names, Outcome, StartRun, halt_squad, heartbeat, spawn_agent, start_run},
     policy::document::PolicyLimits,
     project::Halt,
+    reach::Reach,
     recorded::AnyEvent,
     reservation::{Key, Reservation},
     run::{self, Run},
@@ -343,7 +344,8 @@ async fn what_follows_from_a_halt_is_made_up_for() {
     assert_eq!(world.load_agent(cipher).await.status(), agent::Status::Active);
     assert_eq!(world.monitor().await, 1);
     assert_eq!(world.load_agent(cipher).await.standing(), agent::Standing::Paused(PauseReason::Squad));
-    let in_progress = world.app.read(|views| views.tasks.count(Some(project), task::Status::InProgress));
+    let in_progress =
+        world.app.read(|views| views.tasks.count(&Reach::of(project), task::Status::InProgress));
     assert_eq!(in_progress.await.unwrap(), 0);
     world.nothing_more().await;
 }

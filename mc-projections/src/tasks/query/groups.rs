@@ -45,13 +45,8 @@ impl<'a> Groups<'a> {
 
     /// By project, status and priority, which every task has.
     pub(super) fn by_project(index: &'a Index, query: &TaskQuery) -> Self {
-        let groups: Box<dyn Iterator<Item = _>> = match query.project {
-            Some(project) => {
-                let first = (project, query.archived, Status::ALL[0], Priority::MOST_URGENT);
-                Box::new(index.by_project.groups(first..).take_while(move |((of, ..), _)| *of == project))
-            }
-            None => Box::new(index.by_project.all()),
-        };
+        let first = |of| (of, false, Status::ALL[0], Priority::MOST_URGENT);
+        let groups = index.by_project.within(&query.reach, |(of, ..)| *of, first);
         let wanted = groups.filter(|((_, archived, status, priority), _)| {
             *archived == query.archived && query.wants_standing(*status, *priority)
         });
@@ -79,7 +74,7 @@ impl<'a> Groups<'a> {
 
     fn of_inbox(index: &'a Index, query: &TaskQuery) -> Self {
         let wanted = index.inbox.all().filter(|((project, kind, priority), _)| {
-            query.project.is_none_or(|wanted| wanted == *project)
+            query.reach.includes(*project)
                 && query.kind.contains(kind)
                 && query.wants_standing(Status::Inbox, *priority)
         });

@@ -8,6 +8,7 @@ use mc_domain::{
     ids::{AgentId, TaskId},
     notification::Recipient,
     operation::{directives, heartbeat, sign_off_agent},
+    reach::Reach,
     task,
     transaction::Transaction,
     values::Label,
@@ -104,7 +105,7 @@ fn offer(app: &App, tx: &mut Transaction<'_>, agent: AgentId) -> Result<Offer, R
     let registered = agent.registered()?;
     let budget = tx.get::<Budget>(&Key::AgentDay(agent.id, app.now().date_naive()))?;
     let urgent = |status: &[task::Status]| TaskQuery {
-        project: Some(registered.project()),
+        reach: Reach::of(registered.project()),
         status: status.to_vec(),
         sort: Some(TaskSort::Priority),
         limit: Some(OFFERED_TASKS),

@@ -45,7 +45,7 @@ pub async fn list(
     let now = app.now();
     app.answer(|views| {
         let query = AgentQuery {
-            project: lookup::scope(views, query.project.as_deref())?,
+            reach: lookup::scope(views, query.project.as_deref())?.into(),
             status: query.status.0,
             role: query.role.0,
             stale: query.stale,

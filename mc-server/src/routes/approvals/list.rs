@@ -6,6 +6,7 @@ use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     approval::{Risk, Status},
     ids::{ApprovalId, TaskId},
+    reach::Reach,
 };
 use mc_projections::{
     approvals::{ApprovalQuery, ApprovalSort},
@@ -104,7 +105,7 @@ impl ListApprovals {
         let project = lookup::scope(views, self.project.as_deref())?;
         let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
         Ok(ApprovalQuery {
-            project,
+            reach: Reach::from(project),
             status: self.status.statuses(),
             agent,
             task: self.task_id.0.clone(),

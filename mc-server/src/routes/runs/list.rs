@@ -3,6 +3,7 @@
 use axum::{extract::State, http::Uri, response::Response};
 use mc_domain::{
     ids::{RunId, TaskId},
+    reach::Reach,
     run::Status,
 };
 use mc_projections::{
@@ -65,7 +66,7 @@ impl ListRuns {
         let project = lookup::scope(views, self.project.as_deref())?;
         let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
         Ok(RunQuery {
-            project,
+            reach: Reach::from(project),
             agent,
             task: self.task_id.0.clone(),
             status: self.status.0.clone(),

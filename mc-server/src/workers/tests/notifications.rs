@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use mc_domain::{
     ids::NotificationId,
     notification::{self, Recipient},
+    reach::Reach,
     task::{Details, TaskType},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -93,7 +94,7 @@ impl World {
             let (through, waiting) = self
                 .app
                 .projected()
-                .read(|views| (views.notifications.through(), views.notifications.waiting(None)));
+                .read(|views| (views.notifications.through(), views.notifications.waiting(&Reach::All)));
             if through >= position && waiting == 0 {
                 return;
             }

@@ -13,6 +13,7 @@ mod contract;
 mod control;
 mod conventions;
 mod coverage;
+mod credentials;
 mod digits;
 mod emergency;
 mod events;

@@ -19,6 +19,7 @@ mod emergency;
 mod events;
 mod idempotency;
 mod limits;
+mod matrix;
 mod messages;
 mod money;
 mod paging;

@@ -19,15 +19,20 @@ impl App {
     /// As [`App::read`].
     pub(crate) async fn claims(&self, project: ProjectId, name: &Name) -> Result<Claims, Problem> {
         self.read(|views| {
-            let operators = self.operators(views).cloned().collect();
+            let operators = std::iter::once(self.operator()).chain(views.credentials.operators());
+            let operators = operators.cloned().collect();
             Claims { operators, bearers: views.agents.passing_for(project, name) }
         })
         .await
     }
 
-    /// The names of the operators: the configured one, and those who have credentials.
-    pub(crate) fn operators<'a>(&'a self, views: &'a Views) -> impl Iterator<Item = &'a Name> {
-        std::iter::once(self.operator()).chain(views.credentials.operators())
+    /// The operators who may be mentioned in a project: the configured one, and those whose credentials are good for it.
+    pub(crate) fn operators_of<'a>(
+        &'a self,
+        views: &'a Views,
+        project: ProjectId,
+    ) -> impl Iterator<Item = &'a Name> {
+        std::iter::once(self.operator()).chain(views.credentials.operators_of(project))
     }
 
     /// The number of agents of a project that are not offline.

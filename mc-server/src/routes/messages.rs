@@ -152,10 +152,11 @@ impl NewMessage {
             return Err(Problem::invalid_field("mentions", format!("must be at most {MAX_MENTIONS}")));
         }
         let here = Reach::of(project);
-        let find = |name: &str| match app.operators(views).find(|operator| operator.is_written(name)) {
-            Some(operator) => Ok(Actor::Human(operator.clone())),
-            None => lookup::agent_of(views, &here, name, project).map(Actor::Agent),
-        };
+        let find =
+            |name: &str| match app.operators_of(views, project).find(|operator| operator.is_written(name)) {
+                Some(operator) => Ok(Actor::Human(operator.clone())),
+                None => lookup::agent_of(views, &here, name, project).map(Actor::Agent),
+            };
         let named = self.mentions.iter().enumerate().map(|(index, name)| {
             find(name.trim_start_matches('@'))
                 .map_err(|unknown| unknown.in_field(&format!("mentions[{index}]")))

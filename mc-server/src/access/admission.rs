@@ -107,16 +107,18 @@ impl App {
         if knows { Insider::who_knows(false) } else { Insider::nobody() }
     }
 
-    /// Whether the credential of a caller is still good; that of an event stream may be revoked while it is open.
+    /// Whether the credential of a caller is still good, and its session not ended: an event stream may be open when that
+    /// happens. Where a caller needed no credential, whether nobody needs one yet.
     ///
     /// # Errors
     /// As [`App::read`](crate::app::App::read).
     pub(crate) async fn is_still_good(&self, caller: &Caller) -> Result<bool, Problem> {
-        let Some(credential) = caller.credential() else { return Ok(self.is_open()) };
         let now = self.now();
         self.read(|views| {
+            let Some(credential) = caller.credential() else { return !views.credentials.is_required() };
             let is_there = caller.agent().is_none_or(|agent| !views.agents.is_gone(agent));
-            is_there && views.credentials.is_good(credential, now)
+            let is_open = |session| views.credentials.find(&Shown::Session(session)).is_some();
+            is_there && caller.session().is_none_or(is_open) && views.credentials.is_good(credential, now)
         })
         .await
     }

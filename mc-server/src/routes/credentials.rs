@@ -149,8 +149,8 @@ pub async fn issue(
     let (grant, governors) = app
         .read(|views| Ok::<_, Problem>((body.value.grant(views)?, views.credentials.governors())))
         .await??;
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(None, actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, None, actor, body.keyed, IfMatch::Any);
     let secret = Secret::draw().map_err(|error| {
         tracing::error!(%error, "the operating system gives no random bits");
         Problem::internal()
@@ -196,8 +196,8 @@ pub async fn edit(
         name.as_ref().map_or(Ok(()), |name| check_name(views, name, grant.bearer.role(), &grant.reach))
     })
     .await??;
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(None, actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, None, actor, body.keyed, condition);
     app.change::<Credential, _>(&call, id, |tx, credential| {
         if let Some(name) = name.clone() {
             tx.execute_in(None, credential, Command::Rename { name })?;
@@ -219,8 +219,8 @@ pub async fn revoke(
     body: Body<Revocation>,
 ) -> Result<Response, Problem> {
     let governors = app.read(|views| views.credentials.governors()).await?;
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(None, actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, None, actor, body.keyed, condition);
     app.change::<Credential, _>(&call, id, |tx, _| {
         Ok(revoke_credential(tx, id, body.value.reason.clone(), Some(&governors))?)
     })
@@ -234,7 +234,8 @@ impl NewCredential {
             return Err(Problem::invalid_field("projects", format!("must be at most {MAX_PROJECTS}")));
         }
         let projects = self.projects.iter().enumerate().map(|(index, written)| {
-            lookup::project(views, written).map_err(|unknown| unknown.in_field(&format!("projects[{index}]")))
+            lookup::project(views, &Reach::All, written)
+                .map_err(|unknown| unknown.in_field(&format!("projects[{index}]")))
         });
         let reach = Reach::from(projects.collect::<Result<BTreeSet<_>, _>>()?);
         let bearer = self.bearer(views, &reach)?;
@@ -246,7 +247,7 @@ impl NewCredential {
     fn bearer(&self, views: &Views, reach: &Reach) -> Result<Bearer, Problem> {
         match (self.role, &self.agent_id) {
             (Role::Agent, Some(written)) => {
-                let agent = lookup::agent(views, written, reach.only());
+                let agent = lookup::agent(views, &Reach::All, written, reach.only());
                 Ok(Bearer::Agent(agent.map_err(|unknown| unknown.in_field("agentId"))?))
             }
             (Role::Agent, None) => {

@@ -51,6 +51,7 @@ pub mod serve;
 pub mod service;
 pub mod span;
 mod turns;
+mod web;
 pub mod webhook;
 pub mod workers;
 mod write;

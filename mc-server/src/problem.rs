@@ -192,6 +192,16 @@ impl Problem {
         &self.0.detail
     }
 
+    /// What is wrong, field by field.
+    pub fn field_errors(&self) -> &[FieldError] {
+        &self.0.errors
+    }
+
+    /// The version that the entity has, where the caller expected another one.
+    pub fn moved_to(&self) -> Option<u64> {
+        self.0.current_version
+    }
+
     /// The document as JSON; `instance` is the id of the request.
     pub fn to_json(&self, instance: Option<&str>) -> Vec<u8> {
         let details = &*self.0;

@@ -23,7 +23,7 @@ mod reports;
 mod runs;
 mod sanitize;
 mod scope;
-mod session;
+pub(crate) mod session;
 mod tasks;
 mod transition_input;
 

@@ -20,6 +20,7 @@ use crate::{
     requests::Requests,
     route::{Route, router},
     routes::{early, recovered},
+    web,
 };
 
 /// The method and the path of every route, for tests that cover each of them.
@@ -54,7 +55,8 @@ impl Gate {
     /// Lets the requests through to the recovered server.
     pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
-        let router = router(recovered()).with_state(state.clone());
+        let routes = router(recovered()).with_state(state.clone());
+        let router = web::router(&state, routes.clone()).merge(routes);
         let app = state.downgrade();
         let insider =
             move |request: &Parts| app.upgrade().map_or_else(Insider::nobody, |app| app.insider(request));

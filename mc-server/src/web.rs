@@ -1,0 +1,57 @@
+//! The operator's page: HTML for browsers, served at `/`.
+//!
+//! The page is a client of the REST interface: whatever it shows and does it asks the routes for, in this process and as its
+//! caller ([`Rest`]). So it shows nothing and does nothing that its caller could not by `curl`, and every refusal comes with the
+//! same words. A view deserializes what it shows of an answer, and renders a template of `templates/`.
+//!
+//! | part | has |
+//! |---|---|
+//! | [`Rest`] | the routes, asked as the caller of the page |
+//! | [`Visit`] | a request for a page: who asks, for which address, in which project |
+//! | [`Shell`] | what all pages have around their content: navigation, projects, emergency |
+//! | [`form`] | forms of all kinds, which give a REST request and show its refusal in place |
+//! | [`live`] | the stream that tells a page to look again |
+//! | [`assets`] | scripts and styles, embedded in the binary |
+//! | [`routes`] | the table of the pages |
+
+mod assets;
+mod board;
+mod emergency;
+mod form;
+mod html;
+mod live;
+mod login;
+mod rest;
+mod routes;
+mod shell;
+mod times;
+mod visit;
+
+pub(crate) use routes::router;
+
+use rest::Rest;
+use shell::Shell;
+use visit::Visit;
+
+use axum::{body::Body, extract::Request};
+use http_body_util::{BodyExt, Limited};
+
+use crate::problem::{Kind, Problem};
+
+/// The most bytes that a browser may send of a form: 256 KiB.
+const MAX_FORM_BYTES: usize = 256 * 1024;
+
+/// What a browser sent of a form (WHATWG URL, section 5.1).
+///
+/// # Errors
+/// `body-too-large` or `malformed-body`.
+async fn form_body(request: Request) -> Result<Vec<(String, String)>, Problem> {
+    let body: Body = request.into_body();
+    let bytes = Limited::new(body, MAX_FORM_BYTES).collect().await.map_err(|error| {
+        match error.is::<http_body_util::LengthLimitError>() {
+            true => Problem::new(Kind::BodyTooLarge, "The form has more than 256 KiB. Send less."),
+            false => Problem::new(Kind::MalformedBody, "The form broke off before its end. Send it again."),
+        }
+    })?;
+    Ok(form_urlencoded::parse(&bytes.to_bytes()).into_owned().collect())
+}

@@ -1,0 +1,196 @@
+//! Forms: what a page asks for, as fields, and the REST request that it makes of them.
+//!
+//! A form has an address. `GET` shows it, as a page or in a dialog of the page that asked; `POST` to the same address does
+//! what it is for, by the route of the interface that does it. What that refuses is shown at the form, with everything that was
+//! typed. The form carries an idempotency key, so that it acts once however often it is sent, and the version that it was made
+//! from, so that it never acts over what somebody else did meanwhile.
+
+mod encode;
+mod page;
+
+use axum::http::Method;
+use uuid::Uuid;
+
+pub(super) use page::{show, submit};
+
+/// A form, filled with what is, or with what was typed.
+#[derive(Debug, Clone)]
+pub(super) struct Form {
+    /// What it is for, as a heading.
+    pub(super) title: String,
+    /// What happens, as sentences above the fields.
+    pub(super) intro: Option<String>,
+    pub(super) fields: Vec<Field>,
+    /// The word on its button.
+    pub(super) submit: &'static str,
+    /// Whether its button warns.
+    pub(super) is_grave: bool,
+    /// The route that does it.
+    pub(super) method: Method,
+    pub(super) path: String,
+    /// The version that it was made from, where the route takes one.
+    pub(super) version: Option<u64>,
+    /// Whether the route takes an idempotency key.
+    pub(super) is_keyed: bool,
+    /// What to say when it is done.
+    pub(super) done: String,
+    /// Where to go when it is done, or instead.
+    pub(super) back: String,
+}
+
+/// One field of a form.
+#[derive(Debug, Clone)]
+pub(super) struct Field {
+    /// The field of the request's body, with dots between its parts: `budgets.dailyCap`.
+    pub(super) name: &'static str,
+    pub(super) label: &'static str,
+    pub(super) kind: Kind,
+    /// What is in it: one value, or one for each line or choice.
+    pub(super) value: Vec<String>,
+    pub(super) help: Option<&'static str>,
+    pub(super) is_required: bool,
+    /// What an empty field means.
+    pub(super) empty: Empty,
+    pub(super) error: Option<String>,
+}
+
+/// What kind of value a field takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A line of text.
+    Line,
+    /// A text of several lines.
+    Text,
+    /// A text in which each line is a value of its own.
+    Lines,
+    /// A number, whole or with decimals.
+    Number,
+    /// A day and a time, in UTC.
+    Time,
+    /// One of these, each with what is shown for it.
+    Choice(Vec<(String, String)>),
+    /// Any of these.
+    Choices(Vec<(String, String)>),
+    /// Yes or no.
+    Check,
+    /// A text that is shown in a fixed pitch, and sent as JSON.
+    Json,
+    /// A secret, which is never shown again.
+    Secret,
+    /// A value that is not shown.
+    Hidden,
+}
+
+/// What an empty field means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Empty {
+    /// The field is left out.
+    LeftOut,
+    /// The field is `null`: what is there is taken away.
+    Null,
+    /// The field is an empty list.
+    EmptyList,
+}
+
+impl Form {
+    /// A form for a route.
+    pub(super) fn new(title: impl Into<String>, method: Method, path: impl Into<String>, back: &str) -> Self {
+        Self {
+            title: title.into(),
+            intro: None,
+            fields: Vec::new(),
+            submit: "Save",
+            is_grave: false,
+            method,
+            path: path.into(),
+            version: None,
+            is_keyed: true,
+            done: "Done".to_owned(),
+            back: back.to_owned(),
+        }
+    }
+
+    pub(super) fn intro(mut self, intro: impl Into<String>) -> Self {
+        self.intro = Some(intro.into());
+        self
+    }
+
+    pub(super) fn field(mut self, field: Field) -> Self {
+        self.fields.push(field);
+        self
+    }
+
+    pub(super) fn submit(mut self, word: &'static str) -> Self {
+        self.submit = word;
+        self
+    }
+
+    pub(super) fn grave(mut self) -> Self {
+        self.is_grave = true;
+        self
+    }
+
+    pub(super) fn version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self
+    }
+
+    pub(super) fn unkeyed(mut self) -> Self {
+        self.is_keyed = false;
+        self
+    }
+
+    /// What to say when it is done, as a sentence without a full stop.
+    pub(super) fn done(mut self, done: impl Into<String>) -> Self {
+        self.done = done.into();
+        self
+    }
+}
+
+impl Field {
+    /// A field that is left out when it is empty.
+    pub(super) fn new(name: &'static str, label: &'static str, kind: Kind) -> Self {
+        let (value, empty) = (Vec::new(), Empty::LeftOut);
+        Self { name, label, kind, value, help: None, is_required: false, empty, error: None }
+    }
+
+    /// What is in it.
+    pub(super) fn value(mut self, value: impl Into<String>) -> Self {
+        self.value = vec![value.into()];
+        self
+    }
+
+    pub(super) fn values(mut self, values: impl IntoIterator<Item = String>) -> Self {
+        self.value = values.into_iter().collect();
+        self
+    }
+
+    pub(super) fn help(mut self, help: &'static str) -> Self {
+        self.help = Some(help);
+        self
+    }
+
+    pub(super) fn required(mut self) -> Self {
+        self.is_required = true;
+        self
+    }
+
+    pub(super) fn or(mut self, empty: Empty) -> Self {
+        self.empty = empty;
+        self
+    }
+
+    /// The one value, as a text.
+    pub(super) fn text(&self) -> String {
+        self.value.join("\n")
+    }
+
+    pub(super) fn has(&self, value: &str) -> bool {
+        self.value.iter().any(|known| known == value)
+    }
+}
+
+/// A new idempotency key.
+fn new_key() -> String {
+    Uuid::now_v7().to_string()
+}

@@ -1,0 +1,45 @@
+//! The table of the pages.
+
+use axum::{
+    Router,
+    extract::{RawPathParams, Request},
+    routing::{get, post},
+};
+use tower_http::compression::CompressionLayer;
+
+use super::{
+    Visit, assets, board, emergency, form, form_body, live, login,
+    visit::{Names, Pages},
+};
+use crate::app::App;
+
+/// The two ends of a form at one address: `GET` shows it, `POST` does what it is for.
+macro_rules! form {
+    ($make:path) => {
+        get(async |visit: Visit, path: RawPathParams| {
+            let form = $make(&visit, &Names::of(&path)).await?;
+            form::show(&visit, &form).await
+        })
+        .post(async |visit: Visit, path: RawPathParams, request: Request| {
+            let sent = form_body(request).await?;
+            let form = $make(&visit, &Names::of(&path)).await?;
+            form::submit(&visit, form, &sent).await
+        })
+    };
+}
+
+/// The pages of a recovered server whose REST interface is `routes`.
+pub(crate) fn router(app: &App, routes: Router) -> Router {
+    let pages = Pages { app: app.clone(), routes };
+    let compressed = Router::new()
+        .route("/", get(board::show))
+        .route("/emergency/pause", form!(emergency::pause))
+        .route("/emergency/resume", form!(emergency::resume))
+        .route("/emergency/stop", form!(emergency::stop))
+        .route("/login", get(login::show).post(login::open))
+        .route("/logout", post(login::end))
+        .route("/assets/{version}/{name}", get(assets::show))
+        .layer(CompressionLayer::new());
+    // A stream of events is sent as it comes.
+    Router::new().route("/live", get(live::follow)).merge(compressed).with_state(pages)
+}

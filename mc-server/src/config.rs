@@ -1,8 +1,8 @@
 //! The options of the command line, with the variables of the environment that replace them.
 
 use std::{
-    collections::BTreeSet, ffi::OsString, fmt, num::NonZeroU32, ops::RangeInclusive, path::PathBuf, str::FromStr,
-    time::Duration,
+    collections::BTreeSet, ffi::OsString, fmt, num::NonZeroU32, ops::RangeInclusive, path::PathBuf,
+    str::FromStr, time::Duration,
 };
 
 use clap::{Args, Command, ValueEnum, builder::FalseyValueParser};
@@ -144,10 +144,10 @@ impl CredentialOptions {
     }
 }
 
-/// The same option for commands that never ask a server, so that it can be given to each of them.
+/// The same option for commands that show no credential, so that it can be given to each of them.
 #[derive(Debug, Clone, Args)]
 pub struct NoCredentialOptions {
-    /// Not needed: this command works on files alone, asks no server, and does not read it.
+    /// Not needed: this command shows no credential to any server, and does not read the file.
     #[arg(long = "credential-file", env = "MC_CREDENTIAL_FILE", value_name = "FILE")]
     _credential_file: Option<PathBuf>,
 }

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use mc_store::{Location, Store, error::StoreError, log::EventLog, sqlite::Holder};
+use mc_store::{Location, Store, error::StoreError, sqlite::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -119,12 +119,15 @@ impl ServeError {
                 "Issue one with: {first}; or let the server do it with --first-credential-file FILE; or listen on 127.0.0.1"
             )),
             Self::Unguarded { kept: false, .. } => Some(
-                "Let the server issue one with --first-credential-file FILE, or listen on 127.0.0.1".to_owned(),
+                "Let the server issue one with --first-credential-file FILE, or listen on 127.0.0.1"
+                    .to_owned(),
             ),
-            Self::CredentialFile(FileError::Unreadable { file, .. } | FileError::Malformed { file, .. }) => Some(format!(
-                "Remove {} for another first credential, or name another file with --first-credential-file",
-                file.display()
-            )),
+            Self::CredentialFile(FileError::Unreadable { file, .. } | FileError::Malformed { file, .. }) => {
+                Some(format!(
+                    "Remove {} for another first credential, or name another file with --first-credential-file",
+                    file.display()
+                ))
+            }
             Self::CredentialFile(error) => error.advice(),
             Self::FirstCredential(_) | Self::System(_) => None,
         }
@@ -254,12 +257,14 @@ pub async fn serve_until(
     let server = tokio::spawn(connections::accept(listener, service, Arc::clone(&connections)));
 
     let new = new_store(&options.store.store);
-    let (log, workers) = tokio::select! {
+    let (app, workers) = tokio::select! {
         recovered = recover(options, address, limits, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
     health.reach(Phase::Ready);
-    announce(&greeting(address, &options.store.store, new.as_deref()));
+    announce(&greeting(address, &options.store.store, new.as_deref(), app.is_open()));
+    let log = Arc::clone(app.log());
+    drop(app);
 
     end.as_mut().await;
     tracing::info!("shutting down");
@@ -307,7 +312,7 @@ async fn recover(
     health: &Health,
     gate: &Gate,
     shutdown: &CancellationToken,
-) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
+) -> Result<(App, Workers), ServeError> {
     let webhook = options.webhook().map_err(ServeError::Webhook)?;
     let failed = |error| ServeError::store(&options.store.store, error);
     let url = options.store.store.clone();
@@ -334,8 +339,8 @@ async fn recover(
         record_seed(&app).await;
     }
     let workers = Workers::start(&app, webhook);
-    gate.open(app);
-    Ok((log, workers))
+    gate.open(app.clone());
+    Ok((app, workers))
 }
 
 /// Records the seed as far as that is possible: what is missing of an example is no reason not to serve.
@@ -349,11 +354,13 @@ async fn record_seed(app: &App) {
 }
 
 /// Who listens where on what; `new` says what there is to know of a store that was not there before.
-fn greeting(address: SocketAddr, store: &str, new: Option<&str>) -> String {
+fn greeting(address: SocketAddr, store: &str, new: Option<&str>, is_open: bool) -> String {
     let reachable = reachable(address);
     let (which, hint) = new.map_or(("store", ""), |hint| ("new store", hint));
+    let (asks, path) =
+        if is_open { ("", "api/tasks") } else { (" Every call but this one needs a credential.", "health") };
     format!(
-        "Mission Control listens on http://{address} ({which} {store}{hint}). Try: curl http://{reachable}/api/tasks"
+        "Mission Control listens on http://{address} ({which} {store}{hint}).{asks} Try: curl http://{reachable}/{path}"
     )
 }
 

@@ -95,7 +95,8 @@ pub fn read(path: &Path) -> Result<Secret, FileError> {
     }
     let mut bytes = Vec::new();
     file.take(MAX_BYTES).read_to_end(&mut bytes).map_err(unreadable)?;
-    let secret = str::from_utf8(&bytes).map_err(|_| MalformedSecret).and_then(|text| Secret::parse(text.trim()));
+    let secret =
+        str::from_utf8(&bytes).map_err(|_| MalformedSecret).and_then(|text| Secret::parse(text.trim()));
     secret.map_err(|source| FileError::Malformed { file: path.to_owned(), source })
 }
 

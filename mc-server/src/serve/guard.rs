@@ -78,5 +78,9 @@ fn unguarded(options: &ServeOptions, address: SocketAddr) -> ServeError {
 /// The command that issues the first credential in the store.
 fn first_command(options: &ServeOptions) -> String {
     let (name, store) = (options.operator.operator.as_str(), &options.store.store);
-    format!("mission-control credential issue --name {} --role operator --store {}", quoted(name), quoted(store))
+    format!(
+        "mission-control credential issue --name {} --role operator --store {}",
+        quoted(name),
+        quoted(store)
+    )
 }

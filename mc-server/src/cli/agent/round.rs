@@ -66,25 +66,23 @@ impl Runner {
     /// The agent that the credential belongs to, which an operator has registered.
     fn identify(&self) -> Result<Own, Failure> {
         let who = self.client.get("/api/whoami")?;
-        let Some(id) = who["agentId"].as_str() else {
+        let (Some(id), Some(called)) = (who["agentId"].as_str(), who["name"].as_str()) else {
             let role = who["role"].as_str().unwrap_or("nobody in particular");
             let advice = "Have one issued for the agent: mission-control credential issue --name Scout --role agent --agent \
                           Scout; or leave --credential-file out where the server asks for none";
             let what = format!("an agent works by its own credential, and this one is of the role {role}");
             return Err(Failure::new(what, Some(advice.to_owned())));
         };
-        let agent = self.client.get(&format!("/api/agents/{id}"))?;
-        let own = own(&agent)?;
         match &self.options.name {
-            Some(name) if !name.is_written(&own.name) => {
+            Some(name) if !name.is_written(called) => {
                 let advice =
                     "Leave --name and AGENT_NAME out, or name the file of that agent's credential".to_owned();
                 Err(Failure::new(
-                    format!("the credential belongs to {}, and not to {name}", own.name),
+                    format!("the credential belongs to {called}, and not to {name}"),
                     Some(advice),
                 ))
             }
-            Some(_) | None => Ok(own),
+            Some(_) | None => Ok(Own { id: id.to_owned(), name: called.to_owned() }),
         }
     }
 

@@ -8,14 +8,7 @@ use std::{
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
-use mc_domain::{
-    actor::Actor,
-    credential::{Bearer, Grant, Role},
-    ids::{AgentId, ProjectId},
-    reach::Reach,
-    values::Name,
-};
-use mc_projections::views::Views;
+use mc_domain::{actor::Actor, credential::Role, values::Name};
 use serde_json::{Value, json};
 
 use super::unless_held;
@@ -31,9 +24,10 @@ use crate::{
         store::{self, HolderOptions, Output, at_rest, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
-    logging, lookup,
+    logging,
     problem::{Kind, Problem},
     refusal::Refused,
+    routes::NewCredential,
     span::Span,
 };
 
@@ -107,24 +101,9 @@ impl IssueOptions {
         self.expires.map(|span| now + span.delta()).or(self.expires_at)
     }
 
-    /// What the credential is to be good for, looked up as REST does it.
-    fn grant(&self, views: &Views, now: DateTime<Utc>) -> Result<Grant, Problem> {
-        let projects = self.projects.iter().map(|written| lookup::project(views, written));
-        let projects: Vec<ProjectId> =
-            projects.collect::<Result<_, _>>().map_err(|unknown| unknown.in_field("--project"))?;
-        let scope = if let [project] = projects[..] { Some(project) } else { None };
-        let agent = self.agent.as_deref().map(|written| lookup::agent(views, written, scope)).transpose();
-        let agent = agent.map_err(|unknown| unknown.in_field("--agent"))?;
-        Ok(Grant {
-            name: self.name.clone(),
-            bearer: bearer(self.role, agent)?,
-            reach: Reach::from(projects.into_iter().collect::<std::collections::BTreeSet<_>>()),
-            expires_at: self.expiry(now),
-        })
-    }
-
-    fn body(&self) -> Value {
-        let expires_at = self.expiry(Utc::now()).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
+    /// The body of the call that issues it.
+    fn body(&self, now: DateTime<Utc>) -> Value {
+        let expires_at = self.expiry(now).map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true));
         let mut body = json!({ "name": self.name, "role": self.role });
         let optional = [
             ("agentId", self.agent.as_ref().map(|agent| json!(agent))),
@@ -135,16 +114,6 @@ impl IssueOptions {
             body[field] = value;
         }
         body
-    }
-}
-
-fn bearer(role: Role, agent: Option<AgentId>) -> Result<Bearer, Problem> {
-    match (role, agent) {
-        (Role::Operator, _) => Ok(Bearer::Operator),
-        (Role::Agent, Some(agent)) => Ok(Bearer::Agent(agent)),
-        (Role::Agent, None) => Err(Problem::invalid_field("--agent", "names the agent that it belongs to")),
-        (Role::Auditor, _) => Ok(Bearer::Auditor),
-        (Role::Monitor, _) => Ok(Bearer::Monitor),
     }
 }
 
@@ -174,7 +143,9 @@ async fn in_store(
     file: Option<NewFile>,
 ) -> Result<Result<Issued, FileError>, Refused> {
     let now = app.now();
-    let grant = app.find(|views| options.grant(views, now)).await?;
+    let new: NewCredential = serde_json::from_value(options.body(now))
+        .map_err(|error| Problem::new(Kind::InvalidFields, error.to_string()))?;
+    let grant = app.find(|views| new.grant(views)).await?;
     let secret = match drawn(file) {
         Ok(secret) => secret,
         Err(error) => return Ok(Err(error)),
@@ -202,7 +173,7 @@ fn drawn(file: Option<NewFile>) -> Result<Secret, FileError> {
 
 /// Has it issued by the server that has the store, which draws the secret.
 fn by_server(options: &IssueOptions, client: &Client, file: Option<NewFile>) -> Result<Issued, Failure> {
-    let mut credential = client.post("/api/credentials", &options.body())?;
+    let mut credential = client.post("/api/credentials", &options.body(Utc::now()))?;
     let secret = credential.as_object_mut().and_then(|fields| fields.remove("secret"));
     let secret = secret.as_ref().and_then(Value::as_str).map(Secret::parse);
     let Some(Ok(secret)) = secret else {

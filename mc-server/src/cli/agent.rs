@@ -31,8 +31,7 @@ Examples:
   mission-control agent run --credential-file scout.credential         The agent that the credential belongs to
 
 Where the server asks for credentials, an operator registers the agent and issues it one: mission-control credential issue
---name Scout --role agent --agent Scout. The runner then takes the agent from its credential, and its role, types, emoji and
-project are what the operator has registered.
+--name Scout --role agent --agent Scout. The runner then takes the agent and its project from its credential.
 
 Each round: register or come back, send a heartbeat, obey what its answer says (stopped agents do nothing), then go on with
 a task that is assigned: plan it, run, report, hand it in; or else claim one. The work itself is made up: it stands for an
@@ -79,7 +78,7 @@ pub(super) struct RunOptions {
     #[arg(long, env = "AGENT_EMOJI", value_name = "EMOJI")]
     pub(super) emoji: Option<String>,
 
-    /// The project it works in, by slug or id.
+    /// The project it works in, by slug or id; with a credential, that of the agent.
     #[arg(long, env = "AGENT_PROJECT", value_name = "PROJECT")]
     pub(super) project: Option<String>,
 

@@ -58,37 +58,40 @@ impl Runner {
         self.client.post(&format!("/api/agents/{agent}/heartbeat"), &goodbye).map(drop)
     }
 
-    /// Who works: whom the credential belongs to, or who registers.
+    /// Who works: whom the credential belongs to, or whom the options name. It registers, or comes back.
     fn present_itself(&self) -> Result<Own, Failure> {
-        if self.has_credential { self.identify() } else { self.register() }
+        if !self.has_credential {
+            let name = self.options.name.as_ref().map_or(DEFAULT_NAME, Name::as_str);
+            return self.register(name, self.options.project.as_deref());
+        }
+        let who = self.client.get("/api/whoami")?;
+        let name = self.bearer(&who)?;
+        // An agent's credential is good for the agent's own project alone.
+        self.register(name, who["projectIds"][0].as_str())
     }
 
-    /// The agent that the credential belongs to, which an operator has registered.
-    fn identify(&self) -> Result<Own, Failure> {
-        let who = self.client.get("/api/whoami")?;
-        let (Some(id), Some(called)) = (who["agentId"].as_str(), who["name"].as_str()) else {
+    /// The name of the agent that the credential belongs to, which an operator has registered.
+    fn bearer<'a>(&self, who: &'a Value) -> Result<&'a str, Failure> {
+        let refused = |what, advice: &str| Err(Failure::new(what, Some(advice.to_owned())));
+        let Some(name) = who["name"].as_str().filter(|_| who["agentId"].is_string()) else {
             let role = who["role"].as_str().unwrap_or("nobody in particular");
-            let advice = "Have one issued for the agent: mission-control credential issue --name Scout --role agent --agent \
-                          Scout; or leave --credential-file out where the server asks for none";
-            let what = format!("an agent works by its own credential, and this one is of the role {role}");
-            return Err(Failure::new(what, Some(advice.to_owned())));
+            return refused(
+                format!("an agent works by its own credential, and this one is of the role {role}"),
+                "Have one issued for the agent: mission-control credential issue --name Scout --role agent --agent Scout; or \
+                 leave --credential-file out where the server asks for none",
+            );
         };
         match &self.options.name {
-            Some(name) if !name.is_written(called) => {
-                let advice =
-                    "Leave --name and AGENT_NAME out, or name the file of that agent's credential".to_owned();
-                Err(Failure::new(
-                    format!("the credential belongs to {called}, and not to {name}"),
-                    Some(advice),
-                ))
-            }
-            Some(_) | None => Ok(Own { id: id.to_owned(), name: called.to_owned() }),
+            Some(other) if !other.is_written(name) => refused(
+                format!("the credential belongs to {name}, and not to {other}"),
+                "Leave --name and AGENT_NAME out, or name the file of that agent's credential",
+            ),
+            Some(_) | None => Ok(name),
         }
     }
 
-    fn register(&self) -> Result<Own, Failure> {
-        let RunOptions { name, role, types, emoji, project, interval, .. } = &self.options;
-        let name = name.as_ref().map_or(DEFAULT_NAME, Name::as_str);
+    fn register(&self, name: &str, project: Option<&str>) -> Result<Own, Failure> {
+        let RunOptions { role, types, emoji, interval, .. } = &self.options;
         let mut new = json!({
             "name": name,
             "role": role,

@@ -456,3 +456,52 @@ fn health_is_an_exit_status() {
     drop(server);
     assert!(complaint(&health(&url)).contains("there is no answer"));
 }
+
+#[test]
+fn the_security_check_looks_at_credentials() {
+    let place = Place::new();
+    place.said(&["seed"]);
+    let check = |more: &[&str]| {
+        let output = place.run(&[&["security-check"], more].concat());
+        (output.status.code(), text(&output.stdout).to_owned())
+    };
+    assert!(check(&[]).1.contains("Note: no credential was ever issued"), "{}", check(&[]).1);
+    let everywhere = ["--listen", "0.0.0.0:3000"];
+    let (code, said) = check(&everywhere);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains("Critical: the server listens on 0.0.0.0:3000 and asks for no credential"),
+        "{said}"
+    );
+
+    let good = ["--name", "Sofie", "--role", "operator", "--expires", "90d"];
+    let sofie = place.issue(&good);
+    let (code, said) = check(&everywhere);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("every call needs a credential; 1 credential is good"), "{said}");
+    assert!(said.contains("Note: the server listens on 0.0.0.0:3000, where credentials"), "{said}");
+
+    let file = place.path("sofie").display().to_string();
+    fs::write(&file, sofie["secret"].as_str().unwrap()).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let (code, said) = check(&["--credential-file", &file]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("High: the credential file") && said.contains("(mode 644)"), "{said}");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+    assert_eq!(check(&["--credential-file", &file]).0, Some(0));
+
+    place.issue(&["--name", "Ada", "--role", "operator"]);
+    place.issue(&["--name", "Short", "--role", "monitor", "--expires", "1s"]);
+    let server = place.serve();
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let (code, said) = check(&["--credential-file", &file]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("(Ada, operator) is an operator's and never expires"), "{said}");
+    assert!(said.contains("(Short, monitor) has expired, and was not revoked"), "{said}");
+    assert!(said.contains("takes the credential of --credential-file, for the role operator"), "{said}");
+    assert!(said.ends_with("2 findings.\n"), "{said}");
+    place.said(&["credential", "revoke", sofie["id"].as_str().unwrap(), "--credential-file", &file]);
+    let (_, said) = check(&["--credential-file", &file]);
+    assert!(said.contains("is good for nothing: the server refused (401)"), "{said}");
+    drop(server);
+}

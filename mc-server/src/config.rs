@@ -108,7 +108,7 @@ pub struct AccessOptions {
     #[arg(long, env = "MC_MAX_CALLS_PER_SECOND", value_name = "NUMBER", default_value = "1000")]
     pub max_calls_per_second: u32,
 
-    /// The most calls a minute from one address without a good credential that are answered with what was wrong. 0: no limit.
+    /// The most calls a minute with a wrong credential, from one address, that are answered with what was wrong. 0: no limit.
     #[arg(long, env = "MC_MAX_FAILURES_PER_MINUTE", value_name = "NUMBER", default_value = "60")]
     pub max_failures_per_minute: u32,
 }

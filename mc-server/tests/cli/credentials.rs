@@ -3,7 +3,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Output,
@@ -12,7 +12,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::program::{Answer, Server, answer, complaint, mission_control, store_in, text};
+use crate::program::{Server, ask_as, complaint, mission_control, store_in, text};
 
 /// A directory with a store, and what is done there.
 struct Place {
@@ -69,19 +69,6 @@ fn secret_in(file: impl AsRef<Path>) -> String {
     fs::read_to_string(file).unwrap().trim().to_owned()
 }
 
-/// Asks with that credential, if it is one.
-fn ask_as(server: &Server, secret: &str, method: &str, path: &str, body: &str) -> Answer {
-    let mut stream = TcpStream::connect(&server.address).unwrap();
-    let bearer =
-        if secret.is_empty() { String::new() } else { format!("authorization: Bearer {secret}\r\n") };
-    let (address, length) = (&server.address, body.len());
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    answer(&mut stream).unwrap()
-}
-
 #[test]
 fn a_secret_is_the_last_line_and_only_its_hash_is_recorded() {
     let place = Place::new();
@@ -98,8 +85,8 @@ fn a_secret_is_the_last_line_and_only_its_hash_is_recorded() {
         assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()), "{file}");
     }
     let server = place.serve();
-    assert_eq!(ask_as(&server, secret, "GET", "/api/tasks", "").status, 200);
-    assert_eq!(ask_as(&server, "", "GET", "/api/tasks", "").status, 401);
+    assert_eq!(ask_as(&server.address, secret, "GET", "/api/tasks", "").status, 200);
+    assert_eq!(ask_as(&server.address, "", "GET", "/api/tasks", "").status, 401);
     assert!(server.line.contains("needs a credential"), "{}", server.line);
 }
 
@@ -242,7 +229,10 @@ fn credentials_are_listed_and_revoked_at_rest_down_to_the_last() {
     let unknown = place.run(&["credential", "revoke", "0198c2f0-7d0e-7cc1-9bb1-0f2a4c7d9e55"]);
     assert!(complaint(&unknown).contains("credential list --all"), "{}", complaint(&unknown));
     let server = place.serve();
-    assert_eq!(ask_as(&server, sofie["secret"].as_str().unwrap(), "GET", "/api/tasks", "").status, 401);
+    assert_eq!(
+        ask_as(&server.address, sofie["secret"].as_str().unwrap(), "GET", "/api/tasks", "").status,
+        401
+    );
     drop(server);
     place.issue(&["--name", "Sofie", "--role", "operator"]);
 }
@@ -259,7 +249,7 @@ fn the_server_that_has_the_store_issues_lists_and_revokes() {
     let shown = ["--credential-file", &sofie];
     let ada = place.issue(&[&["--name", "Ada", "--role", "auditor", "--expires", "1d"], &shown[..]].concat());
     let secret = ada["secret"].as_str().unwrap();
-    assert_eq!(ask_as(&server, secret, "GET", "/api/whoami", "").body["name"], "Ada");
+    assert_eq!(ask_as(&server.address, secret, "GET", "/api/whoami", "").body["name"], "Ada");
     let file = place.path("ada").display().to_string();
     fs::write(&file, secret).unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
@@ -280,7 +270,7 @@ fn the_server_that_has_the_store_issues_lists_and_revokes() {
     assert_eq!(list(&[]).lines().last(), Some("2 credentials"));
     let id = ada["id"].as_str().unwrap();
     place.said(&[&["credential", "revoke", id, "--reason", "Over"], &shown[..]].concat());
-    assert_eq!(ask_as(&server, secret, "GET", "/api/whoami", "").status, 401);
+    assert_eq!(ask_as(&server.address, secret, "GET", "/api/whoami", "").status, 401);
     assert_eq!(
         (list(&[]).lines().last(), list(&["--all"]).lines().last()),
         (Some("1 credential"), Some("2 credentials"))

@@ -2,7 +2,7 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use crate::program::{Server, ask, mission_control, store_in, text};
+use crate::program::{Server, ask, ask_as, mission_control, store_in, text};
 
 /// A server on every address of the machine.
 fn everywhere(store: &str, more: &[&str]) -> std::process::Command {
@@ -145,8 +145,8 @@ fn a_server_counts_calls_and_failures() {
     let few =
         ["--first-credential-file", &named, "--max-failures-per-minute", "1", "--max-calls-per-second", "0"];
     let server = ready(&store, &few);
-    let status = || ask(&server.address, "GET", "/api/tasks", "", "").unwrap().status;
-    assert_eq!([status(), status()], [401, 429]);
+    let status = |secret: &str| ask_as(&server.address, secret, "GET", "/api/tasks", "").status;
+    assert_eq!([status("wrong"), status("wrong"), status(&secret_in(&file))], [401, 429, 200]);
     let wrong = mission_control(&["serve", "--max-calls-per-second", "many"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
 }

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::Secret;
 use crate::{app::App, refusal::Refused};
 
-/// Issues a credential for what `grant` says, whose bearer has `secret`.
+/// Issues a credential for what `grant` says, whose bearer has `secret`. From its return on, calls are held to it.
 ///
 /// # Errors
 /// The rule that is against it, or what the log says.
@@ -33,6 +33,8 @@ pub(crate) async fn issue(
         Ok::<_, Refused>(())
     });
     issued.await?;
+    // The views decide whether a call needs a credential, and follow the log a moment later.
+    app.read(|_| ()).await?;
     Ok(id)
 }
 
@@ -52,5 +54,6 @@ pub(crate) async fn revoke(
         Ok::<_, Refused>(())
     });
     revoked.await?;
+    app.read(|_| ()).await?;
     Ok(())
 }

@@ -117,9 +117,10 @@ Environment:
   NO_COLOR turns colours off.
 
 Credentials:
-  As long as none was issued, whoever reaches the server may do everything, and it listens for this machine alone. A command
-  that asks a server shows the credential in --credential-file or MC_CREDENTIAL_FILE. There is no option for the credential
-  itself, since other users of the machine can read the arguments of a process.
+  As long as none was issued, whoever reaches the server may do everything, and it listens for
+  this machine alone. A command that asks a server shows the credential in --credential-file or
+  MC_CREDENTIAL_FILE. There is no option for the credential itself, since other users of the
+  machine can read the arguments of a process.
 
 Output:
   The log goes to standard error, everything else to standard output.

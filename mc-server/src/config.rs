@@ -49,10 +49,6 @@ pub struct ServeOptions {
     #[arg(long)]
     pub seed: bool,
 
-    /// Who may call, and how often.
-    #[command(flatten)]
-    pub access: AccessOptions,
-
     /// A further host name the server answers for, beside localhost; may be repeated, or separated by commas.
     #[arg(long = "allowed-host", env = "MC_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
     allowed_hosts: Vec<HostOrNone>,
@@ -64,6 +60,10 @@ pub struct ServeOptions {
     /// A file with the secret that what is posted is signed with: whsec_ and the base64 of 24 to 64 random bytes.
     #[arg(long, env = "MC_WEBHOOK_SECRET_FILE", value_name = "FILE", requires = "webhook")]
     pub webhook_secret_file: Option<PathBuf>,
+
+    /// Who may call, and how often.
+    #[command(flatten)]
+    pub access: AccessOptions,
 
     /// How many connections there may be, and how long each may wait.
     #[command(flatten)]

@@ -3,7 +3,7 @@
 //! | part | answers |
 //! |---|---|
 //! | [`Secret`] | what a bearer shows, and only its hash is kept of |
-//! | [`file`] | how a bearer keeps it |
+//! | [`mod@file`] | how a bearer keeps it |
 //! | `issue` | how one comes into being, and ends, by whoever has the store |
 //! | `admission` | whose credential a request shows, or why it is none |
 //! | [`Caller`] | who acts by a request, and in which projects |

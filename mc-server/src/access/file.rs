@@ -102,7 +102,7 @@ pub fn read(path: &Path) -> Result<Secret, FileError> {
 
 /// The permissions of a file, where they let others than its user read or write it.
 #[cfg(unix)]
-pub fn mode_for_others(file: &fs::Metadata) -> Option<u32> {
+fn mode_for_others(file: &fs::Metadata) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt;
 
     let mode = file.permissions().mode() & 0o777;
@@ -111,7 +111,7 @@ pub fn mode_for_others(file: &fs::Metadata) -> Option<u32> {
 
 /// Files have no such permissions here.
 #[cfg(not(unix))]
-pub fn mode_for_others(_: &fs::Metadata) -> Option<u32> {
+fn mode_for_others(_: &fs::Metadata) -> Option<u32> {
     None
 }
 

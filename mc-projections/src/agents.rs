@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use mc_domain::{
-    agent::{Event, PauseReason, Profile, Status, Work},
+    agent::{Event, PauseReason, Profile, Role, Status, Work},
     budget,
     ids::{AgentId, ProjectId, RunId, TaskId},
     money::Usd,
@@ -212,10 +212,12 @@ impl Agents {
         found.into_iter().copied().collect()
     }
 
-    /// An agent of these projects whose name is the same as `name` or could be taken for it, where there is one.
+    /// An agent of these projects whose name is the same as `name` or could be taken for it, where there is one. The chief
+    /// agent officer is none: that seat may bear the name of its operator.
     pub fn passing_for_within(&self, reach: &Reach, name: &Name) -> Option<AgentId> {
         let within = self.by_name.keys().copied().filter(|project| reach.includes(*project));
-        within.into_iter().find_map(|project| self.passing_for(project, name).first().copied())
+        let is_seat = |id: AgentId| self.rows.get(id).is_some_and(|row| row.profile.role == Role::Cao);
+        within.flat_map(|project| self.passing_for(project, name)).find(|id| !is_seat(*id))
     }
 
     /// The agents with this name in any project, at most one for each.

@@ -43,6 +43,9 @@ pub enum Phase {
 #[derive(Clone)]
 pub struct Health(Arc<Known>);
 
+/// Tells by the head of a request what its caller may know.
+type WhoKnows = Box<dyn Fn(&Parts) -> Insider + Send + Sync>;
+
 struct Known {
     phase: watch::Sender<Phase>,
     log: OnceLock<Arc<dyn EventLog>>,
@@ -51,7 +54,7 @@ struct Known {
     read: watch::Sender<Progress>,
     workers: Mutex<BTreeMap<&'static str, Pulse>>,
     /// Tells who may know more than whether the server works; nobody asks before the log is read.
-    insiders: OnceLock<Box<dyn Fn(&Parts) -> Insider + Send + Sync>>,
+    insiders: OnceLock<WhoKnows>,
 }
 
 /// How far the server has read its log while it starts.

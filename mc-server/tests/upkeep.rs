@@ -316,7 +316,7 @@ fn the_security_check_finds_an_open_address_and_open_files() {
 #[test]
 fn the_security_check_sees_where_the_server_listens() {
     let directory = tempfile::tempdir().unwrap();
-    let arguments = ["serve", "--listen", "0.0.0.0:0", "--log", "error"];
+    let arguments = ["serve", "--listen", "0.0.0.0:0", "--insecure-no-credentials", "--log", "error"];
     let mut child = mission_control(directory.path(), &arguments).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();

@@ -4,6 +4,8 @@
 
 mod connections;
 mod crash;
+mod credentials;
+mod exposure;
 mod life;
 mod program;
 mod store;

@@ -64,7 +64,11 @@ impl Server {
         let mut line = String::new();
         BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:"));
-        let address = address.unwrap_or_else(|| panic!("not ready: {line:?}")).to_owned();
+        let address = address.map(str::to_owned).unwrap_or_else(|| {
+            let _ = child.kill();
+            let why = child.stderr.take().map(io::read_to_string);
+            panic!("not ready: {line:?} {why:?}")
+        });
         Self { child, line, address }
     }
 
@@ -159,6 +163,19 @@ pub fn ask(address: &str, method: &str, path: &str, key: &str, body: &str) -> io
     );
     stream.write_all(request.as_bytes())?;
     answer(&mut stream)
+}
+
+/// One request that shows that credential, unless it is empty.
+pub fn ask_as(address: &str, secret: &str, method: &str, path: &str, body: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    let bearer =
+        if secret.is_empty() { String::new() } else { format!("authorization: Bearer {secret}\r\n") };
+    let length = body.len();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{bearer}content-length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    answer(&mut stream).unwrap()
 }
 
 /// Reads a whole answer.

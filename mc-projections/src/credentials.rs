@@ -189,6 +189,14 @@ impl Credentials {
         self.operators.keys()
     }
 
+    /// Those of them who may act in a project.
+    pub fn operators_of(&self, project: ProjectId) -> impl Iterator<Item = &Name> {
+        let reaches =
+            move |id: &CredentialId| self.rows.get(id).is_some_and(|row| row.grant.reach.includes(project));
+        let of_project = self.operators.iter().filter(move |(_, bearers)| bearers.iter().any(reaches));
+        of_project.map(|(name, _)| name)
+    }
+
     /// What a credential is called.
     pub fn name(&self, id: CredentialId) -> Option<&Name> {
         Some(&self.rows.get(&id)?.grant.name)

@@ -1,24 +1,33 @@
 //! Archiving: tasks that have been closed for long leave the board and the lists. No event is removed.
 
 use mc_domain::{
-    actor::Actor,
     aggregate::CommandContext,
     ids::TaskId,
     task::{self, Command, Task},
 };
 use mc_store::repository::CommandEnvelope;
 
-use crate::{app::App, refusal::Refused, span::Span};
+use crate::{
+    app::{App, Call},
+    refusal::Refused,
+    span::Span,
+};
 
-/// Archives every task that has been done or canceled for longer than `older_than`, a commit each, and names them.
+/// Archives every task within the reach of a call that has been done or canceled for longer than `older_than`, a commit each, and names them.
 ///
 /// # Errors
 /// What the log says.
-pub async fn archive_closed(app: &App, older_than: Span, actor: Actor) -> Result<Vec<TaskId>, Refused> {
-    let context = CommandContext::new(app.now(), actor);
+pub async fn archive_closed(app: &App, older_than: Span, call: &Call) -> Result<Vec<TaskId>, Refused> {
+    let context = CommandContext::new(call.context.now, call.context.actor.clone());
     let then = context.now - older_than.delta();
-    let closed = app.read(|views| views.tasks.closed_before(then)).await?;
-    let envelope = CommandEnvelope::new(context);
+    let closed = app
+        .read(|views| {
+            let mut closed = views.tasks.closed_before(then);
+            closed.retain(|task| call.reach.covers(views.tasks.project_of(*task)));
+            closed
+        })
+        .await?;
+    let envelope = CommandEnvelope { credential: call.credential, ..CommandEnvelope::new(context) };
     let mut archived = Vec::new();
     for id in closed {
         let executed = app.repository().execute(&envelope, |tx| {

@@ -1,5 +1,6 @@
 //! The log as server-sent events (WHATWG HTML, section 9.2): the past after a position first, then what is recorded.
 
+mod listener;
 mod page;
 mod tail;
 
@@ -27,6 +28,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::listener::Listener;
 use self::tail::Tail;
 
 use crate::{
@@ -115,14 +117,20 @@ impl EventStreams {
         Err(Problem::new(kind, detail))
     }
 
-    /// Every event above position `after`, in order and each once, of the projects within a reach.
+    /// Every event above position `after`, in order and each once, of the projects within a reach. It ends when the listener
+    /// is no longer admitted, and has sent nothing then that was recorded after that.
     ///
     /// Nothing is queued for a slow reader: it holds one page at most, and gets the next one when it has taken that. Writers
     /// wait for no reader.
     ///
     /// # Errors
     /// `too-many-streams`.
-    pub fn open(&self, after: u64, reach: Reach) -> Result<Response, Problem> {
+    pub(crate) fn open(
+        &self,
+        after: u64,
+        reach: Reach,
+        listener: Option<Listener>,
+    ) -> Result<Response, Problem> {
         let permit = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
             let detail =
                 "The server keeps as many event streams open as it can. Close one, or come back later.";
@@ -133,6 +141,7 @@ impl EventStreams {
             head: self.log.watch_head(),
             position: after,
             reach,
+            listener,
             ready: VecDeque::from([GREETING]),
             last_sent: Instant::now(),
             caught_up: None,
@@ -157,6 +166,8 @@ struct Reader {
     position: u64,
     /// Of which projects it is given events.
     reach: Reach,
+    /// Who follows, where that is asked.
+    listener: Option<Listener>,
     /// What it was given and did not take yet: of one page at most.
     ready: VecDeque<Bytes>,
     last_sent: Instant,
@@ -169,7 +180,7 @@ struct Reader {
 impl Reader {
     fn stream(self) -> impl Stream<Item = Bytes> {
         stream::unfold(self, async |mut reader| match reader.next().await {
-            Ok(bytes) => Some((bytes, reader)),
+            Ok(bytes) => Some((bytes?, reader)),
             Err(error) => {
                 ended(&error);
                 None
@@ -177,30 +188,50 @@ impl Reader {
         })
     }
 
-    /// What to send next: waits for something to be recorded, or for the time to show that the stream is alive.
-    async fn next(&mut self) -> Result<Bytes, StoreError> {
+    /// What to send next: waits for something to be recorded, or for the time to show that the stream is alive. Nothing when
+    /// whoever follows may do so no longer: that is asked once a page is there, so all of it was recorded before.
+    async fn next(&mut self) -> Result<Option<Bytes>, StoreError> {
         loop {
             if let Some(bytes) = self.ready.pop_front() {
                 self.last_sent = Instant::now();
-                return Ok(bytes);
+                return Ok(Some(bytes));
             }
-            if !self.has_more().await? {
+            let page = match self.has_more().await? {
+                true => Some(self.tail.after(self.position).await?),
+                false => None,
+            };
+            if !self.is_admitted().await {
+                return Ok(None);
+            }
+            let Some(page) = page else {
                 self.last_sent = Instant::now();
-                return Ok(SIGN_OF_LIFE);
-            }
-            let page = self.tail.after(self.position).await?;
+                return Ok(Some(SIGN_OF_LIFE));
+            };
             self.ready = page.after(self.position, &self.reach);
             self.position = page.last();
             self.caught_up = (self.position >= *self.head.borrow()).then(Instant::now);
         }
     }
 
-    /// Waits for an event above its position; gives up when it is time to show that the stream is alive.
+    async fn is_admitted(&self) -> bool {
+        match &self.listener {
+            Some(listener) => listener.is_admitted().await,
+            None => true,
+        }
+    }
+
+    /// How long it waits for an event: until it is time to show that the stream is alive, or to see whether it is over.
+    fn patience(&self) -> Instant {
+        let until = self.listener.as_ref().and_then(Listener::until);
+        until.into_iter().fold(self.last_sent + KEEP_ALIVE, Instant::min)
+    }
+
+    /// Waits for an event above its position; gives up when its patience ends.
     async fn has_more(&mut self) -> Result<bool, StoreError> {
         if let Some(at) = self.caught_up.take() {
             tokio::time::sleep_until(self.round_after(at)).await;
         }
-        let (after, patience) = (self.position, self.last_sent + KEEP_ALIVE);
+        let (after, patience) = (self.position, self.patience());
         if *self.head.borrow() > after {
             // Whoever follows some projects may pass over the events of others for long.
             return Ok(Instant::now() < patience || self.reach == Reach::All);
@@ -290,7 +321,7 @@ mod tests {
         }
 
         fn open(&self, after: u64, reach: Reach) -> Client {
-            Client { body: self.streams.open(after, reach).unwrap().into_body(), ids: VecDeque::new() }
+            Client { body: self.streams.open(after, reach, None).unwrap().into_body(), ids: VecDeque::new() }
         }
     }
 
@@ -469,7 +500,7 @@ mod tests {
 
     #[tokio::test]
     async fn proxies_neither_buffer_nor_store_the_stream() {
-        let response = world().streams.open(0, Reach::All).unwrap();
+        let response = world().streams.open(0, Reach::All, None).unwrap();
         assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
         assert_eq!(response.headers()[header::CACHE_CONTROL], "no-store");
         assert_eq!(response.headers()["x-accel-buffering"], "no");

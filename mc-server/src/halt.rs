@@ -7,7 +7,7 @@ use mc_domain::{
     actor::Actor,
     agent::{self, Agent},
     aggregate::CommandContext,
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, CredentialId, ProjectId, TaskId},
     operation::{block_halted, follow_halt},
     reach::Reach,
     recorded::{AnyEvent, StreamId},
@@ -45,20 +45,20 @@ struct Paused {
 }
 
 /// Carries out, once, what follows from the halt `number` of `project`: its agents are paused in one commit, and in an
-/// emergency what they hold is blocked in a few more. None of it is in a hurry, as nothing starts any more.
+/// emergency what they hold is blocked in a few more, all of it by whoever halted it. None of it is in a hurry, as nothing starts any more.
 ///
 /// # Errors
 /// What the log says.
 pub(crate) async fn follow(
     app: &App,
-    by: &Actor,
+    (by, credential): (&Actor, Option<CredentialId>),
     project: ProjectId,
     number: u64,
 ) -> Result<Followed, Refused> {
     let context = CommandContext::new(app.now(), by.clone()).under(app.policy_limits(Some(project)));
     let envelope = |step: String| {
         let key = own_key("emergency", &format!("halt/{project}/{number}/{step}"));
-        CommandEnvelope { context: context.clone(), key: Some(key), credential: None }
+        CommandEnvelope { context: context.clone(), key: Some(key), credential }
     };
     let pausing = envelope("agents".to_owned());
     let known = match &pausing.key {

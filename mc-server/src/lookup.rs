@@ -1,6 +1,10 @@
-//! Resolves what a request names (an agent, a project) by name, slug or id.
+//! Resolves what a request names (an agent, a project) by name, slug or id, within the reach of its caller: what is outside it
+//! does not exist, and is answered in the same words.
 
-use mc_domain::ids::{AgentId, ProjectId, TaskId};
+use mc_domain::{
+    ids::{AgentId, ProjectId, TaskId},
+    reach::Reach,
+};
 use mc_projections::views::Views;
 
 use crate::problem::{Excerpt, FieldError, Kind, Problem};
@@ -62,8 +66,13 @@ impl NotFound {
 ///
 /// # Errors
 /// [`NotFound`]
-pub fn agent_of(views: &Views, written: &str, project: ProjectId) -> Result<AgentId, NotFound> {
-    let found = agent(views, written, Some(project))?;
+pub fn agent_of(
+    views: &Views,
+    reach: &Reach,
+    written: &str,
+    project: ProjectId,
+) -> Result<AgentId, NotFound> {
+    let found = agent(views, reach, written, Some(project))?;
     let is_of = views.agents.project_of(found) == Some(project);
     if is_of { Ok(found) } else { Err(NotFound::nothing("agent", written)) }
 }
@@ -72,25 +81,35 @@ pub fn agent_of(views: &Views, written: &str, project: ProjectId) -> Result<Agen
 ///
 /// # Errors
 /// [`NotFound`]
-pub fn project(views: &Views, written: &str) -> Result<ProjectId, NotFound> {
-    views.projects.find(written).ok_or_else(|| NotFound::nothing("project", written))
+pub fn project(views: &Views, reach: &Reach, written: &str) -> Result<ProjectId, NotFound> {
+    let found = views.projects.find(written).filter(|found| reach.includes(*found));
+    found.ok_or_else(|| NotFound::nothing("project", written))
 }
 
 /// The project that a task belongs to.
 ///
 /// # Errors
 /// `not-found` when there is no such task.
-pub fn project_of_task(views: &Views, task: TaskId) -> Result<ProjectId, Problem> {
-    views.tasks.project_of(task).ok_or_else(|| Problem::not_found("task", task))
+pub fn project_of_task(views: &Views, reach: &Reach, task: TaskId) -> Result<ProjectId, Problem> {
+    let found = views.tasks.project_of(task).filter(|found| reach.includes(*found));
+    found.ok_or_else(|| Problem::not_found("task", task))
 }
 
 /// The project that is named in the query, where one is.
 ///
 /// # Errors
 /// `malformed-query` when there is no such project.
-pub fn scope(views: &Views, written: Option<&str>) -> Result<Option<ProjectId>, Problem> {
-    let found = written.map(|written| project(views, written)).transpose();
+pub fn scope(views: &Views, reach: &Reach, written: Option<&str>) -> Result<Option<ProjectId>, Problem> {
+    let found = written.map(|written| project(views, reach, written)).transpose();
     found.map_err(|unknown| unknown.in_query("project"))
+}
+
+/// What a list is about: the project that is named in the query, else all that is within reach.
+///
+/// # Errors
+/// `malformed-query` when there is no such project.
+pub fn listed(views: &Views, reach: &Reach, written: Option<&str>) -> Result<Reach, Problem> {
+    Ok(reach.within(&scope(views, reach, written)?.into()))
 }
 
 /// The agents that the parameter `name` of the query lists, each looked up as by [`agent`].
@@ -99,29 +118,37 @@ pub fn scope(views: &Views, written: Option<&str>) -> Result<Option<ProjectId>, 
 /// `malformed-query` when one of them is unknown.
 pub fn agents_in_query(
     views: &Views,
+    reach: &Reach,
     written: &[String],
     scope: Option<ProjectId>,
     name: &str,
 ) -> Result<Vec<AgentId>, Problem> {
-    let found = written.iter().map(|written| agent(views, written, scope));
+    let found = written.iter().map(|written| agent(views, reach, written, scope));
     found.collect::<Result<_, _>>().map_err(|unknown| unknown.in_query(name))
 }
 
 /// The agent of that id, or of that name: in `scope` where one is given, else in the default project, else wherever
-/// there is only one.
+/// within reach there is only one.
 ///
 /// # Errors
 /// [`NotFound`]
-pub fn agent(views: &Views, written: &str, scope: Option<ProjectId>) -> Result<AgentId, NotFound> {
+pub fn agent(
+    views: &Views,
+    reach: &Reach,
+    written: &str,
+    scope: Option<ProjectId>,
+) -> Result<AgentId, NotFound> {
     let nothing = || NotFound::nothing("agent", written);
-    if let Some(id) = written.parse().ok().filter(|id| views.agents.name(*id).is_some()) {
+    let is_there = |id: &AgentId| views.agents.project_of(*id).is_some_and(|project| reach.includes(project));
+    if let Some(id) = written.parse().ok().filter(is_there) {
         return Ok(id);
     }
     if let Some(project) = scope {
-        return views.agents.named(project, written).ok_or_else(nothing);
+        return views.agents.named(project, written).filter(is_there).ok_or_else(nothing);
     }
-    let at_home = views.projects.named(DEFAULT_PROJECT).and_then(|home| views.agents.named(home, written));
-    let anywhere: Vec<_> = views.agents.named_anywhere(written).collect();
+    let home = views.projects.named(DEFAULT_PROJECT);
+    let at_home = home.and_then(|home| views.agents.named(home, written)).filter(is_there);
+    let anywhere: Vec<_> = views.agents.named_anywhere(written).filter(is_there).collect();
     match (at_home, &anywhere[..]) {
         (Some(id), _) => Ok(id),
         (None, []) => Err(nothing()),

@@ -37,6 +37,7 @@ impl App {
             .repository()
             .execute(&envelope, |tx| {
                 let reply = decide(tx)?;
+                call.stays_within_reach(tx)?;
                 let last_heartbeat = reply.agent().and_then(|agent| self.last_heartbeat(agent));
                 Ok::<_, Refused>(StoredReply { reply, at, last_heartbeat })
             })
@@ -48,21 +49,23 @@ impl App {
         Ok(at_position(response, executed.position))
     }
 
-    /// A write that changes one entity: checks that it is at the version that the caller expects, runs `operation`, and
-    /// answers the entity as it is then.
+    /// A write that changes one entity: checks that it is within the caller's reach and at the version that the caller expects,
+    /// runs `operation`, and answers the entity as it is then.
     ///
     /// # Errors
-    /// `precondition-failed`, what `operation` refuses, and what the log says.
+    /// `not-found`, `precondition-failed`, what `operation` refuses, and what the log says.
     pub async fn change<A: Shown, O: Into<Outcome>>(
         &self,
         call: &Call,
         id: A::Id,
         mut operation: impl FnMut(&mut Transaction<'_>, &Entity<A>) -> Result<O, Refused> + Send,
     ) -> Result<Response, Problem> {
+        let shown = A::shown(&id);
+        self.project_of(&call.reach, shown).await?;
         self.write(call, |tx| {
             let entity = call.expected::<A>(tx, &id)?;
             let outcome = operation(tx, &entity)?.into();
-            Ok(self.reply(outcome, Reply::Changed(A::shown(&id))))
+            Ok(self.reply(outcome, Reply::Changed(shown)))
         })
         .await
     }

@@ -18,7 +18,8 @@ use mc_domain::values::Name;
 use mc_server::{
     app::App as State,
     health::{Health, Phase},
-    service,
+    layers::HostPolicy,
+    service::{self, Gate},
 };
 use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
@@ -124,6 +125,18 @@ impl App {
         self.send(Method::PUT, path, body.to_string())
     }
 
+    pub fn delete(&self, path: impl Into<String>) -> Request<'_> {
+        self.send(Method::DELETE, path, Body::empty())
+    }
+
+    /// The same server, which answers for these hosts.
+    pub fn answering_for(mut self, hosts: HostPolicy) -> Self {
+        let gate = Gate::default();
+        gate.open(self.state.clone());
+        self.router = service::service(self.state.health().clone(), gate, hosts);
+        self
+    }
+
     /// A request without a content type, because no route needs one.
     pub fn send(&self, method: Method, path: impl Into<String>, body: impl Into<Body>) -> Request<'_> {
         let mut request = HttpRequest::new(body.into());
@@ -185,6 +198,11 @@ impl Request<'_> {
     /// Adds an idempotency key.
     pub fn key(self, key: &str) -> Self {
         self.header("idempotency-key", key)
+    }
+
+    /// Shows a credential.
+    pub fn by(self, secret: &str) -> Self {
+        self.header("authorization", format!("Bearer {secret}"))
     }
 
     /// Adds the condition that the entity has this tag.

@@ -263,11 +263,11 @@ async fn spreadsheets_get_cells_and_no_formulas() {
     let (_, headers, body) = world.get("format=csv").await;
     assert!(headers[header::CONTENT_TYPE].to_str().unwrap().starts_with("text/csv"));
     let rows = parse_csv(&body);
-    let names = "position,at,actorType,actorId,actorName,action,entityKind,entityId,projectId,summary,before,after,eventId";
+    let names = "position,at,actorType,actorId,actorName,action,entityKind,entityId,projectId,summary,before,after,eventId,credentialId";
     assert_eq!(rows[0].join(","), names);
     assert_eq!(rows.len() as u64, world.log.head() + 1);
     for row in &rows {
-        assert_eq!(row.len(), 13, "{row:?}");
+        assert_eq!(row.len(), 14, "{row:?}");
         assert!(row.iter().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{row:?}");
     }
     let created = rows.iter().find(|row| row[5] == "task.created").unwrap();

@@ -4,14 +4,20 @@ use std::sync::Arc;
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use mc_domain::{
+    actor::Actor,
     credential::{Bearer, Grant, Role, SecretHash},
     ids::{AgentId, CredentialId, ProjectId},
     reach::Reach,
     values::Name,
 };
+use mc_projections::views::Views;
 
 use super::Admission;
-use crate::{app::App, problem::Problem};
+use crate::{
+    app::App,
+    extract::ActorClaim,
+    problem::{Kind, Problem},
+};
 
 /// Whoever sent a request. Clones are cheap.
 #[derive(Debug, Clone)]
@@ -85,6 +91,55 @@ impl Caller {
         self.grant().filter(|grant| grant.bearer.role() != Role::Agent).map(|grant| &grant.name)
     }
 
+    /// Checks that a caller who is an agent names itself alone where a request says whose own it is. Whether there is such an
+    /// agent as it names does not matter, so the answer tells nothing of others.
+    ///
+    /// # Errors
+    /// `actor-mismatch`
+    pub(crate) fn check_own(&self, views: &Views, named: Option<&str>) -> Result<(), Problem> {
+        match (self.agent(), named) {
+            (Some(itself), Some(named)) if !is_called(views, itself, named) => Err(Self::mismatch()),
+            (Some(_) | None, Some(_) | None) => Ok(()),
+        }
+    }
+
+    /// Who acts in the place of whom a body claims, or of whose own a call is (`own`, as written): the bearer of the credential.
+    /// Nobody where the server asks for no credential, so that the body decides.
+    ///
+    /// # Errors
+    /// `actor-mismatch` when the body claims another.
+    pub(crate) fn acting(
+        &self,
+        views: &Views,
+        claim: Option<&ActorClaim>,
+        own: Option<&str>,
+    ) -> Result<Option<Actor>, Problem> {
+        let Some(grant) = self.grant() else { return Ok(None) };
+        self.check_own(views, own)?;
+        let (actor, is_claimed) = match (grant.bearer.agent(), claim) {
+            (Some(itself), None | Some(ActorClaim::Agent(None))) => (Actor::Agent(itself), true),
+            (Some(itself), Some(ActorClaim::Agent(Some(named)))) => {
+                (Actor::Agent(itself), is_called(views, itself, named))
+            }
+            (Some(itself), Some(ActorClaim::Human(_) | ActorClaim::System(_))) => {
+                (Actor::Agent(itself), false)
+            }
+            (None, None | Some(ActorClaim::Human(None))) => (Actor::Human(grant.name.clone()), true),
+            (None, Some(ActorClaim::Human(Some(named)))) => {
+                (Actor::Human(grant.name.clone()), grant.name.is_written(named))
+            }
+            (None, Some(ActorClaim::Agent(_) | ActorClaim::System(_))) => {
+                (Actor::Human(grant.name.clone()), false)
+            }
+        };
+        if is_claimed { Ok(Some(actor)) } else { Err(Self::mismatch()) }
+    }
+
+    /// The answer to whoever claims to be somebody else.
+    pub(crate) fn mismatch() -> Problem {
+        Problem::new(Kind::ActorMismatch, Kind::ActorMismatch.about())
+    }
+
     /// Whose idempotency keys those of the request are: an agent's own, or those of the credential. None where the server
     /// asks for no credential. The keys of one caller mean nothing to another.
     pub(crate) fn owner_of_keys(&self) -> Option<String> {
@@ -96,6 +151,12 @@ impl Caller {
             Identity::Bearer { id, .. } => Some(format!("credential-{id}")),
         }
     }
+}
+
+/// Whether an agent is called that, by its id or by the name it has in its project.
+fn is_called(views: &Views, agent: AgentId, written: &str) -> bool {
+    let by_name = || views.agents.name(agent).is_some_and(|name| name.is_written(written));
+    written.parse() == Ok(agent) || by_name()
 }
 
 impl FromRequestParts<App> for Caller {

@@ -7,9 +7,11 @@ use axum::{
 use mc_domain::{
     agent::Agent,
     approval::Approval,
-    ids::{AgentId, AlertId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
+    credential::Credential,
+    ids::{AgentId, AlertId, ApprovalId, CredentialId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
     project::Project,
+    reach::Reach,
     recorded::Streamed,
     run::Run,
     task::Task,
@@ -38,6 +40,8 @@ pub enum EntityRef {
     Alert(AlertId),
     /// A notification, rendered as `GET /api/notifications/{id}` renders it.
     Notification(NotificationId),
+    /// A credential, rendered as `GET /api/credentials/{id}` renders it, without its secret.
+    Credential(CredentialId),
 }
 
 /// An aggregate that an answer may show.
@@ -55,7 +59,7 @@ macro_rules! shown {
         })+
     };
 }
-shown!(Project, Agent, Task, Run, Approval, Notification);
+shown!(Project, Agent, Task, Run, Approval, Notification, Credential);
 
 impl EntityRef {
     pub(super) fn address(self) -> String {
@@ -67,6 +71,44 @@ impl EntityRef {
             Self::Approval(id) => format!("/api/approvals/{id}"),
             Self::Alert(id) => format!("/api/alerts/{id}"),
             Self::Notification(id) => format!("/api/notifications/{id}"),
+            Self::Credential(id) => format!("/api/credentials/{id}"),
+        }
+    }
+
+    /// The project that it belongs to, where it is within `reach`; none for what concerns all projects.
+    ///
+    /// # Errors
+    /// `not-found`, in the same words whether it does not exist or is outside.
+    pub(crate) fn within(self, views: &Views, reach: &Reach) -> Result<Option<ProjectId>, Problem> {
+        self.project(views).filter(|project| reach.covers(*project)).ok_or_else(|| self.not_found())
+    }
+
+    /// The project that it belongs to; nothing where the views do not have it.
+    fn project(self, views: &Views) -> Option<Option<ProjectId>> {
+        match self {
+            Self::Project(id) => views.projects.view(id).map(|_| Some(id)),
+            Self::Agent(id) => views.agents.project_of(id).map(Some),
+            Self::Task(id) => views.tasks.project_of(id).map(Some),
+            Self::Run(id) => views.runs.project_of(id).map(Some),
+            Self::Approval(id) => views.approvals.project_of(id).map(Some),
+            Self::Alert(id) => views.alerts.project_of(id).map(Some),
+            Self::Notification(id) => {
+                views.notifications.contains(id).then(|| views.notifications.project_of(id))
+            }
+            Self::Credential(id) => views.credentials.get(id).map(|_| None),
+        }
+    }
+
+    fn not_found(self) -> Problem {
+        match self {
+            Self::Project(id) => Problem::not_found("project", id),
+            Self::Agent(id) => Problem::not_found("agent", id),
+            Self::Task(id) => Problem::not_found("task", id),
+            Self::Run(id) => Problem::not_found("run", id),
+            Self::Approval(id) => Problem::not_found("approval", id),
+            Self::Alert(id) => Problem::not_found("alert", id),
+            Self::Notification(id) => Problem::not_found("notification", id),
+            Self::Credential(id) => Problem::not_found("credential", id),
         }
     }
 
@@ -79,7 +121,8 @@ impl EntityRef {
             | Self::Run(_)
             | Self::Approval(_)
             | Self::Alert(_)
-            | Self::Notification(_) => None,
+            | Self::Notification(_)
+            | Self::Credential(_) => None,
         }
     }
 
@@ -97,44 +140,49 @@ impl EntityRef {
             Self::Run(id) => Subject::Run(id),
             Self::Approval(id) => Subject::Approval(id),
             Self::Notification(id) => Subject::Notification(id),
-            Self::Alert(id) => {
-                Subject::Alert(views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id))?)
-            }
+            Self::Credential(id) => Subject::Credential(id),
+            Self::Alert(id) => Subject::Alert(views.alerts.key(id).ok_or_else(|| self.not_found())?),
         })
     }
 
     /// The rendered entity, with the version that conditions compare; `not-found` when the views do not have it.
     pub(crate) fn entity(self, context: RenderContext<'_>) -> Result<(u64, Response), Problem> {
-        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = context.views;
+        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, credentials, .. } =
+            context.views;
         match self {
             Self::Project(id) => {
-                let view = projects.view(id).ok_or_else(|| Problem::not_found("project", id))?;
+                let view = projects.view(id).ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Agent(id) => {
                 let view = agents.view(id, context.now, context.last_heartbeat);
-                let view = view.ok_or_else(|| Problem::not_found("agent", id))?;
+                let view = view.ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Task(id) => {
-                let view = tasks.view(id, agents).ok_or_else(|| Problem::not_found("task", id))?;
+                let view = tasks.view(id, agents).ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Run(id) => {
-                let view = runs.view(id).ok_or_else(|| Problem::not_found("run", id))?;
+                let view = runs.view(id).ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Approval(id) => {
-                let view = approvals.view(id, agents).ok_or_else(|| Problem::not_found("approval", id))?;
+                let view = approvals.view(id, agents).ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Alert(id) => {
-                let view = alerts.view(id, agents).ok_or_else(|| Problem::not_found("alert", id))?;
+                let view = alerts.view(id, agents).ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
             Self::Notification(id) => {
                 let view = notifications.view(id, agents);
-                let view = view.ok_or_else(|| Problem::not_found("notification", id))?;
+                let view = view.ok_or_else(|| self.not_found())?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Credential(id) => {
+                let view = credentials.view(id, agents, context.now, None);
+                let view = view.ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }
         }

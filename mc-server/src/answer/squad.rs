@@ -6,7 +6,7 @@ use axum::{
 };
 use mc_domain::{
     actor::Actor,
-    ids::{AgentId, ProjectId, TaskId},
+    ids::{AgentId, CredentialId, ProjectId, TaskId},
     project::Halt,
 };
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,9 @@ pub struct SquadAnswer {
 pub struct HaltOrder {
     pub(crate) halt: Halt,
     pub(crate) by: Actor,
+    /// The credential that it was ordered by, which what follows is recorded with too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) credential: Option<CredentialId>,
     /// The projects, each with the number of its halt.
     pub(crate) squads: Vec<(ProjectId, u64)>,
 }
@@ -46,7 +49,7 @@ pub(crate) async fn halted(app: &App, ordered: &HaltOrder) -> Result<Response, P
     let mut answer = SquadAnswer { paused: Some(0), ..SquadAnswer::default() };
     let mut position = 0;
     for (project, number) in &ordered.squads {
-        let followed = follow(app, &ordered.by, *project, *number).await;
+        let followed = follow(app, (&ordered.by, ordered.credential), *project, *number).await;
         let followed = followed.map_err(|refused| app.problem(refused))?;
         answer.agents.extend(followed.agents);
         answer.tasks.extend(followed.tasks);

@@ -4,13 +4,16 @@ use mc_domain::{
     actor::Actor,
     aggregate::CommandContext,
     ids::{CredentialId, ProjectId},
+    reach::Reach,
     recorded::Streamed,
     transaction::{Entity, Transaction},
 };
 
 use super::handle::App;
 use crate::{
+    access::Caller,
     extract::{IfMatch, Keyed},
+    problem::{Kind, Problem},
     refusal::Refused,
 };
 
@@ -24,6 +27,8 @@ pub struct Call {
     pub(crate) keyed: Option<Keyed>,
     /// The credential that it came by.
     pub(crate) credential: Option<CredentialId>,
+    /// The projects that it may change anything in.
+    pub(crate) reach: Reach,
 }
 
 impl Call {
@@ -36,12 +41,29 @@ impl Call {
         self.condition.check(entity.version)?;
         Ok(entity)
     }
+
+    /// Checks that the write changes nothing outside its caller's reach. Handlers look up within reach what they are asked for,
+    /// so this refuses nothing unless one of them forgot to.
+    ///
+    /// # Errors
+    /// `not-found`, as whatever is outside does not exist for the caller.
+    pub(crate) fn stays_within_reach(&self, tx: &Transaction<'_>) -> Result<(), Refused> {
+        let mut projects = tx.changes().iter().filter_map(|change| change.project);
+        match projects.find(|project| !self.reach.includes(*project)) {
+            Some(project) => {
+                tracing::error!(%project, "a write beyond its caller's reach was stopped");
+                Err(Problem::new(Kind::NotFound, Kind::NotFound.about()).into())
+            }
+            None => Ok(()),
+        }
+    }
 }
 
 impl App {
-    /// A write by `actor`, as of now, under the policy in force in `project`.
+    /// A write of `caller` by `actor`, as of now, under the policy in force in `project`.
     pub fn call(
         &self,
+        caller: &Caller,
         project: Option<ProjectId>,
         actor: Actor,
         keyed: Option<Keyed>,
@@ -51,7 +73,8 @@ impl App {
             context: CommandContext::new(self.now(), actor).under(self.policy_limits(project)),
             condition,
             keyed,
-            credential: None,
+            credential: caller.credential(),
+            reach: caller.reach().clone(),
         }
     }
 }

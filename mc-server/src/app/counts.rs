@@ -2,22 +2,37 @@
 //! are.
 
 use mc_domain::{
-    ids::{AgentId, ApprovalId, ProjectId},
+    ids::{AgentId, ProjectId, TaskId},
     operation::Claims,
+    reach::Reach,
     values::Name,
 };
+use mc_projections::views::Views;
 
 use super::handle::App;
-use crate::problem::Problem;
+use crate::{answer::EntityRef, lookup, problem::Problem};
 
 impl App {
-    /// Who claims `name` in a project beside its reservations: the operator, and agents whose names pass for it.
+    /// Who claims `name` in a project beside its reservations: the operators, and agents whose names pass for it.
     ///
     /// # Errors
     /// As [`App::read`].
     pub(crate) async fn claims(&self, project: ProjectId, name: &Name) -> Result<Claims, Problem> {
-        let operators = vec![self.operator().clone()];
-        self.read(|views| Claims { operators, bearers: views.agents.passing_for(project, name) }).await
+        self.read(|views| {
+            let operators = std::iter::once(self.operator()).chain(views.credentials.operators());
+            let operators = operators.cloned().collect();
+            Claims { operators, bearers: views.agents.passing_for(project, name) }
+        })
+        .await
+    }
+
+    /// The operators who may be mentioned in a project: the configured one, and those whose credentials are good for it.
+    pub(crate) fn operators_of<'a>(
+        &'a self,
+        views: &'a Views,
+        project: ProjectId,
+    ) -> impl Iterator<Item = &'a Name> {
+        std::iter::once(self.operator()).chain(views.credentials.operators_of(project))
     }
 
     /// The number of agents of a project that are not offline.
@@ -29,13 +44,25 @@ impl App {
         Ok(u32::try_from(squad).unwrap_or(u32::MAX))
     }
 
-    /// The project that an approval is requested in.
+    /// The project that an entity within reach belongs to; none for what concerns all projects.
     ///
     /// # Errors
-    /// `not-found` for an unknown approval, or as [`App::read`].
-    pub(crate) async fn project_of_approval(&self, approval: ApprovalId) -> Result<ProjectId, Problem> {
-        let unknown = || Problem::not_found("approval", approval);
-        self.find(|views| views.approvals.project_of(approval).ok_or_else(unknown)).await
+    /// `not-found` for one that is unknown or outside, or as [`App::read`].
+    pub(crate) async fn project_of(
+        &self,
+        reach: &Reach,
+        entity: EntityRef,
+    ) -> Result<Option<ProjectId>, Problem> {
+        self.find(|views| entity.within(views, reach)).await
+    }
+
+    /// Checks that the task which the field `taskId` names is there, within reach.
+    ///
+    /// # Errors
+    /// `invalid-fields` when it is not, or as [`App::read`].
+    pub(crate) async fn check_task(&self, reach: &Reach, task: TaskId) -> Result<(), Problem> {
+        let unknown = |_| Problem::invalid_field("taskId", "there is no such task");
+        self.find(|views| lookup::project_of_task(views, reach, task).map(drop).map_err(unknown)).await
     }
 
     /// How many agents are active now, in all projects, as far as the views know.

@@ -14,9 +14,11 @@ use super::{
     store::{self, Output, at_rest, count, failed, one_thread},
 };
 use crate::{
+    access::Caller,
     app::App,
     archive::archive_closed,
     config::{self, LogOptions, OperatorOptions, StoreOptions},
+    extract::IfMatch,
     refusal::Refused,
     serve::reachable,
     span::Span,
@@ -80,7 +82,10 @@ impl fmt::Display for Outcome {
 pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
     let path = store::existing_file(&options.store)?;
     let operator = Actor::Human(options.operator.operator.clone());
-    let archive = async |app: &App| archive_closed(app, options.older_than, operator).await;
+    let archive = async |app: &App| {
+        let call = app.call(&Caller::anybody(), None, operator, None, IfMatch::Any);
+        archive_closed(app, options.older_than, &call).await
+    };
     let archived = match one_thread()?.block_on(at_rest(&options.store, &options.operator, archive)) {
         Ok(tasks) => tasks.len(),
         Err(Refused::Store(StoreError::Locked { .. })) => by_server(options, path)?,

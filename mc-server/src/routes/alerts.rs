@@ -15,6 +15,7 @@ use mc_projections::{
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     answer::shown,
     answer::{EntityRef, Reply},
     app::App,
@@ -59,10 +60,14 @@ pub struct Noted {
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListAlerts>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| listed(&uri, views.alerts.list(&query.resolved(views)?, &views.agents))).await
+    app.answer(|views| {
+        listed(&uri, views.alerts.list(&query.resolved(views, caller.reach())?, &views.agents))
+    })
+    .await
 }
 
 /// `GET /api/alerts/{alert}`: one alert.
@@ -70,10 +75,11 @@ pub async fn list(
 /// Problems: `not-found`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(alert): Path<AlertId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(EntityRef::Alert(alert))).await
+    shown(&app, &caller, condition, |_| Ok(EntityRef::Alert(alert))).await
 }
 
 /// `POST /api/alerts/{alert}/acknowledge`: an operator looks after it.
@@ -81,11 +87,12 @@ pub async fn show(
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
 pub async fn acknowledge(
     app: State<App>,
+    caller: Caller,
     alert: Path<AlertId>,
     condition: IfMatch,
     body: Body<Noted>,
 ) -> Result<Response, Problem> {
-    command(app, alert, condition, body, |id, note| Command::Acknowledge { id, note }).await
+    command(app, caller, alert, condition, body, |id, note| Command::Acknowledge { id, note }).await
 }
 
 /// `POST /api/alerts/{alert}/resolve`: its cause is gone.
@@ -93,11 +100,12 @@ pub async fn acknowledge(
 /// Problems: as for acknowledging.
 pub async fn resolve(
     app: State<App>,
+    caller: Caller,
     alert: Path<AlertId>,
     condition: IfMatch,
     body: Body<Noted>,
 ) -> Result<Response, Problem> {
-    command(app, alert, condition, body, |id, note| Command::Resolve { id, note }).await
+    command(app, caller, alert, condition, body, |id, note| Command::Resolve { id, note }).await
 }
 
 /// `POST /api/alerts/{alert}/ignore`: nobody will do anything about it.
@@ -105,25 +113,30 @@ pub async fn resolve(
 /// Problems: as for acknowledging.
 pub async fn ignore(
     app: State<App>,
+    caller: Caller,
     alert: Path<AlertId>,
     condition: IfMatch,
     body: Body<Noted>,
 ) -> Result<Response, Problem> {
-    command(app, alert, condition, body, |id, note| Command::Ignore { id, note }).await
+    command(app, caller, alert, condition, body, |id, note| Command::Ignore { id, note }).await
 }
 
 async fn command(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<AlertId>,
     condition: IfMatch,
     body: Body<Noted>,
     to: impl Fn(AlertId, Option<Reason>) -> Command + Send + Sync,
 ) -> Result<Response, Problem> {
-    let known = |views: &Views| views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id));
-    let key = app.find(known).await?;
-    let project = app.projected().read(|views| views.alerts.project_of(id));
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(project, actor, body.keyed, condition);
+    let known = |views: &Views| {
+        let project = EntityRef::Alert(id).within(views, caller.reach())?;
+        let key = views.alerts.key(id).ok_or_else(|| Problem::not_found("alert", id))?;
+        Ok((key, project))
+    };
+    let (key, project) = app.find(known).await?;
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     let note = body.value.note;
     app.write(&call, |tx| {
         let alert = call.expected::<Alert>(tx, &key)?;
@@ -135,11 +148,11 @@ async fn command(
 }
 
 impl ListAlerts {
-    fn resolved(&self, views: &Views) -> Result<AlertQuery, Problem> {
-        let project = lookup::scope(views, self.project.as_deref())?;
-        let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
+    fn resolved(&self, views: &Views, reach: &Reach) -> Result<AlertQuery, Problem> {
+        let project = lookup::scope(views, reach, self.project.as_deref())?;
+        let agent = lookup::agents_in_query(views, reach, &self.agent_id.0, project, "agentId")?;
         Ok(AlertQuery {
-            reach: Reach::from(project),
+            reach: reach.within(&project.into()),
             resolved: self.resolved,
             status: self.status.0.clone(),
             severity: self.severity.0.clone(),

@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use crate::{
+    access::Caller,
     app::App,
     extract::{Day, Query},
     headers::at_position,
@@ -70,12 +71,16 @@ string_enum! {
 /// out. What goes wrong after the answer has begun breaks the connection off: a complete export ends properly.
 ///
 /// Problems: `malformed-query`, `too-many-streams`.
-pub async fn export(State(app): State<App>, Query(export): Query<Export>) -> Result<Response, Problem> {
+pub async fn export(
+    State(app): State<App>,
+    caller: Caller,
+    Query(export): Query<Export>,
+) -> Result<Response, Problem> {
     let range = Range::of(&export)?;
-    let (project, stretches, head) = app
+    let (reach, stretches, head) = app
         .read(|views| {
-            let project = lookup::scope(views, export.project.as_deref())?;
-            Ok::<_, Problem>((project, range.stretches(views), views.position()))
+            let reach = lookup::listed(views, caller.reach(), export.project.as_deref())?;
+            Ok::<_, Problem>((reach, range.stretches(views), views.position()))
         })
         .await??;
     let permit = FREE.try_acquire().map_err(|_| {
@@ -88,7 +93,7 @@ pub async fn export(State(app): State<App>, Query(export): Query<Export>) -> Res
         auditor: Auditor::default(),
         format,
         range,
-        reach: Reach::from(project),
+        reach,
         reading: Reading::new(Arc::clone(app.log()), stretches),
         page: VecDeque::new(),
         stage: Stage::Begin,

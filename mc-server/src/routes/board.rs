@@ -8,7 +8,7 @@ use axum::{
     http::Uri,
     response::{IntoResponse, Response},
 };
-use mc_domain::{actor::Actor, reach::Reach, values::Name};
+use mc_domain::{actor::Actor, values::Name};
 use mc_projections::{
     activity::{self, ActivityQuery},
     board::{BoardQuery, board},
@@ -16,6 +16,7 @@ use mc_projections::{
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     app::App,
     extract::{Limit, List, Query},
     lookup,
@@ -63,12 +64,16 @@ impl FromStr for NewsType {
 /// `limit` is the most cards of one column.
 ///
 /// Problems: `malformed-query`.
-pub async fn show(State(app): State<App>, Query(query): Query<WhichBoard>) -> Result<Response, Problem> {
+pub async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<WhichBoard>,
+) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
         let default = BoardQuery::default();
         let query = BoardQuery {
-            reach: lookup::scope(views, query.project.as_deref())?.into(),
+            reach: lookup::listed(views, caller.reach(), query.project.as_deref())?,
             all_columns: query.all,
             cards_per_column: query.limit.map_or(default.cards_per_column, Limit::rows),
         };
@@ -83,15 +88,17 @@ pub async fn show(State(app): State<App>, Query(query): Query<WhichBoard>) -> Re
 /// Problems: `malformed-query`.
 pub async fn activity(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<WhichNews>,
 ) -> Result<Response, Problem> {
     let query = app
         .read(|views| {
-            let project = lookup::scope(views, query.project.as_deref())?;
+            let reach = caller.reach();
+            let project = lookup::scope(views, reach, query.project.as_deref())?;
             let actors = query.actor.0.iter().map(|actor| {
                 let named = Name::new(actor).ok();
-                match (lookup::agent(views, actor, project), named) {
+                match (lookup::agent(views, reach, actor, project), named) {
                     (Ok(agent), _) => Ok(vec![Actor::Agent(agent)]),
                     (Err(_), Some(name)) => Ok(vec![Actor::Human(name.clone()), Actor::System(name)]),
                     (Err(unknown), None) => Err(unknown.in_query("actor")),
@@ -99,7 +106,7 @@ pub async fn activity(
             });
             let actor = actors.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
             Ok::<_, Problem>(ActivityQuery {
-                reach: Reach::from(project),
+                reach: reach.within(&project.into()),
                 kind: query.kind.0.iter().map(|kind| kind.0.to_owned()).collect(),
                 actor,
                 limit: query.limit.map(Limit::rows),

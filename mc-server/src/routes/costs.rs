@@ -5,12 +5,12 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use mc_domain::reach::Reach;
 use mc_projections::costs::{agent_costs, daily_costs};
 use serde::Deserialize;
 
 use super::scope::Scope;
 use crate::{
+    access::Caller,
     app::App,
     extract::{Day, Path, Query},
     lookup,
@@ -28,11 +28,15 @@ pub struct WhichDay {
 /// `GET /api/costs/daily`: what the runs of a UTC day cost, by agent, task, task type, project and model.
 ///
 /// Problems: `malformed-query`.
-pub async fn daily(State(app): State<App>, Query(query): Query<WhichDay>) -> Result<Response, Problem> {
+pub async fn daily(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<WhichDay>,
+) -> Result<Response, Problem> {
     let date = query.date.map_or_else(|| app.now().date_naive(), |day| day.0);
     app.answer(|views| {
-        let project = lookup::scope(views, query.project.as_deref())?;
-        Ok(Json(daily_costs(views, date, &Reach::from(project))).into_response())
+        let reach = lookup::listed(views, caller.reach(), query.project.as_deref())?;
+        Ok(Json(daily_costs(views, date, &reach)).into_response())
     })
     .await
 }
@@ -42,12 +46,13 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichDay>) -> Res
 /// Problems: `not-found`, `malformed-query`, `conflict`.
 pub async fn of_agent(
     State(app): State<App>,
+    caller: Caller,
     Path(agent): Path<String>,
     Query(scope): Query<Scope>,
 ) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
-        let (id, _) = scope.agent(views, &agent)?;
+        let (id, _) = scope.agent(views, caller.reach(), &agent)?;
         let costs = agent_costs(views, id, now).ok_or_else(|| Problem::not_found("agent", id))?;
         Ok(Json(costs).into_response())
     })

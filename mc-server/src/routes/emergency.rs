@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use super::scope::Scope;
 use crate::{
+    access::Caller,
     answer::{HaltOrder, Reply, SquadAnswer},
     app::App,
     extract::{Body, IfMatch, Query},
@@ -41,10 +42,11 @@ pub struct WhichSquad {
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
 pub async fn pause(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     body: Body<WhichSquad>,
 ) -> Result<Response, Problem> {
-    halt(app, scope, body, Halt::Pause).await
+    halt(app, caller, scope, body, Halt::Pause).await
 }
 
 /// `POST /api/emergency/resume-squad`: the agents that were paused by hand or with their squad work again.
@@ -52,17 +54,18 @@ pub async fn pause(
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
 pub async fn resume(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     body: Body<WhichSquad>,
 ) -> Result<Response, Problem> {
     let WhichSquad { project, reason } = body.value;
-    let projects = app.find(|views| projects(views, &scope, project.as_deref())).await?;
+    let projects = app.find(|views| projects(views, caller.reach(), &scope, project.as_deref())).await?;
     let mut agents = Vec::new();
     for project in &projects {
         agents.push(squad(&app, *project).await?);
     }
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(None, actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, None, actor, body.keyed, IfMatch::Any);
     app.write(&call, |tx| {
         for (project, agents) in projects.iter().zip(&agents) {
             resume_squad(tx, *project, agents, reason.clone())?;
@@ -82,34 +85,46 @@ pub async fn resume(
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
 pub async fn stop(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     body: Body<WhichSquad>,
 ) -> Result<Response, Problem> {
-    halt(app, scope, body, Halt::Emergency).await
+    halt(app, caller, scope, body, Halt::Emergency).await
 }
 
-async fn halt(app: App, scope: Scope, body: Body<WhichSquad>, halt: Halt) -> Result<Response, Problem> {
+async fn halt(
+    app: App,
+    caller: Caller,
+    scope: Scope,
+    body: Body<WhichSquad>,
+    halt: Halt,
+) -> Result<Response, Problem> {
     let WhichSquad { project, reason } = body.value;
-    let projects = app.find(|views| projects(views, &scope, project.as_deref())).await?;
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(None, actor.clone(), body.keyed, IfMatch::Any);
+    let projects = app.find(|views| projects(views, caller.reach(), &scope, project.as_deref())).await?;
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, None, actor.clone(), body.keyed, IfMatch::Any);
     app.write(&call, |tx| {
         let mut squads = Vec::new();
         for project in &projects {
             halt_squad(tx, *project, halt, reason.clone())?;
             squads.push((*project, tx.get::<Project>(project)?.halts()));
         }
-        Ok(Reply::Halted(HaltOrder { halt, by: actor.clone(), squads }))
+        Ok(Reply::Halted(HaltOrder { halt, by: actor.clone(), credential: call.credential, squads }))
     })
     .await
 }
 
-fn projects(views: &Views, scope: &Scope, named: Option<&str>) -> Result<Vec<ProjectId>, Problem> {
-    match scope.with(views, "project", named)? {
+/// The project that is named, else all within reach.
+fn projects(
+    views: &Views,
+    reach: &Reach,
+    scope: &Scope,
+    named: Option<&str>,
+) -> Result<Vec<ProjectId>, Problem> {
+    match scope.with(views, reach, "project", named)? {
         Some(named) => Ok(vec![named]),
-        None => all_ids(
-            |cursor| views.projects.list(&Reach::All, None, Some(MAX_LIMIT), cursor),
-            |project| project.id,
-        ),
+        None => {
+            all_ids(|cursor| views.projects.list(reach, None, Some(MAX_LIMIT), cursor), |project| project.id)
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! `/api/events`: the log as a stream of server-sent events.
 
 use axum::{extract::State, response::Response};
-use mc_domain::reach::Reach;
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     app::App,
+    events::Listener,
     extract::{LastEventId, Query},
     lookup,
     problem::Problem,
@@ -25,10 +26,11 @@ pub struct Follow {
 /// Problems: `malformed-header`, `malformed-query`, `too-many-streams`.
 pub async fn follow(
     State(app): State<App>,
+    caller: Caller,
     Query(follow): Query<Follow>,
     last: LastEventId,
 ) -> Result<Response, Problem> {
-    let project = app.read(|views| lookup::scope(views, follow.project.as_deref())).await??;
+    let reach = app.read(|views| lookup::listed(views, caller.reach(), follow.project.as_deref())).await??;
     let start = app.streams().start(last, follow.after)?;
-    app.streams().open(start, Reach::from(project))
+    app.streams().open(start, reach, Some(Listener::new(app.clone(), caller)))
 }

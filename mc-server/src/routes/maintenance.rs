@@ -8,7 +8,8 @@ use mc_domain::{
 use serde::Deserialize;
 
 use crate::{
-    answer::Reply,
+    access::Caller,
+    answer::{EntityRef, Reply},
     app::App,
     archive::archive_closed,
     extract::{Body, IfMatch, Nothing, Path},
@@ -29,11 +30,12 @@ pub struct OldTasks {
 /// Problems: `not-found`, `malformed-body`, `conflict`, `forbidden`, `precondition-failed`.
 pub async fn archive(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Nothing>,
 ) -> Result<Response, Problem> {
-    command(app, id, condition, body, Command::Archive).await
+    command(app, caller, id, condition, body, Command::Archive).await
 }
 
 /// `POST /api/tasks/{task}/restore`: an archived task comes back into the board and the lists.
@@ -41,23 +43,25 @@ pub async fn archive(
 /// Problems: `not-found`, `malformed-body`, `forbidden`, `precondition-failed`.
 pub async fn restore(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Nothing>,
 ) -> Result<Response, Problem> {
-    command(app, id, condition, body, Command::Restore).await
+    command(app, caller, id, condition, body, Command::Restore).await
 }
 
 async fn command(
     app: App,
+    caller: Caller,
     id: TaskId,
     condition: IfMatch,
     body: Body<Nothing>,
     command: Command,
 ) -> Result<Response, Problem> {
-    let project = app.projected().read(|views| views.tasks.project_of(id));
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(project, actor, body.keyed, condition);
+    let project = app.project_of(caller.reach(), EntityRef::Task(id)).await?;
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     app.change::<Task, _>(&call, id, |tx, task| {
         task.present()?;
         tx.execute(task, command.clone())?;
@@ -67,17 +71,21 @@ async fn command(
 }
 
 /// `POST /api/maintenance/archive`: every task that has been done or canceled for longer than `olderThan` (such as `90d`)
-/// is archived, a commit each: `{archived, taskIds}`.
+/// of the caller's projects is archived, a commit each: `{archived, taskIds}`.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
-pub async fn archive_old(State(app): State<App>, body: Body<OldTasks>) -> Result<Response, Problem> {
-    let actor = app.actor(body.actor, None, None).await?;
+pub async fn archive_old(
+    State(app): State<App>,
+    caller: Caller,
+    body: Body<OldTasks>,
+) -> Result<Response, Problem> {
+    let actor = app.actor(&caller, body.actor, None, None).await?;
     if actor.agent().is_some() {
         return Err(Problem::new(Kind::Forbidden, "Agents do not archive tasks. Ask an operator."));
     }
-    let archived = archive_closed(&app, body.value.older_than, actor.clone()).await;
+    // What is left to commit in the end is the key, with the answer that a repeat gets.
+    let call = app.call(&caller, None, actor, body.keyed, IfMatch::Any);
+    let archived = archive_closed(&app, body.value.older_than, &call).await;
     let archived = archived.map_err(|refused| app.problem(refused))?;
-    // What is left to commit is the key, with the answer that a repeat gets.
-    let call = app.call(None, actor, body.keyed, IfMatch::Any);
     app.write(&call, |_| Ok(Reply::Archived(archived.clone()))).await
 }

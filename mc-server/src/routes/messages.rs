@@ -7,8 +7,9 @@ use mc_domain::{
     actor::Actor,
     ids::{LeaseId, MessageId, ProjectId, TaskId},
     operation::post_message,
+    reach::Reach,
     task::{Message, MessageKind, Task},
-    values::{Name, Text},
+    values::Text,
 };
 use mc_projections::{
     history::HistoryQuery,
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use super::transition_input::Attached;
 use crate::{
+    access::Caller,
     answer::Reply,
     app::App,
     extract::{Body, IfMatch, Limit, Path, Query},
@@ -63,11 +65,12 @@ fn comment() -> MessageKind {
 /// Problems: `not-found`, `malformed-query`.
 pub async fn timeline(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Path(task): Path<TaskId>,
     Query(query): Query<History>,
 ) -> Result<Response, Problem> {
-    app.read(|views| lookup::project_of_task(views, task)).await??;
+    app.read(|views| lookup::project_of_task(views, caller.reach(), task)).await??;
     let page = app.projected().timeline(task, &query.into()).await.map_err(history_problem)?;
     app.answer(|_| listed(&uri, Ok(page))).await
 }
@@ -77,11 +80,12 @@ pub async fn timeline(
 /// Problems: `not-found`, `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Path(task): Path<TaskId>,
     Query(query): Query<History>,
 ) -> Result<Response, Problem> {
-    app.read(|views| lookup::project_of_task(views, task)).await??;
+    app.read(|views| lookup::project_of_task(views, caller.reach(), task)).await??;
     let page = app.projected().thread(task, &query.into()).await.map_err(history_problem)?;
     app.answer(|_| listed(&uri, Ok(page))).await
 }
@@ -93,25 +97,25 @@ pub async fn list(
 /// `precondition-failed`, `thread-full`.
 pub async fn post(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<NewMessage>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let operator = app.operator().clone();
     let (project, mentions, unknown) = app
         .read(|views| {
-            let project = lookup::project_of_task(views, id)?;
-            let (mentions, unknown) = new.mentioned(views, project, &operator)?;
+            let project = lookup::project_of_task(views, caller.reach(), id)?;
+            let (mentions, unknown) = new.mentioned(&app, views, project)?;
             Ok::<_, Problem>((project, mentions, unknown))
         })
         .await??;
     let own = new.agent_id.as_deref().map(|agent| ("agentId", agent));
-    let actor = app.actor(body.actor, own, Some(project)).await?;
+    let actor = app.actor(&caller, body.actor, own, Some(project)).await?;
     if let Some(answered) = new.reply_to {
         message_exists(&app, id, answered).await?;
     }
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     let message = Message {
         id: MessageId::new(Uuid::now_v7()),
         kind: new.kind,
@@ -140,17 +144,19 @@ impl NewMessage {
     /// names in the text that nobody has.
     fn mentioned(
         &self,
+        app: &App,
         views: &Views,
         project: ProjectId,
-        operator: &Name,
     ) -> Result<(BTreeSet<Actor>, Vec<String>), Problem> {
         if self.mentions.len() > MAX_MENTIONS {
             return Err(Problem::invalid_field("mentions", format!("must be at most {MAX_MENTIONS}")));
         }
-        let find = |name: &str| match operator.is_written(name) {
-            true => Ok(Actor::Human(operator.clone())),
-            false => lookup::agent_of(views, name, project).map(Actor::Agent),
-        };
+        let here = Reach::of(project);
+        let find =
+            |name: &str| match app.operators_of(views, project).find(|operator| operator.is_written(name)) {
+                Some(operator) => Ok(Actor::Human(operator.clone())),
+                None => lookup::agent_of(views, &here, name, project).map(Actor::Agent),
+            };
         let named = self.mentions.iter().enumerate().map(|(index, name)| {
             find(name.trim_start_matches('@'))
                 .map_err(|unknown| unknown.in_field(&format!("mentions[{index}]")))

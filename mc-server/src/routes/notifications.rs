@@ -10,6 +10,7 @@ use mc_projections::{notifications::NotificationQuery, page::Order, views::Views
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     answer::EntityRef,
     answer::shown,
     app::App,
@@ -41,10 +42,14 @@ pub struct ListNotifications {
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListNotifications>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| listed(&uri, views.notifications.list(&query.resolved(views)?, &views.agents))).await
+    app.answer(|views| {
+        listed(&uri, views.notifications.list(&query.resolved(views, caller.reach())?, &views.agents))
+    })
+    .await
 }
 
 /// `GET /api/notifications/{notification}`: one notification.
@@ -52,10 +57,11 @@ pub async fn list(
 /// Problems: `not-found`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(notification): Path<NotificationId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(EntityRef::Notification(notification))).await
+    shown(&app, &caller, condition, |_| Ok(EntityRef::Notification(notification))).await
 }
 
 /// `POST /api/notifications/{notification}/read`: whom it was for has read it.
@@ -63,15 +69,14 @@ pub async fn show(
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
 pub async fn read(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<NotificationId>,
     condition: IfMatch,
     body: Body<Nothing>,
 ) -> Result<Response, Problem> {
-    let known = |views: &Views| views.notifications.view(id, &views.agents).map(|known| known.project_id);
-    let project =
-        app.find(|views| known(views).ok_or_else(|| Problem::not_found("notification", id))).await?;
-    let actor = app.actor(body.actor, None, project).await?;
-    let call = app.call(project, actor, body.keyed, condition);
+    let project = app.project_of(caller.reach(), EntityRef::Notification(id)).await?;
+    let actor = app.actor(&caller, body.actor, None, project).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     app.change::<Notification, _>(&call, id, |tx, notification| {
         tx.execute_in(project, notification, Command::Read)?;
         Ok(())
@@ -80,11 +85,11 @@ pub async fn read(
 }
 
 impl ListNotifications {
-    fn resolved(&self, views: &Views) -> Result<NotificationQuery, Problem> {
-        let project = lookup::scope(views, self.project.as_deref())?;
-        let agents = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
+    fn resolved(&self, views: &Views, reach: &Reach) -> Result<NotificationQuery, Problem> {
+        let project = lookup::scope(views, reach, self.project.as_deref())?;
+        let agents = lookup::agents_in_query(views, reach, &self.agent_id.0, project, "agentId")?;
         Ok(NotificationQuery {
-            reach: Reach::from(project),
+            reach: reach.within(&project.into()),
             recipient: agents.into_iter().map(Recipient::Agent).collect(),
             unread: self.unread,
             status: self.status.0.clone(),

@@ -19,6 +19,7 @@ use mc_domain::{
         reason::Reason,
     },
     project::Project,
+    reach::Reach,
     task::Task,
 };
 use mc_projections::{dollars::Cost, views::Views};
@@ -27,6 +28,7 @@ use serde_json::{Map, Value};
 
 use super::scope::Scope;
 use crate::{
+    access::Caller,
     answer::{
         Reply,
         policy::{scope_of, shown},
@@ -69,11 +71,12 @@ struct Judgement {
 /// Problems: `malformed-query`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
     let position = app.log().head();
-    let project = app.read(|views| scope.project(views)).await??;
+    let project = app.read(|views| scope.project(views, caller.reach())).await??;
     let scope = scope_of(project);
     let own = app.repository().load::<Policy>(&scope).await?;
     let response = match own.document() {
@@ -93,6 +96,7 @@ pub async fn show(
 /// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
 pub async fn publish(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     condition: IfMatch,
     only_new: OnlyNew,
@@ -101,12 +105,16 @@ pub async fn publish(
     let mut written = body.value;
     let in_body = Named::take(&mut written)?;
     written.remove("version");
-    let project =
-        app.find(|views| scope.agrees_with(views, Named::project(&in_body, views)?, "the body does")).await?;
+    let reach = caller.reach();
+    let named = |views: &Views| {
+        let in_body = Named::project(&in_body, views, reach)?;
+        scope.agrees_with(views, reach, in_body, "the body does")
+    };
+    let project = app.find(named).await?;
     let scope = scope_of(project);
     let document = Document::from_rest(&Value::Object(written)).map_err(malformed)?;
-    let actor = app.actor(body.actor, None, project).await?;
-    let call = app.call(project, actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, None, project).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     app.write(&call, |tx| {
         let policy = call.expected::<Policy>(tx, &scope)?;
         only_new.check("a policy", (policy.version > 0).then_some(policy.version))?;
@@ -124,11 +132,15 @@ pub async fn publish(
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`.
 pub async fn evaluate(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     body: Body<Intention>,
 ) -> Result<Response, Problem> {
     let Intention { agent_id, tool, params, estimated_cost, task_id, approval_id } = body.value;
-    let (agent, _) = app.find(|views| scope.agent_in_field(views, "agentId", &agent_id)).await?;
+    let (agent, _) = app.find(|views| scope.agent_in_field(views, &caller, "agentId", &agent_id)).await?;
+    if let Some(task) = task_id {
+        app.check_task(caller.reach(), task).await?;
+    }
     let (subject, project) = subject(&app, agent, task_id).await?;
     let room = room(&app, agent, project, task_id).await?;
     let document = app.policy(project).await?;
@@ -137,7 +149,9 @@ pub async fn evaluate(
     let request = Request { tool, params, estimated_cost, room };
     let mut judged = evaluate::evaluate(&document, &subject, &request);
     if let Some(approval) = approval_id {
-        judged = judged.under(approval, permitted(&app, approval, agent, task_id, request).await?);
+        let Request { tool, params, .. } = request;
+        let wanted = ToolUse { agent, task: task_id, tool, params: Some(params) };
+        judged = judged.under(approval, permitted(&app, &caller, approval, &wanted).await?);
     }
     let approval_required = judged.approval_required();
     let evaluate::Evaluation { decision, risk, reasons } = judged;
@@ -147,15 +161,15 @@ pub async fn evaluate(
 /// Whether an approval permits an agent what it would do.
 async fn permitted(
     app: &App,
+    caller: &Caller,
     approval: ApprovalId,
-    agent: AgentId,
-    task: Option<TaskId>,
-    wanted: Request,
+    of: &ToolUse,
 ) -> Result<Result<(), approval::Rejection>, Problem> {
     let approval = app.repository().load::<Approval>(&approval).await?;
-    let unknown = |_| Problem::invalid_field("approvalId", "there is no such approval");
-    let of = ToolUse { agent, task, tool: wanted.tool, params: Some(wanted.params) };
-    Ok(approval.requested().map_err(unknown)?.permits(&of))
+    let requested = approval.requested().ok();
+    let known = requested.filter(|requested| caller.reach().includes(requested.subject().project));
+    let unknown = || Problem::invalid_field("approvalId", "there is no such approval");
+    Ok(known.ok_or_else(unknown)?.permits(of))
 }
 
 /// A project as a field of the body names it.
@@ -181,10 +195,10 @@ impl Named {
     }
 
     /// The project that all of them mean; nothing when there are none.
-    fn project(named: &[Self], views: &Views) -> Result<Option<ProjectId>, Problem> {
+    fn project(named: &[Self], views: &Views, reach: &Reach) -> Result<Option<ProjectId>, Problem> {
         let mut meant = None;
         for Self { field, written } in named {
-            let found = lookup::project(views, written).map_err(|unknown| unknown.in_field(field))?;
+            let found = lookup::project(views, reach, written).map_err(|unknown| unknown.in_field(field))?;
             if meant.is_some_and(|meant| meant != found) {
                 return Err(Problem::invalid_field(*field, "is another project than that in project"));
             }

@@ -7,7 +7,6 @@ use mc_domain::{
     ids::ProjectId,
     operation::{Allowed, create_project, edit_project, withdraw_overrides},
     project::{Profile, Project},
-    reach::Reach,
     values::{Name, Slug, Text},
 };
 use mc_projections::{dollars::Dollars, page::Order};
@@ -15,6 +14,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     answer::shown,
     answer::{EntityRef, Reply},
     app::App,
@@ -65,17 +65,18 @@ pub struct ProjectChanges {
     budgets: Option<ProjectBudgets>,
 }
 
-/// `GET /api/projects`: all projects, newest first.
+/// `GET /api/projects`: all projects that the caller sees, newest first.
 ///
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListProjects>,
 ) -> Result<Response, Problem> {
     app.answer(|views| {
         let (limit, cursor) = (query.limit.map(Limit::rows), query.cursor.as_deref());
-        listed(&uri, views.projects.list(&Reach::All, query.order, limit, cursor))
+        listed(&uri, views.projects.list(caller.reach(), query.order, limit, cursor))
     })
     .await
 }
@@ -85,22 +86,29 @@ pub async fn list(
 /// Problems: `not-found`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(project): Path<String>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
-    shown(&app, condition, |views| Ok(EntityRef::Project(find(views)?))).await
+    let find =
+        |views: &_| lookup::project(views, caller.reach(), &project).map_err(lookup::NotFound::in_path);
+    shown(&app, &caller, condition, |views| Ok(EntityRef::Project(find(views)?))).await
 }
 
 /// `POST /api/projects`: a new project.
 ///
 /// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`.
-pub async fn create(State(app): State<App>, _: OnlyNew, body: Body<NewProject>) -> Result<Response, Problem> {
+pub async fn create(
+    State(app): State<App>,
+    caller: Caller,
+    _: OnlyNew,
+    body: Body<NewProject>,
+) -> Result<Response, Problem> {
     let NewProject { name: Given(name), slug: Given(slug), description, budgets } = body.value;
     let daily_cap = budgets.daily_cap.flatten().map(|cap| cap.0);
     let profile = Profile { name, description, daily_cap };
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(None, actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, None, actor, body.keyed, IfMatch::Any);
     let id = ProjectId::new(Uuid::now_v7());
     app.write(&call, |tx| {
         tx.create::<Project>(id);
@@ -115,14 +123,16 @@ pub async fn create(State(app): State<App>, _: OnlyNew, body: Body<NewProject>) 
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`, `forbidden`.
 pub async fn edit(
     State(app): State<App>,
+    caller: Caller,
     Path(project): Path<String>,
     condition: IfMatch,
     body: Body<ProjectChanges>,
 ) -> Result<Response, Problem> {
-    let find = |views: &_| lookup::project(views, &project).map_err(lookup::NotFound::in_path);
+    let find =
+        |views: &_| lookup::project(views, caller.reach(), &project).map_err(lookup::NotFound::in_path);
     let id = app.find(find).await?;
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(Some(id), actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, Some(id), actor, body.keyed, condition);
     let changes = body.value;
     let waiting = match changes.budgets().daily_cap {
         Some(_) => app.read(|views| views.agents.paused(id, PauseReason::Budget)).await?,

@@ -6,7 +6,7 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use mc_domain::{ids::TaskId, reach::Reach, string_enum};
+use mc_domain::{ids::TaskId, string_enum};
 use mc_projections::{
     as_of::views_as_of,
     metrics,
@@ -17,6 +17,8 @@ use serde::Deserialize;
 
 use super::scope::Scope;
 use crate::{
+    access::Caller,
+    answer::EntityRef,
     app::App,
     extract::{Day, Path, Query},
     headers::at_position,
@@ -49,7 +51,11 @@ string_enum! {
 /// told as it was at its end, by a fold of the log up to there.
 ///
 /// Problems: `malformed-query`.
-pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) -> Result<Response, Problem> {
+pub async fn daily(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<WhichStandup>,
+) -> Result<Response, Problem> {
     let now = app.now();
     let today = now.date_naive();
     let day = query.date.unwrap_or(Day(today));
@@ -59,10 +65,8 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
         return Err(Problem::new(Kind::MalformedQuery, detail));
     }
     let report = |views: &Views| {
-        let project = lookup::scope(views, query.project.as_deref())?;
-        let report = standup(views, StandupQuery { reach: Reach::from(project), date }, now, |id| {
-            app.last_heartbeat(id)
-        });
+        let reach = lookup::listed(views, caller.reach(), query.project.as_deref())?;
+        let report = standup(views, StandupQuery { reach, date }, now, |id| app.last_heartbeat(id));
         Ok(match query.format {
             Some(Format::Markdown) => ([(header::CONTENT_TYPE, MARKDOWN)], report.markdown()).into_response(),
             Some(Format::Json) | None => Json(report).into_response(),
@@ -79,11 +83,15 @@ pub async fn daily(State(app): State<App>, Query(query): Query<WhichStandup>) ->
 /// `GET /api/metrics`: the key figures of a project, or of all: agents, tasks, costs, incidents.
 ///
 /// Problems: `malformed-query`.
-pub async fn key_metrics(State(app): State<App>, Query(scope): Query<Scope>) -> Result<Response, Problem> {
+pub async fn key_metrics(
+    State(app): State<App>,
+    caller: Caller,
+    Query(scope): Query<Scope>,
+) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
-        let project = scope.project(views)?;
-        let figures = metrics::metrics(views, &Reach::from(project), now, |id| app.last_heartbeat(id));
+        let reach = scope.reach(views, caller.reach())?;
+        let figures = metrics::metrics(views, &reach, now, |id| app.last_heartbeat(id));
         Ok(Json(figures).into_response())
     })
     .await
@@ -92,8 +100,12 @@ pub async fn key_metrics(State(app): State<App>, Query(scope): Query<Scope>) -> 
 /// `GET /api/tasks/{task}/report`: the incident report on a task, as Markdown.
 ///
 /// Problems: `not-found`.
-pub async fn incident(State(app): State<App>, Path(task): Path<TaskId>) -> Result<Response, Problem> {
-    app.read(|_| ()).await?;
+pub async fn incident(
+    State(app): State<App>,
+    caller: Caller,
+    Path(task): Path<TaskId>,
+) -> Result<Response, Problem> {
+    app.read(|views| EntityRef::Task(task).within(views, caller.reach())).await??;
     let report = app.projected().report(task, app.now()).await?;
     let report = report.ok_or_else(|| Problem::not_found("task", task))?;
     app.answer(|_| Ok(([(header::CONTENT_TYPE, MARKDOWN)], report).into_response())).await

@@ -31,6 +31,7 @@ use super::{
     transition_input::{Deliverable, Plan, ReviewChecklist},
 };
 use crate::{
+    access::Caller,
     answer::shown,
     answer::{EntityRef, Reply},
     app::{App, Call},
@@ -163,11 +164,12 @@ pub struct Subscriber {
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListTasks>,
 ) -> Result<Response, Problem> {
     let now = app.now();
-    let mut query = app.read(|views| query.resolved(views)).await??;
+    let mut query = app.read(|views| query.resolved(views, caller.reach())).await??;
     let mut left = query.limit.unwrap_or(DEFAULT_LIMIT);
     let mut found: Vec<TaskId> = Vec::new();
     let mut stretch = 0;
@@ -200,10 +202,11 @@ pub async fn list(
 /// Problems: `not-found`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(task): Path<TaskId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(EntityRef::Task(task))).await
+    shown(&app, &caller, condition, |_| Ok(EntityRef::Task(task))).await
 }
 
 /// `POST /api/tasks`: a new task, in the inbox, or assigned when assignees are named.
@@ -212,13 +215,14 @@ pub async fn show(
 /// `limit-reached`.
 pub async fn create(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     _: OnlyNew,
     body: Body<NewTask>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, mut request) = app.find(|views| new.resolved(views, &scope)).await?;
-    let actor = app.actor(body.actor, None, Some(project)).await?;
+    let (project, mut request) = app.find(|views| new.resolved(views, caller.reach(), &scope)).await?;
+    let actor = app.actor(&caller, body.actor, None, Some(project)).await?;
     let _turn = match actor.agent() {
         Some(creator) => {
             let turn = app.turns().of(creator).await;
@@ -227,7 +231,7 @@ pub async fn create(
         }
         None => None,
     };
-    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+    let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
     let id = TaskId::new(Uuid::now_v7());
     app.write(&call, |tx| {
         tx.create::<Task>(id);
@@ -243,6 +247,7 @@ pub async fn create(
 /// `illegal-transition`, `precondition-failed`, `forbidden`.
 pub async fn edit(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<TaskChanges>,
@@ -253,15 +258,16 @@ pub async fn edit(
     }
     let (project, assignees, reviewers) = app
         .find(|views| {
-            let project = lookup::project_of_task(views, id)?;
-            let assignees = agents(views, changes.assignee_ids.as_deref(), project, "assigneeIds")?;
-            let reviewers = reviewers(views, changes.reviewer_ids.as_deref(), project)?;
+            let project = lookup::project_of_task(views, caller.reach(), id)?;
+            let assignees =
+                agents(views, caller.reach(), changes.assignee_ids.as_deref(), project, "assigneeIds")?;
+            let reviewers = reviewers(views, caller.reach(), changes.reviewer_ids.as_deref(), project)?;
             Ok((project, assignees, reviewers))
         })
         .await?;
     check_labels(changes.labels.as_ref())?;
-    let actor = app.actor(body.actor, None, Some(project)).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, None, Some(project)).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     let waiting = match changes.budget {
         Some(_) => app.read(|views| views.agents.paused(project, PauseReason::Budget)).await?,
         None => vec![],
@@ -289,14 +295,16 @@ pub async fn edit(
 /// `illegal-transition`, `precondition-failed`.
 pub async fn claim(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
-    let project = app.find(|views| lookup::project_of_task(views, id)).await?;
-    let actor = app.actor(body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
+    let project = app.find(|views| lookup::project_of_task(views, caller.reach(), id)).await?;
+    let actor =
+        app.actor(&caller, body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     app.change::<Task, _>(&call, id, |tx, _| Ok(claim_task(tx, id, claimer)?)).await
 }
 
@@ -306,11 +314,12 @@ pub async fn claim(
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `rule-broken`, `precondition-failed`.
 pub async fn subscribe(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Subscriber>,
 ) -> Result<Response, Problem> {
-    let call = subscription(&app, id, condition, body).await?;
+    let call = subscription(&app, &caller, id, condition, body).await?;
     app.change::<Task, _>(&call, id, |tx, _| Ok(follow_task(tx, id)?)).await
 }
 
@@ -319,16 +328,18 @@ pub async fn subscribe(
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`.
 pub async fn unsubscribe(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Subscriber>,
 ) -> Result<Response, Problem> {
-    let call = subscription(&app, id, condition, body).await?;
+    let call = subscription(&app, &caller, id, condition, body).await?;
     app.change::<Task, _>(&call, id, |tx, _| Ok(unfollow_task(tx, id)?)).await
 }
 
 async fn subscription(
     app: &App,
+    caller: &Caller,
     id: TaskId,
     condition: IfMatch,
     body: Body<Subscriber>,
@@ -336,14 +347,16 @@ async fn subscription(
     let named = body.value.agent_id.as_deref();
     let project = app
         .find(|views| {
-            let project = lookup::project_of_task(views, id)?;
-            let agent = named.map(|agent| lookup::agent_of(views, agent, project)).transpose();
+            let project = lookup::project_of_task(views, caller.reach(), id)?;
+            caller.check_own(views, named)?;
+            let find = |agent| lookup::agent_of(views, caller.reach(), agent, project);
+            let agent = named.map(find).transpose();
             agent.map_err(|unknown| unknown.in_field("agentId"))?;
             Ok(project)
         })
         .await?;
-    let actor = app.actor(body.actor, named.map(|agent| ("agentId", agent)), Some(project)).await?;
-    Ok(app.call(Some(project), actor, body.keyed, condition))
+    let actor = app.actor(caller, body.actor, named.map(|agent| ("agentId", agent)), Some(project)).await?;
+    Ok(app.call(caller, Some(project), actor, body.keyed, condition))
 }
 
 /// `POST /api/tasks/{task}/transition`: a move to another status, with what it needs.
@@ -352,6 +365,7 @@ async fn subscription(
 /// `agent-not-active`, `squad-stopped`, `rule-broken`, `precondition-failed`.
 pub async fn transition(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<TaskId>,
     condition: IfMatch,
     body: Body<Transition>,
@@ -359,13 +373,13 @@ pub async fn transition(
     let Transition { assignee_ids, agent_id, .. } = &body.value;
     let (project, assignees) = app
         .find(|views| {
-            let project = lookup::project_of_task(views, id)?;
-            Ok((project, agents(views, assignee_ids.as_deref(), project, "assigneeIds")?))
+            let project = lookup::project_of_task(views, caller.reach(), id)?;
+            Ok((project, agents(views, caller.reach(), assignee_ids.as_deref(), project, "assigneeIds")?))
         })
         .await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
-    let actor = app.actor(body.actor, own, Some(project)).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, own, Some(project)).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     let request = body.value.into_command(assignees);
     app.change::<Task, _>(&call, id, |tx, task| {
         let moved = move_task(tx, id, request.clone());
@@ -375,11 +389,11 @@ pub async fn transition(
 }
 
 impl ListTasks {
-    fn resolved(self, views: &Views) -> Result<TaskQuery, Problem> {
-        let project = lookup::scope(views, self.project.as_deref())?;
-        let assignee = lookup::agents_in_query(views, &self.assignee.0, project, "assignee")?;
+    fn resolved(self, views: &Views, reach: &Reach) -> Result<TaskQuery, Problem> {
+        let project = lookup::scope(views, reach, self.project.as_deref())?;
+        let assignee = lookup::agents_in_query(views, reach, &self.assignee.0, project, "assignee")?;
         Ok(TaskQuery {
-            reach: Reach::from(project),
+            reach: reach.within(&project.into()),
             status: self.status.0,
             kind: self.kind.0,
             assignee,
@@ -398,10 +412,15 @@ impl ListTasks {
 }
 
 impl NewTask {
-    fn resolved(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, CreateTask), Problem> {
-        let project = scope.home(views, self.project_id.as_deref())?;
-        let assignees = agents(views, Some(&self.assignee_ids), project, "assigneeIds")?;
-        let reviewers = reviewers(views, Some(&self.reviewer_ids), project)?;
+    fn resolved(
+        &self,
+        views: &Views,
+        reach: &Reach,
+        scope: &Scope,
+    ) -> Result<(ProjectId, CreateTask), Problem> {
+        let project = scope.home(views, reach, self.project_id.as_deref())?;
+        let assignees = agents(views, reach, Some(&self.assignee_ids), project, "assigneeIds")?;
+        let reviewers = reviewers(views, reach, Some(&self.reviewer_ids), project)?;
         check_labels(Some(&self.labels))?;
         let details = Details {
             description: self.description.clone(),
@@ -467,6 +486,7 @@ fn default_budget(views: &Views, project: ProjectId, kind: TaskType) -> Usd {
 
 fn agents(
     views: &Views,
+    reach: &Reach,
     written: Option<&[String]>,
     project: ProjectId,
     field: &str,
@@ -476,7 +496,7 @@ fn agents(
         return Err(Problem::invalid_field(field, format!("must be at most {MAX_ASSIGNEES} agents")));
     }
     let found = written.iter().enumerate().map(|(index, agent)| {
-        lookup::agent(views, agent, Some(project))
+        lookup::agent(views, reach, agent, Some(project))
             .map_err(|unknown| unknown.in_field(&format!("{field}[{index}]")))
     });
     found.collect::<Result<_, _>>().map(Some)
@@ -484,10 +504,11 @@ fn agents(
 
 fn reviewers(
     views: &Views,
+    reach: &Reach,
     written: Option<&[String]>,
     project: ProjectId,
 ) -> Result<Option<BTreeSet<AgentId>>, Problem> {
-    let found = agents(views, written, project, "reviewerIds")?;
+    let found = agents(views, reach, written, project, "reviewerIds")?;
     let foreign = |id: &&AgentId| views.agents.project_of(**id) != Some(project);
     match found.iter().flatten().find(foreign) {
         Some(id) => {

@@ -63,7 +63,7 @@ impl HeartbeatMonitor {
         let mut done = 0;
         for (project, number) in app.projected().read(|views| views.projects.halted()) {
             let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));
-            match halt::follow(app, &itself, project, number).await {
+            match halt::follow(app, (&itself, None), project, number).await {
                 Ok(followed) => done += usize::from(followed.late),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(refused) => tracing::warn!(%project, number, %refused, "a halt could not be followed"),

@@ -95,7 +95,8 @@ impl UseTool {
     }
 }
 
-/// Makes use of the approval that the call names.
+/// Makes use of the approval that the call names. One of another project is not there for the run: nobody learns from a call
+/// what others were given.
 fn use_approval(
     tx: &mut Transaction<'_>,
     run: &Entity<Run>,
@@ -113,6 +114,9 @@ fn use_approval(
         params: request.params.clone(),
     };
     let approval = tx.get::<Approval>(&named)?;
+    if approval.requested().is_ok_and(|requested| requested.subject.project != terms.project) {
+        return Ok(Permit::Missing(Some(approval::Rejection::NotFound)));
+    }
     match tx.execute(&approval, approval::Command::Use { of, run: run.id }) {
         Ok(approval) => Ok(Permit::Given(approval.id)),
         Err(Rejection::Approval(why)) => Ok(Permit::Missing(Some(why))),

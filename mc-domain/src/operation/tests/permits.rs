@@ -157,6 +157,18 @@ mod red_tools {
     }
 
     #[test]
+    fn that_name_an_approval_of_another_project_name_none() {
+        let mut world = running();
+        let subject =
+            Subject { project: ELSEWHERE, task: None, agent: None, action_type: ActionType::ToolCall };
+        let requestor = Actor::Human(name("Ada"));
+        let request = Request { requestor, subject, ..request(ActionType::ToolCall, None, send()) };
+        asked(&mut world, APPROVAL, request, &sofie()).unwrap();
+        assert_eq!(used(&mut world, sent(Some(APPROVAL))), unapproved(Some(approval::Rejection::NotFound)));
+        is_contained(&world);
+    }
+
+    #[test]
     fn that_failed_were_used_all_the_same() {
         let mut world = running();
         let mut request = sent(None);

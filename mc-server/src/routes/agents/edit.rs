@@ -25,6 +25,7 @@ use super::{
     profile::{AgentBudgets, check_limits, usual_caps},
 };
 use crate::{
+    access::Caller,
     answer::{EntityRef, Reply},
     app::App,
     extract::{Body, Given, IfMatch, Path, Query, double_option, never_null},
@@ -70,16 +71,17 @@ pub struct AgentChanges {
 /// `illegal-transition`, `already-exists`, `precondition-failed`.
 pub async fn edit(
     State(app): State<App>,
+    caller: Caller,
     Path(agent): Path<String>,
     Query(scope): Query<Scope>,
     condition: IfMatch,
     body: Body<AgentChanges>,
 ) -> Result<Response, Problem> {
-    let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
+    let (id, project) = app.find(|views| scope.agent_to_change(views, &caller, &agent)).await?;
     let changes = body.value;
     changes.check()?;
-    let actor = app.actor(body.actor, None, None).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, None, None).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     let policy = app.policy(project).await?;
     let approval = ApprovalId::new(Uuid::now_v7());
     let overrides = match changes.budgets {

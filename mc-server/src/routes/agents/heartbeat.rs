@@ -21,6 +21,7 @@ use mc_projections::{
 use serde::{Deserialize, Deserializer, de::Error};
 
 use crate::{
+    access::Caller,
     answer::{Offer, Reply, TO_CLAIM, TO_DO},
     app::App,
     extract::{Body, IfMatch, Path, Query},
@@ -73,15 +74,16 @@ impl<'de> Deserialize<'de> for OwnStatus {
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`.
 pub async fn record_heartbeat(
     State(app): State<App>,
+    caller: Caller,
     Path(agent): Path<String>,
     Query(scope): Query<Scope>,
     condition: IfMatch,
     body: Body<HeartbeatBody>,
 ) -> Result<Response, Problem> {
-    let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
+    let (id, project) = app.find(|views| scope.agent_to_change(views, &caller, &agent)).await?;
     let own = id.to_string();
-    let actor = app.actor(body.actor, Some(("agentId", &own)), None).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, Some(("agentId", &own)), None).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     let HeartbeatBody { session_key, status, error_message, .. } = body.value;
     let sign = Heartbeat { session_key, error: sanitize::error(error_message.as_deref()) };
     app.write(&call, |tx| {

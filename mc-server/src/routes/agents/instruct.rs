@@ -9,6 +9,7 @@ use mc_domain::{agent::Agent, ids::AgentId, operation::Rejection, transaction::T
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     app::App,
     extract::{Body, Contract, Honours, IfMatch, Path, Query},
     problem::Problem,
@@ -39,6 +40,7 @@ pub fn instruct(
 #[from_request(state(App))]
 pub struct Instruction {
     app: State<App>,
+    caller: Caller,
     agent: Path<String>,
     scope: Query<Scope>,
     condition: IfMatch,
@@ -47,17 +49,17 @@ pub struct Instruction {
 
 impl Honours for Instruction {
     fn declare(contract: &mut Contract) {
-        <((), State<App>, Path<String>, Query<Scope>, IfMatch, Body<Because>)>::declare(contract);
+        <((), State<App>, Caller, Path<String>, Query<Scope>, IfMatch, Body<Because>)>::declare(contract);
     }
 }
 
 impl Instruction {
     /// Runs the operation on the agent, with the reason that was given.
     async fn carry_out(self, operation: Operation) -> Result<Response, Problem> {
-        let Self { app: State(app), agent: Path(agent), scope: Query(scope), condition, body } = self;
-        let (id, project) = app.find(|views| scope.agent(views, &agent)).await?;
-        let actor = app.actor(body.actor, None, None).await?;
-        let call = app.call(Some(project), actor, body.keyed, condition);
+        let Self { app: State(app), caller, agent: Path(agent), scope: Query(scope), condition, body } = self;
+        let (id, project) = app.find(|views| scope.agent_to_change(views, &caller, &agent)).await?;
+        let actor = app.actor(&caller, body.actor, None, None).await?;
+        let call = app.call(&caller, Some(project), actor, body.keyed, condition);
         let note = body.value.reason;
         app.change::<Agent, _>(&call, id, |tx, _| Ok(operation(tx, id, note.clone())?)).await
     }

@@ -9,6 +9,7 @@ use mc_projections::{
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     answer::{EntityRef, shown},
     app::App,
     extract::{IfNoneMatch, Limit, List, Path, Query},
@@ -39,13 +40,14 @@ pub struct ListAgents {
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListAgents>,
 ) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
         let query = AgentQuery {
-            reach: lookup::scope(views, query.project.as_deref())?.into(),
+            reach: lookup::listed(views, caller.reach(), query.project.as_deref())?,
             status: query.status.0,
             role: query.role.0,
             stale: query.stale,
@@ -64,9 +66,13 @@ pub async fn list(
 /// Problems: `not-found`, `conflict`, `malformed-query`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(agent): Path<String>,
     Query(scope): Query<Scope>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |views| Ok(EntityRef::Agent(scope.agent(views, &agent)?.0))).await
+    shown(&app, &caller, condition, |views| {
+        Ok(EntityRef::Agent(scope.agent(views, caller.reach(), &agent)?.0))
+    })
+    .await
 }

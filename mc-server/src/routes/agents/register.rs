@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{new_agent::NewAgent, spawn};
 use crate::{
+    access::Caller,
     answer::{EntityRef, Reply},
     app::App,
     extract::{Body, IfMatch, OnlyNew, Query},
@@ -27,26 +28,30 @@ use crate::{
 /// `agent-not-active`, `precondition-failed`, `limit-reached`.
 pub async fn register(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     only_new: OnlyNew,
     body: Body<NewAgent>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let project = app.find(|views| scope.home(views, new.project_id.as_deref())).await?;
+    let project = app.find(|views| scope.home(views, caller.reach(), new.project_id.as_deref())).await?;
     if let Some(parent) = &new.parent_agent_id {
-        let find = |views: &Views| lookup::agent(views, parent, Some(project));
-        let found =
-            app.find(|views| find(views).map_err(|unknown| unknown.in_field("parentAgentId"))).await?;
-        let actor = app.actor(body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
-        let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+        let find = |views: &Views| {
+            caller.check_own(views, Some(parent))?;
+            let found = lookup::agent(views, caller.reach(), parent, Some(project));
+            found.map_err(|unknown| unknown.in_field("parentAgentId"))
+        };
+        let found = app.find(find).await?;
+        let actor = app.actor(&caller, body.actor, Some(("parentAgentId", parent)), Some(project)).await?;
+        let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
         return spawn::create(&app, found, &new, only_new, &call).await;
     }
     if new.purpose.is_some() {
         return Err(Problem::invalid_field("purpose", "belongs to a sub-agent: name its parentAgentId too"));
     }
     let profile = new.profile(&app.policy(project).await?)?;
-    let actor = app.actor(body.actor, None, Some(project)).await?;
-    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, None, Some(project)).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
     let _turn = app.turns().of(project).await;
     let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
     let id = AgentId::new(Uuid::now_v7());

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::new_agent::NewAgent;
 use crate::{
+    access::Caller,
     answer::{EntityRef, Reply},
     app::{App, Call},
     extract::{Body, IfMatch, OnlyNew, Path, Query},
@@ -28,18 +29,23 @@ use crate::{
 /// `already-exists`, `malformed-query`, `precondition-failed`, `limit-reached`.
 pub async fn spawn(
     State(app): State<App>,
+    caller: Caller,
     Path(parent): Path<String>,
     Query(scope): Query<Scope>,
     only_new: OnlyNew,
     body: Body<NewAgent>,
 ) -> Result<Response, Problem> {
-    let (parent, project) = app.find(|views| scope.agent(views, &parent)).await?;
+    let (parent, project) = app.find(|views| scope.agent_to_change(views, &caller, &parent)).await?;
     let named = body.value.project_id.as_deref();
-    if app.find(|views| scope.with(views, "projectId", named)).await?.is_some_and(|named| named != project) {
+    if app
+        .find(|views| scope.with(views, caller.reach(), "projectId", named))
+        .await?
+        .is_some_and(|named| named != project)
+    {
         return Err(Problem::invalid_field("projectId", "is not the project of its parent"));
     }
-    let actor = app.actor(body.actor, Some(("agentId", &parent.to_string())), None).await?;
-    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, Some(("agentId", &parent.to_string())), None).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
     create(&app, parent, &body.value, only_new, &call).await
 }
 

@@ -12,6 +12,8 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
+    answer::EntityRef,
     app::App,
     extract::{ActorClaim, Body, IfMatch, Path},
     lookup,
@@ -59,11 +61,12 @@ mc_domain::string_enum! {
 /// `precondition-failed`.
 pub async fn approve(
     app: State<App>,
+    caller: Caller,
     approval: Path<ApprovalId>,
     condition: IfMatch,
     body: Body<Ruling>,
 ) -> Result<Response, Problem> {
-    decide(app, approval, condition, body, |note| Ok(Answer::Approve { note })).await
+    decide(app, caller, approval, condition, body, |note| Ok(Answer::Approve { note })).await
 }
 
 /// `POST /api/approvals/{approval}/deny`: no, with the reason in `decision`. The task is blocked with it.
@@ -71,12 +74,13 @@ pub async fn approve(
 /// Problems: as for approving.
 pub async fn deny(
     app: State<App>,
+    caller: Caller,
     approval: Path<ApprovalId>,
     condition: IfMatch,
     body: Body<Ruling>,
 ) -> Result<Response, Problem> {
     let why = |note: Option<Reason>| note.ok_or_else(|| missing("a denial says why"));
-    decide(app, approval, condition, body, |note| Ok(Answer::Deny { reason: why(note)? })).await
+    decide(app, caller, approval, condition, body, |note| Ok(Answer::Deny { reason: why(note)? })).await
 }
 
 /// `POST /api/approvals/{approval}/request-revision`: not like this; `decision` says what to change. The approval stays
@@ -85,12 +89,14 @@ pub async fn deny(
 /// Problems: as for approving.
 pub async fn request_revision(
     app: State<App>,
+    caller: Caller,
     approval: Path<ApprovalId>,
     condition: IfMatch,
     body: Body<Ruling>,
 ) -> Result<Response, Problem> {
     let what = |note: Option<Reason>| note.ok_or_else(|| missing("a revision says what to change"));
-    decide(app, approval, condition, body, |note| Ok(Answer::RequestRevision { note: what(note)? })).await
+    decide(app, caller, approval, condition, body, |note| Ok(Answer::RequestRevision { note: what(note)? }))
+        .await
 }
 
 fn missing(message: &str) -> Problem {
@@ -99,23 +105,29 @@ fn missing(message: &str) -> Problem {
 
 async fn decide(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<ApprovalId>,
     condition: IfMatch,
     body: Body<Ruling>,
     answer: impl FnOnce(Option<Reason>) -> Result<Answer, Problem>,
 ) -> Result<Response, Problem> {
     let Ruling { approver, decision, content_hash } = body.value;
-    let decider = decider(&app, approver, body.actor).await?;
-    let project = app.project_of_approval(id).await?;
-    let call = app.call(Some(project), decider, body.keyed, condition);
+    let decider = decider(&app, &caller, approver, body.actor).await?;
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
+    let call = app.call(&caller, project, decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
     let request = DecideApproval { answer, content: content_hash, lease };
     app.change::<Approval, _>(&call, id, |tx, _| Ok(decide_approval(tx, id, request.clone())?)).await
 }
 
 /// Who decides. The system decides by the rules of the policy, and nobody does in its name.
-async fn decider(app: &App, approver: Option<Approver>, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
-    match named(app, approver, claim).await? {
+async fn decider(
+    app: &App,
+    caller: &Caller,
+    approver: Option<Approver>,
+    claim: Option<ActorClaim>,
+) -> Result<Actor, Problem> {
+    match named(app, caller, approver, claim).await? {
         Actor::System(_) => Err(Problem::new(
             Kind::Forbidden,
             "The system decides by the rules of the policy, not over HTTP. Decide as an operator.",
@@ -125,32 +137,41 @@ async fn decider(app: &App, approver: Option<Approver>, claim: Option<ActorClaim
 }
 
 /// Who is said to decide. A name is an agent's where one is called so: it may not hide behind it.
-async fn named(app: &App, approver: Option<Approver>, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
+async fn named(
+    app: &App,
+    caller: &Caller,
+    approver: Option<Approver>,
+    claim: Option<ActorClaim>,
+) -> Result<Actor, Problem> {
     let claimed = match approver {
-        None => return app.actor(claim, None, None).await,
+        None => return app.actor(caller, claim, None, None).await,
         Some(Approver::Actor { r#type: Who::Human, id }) => ActorClaim::Human(id),
         Some(Approver::Actor { r#type: Who::Agent, id }) => ActorClaim::Agent(id),
         Some(Approver::Actor { r#type: Who::System, id }) => ActorClaim::System(id),
-        Some(Approver::Called(name)) => called(app, name).await?,
+        Some(Approver::Called(name)) => called(app, caller, name).await?,
     };
-    let approver = app.actor(Some(claimed), None, None).await?;
+    let approver = app.actor(caller, Some(claimed), None, None).await?;
     match claim {
-        Some(claim) if app.actor(Some(claim.clone()), None, None).await? != approver => {
+        Some(claim) if app.actor(caller, Some(claim.clone()), None, None).await? != approver => {
             Err(Problem::invalid_field("approver", "is somebody else than actor; name one of them"))
         }
         Some(_) | None => Ok(approver),
     }
 }
 
-async fn called(app: &App, name: Name) -> Result<ActorClaim, Problem> {
+async fn called(app: &App, caller: &Caller, name: Name) -> Result<ActorClaim, Problem> {
     let operator = ["operator", "human"].into_iter().any(|word| name.as_str().eq_ignore_ascii_case(word));
-    if operator || name.is(app.operator()) {
+    let is_nobody = caller.credential().is_none();
+    if operator || is_nobody && name.is(app.operator()) {
         return Ok(ActorClaim::Human(None));
     }
     if name.as_str().eq_ignore_ascii_case("system") {
         return Ok(ActorClaim::System(None));
     }
-    let agent = app.read(|views| lookup::agent(views, name.as_str(), None)).await?;
+    if !is_nobody {
+        return Ok(ActorClaim::Human(Some(name.into())));
+    }
+    let agent = app.read(|views| lookup::agent(views, caller.reach(), name.as_str(), None)).await?;
     Ok(match agent {
         Ok(agent) => ActorClaim::Agent(Some(agent.to_string())),
         Err(_) => ActorClaim::Human(Some(name.into())),

@@ -16,6 +16,7 @@ use mc_projections::{
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     answer::EntityRef,
     answer::shown,
     app::App,
@@ -83,10 +84,14 @@ impl List<Wanted> {
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListApprovals>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| listed(&uri, views.approvals.list(&query.resolved(views)?, &views.agents))).await
+    app.answer(|views| {
+        listed(&uri, views.approvals.list(&query.resolved(views, caller.reach())?, &views.agents))
+    })
+    .await
 }
 
 /// `GET /api/approvals/{approval}`: one approval.
@@ -94,18 +99,19 @@ pub async fn list(
 /// Problems: `not-found`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(approval): Path<ApprovalId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(EntityRef::Approval(approval))).await
+    shown(&app, &caller, condition, |_| Ok(EntityRef::Approval(approval))).await
 }
 
 impl ListApprovals {
-    fn resolved(&self, views: &Views) -> Result<ApprovalQuery, Problem> {
-        let project = lookup::scope(views, self.project.as_deref())?;
-        let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
+    fn resolved(&self, views: &Views, reach: &Reach) -> Result<ApprovalQuery, Problem> {
+        let project = lookup::scope(views, reach, self.project.as_deref())?;
+        let agent = lookup::agents_in_query(views, reach, &self.agent_id.0, project, "agentId")?;
         Ok(ApprovalQuery {
-            reach: Reach::from(project),
+            reach: reach.within(&project.into()),
             status: self.status.statuses(),
             agent,
             task: self.task_id.0.clone(),

@@ -14,12 +14,18 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     answer::{EntityRef, Reply},
     app::App,
     extract::{AsSent, Body, IfMatch, OnlyNew, Path, Query, double_option, never_null},
     lookup,
     problem::Problem,
-    routes::{lifetime::ExpiresIn, quorum::quorum, sanitize, scope::Scope},
+    routes::{
+        lifetime::ExpiresIn,
+        quorum::quorum,
+        sanitize,
+        scope::{Scope, usual_home},
+    },
 };
 
 /// The body that requests an approval.
@@ -76,16 +82,17 @@ pub struct Withdrawal {
 /// `rule-broken`, `not-found`, `precondition-failed`.
 pub async fn create(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     only_new: OnlyNew,
     body: Body<NewApproval>,
 ) -> Result<Response, Problem> {
     let new = body.value;
-    let (project, agent) = app.find(|views| new.place(views, &scope)).await?;
+    let (project, agent) = app.find(|views| new.place(views, &caller, &scope)).await?;
     let own = agent.map(|agent| agent.to_string());
     let own = own.as_deref().map(|agent| ("agentId", agent));
-    let actor = app.actor(body.actor, own, Some(project)).await?;
-    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, own, Some(project)).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
     let policy = app.policy(project).await?;
     let (subject, lifetime) = (
         Subject { project, task: new.task_id, agent, action_type: new.action_type },
@@ -118,15 +125,16 @@ pub async fn create(
 /// `agent-not-active`, `rule-broken`, `precondition-failed`.
 pub async fn resubmit(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<ApprovalId>,
     condition: IfMatch,
     body: Body<Resubmission>,
 ) -> Result<Response, Problem> {
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
-    let actor = app.actor(body.actor, own, None).await?;
-    let project = app.project_of_approval(id).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
-    let policy = app.policy(project).await?;
+    let actor = app.actor(&caller, body.actor, own, None).await?;
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
+    let policy = app.policy_in(project).await?;
     app.change::<Approval, _>(&call, id, |tx, approval| {
         let requested = approval.requested()?;
         let wanted = body.value.applied_to(requested.ask(), requested.subject().action_type, &policy)?;
@@ -143,24 +151,32 @@ pub async fn resubmit(
 /// `precondition-failed`.
 pub async fn withdraw(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<ApprovalId>,
     condition: IfMatch,
     body: Body<Withdrawal>,
 ) -> Result<Response, Problem> {
     let Withdrawal { agent_id, reason } = body.value;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
-    let actor = app.actor(body.actor, own, None).await?;
-    let project = app.project_of_approval(id).await?;
-    let call = app.call(Some(project), actor, body.keyed, condition);
+    let actor = app.actor(&caller, body.actor, own, None).await?;
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
     app.change::<Approval, _>(&call, id, |tx, _| Ok(withdraw_approval(tx, id, reason.clone(), lease)?)).await
 }
 
 impl NewApproval {
     /// Where it belongs: to the project of its task, else to the one that is named, else to its agent's.
-    fn place(&self, views: &Views, scope: &Scope) -> Result<(ProjectId, Option<AgentId>), Problem> {
-        let named = scope.with(views, "projectId", self.project_id.as_deref())?;
-        let of_task = self.task_id.map(|task| lookup::project_of_task(views, task)).transpose();
+    fn place(
+        &self,
+        views: &Views,
+        caller: &Caller,
+        scope: &Scope,
+    ) -> Result<(ProjectId, Option<AgentId>), Problem> {
+        caller.check_own(views, self.agent_id.as_deref())?;
+        let reach = caller.reach();
+        let named = scope.with(views, reach, "projectId", self.project_id.as_deref())?;
+        let of_task = self.task_id.map(|task| lookup::project_of_task(views, reach, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
         if named.zip(of_task).is_some_and(|(named, of_task)| named != of_task) {
             return Err(Problem::invalid_field(
@@ -169,7 +185,7 @@ impl NewApproval {
             ));
         }
         let within = of_task.or(named);
-        let agent = self.agent_id.as_deref().map(|agent| lookup::agent(views, agent, within));
+        let agent = self.agent_id.as_deref().map(|agent| lookup::agent(views, reach, agent, within));
         let agent = agent.transpose().map_err(|unknown| unknown.in_field("agentId"))?;
         let of_agent = agent.and_then(|agent| views.agents.project_of(agent));
         if named.zip(of_agent).is_some_and(|(named, of_agent)| named != of_agent) {
@@ -178,11 +194,10 @@ impl NewApproval {
                 "is an agent of another project than the one that is named",
             ));
         }
-        let default = || views.projects.named(lookup::DEFAULT_PROJECT);
-        let project = within.or(of_agent).or_else(default);
-        project
-            .map(|project| (project, agent))
-            .ok_or_else(|| Problem::not_found("project", lookup::DEFAULT_PROJECT))
+        match within.or(of_agent) {
+            Some(project) => Ok((project, agent)),
+            None => Ok((usual_home(views, reach)?, agent)),
+        }
     }
 
     /// The request, with a risk at least as high as the policy has for its tool.

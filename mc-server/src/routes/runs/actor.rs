@@ -6,12 +6,17 @@ use mc_domain::{
     run::Run,
 };
 
-use crate::{app::App, extract::ActorClaim, problem::Problem};
+use crate::{access::Caller, app::App, extract::ActorClaim, problem::Problem};
 
-/// Who acts in a run: its agent, unless somebody else is named.
-pub(super) async fn actor_in(app: &App, run: RunId, claim: Option<ActorClaim>) -> Result<Actor, Problem> {
+/// Who acts in a run that is within the caller's reach: its agent, unless somebody else is named or has shown who it is.
+pub(super) async fn actor_in(
+    app: &App,
+    caller: &Caller,
+    run: RunId,
+    claim: Option<ActorClaim>,
+) -> Result<Actor, Problem> {
     let run = app.repository().load::<Run>(&run).await?;
     let own: Option<AgentId> = run.terms().map(|terms| terms.agent);
     let own = own.map(|agent| agent.to_string());
-    app.actor(claim, own.as_deref().map(|agent| ("agentId", agent)), None).await
+    app.actor(caller, claim, own.as_deref().map(|agent| ("agentId", agent)), None).await
 }

@@ -11,6 +11,8 @@ use serde::Deserialize;
 
 use super::{actor::actor_in, ended::Ended};
 use crate::{
+    access::Caller,
+    answer::EntityRef,
     app::App,
     extract::{Body, IfMatch, Path},
     problem::Problem,
@@ -41,13 +43,14 @@ pub struct RunEnd {
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
 pub async fn complete(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<RunId>,
     condition: IfMatch,
     body: Body<RunEnd>,
 ) -> Result<Response, Problem> {
-    let actor = actor_in(&app, id, body.actor).await?;
-    let project = app.projected().read(|views| views.runs.project_of(id));
-    let call = app.call(project, actor, body.keyed, condition);
+    let project = app.project_of(caller.reach(), EntityRef::Run(id)).await?;
+    let actor = actor_in(&app, &caller, id, body.actor).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     let request = body.value.into_command();
     app.change::<Run, _>(&call, id, |tx, _| Ok(complete_run(tx, id, request.clone())?)).await
 }

@@ -14,6 +14,7 @@ use mc_projections::{
 use serde::Deserialize;
 
 use crate::{
+    access::Caller,
     answer::{EntityRef, shown},
     app::App,
     extract::{IfNoneMatch, Limit, List, Path, Query},
@@ -44,10 +45,11 @@ pub struct ListRuns {
 /// Problems: `malformed-query`.
 pub async fn list(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Query(query): Query<ListRuns>,
 ) -> Result<Response, Problem> {
-    app.answer(|views| listed(&uri, views.runs.list(&query.resolved(views)?))).await
+    app.answer(|views| listed(&uri, views.runs.list(&query.resolved(views, caller.reach())?))).await
 }
 
 /// `GET /api/runs/{run}`: one run.
@@ -55,18 +57,19 @@ pub async fn list(
 /// Problems: `not-found`.
 pub async fn show(
     State(app): State<App>,
+    caller: Caller,
     Path(run): Path<RunId>,
     condition: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    shown(&app, condition, |_| Ok(EntityRef::Run(run))).await
+    shown(&app, &caller, condition, |_| Ok(EntityRef::Run(run))).await
 }
 
 impl ListRuns {
-    fn resolved(&self, views: &Views) -> Result<RunQuery, Problem> {
-        let project = lookup::scope(views, self.project.as_deref())?;
-        let agent = lookup::agents_in_query(views, &self.agent_id.0, project, "agentId")?;
+    fn resolved(&self, views: &Views, reach: &Reach) -> Result<RunQuery, Problem> {
+        let project = lookup::scope(views, reach, self.project.as_deref())?;
+        let agent = lookup::agents_in_query(views, reach, &self.agent_id.0, project, "agentId")?;
         Ok(RunQuery {
-            reach: Reach::from(project),
+            reach: reach.within(&project.into()),
             agent,
             task: self.task_id.0.clone(),
             status: self.status.0.clone(),

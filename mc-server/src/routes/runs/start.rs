@@ -7,11 +7,12 @@ use mc_domain::{
     run::Run,
     values::Label,
 };
-use mc_projections::{dollars::Cost, views::Views};
+use mc_projections::dollars::Cost;
 use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::{
+    access::Caller,
     answer::{EntityRef, Reply},
     app::App,
     extract::{Body, IfMatch, OnlyNew, Query},
@@ -37,19 +38,19 @@ pub struct NewRun {
 /// `conflict`, `forbidden`, `not-found`.
 pub async fn start(
     State(app): State<App>,
+    caller: Caller,
     Query(scope): Query<Scope>,
     _: OnlyNew,
     body: Body<NewRun>,
 ) -> Result<Response, Problem> {
     let NewRun { agent_id, task_id: task, model, session_key, estimated_cost } = body.value;
-    let (agent, project) = app.find(|views| scope.agent_in_field(views, "agentId", &agent_id)).await?;
+    let (agent, project) =
+        app.find(|views| scope.agent_in_field(views, &caller, "agentId", &agent_id)).await?;
     if let Some(task) = task {
-        let known = |views: &Views| views.tasks.project_of(task);
-        let unknown = || Problem::invalid_field("taskId", "there is no such task");
-        app.find(|views| known(views).ok_or_else(unknown)).await?;
+        app.check_task(caller.reach(), task).await?;
     }
-    let actor = app.actor(body.actor, Some(("agentId", &agent.to_string())), None).await?;
-    let call = app.call(Some(project), actor, body.keyed, IfMatch::Any);
+    let actor = app.actor(&caller, body.actor, Some(("agentId", &agent.to_string())), None).await?;
+    let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
     let estimate = estimated_cost.map(|cost| cost.0);
     let request = StartRun { task, model, session_key, estimate };
     let id = RunId::new(Uuid::now_v7());

@@ -13,7 +13,8 @@ use serde::Deserialize;
 
 use super::{actor::actor_in, ended::Ended};
 use crate::{
-    answer::Reply,
+    access::Caller,
+    answer::{EntityRef, Reply},
     app::App,
     extract::{AsSent, Body, IfMatch, Limit, Path, Query},
     page::{history_problem, listed},
@@ -57,13 +58,14 @@ pub struct ListToolCalls {
 /// `precondition-failed`.
 pub async fn call_tool(
     State(app): State<App>,
+    caller: Caller,
     Path(id): Path<RunId>,
     condition: IfMatch,
     body: Body<NewToolCall>,
 ) -> Result<Response, Problem> {
-    let actor = actor_in(&app, id, body.actor).await?;
-    let project = app.projected().read(|views| views.runs.project_of(id));
-    let call = app.call(project, actor, body.keyed, condition);
+    let project = app.project_of(caller.reach(), EntityRef::Run(id)).await?;
+    let actor = actor_in(&app, &caller, id, body.actor).await?;
+    let call = app.call(&caller, project, actor, body.keyed, condition);
     let policy = app.policy_in(project).await?;
     let used = body.value.into_command(&policy);
     app.write(&call, |tx| {
@@ -80,12 +82,12 @@ pub async fn call_tool(
 /// Problems: `not-found`, `malformed-query`.
 pub async fn list_tool_calls(
     State(app): State<App>,
+    caller: Caller,
     uri: Uri,
     Path(run): Path<RunId>,
     Query(query): Query<ListToolCalls>,
 ) -> Result<Response, Problem> {
-    let known = app.read(|views| views.runs.project_of(run)).await?;
-    known.ok_or_else(|| Problem::not_found("run", run))?;
+    app.read(|views| EntityRef::Run(run).within(views, caller.reach())).await??;
     let page = app.projected().tool_calls(run, &query.into()).await.map_err(history_problem)?;
     app.answer(|_| listed(&uri, Ok(page))).await
 }

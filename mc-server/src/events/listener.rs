@@ -1,0 +1,30 @@
+//! Who follows the log, and for how long they may.
+
+use tokio::time::Instant;
+
+use crate::{access::Caller, app::App};
+
+/// Whoever opened an event stream. What admitted them may end while the stream is open.
+pub(crate) struct Listener {
+    app: App,
+    caller: Caller,
+}
+
+impl Listener {
+    /// The caller who opens a stream.
+    pub(crate) fn new(app: App, caller: Caller) -> Self {
+        Self { app, caller }
+    }
+
+    /// Whether the caller is still admitted, as of everything that is recorded by now. Where the log cannot be read, nobody is.
+    pub(super) async fn is_admitted(&self) -> bool {
+        self.app.is_still_good(&self.caller).await.unwrap_or_default()
+    }
+
+    /// When the caller's credential expires; nothing when it does not by itself, or in so long that no clock has it.
+    pub(super) fn until(&self) -> Option<Instant> {
+        let expires_at = self.caller.grant()?.expires_at?;
+        let left = (expires_at - self.app.now()).to_std().unwrap_or_default();
+        Instant::now().checked_add(left)
+    }
+}

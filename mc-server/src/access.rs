@@ -3,6 +3,8 @@
 //! | part | answers |
 //! |---|---|
 //! | [`Secret`] | what a bearer shows, and only its hash is kept of |
+//! | [`file`] | how a bearer keeps it |
+//! | `issue` | how one comes into being, and ends, by whoever has the store |
 //! | `admission` | whose credential a request shows, or why it is none |
 //! | [`Caller`] | who acts by a request, and in which projects |
 //! | [`Needs`] | what a route asks of its caller; a column of the table of routes |
@@ -14,7 +16,9 @@
 
 mod admission;
 mod caller;
+pub mod file;
 mod guarded;
+mod issue;
 mod limits;
 mod needs;
 mod secret;
@@ -23,6 +27,7 @@ mod uses;
 pub(crate) use admission::{Admission, SESSION_COOKIES};
 pub use caller::Caller;
 pub(crate) use guarded::{Guarded, refused};
+pub(crate) use issue::{issue, revoke};
 pub use limits::Limits;
 pub use needs::Needs;
 pub use secret::{MalformedSecret, Secret};

@@ -5,6 +5,8 @@ mod archive;
 mod backup;
 mod cleanup;
 mod client;
+mod credential;
+mod health;
 mod restore;
 mod security_check;
 mod seed;
@@ -12,6 +14,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 mod verify_db;
+mod workers;
 
 use std::{ffi::OsString, fmt, process::ExitCode};
 
@@ -19,9 +22,11 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 
 use self::{
     agent::AgentOptions, archive::ArchiveOptions, backup::BackupOptions, cleanup::CleanupOptions,
-    restore::RestoreOptions, security_check::SecurityOptions, verify_db::VerifyOptions,
+    credential::CredentialCommand, health::HealthOptions, restore::RestoreOptions,
+    security_check::SecurityOptions, verify_db::VerifyOptions, workers::WorkersOptions,
 };
 use crate::{
+    access::file::FileError,
     config::{self, LogOptions, SeedOptions, ServeOptions},
     logging,
     problem::Chain,
@@ -72,6 +77,15 @@ enum Command {
     /// Run a minimal agent that uses the REST interface.
     #[command(after_long_help = agent::HELP)]
     Agent(AgentOptions),
+    /// Issue, list and revoke credentials: from the first one on every call to the server needs one.
+    #[command(after_long_help = credential::HELP)]
+    Credential(CredentialCommand),
+    /// Ask a server whether it is well.
+    #[command(after_long_help = health::HELP)]
+    Health(HealthOptions),
+    /// Follow the workers of a running server: a line for each of their turns.
+    #[command(after_long_help = workers::HELP)]
+    Workers(WorkersOptions),
     /// Remove old backups and unused space; never an event.
     #[command(after_long_help = cleanup::HELP)]
     Cleanup(CleanupOptions),
@@ -93,12 +107,19 @@ Examples:
   mission-control serve --store memory:             Try things out; nothing is kept
   mission-control serve --seed                      Begin with an example squad and its tasks
   mission-control serve --operator Ada --log debug  Record as Ada, and say more
+  mission-control credential issue --name Sofie --role operator --secret-file sofie.credential
+                                                    From now on every call needs a credential, such as this one
   mission-control backup                            Write ./backups/latest.json, also while it serves
   curl http://127.0.0.1:3000/health                 Ask whether it is well
 
 Environment:
   Every option can come from the variable shown beside it; an option on the command line wins.
   NO_COLOR turns colours off.
+
+Credentials:
+  As long as none was issued, whoever reaches the server may do everything, and it listens for this machine alone. A command
+  that asks a server shows the credential in --credential-file or MC_CREDENTIAL_FILE. There is no option for the credential
+  itself, since other users of the machine can read the arguments of a process.
 
 Output:
   The log goes to standard error, everything else to standard output.
@@ -128,6 +149,13 @@ impl fmt::Display for Failure {
         let sentence = Chain(&*self.error).to_string().replace('\n', " ");
         f.write_str(&sentence)?;
         self.advice.as_ref().map_or(Ok(()), |advice| write!(f, ". {advice}"))
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Self {
+        let advice = error.advice();
+        Self::new(error, advice)
     }
 }
 
@@ -184,6 +212,9 @@ impl Command {
             Self::Serve(options) => Ok(serve(&options)?),
             Self::Seed(options) => seed::run(&options),
             Self::Agent(options) => agent::run(&options),
+            Self::Credential(command) => credential::run(&command),
+            Self::Health(options) => health::run(&options),
+            Self::Workers(options) => workers::run(&options),
             Self::Cleanup(options) => cleanup::run(&options),
             Self::Archive(options) => archive::run(&options),
             Self::SecurityCheck(options) => security_check::run(&options),
@@ -199,6 +230,7 @@ impl Command {
             Self::Seed(options) if options.store.is_memory() => Some(
                 "a store in memory ends with the command: give --store sqlite:<path>, or serve --seed --store memory:",
             ),
+            Self::Credential(command) => command.contradiction(),
             _ => None,
         }
     }
@@ -208,6 +240,9 @@ impl Command {
             Self::Serve(options) => &options.log,
             Self::Seed(options) => &options.log,
             Self::Agent(options) => options.log(),
+            Self::Credential(command) => command.log(),
+            Self::Health(options) => &options.log,
+            Self::Workers(options) => &options.log,
             Self::Cleanup(options) => &options.log,
             Self::Archive(options) => &options.log,
             Self::SecurityCheck(options) => &options.log,

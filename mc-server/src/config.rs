@@ -1,16 +1,17 @@
 //! The options of the command line, with the variables of the environment that replace them.
 
 use std::{
-    collections::BTreeSet, ffi::OsString, fmt, ops::RangeInclusive, path::PathBuf, str::FromStr,
-    time::Duration,
+    collections::BTreeSet, ffi::OsString, fmt, num::NonZeroU32, ops::RangeInclusive, path::PathBuf,
+    str::FromStr, time::Duration,
 };
 
-use clap::{Args, Command, ValueEnum};
+use clap::{Args, Command, ValueEnum, builder::FalseyValueParser};
 use mc_domain::values::Name;
 use mc_store::{Location, Store};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
+    access::{self, file::FileError},
     connections::{Descriptors, Limits},
     layers::{Host, InvalidHost},
     span::Span,
@@ -31,7 +32,8 @@ const TIME_LIMITS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration:
 pub struct ServeOptions {
     /// Where to listen. Port 0 takes any free port.
     ///
-    /// On another address than loopback everyone who reaches it may do everything: nothing is authenticated yet.
+    /// On another address than loopback it starts once there is a credential: from the first one on every call needs one. See
+    /// mission-control credential issue, and --first-credential-file.
     #[arg(long, env = "MC_LISTEN", value_name = "HOST:PORT", default_value = "127.0.0.1:3000")]
     pub listen: Listen,
 
@@ -46,6 +48,10 @@ pub struct ServeOptions {
     /// Record the example squad and its tasks first, where they are not there yet.
     #[arg(long)]
     pub seed: bool,
+
+    /// Who may call, and how often.
+    #[command(flatten)]
+    pub access: AccessOptions,
 
     /// A further host name the server answers for, beside localhost; may be repeated, or separated by commas.
     #[arg(long = "allowed-host", env = "MC_ALLOWED_HOSTS", value_name = "HOST", value_delimiter = ',')]
@@ -82,6 +88,68 @@ impl ServeOptions {
     pub fn allowed_hosts(&self) -> Vec<Host> {
         self.allowed_hosts.iter().filter_map(|HostOrNone(host)| host.clone()).collect()
     }
+}
+
+/// Who may call, and how often.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Credentials")]
+pub struct AccessOptions {
+    /// Where no credential was ever issued, issue an operator's in the operator's name, and write its secret to this new file.
+    ///
+    /// Its user alone can read it. Where there is a credential, also one that was revoked, nothing happens.
+    #[arg(long, env = "MC_FIRST_CREDENTIAL_FILE", value_name = "FILE")]
+    pub first_credential_file: Option<PathBuf>,
+
+    /// Listen on another address than loopback although there is no credential: everyone who reaches it may do everything.
+    #[arg(long, env = "MC_INSECURE_NO_CREDENTIALS", value_parser = FalseyValueParser::new())]
+    pub insecure_no_credentials: bool,
+
+    /// The most calls a second by one credential, over a longer time; twice as many at once. 0: no limit.
+    #[arg(long, env = "MC_MAX_CALLS_PER_SECOND", value_name = "NUMBER", default_value = "1000")]
+    pub max_calls_per_second: u32,
+
+    /// The most calls a minute from one address without a good credential that are answered with what was wrong. 0: no limit.
+    #[arg(long, env = "MC_MAX_FAILURES_PER_MINUTE", value_name = "NUMBER", default_value = "60")]
+    pub max_failures_per_minute: u32,
+}
+
+impl AccessOptions {
+    /// How often a credential may call, and an address fail.
+    pub fn limits(&self) -> access::Limits {
+        access::Limits {
+            calls_per_second: NonZeroU32::new(self.max_calls_per_second),
+            failures_per_minute: NonZeroU32::new(self.max_failures_per_minute),
+        }
+    }
+}
+
+/// The credential that a command shows to a server; for every command that may ask one.
+#[derive(Debug, Clone, Args)]
+pub struct CredentialOptions {
+    /// A file with the credential to show to the server; its user alone may be able to read and write it (chmod 600).
+    ///
+    /// Not needed as long as the server asks for none, nor where the command works on the store itself.
+    #[arg(long, env = "MC_CREDENTIAL_FILE", value_name = "FILE")]
+    pub credential_file: Option<PathBuf>,
+}
+
+impl CredentialOptions {
+    /// The credential, where one is given. The file is read now, and not when the command begins: a command that asks no
+    /// server needs none.
+    ///
+    /// # Errors
+    /// [`FileError`]
+    pub fn secret(&self) -> Result<Option<access::Secret>, FileError> {
+        self.credential_file.as_deref().map(access::file::read).transpose()
+    }
+}
+
+/// The same option for commands that show no credential, so that it can be given to each of them.
+#[derive(Debug, Clone, Args)]
+pub struct NoCredentialOptions {
+    /// Not needed: this command shows no credential to any server, and does not read the file.
+    #[arg(long = "credential-file", env = "MC_CREDENTIAL_FILE", value_name = "FILE")]
+    _credential_file: Option<PathBuf>,
 }
 
 /// How many connections there may be, and how long each may wait for its client.
@@ -175,6 +243,9 @@ fn store(text: &str) -> Result<String, String> {
     }
 }
 
+/// The server when none is named.
+pub const DEFAULT_SERVER: &str = "http://127.0.0.1:3000";
+
 /// The address of a server, as an option.
 pub fn server(text: &str) -> Result<String, String> {
     let base = text.trim_end_matches('/');
@@ -199,6 +270,10 @@ pub struct SeedOptions {
     /// Go on with a simulated day of the squad's work, which ends now: runs, costs, reviews, an alert.
     #[arg(long)]
     pub demo: bool,
+
+    /// A credential, which the command does not need.
+    #[command(flatten)]
+    pub credential: NoCredentialOptions,
 
     /// Where the log is kept.
     #[command(flatten)]

@@ -27,6 +27,8 @@ mod session;
 mod tasks;
 mod transition_input;
 
+pub(crate) use self::credentials::NewCredential;
+
 use mc_domain::operation::{drain_agent, pause_agent, quarantine_agent, restart_agent, resume_agent};
 
 use crate::{

@@ -1,5 +1,6 @@
 //! The life of the server: listen, recover, answer, drain, close.
 
+mod guard;
 #[cfg(test)]
 mod tests;
 
@@ -13,18 +14,21 @@ use std::{
     time::Duration,
 };
 
-use mc_store::{Location, Store, error::StoreError, log::EventLog, sqlite::Holder};
+use mc_store::{Location, Store, error::StoreError, sqlite::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use self::guard::guard;
 use crate::{
+    access::file::FileError,
     app::{App, system_clock},
     config::{DEFAULT_STORE, Listen, ServeOptions},
     connections::{self, Connections, Descriptors, Limits},
     health::{Health, Phase},
     layers::HostPolicy,
     logging,
+    refusal::Refused,
     seed::seed,
     service::{self, Gate},
     webhook::InvalidSecret,
@@ -68,6 +72,22 @@ pub enum ServeError {
         /// The error of the log, shown after the sentence.
         source: StoreError,
     },
+    /// No credential was ever issued, and others than this machine reach the address.
+    #[error("no credential was ever issued, and everyone who reaches {address} could do everything")]
+    Unguarded {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// The command that issues the first credential.
+        first: String,
+        /// Whether the store outlives the process, so that the command can be used on it.
+        kept: bool,
+    },
+    /// The file of the first credential cannot be made, or holds none.
+    #[error(transparent)]
+    CredentialFile(#[from] FileError),
+    /// A rule is against the first credential.
+    #[error("cannot issue the first credential")]
+    FirstCredential(#[source] Refused),
     /// Notifications cannot be posted as asked.
     #[error("cannot post notifications")]
     Webhook(#[source] InvalidSecret),
@@ -95,7 +115,21 @@ impl ServeError {
             Self::Webhook(_) => {
                 Some("Make one with: (printf whsec_; head -c 32 /dev/urandom | base64 -w0) > FILE".to_owned())
             }
-            Self::System(_) => None,
+            Self::Unguarded { first, kept: true, .. } => Some(format!(
+                "Issue one with: {first}; or let the server do it with --first-credential-file FILE; or listen on 127.0.0.1"
+            )),
+            Self::Unguarded { kept: false, .. } => Some(
+                "Let the server issue one with --first-credential-file FILE, or listen on 127.0.0.1"
+                    .to_owned(),
+            ),
+            Self::CredentialFile(FileError::Unreadable { file, .. } | FileError::Malformed { file, .. }) => {
+                Some(format!(
+                    "Remove {} for another first credential, or name another file with --first-credential-file",
+                    file.display()
+                ))
+            }
+            Self::CredentialFile(error) => error.advice(),
+            Self::FirstCredential(_) | Self::System(_) => None,
         }
     }
 }
@@ -153,7 +187,7 @@ pub(crate) fn restore_command(url: &str) -> String {
 }
 
 /// As a shell takes it for one word.
-fn quoted(word: &str) -> String {
+pub(crate) fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
@@ -215,7 +249,6 @@ pub async fn serve_until(
     let limits = limits(options);
     let listener = bind(&options.listen).await?;
     let address = listener.local_addr().map_err(ServeError::System)?;
-    warn_of_exposure(address);
 
     let (health, gate, shutdown) = (Health::starting(), Gate::default(), CancellationToken::new());
     let hosts = HostPolicy::new(address.ip().is_loopback(), &options.allowed_hosts());
@@ -224,12 +257,14 @@ pub async fn serve_until(
     let server = tokio::spawn(connections::accept(listener, service, Arc::clone(&connections)));
 
     let new = new_store(&options.store.store);
-    let (log, workers) = tokio::select! {
+    let (app, workers) = tokio::select! {
         recovered = recover(options, address, limits, &health, &gate, &shutdown) => recovered?,
         () = &mut end => return Ok(()),
     };
     health.reach(Phase::Ready);
-    announce(&greeting(address, &options.store.store, new.as_deref()));
+    announce(&greeting(address, &options.store.store, new.as_deref(), app.is_open()));
+    let log = Arc::clone(app.log());
+    drop(app);
 
     end.as_mut().await;
     tracing::info!("shutting down");
@@ -277,7 +312,7 @@ async fn recover(
     health: &Health,
     gate: &Gate,
     shutdown: &CancellationToken,
-) -> Result<(Arc<dyn EventLog>, Workers), ServeError> {
+) -> Result<(App, Workers), ServeError> {
     let webhook = options.webhook().map_err(ServeError::Webhook)?;
     let failed = |error| ServeError::store(&options.store.store, error);
     let url = options.store.store.clone();
@@ -295,12 +330,17 @@ async fn recover(
     .await;
     let app = recovered.map_err(failed)?;
     app.streams().keep_within(limits.streams());
+    if let Err(error) = guard(&app, options, address).await {
+        drop(app);
+        log.close().await;
+        return Err(error);
+    }
     if options.seed {
         record_seed(&app).await;
     }
     let workers = Workers::start(&app, webhook);
-    gate.open(app);
-    Ok((log, workers))
+    gate.open(app.clone());
+    Ok((app, workers))
 }
 
 /// Records the seed as far as that is possible: what is missing of an example is no reason not to serve.
@@ -313,22 +353,14 @@ async fn record_seed(app: &App) {
     }
 }
 
-fn warn_of_exposure(address: SocketAddr) {
-    if !address.ip().is_loopback() {
-        tracing::warn!(
-            "listening on {address} WITHOUT AUTHENTICATION: everyone who reaches it may do everything. Use \
-             --listen 127.0.0.1:{port}, or put a proxy that authenticates in front of it",
-            port = address.port()
-        );
-    }
-}
-
 /// Who listens where on what; `new` says what there is to know of a store that was not there before.
-fn greeting(address: SocketAddr, store: &str, new: Option<&str>) -> String {
+fn greeting(address: SocketAddr, store: &str, new: Option<&str>, is_open: bool) -> String {
     let reachable = reachable(address);
     let (which, hint) = new.map_or(("store", ""), |hint| ("new store", hint));
+    let (asks, path) =
+        if is_open { ("", "api/tasks") } else { (" Every call but this one needs a credential.", "health") };
     format!(
-        "Mission Control listens on http://{address} ({which} {store}{hint}). Try: curl http://{reachable}/api/tasks"
+        "Mission Control listens on http://{address} ({which} {store}{hint}).{asks} Try: curl http://{reachable}/{path}"
     )
 }
 

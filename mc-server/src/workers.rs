@@ -60,6 +60,33 @@ trait Worker: Send + 'static {
     }
 }
 
+/// What a worker logs at each of its turns.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line {
+    /// The name under which `/health` reports it.
+    pub(crate) worker: &'static str,
+    /// The line.
+    pub(crate) says: &'static str,
+    /// Whether it is logged at level info; otherwise at level debug.
+    pub(crate) is_told: bool,
+}
+
+impl Line {
+    const fn of<W: Worker>() -> Self {
+        Self { worker: W::NAME, says: W::SAYS, is_told: W::TELLS_EVERY_TICK }
+    }
+}
+
+/// The lines of all workers, for whoever follows them from another process.
+pub(crate) const LINES: [Line; 6] = [
+    Line::of::<HeartbeatMonitor>(),
+    Line::of::<ApprovalSweeper>(),
+    Line::of::<StandupRecorder>(),
+    Line::of::<CredentialClerk>(),
+    Line::of::<NotificationDispatcher>(),
+    Line::of::<NotificationCourier<Ways>>(),
+];
+
 /// The workers of a running server. They end when the server shuts down; [`Workers::ended`] waits for that.
 #[derive(Debug, Default)]
 pub struct Workers(TaskTracker);

@@ -14,7 +14,7 @@ use mc_domain::{agent::Role, task::TaskType, values::Name};
 use self::round::Runner;
 use super::{Failure, client::Client};
 use crate::{
-    config::{self, LogOptions},
+    config::{self, CredentialOptions, DEFAULT_SERVER, LogOptions},
     serve::Signals,
     span::Span,
 };
@@ -27,6 +27,12 @@ Examples:
   mission-control agent run --name Scout --role intern --types customer_research,seo_research
   mission-control agent run --name Scribe --types DOCS,CONTENT --once     One round, for a cron job or to try it
   AGENT_NAME=MyAgent AGENT_ROLE=SPECIALIST AGENT_TYPES=CONTENT,SOCIAL mission-control agent run --interval 5m
+
+  mission-control agent run --credential-file scout.credential         The agent that the credential belongs to
+
+Where the server asks for credentials, an operator registers the agent and issues it one: mission-control credential issue
+--name Scout --role agent --agent Scout. The runner then takes the agent from its credential, and its role, types, emoji and
+project are what the operator has registered.
 
 Each round: register or come back, send a heartbeat, obey what its answer says (stopped agents do nothing), then go on with
 a task that is assigned: plan it, run, report, hand it in; or else claim one. The work itself is made up: it stands for an
@@ -57,9 +63,9 @@ enum AgentCommand {
 /// The agent that the command runs, and the server that it works for.
 #[derive(Debug, Clone, Args)]
 pub(super) struct RunOptions {
-    /// Its name, unique in its project.
-    #[arg(long, env = "AGENT_NAME", value_name = "NAME", default_value = "Scout")]
-    pub(super) name: Name,
+    /// Its name, unique in its project; with a credential, that of the agent it belongs to [default: Scout].
+    #[arg(long, env = "AGENT_NAME", value_name = "NAME")]
+    pub(super) name: Option<Name>,
 
     /// Its role, upper or lower case: intern, specialist, lead or cao. A known agent keeps the role it has.
     #[arg(long, env = "AGENT_ROLE", value_name = "ROLE", default_value = "intern", value_parser = role)]
@@ -78,7 +84,7 @@ pub(super) struct RunOptions {
     pub(super) project: Option<String>,
 
     /// The address of the server that the agent works for.
-    #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = "http://127.0.0.1:3000", value_parser = config::server)]
+    #[arg(long, env = "MC_SERVER", value_name = "URL", default_value = DEFAULT_SERVER, value_parser = config::server)]
     pub(super) server: String,
 
     /// How long to wait between two rounds, at least a second.
@@ -92,6 +98,9 @@ pub(super) struct RunOptions {
     /// Sign the agent off when the command ends.
     #[arg(long)]
     pub(super) goodbye: bool,
+
+    #[command(flatten)]
+    credential: CredentialOptions,
 
     #[command(flatten)]
     log: LogOptions,
@@ -133,7 +142,9 @@ pub(super) fn run(options: &AgentOptions) -> Result<(), Failure> {
 
 async fn live(options: &RunOptions) -> Result<(), Failure> {
     let mut signals = Signals::listen().map_err(|error| Failure::new(error, None))?;
-    let runner = Arc::new(Runner::new(options.clone(), Client::new(&options.server)));
+    let secret = options.credential.secret()?;
+    let client = Client::new(&options.server).bearing(secret.as_ref());
+    let runner = Arc::new(Runner::new(options.clone(), client, secret.is_some()));
     loop {
         let done = tokio::select! {
             done = call(&runner, Runner::round) => done,

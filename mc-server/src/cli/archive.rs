@@ -4,23 +4,21 @@ use std::{fmt, path::Path};
 
 use clap::Args;
 use mc_domain::actor::Actor;
-use mc_store::{error::StoreError, sqlite};
+use mc_store::error::StoreError;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{
     Failure,
-    client::Client,
-    store::{self, Output, at_rest, count, failed, one_thread},
+    store::{self, HolderOptions, Output, at_rest, count, failed, one_thread},
 };
 use crate::{
     access::Caller,
     app::App,
     archive::archive_closed,
-    config::{self, LogOptions, OperatorOptions, StoreOptions},
+    config::{LogOptions, OperatorOptions, StoreOptions},
     extract::IfMatch,
     refusal::Refused,
-    serve::reachable,
     span::Span,
 };
 
@@ -32,7 +30,8 @@ Examples:
 An archived task is not on the board and not in the lists, and everything else stays as it was: it is found by its id and by
 GET /api/tasks?archived=true, is in every export and backup, and comes back with POST /api/tasks/{task}/restore. Nothing is
 deleted. While a server has the store, the command asks that server to do it, and no other one: --server is only needed
-where that server cannot be reached at the address it listens on.
+where that server cannot be reached at the address it listens on. From the first credential on the server asks for one of
+an operator: --credential-file.
 
 Exit status: 0 success, 1 the store or the server cannot be reached, 2 wrong usage.";
 
@@ -49,9 +48,8 @@ pub(super) struct ArchiveOptions {
     #[command(flatten)]
     operator: OperatorOptions,
 
-    /// The server to ask when it has the store; otherwise the one that says it has it.
-    #[arg(long, env = "MC_SERVER", value_name = "URL", value_parser = config::server)]
-    server: Option<String>,
+    #[command(flatten)]
+    holder: HolderOptions,
 
     #[command(flatten)]
     output: Output,
@@ -96,31 +94,8 @@ pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
 }
 
 fn by_server(options: &ArchiveOptions, path: &Path) -> Result<usize, Failure> {
-    let client = server_of(options, path)?;
+    let client = options.holder.client(path)?;
     let request = json!({ "olderThan": options.older_than.to_string() });
     let answer = client.post("/api/maintenance/archive", &request)?;
     Ok(answer["archived"].as_u64().and_then(|archived| usize::try_from(archived).ok()).unwrap_or_default())
-}
-
-/// The server that has the store open, by what the lock of the store says; no other one is asked.
-fn server_of(options: &ArchiveOptions, path: &Path) -> Result<Client, Failure> {
-    let Some(holder) = sqlite::holder(path) else {
-        let advice = "Wait until that ends, and try again".to_owned();
-        let what = format!("the store {} is in use by a process that is no server", path.display());
-        return Err(Failure::new(what, Some(advice)));
-    };
-    let listens = || match holder.listen.parse().map(reachable) {
-        Ok(address) => format!("http://{address}"),
-        Err(_) => format!("http://{}", holder.listen),
-    };
-    let server = options.server.clone().unwrap_or_else(listens);
-    let client = Client::new(&server);
-    if client.get("/readyz")?["store"] == json!(holder.id) {
-        return Ok(client);
-    }
-    let advice = "Name the server that has it with --server, or the other store with --store".to_owned();
-    Err(Failure::new(
-        format!("the server at {server} has another store than {}", path.display()),
-        Some(advice),
-    ))
 }

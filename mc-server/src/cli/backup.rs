@@ -22,7 +22,7 @@ use super::{
     store::{self, Meter, Output, count},
     verify_db,
 };
-use crate::config::{LogOptions, StoreOptions};
+use crate::config::{LogOptions, NoCredentialOptions, StoreOptions};
 
 /// The size in bytes of one write to the backup.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -60,6 +60,9 @@ pub(super) struct BackupOptions {
 
     #[command(flatten)]
     store: StoreOptions,
+
+    #[command(flatten)]
+    _credential: NoCredentialOptions,
 
     #[command(flatten)]
     output: Output,

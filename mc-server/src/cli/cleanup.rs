@@ -18,7 +18,7 @@ use super::{
     store::{self, Output, count, failed},
 };
 use crate::{
-    config::{LogOptions, StoreOptions},
+    config::{LogOptions, NoCredentialOptions, StoreOptions},
     span::Span,
 };
 
@@ -63,6 +63,9 @@ pub(super) struct CleanupOptions {
 
     #[command(flatten)]
     store: StoreOptions,
+
+    #[command(flatten)]
+    _credential: NoCredentialOptions,
 
     #[command(flatten)]
     output: Output,

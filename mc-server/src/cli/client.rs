@@ -3,8 +3,13 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use ureq::{
+    RequestBuilder,
+    http::{HeaderValue, header},
+};
 
 use super::Failure;
+use crate::access::Secret;
 
 /// How long the server may take for one answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -15,34 +20,70 @@ const MAX_ANSWER_BYTES: u64 = 16 * 1024 * 1024;
 pub(super) struct Client {
     base: String,
     agent: ureq::Agent,
+    /// What it shows with each request, marked so that nothing prints it.
+    authorization: Option<HeaderValue>,
 }
 
-/// The status and the JSON body of an answer.
+/// The status and the JSON body of an answer, and whether the request showed a credential.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
+    has_shown_credential: bool,
 }
 
 impl Client {
     /// The server at `base`, such as `http://127.0.0.1:3000`.
     pub(super) fn new(base: &str) -> Self {
-        let config = ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT));
-        Self { base: base.to_owned(), agent: config.build().into() }
+        // A credential goes to the server that was named, and nowhere it points to.
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(TIMEOUT));
+        Self { base: base.to_owned(), agent: config.build().into(), authorization: None }
+    }
+
+    /// The same, and from now on it shows this credential, if it is one.
+    pub(super) fn bearing(self, secret: Option<&Secret>) -> Self {
+        let authorization = secret.map(|secret| {
+            let value = format!("Bearer {}", secret.reveal());
+            let mut value =
+                HeaderValue::try_from(value).expect("a secret is letters, digits, hyphens and underscores");
+            value.set_sensitive(true);
+            value
+        });
+        Self { authorization, ..self }
+    }
+
+    /// The address of the server.
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     /// Asks for what has to be there.
     pub(super) fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.try_get(path)?.accepted()
+    }
+
+    /// Asks, and takes any answer that is one of the interface.
+    pub(super) fn try_get(&self, path: &str) -> Result<Answer, Failure> {
         let url = format!("{}{path}", self.base);
-        let asked = self.agent.get(&url).call();
-        let answer = self.answer(&url, asked.map_err(|error| self.unreachable(error))?)?;
-        if answer.is_success() { Ok(answer.body) } else { Err(Failure::new(answer.refusal(), None)) }
+        let asked = self.showing(self.agent.get(&url)).call();
+        self.answer(&url, asked.map_err(|error| self.unreachable(error))?)
     }
 
     /// Posts a body, and takes any answer that is one of the interface.
     pub(super) fn try_post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         let url = format!("{}{path}", self.base);
-        let sent = self.agent.post(&url).header("content-type", "application/json").send(body.to_string());
+        let request = self.showing(self.agent.post(&url)).header("content-type", "application/json");
+        let sent = request.send(body.to_string());
         self.answer(&url, sent.map_err(|error| self.unreachable(error))?)
+    }
+
+    fn showing<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.authorization {
+            Some(value) => request.header(header::AUTHORIZATION, value),
+            None => request,
+        }
     }
 
     fn answer(&self, url: &str, mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, Failure> {
@@ -53,13 +94,12 @@ impl Client {
             let advice = "Check that --server names a Mission Control".to_owned();
             Failure::new(format!("{url} answered something else than JSON"), Some(advice))
         })?;
-        Ok(Answer { status, body })
+        Ok(Answer { status, body, has_shown_credential: self.authorization.is_some() })
     }
 
     /// Posts a body that has to be accepted.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, Failure> {
-        let answer = self.try_post(path, body)?;
-        if answer.is_success() { Ok(answer.body) } else { Err(Failure::new(answer.refusal(), None)) }
+        self.try_post(path, body)?.accepted()
     }
 
     fn unreachable(&self, error: ureq::Error) -> Failure {
@@ -77,6 +117,25 @@ impl Client {
 impl Answer {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    /// The body of an answer that has to be one of success.
+    ///
+    /// # Errors
+    /// The server's reason for refusing, with what to do where it is the credential.
+    pub(super) fn accepted(self) -> Result<Value, Failure> {
+        if self.is_success() {
+            return Ok(self.body);
+        }
+        let advice = match (self.status, self.has_shown_credential) {
+            (401, false) => Some(
+                "Name the file that has a credential with --credential-file, or in MC_CREDENTIAL_FILE; an operator makes one \
+                 with: mission-control credential issue",
+            ),
+            (401 | 403, true) => Some("Name the file of another credential with --credential-file"),
+            _ => None,
+        };
+        Err(Failure::new(self.refusal(), advice.map(str::to_owned)))
     }
 
     /// The server's reason for refusing: the `detail` of its problem.

@@ -20,7 +20,7 @@ use super::{
     Failure,
     store::{self, Meter, Output, count},
 };
-use crate::config::{LogOptions, StoreOptions};
+use crate::config::{LogOptions, NoCredentialOptions, StoreOptions};
 
 /// The size in bytes of one read from the backup.
 const BUFFER_BYTES: usize = 1024 * 1024;
@@ -51,6 +51,9 @@ pub(super) struct RestoreOptions {
 
     #[command(flatten)]
     store: StoreOptions,
+
+    #[command(flatten)]
+    _credential: NoCredentialOptions,
 
     #[command(flatten)]
     output: Output,

@@ -1,5 +1,6 @@
 //! `mission-control security-check`: looks for security risks in address, files, records and policies.
 
+mod credentials;
 mod policy;
 
 use std::{
@@ -9,10 +10,12 @@ use std::{
     process::{Command, Stdio},
 };
 
+use chrono::Utc;
 use clap::Args;
 use mc_domain::{
     agent::{Agent, Registered, Role},
     aggregate::Aggregate,
+    ids::AgentId,
     policy::{Policy, secrets::find_secrets},
 };
 use mc_store::{
@@ -23,21 +26,25 @@ use mc_store::{
 };
 use serde::Serialize;
 
+use self::credentials::Issued;
 use super::{
     Failure,
     store::{self, Output, count, failed, one_thread},
 };
-use crate::config::{Listen, LogOptions, StoreOptions};
+use crate::config::{CredentialOptions, Listen, LogOptions, StoreOptions};
 
 pub(super) const HELP: &str = "\
 Examples:
   mission-control security-check                       Look at the defaults, data/ and backups/
   mission-control security-check --listen 0.0.0.0:3000 --json
 
-It looks at: the address the server listens on, as told and as the server that has the store says itself; who may read the
-store, what is beside it and the backups; credentials in recorded texts; agents that may do more than their role has by
+It looks at: the address the server listens on, as told and as the server that has the store says itself, and whether that
+asks for credentials; who may read the store, what is beside it, the backups and the --credential-file; credentials of
+operators that never expire, and those that have expired, that nobody has used for 90 days, or whose agent is gone; credentials
+in recorded texts; agents that may do more than their role has by
 default; policies that let more through than the default one; and known advisories of dependencies, where there is a
-Cargo.lock and cargo audit or cargo deny. It reads only, also beside a running server. A note is no finding.
+Cargo.lock and cargo audit or cargo deny. It reads only, also beside a running server; of that it asks whether the credential
+in --credential-file is good. A note is no finding.
 
 Exit status: 0 nothing found, 1 something was found or could not be read, 2 wrong usage.";
 
@@ -57,6 +64,9 @@ pub(super) struct SecurityOptions {
 
     #[command(flatten)]
     store: StoreOptions,
+
+    #[command(flatten)]
+    credential: CredentialOptions,
 
     #[command(flatten)]
     output: Output,
@@ -127,12 +137,17 @@ impl fmt::Display for Outcome {
 pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
     let mut outcome = Outcome::default();
     let path = store::file(&options.store)?;
-    outcome.add(exposures(&options.listen, path));
+    let known = match path.exists() {
+        true => Some(one_thread()?.block_on(read(path)).map_err(|error| failed(&options.store, error))?),
+        false => None,
+    };
+    let is_guarded = known.as_ref().is_some_and(|known| known.issued.is_required());
+    exposed(&options.listen, path, is_guarded, &mut outcome);
     outcome.add(open_files(path, &options.dir));
-    if path.exists() {
-        recorded(options, path, &mut outcome)?;
-    } else {
-        outcome.skipped.push("recorded texts and agents: there is no store yet");
+    shown(options, path, &mut outcome);
+    match known {
+        Some(known) => recorded(known, &mut outcome),
+        None => outcome.skipped.push("recorded texts, credentials and agents: there is no store yet"),
     }
     match advisories() {
         Some(found) => outcome.add(found),
@@ -147,23 +162,48 @@ pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
     }
 }
 
-/// Where the server is told to listen, and where the one that has the store says it does.
-fn exposures(given: &Listen, store: &Path) -> Vec<Finding> {
+/// Where others reach the server: where it is told to listen, and where the one that has the store says it does. A finding as
+/// long as it asks for no credentials.
+fn exposed(given: &Listen, store: &Path, is_guarded: bool, outcome: &mut Outcome) {
     let running = sqlite::holder(store).map(|holder| holder.listen);
     let places = [Some(given.as_str().to_owned()), running];
-    let places: BTreeSet<String> = places.into_iter().flatten().collect();
-    places.iter().filter_map(|listen| exposure(listen)).collect()
+    let places: BTreeSet<String> = places.into_iter().flatten().filter(|listen| is_exposed(listen)).collect();
+    for listen in places {
+        if is_guarded {
+            outcome.notes.push(format!(
+                "the server listens on {listen}, where credentials and answers are not encrypted; a proxy before it does that"
+            ));
+        } else {
+            outcome.add([Finding {
+                severity: Severity::Critical,
+                what: format!(
+                    "the server listens on {listen} and asks for no credential: everyone who reaches it may do everything"
+                ),
+                remedy: "Issue an operator's with mission-control credential issue, or listen on 127.0.0.1",
+            }]);
+        }
+    }
 }
 
-fn exposure(listen: &str) -> Option<Finding> {
+fn is_exposed(listen: &str) -> bool {
     let host = listen.rsplit_once(':').map_or(listen, |(host, _)| host);
     let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    let loopback = address.map_or(host == "localhost", |address| address.is_loopback());
-    (!loopback).then(|| Finding {
-        severity: Severity::Critical,
-        what: format!("the server listens on {listen}, where everyone who reaches it may do everything"),
-        remedy: "Listen on 127.0.0.1, or put a proxy that authenticates in front of it",
-    })
+    !address.map_or(host == "localhost", |address| address.is_loopback())
+}
+
+/// The credential that is given: whether others can have it, and whether it is good.
+fn shown(options: &SecurityOptions, store: &Path, outcome: &mut Outcome) {
+    let Some(file) = &options.credential.credential_file else { return };
+    match credentials::of_file(file) {
+        Err(finding) => outcome.add([finding]),
+        Ok(secret) => match credentials::asked(store, &secret) {
+            Some(Ok(note)) => outcome.notes.push(note),
+            Some(Err(finding)) => outcome.add([finding]),
+            None => outcome
+                .skipped
+                .push("whether the credential is good: no server has the store, or it does not answer"),
+        },
+    }
 }
 
 /// Files that other users of the machine may read or write, and directories in which they may put others in their place.
@@ -222,9 +262,15 @@ fn open_files(_: &Path, _: &Path) -> Vec<Finding> {
     Vec::new()
 }
 
-/// Credentials in what was recorded, and agents and policies that allow too much.
-fn recorded(options: &SecurityOptions, path: &Path, outcome: &mut Outcome) -> Result<(), Failure> {
-    let known = one_thread()?.block_on(read(path)).map_err(|error| failed(&options.store, error))?;
+/// Credentials in what was recorded, those that were issued, and agents and policies that allow too much.
+fn recorded(known: Known, outcome: &mut Outcome) {
+    let now = Utc::now();
+    outcome.notes.push(known.issued.note(now));
+    let is_gone = |agent: AgentId| {
+        let agent = known.agents.get(&agent.to_string()).and_then(|agent| agent.registered().ok());
+        agent.is_none_or(Registered::is_retired)
+    };
+    outcome.add(known.issued.findings(is_gone, now));
     outcome.add(known.credentials);
     let agents: Vec<&Registered> =
         known.agents.values().filter_map(|agent| agent.registered().ok()).collect();
@@ -232,13 +278,13 @@ fn recorded(options: &SecurityOptions, path: &Path, outcome: &mut Outcome) -> Re
     outcome.add(seats(&agents));
     outcome.notes.extend(every_tool(&agents));
     outcome.add(known.policies.values().filter_map(Policy::document).flat_map(policy::weaknesses));
-    Ok(())
 }
 
 /// What the log says, as far as it is looked at.
 #[derive(Default)]
 struct Known {
     credentials: Vec<Finding>,
+    issued: Issued,
     agents: BTreeMap<String, Agent>,
     policies: BTreeMap<String, Policy>,
 }
@@ -264,6 +310,7 @@ impl Known {
                 remedy: "Revoke the credential where it was issued; the log keeps what was recorded",
             });
         }
+        self.issued.take_in(stored)?;
         let stream = &stored.stream;
         if stream.aggregate_type == Agent::TYPE {
             let agent = self.agents.entry(stream.aggregate_id.clone()).or_default();

@@ -10,18 +10,19 @@ use std::{
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mc_store::{Location, Store, error::StoreError};
+use mc_store::{Location, Store, error::StoreError, sqlite};
 use serde::Serialize;
+use serde_json::json;
 use tokio::runtime::{self, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use super::Failure;
+use super::{Failure, client::Client};
 use crate::{
     app::{App, system_clock},
-    config::{OperatorOptions, StoreOptions},
+    config::{self, CredentialOptions, OperatorOptions, StoreOptions},
     health::Health,
     refusal::Refused,
-    serve::ServeError,
+    serve::{ServeError, reachable},
 };
 
 /// How often a line tells how far it is, where no bar can be drawn.
@@ -92,6 +93,45 @@ pub(super) async fn at_rest<T>(
     drop(app);
     log.close().await;
     done
+}
+
+/// The server that is asked where it has the store, and what it is shown.
+#[derive(Debug, Clone, Args)]
+pub(super) struct HolderOptions {
+    /// The server to ask when it has the store; otherwise the one that says it has it.
+    #[arg(long, env = "MC_SERVER", value_name = "URL", value_parser = config::server)]
+    server: Option<String>,
+
+    #[command(flatten)]
+    credential: CredentialOptions,
+}
+
+impl HolderOptions {
+    /// The server that has the store open, by what the lock of the store says. No other one is asked, and none but this one
+    /// sees the credential.
+    pub(super) fn client(&self, path: &Path) -> Result<Client, Failure> {
+        let secret = self.credential.secret()?;
+        let Some(holder) = sqlite::holder(path) else {
+            let advice = "Wait until that ends, and try again".to_owned();
+            let what = format!("the store {} is in use by a process that is no server", path.display());
+            return Err(Failure::new(what, Some(advice)));
+        };
+        let client = Client::new(&self.server.clone().unwrap_or_else(|| url_of(&holder.listen)));
+        if client.get("/readyz")?["store"] == json!(holder.id) {
+            return Ok(client.bearing(secret.as_ref()));
+        }
+        let advice = "Name the server that has it with --server, or the other store with --store".to_owned();
+        let what = format!("the server at {} has another store than {}", client.base(), path.display());
+        Err(Failure::new(what, Some(advice)))
+    }
+}
+
+/// Where a client of this machine reaches the server that says it listens there.
+pub(super) fn url_of(listen: &str) -> String {
+    match listen.parse().map(reachable) {
+        Ok(address) => format!("http://{address}"),
+        Err(_) => format!("http://{listen}"),
+    }
 }
 
 /// The store cannot be opened or read.

@@ -15,7 +15,7 @@ use super::{
     store::{self, Meter, Output, count},
 };
 use crate::{
-    config::{LogOptions, StoreOptions},
+    config::{LogOptions, NoCredentialOptions, StoreOptions},
     serve::restore_command,
 };
 
@@ -40,6 +40,9 @@ Exit status: 0 all is well, 1 something is wrong, or the store cannot be read.";
 pub(super) struct VerifyOptions {
     #[command(flatten)]
     store: StoreOptions,
+
+    #[command(flatten)]
+    _credential: NoCredentialOptions,
 
     #[command(flatten)]
     output: Output,

@@ -229,7 +229,11 @@ pub async fn revoke(
 
 impl NewCredential {
     /// What the credential is to be good for.
-    fn grant(&self, views: &Views) -> Result<Grant, Problem> {
+    ///
+    /// # Errors
+    /// `invalid-fields` when a project or the agent is unknown, or the agent does not go with the role; `already-exists` when
+    /// an agent has the operator's name.
+    pub(crate) fn grant(&self, views: &Views) -> Result<Grant, Problem> {
         if self.projects.len() > MAX_PROJECTS {
             return Err(Problem::invalid_field("projects", format!("must be at most {MAX_PROJECTS}")));
         }

@@ -112,9 +112,15 @@ fn the_greeting_shows_an_address_that_can_be_asked() {
         ("0.0.0.0:80", "curl http://127.0.0.1:80/api/tasks"),
         ("[::1]:3000", "curl http://[::1]:3000/api/tasks"),
     ] {
-        let line = greeting(address.parse().unwrap(), "memory:", None);
+        let line = greeting(address.parse().unwrap(), "memory:", None, true);
         assert!(line.ends_with(url) && line.contains(&format!("http://{address} ")), "{line}");
     }
+}
+
+#[test]
+fn the_greeting_names_a_call_that_works_without_a_credential() {
+    let line = greeting("127.0.0.1:3000".parse().unwrap(), "memory:", None, false);
+    assert!(line.ends_with("needs a credential. Try: curl http://127.0.0.1:3000/health"), "{line}");
 }
 
 #[test]
@@ -125,7 +131,7 @@ fn the_greeting_says_that_a_store_is_new_and_which_one_lies_beside_it() {
     let store = format!("sqlite:{}", own.display());
     let line = || {
         let address = "127.0.0.1:3000".parse().unwrap();
-        greeting(address, &store, new_store(&store).as_deref())
+        greeting(address, &store, new_store(&store).as_deref(), true)
     };
     assert!(line().contains(&format!("(new store {store})")), "{}", line());
     drop(Store::open(&format!("sqlite:{}", other.display())).unwrap());

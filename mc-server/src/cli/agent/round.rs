@@ -1,5 +1,6 @@
 //! One round of an agent: what it is told, and what it does next.
 
+use mc_domain::values::Name;
 use serde_json::{Number, Value, json};
 use uuid::Uuid;
 
@@ -7,6 +8,8 @@ use super::{Client, Failure, RunOptions};
 
 /// The model that the made-up work is said to have been done with.
 const MODEL: &str = "mission-control-runner";
+/// The name of an agent that is given none.
+const DEFAULT_NAME: &str = "Scout";
 /// What a run is said to cost, in dollars: a number as JSON has it.
 const COST: &str = "0.01";
 
@@ -15,18 +18,25 @@ pub(super) struct Runner {
     options: RunOptions,
     client: Client,
     session: String,
+    /// Whether it shows a credential: then it is the agent that this belongs to.
+    has_credential: bool,
+}
+
+/// The agent that works: its id and its name.
+struct Own {
+    id: String,
+    name: String,
 }
 
 impl Runner {
-    pub(super) fn new(options: RunOptions, client: Client) -> Self {
-        Self { options, client, session: format!("runner-{}", Uuid::now_v7()) }
+    pub(super) fn new(options: RunOptions, client: Client, has_credential: bool) -> Self {
+        Self { options, client, session: format!("runner-{}", Uuid::now_v7()), has_credential }
     }
 
     /// Registers, tells that it lives, and does the next thing: what that was, in a line.
     pub(super) fn round(&self) -> Result<String, Failure> {
-        let agent = self.register()?;
+        let Own { id: agent, name } = self.present_itself()?;
         let answer = self.heartbeat(&agent)?;
-        let name = &self.options.name;
         let directives = words(&answer["directives"]);
         if let Some(stop) =
             directives.iter().find(|directive| ["pause", "drain", "quarantine"].contains(&directive.as_str()))
@@ -43,13 +53,42 @@ impl Runner {
 
     /// Signs the agent off with a heartbeat, so nobody waits for its silence to be noticed.
     pub(super) fn say_goodbye(&self) -> Result<(), Failure> {
-        let agent = self.register()?;
+        let Own { id: agent, .. } = self.present_itself()?;
         let goodbye = json!({ "sessionKey": self.session, "status": "offline" });
         self.client.post(&format!("/api/agents/{agent}/heartbeat"), &goodbye).map(drop)
     }
 
-    fn register(&self) -> Result<String, Failure> {
+    /// Who works: whom the credential belongs to, or who registers.
+    fn present_itself(&self) -> Result<Own, Failure> {
+        if self.has_credential { self.identify() } else { self.register() }
+    }
+
+    /// The agent that the credential belongs to, which an operator has registered.
+    fn identify(&self) -> Result<Own, Failure> {
+        let who = self.client.get("/api/whoami")?;
+        let (Some(id), Some(called)) = (who["agentId"].as_str(), who["name"].as_str()) else {
+            let role = who["role"].as_str().unwrap_or("nobody in particular");
+            let advice = "Have one issued for the agent: mission-control credential issue --name Scout --role agent --agent \
+                          Scout; or leave --credential-file out where the server asks for none";
+            let what = format!("an agent works by its own credential, and this one is of the role {role}");
+            return Err(Failure::new(what, Some(advice.to_owned())));
+        };
+        match &self.options.name {
+            Some(name) if !name.is_written(called) => {
+                let advice =
+                    "Leave --name and AGENT_NAME out, or name the file of that agent's credential".to_owned();
+                Err(Failure::new(
+                    format!("the credential belongs to {called}, and not to {name}"),
+                    Some(advice),
+                ))
+            }
+            Some(_) | None => Ok(Own { id: id.to_owned(), name: called.to_owned() }),
+        }
+    }
+
+    fn register(&self) -> Result<Own, Failure> {
         let RunOptions { name, role, types, emoji, project, interval, .. } = &self.options;
+        let name = name.as_ref().map_or(DEFAULT_NAME, Name::as_str);
         let mut new = json!({
             "name": name,
             "role": role,
@@ -62,8 +101,7 @@ impl Runner {
         if let Some(project) = project {
             new["project"] = json!(project);
         }
-        let agent = self.client.post("/api/agents", &new)?;
-        agent["id"].as_str().map(str::to_owned).ok_or_else(|| Failure::new("the server named no agent", None))
+        own(&self.client.post("/api/agents", &new)?)
     }
 
     fn heartbeat(&self, agent: &str) -> Result<Value, Failure> {
@@ -150,6 +188,12 @@ impl Runner {
         let answer = self.client.try_post(path, body)?;
         Ok(if answer.is_success() { Ok(answer.body) } else { Err(answer.refusal()) })
     }
+}
+
+fn own(agent: &Value) -> Result<Own, Failure> {
+    let text = |field: &str| agent[field].as_str().map(str::to_owned);
+    let named = text("id").zip(text("name")).map(|(id, name)| Own { id, name });
+    named.ok_or_else(|| Failure::new("the server named no agent", None))
 }
 
 /// The body of a call that an agent makes itself.

@@ -301,8 +301,7 @@ fn governors(world: &World) -> Vec<CredentialId> {
 
 /// Anybody does anything with some credential.
 pub fn anything(world: &mut World) -> Vec<Command> {
-    let known: Vec<_> = world.states.credentials.keys().copied().collect();
-    let (who, credential) = (anybody(world), world.random.one_of(&known));
+    let (who, credential) = (anybody(world), some_credential(world));
     let bearer = Person::bears(world.states.credentials[&credential].issued().unwrap().grant());
     let bearer = bearer.map(Person::actor).filter(|_| world.random.chance(80)).unwrap_or_else(|| who.clone());
     let World { bearers, random, .. } = world;
@@ -328,6 +327,17 @@ pub fn anything(world: &mut World) -> Vec<Command> {
             vec![(who, Action::NoteSession { credential, session, at: world.now })]
         }
     }
+}
+
+/// Half of the time one by which somebody has had a session.
+fn some_credential(world: &mut World) -> CredentialId {
+    let credentials = &world.watched.views.credentials;
+    let sessions = world.bearers.held.values().flat_map(|held| &held.sessions);
+    let opened = sessions.filter_map(|text| credentials.find(&Shown::Session(SecretHash::of(text))));
+    let opened: Vec<_> = opened.map(|found| found.id).collect();
+    let known: Vec<_> = world.states.credentials.keys().copied().collect();
+    let opened = world.random.pick(&opened).filter(|_| world.random.chance(50));
+    opened.unwrap_or_else(|| world.random.one_of(&known))
 }
 
 /// For somebody who reads only, for a part of the projects, for an agent of another project, or expired already.
@@ -362,11 +372,12 @@ fn revoke(world: &World, credential: CredentialId) -> Action {
     Action::RevokeCredential { credential, governors: governors(world) }
 }
 
-/// Each operator revokes what the other shows.
+/// Each operator revokes what the other shows, and then what they show themselves.
 fn at_each_other(world: &World) -> Vec<Command> {
     let best = [0, 1].map(|number| best(world, Person::Operator(number)));
     let [Some(one), Some(other)] = best else { return vec![] };
-    vec![(operator(0), revoke(world, other)), (operator(1), revoke(world, one))]
+    let own = [(0, one), (1, other)].map(|(number, own)| (operator(number), revoke(world, own)));
+    [(operator(0), revoke(world, other)), (operator(1), revoke(world, one))].into_iter().chain(own).collect()
 }
 
 /// Mostly one of the credential's own that was opened at some time.

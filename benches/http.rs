@@ -4,6 +4,10 @@
 //! starts it: SQLite, every layer, a line in its log for each request. Every connection waits for its answer before it
 //! sends the next request. The echo is an axum route that parses the body of a creation and sends it back. All clients
 //! share one thread, and the machine's cores with the servers. The numbers depend on the machine; the ratio hardly does.
+//!
+//! Then: what does it cost that a request shows a credential? The same requests go to a server that asks for none and to
+//! one that asks for an operator's, in pairs whose order alternates. The goal is at most 3 %. `-- --credentials` asks only
+//! this.
 #![allow(clippy::unwrap_used)]
 
 use std::{
@@ -34,11 +38,25 @@ const LISTED_TASKS: usize = 1_000;
 const NEW_TASK: &str = r#"{"title":"Research competitor pricing","description":"The five largest, by plan and seat.","type":"CUSTOMER_RESEARCH","priority":2,"labels":["pricing","q3"]}"#;
 
 fn main() {
-    let quick = std::env::args().any(|argument| argument == "--quick");
+    let asked = |option| std::env::args().any(|argument| argument == option);
+    let quick = asked("--quick");
     let (length, rounds) = if quick { (Duration::from_millis(400), 3) } else { (Duration::from_secs(3), 5) };
     let directory = tempfile::tempdir().unwrap();
     log_to(&directory.path().join("server.log"));
     let bench = Bench::new(length);
+    if !asked("--credentials") {
+        bench_of_the_echo(&bench, rounds);
+    }
+    println!(
+        "\n{:>11}  {:<22} {:>10} {:>10}  {:<8} pairs",
+        "connections", "", "open/s", "secured/s", "dearer"
+    );
+    for connections in CONNECTIONS {
+        bench.compare(connections, rounds * 4 + 1);
+    }
+}
+
+fn bench_of_the_echo(bench: &Bench, rounds: usize) {
     println!(
         "{:>11}  {:<22} {:>10} {:>9} {:>9} {:>9}  of the echo",
         "connections", "", "per s", "p50 ms", "p99 ms", "max ms"
@@ -71,6 +89,21 @@ fn print(connections: usize, name: &str, rounds: &[[Measured; 4]], case: usize) 
     let ratio = median(&|round| 100.0 * round[case].per_second / round[0].per_second);
     println!(
         "{connections:>11}  {name:<22} {per_second:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.3}  {ratio:>5.1} %"
+    );
+}
+
+/// The most requests per second of all pairs, without and with a credential, since other load on the machine only ever slows
+/// them; how much dearer they are with it, by these and in the median pair; and in each pair.
+fn print_pairs(connections: usize, name: &str, pairs: &[(f64, f64)]) {
+    let dearer = |open: f64, secured: f64| 100.0 * (open / secured - 1.0);
+    let mut each: Vec<_> = pairs.iter().map(|(open, secured)| dearer(*open, *secured)).collect();
+    let listed: Vec<_> = each.iter().map(|percent| format!("{percent:+.1}")).collect();
+    each.sort_by(f64::total_cmp);
+    let best = |of: fn(&(f64, f64)) -> f64| pairs.iter().map(of).fold(0.0, f64::max);
+    let (open, secured, listed) = (best(|pair| pair.0), best(|pair| pair.1), listed.join(" "));
+    let (at_best, median) = (dearer(open, secured), each[each.len() / 2]);
+    println!(
+        "{connections:>11}  {name:<22} {open:>10.0} {secured:>10.0}  {at_best:>+5.1} %  {median:>+5.1} %  {listed}"
     );
 }
 
@@ -109,6 +142,39 @@ impl Bench {
                 self.measure(&server.address, vec![vec![list]; connections])
             }),
         ]
+    }
+
+    /// Sends the same requests to a server that asks for no credentials and to one that does, pair by pair.
+    fn compare(&self, connections: usize, pairs: usize) {
+        let (open, secured) = self.servers.block_on(async { (Server::start().await, Server::start().await) });
+        let secret = self.clients.block_on(async {
+            for server in [&open, &secured] {
+                create_tasks(&server.address, LISTED_TASKS).await;
+            }
+            issue_credential(&secured.address).await
+        });
+        let cases = [
+            ("who am I", request("GET", "/api/whoami", "")),
+            ("list 50 of 1,000 tasks", request_list()),
+            ("create a task", creation()),
+        ];
+        for (name, request) in cases {
+            let shown = showing(&secret, &request);
+            let without = || self.measure(&open.address, vec![vec![request.clone()]; connections]).per_second;
+            let with = || self.measure(&secured.address, vec![vec![shown.clone()]; connections]).per_second;
+            let pair = |number: usize| match number.is_multiple_of(2) {
+                true => (without(), with()),
+                false => {
+                    let with = with();
+                    (without(), with)
+                }
+            };
+            print_pairs(connections, name, &(0..pairs).map(pair).collect::<Vec<_>>());
+        }
+        self.servers.block_on(async {
+            open.stop().await;
+            secured.stop().await;
+        });
     }
 
     fn with_server<T>(&self, measure: impl FnOnce(&Server) -> T) -> T {
@@ -164,7 +230,9 @@ impl Server {
     async fn start() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = format!("sqlite:{}", directory.path().join("log.db").display());
-        let options = Line::parse_from(["mission-control", "--listen", "127.0.0.1:0", "--store", &store]);
+        let listen = ["mission-control", "--listen", "127.0.0.1:0", "--store", &store];
+        // One credential makes all calls here.
+        let options = Line::parse_from(listen.into_iter().chain(["--max-calls-per-second", "0"]));
         let ((end, ended), (ready, line)) = (oneshot::channel(), oneshot::channel::<String>());
         let served = tokio::spawn(async move {
             let end = async { drop(ended.await) };
@@ -185,6 +253,21 @@ fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
     let bytes = body.len();
     format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n{body}")
         .into_bytes()
+}
+
+/// The same request with a credential.
+fn showing(secret: &str, request: &[u8]) -> Vec<u8> {
+    let request = std::str::from_utf8(request).unwrap();
+    request.replacen("\r\n", &format!("\r\nauthorization: Bearer {secret}\r\n"), 1).into_bytes()
+}
+
+/// Issues the first credential, from which on the server asks for one, and answers its secret.
+async fn issue_credential(address: &str) -> String {
+    let mut client = Client::connect(address).await;
+    let ada = r#"{"name":"Ada","role":"operator"}"#;
+    let issued = client.ask(&request("POST", "/api/credentials", ada)).await;
+    let issued: Value = serde_json::from_slice(issued).unwrap();
+    issued["secret"].as_str().unwrap().to_owned()
 }
 
 fn creation() -> Vec<u8> {

@@ -164,6 +164,22 @@ async fn their_replay_reads_our_log() {
 }
 
 #[tokio::test]
+async fn the_credential_of_a_command_is_recorded_and_read_back() {
+    let (_directory, log) = log();
+    let credential = Uuid::from_u128(9);
+    let mut metadata = command_metadata(&sofie(), Uuid::now_v7().into(), None);
+    metadata.insert("credential".to_owned(), credential.to_string());
+    on(&log, vec![]).execute_with_metadata(ID, create(), metadata).await.unwrap();
+
+    let stream = StreamId::of::<Project>(&ID.parse().unwrap());
+    let stored = log.read_stream(&stream, 0, 10).await.unwrap();
+    assert_eq!(stored[0].metadata.credential, Some(credential.into()));
+    let store = LogStore::new_event_store(LogRepository::new(log));
+    let events = store.load_events(ID).await.unwrap();
+    assert_eq!(events[0].metadata["credential"], credential.to_string());
+}
+
+#[tokio::test]
 async fn a_command_without_metadata_is_not_recorded() {
     let (_directory, log) = log();
     let refused = on(&log, vec![]).execute(ID, create()).await.unwrap_err();

@@ -351,3 +351,234 @@ impl Projection for Credentials {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use mc_domain::{
+        agent::{self, Profile},
+        credential::{Bearer, Credential},
+        reach::Reach,
+    };
+    use serde_json::{Value, json};
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::script::Script;
+
+    fn name(text: &str) -> Name {
+        Name::new(text).unwrap()
+    }
+
+    fn secret(number: u128) -> SecretHash {
+        SecretHash::of(&format!("secret {number}"))
+    }
+
+    fn session(text: &str) -> SecretHash {
+        SecretHash::of(text)
+    }
+
+    fn operator(text: &str) -> Grant {
+        Grant { name: name(text), bearer: Bearer::Operator, reach: Reach::All, expires_at: None }
+    }
+
+    /// The credential number `number`, whose secret is that of the same number.
+    fn issue(script: &mut Script, number: u128, grant: Grant) -> CredentialId {
+        let id = CredentialId::new(Uuid::from_u128(number));
+        script.record::<Credential>(&id, |at| Event::Issued { grant, secret_hash: secret(number), at });
+        id
+    }
+
+    fn open(script: &mut Script, id: CredentialId, session_hash: SecretHash) {
+        script.record::<Credential>(&id, |at| Event::SessionOpened { session_hash, at });
+    }
+
+    fn rename(script: &mut Script, id: CredentialId, to: &str) {
+        script.record::<Credential>(&id, |_| Event::Renamed { name: name(to) });
+    }
+
+    fn revoke(script: &mut Script, id: CredentialId) {
+        let reason = Reason::new("leaked").ok();
+        script.record::<Credential>(&id, |at| Event::Revoked { reason, at });
+    }
+
+    fn shown(script: &Script, id: CredentialId) -> Value {
+        let views = script.views();
+        serde_json::to_value(views.credentials.view(id, &views.agents, script.now(), None)).unwrap()
+    }
+
+    #[test]
+    fn none_is_required_before_the_first_and_one_ever_after() {
+        let mut script = Script::new();
+        assert!(!script.fold::<Credentials>().is_required());
+        let ada = issue(&mut script, 1, operator("Ada"));
+        revoke(&mut script, ada);
+        assert!(script.fold::<Credentials>().is_required());
+    }
+
+    #[test]
+    fn each_is_found_by_its_secret_and_by_its_sessions() {
+        let mut script = Script::new();
+        let (ada, max) = (issue(&mut script, 1, operator("Ada")), issue(&mut script, 2, operator("Max")));
+        let opened_at = script.now();
+        open(&mut script, max, session("browser"));
+        let credentials: Credentials = script.fold();
+        let found = |shown| credentials.find(&shown).map(|found| (found.id, found.session_used_at));
+        assert_eq!(found(Shown::Secret(secret(1))), Some((ada, None)));
+        assert_eq!(found(Shown::Secret(secret(2))), Some((max, None)));
+        assert_eq!(found(Shown::Session(session("browser"))), Some((max, Some(opened_at))));
+        // Neither stands for the other.
+        assert_eq!(found(Shown::Session(secret(2))), None);
+        assert_eq!(found(Shown::Secret(session("browser"))), None);
+        assert_eq!(credentials.secret(ada), Some(secret(1)));
+    }
+
+    #[test]
+    fn a_revoked_one_is_found_as_such_and_takes_its_sessions_with_it() {
+        let mut script = Script::new();
+        let (ada, max) = (issue(&mut script, 1, operator("Ada")), issue(&mut script, 2, operator("Max")));
+        open(&mut script, ada, session("of Ada"));
+        open(&mut script, max, session("of Max"));
+        revoke(&mut script, ada);
+        let credentials: Credentials = script.fold();
+        assert!(credentials.find(&Shown::Secret(secret(1))).is_some_and(|found| found.is_revoked));
+        assert!(!credentials.is_good(ada, script.now()) && credentials.is_good(max, script.now()));
+        assert_eq!(credentials.find(&Shown::Session(session("of Ada"))), None);
+        assert!(credentials.find(&Shown::Session(session("of Max"))).is_some());
+        assert_eq!(credentials.governors(), [max]);
+    }
+
+    #[test]
+    fn a_session_is_known_until_it_is_ended_or_another_is_opened_after_its_time() {
+        let mut script = Script::new();
+        let ada = issue(&mut script, 1, operator("Ada"));
+        for browser in ["left alone", "used", "ended"] {
+            open(&mut script, ada, session(browser));
+        }
+        script.wait(TimeDelta::hours(11));
+        let (session_hash, used_at) = (session("used"), script.now());
+        script.record::<Credential>(&ada, |at| Event::SessionUsed { session_hash, at });
+        let session_hash = session("ended");
+        script.record::<Credential>(&ada, |at| Event::SessionEnded { session_hash, at });
+        script.wait(TimeDelta::hours(2));
+        open(&mut script, ada, session("new"));
+        let credentials: Credentials = script.fold();
+        let found = |browser| credentials.find(&Shown::Session(session(browser)));
+        assert_eq!(found("used").and_then(|found| found.session_used_at), Some(used_at));
+        assert!(found("new").is_some() && found("left alone").is_none() && found("ended").is_none());
+    }
+
+    #[test]
+    fn an_expired_one_stays_so_when_the_clock_is_set_back() {
+        let mut script = Script::new();
+        let expires_at = Some(script.now() + TimeDelta::hours(1));
+        let ada = issue(&mut script, 1, Grant { expires_at, ..operator("Ada") });
+        let soon = script.now();
+        let good = |script: &Script, now| script.fold::<Credentials>().is_good(ada, now);
+        assert!(good(&script, soon) && !good(&script, soon + TimeDelta::hours(1)));
+        script.wait(TimeDelta::hours(2));
+        issue(&mut script, 2, operator("Max"));
+        assert!(!good(&script, soon), "the log has come further than this clock");
+        assert_eq!(script.fold::<Credentials>().newest(), script.now() - TimeDelta::seconds(1));
+        let views = script.views();
+        let view = views.credentials.view(ada, &views.agents, soon, None).unwrap();
+        assert_eq!(view.status, Standing::Expired);
+    }
+
+    #[test]
+    fn operators_go_by_the_names_of_what_was_not_revoked() {
+        let mut script = Script::new();
+        let names = |script: &Script| -> Vec<String> {
+            script.fold::<Credentials>().operators().map(Name::to_string).collect()
+        };
+        let first = issue(&mut script, 1, operator("Ada"));
+        let second = issue(&mut script, 2, operator("Ada"));
+        issue(&mut script, 3, Grant { bearer: Bearer::Auditor, ..operator("Eve") });
+        assert_eq!(names(&script), ["Ada"]);
+        rename(&mut script, first, "Grace");
+        assert_eq!(names(&script), ["Ada", "Grace"]);
+        revoke(&mut script, second);
+        assert_eq!(names(&script), ["Grace"]);
+        revoke(&mut script, first);
+        assert_eq!(names(&script), [""; 0]);
+    }
+
+    #[test]
+    fn operators_of_all_projects_govern() {
+        let mut script = Script::new();
+        let ada = issue(&mut script, 1, operator("Ada"));
+        let some = Reach::of(ProjectId::new(Uuid::from_u128(1)));
+        issue(&mut script, 2, Grant { reach: some, ..operator("Max") });
+        issue(&mut script, 3, Grant { bearer: Bearer::Auditor, ..operator("Eve") });
+        assert_eq!(script.fold::<Credentials>().governors(), [ada]);
+    }
+
+    #[test]
+    fn the_newest_are_listed_first_and_revoked_ones_on_demand() {
+        let mut script = Script::new();
+        let ids: Vec<_> =
+            [3, 1, 2].map(|number| issue(&mut script, number, operator("Ada"))).into_iter().rev().collect();
+        revoke(&mut script, ids[1]);
+        let credentials: Credentials = script.fold();
+        assert_eq!(credentials.ids(true), ids);
+        assert_eq!(credentials.ids(false), [ids[0], ids[2]]);
+    }
+
+    #[test]
+    fn one_is_answered_without_its_secret_and_its_hash() {
+        let mut script = Script::new();
+        let (project, scout) = (ProjectId::new(Uuid::from_u128(7)), AgentId::new(Uuid::from_u128(8)));
+        let profile = Profile::new(name("Scout"), agent::Role::Intern);
+        script.agent(8, |at| agent::Event::Registered { project, profile, parent: None, purpose: None, at });
+        let expires_at = Some(script.now() + TimeDelta::days(1));
+        let grant = Grant {
+            name: name("Scout's laptop"),
+            bearer: Bearer::Agent(scout),
+            reach: Reach::of(project),
+            expires_at,
+        };
+        let id = issue(&mut script, 1, grant);
+        let mut expected = json!({
+            "id": "00000000-0000-0000-0000-000000000001",
+            "name": "Scout's laptop",
+            "role": "agent",
+            "agentId": "00000000-0000-0000-0000-000000000008",
+            "projectIds": ["00000000-0000-0000-0000-000000000007"],
+            "expiresAt": "2026-02-02T09:00:01.000Z",
+            "status": "active",
+            "issuedAt": "2026-02-01T09:00:01.000Z",
+            "issuedBy": { "type": "human", "id": "Sofie", "name": "Sofie" },
+            "lastUsedAt": null,
+            "revokedAt": null,
+            "revokedBy": null,
+            "revokedBecause": null,
+            "version": 1,
+        });
+        assert_eq!(shown(&script, id), expected);
+        script.record::<Credential>(&id, |at| Event::Used { at });
+        script.by(Actor::Human(name("Max")));
+        revoke(&mut script, id);
+        expected["status"] = json!("revoked");
+        expected["lastUsedAt"] = json!("2026-02-01T09:00:02.000Z");
+        expected["revokedAt"] = json!("2026-02-01T09:00:03.000Z");
+        expected["revokedBy"] = json!({ "type": "human", "id": "Max", "name": "Max" });
+        expected["revokedBecause"] = json!("leaked");
+        expected["version"] = json!(3);
+        assert_eq!(shown(&script, id), expected);
+    }
+
+    #[test]
+    fn the_latest_use_is_shown_whether_it_is_recorded_or_not() {
+        let mut script = Script::new();
+        let ada = issue(&mut script, 1, operator("Ada"));
+        let recorded = script.now();
+        script.record::<Credential>(&ada, |at| Event::Used { at });
+        let views = script.views();
+        let last =
+            |used_at| views.credentials.view(ada, &views.agents, script.now(), used_at).unwrap().last_used_at;
+        let later = recorded + TimeDelta::minutes(5);
+        assert_eq!(last(Some(later)), Some(Millis(later)));
+        assert_eq!(last(Some(recorded - TimeDelta::minutes(5))), Some(Millis(recorded)));
+        assert_eq!(last(None), Some(Millis(recorded)));
+    }
+}

@@ -4,12 +4,15 @@ mod history;
 
 use std::{collections::BTreeSet, fmt::Debug};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
+    aggregate::Aggregate,
     approval,
+    credential::{Credential, Role, SESSION_LASTS},
+    ids::CredentialId,
     money::Usd,
     reach::Reach,
-    recorded::{AnyEvent, Recorded},
+    recorded::{AnyEvent, Recorded, StreamId},
     task::{Priority, Status, TaskType},
     values::Label,
 };
@@ -23,6 +26,7 @@ use crate::{
     approvals::{ApprovalQuery, ApprovalSort, Approvals},
     board::{BoardQuery, board},
     costs::{Costs, Spend, agent_costs, daily_costs},
+    credentials::{Credentials, Shown},
     entries::timeline_entry,
     hours::Hours,
     messages::Threads,
@@ -40,7 +44,10 @@ use crate::{
     timeline::Timelines,
     views::Views,
 };
-use history::{KINDS, histories, projects, reaches, written};
+use history::{
+    CREDENTIALS, KINDS, SESSIONS, credential_id, histories, histories_of_credentials, projects, reaches,
+    secret, session, written,
+};
 
 /// `fold(a ++ b) == resume(fold(a), b)`, and a serde round trip between any two facts changes nothing.
 fn laws_hold<P: Projection + PartialEq + Debug>(events: &[Recorded<AnyEvent>]) {
@@ -152,6 +159,16 @@ fn named(views: &Views, reach: &Reach, now: DateTime<Utc>) -> BTreeSet<Uuid> {
     named.chain(report.open_alerts.iter().map(|alert| alert.id.uuid())).chain(news).collect()
 }
 
+/// A credential as decisions see it.
+fn folded(script: &Script, id: CredentialId) -> Credential {
+    let own = StreamId::of::<Credential>(&id);
+    let events = script.events().iter().filter(|event| event.stream == own);
+    Credential::fold(events.filter_map(|event| match &event.event {
+        AnyEvent::Credential(fact) => Some(fact),
+        _ => None,
+    }))
+}
+
 fn every_kind() -> Script {
     let choices: Vec<_> = (0..KINDS).map(|kind| (kind, 0, 0)).collect();
     written(&choices)
@@ -177,6 +194,41 @@ proptest! {
         laws_hold::<Timelines>(script.events());
         laws_hold::<Activity>(script.events());
         laws_hold::<Hours>(script.events());
+        laws_hold::<Credentials>(script.events());
+    }
+
+    #[test]
+    fn credentials_resume_from_any_stored_state(choices in histories_of_credentials()) {
+        laws_hold::<Credentials>(written(&choices).events());
+    }
+
+    #[test]
+    fn credentials_are_what_is_decided_on_them(choices in histories_of_credentials(), later in 0..60_i64) {
+        let script = written(&choices);
+        let (credentials, now) = (script.fold::<Credentials>(), script.now() + TimeDelta::seconds(later));
+        let decided = (0..CREDENTIALS).map(|number| (number, folded(&script, credential_id(number))));
+        let (mut operators, mut issued) = (BTreeSet::new(), 0);
+        for (number, credential) in decided {
+            let id = credential_id(number);
+            let found = credentials.find(&Shown::Secret(secret(number)));
+            prop_assert_eq!(found.map(|found| found.id), credential.issued().is_ok().then_some(id));
+            prop_assert_eq!(credentials.is_good(id, now), credential.check(now).is_ok());
+            prop_assert!(!credential.governs(now) || credentials.governors().contains(&id));
+            let Ok(known) = credential.issued() else { continue };
+            let found = found.unwrap();
+            prop_assert_eq!((found.grant, found.is_revoked), (known.grant(), known.is_revoked()));
+            for session in (0..SESSIONS).map(|of| session(number, of)) {
+                let found = credentials.find(&Shown::Session(session)).and_then(|found| found.session_used_at);
+                let is_open = found.is_some_and(|used_at| now < used_at + SESSION_LASTS);
+                prop_assert_eq!(is_open, known.has_session(&session, now));
+            }
+            issued += 1;
+            if known.grant().bearer.role() == Role::Operator && !known.is_revoked() {
+                operators.insert(known.grant().name.clone());
+            }
+        }
+        prop_assert_eq!(credentials.operators().cloned().collect::<BTreeSet<_>>(), operators);
+        prop_assert_eq!((credentials.ids(true).len(), credentials.is_required()), (issued, issued > 0));
     }
 
     #[test]

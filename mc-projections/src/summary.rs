@@ -103,20 +103,23 @@ fn project(fact: &project::Event, who: &str) -> String {
 fn credential(fact: &credential::Event, who: &str, name: &str) -> String {
     match fact {
         credential::Event::Issued { grant, .. } => {
-            format!("{who} issued {} the credential {}", to(grant.bearer.role()), grant.name)
+            format!("{who} issued the credential {} to {}", grant.name, bearer(grant.bearer.role()))
         }
-        credential::Event::Renamed { name: to } => format!("{who} renamed the credential {name} to {to}"),
+        // What it was called before is not in the views any more.
+        credential::Event::Renamed { name } => format!("{who} renamed a credential to {name}"),
         credential::Event::Revoked { reason, .. } => {
             format!("{who} revoked the credential {name}{}", because(reason.as_ref()))
         }
         credential::Event::Used { .. } => format!("the credential {name} was used"),
-        credential::Event::SessionOpened { .. } => format!("{who} opened a session"),
+        credential::Event::SessionOpened { .. } => format!("{who} opened a session by the credential {name}"),
         credential::Event::SessionUsed { .. } => format!("a session by the credential {name} was used"),
-        credential::Event::SessionEnded { .. } => format!("{who} ended a session"),
+        credential::Event::SessionEnded { .. } => {
+            format!("{who} ended a session by the credential {name}")
+        }
     }
 }
 
-fn to(role: credential::Role) -> &'static str {
+fn bearer(role: credential::Role) -> &'static str {
     match role {
         credential::Role::Operator => "an operator",
         credential::Role::Agent => "an agent",
@@ -290,6 +293,39 @@ mod tests {
         assert_eq!(last(&script), "Scout was paused for its budget");
         script.agent(1, |_| agent::Event::Quarantined { note: None });
         assert_eq!(last(&script), "Scout was quarantined");
+    }
+
+    #[test]
+    fn who_got_which_credential_and_what_became_of_it_is_told() {
+        use mc_domain::credential::{Bearer, Credential, Event, Grant, SecretHash};
+
+        let (mut script, id) = (Script::new(), uuid::Uuid::from_u128(1).into());
+        let mut told = |event: &dyn Fn(chrono::DateTime<chrono::Utc>) -> Event| {
+            script.record::<Credential>(&id, event);
+            last(&script)
+        };
+        let (secret_hash, session_hash) = (SecretHash::of("secret"), SecretHash::of("session"));
+        for (bearer, sentence) in [
+            (Bearer::Operator, "Sofie issued the credential Ada to an operator"),
+            (Bearer::Agent(uuid::Uuid::from_u128(1).into()), "Sofie issued the credential Ada to an agent"),
+            (Bearer::Auditor, "Sofie issued the credential Ada to an auditor"),
+            (Bearer::Monitor, "Sofie issued the credential Ada to a monitor"),
+        ] {
+            let name = Name::new("Ada").unwrap();
+            let grant = Grant { name, bearer, reach: mc_domain::reach::Reach::All, expires_at: None };
+            assert_eq!(told(&|at| Event::Issued { grant: grant.clone(), secret_hash, at }), sentence);
+        }
+        assert_eq!(told(&|at| Event::Used { at }), "the credential Ada was used");
+        let opened = told(&|at| Event::SessionOpened { session_hash, at });
+        assert_eq!(opened, "Sofie opened a session by the credential Ada");
+        let used = told(&|at| Event::SessionUsed { session_hash, at });
+        assert_eq!(used, "a session by the credential Ada was used");
+        let ended = told(&|at| Event::SessionEnded { session_hash, at });
+        assert_eq!(ended, "Sofie ended a session by the credential Ada");
+        let renamed = told(&|_| Event::Renamed { name: Name::new("Grace").unwrap() });
+        assert_eq!(renamed, "Sofie renamed a credential to Grace");
+        let revoked = told(&|at| Event::Revoked { reason: Reason::new("leaked.").ok(), at });
+        assert_eq!(revoked, "Sofie revoked the credential Grace: leaked");
     }
 
     #[test]

@@ -109,6 +109,8 @@ impl<E: Event> DomainEvent for SourcedEvent<E> {
 }
 
 /// The metadata that the log records with the events of a command. Pass it to `execute_with_metadata`.
+///
+/// A command that came by a credential names it in a further entry, `credential`.
 pub fn command_metadata(
     context: &CommandContext,
     command_id: CommandId,

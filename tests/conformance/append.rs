@@ -21,6 +21,8 @@ pub async fn events_are_read_back_exactly_as_appended(log: &Arc<dyn EventLog>) {
     first.metadata.idempotency_key = Some("move ' it".to_owned());
     let mut second = event(2);
     second.metadata.actor = Actor::System(Name::new("reaper").unwrap());
+    first.metadata.credential = Some(Uuid::from_u128(10).into());
+    second.metadata.credential = None;
     let events = vec![first, second];
 
     let commit = several([Append { stream: stream("ä/b c"), expected: 0, events: events.clone() }]);
@@ -33,7 +35,8 @@ pub async fn events_are_read_back_exactly_as_appended(log: &Arc<dyn EventLog>) {
         let place = index as u64 + 1;
         assert_eq!((stored.position, stored.version, stored.stream), (place, place, stream("ä/b c")));
         assert_eq!((stored.event_type, stored.event_version), (event.event_type, event.event_version));
-        assert_eq!((stored.payload, stored.metadata), (event.payload, event.metadata));
+        assert_eq!((stored.payload, &stored.metadata), (event.payload, &event.metadata));
+        assert_eq!(stored.metadata.credential.is_some(), place == 1, "the credential that it came by");
     }
 }
 

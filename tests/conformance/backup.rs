@@ -50,6 +50,8 @@ async fn assert_same(restored: &Arc<dyn EventLog>, log: &Arc<dyn EventLog>) {
     assert_eq!((restored.head(), *restored.watch_head().borrow()), (log.head(), log.head()));
     let events = everything(log).await;
     assert_eq!(everything(restored).await, events);
+    let by_credential = events.iter().filter(|event| event.metadata.credential.is_some()).count();
+    assert_eq!(by_credential == 0, events.is_empty(), "the credentials that events came by are compared too");
     for name in events.iter().map(|event| &event.stream).collect::<BTreeSet<_>>() {
         assert_eq!(
             restored.read_stream(name, 0, 100).await.unwrap(),

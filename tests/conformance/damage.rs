@@ -4,6 +4,8 @@ use std::path::Path;
 
 use mc_domain::{
     actor::Actor,
+    credential::{self, Bearer, Credential, Grant, SecretHash},
+    reach::Reach,
     recorded::StreamId,
     task::{Details, Event, Task, TaskType},
     values::Name,
@@ -387,6 +389,46 @@ async fn a_history_in_disorder_is_not_restored() {
     let refused = backup::read(document.as_slice(), import, &mut |_, _| {}).unwrap_err();
     assert!(matches!(refused, BackupError::Store(StoreError::Corrupt { position: 2, .. })), "{refused:?}");
     assert_eq!(names(directory.path()), [""; 0]);
+}
+
+/// The positions at which a database is found damaged whose only stream, of a credential, has these events.
+async fn illegal_in_a_credential(events: &[credential::Event]) -> Vec<(Problem, Option<u64>)> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("log.db");
+    let log = SqliteLog::open(&path).unwrap();
+    let stream = StreamId::of::<Credential>(&Uuid::from_u128(1).into());
+    let numbered = (1..).zip(events);
+    let events = numbered.map(|(number, fact)| codec::encode(fact, event(number).metadata)).collect();
+    let commit = Commit { appends: vec![Append { stream, expected: 0, events }], ..Commit::default() };
+    committed(log.append(commit).await);
+    log.close().await;
+    problems(&verify(&SqliteInspection::open(&path).unwrap(), at(0), &mut |_, _| {}))
+}
+
+#[tokio::test]
+async fn a_credential_that_is_revoked_stays_as_it_is() {
+    use credential::Event as E;
+
+    let (name, session_hash) = (Name::new("Ada").unwrap(), SecretHash::of("session"));
+    let grant = Grant { name: name.clone(), bearer: Bearer::Operator, reach: Reach::All, expires_at: None };
+    let issued = E::Issued { grant, secret_hash: SecretHash::of("secret"), at: at(1) };
+    let revoked = E::Revoked { reason: None, at: at(2) };
+    let meanwhile = [
+        E::Renamed { name },
+        E::Used { at: at(2) },
+        E::SessionOpened { session_hash, at: at(2) },
+        E::SessionUsed { session_hash, at: at(2) },
+        E::SessionEnded { session_hash, at: at(2) },
+    ];
+    let lived: Vec<_> = std::iter::once(&issued).chain(&meanwhile).chain([&revoked]).cloned().collect();
+    assert_eq!(illegal_in_a_credential(&lived).await, []);
+    let illegal = |position| [(Problem::Illegal, Some(position))];
+    for late in meanwhile.into_iter().chain([issued.clone(), revoked.clone()]) {
+        let history = [issued.clone(), revoked.clone(), late.clone()];
+        assert_eq!(illegal_in_a_credential(&history).await, illegal(3), "{late:?}");
+    }
+    assert_eq!(illegal_in_a_credential(&[issued.clone(), issued.clone()]).await, illegal(2));
+    assert_eq!(illegal_in_a_credential(&[revoked, issued]).await, illegal(1));
 }
 
 #[tokio::test]

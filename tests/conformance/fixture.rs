@@ -96,7 +96,10 @@ pub fn event_at(number: u64, recorded_at: DateTime<Utc>) -> NewEvent {
             project: Some(Uuid::from_u128(7).into()),
             command_id: Uuid::from_u128(1_000_000_000 + u128::from(number)).into(),
             idempotency_key: None,
-            credential: None,
+            // Every other event came by a credential.
+            credential: number
+                .is_multiple_of(2)
+                .then(|| Uuid::from_u128(2_000_000_000 + u128::from(number)).into()),
         },
     }
 }

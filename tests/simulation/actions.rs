@@ -14,7 +14,8 @@ use mc_domain::{
     approval::{
         self, ActionType, Approval, Ask, ContentHash, Lifetime, Payload, Quorum, Request, Risk, Terms,
     },
-    ids::{AgentId, AlertId, ApprovalId, LeaseId, NotificationId, ProjectId, RunId, TaskId},
+    credential::{self, Credential, Grant, SecretHash},
+    ids::{AgentId, AlertId, ApprovalId, CredentialId, LeaseId, NotificationId, ProjectId, RunId, TaskId},
     money::Usd,
     notification::{self, Notice, Notification},
     operation::{
@@ -22,10 +23,11 @@ use mc_domain::{
         Outcome, ReassignTask, RegisterAgent, SpawnAgent, StartRun, UseTool, block_halted, change_profile,
         claim_task, complete_run, correct_agent, create_project, create_task, decide_approval, directives,
         drain_agent, end_lease, escalate_approval, expire_approval, fail_notification, follow_halt,
-        follow_task, halt_squad, heartbeat, mark_heard, mark_stale, move_task, pause_agent, post_message,
-        quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval, restart_agent,
-        resubmit_approval, resume_agent, resume_squad, retire_agent, sign_off_agent, spawn_agent, start_run,
-        time_out_run, unfollow_task, withdraw_approval, withdraw_overrides,
+        follow_task, halt_squad, heartbeat, issue_credential, mark_heard, mark_stale, move_task, pause_agent,
+        post_message, quarantine_agent, reassign_task, record_tool_call, register_agent, request_approval,
+        restart_agent, resubmit_approval, resume_agent, resume_squad, retire_agent, revoke_credential,
+        sign_off_agent, spawn_agent, start_run, time_out_run, unfollow_task, withdraw_approval,
+        withdraw_overrides,
     },
     policy::{self, Policy, Scope, document::Document},
     process::RetirementCause,
@@ -244,6 +246,38 @@ pub enum Action {
         key: standup::Key,
         report: Report,
     },
+    /// `governors` are what the view knows, as the server has it.
+    IssueCredential {
+        fresh: CredentialId,
+        grant: Grant,
+        secret: SecretHash,
+        governors: Vec<CredentialId>,
+    },
+    RenameCredential {
+        credential: CredentialId,
+        name: Name,
+    },
+    RevokeCredential {
+        credential: CredentialId,
+        governors: Vec<CredentialId>,
+    },
+    NoteUse {
+        credential: CredentialId,
+        at: DateTime<Utc>,
+    },
+    OpenSession {
+        credential: CredentialId,
+        session: SecretHash,
+    },
+    NoteSession {
+        credential: CredentialId,
+        session: SecretHash,
+        at: DateTime<Utc>,
+    },
+    EndSession {
+        credential: CredentialId,
+        session: SecretHash,
+    },
 }
 
 /// Every kind of command, for which all aggregates and operations are asked.
@@ -271,6 +305,7 @@ pub const KINDS: &[&str] = &[
     "end drain",
     "end lease",
     "end run as timed out",
+    "end session",
     "escalate approval",
     "expire approval",
     "expire notification",
@@ -279,6 +314,7 @@ pub const KINDS: &[&str] = &[
     "heartbeat",
     "heartbeat with error",
     "ignore alert",
+    "issue credential",
     "mark heard",
     "mark stale",
     "move to assigned",
@@ -290,7 +326,10 @@ pub const KINDS: &[&str] = &[
     "move to inbox",
     "move to needs_approval",
     "move to review",
+    "note session",
+    "note use",
     "notify",
+    "open session",
     "pause agent",
     "pause squad",
     "post message",
@@ -305,6 +344,7 @@ pub const KINDS: &[&str] = &[
     "reassign task",
     "record standup",
     "register agent",
+    "rename credential",
     "request approval",
     "request revision",
     "resolve alert",
@@ -314,6 +354,7 @@ pub const KINDS: &[&str] = &[
     "resume agent",
     "resume squad",
     "retire agent",
+    "revoke credential",
     "sign off agent",
     "spawn agent",
     "start run",
@@ -423,6 +464,13 @@ impl Action {
             Self::FailNotification { .. } => "fail notification",
             Self::ExpireNotification { .. } => "expire notification",
             Self::RecordStandup { .. } => "record standup",
+            Self::IssueCredential { .. } => "issue credential",
+            Self::RenameCredential { .. } => "rename credential",
+            Self::RevokeCredential { .. } => "revoke credential",
+            Self::NoteUse { .. } => "note use",
+            Self::OpenSession { .. } => "open session",
+            Self::NoteSession { .. } => "note session",
+            Self::EndSession { .. } => "end session",
         }
     }
 
@@ -483,6 +531,13 @@ impl Action {
             | Self::FailNotification { project, .. }
             | Self::ExpireNotification { project, .. } => *project,
             Self::RecordStandup { key, .. } => Some(key.project),
+            Self::IssueCredential { .. }
+            | Self::RenameCredential { .. }
+            | Self::RevokeCredential { .. }
+            | Self::NoteUse { .. }
+            | Self::OpenSession { .. }
+            | Self::NoteSession { .. }
+            | Self::EndSession { .. } => None,
         }
     }
 }
@@ -554,6 +609,13 @@ pub fn decide(action: &Action, tx: &mut Transaction<'_>) -> Result<Outcome, Fail
             tx.record_in(Some(key.project), &standup, events)?;
             Ok(Outcome::Done)
         }
+        Action::IssueCredential { .. }
+        | Action::RenameCredential { .. }
+        | Action::RevokeCredential { .. }
+        | Action::NoteUse { .. }
+        | Action::OpenSession { .. }
+        | Action::NoteSession { .. }
+        | Action::EndSession { .. } => on_credential(action.clone(), tx).map(Outcome::from),
     }
 }
 
@@ -791,6 +853,32 @@ fn on_notification(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failu
     };
     let notification = tx.get::<Notification>(&id)?;
     tx.execute_in(project, &notification, command)?;
+    Ok(())
+}
+
+fn on_credential(action: Action, tx: &mut Transaction<'_>) -> Result<(), Failure> {
+    let (id, command) = match action {
+        Action::IssueCredential { fresh, grant, secret, governors } => {
+            return Ok(issue_credential(tx, fresh, grant, secret, &governors)?);
+        }
+        Action::RevokeCredential { credential, governors } => {
+            return Ok(revoke_credential(tx, credential, Some(reason("leaked")), Some(&governors))?);
+        }
+        Action::RenameCredential { credential, name } => (credential, credential::Command::Rename { name }),
+        Action::NoteUse { credential, at } => (credential, credential::Command::NoteUse { at }),
+        Action::OpenSession { credential, session } => {
+            (credential, credential::Command::OpenSession { session })
+        }
+        Action::NoteSession { credential, session, at } => {
+            (credential, credential::Command::NoteSession { session, at })
+        }
+        Action::EndSession { credential, session } => {
+            (credential, credential::Command::EndSession { session })
+        }
+        other => unreachable!("{other:?} is not about a credential"),
+    };
+    let credential = tx.get::<Credential>(&id)?;
+    tx.execute_in(None, &credential, command)?;
     Ok(())
 }
 

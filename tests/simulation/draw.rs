@@ -25,13 +25,14 @@ use mc_domain::{
 
 use crate::{
     actions::{Action, Asked, Attention, crew, reason},
-    bursts,
+    bearers, bursts,
     policies::{self, Draft},
     workers,
     world::World,
 };
 
-const OPERATORS: [&str; 2] = ["Sofie", "Max"];
+/// What the operators are called; see [`bearers`] for what they may be called later.
+pub const OPERATORS: [&str; 2] = ["Sofie", "Max"];
 const PROJECTS: [&str; 2] = ["openclaw", "elsewhere"];
 /// How many agents there are at the beginning.
 const AGENTS: usize = 26;
@@ -48,6 +49,9 @@ pub async fn found(world: &mut World) {
         let create = Action::CreateProject { project: project(number), slug: slug.to_owned() };
         world.command(operator(0), create).await;
     }
+    for (who, action) in bearers::found(world) {
+        world.command(who, action).await;
+    }
     for number in 0..AGENTS {
         let role = Role::ALL[number % Role::ALL.len()];
         let fresh = world.random.id();
@@ -58,6 +62,7 @@ pub async fn found(world: &mut World) {
         }
         let project = project(usize::from(number >= AGENTS * 2 / 3));
         world.command(operator(0), Action::Register { project, fresh, profile }).await;
+        world.equip().await;
     }
 }
 
@@ -66,7 +71,8 @@ pub fn next(world: &mut World) -> Vec<Command> {
     match world.random.below(100) {
         0..=49 => vec![at_work(world)],
         50..=72 => vec![looking_after(world)],
-        73..=92 => vec![anything(world)],
+        73..=91 => vec![anything(world)],
+        92 => bearers::anything(world),
         93 => bursts::burst(world),
         _ => workers::ticks(world),
     }
@@ -93,7 +99,7 @@ fn an_operator(world: &mut World) -> Actor {
     operator(number)
 }
 
-fn some_agent(world: &mut World) -> AgentId {
+pub fn some_agent(world: &mut World) -> AgentId {
     let agents: Vec<_> = world.states.agents.keys().copied().collect();
     world.random.one_of(&agents)
 }
@@ -517,7 +523,7 @@ fn revive(world: &mut World) -> Option<Action> {
     Some(Action::Restart { agent })
 }
 
-fn anybody(world: &mut World) -> Actor {
+pub fn anybody(world: &mut World) -> Actor {
     match world.random.below(10) {
         0..=3 => an_operator(world),
         4 => world.system("monitor"),

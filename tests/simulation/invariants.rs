@@ -693,6 +693,7 @@ async fn repository_knows_what_is_recorded(world: &World, repository: &Repositor
         runs,
         notifications,
         standups,
+        credentials,
         ..
     } = &world.states;
     equal(world, repository, projects).await;
@@ -705,6 +706,7 @@ async fn repository_knows_what_is_recorded(world: &World, repository: &Repositor
     equal(world, repository, runs).await;
     equal(world, repository, notifications).await;
     equal(world, repository, standups).await;
+    equal(world, repository, credentials).await;
 }
 
 async fn equal<A: Streamed<Id: Ord + Debug>>(

@@ -12,6 +12,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod actions;
+mod bearers;
 mod bursts;
 mod draw;
 mod invariants;

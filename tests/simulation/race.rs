@@ -8,8 +8,11 @@ use mc_domain::{
     agent::{Caps, Profile, Role},
     aggregate::{Aggregate, CommandContext},
     budget::{Budget, Command, Key},
-    ids::AgentId,
+    credential::{self, Bearer, Credential, Grant, SecretHash},
+    ids::{AgentId, CredentialId},
     money::Usd,
+    operation::Rejection,
+    reach::Reach,
     recorded::{StreamId, Streamed},
     run::Outcome,
     values::Name,
@@ -25,10 +28,10 @@ use tokio::task::JoinSet;
 
 use crate::{
     actions::{Action, decide},
-    draw::{operator, project},
+    draw::{OPERATORS, operator, project},
     invariants::{budget_is_kept, excess},
     random::Random,
-    world::Failure,
+    world::{Failure, Refusal},
 };
 
 const CALLERS: usize = 64;
@@ -54,7 +57,17 @@ fn now() -> DateTime<Utc> {
 }
 
 async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<bool, Failure> {
-    let envelope = CommandEnvelope::new(CommandContext::new(now(), who));
+    ask_by(None, repository, who, action).await
+}
+
+async fn ask_by(
+    credential: Option<CredentialId>,
+    repository: &Repository,
+    who: Actor,
+    action: &Action,
+) -> Result<bool, Failure> {
+    let context = CommandContext::new(now(), who);
+    let envelope = CommandEnvelope { credential, ..CommandEnvelope::new(context) };
     let mut refused = false;
     let executed = repository.execute(&envelope, |tx| {
         refused = decide(action, tx)? != mc_domain::operation::Outcome::Done;
@@ -62,6 +75,11 @@ async fn ask(repository: &Repository, who: Actor, action: &Action) -> Result<boo
     });
     match executed.await {
         Ok(_) => Ok(!refused),
+        // Nobody is locked out: of two who revoke each other's, the second is told that it is the last.
+        Err(Failure::Rejected(Refusal::Operation(Rejection::Credential(why)))) => {
+            assert_eq!(why, credential::Rejection::LastOperator);
+            Ok(false)
+        }
         Err(Failure::Rejected(_)) => Ok(false),
         Err(store) => Err(store),
     }
@@ -166,6 +184,46 @@ async fn of_64_callers_nobody_gets_more_than_the_dollar_on_disk() {
         let folder = tempfile::tempdir().unwrap();
         let log = SqliteLog::open(folder.path().join("log.db")).unwrap();
         race(Arc::new(log), whose, seed).await;
+    }
+}
+
+/// Two operators revoke each other's credential at once.
+async fn feud(log: Arc<dyn EventLog>, seed: u64) {
+    let (repository, mut random) = (Arc::new(Repository::new(log)), Random::new(seed));
+    let ids: [CredentialId; 2] = [random.id(), random.id()];
+    for (number, fresh) in ids.into_iter().enumerate() {
+        let name = Name::new(OPERATORS[number]).unwrap();
+        let grant = Grant { name, bearer: Bearer::Operator, reach: Reach::All, expires_at: None };
+        let (secret, governors) = (SecretHash::of(&format!("secret {number}")), ids[..number].to_vec());
+        let issue = Action::IssueCredential { fresh, grant, secret, governors };
+        let by = ids[..number].first().copied();
+        assert!(ask_by(by, &repository, operator(0), &issue).await.unwrap());
+    }
+    let mut operators = JoinSet::new();
+    for number in 0..2 {
+        let repository = Arc::clone(&repository);
+        let action = Action::RevokeCredential { credential: ids[1 - number], governors: ids.to_vec() };
+        operators.spawn(async move {
+            ask_by(Some(ids[number]), &repository, operator(number), &action).await.unwrap()
+        });
+    }
+    let through = operators.join_all().await;
+    assert_eq!(through.iter().filter(|came_through| **came_through).count(), 1, "{through:?}");
+    let mut governing = 0;
+    for id in ids {
+        governing += usize::from(repository.load::<Credential>(&id).await.unwrap().state.governs(now()));
+    }
+    assert_eq!(governing, 1, "one of them is left");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_operators_who_revoke_each_other_one_is_left() {
+    for seed in 1..=100 {
+        feud(Arc::new(MemoryLog::new()), seed).await;
+    }
+    for seed in 1..=5 {
+        let folder = tempfile::tempdir().unwrap();
+        feud(Arc::new(SqliteLog::open(folder.path().join("log.db")).unwrap()), seed).await;
     }
 }
 

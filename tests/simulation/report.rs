@@ -97,6 +97,7 @@ fn rule(refusal: &Refusal) -> String {
         Refusal::Operation(rejection) => rejection,
         Refusal::Policy(rejection) => return format!("policy.{}", first_word(rejection)),
         Refusal::Standup(rejection) => return format!("standup.{}", first_word(rejection)),
+        Refusal::NothingShown | Refusal::SessionOver | Refusal::OutOfReach => return first_word(refusal),
     };
     let text = format!("{rejection:?}");
     let mut words = text.split([' ', '(', '{', ')']).filter(|word| !word.is_empty());

@@ -46,7 +46,7 @@ macro_rules! kept {
 /// How each view is written to a snapshot and read back.
 const KEPT: &[(Write, Read)] = kept! {
     projects, agents, tasks, runs, approvals, alerts, costs, tallies, notifications, policy, threads, timelines, activity,
-    hours,
+    hours, credentials,
 };
 
 /// The views as far as the simulation has come, and what workers look at.

@@ -19,6 +19,7 @@ use mc_domain::{
 
 use crate::{
     actions::Action,
+    bearers,
     draw::operators,
     world::{States, World},
 };
@@ -45,7 +46,7 @@ pub enum Swept {
 
 /// What one of the workers does when it ticks.
 pub fn ticks(world: &mut World) -> Vec<Command> {
-    let (swept, commands) = match world.random.below(10) {
+    let (swept, commands) = match world.random.below(11) {
         0 => (Some(Swept::Silence), silence(world)),
         1 => (Some(Swept::Runs), run_timeouts(world)),
         2 => (Some(Swept::Approvals), due_approvals(world)),
@@ -55,6 +56,7 @@ pub fn ticks(world: &mut World) -> Vec<Command> {
         6 => (None, archive(world)),
         7 => (None, standups(world)),
         8 => (None, queue(world)),
+        10 => (None, bearers::uses(world)),
         _ => (None, deliver(world)),
     };
     world.swept = swept;

@@ -17,7 +17,8 @@ use mc_domain::{
     alert::{self, Alert},
     approval::Approval,
     budget::{self, Budget},
-    ids::{AgentId, ApprovalId, EventId, MessageId, NotificationId, ProjectId, RunId, TaskId},
+    credential::Credential,
+    ids::{AgentId, ApprovalId, CredentialId, EventId, MessageId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
     operation::{Outcome, Rejection},
     policy::{
@@ -45,6 +46,7 @@ use uuid::Uuid;
 
 use crate::{
     actions::{self, Action, sha256},
+    bearers::{self, Bearers, Pass},
     draw,
     invariants::{self, Before},
     ledger::Ledger,
@@ -73,6 +75,12 @@ pub enum Refusal {
     Operation(Rejection),
     Policy(policy::Rejection),
     Standup(standup::Rejection),
+    /// They have no credential.
+    NothingShown,
+    /// The session that they show is over.
+    SessionOver,
+    /// It is not within the projects that their credential is good for.
+    OutOfReach,
 }
 
 /// Why a command came to nothing.
@@ -102,6 +110,7 @@ rejected! {
     mc_domain::agent::Rejection,
     mc_domain::alert::Rejection,
     mc_domain::approval::Rejection,
+    mc_domain::credential::Rejection,
     mc_domain::notification::Rejection,
     mc_domain::project::Rejection,
     mc_domain::task::Rejection,
@@ -139,6 +148,7 @@ pub struct States {
     pub runs: BTreeMap<RunId, Run>,
     pub notifications: BTreeMap<NotificationId, Notification>,
     pub standups: BTreeMap<standup::Key, Standup>,
+    pub credentials: BTreeMap<CredentialId, Credential>,
     /// How many events each stream has.
     pub versions: BTreeMap<StreamId, u64>,
     /// Which project a notification belongs to.
@@ -181,6 +191,7 @@ impl States {
             }
             AnyEvent::Standup(event) => grow(&mut self.standups, id, event),
             AnyEvent::Reservation(event) => self.reserve(id, event),
+            AnyEvent::Credential(event) => grow(&mut self.credentials, id, event),
         }
     }
 
@@ -304,6 +315,7 @@ pub struct World {
     pub watched: Watched,
     pub told: Told,
     pub handed_in: HandedIn,
+    pub bearers: Bearers,
     /// How many tasks there are in which status, without what is archived.
     pub columns: BTreeMap<(ProjectId, Status), usize>,
     /// When each agent last sent a heartbeat, recorded or not.
@@ -331,6 +343,7 @@ impl World {
             watched: Watched::default(),
             told: Told::default(),
             handed_in: HandedIn::default(),
+            bearers: Bearers::default(),
             columns: BTreeMap::new(),
             heard: BTreeMap::new(),
             swept: None,
@@ -350,6 +363,7 @@ impl World {
             for (who, action) in draw::next(&mut world) {
                 world.command(who, action).await;
             }
+            world.equip().await;
             if let Some(swept) = world.swept.take() {
                 workers::nothing_is_left(&world, swept);
             }
@@ -364,6 +378,13 @@ impl World {
         world.sweep().await;
         world.fold_anew().await;
         world
+    }
+
+    /// Lets operators issue credentials for those who need one.
+    pub async fn equip(&mut self) {
+        for (who, action) in bearers::renewals(self) {
+            self.command(who, action).await;
+        }
     }
 
     /// What happens to the control plane itself now and then: a view goes through its stored form, a snapshot is taken,
@@ -401,21 +422,34 @@ impl World {
         self.now += TimeDelta::seconds(secs as i64);
     }
 
-    fn order(&mut self, who: Actor, limits: PolicyLimits, action: &Action) -> CommandEnvelope {
+    fn order(&mut self, pass: &Pass, limits: PolicyLimits, action: &Action) -> CommandEnvelope {
+        let (who, credential) = (pass.actor.clone(), pass.credential);
         let fingerprint = sha256(&format!("{who} {action:?}"));
         let key =
             self.random.chance(KEYED_PERCENT).then(|| (self.random.id::<EventId>().to_string(), fingerprint));
-        CommandEnvelope { context: CommandContext::new(self.now, who).under(limits), key, credential: None }
+        CommandEnvelope { context: CommandContext::new(self.now, who).under(limits), key, credential }
     }
 
-    /// Issues one command, and looks at what it leads to.
-    pub async fn command(&mut self, who: Actor, action: Action) {
-        self.remember(&who, &action);
+    /// Issues one command, and looks at what it leads to. Whoever is drawn to ask for it acts by what they show.
+    pub async fn command(&mut self, drawn: Actor, action: Action) {
+        self.remember(&drawn, &action);
+        match bearers::admit(self, &drawn) {
+            Ok(pass) => {
+                let action = bearers::in_the_name_of(&pass.actor, &drawn, action);
+                self.issue(pass, action).await;
+            }
+            Err(rejection) => {
+                self.report.answered(action.kind(), &Answer::Refused { rejection, committed: false });
+            }
+        }
+    }
+
+    async fn issue(&mut self, pass: Pass, action: Action) {
         let limits = self.watched.policy_limits(action.project(&self.states));
         assert_eq!(limits, self.states.policy_limits(action.project(&self.states)), "the policy in force");
-        let envelope = self.order(who.clone(), limits, &action);
-        let issued = Issued { who: &who, action: &action, limits };
-        let answer = self.execute(&envelope, &action).await;
+        let envelope = self.order(&pass, limits, &action);
+        let issued = Issued { who: &pass.actor, action: &action, limits };
+        let answer = self.execute(&envelope, &action, pass.is_barred_from(&action, self)).await;
         self.report.answered(action.kind(), &answer);
         let (changed, before) = self.take_in(&envelope, &issued).await;
         if let (Action::Heartbeat { agent, .. }, Answer::Accepted { .. }) = (&action, &answer) {
@@ -438,7 +472,8 @@ impl World {
         self.trail.commands.push_back(format!("{step} {} {who}: {action:?}", self.now.format("%FT%TZ")));
     }
 
-    async fn execute(&self, envelope: &CommandEnvelope, action: &Action) -> Answer {
+    /// What is out of reach is decided as well, so that its own rules say no first, and comes to nothing.
+    async fn execute(&self, envelope: &CommandEnvelope, action: &Action, is_out_of_reach: bool) -> Answer {
         let (before, mut refusal) = (self.repository.log().head(), None);
         let executed = self
             .repository
@@ -447,7 +482,10 @@ impl World {
                     Outcome::Done => None,
                     Outcome::Refused(rejection) => Some(rejection),
                 };
-                Ok::<_, Failure>(before)
+                match is_out_of_reach {
+                    true => Err(Failure::Rejected(Refusal::OutOfReach)),
+                    false => Ok::<_, Failure>(before),
+                }
             })
             .await;
         match executed {
@@ -507,7 +545,7 @@ impl World {
         let other = CommandEnvelope {
             context: kept.envelope.context.clone(),
             key: Some((key.clone(), other)),
-            credential: None,
+            credential: kept.envelope.credential,
         };
         let refused = self.repository.execute(&other, decided_again).await;
         assert!(
@@ -526,6 +564,7 @@ impl World {
             assert_eq!(recorded.position, self.history.len() as u64 + 1, "positions have a hole");
             assert_eq!(recorded.metadata.actor, envelope.context.actor);
             assert_eq!(recorded.metadata.recorded_at, envelope.context.now);
+            assert_eq!(recorded.metadata.credential, envelope.credential);
             let key = envelope.key.as_ref().map(|(key, _)| key);
             assert_eq!(recorded.metadata.idempotency_key.as_ref(), key);
             self.history.push(recorded);
@@ -556,6 +595,7 @@ impl World {
         self.states.apply(recorded);
         self.watched.apply(recorded);
         self.told.apply(recorded);
+        self.bearers.apply(recorded, &self.states);
         self.report.recorded(recorded.event.name());
         if let Some(task) = task {
             self.count(task, 1);
@@ -587,6 +627,7 @@ impl World {
     async fn fold_anew(&self) {
         let history = self.read_log().await;
         assert!(history == self.history, "the log has changed");
+        bearers::everybody_acted_by_their_own(&history);
         self.watched.equals_a_fresh_fold(&history);
         let fresh = Repository::new(Arc::clone(self.repository.log()));
         invariants::in_memory_is_what_is_recorded(self, &fresh).await;
@@ -614,11 +655,13 @@ fn read(stored: &StoredEvent) -> Recorded<AnyEvent> {
     let mut recorded = codec::decode_any(stored).unwrap().expect("it is of this domain");
     let written = codec::encode_any(&recorded.event, recorded.metadata.clone());
     assert_eq!(written.payload, stored.payload, "an event changes by being read");
+    assert!(bearers::holds_no_secret(&stored.payload), "a secret is recorded: {}", stored.payload);
     assert_eq!(
         (written.event_type, written.event_version),
         (stored.event_type.clone(), stored.event_version)
     );
-    assert!(recorded.metadata.project.is_some() || matches!(recorded.event, AnyEvent::Policy(_)));
+    let is_of_all = matches!(recorded.event, AnyEvent::Policy(_) | AnyEvent::Credential(_));
+    assert!(recorded.metadata.project.is_some() || is_of_all);
     recorded.metadata.event_id = EventId::new(Uuid::from_u128(u128::from(stored.position)));
     recorded
 }

@@ -8,7 +8,11 @@ use mc_domain::{
     alert::{self, Alert},
     approval::{self, Action, ActionType, Approval, Ask, Quorum, Risk},
     budget::{self, Budget, Level},
-    ids::{AgentId, AlertId, ApprovalId, LeaseId, MessageId, NotificationId, ProjectId, RunId, TaskId},
+    credential::{self, Bearer, Credential, Grant, SecretHash},
+    ids::{
+        AgentId, AlertId, ApprovalId, CredentialId, LeaseId, MessageId, NotificationId, ProjectId, RunId,
+        TaskId,
+    },
     money::Usd,
     notification::{self, Notification, Recipient},
     policy::{self, Policy, Scope, document::Document},
@@ -32,12 +36,17 @@ use crate::script::Script;
 pub(super) type Choice = (u8, u8, u8);
 
 /// How many kinds of [`Choice`] there are.
-pub(super) const KINDS: u8 = 101;
+pub(super) const KINDS: u8 = 108;
 /// How many of them are other forms of an event that another choice makes.
 pub(super) const VARIATIONS: usize = 7;
 
 pub(super) fn histories() -> impl Strategy<Value = Vec<Choice>> {
     prop::collection::vec((0..KINDS, 0..4u8, any::<u8>()), 0..120)
+}
+
+/// Histories of credentials and of nothing else.
+pub(super) fn histories_of_credentials() -> impl Strategy<Value = Vec<Choice>> {
+    prop::collection::vec((BEGIN_CREDENTIAL..KINDS, 0..CREDENTIALS, any::<u8>()), 0..60)
 }
 
 /// The projects that histories tell of: all but the last of them have tasks, agents and runs.
@@ -56,6 +65,7 @@ pub(super) fn written(choices: &[Choice]) -> Script {
     let mut script = Script::new();
     let (mut agents, mut tasks, mut projects) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     let (mut runs, mut approvals) = (BTreeSet::new(), BTreeSet::new());
+    let (mut credentials, mut revoked) = (BTreeSet::new(), BTreeSet::<&u8>::new());
     for (kind, which, more) in choices {
         let actor = if more % 2 == 0 { Actor::Agent(agent_id(*which)) } else { Actor::Human(name("Sofie")) };
         script.by(actor);
@@ -107,6 +117,15 @@ pub(super) fn written(choices: &[Choice]) -> Script {
                 let Some(kind) = once(*kind, BEGIN_APPROVAL, approvals.insert(which)) else { continue };
                 script.record::<Approval>(&approval_id(*which), |at| approval_event(kind, *more, at));
             }
+            // What is revoked stays as it is.
+            BEGIN_CREDENTIAL..KINDS if revoked.contains(which) => {}
+            BEGIN_CREDENTIAL..KINDS => {
+                let Some(kind) = once(*kind, BEGIN_CREDENTIAL, credentials.insert(which)) else { continue };
+                revoked.extend((kind == REVOKE_CREDENTIAL).then_some(which));
+                script.record::<Credential>(&credential_id(*which), |at| {
+                    credential_event(kind, *which, *more, at)
+                });
+            }
             _ => {
                 let about = alert::Kind::ALL[usize::from(*which)];
                 let key = alert::Key::new(about, alert::Subject::Agent(agent_id(*which)));
@@ -122,6 +141,12 @@ const BEGIN_TASK: u8 = 16;
 const BEGIN_PROJECT: u8 = 36;
 const BEGIN_RUN: u8 = 53;
 const BEGIN_APPROVAL: u8 = 69;
+const BEGIN_CREDENTIAL: u8 = 101;
+const REVOKE_CREDENTIAL: u8 = 107;
+/// How many different credentials a generated history tells of.
+pub(super) const CREDENTIALS: u8 = 4;
+/// How many sessions each of them may have.
+pub(super) const SESSIONS: u8 = 3;
 /// How many different runs a generated history tells of.
 const RUNS: u8 = 16;
 
@@ -513,6 +538,48 @@ fn notification_event(
         89 => Event::Failed { attempt, error, at },
         _ => Event::Expired { at },
     }
+}
+
+/// A credential by each role, for all projects, some or none, for good or for a while.
+fn credential_event(kind: u8, which: u8, more: u8, at: chrono::DateTime<chrono::Utc>) -> credential::Event {
+    use credential::Event;
+    let (session_hash, reason) = (session(which, more), more.is_multiple_of(2).then(|| reason("leaked")));
+    match kind {
+        BEGIN_CREDENTIAL => Event::Issued { grant: grant(more, at), secret_hash: secret(which), at },
+        102 => Event::Renamed { name: operator_name(more) },
+        103 => Event::Used { at },
+        104 => Event::SessionOpened { session_hash, at },
+        105 => Event::SessionUsed { session_hash, at },
+        106 => Event::SessionEnded { session_hash, at },
+        _ => Event::Revoked { reason, at },
+    }
+}
+
+fn grant(more: u8, at: chrono::DateTime<chrono::Utc>) -> Grant {
+    let bearers = [Bearer::Operator, Bearer::Agent(agent_id(more % 3)), Bearer::Auditor, Bearer::Monitor];
+    let some = (0..more % 3).map(|number| project_id(number + more)).collect();
+    Grant {
+        name: operator_name(more),
+        bearer: bearers[usize::from(more / 3 % 4)],
+        reach: if more.is_multiple_of(2) { Reach::All } else { Reach::Only(some) },
+        expires_at: more.is_multiple_of(5).then(|| at + chrono::TimeDelta::seconds(i64::from(more % 30) + 1)),
+    }
+}
+
+fn operator_name(number: u8) -> Name {
+    name(["Sofie", "Ada", "Max"][usize::from(number % 3)])
+}
+
+pub(super) fn credential_id(number: u8) -> CredentialId {
+    CredentialId::new(Uuid::from_u128(number.into()))
+}
+
+pub(super) fn secret(credential: u8) -> SecretHash {
+    SecretHash::of(&format!("secret {credential}"))
+}
+
+pub(super) fn session(credential: u8, number: u8) -> SecretHash {
+    SecretHash::of(&format!("session {credential}.{}", number % SESSIONS))
 }
 
 fn reservation_event(script: &mut Script, kind: u8, which: u8) {

@@ -446,9 +446,9 @@ mod tests {
     async fn the_number_of_streams_is_bounded() {
         let world = world();
         let open: Vec<_> = (0..MAX_STREAMS).map(|_| world.open(0, Reach::All)).collect();
-        assert_eq!(world.streams.open(0, Reach::All).unwrap_err().kind(), Kind::TooManyStreams);
+        assert_eq!(world.streams.open(0, Reach::All, None).unwrap_err().kind(), Kind::TooManyStreams);
         drop(open);
-        assert!(world.streams.open(0, Reach::All).is_ok());
+        assert!(world.streams.open(0, Reach::All, None).is_ok());
     }
 
     #[tokio::test]
@@ -456,7 +456,7 @@ mod tests {
         let world = world();
         world.streams.keep_within(2);
         let open = [world.open(0, Reach::All), world.open(0, Reach::All)];
-        assert_eq!(world.streams.open(0, Reach::All).unwrap_err().kind(), Kind::TooManyStreams);
+        assert_eq!(world.streams.open(0, Reach::All, None).unwrap_err().kind(), Kind::TooManyStreams);
         assert_eq!((world.streams.open_now(), world.streams.limit()), (2, 2));
         drop(open);
         assert_eq!(world.streams.open_now(), 0);

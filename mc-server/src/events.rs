@@ -363,6 +363,7 @@ mod tests {
                 "position": 1, "eventId": Uuid::nil(), "at": "1970-01-01T00:00:00.000Z",
                 "actor": {"type": "human", "id": "Sofie"}, "type": "task.claimed", "eventVersion": 1,
                 "entity": {"kind": "task", "id": "t-1"}, "version": 1, "projectId": project(1),
+                "credentialId": null,
                 "data": {"claimed": {"by": "x"}}
             })
         );

@@ -27,7 +27,7 @@ pub struct OldTasks {
 /// `POST /api/tasks/{task}/archive`: a task that is done or canceled leaves the board and the lists; it is still there
 /// by its id, in `GET /api/tasks?archived=true` and in every export.
 ///
-/// Problems: `not-found`, `malformed-body`, `conflict`, `forbidden`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `conflict`, `forbidden`, `precondition-failed`, `actor-mismatch`.
 pub async fn archive(
     State(app): State<App>,
     caller: Caller,
@@ -40,7 +40,7 @@ pub async fn archive(
 
 /// `POST /api/tasks/{task}/restore`: an archived task comes back into the board and the lists.
 ///
-/// Problems: `not-found`, `malformed-body`, `forbidden`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `forbidden`, `precondition-failed`, `actor-mismatch`.
 pub async fn restore(
     State(app): State<App>,
     caller: Caller,
@@ -73,7 +73,7 @@ async fn command(
 /// `POST /api/maintenance/archive`: every task that has been done or canceled for longer than `olderThan` (such as `90d`)
 /// of the caller's projects is archived, a commit each: `{archived, taskIds}`.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `forbidden`.
+/// Problems: `malformed-body`, `invalid-fields`, `forbidden`, `actor-mismatch`.
 pub async fn archive_old(
     State(app): State<App>,
     caller: Caller,

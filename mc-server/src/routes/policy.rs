@@ -93,7 +93,8 @@ pub async fn show(
 /// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
 /// with it is told at once. The project may be named in the body as well.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
+/// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`,
+/// `actor-mismatch`.
 pub async fn publish(
     State(app): State<App>,
     caller: Caller,
@@ -129,7 +130,7 @@ pub async fn publish(
 /// `approvalId` names one that was given to this agent for exactly this tool and these parameters, and was not made use of
 /// yet. Nothing is recorded.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `actor-mismatch`.
 pub async fn evaluate(
     State(app): State<App>,
     caller: Caller,

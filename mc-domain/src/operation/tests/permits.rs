@@ -15,9 +15,10 @@ use crate::{
     budget::{self, Budget},
     ids::{ApprovalId, TaskId},
     money::Usd,
+    project::{self, Project},
     reservation::{self, Reservation},
     run::{self, ToolCall, ToolRisk, ToolStatus},
-    spec::{label, later, text},
+    spec::{label, later, slug, text},
 };
 
 const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
@@ -159,6 +160,9 @@ mod red_tools {
     #[test]
     fn that_name_an_approval_of_another_project_name_none() {
         let mut world = running();
+        let profile = project::Profile::new(name("Elsewhere"));
+        let created = project::Event::Created { slug: slug("elsewhere"), profile, at: sofie().now };
+        world.record::<Project>(&ELSEWHERE, [created]);
         let subject =
             Subject { project: ELSEWHERE, task: None, agent: None, action_type: ActionType::ToolCall };
         let requestor = Actor::Human(name("Ada"));

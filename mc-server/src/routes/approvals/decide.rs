@@ -58,7 +58,7 @@ mc_domain::string_enum! {
 /// agent go on. The same answer again changes nothing.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `conflict`,
-/// `precondition-failed`.
+/// `precondition-failed`, `actor-mismatch`.
 pub async fn approve(
     app: State<App>,
     caller: Caller,

@@ -78,8 +78,8 @@ pub struct Withdrawal {
 /// where there is one (`200`), and has run out first where it should have. A task that is named waits for it. It is as red
 /// as it is said to be, or as the policy has the tool that `payload.tool` names.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `illegal-transition`, `agent-not-active`,
-/// `rule-broken`, `not-found`, `precondition-failed`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `illegal-transition`,
+/// `agent-not-active`, `rule-broken`, `not-found`, `precondition-failed`, `actor-mismatch`.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -122,7 +122,7 @@ pub async fn create(
 /// decisions that takes is judged anew.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `already-exists`,
-/// `agent-not-active`, `rule-broken`, `precondition-failed`.
+/// `agent-not-active`, `rule-broken`, `precondition-failed`, `actor-mismatch`.
 pub async fn resubmit(
     State(app): State<App>,
     caller: Caller,
@@ -148,7 +148,7 @@ pub async fn resubmit(
 /// from.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `agent-not-active`,
-/// `precondition-failed`.
+/// `precondition-failed`, `actor-mismatch`.
 pub async fn withdraw(
     State(app): State<App>,
     caller: Caller,

@@ -34,8 +34,8 @@ pub struct NewRun {
 /// `POST /api/runs`: an agent begins a run. What it is expected to cost is set aside; when that is more than there is
 /// left, it is refused, the agent is paused, and `approvalId` names the way on.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `agent-not-active`, `squad-stopped`, `budget-exceeded`,
-/// `conflict`, `forbidden`, `not-found`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `agent-not-active`, `squad-stopped`,
+/// `budget-exceeded`, `conflict`, `forbidden`, `not-found`, `actor-mismatch`.
 pub async fn start(
     State(app): State<App>,
     caller: Caller,

@@ -212,6 +212,12 @@ impl Agents {
         found.into_iter().copied().collect()
     }
 
+    /// An agent of these projects whose name is the same as `name` or could be taken for it, where there is one.
+    pub fn passing_for_within(&self, reach: &Reach, name: &Name) -> Option<AgentId> {
+        let within = self.by_name.keys().copied().filter(|project| reach.includes(*project));
+        within.into_iter().find_map(|project| self.passing_for(project, name).first().copied())
+    }
+
     /// The agents with this name in any project, at most one for each.
     pub fn named_anywhere<'a>(&'a self, name: &'a str) -> impl Iterator<Item = AgentId> + 'a {
         self.by_name.values().filter_map(move |names| names.find(name))

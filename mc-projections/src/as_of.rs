@@ -8,7 +8,8 @@ use mc_domain::{
     alert::{self, Alert},
     approval::Approval,
     budget::{self, Budget},
-    ids::{AgentId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
+    credential::Credential,
+    ids::{AgentId, ApprovalId, CredentialId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
     project::Project,
     recorded::{AnyEvent, Recorded, StreamId},
@@ -38,6 +39,8 @@ pub enum Subject {
     Approval(ApprovalId),
     /// A notification, as [`crate::notifications`] answers it.
     Notification(NotificationId),
+    /// A credential, as [`crate::credentials`] answers it.
+    Credential(CredentialId),
     /// The alerts of one type about one subject; [`crate::alerts::Alerts::key`] finds it for an episode.
     Alert(alert::Key),
 }
@@ -68,6 +71,7 @@ impl Subject {
             Self::Run(id) => vec![StreamId::of::<Run>(id)],
             Self::Approval(id) => vec![StreamId::of::<Approval>(id)],
             Self::Notification(id) => vec![StreamId::of::<Notification>(id)],
+            Self::Credential(id) => vec![StreamId::of::<Credential>(id)],
             Self::Alert(key) => vec![StreamId::of::<Alert>(key)],
         }
     }

@@ -8,6 +8,7 @@
 //! | [`Query`] | the parameters, of which [`List`] is a comma-separated one |
 //! | [`Path`] | the variable parts of the path |
 //! | [`IfMatch`], [`IfNoneMatch`], [`OnlyNew`] | the conditions on an entity's version |
+//! | [`Login`] | the credential that a browser shows, of which nothing is recorded |
 //! | [`LastEventId`] | where an event stream goes on |
 //!
 //! What a handler takes is what its route honours ([`Contract`]); a client that sends more of that kind is refused.
@@ -23,6 +24,7 @@ mod given;
 mod idempotency;
 mod json;
 mod last_event_id;
+mod login;
 mod only_new;
 mod path;
 mod query;
@@ -37,6 +39,7 @@ pub(crate) use double_option::{double_option, never_null};
 pub use given::Given;
 pub use idempotency::{IdempotencyKey, Keyed};
 pub use last_event_id::LastEventId;
+pub use login::Login;
 pub use only_new::OnlyNew;
 pub use path::Path;
 pub use query::{Limit, List, Query};

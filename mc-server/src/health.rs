@@ -2,14 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, OnceLock},
     time::Duration,
 };
 
 use axum::{
     Json,
-    extract::State,
-    http::{HeaderValue, StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -40,15 +41,17 @@ pub enum Phase {
 
 /// What the health routes report; clones report the same.
 #[derive(Clone)]
-pub struct Health(Arc<Parts>);
+pub struct Health(Arc<Known>);
 
-struct Parts {
+struct Known {
     phase: watch::Sender<Phase>,
     log: OnceLock<Arc<dyn EventLog>>,
     /// An id of this opening of the store, which is also in its lock.
     opening: OnceLock<Uuid>,
     read: watch::Sender<Progress>,
     workers: Mutex<BTreeMap<&'static str, Pulse>>,
+    /// Tells who may know more than whether the server works; nobody asks before the log is read.
+    insiders: OnceLock<Box<dyn Fn(&Parts) -> Insider + Send + Sync>>,
 }
 
 /// How far the server has read its log while it starts.
@@ -113,13 +116,19 @@ pub struct Heartbeat {
 impl Health {
     /// The health of a server that starts; [`Health::observe`] and the workers fill it.
     pub fn starting() -> Self {
-        Self(Arc::new(Parts {
+        Self(Arc::new(Known {
             phase: watch::Sender::new(Phase::Starting),
             log: OnceLock::new(),
             opening: OnceLock::new(),
             read: watch::Sender::default(),
             workers: Mutex::default(),
+            insiders: OnceLock::new(),
         }))
+    }
+
+    /// Asks `insider` from now on who may know more than whether the server works; once.
+    pub(crate) fn tell_insiders(&self, insider: impl Fn(&Parts) -> Insider + Send + Sync + 'static) {
+        let _ = self.0.insiders.set(Box::new(insider));
     }
 
     /// The phase of its life the server is in.
@@ -252,7 +261,9 @@ struct Report {
     /// Milliseconds since 1970, as the runbook has it.
     timestamp: i64,
     services: Services,
-    workers: BTreeMap<&'static str, WorkerReport>,
+    /// Each worker, for those who may know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    workers: Option<BTreeMap<&'static str, WorkerReport>>,
     /// What an operator has to do something about; left out where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notices: Vec<Notice>,
@@ -279,6 +290,12 @@ impl Notice {
                       database for long. End that program; nothing is lost.";
         Self { code: "write_ahead_log_long".to_owned(), detail }
     }
+
+    fn exposed() -> Self {
+        let detail = "The server listens on another address than loopback and asks for no credentials: whoever reaches it may \
+                      do everything. Issue one with: mission-control credential issue --name Sofie --role operator.";
+        Self { code: "no_credentials".to_owned(), detail }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -289,14 +306,46 @@ struct Services {
 }
 
 /// `GET /health`: what of the server works; 503 when a part fails, and while it starts.
-pub async fn health(State(health): State<Health>) -> Response {
+///
+/// Where the server asks for credentials, those who show none are told no more than which of its parts work.
+pub async fn health(State(health): State<Health>, insider: Insider) -> Response {
     match health.phase() {
         Phase::Starting => starting(&health),
-        Phase::Ready | Phase::Draining => working(&health).await,
+        Phase::Ready | Phase::Draining => working(&health, insider).await,
     }
 }
 
-async fn working(health: &Health) -> Response {
+/// Whether who asks may know more than whether the server works: an operator, an auditor or a monitor, or everybody where
+/// the server asks for no credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Insider {
+    is_one: bool,
+    /// Whether to tell that everybody is.
+    is_exposed: bool,
+}
+
+impl FromRequestParts<Health> for Insider {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, health: &Health) -> Result<Self, Infallible> {
+        let told = health.0.insiders.get().map(|insider| insider(parts));
+        Ok(told.unwrap_or(Self { is_one: true, is_exposed: false }))
+    }
+}
+
+impl Insider {
+    /// Somebody who may know everything, and whether to tell that everybody may.
+    pub(crate) fn who_knows(is_exposed: bool) -> Self {
+        Self { is_one: true, is_exposed }
+    }
+
+    /// Somebody who may know only whether the server works.
+    pub(crate) fn nobody() -> Self {
+        Self { is_one: false, is_exposed: false }
+    }
+}
+
+async fn working(health: &Health, insider: Insider) -> Response {
     let word = |works: bool| if works { "ok" } else { "error" };
     let (problem, workers) = (health.store_problem().await, health.workers());
     let store = problem.is_none();
@@ -306,7 +355,9 @@ async fn working(health: &Health) -> Response {
     let services = Services { api: word(true), store: word(store), workers: word(in_time) };
     let timestamp = Utc::now().timestamp_millis();
     let ahead = health.is_written_far_ahead().then(Notice::written_ahead);
-    let notices = problem.map(Notice::of).into_iter().chain(ahead).collect();
+    let exposed = insider.is_exposed.then(Notice::exposed);
+    let notices = problem.map(Notice::of).into_iter().chain(ahead).chain(exposed).collect();
+    let (workers, notices) = if insider.is_one { (Some(workers), notices) } else { (None, Vec::new()) };
     (code, Json(Report { status, timestamp, services, workers, notices, progress: None })).into_response()
 }
 
@@ -316,7 +367,7 @@ fn starting(health: &Health) -> Response {
         status: "starting",
         timestamp: Utc::now().timestamp_millis(),
         services: Services { api: "ok", store: "starting", workers: "starting" },
-        workers: BTreeMap::new(),
+        workers: Some(BTreeMap::new()),
         notices: Vec::new(),
         progress: Some(health.progress()),
     };
@@ -374,7 +425,7 @@ mod tests {
     use super::*;
 
     async fn report(health: &Health) -> (u16, Value) {
-        let response = super::health(State(health.clone())).await;
+        let response = super::health(State(health.clone()), Insider::who_knows(false)).await;
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, serde_json::from_slice(&body).unwrap())
@@ -407,7 +458,7 @@ mod tests {
         );
         health.observe(Arc::new(MemoryLog::new()));
         health.has_read(1_999, 4_000);
-        let response = super::health(State(health.clone())).await;
+        let response = super::health(State(health.clone()), Insider::who_knows(false)).await;
         assert_eq!(response.headers()[header::RETRY_AFTER], "2");
         let (_, reading) = report(&health).await;
         assert_eq!(

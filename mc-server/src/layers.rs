@@ -16,6 +16,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 pub use guard::{Host, HostPolicy, InvalidHost};
+pub(crate) use guard::{is_for_loopback, is_of_own_page};
 pub use request_id::RequestId;
 use request_id::identified;
 

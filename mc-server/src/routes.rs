@@ -7,6 +7,7 @@ mod approvals;
 mod audit;
 mod board;
 mod costs;
+mod credentials;
 mod emergency;
 mod events;
 mod lifetime;
@@ -22,16 +23,20 @@ mod reports;
 mod runs;
 mod sanitize;
 mod scope;
+mod session;
 mod tasks;
 mod transition_input;
 
 use mc_domain::operation::{drain_agent, pause_agent, quarantine_agent, restart_agent, resume_agent};
 
 use crate::{
-    access::Needs::{Auditing, Governing, Nothing, Operating, Reading, Watching, WatchingAll, Working},
+    access::Needs::{
+        Auditing, AuditingAll, Credential, Governing, Nothing, Operating, Reading, Watching, WatchingAll,
+        Working,
+    },
     app::App,
     health::{self, Health},
-    route::{Route, get, patch, post, put},
+    route::{Route, delete, get, patch, post, put},
 };
 
 /// The routes that answer from the moment the server listens, also while it recovers.
@@ -49,6 +54,14 @@ pub(crate) fn early() -> Vec<Route<Health>> {
 pub(crate) fn recovered() -> Vec<Route<App>> {
     vec![
         get("/api/events", Reading, events::follow),
+        post("/api/session", Nothing, session::open),
+        delete("/api/session", Credential, session::end),
+        get("/api/whoami", Credential, credentials::whoami),
+        get("/api/credentials", AuditingAll, credentials::list),
+        post("/api/credentials", Governing, credentials::issue),
+        get("/api/credentials/{credential}", AuditingAll, credentials::show),
+        patch("/api/credentials/{credential}", Governing, credentials::edit),
+        post("/api/credentials/{credential}/revoke", Governing, credentials::revoke),
         get("/api/projects", Reading, projects::list),
         post("/api/projects", Governing, projects::create),
         get("/api/projects/{project}", Reading, projects::show),
@@ -67,7 +80,7 @@ pub(crate) fn recovered() -> Vec<Route<App>> {
         get("/api/tasks", Reading, tasks::list),
         post("/api/tasks", Working, tasks::create),
         get("/api/tasks/{task}", Reading, tasks::show),
-        patch("/api/tasks/{task}", Operating, tasks::edit),
+        patch("/api/tasks/{task}", Working, tasks::edit),
         post("/api/tasks/{task}/claim", Working, tasks::claim),
         post("/api/tasks/{task}/transition", Working, tasks::transition),
         post("/api/tasks/{task}/subscribe", Working, tasks::subscribe),

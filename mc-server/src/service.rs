@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use axum::{
     Router,
     extract::Request,
-    http::Method,
+    http::{Method, request::Parts},
     response::{IntoResponse, Response},
 };
 use tower::ServiceExt;
@@ -14,7 +14,7 @@ use crate::{
     access::Needs,
     app::App,
     extract::{Contract, MC_POSITION},
-    health::Health,
+    health::{Health, Insider},
     layers::{self, HostPolicy},
     problem::{Kind, Problem},
     requests::Requests,
@@ -55,6 +55,10 @@ impl Gate {
     pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
         let router = router(recovered()).with_state(state.clone());
+        let app = state.downgrade();
+        let insider =
+            move |request: &Parts| app.upgrade().map_or_else(Insider::nobody, |app| app.insider(request));
+        state.health().tell_insiders(insider);
         let _ = self.0.set((state, router));
     }
 

@@ -8,6 +8,7 @@
 
 mod approval_sweeper;
 mod context;
+mod credential_clerk;
 mod heartbeat_monitor;
 mod notification_courier;
 mod notification_dispatcher;
@@ -25,6 +26,7 @@ use tokio_util::task::TaskTracker;
 use crate::{app::App, health::Backlog, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
 use context::WorkerContext;
+use credential_clerk::CredentialClerk;
 use heartbeat_monitor::HeartbeatMonitor;
 use notification_courier::{NotificationCourier, Ways};
 use notification_dispatcher::NotificationDispatcher;
@@ -72,6 +74,8 @@ impl Workers {
         workers.spawn(supervise(app.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
         workers.spawn(supervise(app.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));
         workers.spawn(supervise(app.clone(), move || StandupRecorder::new(Arc::clone(&recorder))));
+        let clerk = app.clone();
+        workers.spawn(supervise(app.clone(), move || CredentialClerk::new(clerk.clone())));
         let (dispatcher, arrives_at_once) = (app.clone(), webhook.is_none());
         let (courier, webhook) = (app.clone(), webhook.map(Arc::new));
         workers.spawn(supervise(app.clone(), move || {

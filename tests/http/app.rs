@@ -2,7 +2,7 @@
 
 use std::{
     future::IntoFuture,
-    ops::Index,
+    ops::{Deref, Index},
     sync::{Arc, Mutex},
 };
 
@@ -28,8 +28,9 @@ use mc_server::{
     access::Secret,
     app::App as State,
     health::{Health, Phase},
+    layers::HostPolicy,
     refusal::Refused,
-    service,
+    service::{self, Gate},
 };
 use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
@@ -137,6 +138,18 @@ impl App {
         self.send(Method::PUT, path, body.to_string())
     }
 
+    pub fn delete(&self, path: impl Into<String>) -> Request<'_> {
+        self.send(Method::DELETE, path, Body::empty())
+    }
+
+    /// The same server, which answers for these hosts.
+    pub fn answering_for(mut self, hosts: HostPolicy) -> Self {
+        let gate = Gate::default();
+        gate.open(self.state.clone());
+        self.router = service::service(self.state.health().clone(), gate, hosts);
+        self
+    }
+
     /// A request without a content type, because no route needs one.
     pub fn send(&self, method: Method, path: impl Into<String>, body: impl Into<Body>) -> Request<'_> {
         let mut request = HttpRequest::new(body.into());
@@ -233,7 +246,15 @@ impl App {
 /// A credential that was issued, with its secret in clear.
 pub struct Key {
     pub id: CredentialId,
-    pub secret: String,
+    secret: String,
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.secret
+    }
 }
 
 /// A request; awaiting it sends it.
@@ -256,9 +277,8 @@ impl Request<'_> {
     }
 
     /// Shows a credential.
-    pub fn by(self, key: &Key) -> Self {
-        let bearer = format!("Bearer {}", key.secret);
-        self.header("authorization", bearer)
+    pub fn by(self, secret: &str) -> Self {
+        self.header("authorization", format!("Bearer {secret}"))
     }
 
     /// Adds the condition that the entity has this tag.

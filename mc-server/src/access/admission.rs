@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, Uri, header},
+    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
 };
 use chrono::{DateTime, Utc};
 use mc_domain::{
@@ -17,10 +17,12 @@ use mc_domain::{
 use mc_projections::{credentials::Shown, views::Views};
 use subtle::ConstantTimeEq;
 
-use super::{Caller, Secret};
+use super::{Caller, Needs, Secret};
 use crate::{
     app::App,
     connections::Peer,
+    health::Insider,
+    layers::is_of_own_page,
     problem::{Kind, Problem},
 };
 
@@ -46,9 +48,11 @@ impl App {
     ///   `credential-orphaned` or `session-over`, when it shows no good credential; `too-many-failures` in their place.
     /// - `two-credentials` or `credential-in-address`, when it shows one where none belongs.
     /// - `too-many-requests`, when the credential is used too often.
+    /// - `cross-origin`, when a write by a cookie does not come from a page of this server.
     pub(crate) fn admit(&self, request: &Request) -> Admission {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        Admission(self.caller(request.headers(), request.uri(), peer))
+        let caller = self.caller(request.headers(), request.uri(), peer);
+        Admission(caller.and_then(|caller| check_page(request, &caller).map(|()| caller)))
     }
 
     /// The caller of a request with these headers, for this address, from there.
@@ -90,6 +94,17 @@ impl App {
             let found = bearer(views, &shown, now, |what| self.access().uses().of(what));
             if well_formed { found } else { Err(Kind::CredentialMalformed) }
         })
+    }
+
+    /// What somebody who asks for `/health` may know. A bad credential is as good as none there.
+    pub(crate) fn insider(&self, request: &Parts) -> Insider {
+        if self.is_open() {
+            return Insider::who_knows(self.access().is_exposed());
+        }
+        let shown = shown(&request.headers).ok().flatten();
+        let caller = shown.and_then(|shown| self.bearer(shown).ok());
+        let knows = caller.is_some_and(|caller| Needs::Watching.check(&caller).is_ok());
+        if knows { Insider::who_knows(false) } else { Insider::nobody() }
     }
 
     /// Whether the credential of a caller is still good, and its session not ended: an event stream may be open when that
@@ -145,6 +160,19 @@ fn bearer(
         }
     }
     Ok(Caller::bearer(found.id, found.grant.clone(), session))
+}
+
+/// A browser sends the cookie with whatever any page makes it send, so a write by it has to come from a page of this server.
+///
+/// # Errors
+/// `cross-origin`
+fn check_page(request: &Request, caller: &Caller) -> Result<(), Problem> {
+    if caller.session().is_none() || request.method().is_safe() || is_of_own_page(request.headers()) {
+        return Ok(());
+    }
+    let detail = "A write by a cookie must come from a page of this server: its headers Sec-Fetch-Site or Origin have to say \
+                  so. A program shows its credential as Authorization: Bearer <credential> instead.";
+    Err(Problem::new(Kind::CrossOrigin, detail))
 }
 
 /// What a request shows, and whether that is well-formed at all; nothing when it shows nothing.

@@ -7,7 +7,8 @@ use axum::{
 use mc_domain::{
     agent::Agent,
     approval::Approval,
-    ids::{AgentId, AlertId, ApprovalId, NotificationId, ProjectId, RunId, TaskId},
+    credential::Credential,
+    ids::{AgentId, AlertId, ApprovalId, CredentialId, NotificationId, ProjectId, RunId, TaskId},
     notification::Notification,
     project::Project,
     reach::Reach,
@@ -39,6 +40,8 @@ pub enum EntityRef {
     Alert(AlertId),
     /// A notification, rendered as `GET /api/notifications/{id}` renders it.
     Notification(NotificationId),
+    /// A credential, rendered as `GET /api/credentials/{id}` renders it, without its secret.
+    Credential(CredentialId),
 }
 
 /// An aggregate that an answer may show.
@@ -56,7 +59,7 @@ macro_rules! shown {
         })+
     };
 }
-shown!(Project, Agent, Task, Run, Approval, Notification);
+shown!(Project, Agent, Task, Run, Approval, Notification, Credential);
 
 impl EntityRef {
     pub(super) fn address(self) -> String {
@@ -68,6 +71,7 @@ impl EntityRef {
             Self::Approval(id) => format!("/api/approvals/{id}"),
             Self::Alert(id) => format!("/api/alerts/{id}"),
             Self::Notification(id) => format!("/api/notifications/{id}"),
+            Self::Credential(id) => format!("/api/credentials/{id}"),
         }
     }
 
@@ -91,6 +95,7 @@ impl EntityRef {
             Self::Notification(id) => {
                 views.notifications.contains(id).then(|| views.notifications.project_of(id))
             }
+            Self::Credential(id) => views.credentials.get(id).map(|_| None),
         }
     }
 
@@ -103,6 +108,7 @@ impl EntityRef {
             Self::Approval(id) => Problem::not_found("approval", id),
             Self::Alert(id) => Problem::not_found("alert", id),
             Self::Notification(id) => Problem::not_found("notification", id),
+            Self::Credential(id) => Problem::not_found("credential", id),
         }
     }
 
@@ -115,7 +121,8 @@ impl EntityRef {
             | Self::Run(_)
             | Self::Approval(_)
             | Self::Alert(_)
-            | Self::Notification(_) => None,
+            | Self::Notification(_)
+            | Self::Credential(_) => None,
         }
     }
 
@@ -133,13 +140,15 @@ impl EntityRef {
             Self::Run(id) => Subject::Run(id),
             Self::Approval(id) => Subject::Approval(id),
             Self::Notification(id) => Subject::Notification(id),
+            Self::Credential(id) => Subject::Credential(id),
             Self::Alert(id) => Subject::Alert(views.alerts.key(id).ok_or_else(|| self.not_found())?),
         })
     }
 
     /// The rendered entity, with the version that conditions compare; `not-found` when the views do not have it.
     pub(crate) fn entity(self, context: RenderContext<'_>) -> Result<(u64, Response), Problem> {
-        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, .. } = context.views;
+        let Views { projects, agents, tasks, runs, approvals, alerts, notifications, credentials, .. } =
+            context.views;
         match self {
             Self::Project(id) => {
                 let view = projects.view(id).ok_or_else(|| self.not_found())?;
@@ -168,6 +177,11 @@ impl EntityRef {
             }
             Self::Notification(id) => {
                 let view = notifications.view(id, agents);
+                let view = view.ok_or_else(|| self.not_found())?;
+                Ok(versioned(view.version, Json(view)))
+            }
+            Self::Credential(id) => {
+                let view = credentials.view(id, agents, context.now, None);
                 let view = view.ok_or_else(|| self.not_found())?;
                 Ok(versioned(view.version, Json(view)))
             }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -81,6 +81,11 @@ impl App {
     /// The token that ends workers and event streams when it is cancelled.
     pub fn shutdown(&self) -> &CancellationToken {
         &self.0.shutdown
+    }
+
+    /// The same handle, which keeps nothing alive.
+    pub(crate) fn downgrade(&self) -> WeakApp {
+        WeakApp(Arc::downgrade(&self.0))
     }
 
     /// What the server knows of its callers beside the log.
@@ -185,6 +190,17 @@ impl App {
     /// The problem that answers a refused write, with the names that the views have for ids.
     pub(crate) fn problem(&self, refused: Refused) -> Problem {
         self.0.projected.read(|views| refusal::problem(refused, views))
+    }
+}
+
+/// A handle that keeps nothing alive, for what the server itself holds.
+#[derive(Clone)]
+pub(crate) struct WeakApp(Weak<Parts>);
+
+impl WeakApp {
+    /// The handle, as long as the server is there.
+    pub(crate) fn upgrade(&self) -> Option<App> {
+        self.0.upgrade().map(App)
     }
 }
 

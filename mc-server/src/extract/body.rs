@@ -162,7 +162,8 @@ fn keyed(parts: &Parts, json: &mut BTreeMap<String, Json>) -> Result<Option<Keye
     Ok(key.map(|key| of_request(key).owned_by(owner)))
 }
 
-async fn read(headers: &HeaderMap, stream: Stream, arrival: &Arrival) -> Result<Vec<u8>, Problem> {
+/// The bytes of a body, once it has arrived whole and in time.
+pub(super) async fn read(headers: &HeaderMap, stream: Stream, arrival: &Arrival) -> Result<Vec<u8>, Problem> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|bytes| bytes > MAX_BODY_BYTES as u64) {

@@ -20,9 +20,10 @@ use serde::{
     forward_to_deserialize_any,
 };
 
-use super::{Body, IfMatch, IfNoneMatch, LastEventId, OnlyNew, Path, Query, query};
+use super::{Body, IfMatch, IfNoneMatch, LastEventId, Login, OnlyNew, Path, Query, query};
 use crate::{
     access::Caller,
+    health::Insider,
     problem::{FieldError, Kind, Problem},
 };
 
@@ -69,7 +70,10 @@ honour_nothing! {
     Extension<T>, T;
     Option<Extension<T>>, T;
     Uri;
+    HeaderMap;
+    Insider;
     Caller;
+    Login;
 }
 
 macro_rules! honour_headers {

@@ -136,6 +136,27 @@ pub(super) fn check_origin(request: &Request, policy: &HostPolicy) -> Result<(),
     ))
 }
 
+/// Whether a request comes from a page of this very server: a browser says so, and no other page can make it. A request that
+/// a browser sent without saying where it comes from is none of those.
+pub(crate) fn is_of_own_page(headers: &HeaderMap) -> bool {
+    let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
+    let of_origin = |origin: &str| {
+        let authority = origin.split_once("://").map_or("", |(_, authority)| authority);
+        text(header::HOST).is_some_and(|host| !host.is_empty() && host.eq_ignore_ascii_case(authority))
+    };
+    match (text(SEC_FETCH_SITE), text(header::ORIGIN)) {
+        (Some(site), origin) => site == "same-origin" && origin.is_none_or(of_origin),
+        (None, Some(origin)) => of_origin(origin),
+        (None, None) => false,
+    }
+}
+
+/// Whether a request is for a loopback name, where nobody listens in between. One that names no host is not a browser's.
+pub(crate) fn is_for_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).map(|host| host.to_str().unwrap_or_default().parse::<Host>());
+    host.is_none_or(|host| host.is_ok_and(|host| host.is_loopback()))
+}
+
 fn is_own(headers: &HeaderMap, policy: &HostPolicy) -> bool {
     let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let origin =

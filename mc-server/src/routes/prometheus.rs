@@ -32,6 +32,7 @@ pub async fn metrics(
     let lag = app.projected().lag();
     let mut text = app.read(|views| text(&app, views, lag)).await?;
     requests.write_to(&mut text);
+    app.access().write_to(&mut text);
     if let Some(Extension(connections)) = connections {
         connections.write_to(&mut text);
     }

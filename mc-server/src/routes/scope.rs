@@ -117,8 +117,8 @@ impl Scope {
         field: &str,
         written: &str,
     ) -> Result<(AgentId, ProjectId), Problem> {
-        caller.check_own(views, Some(written))?;
         let (reach, project) = (caller.reach(), self.project(views, caller.reach())?);
+        caller.check_own(views, Some(written))?;
         let found = match project {
             Some(project) => lookup::agent_of(views, reach, written, project),
             None => lookup::agent(views, reach, written, None),

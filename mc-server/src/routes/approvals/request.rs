@@ -130,9 +130,9 @@ pub async fn resubmit(
     condition: IfMatch,
     body: Body<Resubmission>,
 ) -> Result<Response, Problem> {
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(&caller, body.actor, own, None).await?;
-    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let call = app.call(&caller, project, actor, body.keyed, condition);
     let policy = app.policy_in(project).await?;
     app.change::<Approval, _>(&call, id, |tx, approval| {
@@ -157,9 +157,9 @@ pub async fn withdraw(
     body: Body<Withdrawal>,
 ) -> Result<Response, Problem> {
     let Withdrawal { agent_id, reason } = body.value;
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(&caller, body.actor, own, None).await?;
-    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let call = app.call(&caller, project, actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
     app.change::<Approval, _>(&call, id, |tx, _| Ok(withdraw_approval(tx, id, reason.clone(), lease)?)).await
@@ -173,9 +173,9 @@ impl NewApproval {
         caller: &Caller,
         scope: &Scope,
     ) -> Result<(ProjectId, Option<AgentId>), Problem> {
-        caller.check_own(views, self.agent_id.as_deref())?;
         let reach = caller.reach();
         let named = scope.with(views, reach, "projectId", self.project_id.as_deref())?;
+        caller.check_own(views, self.agent_id.as_deref())?;
         let of_task = self.task_id.map(|task| lookup::project_of_task(views, reach, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
         if named.zip(of_task).is_some_and(|(named, of_task)| named != of_task) {

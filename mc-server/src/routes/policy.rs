@@ -46,7 +46,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intention {
-    agent_id: String,
+    agent_id: Option<String>,
     #[serde(alias = "action")]
     tool: String,
     params: Option<AsSent>,
@@ -138,7 +138,8 @@ pub async fn evaluate(
     body: Body<Intention>,
 ) -> Result<Response, Problem> {
     let Intention { agent_id, tool, params, estimated_cost, task_id, approval_id } = body.value;
-    let (agent, _) = app.find(|views| scope.agent_in_field(views, &caller, "agentId", &agent_id)).await?;
+    let (agent, _) =
+        app.find(|views| scope.agent_in_field(views, &caller, "agentId", agent_id.as_deref())).await?;
     if let Some(task) = task_id {
         app.check_task(caller.reach(), task).await?;
     }

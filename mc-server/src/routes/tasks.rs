@@ -129,11 +129,11 @@ pub struct TaskChanges {
     reason: Option<Reason>,
 }
 
-/// The body of a claim: the agent that takes the task.
+/// The body of a claim: the agent that takes the task, which need not name itself once its credential does.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Claim {
-    agent_id: String,
+    agent_id: Option<String>,
 }
 
 /// The body of a transition: the status the task moves to, and what that status requires.
@@ -301,8 +301,8 @@ pub async fn claim(
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
     let project = app.find(|views| lookup::project_of_task(views, caller.reach(), id)).await?;
-    let actor =
-        app.actor(&caller, body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
+    let own = caller.required_own("agentId", body.value.agent_id.as_deref())?;
+    let actor = app.actor(&caller, body.actor, Some(("agentId", &own)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     app.change::<Task, _>(&call, id, |tx, _| Ok(claim_task(tx, id, claimer)?)).await

@@ -87,7 +87,8 @@ pub async fn create(
     only_new: OnlyNew,
     body: Body<NewApproval>,
 ) -> Result<Response, Problem> {
-    let new = body.value;
+    let agent_id = caller.own(body.value.agent_id.as_deref());
+    let new = NewApproval { agent_id, ..body.value };
     let (project, agent) = app.find(|views| new.place(views, &caller, &scope)).await?;
     let own = agent.map(|agent| agent.to_string());
     let own = own.as_deref().map(|agent| ("agentId", agent));

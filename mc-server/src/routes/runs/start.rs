@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewRun {
-    agent_id: String,
+    agent_id: Option<String>,
     task_id: Option<TaskId>,
     model: Label,
     session_key: Option<Label>,
@@ -45,7 +45,7 @@ pub async fn start(
 ) -> Result<Response, Problem> {
     let NewRun { agent_id, task_id: task, model, session_key, estimated_cost } = body.value;
     let (agent, project) =
-        app.find(|views| scope.agent_in_field(views, &caller, "agentId", &agent_id)).await?;
+        app.find(|views| scope.agent_in_field(views, &caller, "agentId", agent_id.as_deref())).await?;
     if let Some(task) = task {
         app.check_task(caller.reach(), task).await?;
     }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, Key, NOBODY, Request, plan},
     events::follow,
+    matrix::notify,
 };
 
 /// A server with two projects: Scout and Echo are of the default one, Nova is of another. Ada operates both of them, Eve
@@ -146,6 +147,34 @@ async fn an_agent_acts_as_itself_alone() {
         .expect(200);
     let started = json!({ "toStatus": "in_progress", "workPlan": plan() });
     app.post(format!("/api/tasks/{task}/transition"), started).by(by_scout).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_agent_need_not_say_that_it_is_itself() {
+    let world = world().await;
+    let World { app, scout, by_scout, ada, .. } = &world;
+    let task = world.task().await;
+    let claim = app.post(format!("/api/tasks/{task}/claim"), json!({}));
+    assert_eq!(claim.by(by_scout).await.expect(200)["assigneeIds"], json!([scout]));
+    let run = json!({ "model": "small", "estimatedCost": 0.1 });
+    assert_eq!(app.post("/api/runs", run.clone()).by(by_scout).await.expect(201)["agentId"], **scout);
+    app.post("/api/policy/evaluate", json!({ "tool": "search" })).by(by_scout).await.expect(200);
+    let mut ask = approval("");
+    ask.as_object_mut().unwrap().remove("agentId");
+    assert_eq!(app.post("/api/approvals", ask).by(by_scout).await.expect(201)["agentId"], **scout);
+    app.post("/api/runs", run).by(ada).await.refused_fields(&["agentId"]);
+}
+
+#[tokio::test]
+async fn an_agent_marks_its_own_notifications_alone_as_read() {
+    let World { app, scout, echo, nova, ada, by_scout, .. } = world().await;
+    for (recipient, status) in [(&scout, 200), (&echo, 403), (&nova, 404)] {
+        let project = app.get(format!("/api/agents/{recipient}")).by(&ada).await.expect(200);
+        let project = project["projectId"].as_str().unwrap();
+        let notification = notify(&app, project, recipient, "today").await;
+        let read = app.post(format!("/api/notifications/{notification}/read"), json!({})).by(&by_scout).await;
+        read.expect(status);
+    }
 }
 
 #[tokio::test]

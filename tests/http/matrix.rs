@@ -479,7 +479,7 @@ impl Things {
 }
 
 /// Tells an agent something, as the worker for it does.
-async fn notify(app: &App, project: &str, agent: &str, mark: &str) -> String {
+pub async fn notify(app: &App, project: &str, agent: &str, mark: &str) -> String {
     use mc_domain::{
         actor::Actor,
         aggregate::CommandContext,

@@ -165,8 +165,8 @@ mod red_tools {
         world.record::<Project>(&ELSEWHERE, [created]);
         let subject =
             Subject { project: ELSEWHERE, task: None, agent: None, action_type: ActionType::ToolCall };
-        let requestor = Actor::Human(name("Ada"));
-        let request = Request { requestor, subject, ..request(ActionType::ToolCall, None, send()) };
+        let request =
+            Request { requestor: sofie().actor, subject, ..request(ActionType::ToolCall, None, send()) };
         asked(&mut world, APPROVAL, request, &sofie()).unwrap();
         assert_eq!(used(&mut world, sent(Some(APPROVAL))), unapproved(Some(approval::Rejection::NotFound)));
         is_contained(&world);

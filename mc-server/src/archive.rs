@@ -3,6 +3,7 @@
 use mc_domain::{
     aggregate::CommandContext,
     ids::TaskId,
+    reach::Reach,
     task::{self, Command, Task},
 };
 use mc_store::repository::CommandEnvelope;
@@ -13,17 +14,23 @@ use crate::{
     span::Span,
 };
 
-/// Archives every task within the reach of a call that has been done or canceled for longer than `older_than`, a commit each, and names them.
+/// Archives every task within a reach that has been done or canceled for longer than `older_than`, a commit each, as whoever
+/// calls, and names them.
 ///
 /// # Errors
 /// What the log says.
-pub async fn archive_closed(app: &App, older_than: Span, call: &Call) -> Result<Vec<TaskId>, Refused> {
+pub async fn archive_closed(
+    app: &App,
+    older_than: Span,
+    reach: &Reach,
+    call: &Call,
+) -> Result<Vec<TaskId>, Refused> {
     let context = CommandContext::new(call.context.now, call.context.actor.clone());
     let then = context.now - older_than.delta();
     let closed = app
         .read(|views| {
             let mut closed = views.tasks.closed_before(then);
-            closed.retain(|task| call.reach.covers(views.tasks.project_of(*task)));
+            closed.retain(|task| reach.covers(views.tasks.project_of(*task)));
             closed
         })
         .await?;

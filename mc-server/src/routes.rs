@@ -82,7 +82,7 @@ pub(crate) fn recovered() -> Vec<Route<App>> {
         get("/api/tasks", Reading, tasks::list),
         post("/api/tasks", Working, tasks::create),
         get("/api/tasks/{task}", Reading, tasks::show),
-        patch("/api/tasks/{task}", Operating, tasks::edit),
+        patch("/api/tasks/{task}", Working, tasks::edit),
         post("/api/tasks/{task}/claim", Working, tasks::claim),
         post("/api/tasks/{task}/transition", Working, tasks::transition),
         post("/api/tasks/{task}/subscribe", Working, tasks::subscribe),

@@ -2,7 +2,7 @@
 
 use std::{
     future::IntoFuture,
-    ops::Index,
+    ops::{Deref, Index},
     sync::{Arc, Mutex},
 };
 
@@ -14,21 +14,34 @@ use axum::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt;
-use mc_domain::values::Name;
+use mc_domain::{
+    actor::Actor,
+    aggregate::CommandContext,
+    credential::{Bearer, Credential, Grant},
+    ids::{AgentId, CredentialId, ProjectId},
+    operation::{Rejection, issue_credential, revoke_credential},
+    reach::Reach,
+    transaction::Transaction,
+    values::Name,
+};
 use mc_server::{
+    access::Secret,
     app::App as State,
     health::{Health, Phase},
     layers::HostPolicy,
+    refusal::Refused,
     service::{self, Gate},
 };
 use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
     memory::MemoryLog,
+    repository::CommandEnvelope,
     sqlite::SqliteLog,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tower::ServiceExt;
+use uuid::Uuid;
 
 /// An id that no entity has.
 pub const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
@@ -175,9 +188,72 @@ impl App {
         task
     }
 
+    /// Issues the credential of an operator of these projects, or of all where none is named.
+    pub async fn operator(&self, name: &str, projects: &[&str]) -> Key {
+        self.issue(name, Bearer::Operator, projects, None).await
+    }
+
+    /// Issues the credential of an agent, which is known by its id.
+    pub async fn credential_of(&self, agent: &str) -> Key {
+        let agent: AgentId = agent.parse().unwrap();
+        self.issue("A key", Bearer::Agent(agent), &[], None).await
+    }
+
+    /// Issues a credential, good for the projects of these slugs or ids, or for all where none is named.
+    pub async fn issue(
+        &self,
+        name: &str,
+        bearer: Bearer,
+        projects: &[&str],
+        expires_at: Option<DateTime<Utc>>,
+    ) -> Key {
+        let (secret, id) = (Secret::draw().unwrap(), CredentialId::new(Uuid::now_v7()));
+        let (reach, governors) = self.state.projected().read(|views| {
+            let found = projects.iter().map(|project| views.projects.find(project).unwrap());
+            let found: std::collections::BTreeSet<ProjectId> = found.collect();
+            (Reach::from(found), views.credentials.governors())
+        });
+        let grant = Grant { name: Name::new(name).unwrap(), bearer, reach, expires_at };
+        self.execute(|tx| {
+            tx.create::<Credential>(id);
+            issue_credential(tx, id, grant.clone(), secret.hash(), &governors)
+        })
+        .await;
+        Key { id, secret: secret.reveal().to_owned() }
+    }
+
+    /// Revokes a credential.
+    pub async fn revoke(&self, key: &Key) {
+        self.execute(|tx| revoke_credential(tx, key.id, None, None)).await;
+    }
+
+    /// Carries out an operation as Sofie does, beside the interface.
+    async fn execute(&self, mut operation: impl FnMut(&mut Transaction<'_>) -> Result<(), Rejection> + Send) {
+        let sofie = Actor::Human(Name::new("Sofie").unwrap());
+        let envelope = CommandEnvelope::new(CommandContext::new(self.now(), sofie));
+        let executed =
+            self.state.repository().execute(&envelope, |tx| operation(tx).map_err(Refused::from)).await;
+        executed.unwrap();
+        self.state.read(|_| ()).await.unwrap();
+    }
+
     /// Moves a task, which must succeed.
     pub async fn moved(&self, task: &str, to: Value) -> Answer {
         self.post(format!("/api/tasks/{task}/transition"), to).await.expect(200)
+    }
+}
+
+/// A credential that was issued, with its secret in clear.
+pub struct Key {
+    pub id: CredentialId,
+    secret: String,
+}
+
+impl Deref for Key {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.secret
     }
 }
 

@@ -6,7 +6,10 @@ use mc_domain::{agent::RetirementCause, json::Json};
 use mc_server::refusal::Refused;
 use serde_json::{Value, json};
 
-use crate::app::{Answer, App, NOBODY};
+use crate::{
+    app::{Answer, App, NOBODY},
+    events::follow,
+};
 
 /// Issues a credential as the bearer of `by`, which must succeed: its id and its secret.
 async fn issue(app: &App, by: Option<&str>, body: Value) -> (String, String) {
@@ -152,7 +155,7 @@ async fn what_cannot_be_issued_is_refused() {
 async fn an_agent_that_is_registered_later_takes_no_operators_name() {
     let (app, ada) = secured().await;
     let body = json!({ "name": "ada" });
-    app.post("/api/agents", body).by(&ada).await.refused(409, "already_exists");
+    app.post("/api/agents", body).by(&ada).await.refused_fields(&["name"]);
 }
 
 #[tokio::test]
@@ -472,4 +475,15 @@ async fn health_tells_strangers_only_whether_it_works() {
     app.get("/metrics").by(&monitor).await.expect(200);
     app.get("/api/metrics").by(&monitor).await.expect(200);
     app.get("/api/tasks").by(&monitor).await.refused(403, "forbidden");
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_session_that_opened_it() {
+    let (app, ada) = secured().await;
+    let session = session_of(&open(&app, &ada).await);
+    let mut by_page = follow(by_browser!(app.get("/api/events"), session)).await;
+    let mut by_program = follow(app.get("/api/events").by(&ada)).await;
+    by_browser!(app.delete("/api/session"), session).await.expect(204);
+    assert_eq!(by_page.next().await, None);
+    assert_eq!(by_program.next().await.unwrap().name, "credential.session_ended");
 }

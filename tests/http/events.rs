@@ -7,20 +7,21 @@ use serde_json::{Value, json};
 use crate::app::{App, Request};
 
 /// A reader of a stream, event by event.
-struct Reader {
+pub struct Reader {
     stream: BodyDataStream,
     text: String,
 }
 
 /// One server-sent event, as the client reads it.
 #[derive(Debug, PartialEq)]
-struct Event {
-    id: u64,
-    name: String,
-    data: Value,
+pub struct Event {
+    pub id: u64,
+    pub name: String,
+    pub data: Value,
 }
 
-async fn follow(request: Request<'_>) -> Reader {
+/// Opens a stream.
+pub async fn follow(request: Request<'_>) -> Reader {
     let response = request.response().await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -29,7 +30,7 @@ async fn follow(request: Request<'_>) -> Reader {
 
 impl Reader {
     /// The next event; nothing at the end of the stream.
-    async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<Event> {
         loop {
             while let Some(end) = self.text.find("\n\n") {
                 let block: String = self.text.drain(..end + 2).collect();

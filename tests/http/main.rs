@@ -4,6 +4,7 @@
 //! refusal, and that it recorded nothing.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod access;
 mod activity;
 mod agents;
 mod app;

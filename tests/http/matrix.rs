@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use crate::app::{Answer, App, NOBODY, plan};
 
+/// How many requests one server is asked in a row that show no good credential: fewer than an address may send in a minute.
+const AT_ONCE: usize = 50;
 /// What is in every text of the project behind the walls, and in no other.
 const MARK: &str = "Zanzibar";
 
@@ -187,7 +189,8 @@ fn samples() -> Vec<Sample> {
             json!({ "description": "What it is" }),
         ),
         get("/api/agents", Read, Projects),
-        act("/api/agents", Operate, Projects, Nothing, json!({ "name": "Newcomer" })),
+        // An agent registers itself again; whom else, is for a rule to say.
+        act("/api/agents", Work, Projects, Nothing, json!({ "name": "Newcomer" })),
         get("/api/agents/{agent}", Read, Entity),
         sample("PATCH", "/api/agents/{agent}", Work, Entity, InPath, json!({ "emoji": "x" })),
         act("/api/agents/{agent}/heartbeat", Work, Entity, InPath, none()),
@@ -476,7 +479,7 @@ impl Things {
 }
 
 /// Tells an agent something, as the worker for it does.
-async fn notify(app: &App, project: &str, agent: &str, mark: &str) -> String {
+pub async fn notify(app: &App, project: &str, agent: &str, mark: &str) -> String {
     use mc_domain::{
         actor::Actor,
         aggregate::CommandContext,
@@ -539,10 +542,13 @@ fn every_route_has_a_sample_and_every_sample_a_route() {
 async fn every_caller_is_answered_by_the_rules_on_every_route() {
     let samples = samples();
     let cells: Vec<_> = samples.iter().flat_map(cells).collect();
-    // What is refused changes nothing, so that one world does for all of it.
-    let world = World::new().await;
+    // What is refused changes nothing, so that one world does for as many as an address may fail.
+    let mut world = World::new().await;
     let mut let_through = 0;
-    for cell in &cells {
+    for (n, cell) in cells.iter().enumerate() {
+        if n % AT_ONCE == AT_ONCE - 1 {
+            world = World::new().await;
+        }
         match expected(*cell) {
             Expected::Refused(status, code) => {
                 let refused = world.ask(*cell).await;

@@ -91,6 +91,19 @@ impl Caller {
         self.grant().filter(|grant| grant.bearer.role() != Role::Agent).map(|grant| &grant.name)
     }
 
+    /// Whose own a request is: the agent that a field of its names, else the caller itself where it is an agent.
+    pub(crate) fn own(&self, named: Option<&str>) -> Option<String> {
+        named.map(str::to_owned).or_else(|| self.agent().map(|itself| itself.to_string()))
+    }
+
+    /// The same, where somebody must be named.
+    ///
+    /// # Errors
+    /// `invalid-fields` when nobody is.
+    pub(crate) fn required_own(&self, field: &str, named: Option<&str>) -> Result<String, Problem> {
+        self.own(named).ok_or_else(|| Problem::invalid_field(field, "is missing"))
+    }
+
     /// Checks that a caller who is an agent names itself alone where a request says whose own it is. Whether there is such an
     /// agent as it names does not matter, so the answer tells nothing of others.
     ///

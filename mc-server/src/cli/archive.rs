@@ -3,7 +3,7 @@
 use std::{fmt, path::Path};
 
 use clap::Args;
-use mc_domain::actor::Actor;
+use mc_domain::{actor::Actor, reach::Reach};
 use mc_store::error::StoreError;
 use serde::Serialize;
 use serde_json::json;
@@ -82,7 +82,7 @@ pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
     let operator = Actor::Human(options.operator.operator.clone());
     let archive = async |app: &App| {
         let call = app.call(&Caller::anybody(), None, operator, None, IfMatch::Any);
-        archive_closed(app, options.older_than, &call).await
+        archive_closed(app, options.older_than, &Reach::All, &call).await
     };
     let archived = match one_thread()?.block_on(at_rest(&options.store, &options.operator, archive)) {
         Ok(tasks) => tasks.len(),

@@ -84,7 +84,8 @@ pub async fn show(
 
 /// `POST /api/alerts/{alert}/acknowledge`: an operator looks after it.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`,
+/// `actor-mismatch`.
 pub async fn acknowledge(
     app: State<App>,
     caller: Caller,

@@ -39,7 +39,7 @@ pub struct WhichSquad {
 /// `POST /api/emergency/pause-squad`: every active agent is paused; what they work on waits for them. An operator may let
 /// them go on one by one.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `actor-mismatch`.
 pub async fn pause(
     State(app): State<App>,
     caller: Caller,
@@ -51,7 +51,7 @@ pub async fn pause(
 
 /// `POST /api/emergency/resume-squad`: the agents that were paused by hand or with their squad work again.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `actor-mismatch`.
 pub async fn resume(
     State(app): State<App>,
     caller: Caller,
@@ -82,7 +82,7 @@ pub async fn resume(
 
 /// `POST /api/emergency/stop`: every active agent is paused, and every task in progress is blocked.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `actor-mismatch`.
 pub async fn stop(
     State(app): State<App>,
     caller: Caller,

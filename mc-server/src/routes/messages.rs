@@ -94,7 +94,7 @@ pub async fn list(
 /// has come back as `unknownMentions`.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `agent-not-active`, `rule-broken`, `conflict`,
-/// `precondition-failed`, `thread-full`.
+/// `precondition-failed`, `thread-full`, `actor-mismatch`.
 pub async fn post(
     State(app): State<App>,
     caller: Caller,

@@ -66,7 +66,8 @@ pub async fn show(
 
 /// `POST /api/notifications/{notification}/read`: whom it was for has read it.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`,
+/// `actor-mismatch`.
 pub async fn read(
     State(app): State<App>,
     caller: Caller,

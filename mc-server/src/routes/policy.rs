@@ -46,7 +46,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Intention {
-    agent_id: String,
+    agent_id: Option<String>,
     #[serde(alias = "action")]
     tool: String,
     params: Option<AsSent>,
@@ -93,7 +93,8 @@ pub async fn show(
 /// `PUT /api/policy`: a new version of the whole document; what is left out is as by default. Everything that is wrong
 /// with it is told at once. The project may be named in the body as well.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`.
+/// Problems: `malformed-body`, `invalid-fields`, `malformed-query`, `forbidden`, `precondition-failed`,
+/// `actor-mismatch`.
 pub async fn publish(
     State(app): State<App>,
     caller: Caller,
@@ -129,7 +130,7 @@ pub async fn publish(
 /// `approvalId` names one that was given to this agent for exactly this tool and these parameters, and was not made use of
 /// yet. Nothing is recorded.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `actor-mismatch`.
 pub async fn evaluate(
     State(app): State<App>,
     caller: Caller,
@@ -137,7 +138,8 @@ pub async fn evaluate(
     body: Body<Intention>,
 ) -> Result<Response, Problem> {
     let Intention { agent_id, tool, params, estimated_cost, task_id, approval_id } = body.value;
-    let (agent, _) = app.find(|views| scope.agent_in_field(views, &caller, "agentId", &agent_id)).await?;
+    let (agent, _) =
+        app.find(|views| scope.agent_in_field(views, &caller, "agentId", agent_id.as_deref())).await?;
     if let Some(task) = task_id {
         app.check_task(caller.reach(), task).await?;
     }

@@ -97,7 +97,7 @@ pub async fn show(
 
 /// `POST /api/projects`: a new project.
 ///
-/// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`.
+/// Problems: `malformed-body`, `invalid-fields`, `already-exists`, `forbidden`, `actor-mismatch`.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -120,7 +120,7 @@ pub async fn create(
 
 /// `PATCH /api/projects/{project}`: its name, description and budgets. The slug never changes.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`, `forbidden`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`, `forbidden`, `actor-mismatch`.
 pub async fn edit(
     State(app): State<App>,
     caller: Caller,

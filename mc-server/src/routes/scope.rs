@@ -105,7 +105,8 @@ impl Scope {
         }
     }
 
-    /// The agent of that field of the body, whose own the request is, and the project it belongs to.
+    /// The agent of that field of the body, whose own the request is, and the project it belongs to. An agent need not name
+    /// itself.
     ///
     /// # Errors
     /// `actor-mismatch` when the caller is another agent; `invalid-fields` when there is none, also when it belongs to another
@@ -115,10 +116,11 @@ impl Scope {
         views: &Views,
         caller: &Caller,
         field: &str,
-        written: &str,
+        written: Option<&str>,
     ) -> Result<(AgentId, ProjectId), Problem> {
-        caller.check_own(views, Some(written))?;
         let (reach, project) = (caller.reach(), self.project(views, caller.reach())?);
+        caller.check_own(views, written)?;
+        let written = &caller.required_own(field, written)?;
         let found = match project {
             Some(project) => lookup::agent_of(views, reach, written, project),
             None => lookup::agent(views, reach, written, None),

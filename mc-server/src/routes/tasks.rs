@@ -129,11 +129,11 @@ pub struct TaskChanges {
     reason: Option<Reason>,
 }
 
-/// The body of a claim: the agent that takes the task.
+/// The body of a claim: the agent that takes the task, which need not name itself once its credential does.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Claim {
-    agent_id: String,
+    agent_id: Option<String>,
 }
 
 /// The body of a transition: the status the task moves to, and what that status requires.
@@ -212,7 +212,7 @@ pub async fn show(
 /// `POST /api/tasks`: a new task, in the inbox, or assigned when assignees are named.
 ///
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `rule-broken`, `agent-not-active`, `forbidden`,
-/// `limit-reached`.
+/// `limit-reached`, `actor-mismatch`.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -244,7 +244,7 @@ pub async fn create(
 /// `PATCH /api/tasks/{task}`: its details, and with `assigneeIds` who has it.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `rule-broken`, `agent-not-active`, `conflict`,
-/// `illegal-transition`, `precondition-failed`, `forbidden`.
+/// `illegal-transition`, `precondition-failed`, `forbidden`, `actor-mismatch`.
 pub async fn edit(
     State(app): State<App>,
     caller: Caller,
@@ -292,7 +292,7 @@ pub async fn edit(
 /// `POST /api/tasks/{task}/claim`: an agent takes a task from the inbox. The first one wins.
 ///
 /// Problems: `not-found`, `invalid-fields`, `already-claimed`, `agent-not-active`, `squad-stopped`, `rule-broken`,
-/// `illegal-transition`, `precondition-failed`.
+/// `illegal-transition`, `precondition-failed`, `actor-mismatch`.
 pub async fn claim(
     State(app): State<App>,
     caller: Caller,
@@ -301,8 +301,8 @@ pub async fn claim(
     body: Body<Claim>,
 ) -> Result<Response, Problem> {
     let project = app.find(|views| lookup::project_of_task(views, caller.reach(), id)).await?;
-    let actor =
-        app.actor(&caller, body.actor, Some(("agentId", &body.value.agent_id)), Some(project)).await?;
+    let own = caller.required_own("agentId", body.value.agent_id.as_deref())?;
+    let actor = app.actor(&caller, body.actor, Some(("agentId", &own)), Some(project)).await?;
     let claimer = actor.agent().ok_or_else(|| Problem::invalid_field("actor", "only an agent claims"))?;
     let call = app.call(&caller, Some(project), actor, body.keyed, condition);
     app.change::<Task, _>(&call, id, |tx, _| Ok(claim_task(tx, id, claimer)?)).await
@@ -311,7 +311,7 @@ pub async fn claim(
 /// `POST /api/tasks/{task}/subscribe`: whoever asks, an operator or the agent of `agentId`, hears of whatever happens to the
 /// task, without having it.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `rule-broken`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `rule-broken`, `precondition-failed`, `actor-mismatch`.
 pub async fn subscribe(
     State(app): State<App>,
     caller: Caller,
@@ -325,7 +325,7 @@ pub async fn subscribe(
 
 /// `POST /api/tasks/{task}/unsubscribe`: whoever asked to hear of the task does so no longer.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `precondition-failed`, `actor-mismatch`.
 pub async fn unsubscribe(
     State(app): State<App>,
     caller: Caller,
@@ -362,7 +362,7 @@ async fn subscription(
 /// `POST /api/tasks/{task}/transition`: a move to another status, with what it needs.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `illegal-transition`, `forbidden`, `conflict`,
-/// `agent-not-active`, `squad-stopped`, `rule-broken`, `precondition-failed`.
+/// `agent-not-active`, `squad-stopped`, `rule-broken`, `precondition-failed`, `actor-mismatch`.
 pub async fn transition(
     State(app): State<App>,
     caller: Caller,

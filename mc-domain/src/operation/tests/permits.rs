@@ -15,9 +15,10 @@ use crate::{
     budget::{self, Budget},
     ids::{ApprovalId, TaskId},
     money::Usd,
+    project::{self, Project},
     reservation::{self, Reservation},
     run::{self, ToolCall, ToolRisk, ToolStatus},
-    spec::{label, later, text},
+    spec::{label, later, slug, text},
 };
 
 const APPROVAL: ApprovalId = ApprovalId::new(uuid::Uuid::from_u128(0x600));
@@ -159,10 +160,13 @@ mod red_tools {
     #[test]
     fn that_name_an_approval_of_another_project_name_none() {
         let mut world = running();
+        let profile = project::Profile::new(name("Elsewhere"));
+        let created = project::Event::Created { slug: slug("elsewhere"), profile, at: sofie().now };
+        world.record::<Project>(&ELSEWHERE, [created]);
         let subject =
             Subject { project: ELSEWHERE, task: None, agent: None, action_type: ActionType::ToolCall };
-        let requestor = Actor::Human(name("Ada"));
-        let request = Request { requestor, subject, ..request(ActionType::ToolCall, None, send()) };
+        let request =
+            Request { requestor: sofie().actor, subject, ..request(ActionType::ToolCall, None, send()) };
         asked(&mut world, APPROVAL, request, &sofie()).unwrap();
         assert_eq!(used(&mut world, sent(Some(APPROVAL))), unapproved(Some(approval::Rejection::NotFound)));
         is_contained(&world);

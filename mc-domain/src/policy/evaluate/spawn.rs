@@ -20,8 +20,9 @@ pub(super) fn limits(document: &Document, subject: &Subject, tool: &str) -> Vec<
         ("spawn_agents", "active agents", spawned.active_agents, limits.max_active_agents),
     ] {
         if count >= max {
+            // Not how many: those that are active are counted in all projects, of which the agent sees one.
             reasons
-                .push(Reason::new(code, format!("at most {max} {what} are allowed, and there are {count}")));
+                .push(Reason::new(code, format!("at most {max} {what} are allowed, and there are as many")));
         }
     }
     reasons

@@ -282,6 +282,8 @@ mod tests {
     /// digits, `<u22>` for capitals and digits, `<l22>` for small letters and digits, `<d22>` for digits. They are put
     /// together when the tests run, so that no scanner takes this file for a leak.
     const SAMPLES: &[&str] = &[
+        "mc|_<a43>",
+        "mc|s_<a43>",
         "gh|p_<a36>",
         "gh|o_<a36>",
         "gh|u_<a36>",

@@ -67,8 +67,8 @@ pub struct AgentChanges {
 /// `PATCH /api/agents/{agent}`: its profile, its budgets, and an operator's corrections of its record: `status`,
 /// `errorStreak`, `todaySpend`, and `currentTaskId: null` to take its task from it.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `approval-required`, `forbidden`,
-/// `illegal-transition`, `already-exists`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `approval-required`, `forbidden`, `illegal-transition`,
+/// `already-exists`, `precondition-failed`, `actor-mismatch`.
 pub async fn edit(
     State(app): State<App>,
     caller: Caller,

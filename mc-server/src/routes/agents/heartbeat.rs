@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for OwnStatus {
 
 /// `POST /api/agents/{agent}/heartbeat`: the agent lives. The answer says what there is to do.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `actor-mismatch`.
 pub async fn record_heartbeat(
     State(app): State<App>,
     caller: Caller,

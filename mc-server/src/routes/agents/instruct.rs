@@ -28,7 +28,7 @@ pub type Operation = fn(&mut Transaction<'_>, AgentId, Option<Reason>) -> Result
 
 /// The handler of a route that instructs one agent. All of them take the same request and differ in the operation alone.
 ///
-/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `illegal-transition`, `forbidden`, `precondition-failed`, `actor-mismatch`.
 pub fn instruct(
     operation: Operation,
 ) -> impl Fn(Instruction) -> BoxFuture<'static, Result<Response, Problem>> + Clone {

@@ -25,7 +25,7 @@ use crate::{
 /// With `parentAgentId` and a `purpose` it is a sub-agent, as by the route that spawns one.
 ///
 /// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `already-exists`, `forbidden`, `rule-broken`,
-/// `agent-not-active`, `precondition-failed`, `limit-reached`.
+/// `agent-not-active`, `precondition-failed`, `limit-reached`, `actor-mismatch`.
 pub async fn register(
     State(app): State<App>,
     caller: Caller,

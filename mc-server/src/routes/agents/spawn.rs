@@ -26,7 +26,7 @@ use crate::{
 /// more of anything than its parent, which asks for it unless the body names another actor.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `rule-broken`, `agent-not-active`,
-/// `already-exists`, `malformed-query`, `precondition-failed`, `limit-reached`.
+/// `already-exists`, `malformed-query`, `precondition-failed`, `limit-reached`, `actor-mismatch`.
 pub async fn spawn(
     State(app): State<App>,
     caller: Caller,

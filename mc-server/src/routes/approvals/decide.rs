@@ -58,7 +58,7 @@ mc_domain::string_enum! {
 /// agent go on. The same answer again changes nothing.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `conflict`,
-/// `precondition-failed`.
+/// `precondition-failed`, `actor-mismatch`.
 pub async fn approve(
     app: State<App>,
     caller: Caller,
@@ -112,8 +112,8 @@ async fn decide(
     answer: impl FnOnce(Option<Reason>) -> Result<Answer, Problem>,
 ) -> Result<Response, Problem> {
     let Ruling { approver, decision, content_hash } = body.value;
-    let decider = decider(&app, &caller, approver, body.actor).await?;
     let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
+    let decider = decider(&app, &caller, approver, body.actor).await?;
     let call = app.call(&caller, project, decider, body.keyed, condition);
     let (answer, lease) = (answer(decision)?, LeaseId::new(Uuid::now_v7()));
     let request = DecideApproval { answer, content: content_hash, lease };

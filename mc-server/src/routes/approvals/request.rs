@@ -78,8 +78,8 @@ pub struct Withdrawal {
 /// where there is one (`200`), and has run out first where it should have. A task that is named waits for it. It is as red
 /// as it is said to be, or as the policy has the tool that `payload.tool` names.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `illegal-transition`, `agent-not-active`,
-/// `rule-broken`, `not-found`, `precondition-failed`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `forbidden`, `illegal-transition`,
+/// `agent-not-active`, `rule-broken`, `not-found`, `precondition-failed`, `actor-mismatch`.
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
@@ -87,7 +87,8 @@ pub async fn create(
     only_new: OnlyNew,
     body: Body<NewApproval>,
 ) -> Result<Response, Problem> {
-    let new = body.value;
+    let agent_id = caller.own(body.value.agent_id.as_deref());
+    let new = NewApproval { agent_id, ..body.value };
     let (project, agent) = app.find(|views| new.place(views, &caller, &scope)).await?;
     let own = agent.map(|agent| agent.to_string());
     let own = own.as_deref().map(|agent| ("agentId", agent));
@@ -122,7 +123,7 @@ pub async fn create(
 /// decisions that takes is judged anew.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `already-exists`,
-/// `agent-not-active`, `rule-broken`, `precondition-failed`.
+/// `agent-not-active`, `rule-broken`, `precondition-failed`, `actor-mismatch`.
 pub async fn resubmit(
     State(app): State<App>,
     caller: Caller,
@@ -130,9 +131,9 @@ pub async fn resubmit(
     condition: IfMatch,
     body: Body<Resubmission>,
 ) -> Result<Response, Problem> {
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let own = body.value.agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(&caller, body.actor, own, None).await?;
-    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let call = app.call(&caller, project, actor, body.keyed, condition);
     let policy = app.policy_in(project).await?;
     app.change::<Approval, _>(&call, id, |tx, approval| {
@@ -148,7 +149,7 @@ pub async fn resubmit(
 /// from.
 ///
 /// Problems: `not-found`, `malformed-body`, `invalid-fields`, `forbidden`, `already-decided`, `agent-not-active`,
-/// `precondition-failed`.
+/// `precondition-failed`, `actor-mismatch`.
 pub async fn withdraw(
     State(app): State<App>,
     caller: Caller,
@@ -157,9 +158,9 @@ pub async fn withdraw(
     body: Body<Withdrawal>,
 ) -> Result<Response, Problem> {
     let Withdrawal { agent_id, reason } = body.value;
+    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let own = agent_id.as_deref().map(|agent| ("agentId", agent));
     let actor = app.actor(&caller, body.actor, own, None).await?;
-    let project = app.project_of(caller.reach(), EntityRef::Approval(id)).await?;
     let call = app.call(&caller, project, actor, body.keyed, condition);
     let lease = LeaseId::new(Uuid::now_v7());
     app.change::<Approval, _>(&call, id, |tx, _| Ok(withdraw_approval(tx, id, reason.clone(), lease)?)).await
@@ -173,9 +174,9 @@ impl NewApproval {
         caller: &Caller,
         scope: &Scope,
     ) -> Result<(ProjectId, Option<AgentId>), Problem> {
-        caller.check_own(views, self.agent_id.as_deref())?;
         let reach = caller.reach();
         let named = scope.with(views, reach, "projectId", self.project_id.as_deref())?;
+        caller.check_own(views, self.agent_id.as_deref())?;
         let of_task = self.task_id.map(|task| lookup::project_of_task(views, reach, task)).transpose();
         let of_task = of_task.map_err(|_| Problem::invalid_field("taskId", "there is no such task"))?;
         if named.zip(of_task).is_some_and(|(named, of_task)| named != of_task) {

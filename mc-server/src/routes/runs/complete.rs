@@ -40,7 +40,8 @@ pub struct RunEnd {
 /// another actor. Of a run that others have ended, its agent tells once what it used and cost: the run stays ended as it
 /// is, and the cost is charged.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `forbidden`, `precondition-failed`,
+/// `actor-mismatch`.
 pub async fn complete(
     State(app): State<App>,
     caller: Caller,

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewRun {
-    agent_id: String,
+    agent_id: Option<String>,
     task_id: Option<TaskId>,
     model: Label,
     session_key: Option<Label>,
@@ -34,8 +34,8 @@ pub struct NewRun {
 /// `POST /api/runs`: an agent begins a run. What it is expected to cost is set aside; when that is more than there is
 /// left, it is refused, the agent is paused, and `approvalId` names the way on.
 ///
-/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `agent-not-active`, `squad-stopped`, `budget-exceeded`,
-/// `conflict`, `forbidden`, `not-found`.
+/// Problems: `malformed-body`, `malformed-query`, `invalid-fields`, `agent-not-active`, `squad-stopped`,
+/// `budget-exceeded`, `conflict`, `forbidden`, `not-found`, `actor-mismatch`.
 pub async fn start(
     State(app): State<App>,
     caller: Caller,
@@ -45,7 +45,7 @@ pub async fn start(
 ) -> Result<Response, Problem> {
     let NewRun { agent_id, task_id: task, model, session_key, estimated_cost } = body.value;
     let (agent, project) =
-        app.find(|views| scope.agent_in_field(views, &caller, "agentId", &agent_id)).await?;
+        app.find(|views| scope.agent_in_field(views, &caller, "agentId", agent_id.as_deref())).await?;
     if let Some(task) = task {
         app.check_task(caller.reach(), task).await?;
     }

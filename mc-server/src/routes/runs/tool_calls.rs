@@ -54,8 +54,8 @@ pub struct ListToolCalls {
 /// for exactly these. It is good for one use. A use without one is recorded and contained as above, with an alert
 /// `policy_violation`, and answered with `approval-required`.
 ///
-/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `approval-required`, `forbidden`, `rule-broken`,
-/// `precondition-failed`.
+/// Problems: `not-found`, `malformed-body`, `invalid-fields`, `conflict`, `approval-required`, `forbidden`,
+/// `rule-broken`, `precondition-failed`, `actor-mismatch`.
 pub async fn call_tool(
     State(app): State<App>,
     caller: Caller,

@@ -9,6 +9,7 @@ mod activity;
 mod agents;
 mod app;
 mod audit;
+mod authority;
 mod board;
 mod contract;
 mod control;

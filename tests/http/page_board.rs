@@ -54,7 +54,8 @@ async fn filters_stay_in_the_form_and_narrow_the_columns_down() {
     app.task("First").await;
     let body = json!({ "title": "Second", "type": "engineering", "priority": 1, "labels": ["auth"] });
     app.post("/api/tasks", body).await.expect(201);
-    for query in ["type=engineering", "priority=1", "label=auth", "search=second", "blocked=false&search=SECOND"]
+    for query in
+        ["type=engineering", "priority=1", "label=auth", "search=second", "blocked=false&search=SECOND"]
     {
         let page = app.get(format!("/?{query}&assignee=")).await.expect(200).text;
         assert!(page.contains(">Second</a>") && !page.contains(">First</a>"), "{query}: {page}");
@@ -101,6 +102,7 @@ async fn who_does_not_operate_sees_no_act_and_nobody_sees_other_projects() {
     app.foreign_agent("Echo").await;
     let there = json!({ "title": "There", "type": "docs", "projectId": "elsewhere" });
     app.post("/api/tasks", there).await.expect(201);
+    app.operator("Ada", &[]).await;
     let auditor = app.issue("Ann", Bearer::Auditor, &["openclaw"], None).await;
     let page = app.get("/").by(&auditor).await.expect(200).text;
     assert!(page.contains("Here") && !page.contains("There"), "{page}");

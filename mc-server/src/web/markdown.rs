@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn only_addresses_of_the_web_and_of_mail_are_links() {
         let rel = "rel=\"noopener noreferrer nofollow\"";
-        for address in ["https://a.example/x?b=1", "http://a.example", "mailto:a@b.example", "HTTPS://a.example"]
+        for address in
+            ["https://a.example/x?b=1", "http://a.example", "mailto:a@b.example", "HTTPS://a.example"]
         {
             let shown = html(&format!("[here]({address})"));
             assert_eq!(shown.trim(), format!("<p><a href=\"{address}\" {rel}>here</a></p>"));

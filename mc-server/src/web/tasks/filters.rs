@@ -46,11 +46,23 @@ impl Filters {
         let mut controls = Self::shared(visit).await?;
         let statuses = Status::ALL.iter().map(|status| (status.as_str(), words(status.as_str())));
         controls.insert(1, control(visit, "status", "Status", "All but archived", statuses));
-        controls.push(control(visit, "overdue", "Due", "Any time", [("true", "Overdue"), ("false", "Not overdue")]));
+        controls.push(control(
+            visit,
+            "overdue",
+            "Due",
+            "Any time",
+            [("true", "Overdue"), ("false", "Not overdue")],
+        ));
         controls.push(control(visit, "archived", "Archive", "Not archived", [("true", "Archived")]));
         let sorts = TaskSort::ALL.iter().map(|sort| (sort.as_str(), sort_label(*sort)));
         controls.push(control(visit, "sortBy", "Sort by", "Newest first", sorts));
-        controls.push(control(visit, "order", "Order", "As usual", [("asc", "Ascending"), ("desc", "Descending")]));
+        controls.push(control(
+            visit,
+            "order",
+            "Order",
+            "As usual",
+            [("asc", "Ascending"), ("desc", "Descending")],
+        ));
         Ok(Self::new(visit, "/tasks", controls, &["project"]))
     }
 

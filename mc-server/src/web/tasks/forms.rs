@@ -88,12 +88,15 @@ pub(in crate::web) async fn assign(visit: &Visit, names: &Names) -> Result<Form,
         .version(task.version)
         .submit("Assign")
         .done("The assignees are changed")
-        .field(assignees(visit, &task).await?.or(Empty::EmptyList).help("Without any, it goes back to the inbox."))
         .field(
-            Field::new("reason", "Why", Kind::Line).help(
-                "With a reason, agents may get it that do not accept tasks of its type. It may stay empty.",
-            ),
-        ))
+            assignees(visit, &task)
+                .await?
+                .or(Empty::EmptyList)
+                .help("Without any, it goes back to the inbox."),
+        )
+        .field(Field::new("reason", "Why", Kind::Line).help(
+            "With a reason, agents may get it that do not accept tasks of its type. It may stay empty.",
+        )))
 }
 
 /// Something said in its thread.
@@ -155,7 +158,8 @@ fn form_of(visit: &Visit, task: &Task, verb: &str, method: Method, route: &str) 
 }
 
 fn description() -> Field {
-    Field::new("description", "Description", Kind::Text).help("What is to be done, and when it is good. Markdown.")
+    Field::new("description", "Description", Kind::Text)
+        .help("What is to be done, and when it is good. Markdown.")
 }
 
 fn kind(chosen: &str) -> Field {

@@ -13,8 +13,8 @@ use crate::web::{
 
 /// The parameters of the page that the interface takes as they are.
 const PASSED_ON: [&str; 12] = [
-    "project", "status", "type", "assignee", "priority", "label", "search", "overdue", "archived", "sortBy", "order",
-    "cursor",
+    "project", "status", "type", "assignee", "priority", "label", "search", "overdue", "archived", "sortBy",
+    "order", "cursor",
 ];
 /// How many tasks a page has.
 const ROWS: &str = "50";

@@ -121,7 +121,9 @@ async fn made(visit: &Visit, task: &Task, to: Status) -> Result<Form, Refused> {
             vec![text("reason", "Note").required().help("Why the result is accepted.")]
         }
         Status::Blocked => vec![
-            text("blockedReason", "Reason").required().help("Why work on it cannot go on, and what it needs."),
+            text("blockedReason", "Reason")
+                .required()
+                .help("Why work on it cannot go on, and what it needs."),
         ],
         Status::Inbox | Status::NeedsApproval | Status::Failed | Status::Canceled => vec![why()],
     };

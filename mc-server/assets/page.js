@@ -52,7 +52,8 @@ let opener = null;
 
 async function openDialog(link) {
   const box = dialog();
-  opener = link;
+  // A form that leads to another one is left where the first one was opened from.
+  if (!(link instanceof Element && box.contains(link))) opener = link;
   await htmx.ajax("GET", link.href, { source: box, target: box, select: "#form", swap: "innerHTML" });
   if (!box.querySelector("form")) return location.assign(link.href);
   if (!box.open) box.showModal();
@@ -64,7 +65,7 @@ function closeDialog() {
   const box = dialog();
   if (box.open) box.close();
   box.replaceChildren();
-  if (opener && document.contains(opener)) opener.focus();
+  if (opener && (!(opener instanceof Element) || document.contains(opener))) opener.focus();
   else byId("content").focus();
   opener = null;
 }
@@ -146,8 +147,7 @@ document.addEventListener("htmx:sendError", () => { byId("lost").hidden = false;
 function makeSortable() {
   if (typeof Sortable === "undefined") return;
   for (const list of document.querySelectorAll("ol.cards[data-droppable]")) {
-    if (list.dataset.sortable) continue;
-    list.dataset.sortable = "true";
+    if (Sortable.get(list)) continue;
     Sortable.create(list, {
       group: "cards", sort: false, draggable: ".card", filter: ".empty, .move", preventOnFilter: false,
       delay: 150, delayOnTouchOnly: true, animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,

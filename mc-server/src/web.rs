@@ -21,9 +21,11 @@ mod form;
 mod html;
 mod live;
 mod login;
+mod markdown;
 mod rest;
 mod routes;
 mod shell;
+mod tasks;
 mod times;
 mod visit;
 

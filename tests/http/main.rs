@@ -24,6 +24,8 @@ mod limits;
 mod matrix;
 mod messages;
 mod money;
+mod page_board;
+mod page_tasks;
 mod paging;
 mod projects;
 mod secrets;

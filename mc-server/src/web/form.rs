@@ -49,6 +49,10 @@ pub(super) struct Field {
     pub(super) value: Vec<String>,
     pub(super) help: Option<&'static str>,
     pub(super) is_required: bool,
+    /// Whether the chosen value is sent as a number.
+    pub(super) is_numeric: bool,
+    /// What is there now, where somebody else has changed it since the form was made.
+    pub(super) now: Option<String>,
     /// What an empty field means.
     pub(super) empty: Empty,
     pub(super) error: Option<String>,
@@ -151,7 +155,18 @@ impl Field {
     /// A field that is left out when it is empty.
     pub(super) fn new(name: &'static str, label: &'static str, kind: Kind) -> Self {
         let (value, empty) = (Vec::new(), Empty::LeftOut);
-        Self { name, label, kind, value, help: None, is_required: false, empty, error: None }
+        Self {
+            name,
+            label,
+            kind,
+            value,
+            help: None,
+            is_required: false,
+            is_numeric: false,
+            now: None,
+            empty,
+            error: None,
+        }
     }
 
     /// What is in it.
@@ -175,6 +190,12 @@ impl Field {
         self
     }
 
+    /// Sends the chosen value as a number.
+    pub(super) fn numeric(mut self) -> Self {
+        self.is_numeric = true;
+        self
+    }
+
     pub(super) fn or(mut self, empty: Empty) -> Self {
         self.empty = empty;
         self
@@ -185,12 +206,19 @@ impl Field {
         self.value.join("\n")
     }
 
+    /// What is in it as people read it.
+    fn shown(&self) -> String {
+        let (Kind::Choice(choices) | Kind::Choices(choices)) = &self.kind else { return self.text() };
+        let chosen = choices.iter().filter(|(value, _)| self.has(value));
+        chosen.map(|(_, label)| label.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
     pub(super) fn has(&self, value: &str) -> bool {
         self.value.iter().any(|known| known == value)
     }
 }
 
 /// A new idempotency key.
-fn new_key() -> String {
+pub(super) fn new_key() -> String {
     Uuid::now_v7().to_string()
 }

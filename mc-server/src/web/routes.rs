@@ -8,7 +8,7 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, assets, board, emergency, form, form_body, live, login,
+    Visit, assets, board, emergency, form, form_body, live, login, tasks,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -36,6 +36,19 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/emergency/pause", form!(emergency::pause))
         .route("/emergency/resume", form!(emergency::resume))
         .route("/emergency/stop", form!(emergency::stop))
+        // Tasks.
+        .route("/tasks", get(tasks::list::show))
+        .route("/tasks/new", form!(tasks::forms::create))
+        .route("/tasks/{task}", get(tasks::page::show))
+        .route("/tasks/{task}/edit", form!(tasks::forms::edit))
+        .route("/tasks/{task}/assign", form!(tasks::forms::assign))
+        .route("/tasks/{task}/message", form!(tasks::forms::message))
+        .route("/tasks/{task}/subscribe", form!(tasks::forms::subscribe))
+        .route("/tasks/{task}/unsubscribe", form!(tasks::forms::unsubscribe))
+        .route("/tasks/{task}/archive", form!(tasks::forms::archive))
+        .route("/tasks/{task}/restore", form!(tasks::forms::restore))
+        .route("/tasks/{task}/move", get(tasks::moves::choose))
+        .route("/tasks/{task}/move/{to}", get(tasks::moves::show).post(tasks::moves::submit))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

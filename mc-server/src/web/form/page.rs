@@ -63,6 +63,7 @@ pub(in crate::web) async fn submit(
     mut form: Form,
     sent: &[(String, String)],
 ) -> Result<Response, Refused> {
+    let fresh = form.fields.clone();
     for field in &mut form.fields {
         field.value = values(sent, field.name).map(str::to_owned).collect();
     }
@@ -82,8 +83,17 @@ pub(in crate::web) async fn submit(
     };
     match visit.rest.write(&write).await {
         Ok(_) => Ok(done(visit, &form)),
-        Err(problem) => refused(visit, form, current, &problem).await,
+        Err(problem) => refused(visit, form, (&fresh, current), &problem).await,
     }
+}
+
+/// Whether what was typed is another value than what is there now.
+fn differs(typed: &Field, fresh: &Field) -> bool {
+    let lines = |field: &Field| {
+        let lines = field.value.iter().flat_map(|value| value.lines()).map(|line| line.trim().to_owned());
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    typed.kind != Kind::Hidden && lines(typed) != lines(fresh)
 }
 
 /// What was sent under a name.
@@ -124,7 +134,7 @@ fn ascii(json: &str) -> String {
 async fn refused(
     visit: &Visit,
     mut form: Form,
-    current: Option<u64>,
+    (fresh, current): (&[Field], Option<u64>),
     problem: &Problem,
 ) -> Result<Response, Refused> {
     let mut said = Some(problem.detail().to_owned());
@@ -140,6 +150,9 @@ async fn refused(
     let is_stale = problem.kind() == ProblemKind::PreconditionFailed;
     if is_stale {
         form.version = problem.moved_to().or(current);
+        for (field, fresh) in form.fields.iter_mut().zip(fresh) {
+            field.now = differs(field, fresh).then(|| fresh.shown());
+        }
         said = Some("Somebody has changed this since you opened the form, so nothing was done. Look at what it is now, and send \
                      it again if it still fits.".to_owned());
     }

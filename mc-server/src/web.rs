@@ -14,11 +14,13 @@
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |
 
+mod approvals;
 mod assets;
 mod board;
 mod emergency;
 mod form;
 mod html;
+mod lists;
 mod live;
 mod login;
 mod rest;

@@ -8,7 +8,7 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, assets, board, emergency, form, form_body, live, login,
+    Visit, approvals, assets, board, emergency, form, form_body, live, login,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -36,6 +36,13 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/emergency/pause", form!(emergency::pause))
         .route("/emergency/resume", form!(emergency::resume))
         .route("/emergency/stop", form!(emergency::stop))
+        // Approvals, alerts, notifications, agents.
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/decide", get(approvals::show_several).post(approvals::decide_several))
+        .route("/approvals/{approval}", get(approvals::show))
+        .route("/approvals/{approval}/approve", form!(approvals::approve))
+        .route("/approvals/{approval}/deny", form!(approvals::deny))
+        .route("/approvals/{approval}/revision", form!(approvals::request_revision))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

@@ -14,6 +14,7 @@
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |
 
+mod alerts;
 mod approvals;
 mod assets;
 mod board;
@@ -23,6 +24,7 @@ mod html;
 mod lists;
 mod live;
 mod login;
+mod notifications;
 mod rest;
 mod routes;
 mod shell;

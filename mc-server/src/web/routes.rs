@@ -8,7 +8,7 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, approvals, assets, board, emergency, form, form_body, live, login,
+    Visit, alerts, approvals, assets, board, emergency, form, form_body, live, login, notifications,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -43,6 +43,12 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/approvals/{approval}/approve", form!(approvals::approve))
         .route("/approvals/{approval}/deny", form!(approvals::deny))
         .route("/approvals/{approval}/revision", form!(approvals::request_revision))
+        .route("/alerts", get(alerts::list))
+        .route("/alerts/{alert}/acknowledge", form!(alerts::acknowledge))
+        .route("/alerts/{alert}/resolve", form!(alerts::resolve))
+        .route("/alerts/{alert}/ignore", form!(alerts::ignore))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/{notification}/read", form!(notifications::read))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

@@ -14,6 +14,7 @@
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |
 
+mod agents;
 mod alerts;
 mod approvals;
 mod assets;

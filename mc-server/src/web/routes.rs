@@ -8,7 +8,7 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, alerts, approvals, assets, board, emergency, form, form_body, live, login, notifications,
+    Visit, agents, alerts, approvals, assets, board, emergency, form, form_body, live, login, notifications,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -49,6 +49,15 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/alerts/{alert}/ignore", form!(alerts::ignore))
         .route("/notifications", get(notifications::list))
         .route("/notifications/{notification}/read", form!(notifications::read))
+        .route("/agents", get(agents::list))
+        .route("/agents/new", form!(agents::register))
+        .route("/agents/{agent}", get(agents::show))
+        .route("/agents/{agent}/edit", form!(agents::edit))
+        .route("/agents/{agent}/pause", form!(agents::pause))
+        .route("/agents/{agent}/resume", form!(agents::resume))
+        .route("/agents/{agent}/drain", form!(agents::drain))
+        .route("/agents/{agent}/restart", form!(agents::restart))
+        .route("/agents/{agent}/quarantine", form!(agents::quarantine))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

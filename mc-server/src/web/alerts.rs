@@ -16,13 +16,8 @@ use super::{
 /// The parameters of the page that the interface takes as they are.
 const PASSED_ON: [&str; 7] = ["project", "severity", "type", "status", "agentId", "taskId", "cursor"];
 
-const SEVERITIES: &[(&str, &str)] = &[
-    ("", "Any"),
-    ("critical", "Critical"),
-    ("error", "Error"),
-    ("warning", "Warning"),
-    ("info", "Info"),
-];
+const SEVERITIES: &[(&str, &str)] =
+    &[("", "Any"), ("critical", "Critical"), ("error", "Error"), ("warning", "Warning"), ("info", "Info")];
 const KINDS: &[(&str, &str)] = &[
     ("", "Any"),
     ("budget_warning", "Budget warning"),

@@ -170,7 +170,8 @@ impl Approval {
 
     /// What this visitor may answer: not to their own request, and agree once.
     fn may(&self, operates: bool, name: &str) -> May {
-        let is_visitor = |actor: &Actor| actor.kind == "human" && actor.id.to_lowercase() == name.to_lowercase();
+        let is_visitor =
+            |actor: &Actor| actor.kind == "human" && actor.id.to_lowercase() == name.to_lowercase();
         let is_own = is_visitor(&self.requested_by);
         let decide = operates && self.is_open() && !is_own;
         let agreed = self.agreed().any(|decision| is_visitor(&decision.by));
@@ -210,9 +211,7 @@ pub(super) async fn list(visit: Visit) -> Result<Html<ApprovalsPage>, Refused> {
                 group.asked.push(asked);
                 group.together.extend(together);
             }
-            None => {
-                groups.push(Group { hash, asked: vec![asked], together: together.into_iter().collect() })
-            }
+            None => groups.push(Group { hash, asked: vec![asked], together: together.into_iter().collect() }),
         }
     }
     let (statuses, risks) =
@@ -272,8 +271,14 @@ mod tests {
                 "superseded": superseded, "at": "2026-02-01T10:00:00Z",
             }] })
         };
-        assert_eq!(approval(by_bob(false)).may(true, "Bob"), May { approve: false, decide: true, is_own: false });
-        assert_eq!(approval(by_bob(true)).may(true, "Bob"), May { approve: true, decide: true, is_own: false });
+        assert_eq!(
+            approval(by_bob(false)).may(true, "Bob"),
+            May { approve: false, decide: true, is_own: false }
+        );
+        assert_eq!(
+            approval(by_bob(true)).may(true, "Bob"),
+            May { approve: true, decide: true, is_own: false }
+        );
         let denied = approval(json!({ "status": "denied" }));
         assert_eq!(denied.may(true, "Bob"), May { approve: false, decide: false, is_own: false });
     }

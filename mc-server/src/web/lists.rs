@@ -90,11 +90,7 @@ pub(super) struct Choice {
 }
 
 /// The choices of the filter `name`, as the address of the page has it.
-pub(super) fn choices(
-    visit: &Visit,
-    name: &str,
-    of: &[(&'static str, &'static str)],
-) -> Vec<Choice> {
+pub(super) fn choices(visit: &Visit, name: &str, of: &[(&'static str, &'static str)]) -> Vec<Choice> {
     let chosen = visit.parameter(name).unwrap_or_default();
     of.iter().map(|(value, label)| Choice { value, label, is_chosen: *value == chosen }).collect()
 }

@@ -102,7 +102,10 @@ async fn form(visit: &Visit, names: &Names, act: &Act) -> Result<Form, Refused> 
     let back = visit.api(&agent.address(""), &["project"], &[]);
     Ok(Form::new(format!("{} {}", act.word, agent.name), Method::POST, path, &back)
         .intro(format!("{} is {}. {}", agent.name, agent.state(), act.means))
-        .field(Field::new("reason", "Why", Kind::Line).help("For the record, and for the agent. It may stay empty."))
+        .field(
+            Field::new("reason", "Why", Kind::Line)
+                .help("For the record, and for the agent. It may stay empty."),
+        )
         .submit(act.word)
         .done(format!("{} {}", agent.name, act.done)))
 }

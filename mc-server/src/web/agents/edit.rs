@@ -40,8 +40,7 @@ pub(in crate::web) async fn edit(visit: &Visit, names: &Names) -> Result<Form, R
 /// Registers an agent.
 pub(in crate::web) async fn register(visit: &Visit, _: &Names) -> Result<Form, Refused> {
     let shell = visit.shell("Register an agent", "/agents").await?;
-    let (path, back) =
-        (visit.api("/api/agents", &["project"], &[]), visit.api("/agents", &["project"], &[]));
+    let (path, back) = (visit.api("/api/agents", &["project"], &[]), visit.api("/agents", &["project"], &[]));
     let form = Form::new("Register an agent", Method::POST, path, &back)
         .intro("One that is known by this name comes back as it was, with the types and tools that you name here.")
         .field(name())

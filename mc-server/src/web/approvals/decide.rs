@@ -158,7 +158,9 @@ impl Same {
         let first = self.approvals.first();
         let intro = first.map(|first| format!("{}{}", asked(first), so_far(first))).unwrap_or_default();
         let form = Form::new(format!("Decide {count} approvals"), Method::POST, "", &back(visit))
-            .intro(format!("They ask for exactly the same. {intro} Each of them gets your answer, for one use."))
+            .intro(format!(
+                "They ask for exactly the same. {intro} Each of them gets your answer, for one use."
+            ))
             .field(Field::new("answer", "Your answer", Kind::Choice(choices.into())).required())
             .field(note("Note or reason", false).help("Needed to deny, and to request a revision."))
             .field(Field::new("contentHash", "", Kind::Hidden).value(&self.hash))
@@ -179,10 +181,7 @@ pub(in crate::web) async fn show_several(visit: Visit) -> Result<Response, Refus
 
 /// `POST /approvals/decide`: gives each of them the answer, each by a request of its own. Those that refuse it are shown
 /// again.
-pub(in crate::web) async fn decide_several(
-    mut visit: Visit,
-    request: Request,
-) -> Result<Response, Refused> {
+pub(in crate::web) async fn decide_several(mut visit: Visit, request: Request) -> Result<Response, Refused> {
     let sent = form_body(request).await?;
     let same = Same::named(&visit).await?;
     let mut form = same.form(&visit);

@@ -95,7 +95,11 @@ pub(in crate::web) fn fill(form: &mut Form, sent: &[(String, String)]) -> String
 ///
 /// # Errors
 /// When the views cannot be read.
-pub(in crate::web) async fn refuse(visit: &Visit, form: Form, problem: &Problem) -> Result<Response, Refused> {
+pub(in crate::web) async fn refuse(
+    visit: &Visit,
+    form: Form,
+    problem: &Problem,
+) -> Result<Response, Refused> {
     refused(visit, form, None, problem).await
 }
 

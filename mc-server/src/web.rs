@@ -14,14 +14,19 @@
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |
 
+mod agents;
+mod alerts;
+mod approvals;
 mod assets;
 mod board;
 mod emergency;
 mod form;
 mod html;
+mod lists;
 mod live;
 mod login;
 mod markdown;
+mod notifications;
 mod rest;
 mod routes;
 mod shell;

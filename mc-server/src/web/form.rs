@@ -11,7 +11,7 @@ mod page;
 use axum::http::Method;
 use uuid::Uuid;
 
-pub(super) use page::{show, submit};
+pub(super) use page::{done, fill, refuse, show, submit};
 
 /// A form, filled with what is, or with what was typed.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub(super) struct Form {
     pub(super) title: String,
     /// What happens, as sentences above the fields.
     pub(super) intro: Option<String>,
+    /// What exactly it is about, word by word, in a fixed pitch.
+    pub(super) quote: Option<String>,
     pub(super) fields: Vec<Field>,
     /// The word on its button.
     pub(super) submit: &'static str,
@@ -102,6 +104,7 @@ impl Form {
         Self {
             title: title.into(),
             intro: None,
+            quote: None,
             fields: Vec::new(),
             submit: "Save",
             is_grave: false,
@@ -119,9 +122,19 @@ impl Form {
         self
     }
 
+    pub(super) fn quote(mut self, quote: impl Into<String>) -> Self {
+        self.quote = Some(quote.into());
+        self
+    }
+
     pub(super) fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
+    }
+
+    /// The text in the field of that name.
+    pub(super) fn value_of(&self, name: &str) -> String {
+        self.fields.iter().find(|field| field.name == name).map(Field::text).unwrap_or_default()
     }
 
     pub(super) fn submit(mut self, word: &'static str) -> Self {

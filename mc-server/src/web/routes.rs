@@ -8,7 +8,8 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, assets, board, emergency, form, form_body, live, login, tasks,
+    Visit, agents, alerts, approvals, assets, board, emergency, form, form_body, live, login, notifications,
+    tasks,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -49,6 +50,28 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/tasks/{task}/restore", form!(tasks::forms::restore))
         .route("/tasks/{task}/move", get(tasks::moves::choose))
         .route("/tasks/{task}/move/{to}", get(tasks::moves::show).post(tasks::moves::submit))
+        // Approvals, alerts, notifications, agents.
+        .route("/approvals", get(approvals::list))
+        .route("/approvals/decide", get(approvals::show_several).post(approvals::decide_several))
+        .route("/approvals/{approval}", get(approvals::show))
+        .route("/approvals/{approval}/approve", form!(approvals::approve))
+        .route("/approvals/{approval}/deny", form!(approvals::deny))
+        .route("/approvals/{approval}/revision", form!(approvals::request_revision))
+        .route("/alerts", get(alerts::list))
+        .route("/alerts/{alert}/acknowledge", form!(alerts::acknowledge))
+        .route("/alerts/{alert}/resolve", form!(alerts::resolve))
+        .route("/alerts/{alert}/ignore", form!(alerts::ignore))
+        .route("/notifications", get(notifications::list))
+        .route("/notifications/{notification}/read", form!(notifications::read))
+        .route("/agents", get(agents::list))
+        .route("/agents/new", form!(agents::register))
+        .route("/agents/{agent}", get(agents::show))
+        .route("/agents/{agent}/edit", form!(agents::edit))
+        .route("/agents/{agent}/pause", form!(agents::pause))
+        .route("/agents/{agent}/resume", form!(agents::resume))
+        .route("/agents/{agent}/drain", form!(agents::drain))
+        .route("/agents/{agent}/restart", form!(agents::restart))
+        .route("/agents/{agent}/quarantine", form!(agents::quarantine))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

@@ -64,10 +64,7 @@ pub(in crate::web) async fn submit(
     sent: &[(String, String)],
 ) -> Result<Response, Refused> {
     let fresh = form.fields.clone();
-    for field in &mut form.fields {
-        field.value = values(sent, field.name).map(str::to_owned).collect();
-    }
-    let key = values(sent, KEY).next().map_or_else(new_key, str::to_owned);
+    let key = fill(&mut form, sent);
     let current = form.version;
     form.version = values(sent, VERSION).next().and_then(|version| version.parse().ok()).or(current);
     let Ok(body) = encode::body(&mut form.fields) else {
@@ -96,13 +93,34 @@ fn differs(typed: &Field, fresh: &Field) -> bool {
     typed.kind != Kind::Hidden && lines(typed) != lines(fresh)
 }
 
+/// Fills the form with what was sent of it. The answer is its idempotency key.
+pub(in crate::web) fn fill(form: &mut Form, sent: &[(String, String)]) -> String {
+    for field in &mut form.fields {
+        field.value = values(sent, field.name).map(str::to_owned).collect();
+    }
+    values(sent, KEY).next().map_or_else(new_key, str::to_owned)
+}
+
+/// The form again, with what stands against it.
+///
+/// # Errors
+/// When the views cannot be read.
+pub(in crate::web) async fn refuse(
+    visit: &Visit,
+    form: Form,
+    problem: &Problem,
+) -> Result<Response, Refused> {
+    let fresh = form.fields.clone();
+    refused(visit, form, (&fresh, None), problem).await
+}
+
 /// What was sent under a name.
 fn values<'a>(sent: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
     sent.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Back to where the form came from, with what was done.
-fn done(visit: &Visit, form: &Form) -> Response {
+pub(in crate::web) fn done(visit: &Visit, form: &Form) -> Response {
     if visit.is_scripted {
         let said = serde_json::json!({ "done": { "said": form.done, "back": form.back } });
         let said = HeaderValue::from_str(&ascii(&said.to_string()));

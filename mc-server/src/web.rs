@@ -16,14 +16,21 @@
 
 mod assets;
 mod board;
+mod chart;
+mod costs;
+mod day;
 mod emergency;
+mod feed;
 mod form;
 mod html;
 mod live;
 mod login;
+mod onward;
 mod rest;
 mod routes;
+mod runs;
 mod shell;
+mod standup;
 mod times;
 mod visit;
 

@@ -23,6 +23,7 @@ mod limits;
 mod matrix;
 mod messages;
 mod money;
+mod page_costs;
 mod paging;
 mod projects;
 mod secrets;

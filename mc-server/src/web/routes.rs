@@ -8,7 +8,7 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, assets, board, emergency, form, form_body, live, login,
+    Visit, assets, board, costs, emergency, feed, form, form_body, live, login, runs, standup,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -36,6 +36,12 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/emergency/pause", form!(emergency::pause))
         .route("/emergency/resume", form!(emergency::resume))
         .route("/emergency/stop", form!(emergency::stop))
+        // What is spent, reported and allowed.
+        .route("/costs", get(costs::show))
+        .route("/standup", get(standup::show))
+        .route("/feed", get(feed::show))
+        .route("/runs", get(runs::list))
+        .route("/runs/{run}", get(runs::show))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

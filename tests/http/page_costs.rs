@@ -12,13 +12,13 @@ async fn with_a_run(app: &App) -> (String, String, String) {
     let agent = app.agent("Scout").await;
     let body = json!({ "title": SCRIPT, "type": "docs", "assigneeIds": [agent] });
     let task = app.post("/api/tasks", body).await.expect(201).id();
-    let body = json!({ "agentId": agent, "taskId": task, "model": SCRIPT, "estimatedCost": 0.5 });
+    let body = json!({ "agentId": agent, "taskId": task, "model": SCRIPT, "estimatedCost": 0.2 });
     let run = app.post("/api/runs", body).await.expect(201).id();
     let call = json!({
         "tool": "read_file", "status": "failed", "error": SCRIPT, "inputPreview": SCRIPT, "outputPreview": SCRIPT,
     });
     app.post(format!("/api/runs/{run}/tool-calls"), call).await.expect(201);
-    let end = json!({ "status": "completed", "cost": 0.25, "inputTokens": 1200 });
+    let end = json!({ "status": "completed", "cost": 0.15, "inputTokens": 1200 });
     app.post(format!("/api/runs/{run}/complete"), end).await.expect(200);
     (agent, task, run)
 }
@@ -33,7 +33,7 @@ async fn the_costs_of_a_day_are_shown_by_everything_as_charts_and_tables() {
     }
     assert!(page.contains(&format!("href=\"/agents/{agent}\">Scout</a>")), "{page}");
     assert!(page.contains(&format!("href=\"/tasks/{task}\">")));
-    assert!(page.contains("<title>Scout: $0.25</title>") && page.contains("role=\"img\""));
+    assert!(page.contains("<title>Scout: $0.15</title>") && page.contains("role=\"img\""));
     assert!(!page.contains(SCRIPT) && !page.contains("NaN") && !page.contains("style="), "{page}");
     let before = app.get("/costs?date=2026-01-05&project=openclaw").await.expect(200).text;
     assert!(before.contains("Costs of 2026-01-05") && before.contains("No run began on this day"));
@@ -83,7 +83,7 @@ async fn runs_are_listed_and_shown_with_their_tool_calls() {
     for query in ["", "?agentId=Scout", "?status=completed&sortBy=cost&order=asc", "?project=openclaw"] {
         let page = app.get(format!("/runs{query}")).await.expect(200).text;
         assert!(page.contains(&format!("id=\"run-{run}\"")) && page.contains(">Scout</a>"), "{query}");
-        assert!(page.contains("$0.25") && !page.contains(SCRIPT), "{query}");
+        assert!(page.contains("$0.15") && !page.contains(SCRIPT), "{query}");
     }
     let other = app.get("/runs?status=running").await.expect(200).text;
     assert!(other.contains("No run is like that"));
@@ -99,7 +99,7 @@ async fn a_limited_caller_sees_nothing_of_another_project_on_these_pages() {
     let echo = app.foreign_agent("Echo").await;
     let body = json!({ "title": "Zanzibar", "type": "docs", "projectId": "elsewhere", "assigneeIds": [echo] });
     let task = app.post("/api/tasks", body).await.expect(201).id();
-    let body = json!({ "agentId": echo, "taskId": task, "model": "m", "estimatedCost": 0.5 });
+    let body = json!({ "agentId": echo, "taskId": task, "model": "m", "estimatedCost": 0.2 });
     let run = app.post("/api/runs", body).await.expect(201).id();
     app.operator("Olga", &[]).await;
     let limited = app.operator("Lena", &["openclaw"]).await;

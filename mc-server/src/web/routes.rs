@@ -8,7 +8,7 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, assets, board, costs, emergency, feed, form, form_body, live, login, runs, standup,
+    Visit, assets, costs, credentials, emergency, feed, form, form_body, health, live, login, policy, runs, standup,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -32,7 +32,7 @@ macro_rules! form {
 pub(crate) fn router(app: &App, routes: Router) -> Router {
     let pages = Pages { app: app.clone(), routes };
     let compressed = Router::new()
-        .route("/", get(board::show))
+        .route("/", get(health::home))
         .route("/emergency/pause", form!(emergency::pause))
         .route("/emergency/resume", form!(emergency::resume))
         .route("/emergency/stop", form!(emergency::stop))
@@ -42,6 +42,14 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/feed", get(feed::show))
         .route("/runs", get(runs::list))
         .route("/runs/{run}", get(runs::show))
+        .route("/policy", get(policy::show))
+        .route("/policy/edit", form!(policy::edit))
+        .route("/policy/try", form!(policy::try_action))
+        .route("/credentials", get(credentials::list))
+        .route("/credentials/new", form!(credentials::issue))
+        .route("/credentials/{credential}/edit", form!(credentials::rename))
+        .route("/credentials/{credential}/revoke", form!(credentials::revoke))
+        .route("/health-and-workers", get(health::show))
         .route("/login", get(login::show).post(login::open))
         .route("/logout", post(login::end))
         .route("/assets/{version}/{name}", get(assets::show))

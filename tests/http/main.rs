@@ -28,6 +28,7 @@ mod page_agents;
 mod page_alerts;
 mod page_approvals;
 mod page_board;
+mod page_costs;
 mod page_emergency;
 mod page_notifications;
 mod page_tasks;

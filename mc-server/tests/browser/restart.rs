@@ -1,13 +1,23 @@
 //! A server that is gone for a while.
 
-use crate::{browser::with, server::Server};
+use serde_json::json;
+
+use crate::{
+    browser::{Browser, with},
+    server::Server,
+};
+
+/// What a browser says of a server that is gone.
+fn expect_complaints(browser: &Browser) {
+    let network = ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET"];
+    let stream = ["[object Event]", "htmx:sendError", "htmx:afterRequest"];
+    network.into_iter().chain(stream).for_each(|part| browser.tolerate(part));
+}
 
 #[test]
 fn a_page_says_that_it_is_cut_off_and_catches_up_once_the_server_is_back() {
     with(Server::open(), async |server, browser| {
-        for part in ["ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_CONNECTION_RESET"] {
-            browser.tolerate(part);
-        }
+        expect_complaints(browser);
         browser.goto("/").await;
         browser.until("document.readyState === 'complete'").await;
         browser.eval("window.isTheSame = true").await;
@@ -22,5 +32,26 @@ fn a_page_says_that_it_is_cut_off_and_catches_up_once_the_server_is_back() {
             browser.until(&format!("document.getElementById('card-{later}')")).await;
         }
         browser.until("window.isTheSame").await;
+    });
+}
+
+#[test]
+fn a_form_that_finds_no_server_says_so_and_acts_once_when_it_is_sent_again() {
+    with(Server::open(), async |server, browser| {
+        expect_complaints(browser);
+        browser.goto("/").await;
+        browser.click(".emergency a[href^='/emergency/pause']").await;
+        browser.type_into("#dialog #reason", "Kept while the server was gone").await;
+        server.kill();
+        browser.click("#dialog button[type=submit]").await;
+        browser.until_text("#dialog [role=alert]", "Send it again: it is done once.").await;
+        server.start_again();
+        browser.click("#dialog button[type=submit]").await;
+        browser.until_text("main .halted", "Kept while the server was gone").await;
+        let agents = server.get("/api/agents?limit=1000");
+        assert!(
+            agents.as_array().unwrap().iter().all(|agent| agent["status"] == json!("paused")),
+            "{agents}"
+        );
     });
 }

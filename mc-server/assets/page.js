@@ -172,12 +172,36 @@ function noAnswer() {
   trying = setTimeout(lookAgain, 3000);
 }
 
-document.addEventListener("htmx:sseError", () => { lost.stream = true; showLost(); });
-document.addEventListener("htmx:sseOpen", () => {
-  if (!lost.stream) return;
-  lost.stream = false;
-  showLost();
-  lookAgain();
+// Only a page that is seen listens: a browser has six connections to a server, for all its pages together.
+let stream = null;
+let connecting = 0;
+
+function listen() {
+  clearTimeout(connecting);
+  const page = document.querySelector("[data-live]");
+  if (!page || stream || document.hidden) return;
+  stream = new EventSource(page.dataset.live);
+  stream.addEventListener("changed", lookAgain);
+  stream.onopen = () => {
+    if (!lost.stream) return;
+    lost.stream = false;
+    showLost();
+    lookAgain();
+  };
+  // A browser tries again by itself where there is no answer, and not where there is a refusal.
+  stream.onerror = () => {
+    lost.stream = true;
+    showLost();
+    if (stream.readyState !== EventSource.CLOSED) return;
+    stream = null;
+    connecting = setTimeout(() => { lookAgain(); listen(); }, 3000);
+  };
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) return listen();
+  if (stream) stream.close();
+  stream = null;
 });
 document.addEventListener("htmx:sendError", (event) => {
   const form = event.detail.elt.closest("#form");
@@ -278,6 +302,7 @@ function dress(root) {
 
 document.addEventListener("DOMContentLoaded", () => {
   dress(document);
+  listen();
   setInterval(countDown, 1000);
   const switcher = document.querySelector("[data-theme-switch]");
   if (switcher) {

@@ -32,7 +32,7 @@ fn the_board_shows_every_open_task_in_its_column() {
 fn what_happens_elsewhere_is_soon_in_every_window_without_a_reload() {
     with(Server::open(), async |server, browser| {
         let here = browser.client.window().await.unwrap();
-        let there = browser.client.new_window(true).await.unwrap().handle;
+        let there = browser.client.new_window(false).await.unwrap().handle;
         for window in [&here, &there] {
             browser.client.switch_to_window(window.clone()).await.unwrap();
             browser.goto("/").await;
@@ -116,5 +116,24 @@ fn a_card_that_is_dragged_to_another_column_asks_for_what_that_move_needs() {
         // The page follows what happens again.
         let other = server.create("After the drag");
         browser.until_within(SOON, &format!("document.getElementById('card-{other}')")).await;
+    });
+}
+
+#[test]
+fn more_pages_are_open_at_once_than_a_browser_has_connections() {
+    with(Server::open(), async |server, browser| {
+        let mut tabs = vec![browser.client.window().await.unwrap()];
+        for _ in 0..8 {
+            tabs.push(browser.client.new_window(true).await.unwrap().handle);
+        }
+        for tab in &tabs {
+            browser.client.switch_to_window(tab.clone()).await.unwrap();
+            browser.goto("/").await;
+        }
+        let card = server.create("For all of them");
+        for tab in tabs {
+            browser.client.switch_to_window(tab).await.unwrap();
+            browser.until_within(SOON, &format!("document.getElementById('card-{card}')")).await;
+        }
     });
 }

@@ -36,9 +36,10 @@ async fn look_at(browser: &Browser, what: &str) {
 
 #[test]
 fn every_page_keeps_to_the_guidelines() {
-    with(Server::open(), async |_, browser| {
+    with(Server::lived_in(), async |server, browser| {
+        browser.log_in(server).await;
         for view in VIEWS {
-            browser.goto(view.address).await;
+            browser.goto(&view.at(server)).await;
             browser.until_text("h1", view.heading).await;
             look_at(browser, view.address).await;
         }

@@ -71,6 +71,14 @@ impl Browser {
         self.client.goto(&format!("http://{}{path}", self.address)).await.unwrap();
     }
 
+    /// Shows the operator's credential, and goes on to the board.
+    pub async fn log_in(&self, server: &Server) {
+        self.goto("/login").await;
+        self.type_into("#credential", &server.secret).await;
+        self.click("button[type=submit]").await;
+        self.until("location.pathname === '/'").await;
+    }
+
     /// The path of the page with its parameters.
     pub async fn path(&self) -> String {
         let url = self.client.current_url().await.unwrap();

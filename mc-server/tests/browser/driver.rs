@@ -103,6 +103,7 @@ impl Drop for Driver {
         }
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let begun = Instant::now();
         // A browser that it lost has the profile in its arguments.
         while begun.elapsed() < PATIENCE {
             let left = with_argument(self.profile.path());

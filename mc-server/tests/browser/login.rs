@@ -49,11 +49,7 @@ fn a_link_that_somebody_made_leads_nowhere_else_after_the_login() {
 fn a_page_whose_session_has_ended_asks_for_the_credential_again() {
     with(Server::closed(), async |server, browser| {
         browser.tolerate("401");
-        browser.goto("/login").await;
-        let secret = server.secret.clone();
-        browser.type_into("#credential", &secret).await;
-        browser.click("button[type=submit]").await;
-        browser.until_text("h1", "Board").await;
+        browser.log_in(server).await;
         browser.eval("fetch('/api/session', { method: 'DELETE' }).then((answer) => answer.status)").await;
         browser.click(".emergency a").await;
         browser.until("location.pathname === '/login'").await;

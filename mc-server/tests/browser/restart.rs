@@ -55,3 +55,26 @@ fn a_form_that_finds_no_server_says_so_and_acts_once_when_it_is_sent_again() {
         );
     });
 }
+
+#[test]
+fn a_page_whose_question_is_refused_for_a_while_says_so_and_asks_again() {
+    with(Server::open(), async |server, browser| {
+        browser.tolerate("Response Status Error Code 503");
+        browser.goto("/").await;
+        browser.until("document.readyState === 'complete'").await;
+        // As a server answers that is ending, while the stream of events is still there.
+        browser
+            .eval(
+                "(window.isEnding = true, window.own = Object.getOwnPropertyDescriptor(XMLHttpRequest.prototype, 'status'), \
+                 Object.defineProperty(XMLHttpRequest.prototype, 'status', \
+                 { get() { return isEnding ? 503 : own.get.call(this); } }), 1)",
+            )
+            .await;
+        let card = server.create("Not seen yet");
+        browser.until("document.querySelector('#lost').checkVisibility()").await;
+        assert_eq!(browser.eval(&format!("document.getElementById('card-{card}')")).await, json!(null));
+        browser.eval("window.isEnding = false").await;
+        browser.until(&format!("document.getElementById('card-{card}')")).await;
+        browser.until("!document.querySelector('#lost').checkVisibility()").await;
+    });
+}

@@ -5,16 +5,17 @@ use std::{env, fs, path::Path};
 use crate::{
     browser::{Browser, with},
     server::Server,
-    views,
+    views::VIEWS,
 };
 
 /// The most bytes of a picture.
 const MAX_BYTES: usize = 150_000;
 
 /// Name, address, width and height.
-const PICTURES: [(&str, &str, u32, u32); 4] = [
-    ("board", "/", 1280, 800),
+const PICTURES: [(&str, &str, u32, u32); 5] = [
+    ("board", "/", 1720, 860),
     ("phone", "/", 390, 780),
+    ("task", "/tasks/{task}", 1280, 800),
     ("approvals", "/approvals", 1280, 800),
     ("costs", "/costs", 1280, 800),
 ];
@@ -38,12 +39,12 @@ fn pictures_of_the_pages() {
     if !are_wanted() {
         return;
     }
-    with(Server::open(), async |_, browser| {
+    with(Server::lived_in(), async |server, browser| {
         browser.prefer("light");
-        for (name, address, width, height) in
-            PICTURES.into_iter().filter(|(_, address, ..)| views::has(address))
-        {
-            browser.goto(address).await;
+        browser.log_in(server).await;
+        for (name, address, width, height) in PICTURES {
+            let Some(view) = VIEWS.iter().find(|view| view.address == address) else { continue };
+            browser.goto(&view.at(server)).await;
             picture(browser, name, width, height).await;
         }
     });

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::wire::ask;
 
-/// A server that is ready, seeded with the example squad. It is killed when it goes out of scope.
+/// A server that is ready, with the example squad. It is killed when it goes out of scope.
 pub struct Server {
     child: Child,
     directory: TempDir,
@@ -23,16 +23,23 @@ pub struct Server {
 impl Server {
     /// A server that asks for no credential.
     pub fn open() -> Self {
-        Self::begin(false)
+        Self::begin(tempfile::tempdir().unwrap(), false)
     }
 
     /// A server that asks for a credential.
     pub fn closed() -> Self {
-        Self::begin(true)
+        Self::begin(tempfile::tempdir().unwrap(), true)
     }
 
-    fn begin(asks_for_credential: bool) -> Self {
+    /// A server that asks for a credential, and whose squad has a day of work behind it.
+    pub fn lived_in() -> Self {
         let directory = tempfile::tempdir().unwrap();
+        let seeded = program(&["seed", "--demo", "--store", &store_in(&directory)]).output().unwrap();
+        assert!(seeded.status.success(), "{}", String::from_utf8_lossy(&seeded.stderr));
+        Self::begin(directory, true)
+    }
+
+    fn begin(directory: TempDir, asks_for_credential: bool) -> Self {
         let file = directory.path().join("operator.credential").display().to_string();
         let first: &[&str] = if asks_for_credential { &["--first-credential-file", &file] } else { &[] };
         let (child, address) = serve(&directory, "127.0.0.1:0", first);
@@ -91,14 +98,8 @@ impl Drop for Server {
 
 /// Starts the program, and waits until it says where it listens.
 fn serve(directory: &TempDir, listen: &str, more: &[&str]) -> (Child, String) {
-    let store = format!("sqlite:{}", directory.path().join("mc.db").display());
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
-    command.args(["serve", "--seed", "--listen", listen, "--store", &store, "--log", "warn"]).args(more);
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MC_")) {
-        command.env_remove(name);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut command = program(&["serve", "--seed", "--listen", listen, "--store", &store_in(directory)]);
+    let mut child = command.args(["--log", "warn"]).args(more).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).map(str::to_owned);
@@ -109,4 +110,18 @@ fn serve(directory: &TempDir, listen: &str, more: &[&str]) -> (Child, String) {
         panic!("not ready: {line:?} {why}")
     });
     (child, address)
+}
+
+fn store_in(directory: &TempDir) -> String {
+    format!("sqlite:{}", directory.path().join("mc.db").display())
+}
+
+/// The program with these arguments, and nothing of this process's configuration.
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MC_")) {
+        command.env_remove(name);
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }

@@ -231,6 +231,8 @@ function dress(root) {
 document.addEventListener("DOMContentLoaded", () => {
   dress(document);
   setInterval(countDown, 1000);
+  // What changes without anything being recorded is looked at again by the clock.
+  setInterval(() => { if (document.querySelector("#content [data-look-again]")) htmx.trigger(byId("content"), "look-again"); }, 10000);
   const switcher = document.querySelector("[data-theme-switch]");
   if (switcher) {
     switcher.hidden = false;

@@ -6,12 +6,14 @@
 //! from, so that it never acts over what somebody else did meanwhile.
 
 mod encode;
+mod lines;
 mod page;
 
 use axum::http::Method;
+use serde_json::Value;
 use uuid::Uuid;
 
-pub(super) use page::{show, submit};
+pub(super) use page::{done, fill, refuse, show, submit};
 
 /// A form, filled with what is, or with what was typed.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub(super) struct Form {
     pub(super) title: String,
     /// What happens, as sentences above the fields.
     pub(super) intro: Option<String>,
+    /// What exactly it is about, word by word, in a fixed pitch.
+    pub(super) quote: Option<String>,
     pub(super) fields: Vec<Field>,
     /// The word on its button.
     pub(super) submit: &'static str,
@@ -36,6 +40,35 @@ pub(super) struct Form {
     pub(super) done: String,
     /// Where to go when it is done, or instead.
     pub(super) back: String,
+    /// What to show of the answer instead of going back, where the answer is what the form is for.
+    pub(super) outcome: Option<fn(&Value) -> Outcome>,
+    /// The field whose JSON is the whole body, where there is one.
+    pub(super) whole: Option<&'static str>,
+}
+
+/// What a form shows of the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) title: String,
+    /// What shows it by shape and colour: `good`, `warn` or `bad`.
+    pub(super) state: &'static str,
+    pub(super) facts: Vec<(&'static str, String)>,
+    /// Why it is so, as sentences.
+    pub(super) reasons: Vec<String>,
+    /// What is shown this once, to be copied.
+    pub(super) secret: Option<String>,
+    /// Whether the form is over: it is not shown again.
+    pub(super) is_over: bool,
+}
+
+/// What is wrong with a line of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Its number, from 1.
+    pub(super) line: usize,
+    /// What stands there.
+    pub(super) text: String,
+    pub(super) message: String,
 }
 
 /// One field of a form.
@@ -56,6 +89,8 @@ pub(super) struct Field {
     /// What an empty field means.
     pub(super) empty: Empty,
     pub(super) error: Option<String>,
+    /// What is wrong with single lines of it.
+    pub(super) marks: Vec<Mark>,
 }
 
 /// What kind of value a field takes.
@@ -102,6 +137,7 @@ impl Form {
         Self {
             title: title.into(),
             intro: None,
+            quote: None,
             fields: Vec::new(),
             submit: "Save",
             is_grave: false,
@@ -111,6 +147,8 @@ impl Form {
             is_keyed: true,
             done: "Done".to_owned(),
             back: back.to_owned(),
+            outcome: None,
+            whole: None,
         }
     }
 
@@ -119,9 +157,19 @@ impl Form {
         self
     }
 
+    pub(super) fn quote(mut self, quote: impl Into<String>) -> Self {
+        self.quote = Some(quote.into());
+        self
+    }
+
     pub(super) fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
+    }
+
+    /// The text in the field of that name.
+    pub(super) fn value_of(&self, name: &str) -> String {
+        self.fields.iter().find(|field| field.name == name).map(Field::text).unwrap_or_default()
     }
 
     pub(super) fn submit(mut self, word: &'static str) -> Self {
@@ -141,6 +189,18 @@ impl Form {
 
     pub(super) fn unkeyed(mut self) -> Self {
         self.is_keyed = false;
+        self
+    }
+
+    /// Shows this of the answer instead of going back.
+    pub(super) fn outcome(mut self, outcome: fn(&Value) -> Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Sends the JSON of this field as the whole body.
+    pub(super) fn whole(mut self, field: &'static str) -> Self {
+        self.whole = Some(field);
         self
     }
 
@@ -166,6 +226,7 @@ impl Field {
             now: None,
             empty,
             error: None,
+            marks: Vec::new(),
         }
     }
 
@@ -211,6 +272,22 @@ impl Field {
         let (Kind::Choice(choices) | Kind::Choices(choices)) = &self.kind else { return self.text() };
         let chosen = choices.iter().filter(|(value, _)| self.has(value));
         chosen.map(|(_, label)| label.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Notes what is wrong at a place of the JSON in it.
+    fn mark(&mut self, pointer: &str, message: String) {
+        let line = lines::line_of(&self.text(), pointer);
+        self.mark_line(line, message);
+    }
+
+    fn mark_line(&mut self, line: usize, message: String) {
+        let text = self.text().lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned();
+        self.marks.push(Mark { line, text, message });
+        self.marks.sort_by_key(|mark| mark.line);
+        self.error = Some(match self.marks.len() {
+            1 => "has something wrong on 1 line".to_owned(),
+            count => format!("has something wrong in {count} places"),
+        });
     }
 
     pub(super) fn has(&self, value: &str) -> bool {

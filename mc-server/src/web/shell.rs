@@ -1,6 +1,6 @@
 //! What all pages have around their content.
 
-use mc_domain::credential::Role;
+use mc_domain::{credential::Role, reach::Reach};
 use serde::Deserialize;
 
 use super::{Visit, html::Refused};
@@ -11,6 +11,14 @@ pub(super) struct Place {
     pub(super) name: &'static str,
     pub(super) key: char,
     roles: &'static [Role],
+}
+
+impl Place {
+    /// Whether it has something for a visitor. Credentials concern all projects.
+    fn is_for(&self, visit: &Visit) -> bool {
+        let concerns_all = self.address == "/credentials";
+        self.roles.contains(&visit.caller.role()) && (!concerns_all || *visit.caller.reach() == Reach::All)
+    }
 }
 
 const READERS: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor];
@@ -88,7 +96,7 @@ impl Shell {
         Ok(Self {
             title: title.to_owned(),
             section,
-            places: PLACES.iter().filter(|place| place.roles.contains(&role)).collect(),
+            places: PLACES.iter().filter(|place| place.is_for(visit)).collect(),
             projects,
             chosen: visit.project().unwrap_or_default().to_owned(),
             name: who.name,

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The most approvals that are decided at once.
-const MAX_TOGETHER: usize = 50;
+pub(super) const MAX_TOGETHER: usize = 50;
 
 /// An answer to a request: the end of its route, and how it reads.
 struct Answer {

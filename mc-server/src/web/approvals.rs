@@ -21,7 +21,7 @@ use super::{
 use crate::problem::Problem;
 
 /// The parameters of the page that the interface takes as they are.
-const PASSED_ON: [&str; 6] = ["project", "status", "risk", "agentId", "taskId", "cursor"];
+const PASSED_ON: [&str; 7] = ["project", "status", "risk", "agentId", "taskId", "limit", "cursor"];
 
 const STATUSES: &[(&str, &str)] = &[
     ("", "Waiting"),

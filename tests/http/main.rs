@@ -24,6 +24,8 @@ mod matrix;
 mod messages;
 mod money;
 mod page_costs;
+mod page_credentials;
+mod page_policy;
 mod paging;
 mod projects;
 mod secrets;

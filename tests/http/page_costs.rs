@@ -37,7 +37,9 @@ async fn the_costs_of_a_day_are_shown_by_everything_as_charts_and_tables() {
     assert!(!page.contains(SCRIPT) && !page.contains("NaN") && !page.contains("style="), "{page}");
     let before = app.get("/costs?date=2026-01-05&project=openclaw").await.expect(200).text;
     assert!(before.contains("Costs of 2026-01-05") && before.contains("No run began on this day"));
-    assert!(before.contains("/costs?project=openclaw&amp;date=2026-01-04") || before.contains("date=2026-01-04"));
+    assert!(
+        before.contains("/costs?project=openclaw&amp;date=2026-01-04") || before.contains("date=2026-01-04")
+    );
     app.get("/costs?date=soon").await.expect(400);
 }
 
@@ -48,7 +50,11 @@ async fn the_standup_of_a_day_names_what_is_done_stuck_and_waiting() {
     app.moved(&task, json!({ "toStatus": "blocked", "reason": SCRIPT })).await;
     let page = app.get("/standup").await.expect(200).text;
     assert!(page.contains(&format!("id=\"blocked-{task}\"")), "{page}");
-    assert!(page.contains("Waiting for a decision") && page.contains("No alert is open") && !page.contains(SCRIPT));
+    assert!(
+        page.contains("Waiting for a decision")
+            && page.contains("No alert is open")
+            && !page.contains(SCRIPT)
+    );
     let past = app.get("/standup?date=2026-01-05").await.expect(200).text;
     assert!(past.contains("Standup of 2026-01-05") && past.contains("Nothing is blocked"));
     app.get("/standup?date=2099-01-01").await.expect(400);
@@ -97,7 +103,8 @@ async fn runs_are_listed_and_shown_with_their_tool_calls() {
 async fn a_limited_caller_sees_nothing_of_another_project_on_these_pages() {
     let app = App::new().await;
     let echo = app.foreign_agent("Echo").await;
-    let body = json!({ "title": "Zanzibar", "type": "docs", "projectId": "elsewhere", "assigneeIds": [echo] });
+    let body =
+        json!({ "title": "Zanzibar", "type": "docs", "projectId": "elsewhere", "assigneeIds": [echo] });
     let task = app.post("/api/tasks", body).await.expect(201).id();
     let body = json!({ "agentId": echo, "taskId": task, "model": "m", "estimatedCost": 0.2 });
     let run = app.post("/api/runs", body).await.expect(201).id();
@@ -105,7 +112,10 @@ async fn a_limited_caller_sees_nothing_of_another_project_on_these_pages() {
     let limited = app.operator("Lena", &["openclaw"]).await;
     for path in ["/costs", "/standup", "/feed", "/runs", "/policy"] {
         let page = app.get(path).by(&limited).await.expect(200).text;
-        assert!(!page.contains("Echo") && !page.contains("Zanzibar") && !page.contains("elsewhere"), "{path}");
+        assert!(
+            !page.contains("Echo") && !page.contains("Zanzibar") && !page.contains("elsewhere"),
+            "{path}"
+        );
         app.get(format!("{path}?project=elsewhere")).by(&limited).await.expect(400);
     }
     app.get(format!("/runs/{run}")).by(&limited).await.expect(404);

@@ -43,7 +43,11 @@ async fn a_refused_credential_shows_why_at_the_field_and_keeps_what_was_typed() 
     let olga = app.operator("Olga", &[]).await;
     let fields = [("name", SCRIPT), ("role", "agent"), ("expiresAt", "2020-01-01T00:00")];
     let refused = sent(&app, "/credentials/new", &olga, &fields).await.expect(422);
-    assert!(refused.text.contains("-error\"") && refused.text.contains("2020-01-01T00:00"), "{}", refused.text);
+    assert!(
+        refused.text.contains("-error\"") && refused.text.contains("2020-01-01T00:00"),
+        "{}",
+        refused.text
+    );
     assert!(!refused.text.contains(SCRIPT) && refused.facts.is_empty());
 }
 
@@ -54,7 +58,10 @@ async fn a_credential_is_renamed_and_revoked_with_a_reason() {
     let aude = app.issue(SCRIPT, Bearer::Auditor, &["openclaw"], None).await;
     let path = |what: &str| format!("/credentials/{}/{what}", aude.id);
     let list = app.get("/credentials").by(&olga).await.expect(200).text;
-    assert!(list.contains(&path("edit")) && list.contains(&path("revoke")) && !list.contains(SCRIPT), "{list}");
+    assert!(
+        list.contains(&path("edit")) && list.contains(&path("revoke")) && !list.contains(SCRIPT),
+        "{list}"
+    );
     let done = sent(&app, path("edit"), &olga, &[("name", "Aude")]).await.expect(303);
     assert!(done.recorded(&["credential.renamed"]).header("location").starts_with("/credentials?done="));
     let form = app.get(path("revoke")).by(&olga).await.expect(200).text;
@@ -66,7 +73,12 @@ async fn a_credential_is_renamed_and_revoked_with_a_reason() {
     let gone = app.get("/credentials").by(&olga).await.expect(200).text;
     assert!(!gone.contains("Aude"));
     let all = app.get("/credentials?all=true").by(&olga).await.expect(200).text;
-    assert!(all.contains("Aude") && all.contains("state-off") && !all.contains(SCRIPT) && !all.contains(&path("revoke")));
+    assert!(
+        all.contains("Aude")
+            && all.contains("state-off")
+            && !all.contains(SCRIPT)
+            && !all.contains(&path("revoke"))
+    );
     app.get(format!("/credentials/{NOBODY}/revoke")).by(&olga).await.expect(404);
 }
 
@@ -76,7 +88,10 @@ async fn an_auditor_sees_credentials_and_acts_on_none() {
     let olga = app.operator("Olga", &[]).await;
     let aude = app.issue("Aude", Bearer::Auditor, &[], None).await;
     let list = app.get("/credentials").by(&aude).await.expect(200).text;
-    assert!(list.contains("Olga") && !list.contains("/revoke") && !list.contains("/credentials/new"), "{list}");
+    assert!(
+        list.contains("Olga") && !list.contains("/revoke") && !list.contains("/credentials/new"),
+        "{list}"
+    );
     app.get("/credentials/new").by(&aude).await.expect(403);
     sent(&app, format!("/credentials/{}/revoke", olga.id), &aude, &[]).await.expect(403);
     let limited = app.operator("Lena", &["openclaw"]).await;
@@ -107,7 +122,11 @@ async fn health_tells_an_agent_no_more_than_what_works() {
     app.operator("Olga", &[]).await;
     let scout = app.credential_of(&scout).await;
     let page = app.get("/health-and-workers").by(&scout).await.expect(200).text;
-    assert!(page.contains("state-good") && !page.contains("Position of the log") && !page.contains("id=\"workers\""));
+    assert!(
+        page.contains("state-good")
+            && !page.contains("Position of the log")
+            && !page.contains("id=\"workers\"")
+    );
     assert_eq!(app.get("/health").by(&scout).await.expect(200)["workers"], json!(null));
     app.get("/health-and-workers").await.expect(303);
 }

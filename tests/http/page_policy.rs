@@ -29,9 +29,13 @@ async fn the_versions_of_a_policy_tell_what_each_changed() {
     let latest = &page.body[0];
     assert_eq!((&latest["version"], &latest["publishedBy"]["name"]), (&json!(2), &json!("Sofie")));
     assert_eq!(latest["document"]["tools"]["deploy"], "green");
-    let pointers: Vec<_> = latest["changes"].as_array().unwrap().iter().map(|change| &change["pointer"]).collect();
+    let pointers: Vec<_> =
+        latest["changes"].as_array().unwrap().iter().map(|change| &change["pointer"]).collect();
     assert_eq!(pointers, ["/spawn/maxDepth", "/tools/deploy"]);
-    assert_eq!((&latest["changes"][1]["before"], &latest["changes"][1]["after"]), (&json!("red"), &json!("green")));
+    assert_eq!(
+        (&latest["changes"][1]["before"], &latest["changes"][1]["after"]),
+        (&json!("red"), &json!("green"))
+    );
     let first = app.get(page.next().unwrap()).await.expect(200);
     assert_eq!((&first.body[0]["version"], first.next()), (&json!(1), None));
     assert_eq!(app.get("/api/policy/versions?project=openclaw").await.expect(200).body, json!([]));
@@ -69,7 +73,10 @@ async fn the_policy_is_readable_and_escaped() {
 async fn a_policy_is_edited_as_json_with_every_error_at_its_line() {
     let app = App::new().await;
     let form = app.get("/policy/edit").await.expect(200).text;
-    assert!(form.contains("name=\"_version\" value=\"0\"") && form.contains("&#34;taskBudgets&#34;"), "{form}");
+    assert!(
+        form.contains("name=\"_version\" value=\"0\"") && form.contains("&#34;taskBudgets&#34;"),
+        "{form}"
+    );
     let bad = "{\n  \"tools\": { \"deploy\": \"purple\" },\n  \"spawn\": {\n    \"maxDepth\": -1\n  },\n  \"weather\": 1\n}";
     let refused = sent(&app, "/policy/edit", None, &[("document", bad), ("_version", "0")]).await.expect(422);
     for line in ["Line 2:", "Line 4:", "Line 6:"] {
@@ -77,14 +84,21 @@ async fn a_policy_is_edited_as_json_with_every_error_at_its_line() {
     }
     assert!(refused.text.contains("purple") && refused.facts.is_empty());
     let broken = sent(&app, "/policy/edit", None, &[("document", "{\n  \"tools\": {,\n}")]).await.expect(422);
-    assert!(broken.text.contains("Line 2:") && broken.text.contains("cannot be read as JSON"), "{}", broken.text);
+    assert!(
+        broken.text.contains("Line 2:") && broken.text.contains("cannot be read as JSON"),
+        "{}",
+        broken.text
+    );
 
     let good = [("document", "{ \"tools\": { \"deploy\": \"red\" } }"), ("_version", "0"), ("_key", "k-1")];
     let done = sent(&app, "/policy/edit", None, &good).await.expect(303).recorded(&["policy.published"]);
     assert!(done.header("location").starts_with("/policy?done="), "{}", done.header("location"));
     let stale = [("document", "{}"), ("_version", "0"), ("_key", "k-2")];
     let stale = sent(&app, "/policy/edit", None, &stale).await.expect(412);
-    assert!(stale.text.contains("Somebody has changed this") && stale.text.contains("name=\"_version\" value=\"1\""));
+    assert!(
+        stale.text.contains("Somebody has changed this")
+            && stale.text.contains("name=\"_version\" value=\"1\"")
+    );
     // The first of a project is made from none, whatever version the one for all has.
     let own = app.get("/policy/edit?project=openclaw").await.expect(200).text;
     assert!(own.contains("name=\"_version\" value=\"0\""));
@@ -98,7 +112,11 @@ async fn an_action_is_tried_in_place_and_nothing_is_recorded() {
     app.agent("Scout").await;
     let action = [("agentId", "Scout"), ("tool", "send_email"), ("params", "{\"to\": \"a@example.org\"}")];
     let judged = sent(&app, "/policy/try", None, &action).await.expect(200).recorded(&[]);
-    assert!(judged.text.contains("id=\"outcome\"") && judged.text.contains("value=\"Scout\""), "{}", judged.text);
+    assert!(
+        judged.text.contains("id=\"outcome\"") && judged.text.contains("value=\"Scout\""),
+        "{}",
+        judged.text
+    );
     assert!(judged.text.contains("Needs an approval") || judged.text.contains("Denied"));
     let unknown = [("agentId", SCRIPT), ("tool", "send_email")];
     let refused = sent(&app, "/policy/try", None, &unknown).await.expect(422);

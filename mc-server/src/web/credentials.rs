@@ -105,13 +105,20 @@ pub(super) async fn issue(visit: &Visit, _: &Names) -> Result<Form, Refused> {
         ("monitor", "Monitor: sees key figures and health, nothing else"),
     ];
     let roles = roles.map(|(value, label)| (value.to_owned(), label.to_owned())).to_vec();
-    let projects = shell.projects.iter().map(|project| (project.slug.clone(), project.name.clone())).collect();
+    let projects =
+        shell.projects.iter().map(|project| (project.slug.clone(), project.name.clone())).collect();
     Ok(Form::new("Issue a credential", Method::POST, "/api/credentials", &back(visit))
         .intro(first_warning(visit))
         .field(Field::new("name", "Name", Kind::Line).required().help("An operator acts under this name."))
         .field(Field::new("role", "Role", Kind::Choice(roles)).required())
-        .field(Field::new("agentId", "Agent", Kind::Line).help("Its name or identity: for the role agent alone."))
-        .field(Field::new("projects", "Projects", Kind::Choices(projects)).help("None chosen means all of them."))
+        .field(
+            Field::new("agentId", "Agent", Kind::Line)
+                .help("Its name or identity: for the role agent alone."),
+        )
+        .field(
+            Field::new("projects", "Projects", Kind::Choices(projects))
+                .help("None chosen means all of them."),
+        )
         .field(Field::new("expiresAt", "Expires, in UTC", Kind::Time).help("Empty means never."))
         .submit("Issue")
         .outcome(issued))

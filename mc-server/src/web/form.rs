@@ -198,7 +198,17 @@ impl Field {
     /// A field that is left out when it is empty.
     pub(super) fn new(name: &'static str, label: &'static str, kind: Kind) -> Self {
         let (value, empty) = (Vec::new(), Empty::LeftOut);
-        Self { name, label, kind, value, help: None, is_required: false, empty, error: None, marks: Vec::new() }
+        Self {
+            name,
+            label,
+            kind,
+            value,
+            help: None,
+            is_required: false,
+            empty,
+            error: None,
+            marks: Vec::new(),
+        }
     }
 
     /// What is in it.

@@ -133,7 +133,9 @@ pub(super) async fn edit(visit: &Visit, _: &Names) -> Result<Form, Refused> {
         (None, _) => "This is the policy of every project that has none of its own.".to_owned(),
         (Some(project), true) => format!("This is the own policy of the project {project}."),
         (Some(project), false) => {
-            format!("The project {project} has no policy of its own: this is the one for all. Published here, it becomes the project's.")
+            format!(
+                "The project {project} has no policy of its own: this is the one for all. Published here, it becomes the project's."
+            )
         }
     };
     let document = Field::new("document", "The document", Kind::Json)
@@ -211,8 +213,12 @@ mod tests {
 
     #[test]
     fn a_change_is_told_by_what_came_and_went() {
-        let told = |pointer: &str, before, after| Change { pointer: pointer.to_owned(), before, after }.told();
-        assert_eq!(told("/shell/allow", json!(["ls", "cat"]), json!(["ls", "rg"])), ["added rg", "removed cat"]);
+        let told =
+            |pointer: &str, before, after| Change { pointer: pointer.to_owned(), before, after }.told();
+        assert_eq!(
+            told("/shell/allow", json!(["ls", "cat"]), json!(["ls", "rg"])),
+            ["added rg", "removed cat"]
+        );
         assert_eq!(told("/roles/lead/dailyCap", json!(5), json!(7.5)), ["from $5.00 to $7.50"]);
         assert_eq!(told("/tools/deploy", json!(null), json!("red")), ["set to red"]);
         assert_eq!(told("/spawn/retireAfterSecs", json!(3600), json!(60)), ["from 1 h to 1 min"]);

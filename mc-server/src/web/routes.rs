@@ -8,7 +8,8 @@ use axum::{
 use tower_http::compression::CompressionLayer;
 
 use super::{
-    Visit, assets, costs, credentials, emergency, feed, form, form_body, health, live, login, policy, runs, standup,
+    Visit, assets, costs, credentials, emergency, feed, form, form_body, health, live, login, policy, runs,
+    standup,
     visit::{Names, Pages},
 };
 use crate::app::App;

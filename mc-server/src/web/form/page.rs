@@ -168,7 +168,8 @@ async fn refused(
     let whole = form.whole;
     for error in problem.field_errors() {
         if let Some(field) = form.fields.iter_mut().find(|field| Some(field.name) == whole) {
-            let pointer = error.pointer.clone().unwrap_or_else(|| format!("/{}", error.field.replace('.', "/")));
+            let pointer =
+                error.pointer.clone().unwrap_or_else(|| format!("/{}", error.field.replace('.', "/")));
             field.mark(&pointer, format!("{} {}", error.field, error.message));
             said = None;
             continue;

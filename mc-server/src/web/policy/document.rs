@@ -47,7 +47,8 @@ pub(super) struct Table {
 /// The sections of a document; those that are not known here come last.
 pub(super) fn sections(document: &Value) -> Vec<Section> {
     let Some(fields) = document.as_object() else { return vec![] };
-    let known = SECTIONS.iter().filter_map(|(name, title)| Some((*name, (*title).to_owned(), fields.get(*name)?)));
+    let known =
+        SECTIONS.iter().filter_map(|(name, title)| Some((*name, (*title).to_owned(), fields.get(*name)?)));
     let others = fields.iter().filter(|(name, _)| SECTIONS.iter().all(|(known, _)| known != name));
     let others = others.map(|(name, value)| (name.as_str(), label(name), value));
     known.chain(others).map(|(name, title, value)| section(name, title, value)).collect()
@@ -82,14 +83,18 @@ impl Section {
 }
 
 fn table(name: &str, caption: String, fields: &Map<String, Value>) -> Table {
-    let columns: BTreeSet<&String> = fields.values().filter_map(Value::as_object).flat_map(Map::keys).collect();
+    let columns: BTreeSet<&String> =
+        fields.values().filter_map(Value::as_object).flat_map(Map::keys).collect();
     if columns.is_empty() {
         let rows = fields.iter().map(|(key, value)| (key.clone(), vec![entry(name, value)])).collect();
         let column = if name == "taskBudgets" { "Budget" } else { "Value" };
         return Table { caption, columns: vec![column.to_owned()], rows };
     }
     let of = |value: &Value| {
-        columns.iter().map(|column| value.get(column).map_or_else(String::new, |value| entry(column, value))).collect()
+        columns
+            .iter()
+            .map(|column| value.get(column).map_or_else(String::new, |value| entry(column, value)))
+            .collect()
     };
     let rows = fields.iter().map(|(key, value)| (key.clone(), of(value))).collect();
     Table { caption, columns: columns.iter().map(|column| label(column)).collect(), rows }
@@ -104,7 +109,9 @@ pub(super) fn entry(name: &str, value: &Value) -> String {
         Value::Number(number) if name.ends_with("Secs") => {
             number.as_i64().map_or_else(|| number.to_string(), span)
         }
-        Value::Number(number) if is_money(name) => number.as_f64().map_or_else(|| number.to_string(), dollars),
+        Value::Number(number) if is_money(name) => {
+            number.as_f64().map_or_else(|| number.to_string(), dollars)
+        }
         Value::Number(number) if name.ends_with("Percent") => format!("{number} %"),
         value => value.to_string(),
     }
@@ -146,7 +153,10 @@ mod tests {
     #[test]
     fn every_section_of_the_default_document_has_a_heading_and_says_something() {
         let sections = sections(&Document::default().to_rest());
-        assert_eq!(sections.iter().map(|section| section.id.as_str()).collect::<Vec<_>>(), SECTIONS.map(|(id, _)| id));
+        assert_eq!(
+            sections.iter().map(|section| section.id.as_str()).collect::<Vec<_>>(),
+            SECTIONS.map(|(id, _)| id)
+        );
         for section in sections {
             let says = !section.facts.is_empty() || !section.lists.is_empty() || !section.tables.is_empty();
             assert!(says, "{}", section.title);
@@ -170,7 +180,8 @@ mod tests {
 
     #[test]
     fn things_of_one_kind_are_a_table() {
-        let roles = json!({ "roles": { "lead": { "dailyCap": 5, "maySpawn": true }, "intern": { "dailyCap": 1 } } });
+        let roles =
+            json!({ "roles": { "lead": { "dailyCap": 5, "maySpawn": true }, "intern": { "dailyCap": 1 } } });
         let table = &sections(&roles)[0].tables[0];
         assert_eq!(table.columns, ["Daily cap", "May spawn"]);
         assert_eq!(table.rows[0], ("intern".to_owned(), vec!["$1.00".to_owned(), String::new()]));

@@ -52,7 +52,8 @@ let opener = null;
 
 async function openDialog(link) {
   const box = dialog();
-  opener = link;
+  // A form that leads to another one is left where the first one was opened from.
+  if (!(link instanceof Element && box.contains(link))) opener = link;
   await htmx.ajax("GET", link.href, { source: box, target: box, select: "#form", swap: "innerHTML" });
   if (!box.querySelector("form")) return location.assign(link.href);
   if (!box.open) box.showModal();
@@ -64,7 +65,7 @@ function closeDialog() {
   const box = dialog();
   if (box.open) box.close();
   box.replaceChildren();
-  if (opener && document.contains(opener)) opener.focus();
+  if (opener && (!(opener instanceof Element) || document.contains(opener))) opener.focus();
   else byId("content").focus();
   opener = null;
 }
@@ -93,7 +94,7 @@ document.addEventListener("done", (event) => {
   if (dialog().open) {
     closeDialog();
     say(said);
-    htmx.trigger(byId("content"), "look-again");
+    lookAgain();
   } else {
     const joint = back.includes("?") ? "&" : "?";
     location.assign(back + joint + "done=" + encodeURIComponent(said));
@@ -113,41 +114,112 @@ function anchor() {
   return held && held.id !== "content" ? { id: held.id, top: held.getBoundingClientRect().top, left: held.getBoundingClientRect().left } : null;
 }
 
+function lookAgain() {
+  htmx.trigger(byId("content"), "look-again");
+}
+
 let held = null;
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target && event.detail.target.id === "content") held = anchor();
+  const { target, xhr } = event.detail;
+  if (!target || target.id !== "content") return;
+  if (xhr.status < 400) { held = anchor(); return; }
+  // A refusal is no page to go on with. One that passes is waited for, any other is shown.
+  event.detail.shouldSwap = false;
+  if (xhr.status >= 500 || xhr.status === 429) noAnswer();
+  else location.reload();
 });
-document.addEventListener("htmx:afterSwap", () => {
+document.addEventListener("htmx:afterSwap", (event) => {
+  if (event.detail.target && event.detail.target.id === "content") { lost.answer = false; showLost(); }
   if (held) {
     const now = byId(held.id);
     if (now) window.scrollBy(0, now.getBoundingClientRect().top - held.top);
     held = null;
   }
 });
-document.addEventListener("htmx:afterSettle", () => dress(document));
+document.addEventListener("htmx:afterSettle", (event) => {
+  dress(document);
+  // A form that was refused says where.
+  const form = event.target.closest ? event.target.closest("#form") : null;
+  const wrong = form && form.querySelector("[aria-invalid]");
+  if (wrong) wrong.focus();
+  else if (form && form.querySelector(".error")) form.querySelector("button[type=submit]").focus();
+});
 
 // While a card is dragged, the page holds still.
+let isBehind = false;
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (event.detail.elt.id === "content" && document.body.classList.contains("dragging")) event.preventDefault();
+  if (event.detail.elt.id !== "content" || !document.body.classList.contains("dragging")) return;
+  event.preventDefault();
+  isBehind = true;
 });
 
-document.addEventListener("htmx:sseError", () => { byId("lost").hidden = false; });
-document.addEventListener("htmx:sseOpen", () => {
-  const lost = byId("lost");
-  if (lost.hidden) return;
-  lost.hidden = true;
-  say("The connection is back");
-  htmx.trigger(byId("content"), "look-again");
+// ---- The connection: the stream that tells of changes, and the answers when the page looks again.
+
+const lost = { stream: false, answer: false };
+let trying = 0;
+
+function showLost() {
+  const banner = byId("lost");
+  const isLost = lost.stream || lost.answer;
+  if (banner.hidden !== isLost) return;
+  banner.hidden = !isLost;
+  if (!isLost) say("The connection is back");
+}
+
+function noAnswer() {
+  lost.answer = true;
+  showLost();
+  clearTimeout(trying);
+  trying = setTimeout(lookAgain, 3000);
+}
+
+// Only a page that is seen listens: a browser has six connections to a server, for all its pages together.
+let stream = null;
+let connecting = 0;
+
+function listen() {
+  clearTimeout(connecting);
+  const page = document.querySelector("[data-live]");
+  if (!page || stream || document.hidden) return;
+  stream = new EventSource(page.dataset.live);
+  stream.addEventListener("changed", lookAgain);
+  stream.onopen = () => {
+    if (!lost.stream) return;
+    lost.stream = false;
+    showLost();
+    lookAgain();
+  };
+  // A browser tries again by itself where there is no answer, and not where there is a refusal.
+  stream.onerror = () => {
+    lost.stream = true;
+    showLost();
+    if (stream.readyState !== EventSource.CLOSED) return;
+    stream = null;
+    connecting = setTimeout(() => { lookAgain(); listen(); }, 3000);
+  };
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) return listen();
+  if (stream) stream.close();
+  stream = null;
 });
-document.addEventListener("htmx:sendError", () => { byId("lost").hidden = false; });
+document.addEventListener("htmx:sendError", (event) => {
+  const form = event.detail.elt.closest("#form");
+  if (!form) { noAnswer(); return; }
+  const error = form.querySelector(".unsent") || document.createElement("p");
+  error.className = "error unsent";
+  error.setAttribute("role", "alert");
+  error.textContent = "The server does not answer, so this may be done or not. Send it again: it is done once.";
+  form.querySelector(".acts").before(error);
+});
 
 // ---- Dragging a card to another column opens the form of that move.
 
 function makeSortable() {
   if (typeof Sortable === "undefined") return;
   for (const list of document.querySelectorAll("ol.cards[data-droppable]")) {
-    if (list.dataset.sortable) continue;
-    list.dataset.sortable = "true";
+    if (Sortable.get(list)) continue;
     Sortable.create(list, {
       group: "cards", sort: false, draggable: ".card", filter: ".empty, .move", preventOnFilter: false,
       delay: 150, delayOnTouchOnly: true, animation: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 120,
@@ -162,6 +234,7 @@ function makeSortable() {
       onEnd: (event) => {
         document.body.classList.remove("dragging");
         document.querySelectorAll("ol.cards.legal").forEach((other) => other.classList.remove("legal"));
+        if (isBehind) { isBehind = false; lookAgain(); }
         const { item, from, to, oldIndex } = event;
         if (from === to) return;
         // It is moved when the server says so.
@@ -230,6 +303,7 @@ function dress(root) {
 
 document.addEventListener("DOMContentLoaded", () => {
   dress(document);
+  listen();
   setInterval(countDown, 1000);
   // What changes without anything being recorded is looked at again by the clock.
   setInterval(() => { if (document.querySelector("#content [data-look-again]")) htmx.trigger(byId("content"), "look-again"); }, 10000);

@@ -14,6 +14,9 @@
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |
 
+mod agents;
+mod alerts;
+mod approvals;
 mod assets;
 mod board;
 mod chart;
@@ -25,8 +28,11 @@ mod feed;
 mod form;
 mod health;
 mod html;
+mod lists;
 mod live;
 mod login;
+mod markdown;
+mod notifications;
 mod onward;
 mod policy;
 mod rest;
@@ -34,6 +40,7 @@ mod routes;
 mod runs;
 mod shell;
 mod standup;
+mod tasks;
 mod times;
 mod visit;
 

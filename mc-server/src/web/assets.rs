@@ -27,7 +27,6 @@ const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 /// Every file. The vendored ones are listed with their checksums in `assets/vendor/SHA256SUMS`.
 const ASSETS: &[Asset] = &[
     asset!("htmx.js", "vendor/htmx-2.0.11.min.js", "text/javascript; charset=utf-8"),
-    asset!("sse.js", "vendor/htmx-ext-sse-2.2.4.min.js", "text/javascript; charset=utf-8"),
     asset!("morph.js", "vendor/idiomorph-ext-0.8.0.min.js", "text/javascript; charset=utf-8"),
     asset!("sortable.js", "vendor/sortable-1.15.7.min.js", "text/javascript; charset=utf-8"),
     asset!("page.js", "page.js", "text/javascript; charset=utf-8"),

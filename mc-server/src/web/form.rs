@@ -13,7 +13,7 @@ use axum::http::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(super) use page::{show, submit};
+pub(super) use page::{done, fill, refuse, show, submit};
 
 /// A form, filled with what is, or with what was typed.
 #[derive(Debug, Clone)]
@@ -22,6 +22,8 @@ pub(super) struct Form {
     pub(super) title: String,
     /// What happens, as sentences above the fields.
     pub(super) intro: Option<String>,
+    /// What exactly it is about, word by word, in a fixed pitch.
+    pub(super) quote: Option<String>,
     pub(super) fields: Vec<Field>,
     /// The word on its button.
     pub(super) submit: &'static str,
@@ -80,6 +82,10 @@ pub(super) struct Field {
     pub(super) value: Vec<String>,
     pub(super) help: Option<&'static str>,
     pub(super) is_required: bool,
+    /// Whether the chosen value is sent as a number.
+    pub(super) is_numeric: bool,
+    /// What is there now, where somebody else has changed it since the form was made.
+    pub(super) now: Option<String>,
     /// What an empty field means.
     pub(super) empty: Empty,
     pub(super) error: Option<String>,
@@ -131,6 +137,7 @@ impl Form {
         Self {
             title: title.into(),
             intro: None,
+            quote: None,
             fields: Vec::new(),
             submit: "Save",
             is_grave: false,
@@ -150,9 +157,19 @@ impl Form {
         self
     }
 
+    pub(super) fn quote(mut self, quote: impl Into<String>) -> Self {
+        self.quote = Some(quote.into());
+        self
+    }
+
     pub(super) fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
+    }
+
+    /// The text in the field of that name.
+    pub(super) fn value_of(&self, name: &str) -> String {
+        self.fields.iter().find(|field| field.name == name).map(Field::text).unwrap_or_default()
     }
 
     pub(super) fn submit(mut self, word: &'static str) -> Self {
@@ -205,6 +222,8 @@ impl Field {
             value,
             help: None,
             is_required: false,
+            is_numeric: false,
+            now: None,
             empty,
             error: None,
             marks: Vec::new(),
@@ -232,6 +251,12 @@ impl Field {
         self
     }
 
+    /// Sends the chosen value as a number.
+    pub(super) fn numeric(mut self) -> Self {
+        self.is_numeric = true;
+        self
+    }
+
     pub(super) fn or(mut self, empty: Empty) -> Self {
         self.empty = empty;
         self
@@ -240,6 +265,13 @@ impl Field {
     /// The one value, as a text.
     pub(super) fn text(&self) -> String {
         self.value.join("\n")
+    }
+
+    /// What is in it as people read it.
+    fn shown(&self) -> String {
+        let (Kind::Choice(choices) | Kind::Choices(choices)) = &self.kind else { return self.text() };
+        let chosen = choices.iter().filter(|(value, _)| self.has(value));
+        chosen.map(|(_, label)| label.as_str()).collect::<Vec<_>>().join(", ")
     }
 
     /// Notes what is wrong at a place of the JSON in it.
@@ -264,6 +296,6 @@ impl Field {
 }
 
 /// A new idempotency key.
-fn new_key() -> String {
+pub(super) fn new_key() -> String {
     Uuid::now_v7().to_string()
 }

@@ -28,6 +28,7 @@ const EVERYBODY: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor, Role::M
 /// All places, in the order of the navigation.
 const PLACES: &[Place] = &[
     Place { address: "/", name: "Board", key: 'b', roles: READERS },
+    Place { address: "/tasks", name: "Tasks", key: 't', roles: READERS },
     Place { address: "/approvals", name: "Approvals", key: 'p', roles: READERS },
     Place { address: "/agents", name: "Agents", key: 'a', roles: READERS },
     Place { address: "/runs", name: "Runs", key: 'r', roles: READERS },

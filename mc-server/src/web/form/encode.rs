@@ -46,6 +46,7 @@ fn value(field: &Field) -> Result<Option<Value>, String> {
             Empty::EmptyList => Some(json!([])),
         }),
         Kind::Number => number(text.trim()).map(Some),
+        Kind::Choice(_) if field.is_numeric => number(text.trim()).map(Some),
         Kind::Time => time(text.trim()).map(Some),
         Kind::Json => serde_json::from_str(&text).map(Some).map_err(|error| format!("is not JSON: {error}")),
         Kind::Line | Kind::Text | Kind::Choice(_) | Kind::Secret | Kind::Hidden => Ok(Some(json!(text))),
@@ -97,6 +98,7 @@ mod tests {
             field("title", Kind::Line, "Write it"),
             field("budgets.dailyCap", Kind::Number, "2,50"),
             field("budgets.perRunCap", Kind::Number, ""),
+            field("priority", Kind::Choice(vec![]), "2").numeric(),
             field("workPlan", Kind::Lines, "One\r\n\r\nTwo \nThree"),
             field("dueAt", Kind::Time, "2026-02-01T09:00"),
             field("description", Kind::Text, "").or(Empty::Null),
@@ -105,7 +107,7 @@ mod tests {
             field("all", Kind::Check, "on"),
         ];
         let expected = json!({
-            "title": "Write it", "budgets": { "dailyCap": 2.5 }, "workPlan": ["One", "Two", "Three"],
+            "title": "Write it", "priority": 2, "budgets": { "dailyCap": 2.5 }, "workPlan": ["One", "Two", "Three"],
             "dueAt": "2026-02-01T09:00:00+00:00", "description": null, "labels": [], "document": { "a": 1 }, "all": true,
         });
         assert_eq!(body(&mut fields), Ok(expected));

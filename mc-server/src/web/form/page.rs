@@ -73,10 +73,8 @@ pub(in crate::web) async fn submit(
     mut form: Form,
     sent: &[(String, String)],
 ) -> Result<Response, Refused> {
-    for field in &mut form.fields {
-        field.value = values(sent, field.name).map(str::to_owned).collect();
-    }
-    let key = values(sent, KEY).next().map_or_else(new_key, str::to_owned);
+    let fresh = form.fields.clone();
+    let key = fill(&mut form, sent);
     let current = form.version;
     form.version = values(sent, VERSION).next().and_then(|version| version.parse().ok()).or(current);
     let Ok(mut body) = encode::body(&mut form.fields) else {
@@ -99,7 +97,7 @@ pub(in crate::web) async fn submit(
             Some(outcome) => show_outcome(visit, &form, outcome(&answer)).await,
             None => Ok(done(visit, &form)),
         },
-        Err(problem) => refused(visit, form, current, &problem).await,
+        Err(problem) => refused(visit, form, (&fresh, current), &problem).await,
     }
 }
 
@@ -123,13 +121,43 @@ fn mark_unreadable(field: &mut Field) {
     }
 }
 
+/// Whether what was typed is another value than what is there now.
+fn differs(typed: &Field, fresh: &Field) -> bool {
+    let lines = |field: &Field| {
+        let lines = field.value.iter().flat_map(|value| value.lines()).map(|line| line.trim().to_owned());
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    typed.kind != Kind::Hidden && lines(typed) != lines(fresh)
+}
+
+/// Fills the form with what was sent of it. The answer is its idempotency key.
+pub(in crate::web) fn fill(form: &mut Form, sent: &[(String, String)]) -> String {
+    for field in &mut form.fields {
+        field.value = values(sent, field.name).map(str::to_owned).collect();
+    }
+    values(sent, KEY).next().map_or_else(new_key, str::to_owned)
+}
+
+/// The form again, with what stands against it.
+///
+/// # Errors
+/// When the views cannot be read.
+pub(in crate::web) async fn refuse(
+    visit: &Visit,
+    form: Form,
+    problem: &Problem,
+) -> Result<Response, Refused> {
+    let fresh = form.fields.clone();
+    refused(visit, form, (&fresh, None), problem).await
+}
+
 /// What was sent under a name.
 fn values<'a>(sent: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
     sent.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
 }
 
 /// Back to where the form came from, with what was done.
-fn done(visit: &Visit, form: &Form) -> Response {
+pub(in crate::web) fn done(visit: &Visit, form: &Form) -> Response {
     if visit.is_scripted {
         let said = serde_json::json!({ "done": { "said": form.done, "back": form.back } });
         let said = HeaderValue::from_str(&ascii(&said.to_string()));
@@ -161,7 +189,7 @@ fn ascii(json: &str) -> String {
 async fn refused(
     visit: &Visit,
     mut form: Form,
-    current: Option<u64>,
+    (fresh, current): (&[Field], Option<u64>),
     problem: &Problem,
 ) -> Result<Response, Refused> {
     let mut said = Some(problem.detail().to_owned());
@@ -185,6 +213,9 @@ async fn refused(
     let is_stale = problem.kind() == ProblemKind::PreconditionFailed;
     if is_stale {
         form.version = problem.moved_to().or(current);
+        for (field, fresh) in form.fields.iter_mut().zip(fresh) {
+            field.now = differs(field, fresh).then(|| fresh.shown());
+        }
         said = Some("Somebody has changed this since you opened the form, so nothing was done. Look at what it is now, and send \
                      it again if it still fits.".to_owned());
     }

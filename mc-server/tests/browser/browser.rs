@@ -1,0 +1,231 @@
+//! A browser at a server, and what an operator does with it.
+
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
+
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, KeyAction, KeyActions, MOUSE_BUTTON_LEFT, MouseActions, PointerAction},
+    elements::Element,
+};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+use crate::{driver::Driver, server::Server};
+
+/// How long a condition may take to come true, unless a test says otherwise.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a whole test may take.
+const WHOLE_TEST: Duration = Duration::from_secs(180);
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(25);
+
+pub const TAB: char = '\u{e004}';
+pub const ENTER: char = '\u{e007}';
+pub const SHIFT: char = '\u{e008}';
+pub const ESCAPE: char = '\u{e00c}';
+
+/// Runs a test with a server and a browser, and looks afterwards at what the browser complained of and where it went.
+pub fn with(mut server: Server, test: impl AsyncFnOnce(&mut Server, &Browser)) {
+    let Some(driver) = Driver::start() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let whole = runtime.block_on(async {
+        tokio::time::timeout(WHOLE_TEST, async {
+            let browser = Browser::at(&server, driver).await;
+            test(&mut server, &browser).await;
+            browser.assert_clean();
+            browser
+        })
+        .await
+    });
+    // The browser ends before its server, which would be missed.
+    drop(whole.unwrap());
+}
+
+/// A browser at the pages of a server.
+pub struct Browser {
+    pub client: Client,
+    session: String,
+    driver: Driver,
+    address: String,
+    /// Parts of complaints that the test provokes.
+    tolerated: RefCell<Vec<&'static str>>,
+}
+
+impl Browser {
+    async fn at(server: &Server, driver: Driver) -> Self {
+        let webdriver = format!("http://{}", driver.address);
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(driver.capabilities())
+            .connect(&webdriver)
+            .await
+            .unwrap();
+        let session = client.session_id().await.unwrap().unwrap();
+        Self { client, session, driver, address: server.address.clone(), tolerated: RefCell::default() }
+    }
+
+    /// Opens a page of the server.
+    pub async fn goto(&self, path: &str) {
+        self.client.goto(&format!("http://{}{path}", self.address)).await.unwrap();
+    }
+
+    /// Shows the operator's credential, and goes on to the board.
+    pub async fn log_in(&self, server: &Server) {
+        self.goto("/login").await;
+        self.type_into("#credential", &server.secret).await;
+        self.click("button[type=submit]").await;
+        self.until("location.pathname === '/'").await;
+    }
+
+    /// The path of the page with its parameters.
+    pub async fn path(&self) -> String {
+        let url = self.client.current_url().await.unwrap();
+        url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()))
+    }
+
+    /// The value of a JavaScript expression in the page.
+    pub async fn eval(&self, expression: &str) -> Value {
+        self.client.execute(&format!("return ({expression});"), vec![]).await.unwrap()
+    }
+
+    /// Waits until a JavaScript expression is true of the page.
+    pub async fn until(&self, expression: &str) {
+        self.until_within(PATIENCE, expression).await;
+    }
+
+    /// The same, with a limit that is part of what is promised.
+    pub async fn until_within(&self, patience: Duration, expression: &str) {
+        let begun = Instant::now();
+        loop {
+            // A page that is being left does not answer.
+            let value = self.client.execute(&format!("return Boolean({expression});"), vec![]).await;
+            if matches!(value, Ok(Value::Bool(true))) {
+                return;
+            }
+            if begun.elapsed() > patience {
+                let page = self.client.execute("return document.body.innerText;", vec![]).await;
+                panic!("not within {patience:?}: {expression}\n{value:?}\n{}", page.unwrap_or_default());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Waits until the page has such an element, and something in it is that text.
+    pub async fn until_text(&self, css: &str, text: &str) {
+        let (css, text) = (json!(css), json!(text));
+        self.until(&format!(
+            "[...document.querySelectorAll({css})].some((e) => e.innerText.includes({text}))"
+        ))
+        .await;
+    }
+
+    pub async fn find(&self, css: &str) -> Element {
+        self.client
+            .wait()
+            .at_most(PATIENCE)
+            .for_element(Locator::Css(css))
+            .await
+            .unwrap_or_else(|error| panic!("{css}: {error}"))
+    }
+
+    /// Clicks as a pointer does: what is covered, or not there to see, cannot be clicked.
+    pub async fn click(&self, css: &str) {
+        self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    pub async fn type_into(&self, css: &str, text: &str) {
+        self.find(css).await.send_keys(text).await.unwrap();
+    }
+
+    /// Presses keys one after another, wherever the focus is.
+    pub async fn press(&self, keys: &[char]) {
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for &value in keys {
+            actions = actions.then(KeyAction::Down { value }).then(KeyAction::Up { value });
+        }
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Presses a key while another one is down.
+    pub async fn press_with(&self, held: char, value: char) {
+        let actions = KeyActions::new("keyboard".to_owned())
+            .then(KeyAction::Down { value: held })
+            .then(KeyAction::Down { value })
+            .then(KeyAction::Up { value })
+            .then(KeyAction::Up { value: held });
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Drags from the middle of one element to the middle of another.
+    pub async fn drag(&self, from: &str, to: &str) {
+        let (from, to) = (self.find(from).await, self.find(to).await);
+        let duration = Some(Duration::from_millis(200));
+        let down = PointerAction::Down { button: MOUSE_BUTTON_LEFT };
+        let actions = MouseActions::new("mouse".to_owned())
+            .then(PointerAction::MoveToElement { element: from, duration: None, x: 0.0, y: 0.0 })
+            .then(down)
+            .then(PointerAction::MoveBy { duration, x: 12.0, y: 0.0 })
+            .then(PointerAction::MoveToElement { element: to.clone(), duration, x: 0.0, y: 0.0 })
+            .then(PointerAction::MoveToElement { element: to, duration, x: 0.0, y: 4.0 })
+            .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Gives the page a size in CSS pixels, smaller than a window can be.
+    pub fn resize(&self, width: u32, height: u32) {
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.driver.devtools(&self.session, "Emulation.setDeviceMetricsOverride", &size);
+    }
+
+    /// Prefers `light` or `dark`, as a reader's system does.
+    pub fn prefer(&self, scheme: &str) {
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.driver.devtools(&self.session, "Emulation.setEmulatedMedia", &media);
+    }
+
+    /// The test provokes complaints with that in them.
+    pub fn tolerate(&self, part: &'static str) {
+        self.tolerated.borrow_mut().push(part);
+    }
+
+    /// The console has no error that the test did not provoke, and nobody else was asked for anything.
+    #[track_caller]
+    pub fn assert_clean(&self) {
+        let tolerated = self.tolerated.borrow();
+        let complaints: Vec<_> = self
+            .driver
+            .log(&self.session, "browser")
+            .into_iter()
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].as_str().unwrap_or_default().to_owned())
+            .filter(|message| !tolerated.iter().any(|part| message.contains(part)))
+            .collect();
+        assert_eq!(complaints, Vec::<String>::new(), "the console");
+        let asked = self.asked();
+        let own = format!("http://{}/", self.address);
+        assert!(asked.iter().any(|url| url.starts_with(&own)), "no request was logged");
+        let others: Vec<_> = asked.iter().filter(|url| !url.starts_with(&own)).collect();
+        assert_eq!(others, Vec::<&String>::new(), "somebody else was asked");
+    }
+
+    /// The addresses on the network that were asked for since the last look.
+    fn asked(&self) -> Vec<String> {
+        let network =
+            |url: &String| ["http:", "https:", "ws:", "wss:"].iter().any(|scheme| url.starts_with(scheme));
+        let entries = self.driver.log(&self.session, "performance").into_iter();
+        let messages =
+            entries.filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
+        let urls = messages.filter_map(|message| {
+            let message = &message["message"];
+            let url = match message["method"].as_str()? {
+                "Network.requestWillBeSent" => &message["params"]["request"]["url"],
+                "Network.webSocketCreated" => &message["params"]["url"],
+                _ => return None,
+            };
+            url.as_str().map(str::to_owned)
+        });
+        urls.filter(network).collect()
+    }
+}

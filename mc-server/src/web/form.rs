@@ -34,8 +34,6 @@ pub(super) struct Form {
     pub(super) path: String,
     /// The version that it was made from, where the route takes one.
     pub(super) version: Option<u64>,
-    /// Whether the route takes an idempotency key.
-    pub(super) is_keyed: bool,
     /// What to say when it is done.
     pub(super) done: String,
     /// Where to go when it is done, or instead.
@@ -110,12 +108,8 @@ pub(super) enum Kind {
     Choice(Vec<(String, String)>),
     /// Any of these.
     Choices(Vec<(String, String)>),
-    /// Yes or no.
-    Check,
     /// A text that is shown in a fixed pitch, and sent as JSON.
     Json,
-    /// A secret, which is never shown again.
-    Secret,
     /// A value that is not shown.
     Hidden,
 }
@@ -144,7 +138,6 @@ impl Form {
             method,
             path: path.into(),
             version: None,
-            is_keyed: true,
             done: "Done".to_owned(),
             back: back.to_owned(),
             outcome: None,
@@ -184,11 +177,6 @@ impl Form {
 
     pub(super) fn version(mut self, version: u64) -> Self {
         self.version = Some(version);
-        self
-    }
-
-    pub(super) fn unkeyed(mut self) -> Self {
-        self.is_keyed = false;
         self
     }
 

@@ -89,7 +89,7 @@ pub(in crate::web) async fn submit(
         method: form.method.clone(),
         path: form.path.clone(),
         body,
-        key: form.is_keyed.then_some(key),
+        key: Some(key),
         version: form.version,
     };
     match visit.rest.write(&write).await {

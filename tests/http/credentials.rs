@@ -284,11 +284,59 @@ async fn two_operators_who_revoke_each_other_at_once_are_not_both_locked_out() {
 }
 
 #[tokio::test]
+async fn a_call_that_began_before_the_first_credential_does_not_end_after_it() {
+    use axum::body::{Body, Bytes};
+    use futures_util::StreamExt;
+
+    let app = App::new().await;
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel::<Result<Bytes, std::io::Error>>();
+    let body =
+        futures_util::stream::unfold(receiver, async |mut receiver| Some((receiver.recv().await?, receiver)));
+    let held_back = app.send(Method::POST, "/api/credentials", Body::from_stream(body.boxed())).response();
+    sender.send(Ok("{\"name\":".into())).unwrap();
+    let first = async {
+        tokio::task::yield_now().await;
+        let issued = issue(&app, None, json!({ "name": "Ada", "role": "operator" })).await;
+        sender.send(Ok("\"Mallory\",\"role\":\"operator\"}".into())).unwrap();
+        drop(sender);
+        issued
+    };
+    let (late, (_, ada)) = tokio::join!(held_back, first);
+    assert_eq!(late.status(), 401);
+    let all = app.get("/api/credentials").by(&ada).await.expect(200);
+    assert_eq!(all.column("name"), ["Ada"]);
+}
+
+#[tokio::test]
+async fn no_session_is_opened_more_often_than_anybody_needs() {
+    let (app, ada) = secured().await;
+    for _ in 0..30 {
+        open(&app, &ada).await;
+    }
+    app.post("/api/session", json!({ "credential": ada })).await.refused(429, "too_many_requests");
+    app.get("/api/tasks").by(&ada).await.expect(200);
+}
+
+#[tokio::test]
+async fn an_operators_credential_that_ends_replaces_none_that_does_not() {
+    let app = App::new().await;
+    let ending = json!({ "name": "Ada", "role": "operator", "expiresAt": "2026-12-01T00:00:00Z" });
+    app.post("/api/credentials", ending.clone()).await.refused(409, "conflict");
+    let (id, ada) = issue(&app, None, json!({ "name": "Ada", "role": "operator" })).await;
+    let (ending_id, _) = issue(&app, Some(&ada), ending).await;
+    app.post(format!("/api/credentials/{id}/revoke"), json!({})).by(&ada).await.refused(409, "conflict");
+    app.post(format!("/api/credentials/{ending_id}/revoke"), json!({})).by(&ada).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_credential_is_renamed_and_its_operator_acts_under_the_new_name() {
     let (app, ada) = secured().await;
     let id = app.get("/api/whoami").by(&ada).await["credentialId"].as_str().unwrap().to_owned();
     let path = format!("/api/credentials/{id}");
-    let renamed = app.patch(path.clone(), json!({ "name": "Grace" })).by(&ada).await.expect(200);
+    // Who decides is told by the name, so nobody gives themselves another.
+    app.patch(path.clone(), json!({ "name": "Grace" })).by(&ada).await.refused(403, "forbidden");
+    let (_, bob) = issue(&app, Some(&ada), json!({ "name": "Bob", "role": "operator" })).await;
+    let renamed = app.patch(path.clone(), json!({ "name": "Grace" })).by(&bob).await.expect(200);
     assert_eq!(renamed["name"], "Grace");
     renamed.recorded(&["credential.renamed"]);
     app.patch(format!("/api/credentials/{id}"), json!({})).by(&ada).await.expect(200).recorded(&[]);

@@ -86,6 +86,7 @@ fn is_renamed_and_revoked_by_operators_once() {
     given::<Credential>([issued(), revoked()])
         .when(&sofie(), rename("Grace"))
         .then_rejected(Rejection::Revoked);
+    given::<Credential>([issued()]).when(&ada(), rename("Grace")).then_rejected(Rejection::OwnName);
     let ended = Event::Revoked { reason: Some(reason("leaked")), at: now() };
     given::<Credential>([issued()]).when(&sofie(), revoke()).then([ended]);
     given::<Credential>([issued()]).when(&system(), revoke()).then_rejected(Rejection::OperatorOnly);

@@ -77,6 +77,24 @@ fn nobody_who_is_not_there_gets_one() {
 }
 
 #[test]
+fn one_that_ends_replaces_none_that_does_not() {
+    let ending = Grant {
+        expires_at: Some(now() + chrono::TimeDelta::days(90)),
+        ..grant(Bearer::Operator, Reach::All)
+    };
+    world([])
+        .when(&sofie(), |tx| issue_credential(tx, FIRST, ending.clone(), secret(), &[]))
+        .then_rejected(credential::Rejection::OperatorFirst);
+    let revoke = |id: CredentialId| {
+        let ending = issued(SECOND, ending.clone());
+        world([&governor(FIRST), &ending])
+            .when(&sofie(), move |tx| revoke_credential(tx, id, None, Some(&[FIRST, SECOND])))
+    };
+    revoke(FIRST).then_rejected(credential::Rejection::LastOperator);
+    assert!(revoke(SECOND).is_ok());
+}
+
+#[test]
 fn the_last_operators_stays_unless_whoever_has_the_store_says_otherwise() {
     let revoke = |id: CredentialId, governors: Option<&'static [CredentialId]>| {
         let auditor = issued(SECOND, grant(Bearer::Auditor, Reach::All));

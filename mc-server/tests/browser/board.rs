@@ -36,8 +36,7 @@ fn what_happens_elsewhere_is_soon_in_every_window_without_a_reload() {
         for window in [&here, &there] {
             browser.client.switch_to_window(window.clone()).await.unwrap();
             browser.goto("/").await;
-            browser.until("document.readyState === 'complete'").await;
-            browser.eval("window.isTheSame = true").await;
+                browser.eval("window.isTheSame = true").await;
         }
         for title in ["From elsewhere", "Once more from elsewhere"] {
             let card = server.create(title);

@@ -66,9 +66,10 @@ impl Browser {
         Self { client, session, driver, address: server.address.clone(), tolerated: RefCell::default() }
     }
 
-    /// Opens a page of the server.
+    /// Opens a page of the server, and waits until it is seen: before that a browser lets no key and no pointer reach it.
     pub async fn goto(&self, path: &str) {
         self.client.goto(&format!("http://{}{path}", self.address)).await.unwrap();
+        self.until("document.readyState === 'complete' && performance.getEntriesByType('paint').length > 0").await;
     }
 
     /// Shows the operator's credential, and goes on to the board.

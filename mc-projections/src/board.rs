@@ -2,13 +2,17 @@
 //!
 //! The board is a question to the tasks and the agents, not a fold of its own.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, Utc};
 use mc_domain::{
-    ids::{AgentId, ProjectId, TaskId},
+    actor::ActorKind,
+    ids::{AgentId, ApprovalId, ProjectId, TaskId},
     reach::Reach,
-    task::{Priority, Status, TaskType},
+    task::{Priority, Status, TaskType, allowed_transitions},
     values::{Label, Reason, Title},
 };
 use serde::Serialize;
@@ -18,7 +22,7 @@ use crate::{
     dollars::Dollars,
     instant::Millis,
     page::Order,
-    tasks::{Row, Tasks},
+    tasks::{Row, TaskQuery, Tasks, Wanted},
     views::Views,
 };
 
@@ -39,11 +43,24 @@ const COLUMNS: [(Status, &str); 9] = [
 ];
 const ON_DEMAND: usize = 2;
 
-/// Which board is asked for, and how much of it.
+/// Which board is asked for, and how much of it. An empty or absent filter lets every task through; all filters must
+/// hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoardQuery {
     /// Only tasks of the projects within this reach.
     pub reach: Reach,
+    /// Only tasks of one of these types.
+    pub kind: Vec<TaskType>,
+    /// Only tasks that are assigned to one of these agents.
+    pub assignee: Vec<AgentId>,
+    /// Only tasks of one of these priorities.
+    pub priority: Vec<Priority>,
+    /// Only tasks with one of these labels.
+    pub label: Vec<Label>,
+    /// Only blocked tasks when true, only the others when false.
+    pub blocked: Option<bool>,
+    /// Only tasks with this text in title or description, as [`TaskQuery::search`] finds it.
+    pub search: Option<String>,
     /// Whether the columns of failed and canceled tasks are shown too.
     pub all_columns: bool,
     /// The most cards that a column shows.
@@ -52,7 +69,40 @@ pub struct BoardQuery {
 
 impl Default for BoardQuery {
     fn default() -> Self {
-        Self { reach: Reach::All, all_columns: false, cards_per_column: DEFAULT_CARDS_PER_COLUMN }
+        Self {
+            reach: Reach::All,
+            kind: Vec::new(),
+            assignee: Vec::new(),
+            priority: Vec::new(),
+            label: Vec::new(),
+            blocked: None,
+            search: None,
+            all_columns: false,
+            cards_per_column: DEFAULT_CARDS_PER_COLUMN,
+        }
+    }
+}
+
+impl BoardQuery {
+    /// Whether some filter may keep tasks off the board.
+    fn filters(&self) -> bool {
+        let Self { kind, assignee, priority, label, search, .. } = self;
+        !kind.is_empty()
+            || !assignee.is_empty()
+            || !priority.is_empty()
+            || !label.is_empty()
+            || search.is_some()
+    }
+
+    /// Whether tasks of this status are on the board.
+    fn wants(&self, status: Status) -> bool {
+        self.blocked.is_none_or(|blocked| blocked == (status == Status::Blocked))
+    }
+
+    /// The same filters as a list of tasks has them.
+    fn tasks(&self) -> TaskQuery {
+        let Self { reach, kind, assignee, priority, label, search, .. } = self.clone();
+        TaskQuery { reach, kind, assignee, priority, label, search, ..TaskQuery::default() }
     }
 }
 
@@ -64,7 +114,8 @@ pub struct BoardView<'a> {
     pub project_id: Option<ProjectId>,
     /// The columns from left to right.
     pub columns: Vec<ColumnView<'a>>,
-    /// How many tasks are in each status, the columns that are not shown included.
+    /// How many tasks that the filters let through are in each status, the columns that are not shown included. With
+    /// filters, at most [`crate::page::MAX_LOOKED_AT`] tasks of a status are looked at, and at most 2,000 with a search.
     pub counts: BTreeMap<Status, usize>,
 }
 
@@ -76,7 +127,7 @@ pub struct ColumnView<'a> {
     pub status: Status,
     /// The heading of the column, in English.
     pub title: &'static str,
-    /// How many tasks are in the column, those without a card included.
+    /// How many tasks that the filters let through are in the column, those without a card included.
     pub count: usize,
     /// The first tasks of the column: the most urgent and then the longest waiting; in columns where nothing waits,
     /// the last arrived.
@@ -108,6 +159,10 @@ pub struct CardView<'a> {
     pub age_secs: i64,
     /// Why work on it cannot go on; absent unless it is blocked.
     pub blocked_reason: Option<&'a Reason>,
+    /// The approvals that the task waits for.
+    pub awaited_approval_ids: &'a BTreeSet<ApprovalId>,
+    /// The statuses that an operator may move it to, in the order of the board.
+    pub allowed_transitions: Vec<Status>,
     /// When the task is due; absent when it never is.
     pub due_at: Option<Millis>,
     /// The version of its stream, which moves must name.
@@ -144,34 +199,66 @@ pub struct AssigneeView<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn board<'a>(views: &'a Views, query: &BoardQuery, now: DateTime<Utc>) -> BoardView<'a> {
-    let (tasks, agents) = (&views.tasks, &views.agents);
+    let agents = &views.agents;
+    let task_query = query.tasks();
+    let wanted = query.filters().then(|| views.tasks.wanted(&task_query, now));
     let shown = if query.all_columns { COLUMNS.len() } else { COLUMNS.len() - ON_DEMAND };
-    let column = |(status, title): &(Status, &'static str)| ColumnView {
-        status: *status,
-        title,
-        count: tasks.count(&query.reach, *status),
-        cards: cards(tasks, query, *status).into_iter().map(|row| row.card(agents, now)).collect(),
-    };
-    let counts = Status::ALL.iter().map(|status| (*status, tasks.count(&query.reach, *status)));
-    BoardView {
-        project_id: query.reach.only(),
-        columns: COLUMNS[..shown].iter().map(column).collect(),
-        counts: counts.collect(),
+    let mut counts = BTreeMap::new();
+    let mut columns = Vec::with_capacity(shown);
+    for (index, (status, title)) in COLUMNS.into_iter().enumerate() {
+        let (rows, count) = column(&views.tasks, query, wanted.as_ref(), status);
+        counts.insert(status, count);
+        if index < shown {
+            let cards = rows.into_iter().map(|row| row.card(agents, now)).collect();
+            columns.push(ColumnView { status, title, count, cards });
+        }
     }
+    BoardView { project_id: query.reach.only(), columns, counts }
 }
 
-fn cards<'a>(tasks: &'a Tasks, query: &BoardQuery, status: Status) -> Vec<&'a Row> {
-    let (reach, most) = (&query.reach, query.cards_per_column);
+/// The first tasks of a column, and how many it has.
+fn column<'a>(
+    tasks: &'a Tasks,
+    query: &BoardQuery,
+    wanted: Option<&Wanted<'a, '_>>,
+    status: Status,
+) -> (Vec<&'a Row>, usize) {
+    let most = query.cards_per_column;
+    if !query.wants(status) {
+        return (Vec::new(), 0);
+    }
+    let Some(wanted) = wanted else {
+        let rows = in_order(tasks, &query.reach, status).take(most).collect();
+        return (rows, tasks.count(&query.reach, status));
+    };
+    let (mut rows, mut count) = (Vec::new(), 0);
+    for row in in_order(tasks, &query.reach, status).take(wanted.max_looked_at()) {
+        if wanted.includes(row) {
+            count += 1;
+            if rows.len() < most {
+                rows.push(row);
+            }
+        }
+    }
+    (rows, count)
+}
+
+/// The tasks of a column in the order of its cards.
+fn in_order<'r, 'a: 'r>(
+    tasks: &'a Tasks,
+    reach: &'r Reach,
+    status: Status,
+) -> Box<dyn Iterator<Item = &'a Row> + 'r> {
     match status {
         Status::Done | Status::Failed | Status::Canceled => {
-            tasks.in_status(reach, status, Order::Desc).take(most).collect()
+            Box::new(tasks.in_status(reach, status, Order::Desc))
         }
         Status::Inbox
         | Status::Assigned
         | Status::InProgress
         | Status::Review
         | Status::NeedsApproval
-        | Status::Blocked => tasks.by_urgency(reach, status).take(most).collect(),
+        | Status::Blocked => Box::new(tasks.by_urgency(reach, status)),
     }
 }
 
@@ -190,6 +277,8 @@ impl Row {
             in_column_since: Millis(self.status_since),
             age_secs: now.signed_duration_since(self.status_since).num_seconds().max(0),
             blocked_reason: self.blocked_reason(),
+            awaited_approval_ids: &self.awaited_approvals,
+            allowed_transitions: allowed_transitions(self.status, ActorKind::Human),
             due_at: self.details.due_at.map(Millis),
             version: self.version,
         }
@@ -266,7 +355,28 @@ mod tests {
         let card = &shown.columns[5].cards[0];
         assert_eq!((card.assignees[0].name.as_ref(), card.age_secs), ("Scout", 120));
         assert_eq!(card.blocked_reason.map(Reason::as_str), Some("no brief"));
+        assert_eq!(card.allowed_transitions, allowed_transitions(Status::Blocked, ActorKind::Human));
         assert_eq!(shown.counts[&Status::Blocked], 1);
+    }
+
+    #[test]
+    fn filters_leave_cards_and_counts_of_what_they_let_through() {
+        let mut script = Script::new();
+        let urgent = create(&mut script, 1, 1);
+        create(&mut script, 2, 3);
+        create(&mut script, 3, 3);
+        block(&mut script, 3);
+        let views = script.views();
+        let asked = |query: BoardQuery| board(&views, &query, script.now());
+        let of_one = asked(BoardQuery { priority: vec![Priority::MOST_URGENT], ..BoardQuery::default() });
+        assert_eq!((ids(&of_one.columns[0]), of_one.counts[&Status::Inbox]), (vec![urgent], 1));
+        assert_eq!(of_one.counts[&Status::Blocked], 0);
+        let blocked = asked(BoardQuery { blocked: Some(true), ..BoardQuery::default() });
+        assert_eq!((blocked.columns[0].count, blocked.columns[5].count), (0, 1));
+        let found = asked(BoardQuery { search: Some("guide".to_owned()), ..BoardQuery::default() });
+        assert_eq!((found.columns[0].count, found.columns[5].count), (2, 1));
+        let nothing = asked(BoardQuery { search: Some("song".to_owned()), ..BoardQuery::default() });
+        assert!(nothing.counts.values().all(|count| *count == 0));
     }
 
     #[test]

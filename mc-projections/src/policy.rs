@@ -1,5 +1,7 @@
 //! Which policy is active in a project, and since when?
 
+pub mod versions;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -77,6 +79,15 @@ impl Policies {
             published_at: Millis(row.published_at),
             published_by: agents.actor(&row.published_by),
         })
+    }
+
+    /// The number of the latest version in a scope; 0 before the first is published there.
+    pub fn version(&self, scope: Scope) -> u32 {
+        let row = match scope {
+            Scope::Global => self.global.as_ref(),
+            Scope::Project(project) => self.projects.get(&project),
+        };
+        row.map_or(0, |row| row.version)
     }
 
     fn of(&self, project: Option<ProjectId>) -> Option<(Option<ProjectId>, &Row)> {

@@ -21,6 +21,7 @@ use mc_domain::{
 };
 use serde::{Deserialize, Serialize};
 
+pub(crate) use query::Wanted;
 pub use query::{TaskQuery, TaskSort};
 pub use view::{AcceptanceView, LoopView, TaskView};
 
@@ -77,7 +78,7 @@ pub(crate) struct Row {
     work_plan: Option<WorkPlan>,
     hold: Option<Hold>,
     approval: Option<Acceptance>,
-    awaited_approvals: BTreeSet<ApprovalId>,
+    pub(crate) awaited_approvals: BTreeSet<ApprovalId>,
     found_loop: Option<FoundLoop>,
     open_runs: BTreeSet<RunId>,
     /// Its runs that others than their agent ended, and whose cost the agent may still tell.

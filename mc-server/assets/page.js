@@ -52,7 +52,8 @@ let opener = null;
 
 async function openDialog(link) {
   const box = dialog();
-  opener = link;
+  // A form that leads to another one is left where the first one was opened from.
+  if (!(link instanceof Element && box.contains(link))) opener = link;
   await htmx.ajax("GET", link.href, { source: box, target: box, select: "#form", swap: "innerHTML" });
   if (!box.querySelector("form")) return location.assign(link.href);
   if (!box.open) box.showModal();
@@ -64,7 +65,7 @@ function closeDialog() {
   const box = dialog();
   if (box.open) box.close();
   box.replaceChildren();
-  if (opener && document.contains(opener)) opener.focus();
+  if (opener && (!(opener instanceof Element) || document.contains(opener))) opener.focus();
   else byId("content").focus();
   opener = null;
 }
@@ -304,6 +305,8 @@ document.addEventListener("DOMContentLoaded", () => {
   dress(document);
   listen();
   setInterval(countDown, 1000);
+  // What changes without anything being recorded is looked at again by the clock.
+  setInterval(() => { if (document.querySelector("#content [data-look-again]")) htmx.trigger(byId("content"), "look-again"); }, 10000);
   const switcher = document.querySelector("[data-theme-switch]");
   if (switcher) {
     switcher.hidden = false;

@@ -257,6 +257,9 @@ impl Drop for Heartbeat {
     }
 }
 
+/// The word for what works.
+const OK: &str = "ok";
+
 /// The body of `GET /health`.
 #[derive(Debug, Serialize)]
 struct Report {
@@ -348,20 +351,36 @@ impl Insider {
     }
 }
 
+/// What `GET /health` tells of a server that has read its log, to a page of it.
+///
+/// # Errors
+/// `internal` when the report cannot be written.
+pub(crate) async fn told(health: &Health, insider: Insider) -> Result<serde_json::Value, Problem> {
+    serde_json::to_value(report(health, insider).await).map_err(|error| {
+        tracing::error!(%error, "the report of health cannot be written");
+        Problem::internal()
+    })
+}
+
 async fn working(health: &Health, insider: Insider) -> Response {
-    let word = |works: bool| if works { "ok" } else { "error" };
+    let report = report(health, insider).await;
+    let code = if report.status == OK { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (code, Json(report)).into_response()
+}
+
+async fn report(health: &Health, insider: Insider) -> Report {
+    let word = |works: bool| if works { OK } else { "error" };
     let (problem, workers) = (health.store_problem().await, health.workers());
     let store = problem.is_none();
     let in_time = workers.values().all(|worker| !worker.late);
-    let (code, status) =
-        if store && in_time { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "degraded") };
+    let status = if store && in_time { OK } else { "degraded" };
     let services = Services { api: word(true), store: word(store), workers: word(in_time) };
     let timestamp = Utc::now().timestamp_millis();
     let ahead = health.is_written_far_ahead().then(Notice::written_ahead);
     let exposed = insider.is_exposed.then(Notice::exposed);
     let notices = problem.map(Notice::of).into_iter().chain(ahead).chain(exposed).collect();
     let (workers, notices) = if insider.is_one { (Some(workers), notices) } else { (None, Vec::new()) };
-    (code, Json(Report { status, timestamp, services, workers, notices, progress: None })).into_response()
+    Report { status, timestamp, services, workers, notices, progress: None }
 }
 
 /// Store and workers neither work nor fail yet.

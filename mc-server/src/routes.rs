@@ -116,6 +116,7 @@ pub(crate) fn recovered() -> Vec<Route<App>> {
         post("/api/alerts/{alert}/ignore", Operating, alerts::ignore),
         get("/api/policy", Reading, policy::show),
         put("/api/policy", Governing, policy::publish),
+        get("/api/policy/versions", Reading, policy::versions),
         post("/api/policy/evaluate", Working, policy::evaluate),
         get("/api/notifications", Reading, notifications::list),
         get("/api/notifications/{notification}", Reading, notifications::show),

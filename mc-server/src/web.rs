@@ -14,16 +14,33 @@
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |
 
+mod agents;
+mod alerts;
+mod approvals;
 mod assets;
 mod board;
+mod chart;
+mod costs;
+mod credentials;
+mod day;
 mod emergency;
+mod feed;
 mod form;
+mod health;
 mod html;
+mod lists;
 mod live;
 mod login;
+mod markdown;
+mod notifications;
+mod onward;
+mod policy;
 mod rest;
 mod routes;
+mod runs;
 mod shell;
+mod standup;
+mod tasks;
 mod times;
 mod visit;
 

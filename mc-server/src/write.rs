@@ -36,6 +36,7 @@ impl App {
         let executed = self
             .repository()
             .execute(&envelope, |tx| {
+                call.is_still_admitted(tx)?;
                 let reply = decide(tx)?;
                 call.stays_within_reach(tx)?;
                 let last_heartbeat = reply.agent().and_then(|agent| self.last_heartbeat(agent));

@@ -52,3 +52,36 @@ async fn a_column_shows_as_many_cards_as_asked_for() {
     let inbox = &app.get("/api/board?limit=2").await.expect(200)["columns"][0];
     assert_eq!((inbox["cards"].as_array().unwrap().len(), &inbox["count"]), (2, &json!(3)));
 }
+
+#[tokio::test]
+async fn a_board_shows_what_its_filters_let_through() {
+    let app = App::new().await;
+    let scout = app.agent("Scout").await;
+    app.assigned(&scout).await;
+    let body = json!({ "title": "Fix the Login", "type": "engineering", "priority": 1, "labels": ["auth"] });
+    let fix = app.post("/api/tasks", body).await.expect(201).id();
+    let stuck = app.task("Stuck").await;
+    app.moved(&stuck, json!({ "toStatus": "blocked", "blockedReason": "no brief" })).await;
+    let counts = |board: &Value| {
+        ["inbox", "assigned", "blocked"].map(|status| board["counts"][status].as_u64().unwrap())
+    };
+    for (query, expected) in [
+        ("", [1, 1, 1]),
+        ("?type=docs", [0, 1, 1]),
+        ("?assignee=Scout", [0, 1, 0]),
+        ("?priority=1,2", [1, 0, 0]),
+        ("?label=auth", [1, 0, 0]),
+        ("?blocked=true", [0, 0, 1]),
+        ("?blocked=false", [1, 1, 0]),
+        ("?search=LOGIN", [1, 0, 0]),
+        ("?search=LOGIN&type=docs", [0, 0, 0]),
+    ] {
+        let board = app.get(format!("/api/board{query}")).await.expect(200);
+        assert_eq!(counts(&board.body), expected, "{query}");
+    }
+    let card = &app.get("/api/board?priority=1").await["columns"][0]["cards"][0];
+    assert_eq!(card["id"], json!(fix));
+    assert_eq!(card["allowedTransitions"], json!(["assigned", "blocked", "canceled"]));
+    assert_eq!(card["awaitedApprovalIds"], json!([]));
+    app.get("/api/board?assignee=Nobody").await.refused(400, "malformed_query");
+}

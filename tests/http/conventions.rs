@@ -100,9 +100,16 @@ async fn a_body_that_breaks_off_is_malformed() {
 #[tokio::test]
 async fn what_is_not_there_is_a_problem_too() {
     let app = App::new().await;
-    for path in
-        ["/", "/api", "/api/", "/api/nothing", "/api/tasks/", "//api/tasks", "/API/tasks", "/api/tasks/x/y/z"]
-    {
+    for path in [
+        "/nothing",
+        "/api",
+        "/api/",
+        "/api/nothing",
+        "/api/tasks/",
+        "//api/tasks",
+        "/API/tasks",
+        "/api/tasks/x/y/z",
+    ] {
         app.get(path).await.refused(404, "no_such_route");
         app.post(path, json!({})).await.refused(404, "no_such_route");
     }

@@ -256,6 +256,7 @@ fn samples() -> Vec<Sample> {
         act("/api/alerts/{alert}/ignore", Operate, Entity, Nothing, none()),
         get("/api/policy", Read, Projects),
         sample("PUT", "/api/policy", Govern, Projects, Nothing, policy),
+        get("/api/policy/versions", Read, Projects),
         act("/api/policy/evaluate", Work, Projects, InBody, tool),
         get("/api/notifications", Read, Projects),
         get("/api/notifications/{notification}", Read, Entity),

@@ -247,8 +247,12 @@ pub fn show_everything(world: &World) {
 
 fn board_shows_all_tasks(world: &World) {
     for project in world.states.projects.keys() {
-        let query =
-            BoardQuery { reach: Reach::of(*project), all_columns: true, cards_per_column: usize::MAX };
+        let query = BoardQuery {
+            reach: Reach::of(*project),
+            all_columns: true,
+            cards_per_column: usize::MAX,
+            ..BoardQuery::default()
+        };
         let board = board(&world.watched.views, &query, world.now);
         let cards =
             board.columns.iter().flat_map(|column| column.cards.iter().map(|card| (card.id, column.status)));

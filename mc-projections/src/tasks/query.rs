@@ -110,6 +110,27 @@ impl Tasks {
     }
 }
 
+/// The tasks that a query wants, for those who look at rows in an order of their own.
+pub(crate) struct Wanted<'a, 'q>(TaskQuestion<'a, 'q>);
+
+impl Wanted<'_, '_> {
+    pub(crate) fn includes(&self, row: &Row) -> bool {
+        self.0.wants(row)
+    }
+
+    /// The most rows to look at.
+    pub(crate) fn max_looked_at(&self) -> usize {
+        self.0.max_looked_at()
+    }
+}
+
+impl Tasks {
+    /// The tasks that a query wants at `now`, whatever its order and its page.
+    pub(crate) fn wanted<'a, 'q>(&'a self, query: &'q TaskQuery, now: DateTime<Utc>) -> Wanted<'a, 'q> {
+        Wanted(TaskQuestion::new(self, query, now))
+    }
+}
+
 /// A query together with the tasks that it is put to and the time at which it is asked.
 struct TaskQuestion<'a, 'q> {
     tasks: &'a Tasks,

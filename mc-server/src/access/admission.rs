@@ -103,8 +103,15 @@ impl App {
         }
         let shown = shown(&request.headers).ok().flatten();
         let caller = shown.and_then(|shown| self.bearer(shown).ok());
-        let knows = caller.is_some_and(|caller| Needs::Watching.check(&caller).is_ok());
-        if knows { Insider::who_knows(false) } else { Insider::nobody() }
+        caller.map_or_else(Insider::nobody, |caller| self.insider_as(&caller))
+    }
+
+    /// What a caller that was let in may know of the state of the server.
+    pub(crate) fn insider_as(&self, caller: &Caller) -> Insider {
+        match Needs::Watching.check(caller) {
+            Ok(()) => Insider::who_knows(self.is_open() && self.access().is_exposed()),
+            Err(_) => Insider::nobody(),
+        }
     }
 
     /// Whether the credential of a caller is still good, and its session not ended: an event stream may be open when that

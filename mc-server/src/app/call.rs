@@ -3,6 +3,7 @@
 use mc_domain::{
     actor::Actor,
     aggregate::CommandContext,
+    credential::{self, Credential},
     ids::{CredentialId, ProjectId},
     reach::Reach,
     recorded::Streamed,
@@ -40,6 +41,21 @@ impl Call {
         let entity = tx.get::<A>(id)?;
         self.condition.check(entity.version)?;
         Ok(entity)
+    }
+
+    /// Checks once more, in the transaction itself, that the credential is good: it may have been revoked since the request
+    /// was admitted, and no commit of its bearer comes after that.
+    ///
+    /// # Errors
+    /// `credential-revoked` or `credential-expired`.
+    pub(crate) fn is_still_admitted(&self, tx: &mut Transaction<'_>) -> Result<(), Refused> {
+        let Some(id) = self.credential else { return Ok(()) };
+        let kind = match tx.get::<Credential>(&id)?.check(tx.now()) {
+            Ok(_) => return Ok(()),
+            Err(credential::Rejection::Expired { .. }) => Kind::CredentialExpired,
+            Err(_) => Kind::CredentialRevoked,
+        };
+        Err(Problem::new(kind, kind.about()).into())
     }
 
     /// Checks that the write changes nothing outside its caller's reach. Handlers look up within reach what they are asked for,

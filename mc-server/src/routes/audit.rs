@@ -90,6 +90,7 @@ pub async fn export(
     let format = export.format.unwrap_or(Format::Json);
     let writer = Writer {
         app: app.clone(),
+        caller,
         auditor: Auditor::default(),
         format,
         range,
@@ -224,6 +225,8 @@ fn refused(name: &str, reason: &str) -> Problem {
 /// An export on its way: at most one page of the log, and what it renders of that.
 struct Writer {
     app: App,
+    /// Who exports: a credential may be revoked meanwhile.
+    caller: Caller,
     auditor: Auditor,
     format: Format,
     range: Range,
@@ -298,7 +301,7 @@ fn chunks(writer: Writer) -> impl Stream<Item = io::Result<Bytes>> {
         let next = tokio::select! {
             biased;
             () = shutdown.cancelled() => Err(io::Error::other("the server shuts down")),
-            next = writer.next() => next.map_err(broken_off),
+            next = writer.next_for_caller() => next,
         };
         match next {
             Ok(chunk) => chunk.map(|chunk| (Ok(chunk.into()), Some(writer))),
@@ -313,6 +316,15 @@ fn broken_off(error: StoreError) -> io::Error {
 }
 
 impl Writer {
+    /// The next part of the body, as long as the caller's credential is good.
+    async fn next_for_caller(&mut self) -> io::Result<Option<Vec<u8>>> {
+        match self.app.is_still_good(&self.caller).await {
+            Ok(true) => self.next().await.map_err(broken_off),
+            Ok(false) => Err(io::Error::other("the credential is good no longer")),
+            Err(problem) => Err(io::Error::other(problem)),
+        }
+    }
+
     /// The next part of the body; nothing at its end.
     async fn next(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let mut chunk = Vec::new();

@@ -8,7 +8,11 @@ use axum::{
     http::Uri,
     response::{IntoResponse, Response},
 };
-use mc_domain::{actor::Actor, values::Name};
+use mc_domain::{
+    actor::Actor,
+    task::{Priority, TaskType},
+    values::{Label, Name},
+};
 use mc_projections::{
     activity::{self, ActivityQuery},
     board::{BoardQuery, board},
@@ -24,11 +28,21 @@ use crate::{
     problem::Problem,
 };
 
-/// The parameters of `GET /api/board`.
+/// The parameters of `GET /api/board`; lists of values mean any of them.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WhichBoard {
     project: Option<String>,
+    #[serde(default, rename = "type")]
+    kind: List<TaskType>,
+    #[serde(default)]
+    assignee: List<String>,
+    #[serde(default)]
+    priority: List<Priority>,
+    #[serde(default)]
+    label: List<Label>,
+    blocked: Option<bool>,
+    search: Option<String>,
     #[serde(default)]
     all: bool,
     limit: Option<Limit>,
@@ -61,7 +75,8 @@ impl FromStr for NewsType {
 }
 
 /// `GET /api/board`: the Kanban board of a project, or of all. `all=true` shows failed and canceled tasks too,
-/// `limit` is the most cards of one column.
+/// `limit` is the most cards of one column. `type`, `assignee`, `priority`, `label`, `blocked` and `search` leave the cards
+/// and the counts of what they let through.
 ///
 /// Problems: `malformed-query`.
 pub async fn show(
@@ -72,8 +87,15 @@ pub async fn show(
     let now = app.now();
     app.answer(|views| {
         let default = BoardQuery::default();
+        let project = lookup::scope(views, caller.reach(), query.project.as_deref())?;
         let query = BoardQuery {
-            reach: lookup::listed(views, caller.reach(), query.project.as_deref())?,
+            reach: caller.reach().within(&project.into()),
+            kind: query.kind.0,
+            assignee: lookup::agents_in_query(views, caller.reach(), &query.assignee.0, project, "assignee")?,
+            priority: query.priority.0,
+            label: query.label.0,
+            blocked: query.blocked,
+            search: query.search,
             all_columns: query.all,
             cards_per_column: query.limit.map_or(default.cards_per_column, Limit::rows),
         };

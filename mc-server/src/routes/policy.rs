@@ -3,6 +3,7 @@
 use axum::{
     Json,
     extract::State,
+    http::Uri,
     response::{IntoResponse, Response},
 };
 use mc_domain::{
@@ -22,7 +23,7 @@ use mc_domain::{
     reach::Reach,
     task::Task,
 };
-use mc_projections::{dollars::Cost, views::Views};
+use mc_projections::{dollars::Cost, history::HistoryQuery, page::Page, views::Views};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -34,10 +35,11 @@ use crate::{
         policy::{scope_of, shown},
     },
     app::App,
-    extract::{AsSent, Body, IfMatch, IfNoneMatch, OnlyNew, Query},
+    extract::{AsSent, Body, IfMatch, IfNoneMatch, Limit, OnlyNew, Query},
     headers::at_position,
     headers::not_modified,
     lookup,
+    page::{history_problem, listed},
     problem::{FieldError, Problem},
     refusal::Refused,
 };
@@ -124,6 +126,37 @@ pub async fn publish(
         Ok(Reply::Policy(project))
     })
     .await
+}
+
+/// The parameters of the list of versions.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListVersions {
+    project: Option<String>,
+    limit: Option<Limit>,
+    cursor: Option<String>,
+}
+
+/// `GET /api/policy/versions`: the versions of the policy of a project, or of the one for all, the newest first: who
+/// published each, and what it changed. The versions of the one for all are news of all projects, which a caller of some of
+/// them is not told.
+///
+/// Problems: `malformed-query`.
+pub async fn versions(
+    State(app): State<App>,
+    caller: Caller,
+    uri: Uri,
+    Query(query): Query<ListVersions>,
+) -> Result<Response, Problem> {
+    let named = query.project.as_deref();
+    let project = app.read(|views| lookup::scope(views, caller.reach(), named)).await??;
+    let history = HistoryQuery { order: None, limit: query.limit.map(Limit::rows), cursor: query.cursor };
+    let page = match caller.reach().covers(project) {
+        true => app.projected().policy_versions(scope_of(project), &history).await,
+        false => Ok(Page { items: vec![], next: None }),
+    };
+    let page = page.map_err(history_problem)?;
+    app.answer(|_| listed(&uri, Ok(page))).await
 }
 
 /// `POST /api/policy/evaluate`: how the policy judges what an agent would do. What needs an approval is allowed where

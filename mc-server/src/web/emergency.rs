@@ -15,11 +15,27 @@ use super::{
 struct Agent {
     status: String,
     pause_reason: Option<String>,
+    current_task_id: Option<String>,
+    retired: bool,
+}
+
+impl Agent {
+    /// Whether a halt of its squad pauses it: it works, or would by itself after a new day or a success.
+    fn would_be_paused(&self) -> bool {
+        let ends_by_itself = matches!(self.pause_reason.as_deref(), Some("budget" | "error_streak"));
+        self.status == "active" || self.status == "paused" && ends_by_itself
+    }
+
+    /// Whether it works again once its squad does: an operator paused it, or it was paused with its squad.
+    fn would_resume(&self) -> bool {
+        let by_hand = matches!(self.pause_reason.as_deref(), Some("squad" | "operator"));
+        self.status == "paused" && by_hand && !self.retired
+    }
 }
 
 /// Pauses the squads: their active agents stop, and what they work on waits for them.
 pub(super) async fn pause(visit: &Visit, _: &Names) -> Result<Form, Refused> {
-    let concerned = count(visit, |agent| agent.status == "active").await?;
+    let concerned = many(count(&agents(visit).await?, Agent::would_be_paused), "agent");
     let intro = format!("{concerned} will be paused. What they work on waits for them; nothing is lost.");
     Ok(form(visit, "Pause the squad", "/api/emergency/pause-squad", intro)
         .submit("Pause the squad")
@@ -28,11 +44,10 @@ pub(super) async fn pause(visit: &Visit, _: &Names) -> Result<Form, Refused> {
 
 /// Lets the squads work again.
 pub(super) async fn resume(visit: &Visit, _: &Names) -> Result<Form, Refused> {
-    let by_hand =
-        |agent: &Agent| matches!(agent.pause_reason.as_deref(), Some("squad" | "operator" | "manual"));
-    let concerned = count(visit, |agent| agent.status == "paused" && by_hand(agent)).await?;
+    let concerned = many(count(&agents(visit).await?, Agent::would_resume), "agent");
     let intro = format!(
-        "{concerned} will work again. Agents that are paused for their budget or quarantined stay as they are."
+        "{concerned} will work again. Who has reached the budget of today, made too many errors or is quarantined stays \
+         stopped."
     );
     Ok(form(visit, "Resume the squad", "/api/emergency/resume-squad", intro)
         .submit("Resume the squad")
@@ -41,10 +56,12 @@ pub(super) async fn resume(visit: &Visit, _: &Names) -> Result<Form, Refused> {
 
 /// Stops the squads at once, and blocks what they work on.
 pub(super) async fn stop(visit: &Visit, _: &Names) -> Result<Form, Refused> {
-    let concerned = count(visit, |agent| matches!(agent.status.as_str(), "active" | "draining")).await?;
+    let agents = agents(visit).await?;
+    let paused = many(count(&agents, Agent::would_be_paused), "agent");
+    let blocked = many(count(&agents, |agent| agent.current_task_id.is_some()), "task");
     let intro = format!(
-        "{concerned} will be stopped at once, their runs are broken off and their tasks blocked. Somebody has to unblock \
-         each of them afterwards."
+        "{paused} will be paused at once. {blocked} in progress will be blocked, and their runs broken off. Somebody has to \
+         unblock each of them afterwards."
     );
     Ok(form(visit, "Stop everything", "/api/emergency/stop", intro)
         .submit("Stop everything now")
@@ -64,18 +81,27 @@ fn form(visit: &Visit, title: &str, path: &str, intro: String) -> Form {
     )
 }
 
-/// How many agents of the project, or of all of the visitor's, such a command concerns, in words.
-async fn count(visit: &Visit, concerns: impl Fn(&Agent) -> bool) -> Result<String, Refused> {
+/// The agents of the project, or of all of the visitor's.
+async fn agents(visit: &Visit) -> Result<Vec<Agent>, Refused> {
     let mut next = Some(visit.api("/api/agents", &["project"], &[("limit", "1000")]));
-    let mut count = 0;
+    let mut agents = Vec::new();
     while let Some(path) = next {
-        let (agents, after): (Vec<Agent>, _) = visit.rest.get_page(&path).await?;
-        count += agents.iter().filter(|agent| concerns(agent)).count();
+        let (page, after): (Vec<Agent>, _) = visit.rest.get_page(&path).await?;
+        agents.extend(page);
         next = after;
     }
-    Ok(match count {
-        0 => "No agent".to_owned(),
-        1 => "1 agent".to_owned(),
-        count => format!("{count} agents"),
-    })
+    Ok(agents)
+}
+
+fn count(agents: &[Agent], concerns: impl Fn(&Agent) -> bool) -> usize {
+    agents.iter().filter(|agent| concerns(agent)).count()
+}
+
+/// How many, in words.
+fn many(count: usize, what: &str) -> String {
+    match count {
+        0 => format!("No {what}"),
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    }
 }

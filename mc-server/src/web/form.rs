@@ -6,12 +6,14 @@
 //! from, so that it never acts over what somebody else did meanwhile.
 
 mod encode;
+mod lines;
 mod page;
 
 use axum::http::Method;
+use serde_json::Value;
 use uuid::Uuid;
 
-pub(super) use page::{show, submit};
+pub(super) use page::{done, fill, refuse, show, submit};
 
 /// A form, filled with what is, or with what was typed.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub(super) struct Form {
     pub(super) title: String,
     /// What happens, as sentences above the fields.
     pub(super) intro: Option<String>,
+    /// What exactly it is about, word by word, in a fixed pitch.
+    pub(super) quote: Option<String>,
     pub(super) fields: Vec<Field>,
     /// The word on its button.
     pub(super) submit: &'static str,
@@ -30,12 +34,39 @@ pub(super) struct Form {
     pub(super) path: String,
     /// The version that it was made from, where the route takes one.
     pub(super) version: Option<u64>,
-    /// Whether the route takes an idempotency key.
-    pub(super) is_keyed: bool,
     /// What to say when it is done.
     pub(super) done: String,
     /// Where to go when it is done, or instead.
     pub(super) back: String,
+    /// What to show of the answer instead of going back, where the answer is what the form is for.
+    pub(super) outcome: Option<fn(&Value) -> Outcome>,
+    /// The field whose JSON is the whole body, where there is one.
+    pub(super) whole: Option<&'static str>,
+}
+
+/// What a form shows of the answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Outcome {
+    pub(super) title: String,
+    /// What shows it by shape and colour: `good`, `warn` or `bad`.
+    pub(super) state: &'static str,
+    pub(super) facts: Vec<(&'static str, String)>,
+    /// Why it is so, as sentences.
+    pub(super) reasons: Vec<String>,
+    /// What is shown this once, to be copied.
+    pub(super) secret: Option<String>,
+    /// Whether the form is over: it is not shown again.
+    pub(super) is_over: bool,
+}
+
+/// What is wrong with a line of a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Mark {
+    /// Its number, from 1.
+    pub(super) line: usize,
+    /// What stands there.
+    pub(super) text: String,
+    pub(super) message: String,
 }
 
 /// One field of a form.
@@ -49,9 +80,15 @@ pub(super) struct Field {
     pub(super) value: Vec<String>,
     pub(super) help: Option<&'static str>,
     pub(super) is_required: bool,
+    /// Whether the chosen value is sent as a number.
+    pub(super) is_numeric: bool,
+    /// What is there now, where somebody else has changed it since the form was made.
+    pub(super) now: Option<String>,
     /// What an empty field means.
     pub(super) empty: Empty,
     pub(super) error: Option<String>,
+    /// What is wrong with single lines of it.
+    pub(super) marks: Vec<Mark>,
 }
 
 /// What kind of value a field takes.
@@ -71,12 +108,8 @@ pub(super) enum Kind {
     Choice(Vec<(String, String)>),
     /// Any of these.
     Choices(Vec<(String, String)>),
-    /// Yes or no.
-    Check,
     /// A text that is shown in a fixed pitch, and sent as JSON.
     Json,
-    /// A secret, which is never shown again.
-    Secret,
     /// A value that is not shown.
     Hidden,
 }
@@ -98,15 +131,17 @@ impl Form {
         Self {
             title: title.into(),
             intro: None,
+            quote: None,
             fields: Vec::new(),
             submit: "Save",
             is_grave: false,
             method,
             path: path.into(),
             version: None,
-            is_keyed: true,
             done: "Done".to_owned(),
             back: back.to_owned(),
+            outcome: None,
+            whole: None,
         }
     }
 
@@ -115,9 +150,19 @@ impl Form {
         self
     }
 
+    pub(super) fn quote(mut self, quote: impl Into<String>) -> Self {
+        self.quote = Some(quote.into());
+        self
+    }
+
     pub(super) fn field(mut self, field: Field) -> Self {
         self.fields.push(field);
         self
+    }
+
+    /// The text in the field of that name.
+    pub(super) fn value_of(&self, name: &str) -> String {
+        self.fields.iter().find(|field| field.name == name).map(Field::text).unwrap_or_default()
     }
 
     pub(super) fn submit(mut self, word: &'static str) -> Self {
@@ -135,8 +180,15 @@ impl Form {
         self
     }
 
-    pub(super) fn unkeyed(mut self) -> Self {
-        self.is_keyed = false;
+    /// Shows this of the answer instead of going back.
+    pub(super) fn outcome(mut self, outcome: fn(&Value) -> Outcome) -> Self {
+        self.outcome = Some(outcome);
+        self
+    }
+
+    /// Sends the JSON of this field as the whole body.
+    pub(super) fn whole(mut self, field: &'static str) -> Self {
+        self.whole = Some(field);
         self
     }
 
@@ -151,7 +203,19 @@ impl Field {
     /// A field that is left out when it is empty.
     pub(super) fn new(name: &'static str, label: &'static str, kind: Kind) -> Self {
         let (value, empty) = (Vec::new(), Empty::LeftOut);
-        Self { name, label, kind, value, help: None, is_required: false, empty, error: None }
+        Self {
+            name,
+            label,
+            kind,
+            value,
+            help: None,
+            is_required: false,
+            is_numeric: false,
+            now: None,
+            empty,
+            error: None,
+            marks: Vec::new(),
+        }
     }
 
     /// What is in it.
@@ -175,6 +239,12 @@ impl Field {
         self
     }
 
+    /// Sends the chosen value as a number.
+    pub(super) fn numeric(mut self) -> Self {
+        self.is_numeric = true;
+        self
+    }
+
     pub(super) fn or(mut self, empty: Empty) -> Self {
         self.empty = empty;
         self
@@ -185,12 +255,35 @@ impl Field {
         self.value.join("\n")
     }
 
+    /// What is in it as people read it.
+    fn shown(&self) -> String {
+        let (Kind::Choice(choices) | Kind::Choices(choices)) = &self.kind else { return self.text() };
+        let chosen = choices.iter().filter(|(value, _)| self.has(value));
+        chosen.map(|(_, label)| label.as_str()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Notes what is wrong at a place of the JSON in it.
+    fn mark(&mut self, pointer: &str, message: String) {
+        let line = lines::line_of(&self.text(), pointer);
+        self.mark_line(line, message);
+    }
+
+    fn mark_line(&mut self, line: usize, message: String) {
+        let text = self.text().lines().nth(line.saturating_sub(1)).unwrap_or_default().trim().to_owned();
+        self.marks.push(Mark { line, text, message });
+        self.marks.sort_by_key(|mark| mark.line);
+        self.error = Some(match self.marks.len() {
+            1 => "has something wrong on 1 line".to_owned(),
+            count => format!("has something wrong in {count} places"),
+        });
+    }
+
     pub(super) fn has(&self, value: &str) -> bool {
         self.value.iter().any(|known| known == value)
     }
 }
 
 /// A new idempotency key.
-fn new_key() -> String {
+pub(super) fn new_key() -> String {
     Uuid::now_v7().to_string()
 }

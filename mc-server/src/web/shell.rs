@@ -1,6 +1,6 @@
 //! What all pages have around their content.
 
-use mc_domain::credential::Role;
+use mc_domain::{credential::Role, reach::Reach};
 use serde::Deserialize;
 
 use super::{Visit, html::Refused};
@@ -13,6 +13,14 @@ pub(super) struct Place {
     roles: &'static [Role],
 }
 
+impl Place {
+    /// Whether it has something for a visitor. Credentials concern all projects.
+    fn is_for(&self, visit: &Visit) -> bool {
+        let concerns_all = self.address == "/credentials";
+        self.roles.contains(&visit.caller.role()) && (!concerns_all || *visit.caller.reach() == Reach::All)
+    }
+}
+
 const READERS: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor];
 const AUDITORS: &[Role] = &[Role::Operator, Role::Auditor];
 const EVERYBODY: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor, Role::Monitor];
@@ -20,6 +28,7 @@ const EVERYBODY: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor, Role::M
 /// All places, in the order of the navigation.
 const PLACES: &[Place] = &[
     Place { address: "/", name: "Board", key: 'b', roles: READERS },
+    Place { address: "/tasks", name: "Tasks", key: 't', roles: READERS },
     Place { address: "/approvals", name: "Approvals", key: 'p', roles: READERS },
     Place { address: "/agents", name: "Agents", key: 'a', roles: READERS },
     Place { address: "/runs", name: "Runs", key: 'r', roles: READERS },
@@ -87,7 +96,7 @@ impl Shell {
         Ok(Self {
             title: title.to_owned(),
             section,
-            places: PLACES.iter().filter(|place| place.roles.contains(&role)).collect(),
+            places: PLACES.iter().filter(|place| place.is_for(visit)).collect(),
             projects,
             chosen: visit.project().unwrap_or_default().to_owned(),
             name: who.name,

@@ -52,6 +52,12 @@ impl Visit {
         found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
     }
 
+    /// Gives a parameter of the address another value.
+    pub(super) fn set_parameter(&mut self, name: &str, value: &str) {
+        self.parameters.retain(|(known, _)| known != name);
+        self.parameters.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The project that the page is about, by its slug; none for all of the caller's.
     pub(super) fn project(&self) -> Option<&str> {
         self.parameter("project")

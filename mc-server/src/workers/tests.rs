@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
+mod credentials;
 mod notifications;
 
 use std::sync::{

@@ -30,7 +30,6 @@ fn value(field: &Field) -> Result<Option<Value>, String> {
     let text = field.text();
     let is_empty = text.trim().is_empty();
     match &field.kind {
-        Kind::Check => Ok(Some(json!(!is_empty))),
         Kind::Lines | Kind::Choices(_) => {
             let lines = field.value.iter().flat_map(|value| value.lines());
             let lines: Vec<_> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
@@ -46,9 +45,10 @@ fn value(field: &Field) -> Result<Option<Value>, String> {
             Empty::EmptyList => Some(json!([])),
         }),
         Kind::Number => number(text.trim()).map(Some),
+        Kind::Choice(_) if field.is_numeric => number(text.trim()).map(Some),
         Kind::Time => time(text.trim()).map(Some),
         Kind::Json => serde_json::from_str(&text).map(Some).map_err(|error| format!("is not JSON: {error}")),
-        Kind::Line | Kind::Text | Kind::Choice(_) | Kind::Secret | Kind::Hidden => Ok(Some(json!(text))),
+        Kind::Line | Kind::Text | Kind::Choice(_) | Kind::Hidden => Ok(Some(json!(text))),
     }
 }
 
@@ -97,16 +97,16 @@ mod tests {
             field("title", Kind::Line, "Write it"),
             field("budgets.dailyCap", Kind::Number, "2,50"),
             field("budgets.perRunCap", Kind::Number, ""),
+            field("priority", Kind::Choice(vec![]), "2").numeric(),
             field("workPlan", Kind::Lines, "One\r\n\r\nTwo \nThree"),
             field("dueAt", Kind::Time, "2026-02-01T09:00"),
             field("description", Kind::Text, "").or(Empty::Null),
             field("labels", Kind::Lines, "").or(Empty::EmptyList),
             field("document", Kind::Json, "{\"a\": 1}"),
-            field("all", Kind::Check, "on"),
         ];
         let expected = json!({
-            "title": "Write it", "budgets": { "dailyCap": 2.5 }, "workPlan": ["One", "Two", "Three"],
-            "dueAt": "2026-02-01T09:00:00+00:00", "description": null, "labels": [], "document": { "a": 1 }, "all": true,
+            "title": "Write it", "priority": 2, "budgets": { "dailyCap": 2.5 }, "workPlan": ["One", "Two", "Three"],
+            "dueAt": "2026-02-01T09:00:00+00:00", "description": null, "labels": [], "document": { "a": 1 },
         });
         assert_eq!(body(&mut fields), Ok(expected));
     }

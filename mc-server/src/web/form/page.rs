@@ -6,8 +6,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use form_urlencoded::byte_serialize;
+use serde_json::Value;
 
-use super::{Field, Form, Kind, encode, new_key};
+use super::{Field, Form, Kind, Outcome, encode, new_key};
 use crate::{
     problem::{Kind as ProblemKind, Problem},
     web::{
@@ -33,6 +34,15 @@ struct FormPage<'a> {
     error: Option<String>,
     /// What has changed since the form was made, where it is too old.
     is_stale: bool,
+    /// What came of it, where that is what the form is for.
+    outcome: Option<Outcome>,
+}
+
+impl FormPage<'_> {
+    /// Whether the form is over, and not shown again.
+    fn is_over(&self) -> bool {
+        self.outcome.as_ref().is_some_and(|outcome| outcome.is_over)
+    }
 }
 
 /// The form as a page.
@@ -51,7 +61,7 @@ async fn page<'a>(
     is_stale: bool,
 ) -> Result<Html<FormPage<'a>>, Refused> {
     let shell = visit.shell(&form.title, "").await?;
-    Ok(Html(FormPage { shell, form, action: visit.address(&[]), key, error, is_stale }))
+    Ok(Html(FormPage { shell, form, action: visit.address(&[]), key, error, is_stale, outcome: None }))
 }
 
 /// Does what the form is for, with what was sent of it.
@@ -63,27 +73,82 @@ pub(in crate::web) async fn submit(
     mut form: Form,
     sent: &[(String, String)],
 ) -> Result<Response, Refused> {
-    for field in &mut form.fields {
-        field.value = values(sent, field.name).map(str::to_owned).collect();
-    }
-    let key = values(sent, KEY).next().map_or_else(new_key, str::to_owned);
+    let fresh = form.fields.clone();
+    let key = fill(&mut form, sent);
     let current = form.version;
     form.version = values(sent, VERSION).next().and_then(|version| version.parse().ok()).or(current);
-    let Ok(body) = encode::body(&mut form.fields) else {
+    let Ok(mut body) = encode::body(&mut form.fields) else {
+        form.fields.iter_mut().for_each(mark_unreadable);
         let page = page(visit, &form, new_key(), None, false).await?;
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
+    if let Some(whole) = form.whole {
+        body = body[whole].take();
+    }
     let write = Write {
         method: form.method.clone(),
         path: form.path.clone(),
         body,
-        key: form.is_keyed.then_some(key),
+        key: Some(key),
         version: form.version,
     };
     match visit.rest.write(&write).await {
-        Ok(_) => Ok(done(visit, &form)),
-        Err(problem) => refused(visit, form, current, &problem).await,
+        Ok(answer) => match form.outcome {
+            Some(outcome) => show_outcome(visit, &form, outcome(&answer)).await,
+            None => Ok(done(visit, &form)),
+        },
+        Err(problem) => refused(visit, form, (&fresh, current), &problem).await,
     }
+}
+
+/// The form with what came of it, or that alone.
+async fn show_outcome(visit: &Visit, form: &Form, outcome: Outcome) -> Result<Response, Refused> {
+    let Html(mut page) = page(visit, form, new_key(), None, false).await?;
+    page.outcome = Some(outcome);
+    Ok(Html(page).into_response())
+}
+
+/// Notes at which line a field can no longer be read as JSON.
+fn mark_unreadable(field: &mut Field) {
+    if field.kind != Kind::Json || field.error.is_none() {
+        return;
+    }
+    if let Err(error) = serde_json::from_str::<Value>(&field.text()) {
+        let (line, column) = (error.line(), error.column());
+        let said = error.to_string();
+        let said = said.split(" at line ").next().unwrap_or_default();
+        field.mark_line(line, format!("This cannot be read as JSON from character {column} on: {said}"));
+    }
+}
+
+/// Whether what was typed is another value than what is there now.
+fn differs(typed: &Field, fresh: &Field) -> bool {
+    let lines = |field: &Field| {
+        let lines = field.value.iter().flat_map(|value| value.lines()).map(|line| line.trim().to_owned());
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    };
+    typed.kind != Kind::Hidden && lines(typed) != lines(fresh)
+}
+
+/// Fills the form with what was sent of it. The answer is its idempotency key.
+pub(in crate::web) fn fill(form: &mut Form, sent: &[(String, String)]) -> String {
+    for field in &mut form.fields {
+        field.value = values(sent, field.name).map(str::to_owned).collect();
+    }
+    values(sent, KEY).next().map_or_else(new_key, str::to_owned)
+}
+
+/// The form again, with what stands against it.
+///
+/// # Errors
+/// When the views cannot be read.
+pub(in crate::web) async fn refuse(
+    visit: &Visit,
+    form: Form,
+    problem: &Problem,
+) -> Result<Response, Refused> {
+    let fresh = form.fields.clone();
+    refused(visit, form, (&fresh, None), problem).await
 }
 
 /// What was sent under a name.
@@ -92,7 +157,7 @@ fn values<'a>(sent: &'a [(String, String)], name: &'a str) -> impl Iterator<Item
 }
 
 /// Back to where the form came from, with what was done.
-fn done(visit: &Visit, form: &Form) -> Response {
+pub(in crate::web) fn done(visit: &Visit, form: &Form) -> Response {
     if visit.is_scripted {
         let said = serde_json::json!({ "done": { "said": form.done, "back": form.back } });
         let said = HeaderValue::from_str(&ascii(&said.to_string()));
@@ -124,11 +189,19 @@ fn ascii(json: &str) -> String {
 async fn refused(
     visit: &Visit,
     mut form: Form,
-    current: Option<u64>,
+    (fresh, current): (&[Field], Option<u64>),
     problem: &Problem,
 ) -> Result<Response, Refused> {
     let mut said = Some(problem.detail().to_owned());
+    let whole = form.whole;
     for error in problem.field_errors() {
+        if let Some(field) = form.fields.iter_mut().find(|field| Some(field.name) == whole) {
+            let pointer =
+                error.pointer.clone().unwrap_or_else(|| format!("/{}", error.field.replace('.', "/")));
+            field.mark(&pointer, format!("{} {}", error.field, error.message));
+            said = None;
+            continue;
+        }
         let of = |field: &&mut Field| {
             error.field == field.name || error.field.starts_with(&format!("{}[", field.name))
         };
@@ -140,6 +213,9 @@ async fn refused(
     let is_stale = problem.kind() == ProblemKind::PreconditionFailed;
     if is_stale {
         form.version = problem.moved_to().or(current);
+        for (field, fresh) in form.fields.iter_mut().zip(fresh) {
+            field.now = differs(field, fresh).then(|| fresh.shown());
+        }
         said = Some("Somebody has changed this since you opened the form, so nothing was done. Look at what it is now, and send \
                      it again if it still fits.".to_owned());
     }

@@ -133,3 +133,53 @@ fn more_pages_are_open_at_once_than_a_browser_has_connections() {
         }
     });
 }
+
+#[test]
+fn a_task_is_created_by_a_form_over_the_board_that_says_what_is_missing() {
+    with(Server::open(), async |_, browser| {
+        browser.tolerate("422");
+        browser.tolerate("Response Status Error Code 4");
+        browser.goto("/").await;
+        browser.press(&['n']).await;
+        browser
+            .until("document.querySelector('#dialog').open && document.activeElement.id === 'title'")
+            .await;
+        browser.type_into("#dialog [name=description]", "Kept while the title was missing").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser
+            .until("document.querySelector('#dialog #title[aria-invalid]') === document.activeElement")
+            .await;
+        let kept = browser.eval("document.querySelector('#dialog [name=description]').value").await;
+        assert_eq!(kept, json!("Kept while the title was missing"));
+        browser.type_into("#dialog #title", "By a form over the board").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser.until("!document.querySelector('dialog[open]')").await;
+        browser.until_text("#column-inbox .title", "By a form over the board").await;
+        browser.until("document.querySelector('#said').textContent !== ''").await;
+    });
+}
+
+#[test]
+fn a_card_is_moved_without_a_pointer() {
+    with(Server::open(), async |server, browser| {
+        let card = server.create("Move me by keys");
+        browser.goto("/").await;
+        browser.eval(&format!("(document.querySelector('#card-{card} .title').focus(), 1)")).await;
+        browser.press(&['m']).await;
+        let choice = "document.querySelector(\"#dialog a[href*='/move/canceled']\")";
+        browser.until(&format!("document.querySelector('#dialog').open && {choice}")).await;
+        browser.eval(&format!("({choice}.focus(), 1)")).await;
+        browser.press(&[crate::browser::ENTER]).await;
+        browser
+            .until(
+                "document.querySelector('#dialog form')?.getAttribute('action')?.endsWith('/move/canceled')",
+            )
+            .await;
+        browser.until("document.activeElement.closest('#dialog')").await;
+        browser.type_into("#dialog [name=reason]", "Not needed any more").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser.until("!document.querySelector('dialog[open]')").await;
+        browser.until(&format!("!document.querySelector('#card-{card}')")).await;
+        assert_eq!(server.get(&format!("/api/tasks/{card}"))["status"], json!("canceled"));
+    });
+}

@@ -34,10 +34,11 @@ pub async fn archive_closed(
             closed
         })
         .await?;
-    let envelope = CommandEnvelope { credential: call.credential, ..CommandEnvelope::new(context) };
+    let envelope = CommandEnvelope { credential: call.caller.credential(), ..CommandEnvelope::new(context) };
     let mut archived = Vec::new();
     for id in closed {
         let executed = app.repository().execute(&envelope, |tx| {
+            app.check_admission(call, tx)?;
             let task = tx.get::<Task>(&id)?;
             task.present()?;
             tx.execute(&task, Command::Archive)?;

@@ -430,7 +430,7 @@ fn of_credential(rejection: &credential::Rejection) -> Problem {
     match rejection {
         R::NotFound => Problem::new(Kind::NotFound, detail),
         R::AlreadyExists | R::Revoked | R::Expired { .. } => Problem::new(Kind::Conflict, detail),
-        R::OperatorOnly | R::SystemOnly | R::BearerOnly => Problem::new(Kind::Forbidden, detail),
+        R::OperatorOnly | R::SystemOnly | R::BearerOnly | R::OwnName => Problem::new(Kind::Forbidden, detail),
         R::ExpiresTooSoon => Problem::invalid_field("expiresAt", "must be in the future"),
         R::OtherProject => Problem::invalid_field("projects", rejection.to_string()),
         R::OperatorFirst => Problem::new(

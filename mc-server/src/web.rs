@@ -10,6 +10,7 @@
 //! | [`Visit`] | a request for a page: who asks, for which address, in which project |
 //! | [`Shell`] | what all pages have around their content: navigation, projects, emergency |
 //! | [`form`] | forms of all kinds, which give a REST request and show its refusal in place |
+//! | [`lists`] | what pages with lists share: the next page, filters, names for ids |
 //! | [`live`] | the stream that tells a page to look again |
 //! | [`assets`] | scripts and styles, embedded in the binary |
 //! | [`routes`] | the table of the pages |

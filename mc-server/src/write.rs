@@ -31,12 +31,13 @@ impl App {
     ) -> Result<Response, Problem> {
         let at = call.context.now;
         let key = call.keyed.as_ref().map(|keyed| (keyed.recorded(), keyed.fingerprint));
-        let envelope = CommandEnvelope { context: call.context.clone(), key, credential: call.credential };
+        let envelope =
+            CommandEnvelope { context: call.context.clone(), key, credential: call.caller.credential() };
         let begun = Instant::now();
         let executed = self
             .repository()
             .execute(&envelope, |tx| {
-                call.is_still_admitted(tx)?;
+                self.check_admission(call, tx)?;
                 let reply = decide(tx)?;
                 call.stays_within_reach(tx)?;
                 let last_heartbeat = reply.agent().and_then(|agent| self.last_heartbeat(agent));
@@ -62,7 +63,7 @@ impl App {
         mut operation: impl FnMut(&mut Transaction<'_>, &Entity<A>) -> Result<O, Refused> + Send,
     ) -> Result<Response, Problem> {
         let shown = A::shown(&id);
-        self.project_of(&call.reach, shown).await?;
+        self.project_of(call.caller.reach(), shown).await?;
         self.write(call, |tx| {
             let entity = call.expected::<A>(tx, &id)?;
             let outcome = operation(tx, &entity)?.into();

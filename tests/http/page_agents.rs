@@ -183,3 +183,16 @@ async fn what_was_written_is_text_and_who_may_not_act_sees_no_act() {
     app.get(format!("/agents/{scout}/edit")).by(&eve).await.expect(404);
     app.get(format!("/agents/{}", world.nova)).by(&eve).await.expect(200);
 }
+
+#[tokio::test]
+async fn a_long_list_goes_on_where_it_ended() {
+    let world = world().await;
+    let first = world.page(&world.ada, "/agents?limit=1&sortBy=name").await;
+    assert!(first.contains("Nova</a>") && !first.contains("Scout</a>"), "{first}");
+    let (_, next) = first.split_once("id=\"more\"").unwrap();
+    let next = next.split_once("href=\"").unwrap().1.split('"').next().unwrap();
+    let next = next.replace("&#38;", "&").replace("&amp;", "&");
+    let second = world.page(&world.ada, &next).await;
+    assert!(second.contains("Scout</a>") && !second.contains("Nova</a>"), "{second}");
+    assert!(!second.contains("id=\"more\""), "{second}");
+}

@@ -282,3 +282,22 @@ async fn who_may_not_decide_sees_no_act_and_nothing_of_others() {
     world.app.get(format!("/approvals/{asked}")).by(&world.eve).await.expect(404);
     world.app.get(format!("/approvals/{asked}/approve")).by(&world.eve).await.expect(404);
 }
+
+#[tokio::test]
+async fn a_quorum_shows_who_agreed_and_offers_no_second_yes() {
+    let world = world().await;
+    let policy = json!({ "approvals": { "redDecisions": 2 } });
+    world.app.put("/api/policy", policy).by(&world.ada).await.expect(200);
+    let bob = world.app.operator("Bob", &[]).await;
+    let asked = world.ask(json!({})).await;
+    let address = format!("/approvals/{asked}/approve");
+    let form = world.page(&world.ada, &address).await.text;
+    assert!(form.contains("It takes 2 deciders; 0 agreed so far"), "{form}");
+    submit(&world.app, &world.ada, &address, &[("decision", "Fine by me")]).await.expect(303);
+    let of_ada = world.page(&world.ada, "/approvals").await.text;
+    assert!(of_ada.contains("1 of 2 agreed") && of_ada.contains("Fine by me"), "{of_ada}");
+    assert!(of_ada.contains("You agreed already") && !of_ada.contains(&address), "{of_ada}");
+    assert!(world.page(&bob, "/approvals").await.text.contains(&address));
+    submit(&world.app, &bob, &address, &[]).await.expect(303);
+    assert_eq!(world.shown(&asked).await["status"], "approved");
+}

@@ -67,6 +67,11 @@ pub enum Rejection {
     /// Invariant 3: the command is its bearer's.
     #[error("only the bearer of a credential has sessions by it")]
     BearerOnly,
+    /// Invariant 1: nobody gives themselves another name.
+    #[error(
+        "nobody renames a credential of the own name: another operator does, or issues another credential"
+    )]
+    OwnName,
     /// Invariant 2: it was revoked, and stays so.
     #[error("the credential is revoked")]
     Revoked,
@@ -83,11 +88,11 @@ pub enum Rejection {
     #[error("the credential of an agent is good for the agent's own project alone")]
     OtherProject,
     /// From the first credential on every call needs one: without an operator's, nobody could issue another.
-    #[error("the first credential must be an operator's, for all projects")]
+    #[error("the first credential must be an operator's, for all projects and without an end")]
     OperatorFirst,
-    /// No operator of all projects would be left.
+    /// No operator of all projects would be left for as long as this one.
     #[error(
-        "this is the last credential of an operator of all projects, and nobody could issue another without it"
+        "no other credential of an operator of all projects lasts as long as this one, and nobody could issue another"
     )]
     LastOperator,
 }

@@ -3,7 +3,8 @@
 //! State: `Unissued → Issued → revoked`
 //!
 //! Invariants:
-//! 1. Only operators issue, rename and revoke credentials; the system issues the one of a first start.
+//! 1. Only operators issue, rename and revoke credentials, and none renames one of the own name; the system issues the one of
+//!    a first start.
 //! 2. A credential that is revoked stays so, and has no sessions. One that is revoked or expired is good for nothing.
 //! 3. Sessions are opened and ended by the bearer of the credential. One that is not used for [`SESSION_LASTS`] is over.
 //! 4. At most [`MAX_SESSIONS`] sessions are open; a further one ends the one that was not used for longest.
@@ -98,6 +99,11 @@ impl Credential {
     /// [`Rejection::NotFound`], [`Rejection::Revoked`] or [`Rejection::Expired`] when it is good for nothing.
     pub fn check(&self, now: DateTime<Utc>) -> Result<&Grant, Rejection> {
         self.issued()?.check(now)
+    }
+
+    /// Whether one of its sessions is open at `now`.
+    pub fn has_session(&self, session: &SecretHash, now: DateTime<Utc>) -> bool {
+        self.issued().is_ok_and(|issued| issued.has_session(session, now))
     }
 
     /// Whether its bearer may issue credentials at `now`.
@@ -202,6 +208,10 @@ impl Issued {
     fn rename(&self, name: Name, context: &CommandContext) -> Result<Vec<Event>, Rejection> {
         operator_only(context)?;
         self.check(context.now)?;
+        // Whoever decides is told by the name: under another one, somebody could decide twice.
+        if context.actor.is(&self.grant.actor()) && self.grant.name != name {
+            return Err(Rejection::OwnName);
+        }
         Ok(if self.grant.name == name { vec![] } else { vec![Event::Renamed { name }] })
     }
 

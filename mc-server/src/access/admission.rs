@@ -73,8 +73,8 @@ impl App {
         let caller = self.bearer(shown).map_err(|kind| failed(Problem::new(kind, kind.about())))?;
         if let Some(credential) = caller.credential() {
             self.access().limiters().call(credential)?;
-            self.access().uses().note((credential, caller.session()), self.now());
         }
+        self.note_use(&caller);
         Ok(caller)
     }
 
@@ -85,7 +85,12 @@ impl App {
     pub(crate) fn bearer_of(&self, secret: &str, peer: Option<IpAddr>) -> Result<Caller, Problem> {
         let shown = of_secret(secret);
         let found = self.bearer(shown);
-        found.map_err(|kind| self.access().limiters().failure(Problem::new(kind, kind.about()), peer))
+        let caller =
+            found.map_err(|kind| self.access().limiters().failure(Problem::new(kind, kind.about()), peer))?;
+        if let Some(credential) = caller.credential() {
+            self.access().limiters().login(credential)?;
+        }
+        Ok(caller)
     }
 
     fn bearer(&self, (shown, well_formed): (Shown, bool)) -> Result<Caller, Kind> {
@@ -101,9 +106,25 @@ impl App {
         if self.is_open() {
             return Insider::who_knows(self.access().is_exposed());
         }
-        let shown = shown(&request.headers).ok().flatten();
-        let caller = shown.and_then(|shown| self.bearer(shown).ok());
-        caller.map_or_else(Insider::nobody, |caller| self.insider_as(&caller))
+        let Ok(Some(shown)) = shown(&request.headers) else { return Insider::nobody() };
+        match self.bearer(shown) {
+            Ok(caller) => {
+                self.note_use(&caller);
+                self.insider_as(&caller)
+            }
+            Err(kind) => {
+                let peer = request.extensions.get::<Peer>().map(|peer| peer.0.ip());
+                self.access().limiters().failure(Problem::new(kind, kind.about()), peer);
+                Insider::nobody()
+            }
+        }
+    }
+
+    /// Notes that a credential, and the session by it, was used just now.
+    fn note_use(&self, caller: &Caller) {
+        if let Some(credential) = caller.credential() {
+            self.access().uses().note((credential, caller.session()), self.now());
+        }
     }
 
     /// What a caller that was let in may know of the state of the server.
@@ -124,7 +145,12 @@ impl App {
         self.read(|views| {
             let Some(credential) = caller.credential() else { return !views.credentials.is_required() };
             let is_there = caller.agent().is_none_or(|agent| !views.agents.is_gone(agent));
-            let is_open = |session| views.credentials.find(&Shown::Session(session)).is_some();
+            let is_open = |session| {
+                let found = views.credentials.find(&Shown::Session(session));
+                let recorded = found.and_then(|found| found.session_used_at);
+                let last = recorded.max(self.access().uses().of((credential, Some(session))));
+                found.is_some() && last.is_some_and(|last| now < last + SESSION_LASTS)
+            };
             is_there && caller.session().is_none_or(is_open) && views.credentials.is_good(credential, now)
         })
         .await

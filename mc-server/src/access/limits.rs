@@ -20,6 +20,9 @@ use crate::problem::{Kind, Problem};
 /// How many callers are remembered before those who have been quiet for long enough are forgotten.
 const MANY: usize = 10_000;
 
+/// The most sessions that one credential opens within a minute.
+const LOGINS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(30).expect("it is more than none");
+
 /// How often a credential may call, and how often an address may fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -42,6 +45,7 @@ impl Default for Limits {
 pub(super) struct Limiters {
     calls: Option<DefaultKeyedRateLimiter<CredentialId>>,
     failures: Option<DefaultKeyedRateLimiter<Option<IpAddr>>>,
+    logins: DefaultKeyedRateLimiter<CredentialId>,
     clock: DefaultClock,
     failed: Mutex<BTreeMap<Kind, u64>>,
 }
@@ -54,7 +58,8 @@ impl Limiters {
         });
         let failures =
             limits.failures_per_minute.map(|failures| RateLimiter::keyed(Quota::per_minute(failures)));
-        Self { calls, failures, clock: DefaultClock::default(), failed: Mutex::default() }
+        let logins = RateLimiter::keyed(Quota::per_minute(LOGINS_PER_MINUTE));
+        Self { calls, failures, logins, clock: DefaultClock::default(), failed: Mutex::default() }
     }
 
     /// Counts a call by a credential.
@@ -68,6 +73,20 @@ impl Limiters {
                 "The credential is used for more calls than the server allows one. Repeat this one later.";
             Problem::new(Kind::TooManyRequests, detail)
                 .retry_after(rounded_up(until.wait_time_from(self.clock.now())))
+        })
+    }
+
+    /// Counts a login by a credential: each is recorded.
+    ///
+    /// # Errors
+    /// `too-many-requests`
+    pub(super) fn login(&self, credential: CredentialId) -> Result<(), Problem> {
+        self.logins.check_key(&credential).map_err(|until| {
+            let detail = format!(
+                "The credential has opened {LOGINS_PER_MINUTE} sessions within a minute. Go on with one of them."
+            );
+            let wait = rounded_up(until.wait_time_from(self.clock.now()));
+            Problem::new(Kind::TooManyRequests, detail).retry_after(wait)
         })
     }
 

@@ -4,8 +4,7 @@ use mc_domain::{
     actor::Actor,
     aggregate::CommandContext,
     credential::{self, Credential},
-    ids::{CredentialId, ProjectId},
-    reach::Reach,
+    ids::ProjectId,
     recorded::Streamed,
     transaction::{Entity, Transaction},
 };
@@ -26,10 +25,8 @@ pub struct Call {
     /// The condition of `If-Match`, which [`Call::expected`] checks.
     pub condition: IfMatch,
     pub(crate) keyed: Option<Keyed>,
-    /// The credential that it came by.
-    pub(crate) credential: Option<CredentialId>,
-    /// The projects that it may change anything in.
-    pub(crate) reach: Reach,
+    /// Who calls: by which credential, and in which projects it may change anything.
+    pub(crate) caller: Caller,
 }
 
 impl Call {
@@ -43,21 +40,6 @@ impl Call {
         Ok(entity)
     }
 
-    /// Checks once more, in the transaction itself, that the credential is good: it may have been revoked since the request
-    /// was admitted, and no commit of its bearer comes after that.
-    ///
-    /// # Errors
-    /// `credential-revoked` or `credential-expired`.
-    pub(crate) fn is_still_admitted(&self, tx: &mut Transaction<'_>) -> Result<(), Refused> {
-        let Some(id) = self.credential else { return Ok(()) };
-        let kind = match tx.get::<Credential>(&id)?.check(tx.now()) {
-            Ok(_) => return Ok(()),
-            Err(credential::Rejection::Expired { .. }) => Kind::CredentialExpired,
-            Err(_) => Kind::CredentialRevoked,
-        };
-        Err(Problem::new(kind, kind.about()).into())
-    }
-
     /// Checks that the write changes nothing outside its caller's reach. Handlers look up within reach what they are asked for,
     /// so this refuses nothing unless one of them forgot to.
     ///
@@ -65,7 +47,7 @@ impl Call {
     /// `not-found`, as whatever is outside does not exist for the caller.
     pub(crate) fn stays_within_reach(&self, tx: &Transaction<'_>) -> Result<(), Refused> {
         let mut projects = tx.changes().iter().filter_map(|change| change.project);
-        match projects.find(|project| !self.reach.includes(*project)) {
+        match projects.find(|project| !self.caller.reach().includes(*project)) {
             Some(project) => {
                 tracing::error!(%project, "a write beyond its caller's reach was stopped");
                 Err(Problem::new(Kind::NotFound, Kind::NotFound.about()).into())
@@ -76,6 +58,29 @@ impl Call {
 }
 
 impl App {
+    /// Checks once more, in the transaction itself, that whoever calls may: the credential may have been revoked since the
+    /// request was admitted, or the first one issued since a request came without. No commit comes after that.
+    ///
+    /// # Errors
+    /// `credential-missing`, `credential-revoked`, `credential-expired`, `credential-orphaned` or `session-over`.
+    pub(crate) fn check_admission(&self, call: &Call, tx: &mut Transaction<'_>) -> Result<(), Refused> {
+        let refused = |kind: Kind| Err(Problem::new(kind, kind.about()).into());
+        let Some(id) = call.caller.credential() else {
+            return if self.is_open() { Ok(()) } else { refused(Kind::CredentialMissing) };
+        };
+        let (agent, now) = (call.caller.agent(), tx.now());
+        if agent.is_some_and(|agent| self.projected().read(|views| views.agents.is_gone(agent))) {
+            return refused(Kind::CredentialOrphaned);
+        }
+        let credential = tx.get::<Credential>(&id)?;
+        match (credential.check(now), call.caller.session()) {
+            (Err(credential::Rejection::Expired { .. }), _) => refused(Kind::CredentialExpired),
+            (Err(_), _) => refused(Kind::CredentialRevoked),
+            (Ok(_), Some(session)) if !credential.has_session(&session, now) => refused(Kind::SessionOver),
+            (Ok(_), _) => Ok(()),
+        }
+    }
+
     /// A write of `caller` by `actor`, as of now, under the policy in force in `project`.
     pub fn call(
         &self,
@@ -89,8 +94,7 @@ impl App {
             context: CommandContext::new(self.now(), actor).under(self.policy_limits(project)),
             condition,
             keyed,
-            credential: caller.credential(),
-            reach: caller.reach().clone(),
+            caller: caller.clone(),
         }
     }
 }

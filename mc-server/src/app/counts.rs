@@ -10,7 +10,10 @@ use mc_domain::{
 use mc_projections::views::Views;
 
 use super::handle::App;
-use crate::{answer::EntityRef, lookup, problem::Problem};
+use crate::{answer::EntityRef, lookup, own_identity, problem::Problem};
+
+/// Names that would read as if somebody else acted: no agent takes them.
+const RESERVED: [&str; 4] = ["operator", "system", "human", own_identity::SERVER];
 
 impl App {
     /// Who claims `name` in a project beside its reservations: the operators, and agents whose names pass for it.
@@ -19,8 +22,8 @@ impl App {
     /// As [`App::read`].
     pub(crate) async fn claims(&self, project: ProjectId, name: &Name) -> Result<Claims, Problem> {
         self.read(|views| {
-            let operators = std::iter::once(self.operator()).chain(views.credentials.operators());
-            let operators = operators.cloned().collect();
+            let reserved = RESERVED.iter().filter_map(|name| Name::new(name).ok());
+            let operators = self.operators_of(views, project).cloned().chain(reserved).collect();
             Claims { operators, bearers: views.agents.passing_for(project, name) }
         })
         .await

@@ -28,7 +28,7 @@ use crate::{
     app::App,
     extract::{Body, Given, IfMatch, Path, Query, Time, never_null},
     headers::{IDEMPOTENCY_REPLAYED, tagged},
-    lookup,
+    lookup, own_identity,
     problem::{Kind, Problem},
 };
 
@@ -271,6 +271,9 @@ impl NewCredential {
 fn check_name(views: &Views, name: &Name, role: Role, reach: &Reach) -> Result<(), Problem> {
     if role != Role::Operator {
         return Ok(());
+    }
+    if name.is_written(own_identity::SERVER) {
+        return Err(Problem::invalid_field("name", "is that of the server itself"));
     }
     match views.agents.passing_for_within(reach, name) {
         None => Ok(()),

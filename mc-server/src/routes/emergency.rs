@@ -109,7 +109,7 @@ async fn halt(
             halt_squad(tx, *project, halt, reason.clone())?;
             squads.push((*project, tx.get::<Project>(project)?.halts()));
         }
-        Ok(Reply::Halted(HaltOrder { halt, by: actor.clone(), credential: call.credential, squads }))
+        Ok(Reply::Halted(HaltOrder { halt, by: actor.clone(), credential: call.caller.credential(), squads }))
     })
     .await
 }

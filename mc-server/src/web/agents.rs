@@ -21,7 +21,7 @@ use super::{
 };
 
 /// The parameters of the page that the interface takes as they are.
-const PASSED_ON: [&str; 7] = ["project", "status", "role", "stale", "sortBy", "order", "cursor"];
+const PASSED_ON: [&str; 8] = ["project", "status", "role", "stale", "sortBy", "order", "limit", "cursor"];
 
 const STATUSES: &[(&str, &str)] = &[
     ("", "Any"),

@@ -14,7 +14,8 @@ use super::{
 };
 
 /// The parameters of the page that the interface takes as they are.
-const PASSED_ON: [&str; 7] = ["project", "severity", "type", "status", "agentId", "taskId", "cursor"];
+const PASSED_ON: [&str; 8] =
+    ["project", "severity", "type", "status", "agentId", "taskId", "limit", "cursor"];
 
 const SEVERITIES: &[(&str, &str)] =
     &[("", "Any"), ("critical", "Critical"), ("error", "Error"), ("warning", "Warning"), ("info", "Info")];

@@ -10,6 +10,7 @@ use axum::extract::RawPathParams;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use self::decide::MAX_TOGETHER;
 use super::{
     Shell, Visit,
     html::{Html, Refused},
@@ -20,7 +21,7 @@ use super::{
 use crate::problem::Problem;
 
 /// The parameters of the page that the interface takes as they are.
-const PASSED_ON: [&str; 6] = ["project", "status", "risk", "agentId", "taskId", "cursor"];
+const PASSED_ON: [&str; 7] = ["project", "status", "risk", "agentId", "taskId", "limit", "cursor"];
 
 const STATUSES: &[(&str, &str)] = &[
     ("", "Waiting"),
@@ -209,7 +210,8 @@ pub(super) async fn list(visit: Visit) -> Result<Html<ApprovalsPage>, Refused> {
         match groups.iter_mut().find(|group| group.hash == hash) {
             Some(group) => {
                 group.asked.push(asked);
-                group.together.extend(together);
+                let has_room = group.together.len() < MAX_TOGETHER;
+                group.together.extend(together.filter(|_| has_room));
             }
             None => groups.push(Group { hash, asked: vec![asked], together: together.into_iter().collect() }),
         }

@@ -51,7 +51,7 @@ impl Links {
         let begins = |scheme: &&str| {
             address.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         };
-        let is_shown = SCHEMES.iter().any(|scheme| begins(&scheme)) && !self.0.contains(&true);
+        let is_shown = SCHEMES.iter().any(begins) && !self.0.contains(&true);
         self.0.push(is_shown);
         match is_shown {
             true => {

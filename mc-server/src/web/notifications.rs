@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The parameters of the page that the interface takes as they are.
-const PASSED_ON: [&str; 6] = ["project", "agentId", "unread", "type", "status", "cursor"];
+const PASSED_ON: [&str; 7] = ["project", "agentId", "unread", "type", "status", "limit", "cursor"];
 
 const UNREAD: &[(&str, &str)] = &[("", "All"), ("true", "Unread"), ("false", "Read")];
 

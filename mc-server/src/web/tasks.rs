@@ -90,8 +90,10 @@ pub(super) struct Actor {
 
 /// An agent that tasks can be assigned to.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Agent {
     id: String,
+    project_id: String,
     name: String,
     emoji: Option<String>,
     status: String,

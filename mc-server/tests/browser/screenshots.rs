@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 150_000;
 
 /// Name, address, width and height.
 const PICTURES: [(&str, &str, u32, u32); 5] = [
-    ("board", "/", 1440, 720),
+    ("board", "/", 1440, 680),
     ("phone", "/", 390, 780),
     ("task", "/tasks/{task}", 1280, 800),
     ("approvals", "/approvals", 1280, 800),

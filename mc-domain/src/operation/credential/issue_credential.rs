@@ -1,6 +1,6 @@
 //! Issuing a credential for somebody who is there.
 
-use super::somebody_governs;
+use super::governed_until;
 use crate::{
     agent::{self, Agent},
     credential::{self, Credential, Grant, SecretHash},
@@ -38,9 +38,9 @@ pub fn issue_credential(
             return Err(project::Rejection::NotFound.into());
         }
     }
-    let governs = grant.governs();
+    let governs_for_good = grant.governs() && grant.expires_at.is_none();
     tx.execute_in(None, &credential, credential::Command::Issue { grant, secret })?;
-    match governs || somebody_governs(tx, governors)? {
+    match governs_for_good || governed_until(tx, governors)?.is_some() {
         true => Ok(()),
         false => Err(credential::Rejection::OperatorFirst.into()),
     }

@@ -1,6 +1,6 @@
 //! Revoking a credential without locking everybody out.
 
-use super::somebody_governs;
+use super::{governed_until, lasts};
 use crate::{
     credential::{self, Credential},
     ids::CredentialId,
@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Revokes the credential `id`. Where `governors` are given, the credentials that operators of all projects may have, one of
-/// them must stay good; whoever has the store itself may revoke the last one, too, and gives none.
+/// them must stay good for at least as long; whoever has the store itself may revoke the last one, too, and gives none.
 ///
 /// # Errors
 /// - [`credential::Rejection::LastOperator`] when nobody would be left who could issue another.
@@ -22,10 +22,10 @@ pub fn revoke_credential(
     governors: Option<&[CredentialId]>,
 ) -> Result<(), Rejection> {
     let credential = tx.get::<Credential>(&id)?;
-    let governed = credential.governs(tx.now());
+    let governed = lasts(&credential, tx.now());
     tx.execute_in(None, &credential, credential::Command::Revoke { reason })?;
     match governors {
-        Some(governors) if governed && !somebody_governs(tx, governors)? => {
+        Some(governors) if governed_until(tx, governors)? < governed => {
             Err(credential::Rejection::LastOperator.into())
         }
         Some(_) | None => Ok(()),

@@ -14,7 +14,6 @@ use crate::web::{
 pub(super) struct Act {
     pub(super) route: &'static str,
     pub(super) word: &'static str,
-    pub(super) is_grave: bool,
     means: &'static str,
     done: &'static str,
     from: &'static [&'static str],
@@ -23,7 +22,6 @@ pub(super) struct Act {
 const PAUSE: Act = Act {
     route: "pause",
     word: "Pause",
-    is_grave: false,
     means: "It stops, and keeps its task. Nothing is lost; you let it go on by hand.",
     done: "is paused",
     from: &["active", "draining"],
@@ -31,7 +29,6 @@ const PAUSE: Act = Act {
 const RESUME: Act = Act {
     route: "resume",
     word: "Resume",
-    is_grave: false,
     means: "It works again, also where its squad is paused.",
     done: "works again",
     from: &["paused", "draining", "quarantined"],
@@ -39,7 +36,6 @@ const RESUME: Act = Act {
 const DRAIN: Act = Act {
     route: "drain",
     word: "Drain",
-    is_grave: false,
     means: "It finishes its current task, takes no new one, and is paused then.",
     done: "finishes its task and stops then",
     from: &["active"],
@@ -47,7 +43,6 @@ const DRAIN: Act = Act {
 const RESTART: Act = Act {
     route: "restart",
     word: "Restart",
-    is_grave: false,
     means: "Its runs are broken off, its task goes back to those it is assigned to, and it begins anew.",
     done: "begins anew",
     from: &["active", "paused", "draining", "quarantined"],
@@ -55,7 +50,6 @@ const RESTART: Act = Act {
 const QUARANTINE: Act = Act {
     route: "quarantine",
     word: "Quarantine",
-    is_grave: true,
     means: "It is stopped at once: its runs are broken off and its task is blocked. Only an operator lets it work again.",
     done: "is quarantined",
     from: &["active", "paused", "draining"],

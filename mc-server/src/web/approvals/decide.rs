@@ -1,5 +1,7 @@
 //! Deciding: one approval, or several that ask for the same.
 
+use std::collections::BTreeSet;
+
 use axum::{extract::Request, http::Method, response::Response};
 use serde_json::json;
 
@@ -18,7 +20,7 @@ use crate::{
 };
 
 /// The most approvals that are decided at once.
-const MAX_TOGETHER: usize = 50;
+pub(super) const MAX_TOGETHER: usize = 50;
 
 /// An answer to a request: the end of its route, and how it reads.
 struct Answer {
@@ -90,15 +92,14 @@ fn note(label: &'static str, is_needed: bool) -> Field {
 
 /// Who asks for what, at which risk and cost, in a sentence.
 fn asked(approval: &Approval) -> String {
-    let cost = approval.cost().map(|cost| format!(", for about {cost}"));
-    format!(
-        "{} asks for this {}, at {} risk{}: {}.",
-        approval.requested_by.name,
-        times::words(&approval.action_type),
-        approval.risk,
-        cost.unwrap_or_default(),
-        approval.summary.trim_end_matches('.'),
-    )
+    format!("{} asks for {}.", approval.requested_by.name, what(approval))
+}
+
+/// What is asked for, at which risk and cost.
+fn what(approval: &Approval) -> String {
+    let cost = approval.cost().map(|cost| format!(", for about {cost}")).unwrap_or_default();
+    let (kind, summary) = (times::words(&approval.action_type), approval.summary.trim_end_matches('.'));
+    format!("this {kind}, at {} risk{cost}: {summary}", approval.risk)
 }
 
 /// How far the quorum is.
@@ -155,13 +156,17 @@ impl Same {
         let count = self.approvals.len();
         let choices = [APPROVE, DENY, REQUEST_REVISION];
         let choices = choices.map(|answer| (answer.route.to_owned(), answer.name.to_owned()));
+        let choices = [(String::new(), "Choose one".to_owned())].into_iter().chain(choices).collect();
+        let requestors: BTreeSet<_> =
+            self.approvals.iter().map(|approval| approval.requested_by.name.as_str()).collect();
+        let requestors = requestors.into_iter().collect::<Vec<_>>().join(", ");
         let first = self.approvals.first();
-        let intro = first.map(|first| format!("{}{}", asked(first), so_far(first))).unwrap_or_default();
+        let what = first.map(what).unwrap_or_default();
         let form = Form::new(format!("Decide {count} approvals"), Method::POST, "", &back(visit))
             .intro(format!(
-                "They ask for exactly the same. {intro} Each of them gets your answer, for one use."
+                "{requestors} asked for exactly {what}. Each of them gets your answer, for one use."
             ))
-            .field(Field::new("answer", "Your answer", Kind::Choice(choices.into())).required())
+            .field(Field::new("answer", "Your answer", Kind::Choice(choices)).required())
             .field(note("Note or reason", false).help("Needed to deny, and to request a revision."))
             .field(Field::new("contentHash", "", Kind::Hidden).value(&self.hash))
             .submit("Give this answer")

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     response::{IntoResponse, Response},
 };
 use form_urlencoded::byte_serialize;
@@ -213,8 +213,11 @@ async fn refused(
     let is_stale = problem.kind() == ProblemKind::PreconditionFailed;
     if is_stale {
         form.version = problem.moved_to().or(current);
-        for (field, fresh) in form.fields.iter_mut().zip(fresh) {
-            field.now = differs(field, fresh).then(|| fresh.shown());
+        // What a form posts is not there yet; what it changes is.
+        if form.method != Method::POST {
+            for (field, fresh) in form.fields.iter_mut().zip(fresh) {
+                field.now = differs(field, fresh).then(|| fresh.shown());
+            }
         }
         said = Some("Somebody has changed this since you opened the form, so nothing was done. Look at what it is now, and send \
                      it again if it still fits.".to_owned());

@@ -18,7 +18,12 @@ pub(in crate::web) async fn create(visit: &Visit, _: &Names) -> Result<Form, Ref
     let back = visit.api("/", &["project"], &[]);
     let projects: Vec<Project> = visit.rest.get("/api/projects?order=asc&limit=1000").await?;
     let agents = Agent::all(visit, visit.project()).await?;
-    let choices: Vec<_> = agents.iter().map(|agent| (agent.id.clone(), agent.label())).collect();
+    let is_mixed = visit.project().is_none() && projects.len() > 1;
+    let label = |agent: &Agent| match projects.iter().find(|project| project.id == agent.project_id) {
+        Some(project) if is_mixed => format!("{}, of {}", agent.label(), project.name),
+        _ => agent.label(),
+    };
+    let choices: Vec<_> = agents.iter().map(|agent| (agent.id.clone(), label(agent))).collect();
     let parent = visit.parameter("parent").unwrap_or_default();
     let mut form = Form::new("New task", Method::POST, "/api/tasks", &back)
         .submit("Create the task")
@@ -181,7 +186,7 @@ fn money(name: &'static str, label: &'static str, help: &'static str) -> Field {
 }
 
 fn due(at: Option<Time>) -> Field {
-    let value = at.map(|at| at.0.format("%Y-%m-%dT%H:%M").to_string()).unwrap_or_default();
+    let value = at.map(|at| at.0.format("%Y-%m-%dT%H:%M:%S").to_string()).unwrap_or_default();
     Field::new("dueAt", "Due", Kind::Time).value(value).help("In UTC.")
 }
 

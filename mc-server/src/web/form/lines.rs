@@ -45,8 +45,10 @@ impl Reader<'_> {
             _ => {
                 let rest = &self.text[self.at..];
                 let end = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}'));
-                self.at += end.unwrap_or(rest.len());
-                Some(())
+                let length = end.unwrap_or(rest.len());
+                self.at += length;
+                // Where nothing stands, the text is no JSON: it must not be looked at for ever.
+                (length > 0).then_some(())
             }
         }
     }

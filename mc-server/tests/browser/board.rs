@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{browser::with, server::Server, views};
+use crate::{browser::with, server::Server};
 
 /// How soon something that happened is on every page that shows it.
 const SOON: Duration = Duration::from_secs(2);
@@ -36,7 +36,6 @@ fn what_happens_elsewhere_is_soon_in_every_window_without_a_reload() {
         for window in [&here, &there] {
             browser.client.switch_to_window(window.clone()).await.unwrap();
             browser.goto("/").await;
-            browser.until("document.readyState === 'complete'").await;
             browser.eval("window.isTheSame = true").await;
         }
         for title in ["From elsewhere", "Once more from elsewhere"] {
@@ -97,9 +96,6 @@ fn a_script_in_a_title_is_text() {
 
 #[test]
 fn a_card_that_is_dragged_to_another_column_asks_for_what_that_move_needs() {
-    if !views::has("/tasks/{task}/move") {
-        return;
-    }
     with(Server::open(), async |server, browser| {
         let card = server.create("Drag me");
         browser.goto("/").await;
@@ -135,5 +131,55 @@ fn more_pages_are_open_at_once_than_a_browser_has_connections() {
             browser.client.switch_to_window(tab).await.unwrap();
             browser.until_within(SOON, &format!("document.getElementById('card-{card}')")).await;
         }
+    });
+}
+
+#[test]
+fn a_task_is_created_by_a_form_over_the_board_that_says_what_is_missing() {
+    with(Server::open(), async |_, browser| {
+        browser.tolerate("422");
+        browser.tolerate("Response Status Error Code 4");
+        browser.goto("/").await;
+        browser.press(&['n']).await;
+        browser
+            .until("document.querySelector('#dialog').open && document.activeElement.id === 'title'")
+            .await;
+        browser.type_into("#dialog [name=description]", "Kept while the title was missing").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser
+            .until("document.querySelector('#dialog #title[aria-invalid]') === document.activeElement")
+            .await;
+        let kept = browser.eval("document.querySelector('#dialog [name=description]').value").await;
+        assert_eq!(kept, json!("Kept while the title was missing"));
+        browser.type_into("#dialog #title", "By a form over the board").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser.until("!document.querySelector('dialog[open]')").await;
+        browser.until_text("#column-inbox .title", "By a form over the board").await;
+        browser.until("document.querySelector('#said').textContent !== ''").await;
+    });
+}
+
+#[test]
+fn a_card_is_moved_without_a_pointer() {
+    with(Server::open(), async |server, browser| {
+        let card = server.create("Move me by keys");
+        browser.goto("/").await;
+        browser.eval(&format!("(document.querySelector('#card-{card} .title').focus(), 1)")).await;
+        browser.press(&['m']).await;
+        let choice = "document.querySelector(\"#dialog a[href*='/move/canceled']\")";
+        browser.until(&format!("document.querySelector('#dialog').open && {choice}")).await;
+        browser.eval(&format!("({choice}.focus(), 1)")).await;
+        browser.press(&[crate::browser::ENTER]).await;
+        browser
+            .until(
+                "document.querySelector('#dialog form')?.getAttribute('action')?.endsWith('/move/canceled')",
+            )
+            .await;
+        browser.until("document.activeElement.closest('#dialog')").await;
+        browser.type_into("#dialog [name=reason]", "Not needed any more").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser.until("!document.querySelector('dialog[open]')").await;
+        browser.until(&format!("!document.querySelector('#card-{card}')")).await;
+        assert_eq!(server.get(&format!("/api/tasks/{card}"))["status"], json!("canceled"));
     });
 }

@@ -18,7 +18,7 @@ use crate::{driver::Driver, server::Server};
 /// How long a condition may take to come true, unless a test says otherwise.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a whole test may take.
-const WHOLE_TEST: Duration = Duration::from_secs(180);
+const WHOLE_TEST: Duration = Duration::from_secs(300);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(25);
 
@@ -66,9 +66,11 @@ impl Browser {
         Self { client, session, driver, address: server.address.clone(), tolerated: RefCell::default() }
     }
 
-    /// Opens a page of the server.
+    /// Opens a page of the server, and waits until it is seen: before that a browser lets no key and no pointer reach it.
     pub async fn goto(&self, path: &str) {
         self.client.goto(&format!("http://{}{path}", self.address)).await.unwrap();
+        self.until("document.readyState === 'complete' && performance.getEntriesByType('paint').length > 0")
+            .await;
     }
 
     /// Shows the operator's credential, and goes on to the board.

@@ -42,7 +42,6 @@ fn the_squad_is_paused_and_works_again_after_a_confirmation_that_says_how_many()
 fn a_pause_is_in_every_window_with_the_way_out_of_it() {
     with(Server::open(), async |server, browser| {
         browser.goto("/").await;
-        browser.until("document.readyState === 'complete'").await;
         server.post("/api/emergency/pause-squad", &json!({ "reason": "By curl" }));
         browser.until_text("main .halted", "By curl").await;
         browser.until("document.querySelector('.emergency a[href^=\"/emergency/resume\"]')").await;

@@ -19,7 +19,6 @@ fn a_page_says_that_it_is_cut_off_and_catches_up_once_the_server_is_back() {
     with(Server::open(), async |server, browser| {
         expect_complaints(browser);
         browser.goto("/").await;
-        browser.until("document.readyState === 'complete'").await;
         browser.eval("window.isTheSame = true").await;
         for round in ["first", "second"] {
             server.kill();
@@ -61,7 +60,6 @@ fn a_page_whose_question_is_refused_for_a_while_says_so_and_asks_again() {
     with(Server::open(), async |server, browser| {
         browser.tolerate("Response Status Error Code 503");
         browser.goto("/").await;
-        browser.until("document.readyState === 'complete'").await;
         // As a server answers that is ending, while the stream of events is still there.
         browser
             .eval(

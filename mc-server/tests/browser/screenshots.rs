@@ -5,7 +5,7 @@ use std::{env, fs, path::Path};
 use crate::{
     browser::{Browser, with},
     server::Server,
-    views::VIEWS,
+    views::PAGES,
 };
 
 /// The most bytes of a picture.
@@ -13,7 +13,7 @@ const MAX_BYTES: usize = 150_000;
 
 /// Name, address, width and height.
 const PICTURES: [(&str, &str, u32, u32); 5] = [
-    ("board", "/", 1720, 860),
+    ("board", "/", 1440, 680),
     ("phone", "/", 390, 780),
     ("task", "/tasks/{task}", 1280, 800),
     ("approvals", "/approvals", 1280, 800),
@@ -43,7 +43,7 @@ fn pictures_of_the_pages() {
         browser.prefer("light");
         browser.log_in(server).await;
         for (name, address, width, height) in PICTURES {
-            let Some(view) = VIEWS.iter().find(|view| view.address == address) else { continue };
+            let Some(view) = PAGES.iter().find(|view| view.address == address) else { continue };
             browser.goto(&view.at(server)).await;
             picture(browser, name, width, height).await;
         }

@@ -21,6 +21,7 @@ pub use request_id::RequestId;
 use request_id::identified;
 
 use crate::{
+    access::address,
     extract::{Arrival, MAX_BODY_BYTES},
     problem::{Kind, Problem},
     requests::Requests,
@@ -110,13 +111,14 @@ async fn unharmed(answer: impl Future<Output = Response>) -> Response {
     })
 }
 
-/// One line per request once its answer begins. Never the query: it may hold what does not belong into a log.
+/// One line per request once its answer begins. Never the query, nor a secret in the path: they do not belong into a log.
 async fn logged<A: Future<Output = Response>>(
     request: Request,
     requests: &Requests,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let logged_path = address::loggable(&path).into_owned();
     let begin = Instant::now();
     let mut response = answer(request).await;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -125,7 +127,7 @@ async fn logged<A: Future<Output = Response>>(
     let problem = response.extensions().get::<Problem>().map(|problem| problem.kind().slug());
     macro_rules! answered {
         ($level:ident) => {
-            tracing::$level!(%method, path, status = status.as_u16(), ?latency, problem, "answered")
+            tracing::$level!(%method, path = logged_path, status = status.as_u16(), ?latency, problem, "answered")
         };
     }
     match status {

@@ -229,12 +229,22 @@ mod tests {
 
     #[tokio::test]
     async fn foreign_hosts_are_refused_on_loopback() {
-        for host in ["localhost:3000", "LOCALHOST", "127.0.0.1:3000", "127.0.0.2", "[::1]:3000", "[::1]"] {
+        for host in [
+            "localhost:3000",
+            "LOCALHOST",
+            "mission-control.localhost:3000",
+            "127.0.0.1:3000",
+            "127.0.0.2",
+            "[::1]:3000",
+            "[::1]",
+        ] {
             assert_eq!(ask(of("/ok").header("host", host)).await.0.status(), 200, "{host}");
         }
         for host in [
             "evil.example",
             "localhost.evil.example:3000",
+            "evil-localhost:3000",
+            "localhost.",
             "127.0.0.1.evil.example",
             "",
             "[::1",

@@ -316,6 +316,39 @@ fn a_credential_file_is_checked_before_it_is_used() {
 }
 
 #[test]
+fn what_is_no_file_of_a_credential_keeps_nobody_waiting() {
+    let place = Place::new();
+    let server = place.serve();
+    place.sofie();
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, what) in
+        [(pipe, "is a pipe or a device"), (place.directory.path().to_owned(), "is a directory")]
+    {
+        let output = place.run(&["credential", "list", "--credential-file", &path.display().to_string()]);
+        assert!(complaint(&output).contains(what), "{}", complaint(&output));
+    }
+    drop(server);
+}
+
+#[test]
+fn a_credential_goes_through_no_proxy() {
+    let place = Place::new();
+    let server = place.serve();
+    let file = place.sofie();
+    // Nobody listens there, so whoever asks it gets no answer.
+    let proxy = "http://127.0.0.1:9";
+    let mut command = mission_control(&["archive", "--store", &place.store, "--credential-file", &file]);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, proxy);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    drop(server);
+}
+
+#[test]
 fn commands_on_files_take_the_option_and_do_not_need_it() {
     let place = Place::new();
     let file = place.path("nowhere").display().to_string();

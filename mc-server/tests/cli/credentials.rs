@@ -332,6 +332,33 @@ fn what_is_no_file_of_a_credential_keeps_nobody_waiting() {
 }
 
 #[test]
+fn a_secret_in_an_address_is_in_no_log() {
+    let place = Place::new();
+    let secret = secret_in(place.sofie());
+    let server = Server::ready(mission_control(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--store",
+        &place.store,
+        "--log",
+        "trace",
+    ]));
+    for path in [
+        format!("/api/tasks/{secret}"),
+        format!("/api/tasks/{}", secret.replace('_', "%5f")),
+        format!("/api/tasks?search={secret}"),
+        format!("/login?credential={secret}"),
+        format!("/problems/{secret}"),
+    ] {
+        assert_eq!(ask_as(&server.address, &secret, "GET", &path, "").status, 400, "{path}");
+    }
+    let told = server.terminated();
+    let told = text(&told.stderr);
+    assert!(told.contains("/api/tasks/[redacted:") && !told.contains(&secret[4..]), "{told}");
+}
+
+#[test]
 fn a_credential_goes_through_no_proxy() {
     let place = Place::new();
     let server = place.serve();

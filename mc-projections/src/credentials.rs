@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     agents::{ActorView, Agents},
     instant::Millis,
+    page::{InvalidCursor, Order, Page, PageRequest, Place},
     projection::Projection,
 };
 
@@ -211,6 +212,22 @@ impl Credentials {
         used_at: Option<DateTime<Utc>>,
     ) -> Option<CredentialView<'a>> {
         Some(self.rows.get(&id)?.view(id, agents, now.max(self.newest), used_at))
+    }
+
+    /// A page of the credentials, newest first; with `revoked` those as well that are revoked.
+    ///
+    /// # Errors
+    /// [`InvalidCursor`] when the cursor belongs to another question.
+    pub fn list(
+        &self,
+        revoked: bool,
+        limit: Option<usize>,
+        cursor: Option<&str>,
+    ) -> Result<Page<CredentialId>, InvalidCursor> {
+        let request = PageRequest::new(("credentials", revoked), Order::Desc, limit, cursor)?;
+        let rows = self.rows.iter().filter(|(_, row)| revoked || row.revoked.is_none());
+        let page = request.of_unsorted(rows, |(id, row)| Place::at_time(row.issued_at, id.uuid()));
+        Ok(page.map(|(id, _)| *id))
     }
 
     /// All credentials, newest first; with `revoked` those as well that are revoked.

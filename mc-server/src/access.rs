@@ -5,6 +5,7 @@
 //! | [`Secret`] | what a bearer shows, and only its hash is kept of |
 //! | [`mod@file`] | how a bearer keeps it |
 //! | `issue` | how one comes into being, and ends, by whoever has the store |
+//! | `address` | whether one stands in an address, where it does not belong |
 //! | `admission` | whose credential a request shows, or why it is none |
 //! | [`Caller`] | who acts by a request, and in which projects |
 //! | [`Needs`] | what a route asks of its caller; a column of the table of routes |
@@ -14,6 +15,7 @@
 //! As long as no credential was ever issued, whoever reaches the server is its operator: that is how it starts on
 //! loopback, and why it does not start on another address ([`App::is_open`](crate::app::App::is_open)).
 
+pub(crate) mod address;
 mod admission;
 mod caller;
 pub mod file;
@@ -33,9 +35,13 @@ pub use needs::Needs;
 pub use secret::{MalformedSecret, Secret};
 pub(crate) use uses::Use;
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use self::{limits::Limiters, uses::Uses};
+use crate::problem::Kind;
 
 /// What the server knows of its callers beside the log.
 #[derive(Debug, Default)]
@@ -43,7 +49,7 @@ pub(crate) struct Access {
     limiters: OnceLock<Limiters>,
     uses: Uses,
     /// Whether it is told in `/health` that everyone may do everything although the address is not loopback.
-    exposed: OnceLock<()>,
+    exposed: AtomicBool,
 }
 
 impl Access {
@@ -56,6 +62,11 @@ impl Access {
         self.limiters.get_or_init(|| Limiters::new(Limits::default()))
     }
 
+    /// Counts a request that was refused because it showed no credential.
+    pub(crate) fn note_missing(&self) {
+        self.limiters().count(Kind::CredentialMissing);
+    }
+
     /// When credentials and sessions were used last.
     pub(crate) fn uses(&self) -> &Uses {
         &self.uses
@@ -63,12 +74,12 @@ impl Access {
 
     /// Notes that the server listens on another address than loopback without asking for credentials.
     pub(crate) fn expose(&self) {
-        let _ = self.exposed.set(());
+        self.exposed.store(true, Relaxed);
     }
 
     /// Whether the server listens on another address than loopback, and was told not to insist on credentials.
     pub(crate) fn is_exposed(&self) -> bool {
-        self.exposed.get().is_some()
+        self.exposed.load(Relaxed)
     }
 
     /// The figures of `/metrics` about callers, in the text format of Prometheus.

@@ -5,10 +5,10 @@ mod page;
 mod tail;
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     convert::Infallible,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
@@ -20,7 +20,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures_util::{Stream, StreamExt, stream};
-use mc_domain::reach::Reach;
+use mc_domain::{ids::CredentialId, reach::Reach};
 use mc_store::{error::StoreError, log::EventLog};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
@@ -45,6 +45,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// The most streams open at a time.
 pub const MAX_STREAMS: usize = 512;
 
+/// The most streams that one credential has open at a time, its sessions included.
+pub const MAX_STREAMS_PER_CREDENTIAL: usize = 16;
+
 /// How often at most a stream sends what was recorded. All streams do so at the same moments, so that what is recorded
 /// between two of them is read and rendered once, and sent to each reader at once. What comes after a quiet time goes out
 /// without delay.
@@ -65,6 +68,7 @@ pub struct EventStreams {
     shutdown: CancellationToken,
     free: Arc<Semaphore>,
     limit: Arc<AtomicUsize>,
+    bearers: Bearers,
     /// From when the rounds are counted.
     begun: Instant,
 }
@@ -75,7 +79,8 @@ impl EventStreams {
         let tail = Arc::new(Tail::new(Arc::clone(&log)));
         let free = Arc::new(Semaphore::new(MAX_STREAMS));
         let limit = Arc::new(AtomicUsize::new(MAX_STREAMS));
-        Self { log, tail, shutdown, free, limit, begun: Instant::now() }
+        let bearers = Bearers::default();
+        Self { log, tail, shutdown, free, limit, bearers, begun: Instant::now() }
     }
 
     /// The most streams open at a time.
@@ -131,6 +136,8 @@ impl EventStreams {
         reach: Reach,
         listener: Option<Listener>,
     ) -> Result<Response, Problem> {
+        let place = listener.as_ref().and_then(Listener::credential);
+        let place = place.map(|credential| self.bearers.place(credential)).transpose()?;
         let permit = Arc::clone(&self.free).try_acquire_owned().map_err(|_| {
             let detail =
                 "The server keeps as many event streams open as it can. Close one, or come back later.";
@@ -147,6 +154,7 @@ impl EventStreams {
             caught_up: None,
             begun: self.begun,
             _permit: permit,
+            _place: place,
         };
         let sent = reader.stream().take_until(self.shutdown.clone().cancelled_owned());
         let headers = [
@@ -175,6 +183,49 @@ struct Reader {
     caught_up: Option<Instant>,
     begun: Instant,
     _permit: OwnedSemaphorePermit,
+    _place: Option<Place>,
+}
+
+/// How many streams each credential has open; those that have none are not in it.
+#[derive(Debug, Clone, Default)]
+struct Bearers(Arc<Mutex<HashMap<CredentialId, usize>>>);
+
+/// A stream of a credential, for as long as that is open.
+struct Place {
+    bearers: Bearers,
+    credential: CredentialId,
+}
+
+impl Bearers {
+    /// A place for one more stream of that credential.
+    ///
+    /// # Errors
+    /// `too-many-streams`
+    fn place(&self, credential: CredentialId) -> Result<Place, Problem> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = open.entry(credential).or_default();
+        if *count >= MAX_STREAMS_PER_CREDENTIAL {
+            let detail = format!(
+                "The credential has {MAX_STREAMS_PER_CREDENTIAL} event streams open, which is as many as one may have. Close \
+                 one, or use another credential."
+            );
+            return Err(Problem::new(Kind::TooManyStreams, detail).retry_after(KEEP_ALIVE));
+        }
+        *count += 1;
+        Ok(Place { bearers: self.clone(), credential })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut open = self.bearers.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = open.get_mut(&self.credential) {
+            *count -= 1;
+            if *count == 0 {
+                open.remove(&self.credential);
+            }
+        }
+    }
 }
 
 impl Reader {

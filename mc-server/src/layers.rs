@@ -21,6 +21,7 @@ pub use request_id::RequestId;
 use request_id::identified;
 
 use crate::{
+    access::address,
     extract::{Arrival, MAX_BODY_BYTES},
     problem::{Kind, Problem},
     requests::Requests,
@@ -110,13 +111,14 @@ async fn unharmed(answer: impl Future<Output = Response>) -> Response {
     })
 }
 
-/// One line per request once its answer begins. Never the query: it may hold what does not belong into a log.
+/// One line per request once its answer begins. Never the query, nor a secret in the path: they do not belong into a log.
 async fn logged<A: Future<Output = Response>>(
     request: Request,
     requests: &Requests,
     answer: impl FnOnce(Request) -> A,
 ) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let logged_path = address::loggable(&path).into_owned();
     let begin = Instant::now();
     let mut response = answer(request).await;
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -125,7 +127,7 @@ async fn logged<A: Future<Output = Response>>(
     let problem = response.extensions().get::<Problem>().map(|problem| problem.kind().slug());
     macro_rules! answered {
         ($level:ident) => {
-            tracing::$level!(%method, path, status = status.as_u16(), ?latency, problem, "answered")
+            tracing::$level!(%method, path = logged_path, status = status.as_u16(), ?latency, problem, "answered")
         };
     }
     match status {
@@ -227,12 +229,22 @@ mod tests {
 
     #[tokio::test]
     async fn foreign_hosts_are_refused_on_loopback() {
-        for host in ["localhost:3000", "LOCALHOST", "127.0.0.1:3000", "127.0.0.2", "[::1]:3000", "[::1]"] {
+        for host in [
+            "localhost:3000",
+            "LOCALHOST",
+            "mission-control.localhost:3000",
+            "127.0.0.1:3000",
+            "127.0.0.2",
+            "[::1]:3000",
+            "[::1]",
+        ] {
             assert_eq!(ask(of("/ok").header("host", host)).await.0.status(), 200, "{host}");
         }
         for host in [
             "evil.example",
             "localhost.evil.example:3000",
+            "evil-localhost:3000",
+            "localhost.",
             "127.0.0.1.evil.example",
             "",
             "[::1",

@@ -9,6 +9,7 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use mc_domain::policy::secrets::redact;
 use mc_store::error::StoreError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -366,7 +367,7 @@ impl fmt::Display for Chain<'_> {
     }
 }
 
-/// A text from the client, quoted in a sentence: control characters are escaped, and long texts are cut.
+/// A text from the client, quoted in a sentence: secrets are taken out, control characters escaped, and long texts cut.
 pub(crate) struct Excerpt<'a>(pub(crate) &'a str);
 
 impl Excerpt<'_> {
@@ -375,8 +376,9 @@ impl Excerpt<'_> {
 
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown: String = self.0.chars().take(Self::MAX_CHARS).collect();
-        let more = if shown.len() < self.0.len() { "…" } else { "" };
+        let text = redact(self.0);
+        let shown: String = text.chars().take(Self::MAX_CHARS).collect();
+        let more = if shown.len() < text.len() { "…" } else { "" };
         write!(f, "\"{}{more}\"", shown.escape_debug())
     }
 }

@@ -6,12 +6,13 @@ use axum::{
     Router,
     extract::Request,
     http::{Method, request::Parts},
+    middleware::{Next, from_fn},
     response::{IntoResponse, Response},
 };
 use tower::ServiceExt;
 
 use crate::{
-    access::Needs,
+    access::{Needs, address},
     app::App,
     extract::{Contract, MC_POSITION},
     health::{Health, Insider},
@@ -23,28 +24,40 @@ use crate::{
     web,
 };
 
+/// A line of the table of routes, without its handler.
+struct Line {
+    method: Method,
+    path: &'static str,
+    needs: Needs,
+    contract: Arc<Contract>,
+}
+
+/// Every line of the table.
+fn table() -> impl Iterator<Item = Line> {
+    fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = Line> {
+        routes.into_iter().map(|Route { method, path, needs, contract, .. }| Line {
+            method,
+            path,
+            needs,
+            contract,
+        })
+    }
+    of(early()).chain(of(recovered()))
+}
+
 /// The method and the path of every route, for tests that cover each of them.
 pub fn endpoints() -> Vec<(Method, &'static str)> {
-    fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str)> {
-        routes.into_iter().map(|route| (route.method, route.path))
-    }
-    of(early()).chain(of(recovered())).collect()
+    table().map(|line| (line.method, line.path)).collect()
 }
 
 /// The method and the path of every route, with what it asks of its caller.
 pub fn needs() -> Vec<(Method, &'static str, Needs)> {
-    fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str, Needs)> {
-        routes.into_iter().map(|route| (route.method, route.path, route.needs))
-    }
-    of(early()).chain(of(recovered())).collect()
+    table().map(|line| (line.method, line.path, line.needs)).collect()
 }
 
 /// The method, the path and the contract of every route.
 pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
-    fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str, Contract)> {
-        routes.into_iter().map(|route| (route.method, route.path, Contract::clone(&route.contract)))
-    }
-    of(early()).chain(of(recovered())).collect()
+    table().map(|line| (line.method, line.path, Contract::clone(&line.contract))).collect()
 }
 
 /// Holds back requests until the log is read, and answers them with `starting` until then.
@@ -67,6 +80,9 @@ impl Gate {
     async fn pass(self, mut request: Request) -> Response {
         match self.0.get() {
             Some((app, recovered)) => {
+                if let Err(problem) = app.check_address(&request) {
+                    return problem.into_response();
+                }
                 let admission = app.admit(&request);
                 let is_admitted = admission.0.is_ok();
                 request.extensions_mut().insert(admission);
@@ -75,7 +91,12 @@ impl Gate {
                 {
                     return problem.into_response();
                 }
-                recovered.clone().oneshot(request).await.into_response()
+                let response = recovered.clone().oneshot(request).await.into_response();
+                if response.extensions().get::<Problem>().map(Problem::kind) == Some(Kind::CredentialMissing)
+                {
+                    app.access().note_missing();
+                }
+                response
             }
             None => Problem::new(Kind::Starting, Kind::Starting.about()).into_response(),
         }
@@ -84,9 +105,17 @@ impl Gate {
 
 /// The whole interface with all its layers; the routes of the recovered server stand behind the gate.
 pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
-    let early = router(early()).with_state(health);
-    let requests = Requests::of(endpoints().into_iter().map(|(_, path)| path));
+    let early = router(early()).with_state(health).route_layer(from_fn(without_credential_in_address));
+    let requests = Requests::of(table().map(|line| line.path).chain(web::PATHS));
     layers::around(early.fallback(|request| gate.pass(request)), hosts, Arc::new(requests))
+}
+
+/// What the gate refuses in an address, the routes before it refuse too.
+async fn without_credential_in_address(request: Request, next: Next) -> Response {
+    match address::check(request.uri()) {
+        Ok(()) => next.run(request).await,
+        Err(problem) => problem.into_response(),
+    }
 }
 
 /// The whole interface of a recovered server, for tests.

@@ -44,6 +44,15 @@ fn unknown() -> String {
     format!("mc_{}", "A".repeat(43))
 }
 
+/// A request as a browser sends it from a page of the server itself.
+macro_rules! by_browser {
+    ($request:expr, $session:expr) => {
+        $request
+            .header("cookie", format!("theme=dark; mc_session={}", $session))
+            .header("sec-fetch-site", "same-origin")
+    };
+}
+
 #[tokio::test]
 async fn without_any_everyone_is_the_operator_and_from_the_first_on_nobody_is() {
     let app = App::new().await;
@@ -220,6 +229,98 @@ async fn two_at_once_and_one_in_the_address_are_refused() {
 }
 
 #[tokio::test]
+async fn a_secret_in_an_address_is_refused_everywhere_and_in_no_answer() {
+    let (closed, ada) = secured().await;
+    let open = App::new().await;
+    let session = session_of(&self::open(&closed, &ada).await);
+    for app in [&closed, &open] {
+        for secret in [&ada, &session] {
+            let encoded = secret.replace('_', "%5F");
+            for path in [
+                format!("/api/tasks/{secret}"),
+                format!("/api/tasks/{encoded}?limit=3"),
+                format!("/api/tasks?search={encoded}"),
+                format!("/{secret}"),
+                format!("/login?credential={secret}"),
+                format!("/login?to=/{secret}"),
+                format!("/problems/{secret}"),
+                format!("/health?x={secret}"),
+                format!("/tasks/{secret}/edit"),
+            ] {
+                for method in [Method::GET, Method::POST] {
+                    let refused = app.send(method, &path, "").by(&ada).await;
+                    let written = format!("{}{:?}", refused.text, refused.headers);
+                    assert!(!written.contains(&secret[4..]), "{path}: {written}");
+                    refused.refused(400, "credential_in_address");
+                }
+            }
+        }
+    }
+    let metrics = closed.get("/metrics").by(&ada).await.expect(200);
+    assert!(metrics.text.contains("mc_authentication_failures_total{code=\"credential_in_address\"}"));
+}
+
+#[tokio::test]
+async fn a_credential_that_is_missing_where_one_is_needed_is_counted_and_slows_down_nobody() {
+    let (app, ada) = secured().await;
+    for _ in 0..200 {
+        app.get("/api/tasks").await.refused(401, "credential_missing");
+    }
+    // A page sends its visitor to the login instead.
+    assert_eq!(app.get("/tasks").response().await.status(), 303);
+    for path in ["/login", "/livez", "/problems"] {
+        assert_eq!(app.get(path).response().await.status(), 200);
+    }
+    let metrics = app.get("/metrics").by(&ada).await.expect(200);
+    let counted = |line: &str| metrics.text.lines().any(|written| written == line);
+    assert!(counted("mc_authentication_failures_total{code=\"credential_missing\"} 201"), "{}", metrics.text);
+    assert!(counted("mc_http_requests_total{method=\"GET\",route=\"/tasks\",status=\"3xx\"} 1"));
+    assert!(!metrics.text.contains("unmatched"), "{}", metrics.text);
+}
+
+#[tokio::test]
+async fn credentials_are_listed_in_pages_newest_first() {
+    let (app, ada) = secured().await;
+    for number in 0..5 {
+        app.wait(TimeDelta::seconds(1));
+        let name = format!("Monitor {number}");
+        issue(&app, Some(&ada), json!({ "name": name, "role": "monitor" })).await;
+    }
+    let (mut names, mut next) = (Vec::new(), Some("/api/credentials?limit=2&all=true".to_owned()));
+    while let Some(address) = next {
+        let page = app.get(&address).by(&ada).await.expect(200);
+        names.extend(page.column("name").into_iter().map(str::to_owned));
+        next = page.next().map(str::to_owned);
+    }
+    assert_eq!(names, ["Monitor 4", "Monitor 3", "Monitor 2", "Monitor 1", "Monitor 0", "Ada"]);
+    for query in ["limit=0", "limit=1001", "cursor=x"] {
+        app.get(format!("/api/credentials?{query}")).by(&ada).await.refused(400, "malformed_query");
+    }
+}
+
+#[tokio::test]
+async fn one_credential_has_sixteen_streams_open_and_leaves_room_for_others() {
+    let (app, ada) = secured().await;
+    let (_, eve) = issue(&app, Some(&ada), json!({ "name": "Eve", "role": "auditor" })).await;
+    let session = session_of(&open(&app, &ada).await);
+    let mut streams = vec![follow(by_browser!(app.get("/api/events"), session)).await];
+    for _ in 1..16 {
+        streams.push(follow(app.get("/api/events").by(&ada)).await);
+    }
+    let refused = app.get("/api/events").by(&ada).await.refused(503, "too_many_streams");
+    assert!(refused["detail"].as_str().unwrap().starts_with("The credential has 16"), "{}", refused.text);
+    follow(app.get("/api/events").by(&eve)).await;
+    drop(streams.pop());
+    follow(app.get("/api/events").by(&ada)).await;
+
+    let open = App::new().await;
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        streams.push(follow(open.get("/api/events")).await);
+    }
+}
+
+#[tokio::test]
 async fn the_credential_of_an_agent_that_is_gone_is_good_for_nothing() {
     let (app, ada) = secured().await;
     let parent = json!({ "name": "Nova", "role": "lead" });
@@ -331,11 +432,11 @@ async fn an_operators_credential_that_ends_replaces_none_that_does_not() {
 #[tokio::test]
 async fn a_credential_is_renamed_and_its_operator_acts_under_the_new_name() {
     let (app, ada) = secured().await;
+    let (_, bob) = issue(&app, Some(&ada), json!({ "name": "Bob", "role": "operator" })).await;
     let id = app.get("/api/whoami").by(&ada).await["credentialId"].as_str().unwrap().to_owned();
     let path = format!("/api/credentials/{id}");
     // Who decides is told by the name, so nobody gives themselves another.
     app.patch(path.clone(), json!({ "name": "Grace" })).by(&ada).await.refused(403, "forbidden");
-    let (_, bob) = issue(&app, Some(&ada), json!({ "name": "Bob", "role": "operator" })).await;
     let renamed = app.patch(path.clone(), json!({ "name": "Grace" })).by(&bob).await.expect(200);
     assert_eq!(renamed["name"], "Grace");
     renamed.recorded(&["credential.renamed"]);
@@ -354,15 +455,6 @@ async fn open(app: &App, secret: &str) -> Answer {
 fn session_of(opened: &Answer) -> String {
     let cookie = opened.header("set-cookie");
     cookie.split_once('=').unwrap().1.split(';').next().unwrap().to_owned()
-}
-
-/// A request as a browser sends it from a page of the server itself.
-macro_rules! by_browser {
-    ($request:expr, $session:expr) => {
-        $request
-            .header("cookie", format!("theme=dark; mc_session={}", $session))
-            .header("sec-fetch-site", "same-origin")
-    };
 }
 
 #[tokio::test]

@@ -7,17 +7,14 @@ use std::net::IpAddr;
 
 use axum::{
     extract::Request,
-    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
 };
 use chrono::{DateTime, Utc};
-use mc_domain::{
-    credential::{SESSION_LASTS, SecretHash},
-    policy::secrets::find_secrets,
-};
+use mc_domain::credential::{SESSION_LASTS, SecretHash};
 use mc_projections::{credentials::Shown, views::Views};
 use subtle::ConstantTimeEq;
 
-use super::{Caller, Needs, Secret};
+use super::{Caller, Needs, Secret, address};
 use crate::{
     app::App,
     connections::Peer,
@@ -46,27 +43,24 @@ impl App {
     /// # Errors
     /// - `credential-missing`, `credential-malformed`, `credential-unknown`, `credential-expired`, `credential-revoked`,
     ///   `credential-orphaned` or `session-over`, when it shows no good credential; `too-many-failures` in their place.
-    /// - `two-credentials` or `credential-in-address`, when it shows one where none belongs.
+    /// - `two-credentials`, when it shows more than one.
     /// - `too-many-requests`, when the credential is used too often.
     /// - `cross-origin`, when a write by a cookie does not come from a page of this server.
+    ///
+    /// Each failure counts in `/metrics` and for the limit of its address, but `credential-missing` only in `/metrics`, and only
+    /// where the route then refuses it: pages and probes are asked for without a credential all the time.
     pub(crate) fn admit(&self, request: &Request) -> Admission {
         let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
-        let caller = self.caller(request.headers(), request.uri(), peer);
+        let caller = self.caller(request.headers(), peer);
         Admission(caller.and_then(|caller| check_page(request, &caller).map(|()| caller)))
     }
 
-    /// The caller of a request with these headers, for this address, from there.
-    pub(crate) fn caller(
-        &self,
-        headers: &HeaderMap,
-        uri: &Uri,
-        peer: Option<IpAddr>,
-    ) -> Result<Caller, Problem> {
+    /// The caller of a request with these headers, from there.
+    fn caller(&self, headers: &HeaderMap, peer: Option<IpAddr>) -> Result<Caller, Problem> {
         if self.is_open() {
             return Ok(Caller::anybody());
         }
         let failed = |problem| self.access().limiters().failure(problem, peer);
-        refuse_in_address(uri).map_err(failed)?;
         let shown = shown(headers).map_err(failed)?;
         let shown =
             shown.ok_or_else(|| Problem::new(Kind::CredentialMissing, Kind::CredentialMissing.about()))?;
@@ -76,6 +70,15 @@ impl App {
         }
         self.note_use(&caller);
         Ok(caller)
+    }
+
+    /// Refuses a request with a credential in its address, whatever it asks for and whether or not a credential is needed.
+    ///
+    /// # Errors
+    /// `credential-in-address`; `too-many-failures` in its place.
+    pub(crate) fn check_address(&self, request: &Request) -> Result<(), Problem> {
+        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        address::check(request.uri()).map_err(|problem| self.access().limiters().failure(problem, peer))
     }
 
     /// Whoever shows the secret of a credential in the body, as a browser does that opens a session.
@@ -241,19 +244,4 @@ fn cookies(headers: &HeaderMap) -> impl Iterator<Item = (Shown, bool)> {
     let sessions = pairs.filter(|(name, _)| SESSION_COOKIES.contains(name));
     sessions
         .map(|(_, secret)| (Shown::Session(SecretHash::of(secret)), Secret::parse_of_session(secret).is_ok()))
-}
-
-/// Refuses a credential in the address: addresses are logged, kept and passed on (RFC 6750, section 5.3).
-///
-/// # Errors
-/// `credential-in-address`
-fn refuse_in_address(uri: &Uri) -> Result<(), Problem> {
-    let query = uri.query().unwrap_or_default();
-    let names = query.split('&').filter_map(|pair| pair.split('=').next());
-    let is_named = names.into_iter().any(|name| matches!(name, "access_token" | "credential" | "token"));
-    let is_shown = query.contains("mc_") || query.contains("mcs_");
-    if is_named || is_shown && !find_secrets(query).is_empty() {
-        return Err(Problem::new(Kind::CredentialInAddress, Kind::CredentialInAddress.about()));
-    }
-    Ok(())
 }

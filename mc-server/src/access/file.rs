@@ -24,6 +24,22 @@ pub enum FileError {
         /// The error of the operating system, shown after the sentence.
         source: io::Error,
     },
+    /// It is a directory, a pipe or a device.
+    #[error("the credential file {} is {what}, and no file", .file.display())]
+    NoFile {
+        /// The file as it was named.
+        file: PathBuf,
+        /// What it is, with its article.
+        what: &'static str,
+    },
+    /// The file belongs to another user of the machine, who can put another secret into it.
+    #[error("the credential file {} belongs to another user of the machine (id {owner})", .file.display())]
+    Foreign {
+        /// The file as it was named.
+        file: PathBuf,
+        /// The number of the user that it belongs to.
+        owner: u32,
+    },
     /// Other users of the machine may read or write the file.
     #[error("the credential file {} is open to other users of the machine (mode {mode:03o})", .file.display())]
     Open {
@@ -62,6 +78,12 @@ impl FileError {
                  --secret-file writes it"
                     .to_owned(),
             ),
+            Self::NoFile { .. } => Some("Name a file that holds the secret and nothing else".to_owned()),
+            Self::Foreign { file, .. } => Some(format!(
+                "Keep one of your own: write the secret to another file with mode 600, or take this one over with: sudo chown \
+                 $USER {}",
+                file.display()
+            )),
             Self::Open { file, .. } => Some(format!(
                 "Close it with: chmod 600 {}; and issue another credential where somebody else may have read this one",
                 file.display()
@@ -84,13 +106,22 @@ impl FileError {
 ///
 /// # Errors
 /// - [`FileError::Unreadable`]
+/// - [`FileError::NoFile`]
+/// - [`FileError::Foreign`] when it belongs to neither this user nor root.
 /// - [`FileError::Open`] when group or others can read or write the file.
 /// - [`FileError::Malformed`]
 pub fn read(path: &Path) -> Result<Secret, FileError> {
     let unreadable = |source| FileError::Unreadable { file: path.to_owned(), source };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = opened(path).map_err(unreadable)?;
     // Of the file that is open: its name may lead to another one in a moment.
-    if let Some(mode) = mode_for_others(&file.metadata().map_err(unreadable)?) {
+    let metadata = file.metadata().map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(FileError::NoFile { file: path.to_owned(), what: kind(&metadata) });
+    }
+    if let Some(owner) = foreign_owner(&metadata) {
+        return Err(FileError::Foreign { file: path.to_owned(), owner });
+    }
+    if let Some(mode) = mode_for_others(&metadata) {
         return Err(FileError::Open { file: path.to_owned(), mode });
     }
     let mut bytes = Vec::new();
@@ -98,6 +129,39 @@ pub fn read(path: &Path) -> Result<Secret, FileError> {
     let secret =
         str::from_utf8(&bytes).map_err(|_| MalformedSecret).and_then(|text| Secret::parse(text.trim()));
     secret.map_err(|source| FileError::Malformed { file: path.to_owned(), source })
+}
+
+/// The file, opened without waiting: a pipe would keep the process until somebody writes to it.
+#[cfg(unix)]
+fn opened(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    let flags = (rustix::fs::OFlags::NONBLOCK | rustix::fs::OFlags::NOCTTY).bits();
+    OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)
+}
+
+#[cfg(not(unix))]
+fn opened(path: &Path) -> io::Result<File> {
+    File::open(path)
+}
+
+fn kind(metadata: &fs::Metadata) -> &'static str {
+    if metadata.is_dir() { "a directory" } else { "a pipe or a device" }
+}
+
+/// The user that a file belongs to, where that is neither this process's nor root, who can read every file anyway.
+#[cfg(unix)]
+fn foreign_owner(file: &fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+
+    let own = rustix::process::geteuid().as_raw();
+    (![own, 0].contains(&file.uid())).then_some(file.uid())
+}
+
+/// Files have no such owners here.
+#[cfg(not(unix))]
+fn foreign_owner(_: &fs::Metadata) -> Option<u32> {
+    None
 }
 
 /// The permissions of a file, where they let others than its user read or write it.
@@ -223,6 +287,38 @@ mod tests {
         let refused = NewFile::reserve(&path).unwrap_err();
         assert!(refused.advice().unwrap().contains("never overwritten"), "{refused}");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        for (path, what) in [
+            (directory.path(), "is a directory, and no file"),
+            (&pipe, "is a pipe or a device, and no file"),
+            (Path::new("/dev/null"), "is a pipe or a device, and no file"),
+        ] {
+            let refused = read(path).unwrap_err();
+            assert!(refused.to_string().ends_with(what), "{refused}");
+            assert!(refused.advice().unwrap().contains("holds the secret"));
+        }
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused_and_one_of_root_is_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("credential");
+        NewFile::reserve(&path).unwrap().keep(&Secret::draw().unwrap()).unwrap();
+        assert_eq!(foreign_owner(&fs::metadata(&path).unwrap()), None);
+        assert_eq!(foreign_owner(&fs::metadata("/").unwrap()), None, "it is root's");
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+        let refused = read(&path).unwrap_err();
+        assert!(refused.to_string().ends_with("another user of the machine (id 12345)"), "{refused}");
+        assert!(refused.advice().unwrap().contains("chown"));
     }
 
     #[test]

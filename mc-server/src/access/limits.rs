@@ -100,11 +100,16 @@ impl Limiters {
             }
             Some(Ok(())) | None => problem.clone(),
         };
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner).entry(problem.kind()).or_default() += 1;
+        self.count(problem.kind());
         if let Some(failures) = self.failures.as_ref().filter(|failures| failures.len() > MANY) {
             failures.retain_recent();
         }
         answered
+    }
+
+    /// Counts a failure for `/metrics`, and for no limit.
+    pub(super) fn count(&self, kind: Kind) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner).entry(kind).or_default() += 1;
     }
 
     pub(super) fn write_to(&self, text: &mut String) {
@@ -112,7 +117,7 @@ impl Limiters {
         let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = writeln!(
             text,
-            "# HELP {FAILED} Requests that showed no good credential, by what was wrong.\n# TYPE {FAILED} counter"
+            "# HELP {FAILED} Requests refused because they showed none or no good credential, by what was wrong.\n# TYPE {FAILED} counter"
         );
         for (kind, count) in &*failed {
             let _ = writeln!(text, "{FAILED}{{code=\"{}\"}} {count}", kind.code());

@@ -28,16 +28,20 @@ pub(super) struct Client {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
+    /// The path of the next page, where the answer is a page of a list (RFC 8288).
+    next: Option<String>,
     has_shown_credential: bool,
 }
 
 impl Client {
     /// The server at `base`, such as `http://127.0.0.1:3000`.
     pub(super) fn new(base: &str) -> Self {
-        // A credential goes to the server that was named, and nowhere it points to.
+        // A credential goes to the server that was named, and nowhere it points to; nor through a proxy that the environment
+        // names for the web at large, which would read it.
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
+            .proxy(None)
             .timeout_global(Some(TIMEOUT));
         Self { base: base.to_owned(), agent: config.build().into(), authorization: None }
     }
@@ -71,6 +75,20 @@ impl Client {
         self.answer(&url, asked.map_err(|error| self.unreachable(error))?)
     }
 
+    /// Asks for a list that has to be there, page by page to its end.
+    pub(super) fn get_all(&self, path: &str) -> Result<Vec<Value>, Failure> {
+        let (mut rows, mut next) = (Vec::new(), Some(path.to_owned()));
+        while let Some(page) = next {
+            let answer = self.try_get(&page)?;
+            next = answer.next.clone();
+            match answer.accepted()? {
+                Value::Array(more) => rows.extend(more),
+                _ => return Err(Failure::new(format!("{}{page} answered no list", self.base), None)),
+            }
+        }
+        Ok(rows)
+    }
+
     /// Posts a body, and takes any answer that is one of the interface.
     pub(super) fn try_post(&self, path: &str, body: &Value) -> Result<Answer, Failure> {
         let url = format!("{}{path}", self.base);
@@ -88,13 +106,17 @@ impl Client {
 
     fn answer(&self, url: &str, mut response: ureq::http::Response<ureq::Body>) -> Result<Answer, Failure> {
         let status = response.status().as_u16();
+        let link = response.headers().get(header::LINK).and_then(|link| link.to_str().ok());
+        let next = link.and_then(|link| link.split(['<', '>']).nth(1));
+        // A path of the same server: whatever else is joined to its address may name another one.
+        let next = next.filter(|next| next.starts_with('/')).map(str::to_owned);
         let text = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_string();
         let text = text.map_err(|error| self.unreachable(error))?;
         let body = serde_json::from_str(&text).map_err(|_| {
             let advice = "Check that --server names a Mission Control".to_owned();
             Failure::new(format!("{url} answered something else than JSON"), Some(advice))
         })?;
-        Ok(Answer { status, body, has_shown_credential: self.authorization.is_some() })
+        Ok(Answer { status, body, next, has_shown_credential: self.authorization.is_some() })
     }
 
     /// Posts a body that has to be accepted.

@@ -1,5 +1,6 @@
 //! Who follows the log, and for how long they may.
 
+use mc_domain::ids::CredentialId;
 use tokio::time::Instant;
 
 use crate::{access::Caller, app::App};
@@ -14,6 +15,11 @@ impl Listener {
     /// The caller who opens a stream.
     pub(crate) fn new(app: App, caller: Caller) -> Self {
         Self { app, caller }
+    }
+
+    /// The credential that the stream is counted for; none where the server asks for none.
+    pub(super) fn credential(&self) -> Option<CredentialId> {
+        self.caller.credential()
     }
 
     /// Whether the caller is still admitted, as of everything that is recorded by now. Where the log cannot be read, nobody is.

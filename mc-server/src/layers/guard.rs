@@ -24,9 +24,13 @@ pub struct Host(Box<str>);
 pub struct InvalidHost;
 
 impl Host {
+    /// Whether it is this machine: by its address, or by `localhost` and what ends in `.localhost`, which no resolver may have
+    /// point elsewhere (RFC 6761, section 6.3).
     fn is_loopback(&self) -> bool {
         let address = self.0.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        address.map_or(&*self.0 == "localhost", |address| address.is_loopback())
+        let is_name =
+            || self.0.strip_suffix("localhost").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+        address.map_or_else(|_| is_name(), |address| address.is_loopback())
     }
 }
 

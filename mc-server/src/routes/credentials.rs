@@ -6,7 +6,7 @@ use axum::{
     Json,
     body::Body as Stream,
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderValue, Uri, header},
     response::{IntoResponse, Response},
 };
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ use mc_domain::{
     reach::Reach,
     values::{Name, Reason},
 };
-use mc_projections::{credentials::CredentialView, instant::Millis, views::Views};
+use mc_projections::{credentials::CredentialView, instant::Millis, page::Page, views::Views};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -26,9 +26,10 @@ use crate::{
     access::{Caller, Secret},
     answer::{EntityRef, Reply},
     app::App,
-    extract::{Body, Given, IfMatch, Path, Query, Time, never_null},
+    extract::{Body, Given, IfMatch, Limit, Path, Query, Time, never_null},
     headers::{IDEMPOTENCY_REPLAYED, tagged},
     lookup, own_identity,
+    page::listed,
     problem::{Kind, Problem},
 };
 
@@ -68,6 +69,8 @@ pub struct Revocation {
 pub struct ListCredentials {
     #[serde(default)]
     all: bool,
+    limit: Option<Limit>,
+    cursor: Option<String>,
 }
 
 /// Who the caller is.
@@ -110,12 +113,17 @@ pub(super) fn who(app: &App, views: &Views, caller: &Caller) -> Response {
 /// `GET /api/credentials`: the credentials, newest first; with `all=true` those as well that are revoked. Never a secret.
 ///
 /// Problems: `malformed-query`, `forbidden`.
-pub async fn list(State(app): State<App>, Query(query): Query<ListCredentials>) -> Result<Response, Problem> {
+pub async fn list(
+    State(app): State<App>,
+    uri: Uri,
+    Query(query): Query<ListCredentials>,
+) -> Result<Response, Problem> {
     let now = app.now();
     app.answer(|views| {
-        let ids = views.credentials.ids(query.all);
-        let shown: Vec<_> = ids.into_iter().filter_map(|id| view(&app, views, id, now)).collect();
-        Ok(Json(shown).into_response())
+        let (limit, cursor) = (query.limit.map(Limit::rows), query.cursor.as_deref());
+        let page = views.credentials.list(query.all, limit, cursor);
+        let shown = |ids: Vec<_>| ids.into_iter().filter_map(|id| view(&app, views, id, now)).collect();
+        listed(&uri, page.map(|Page { items, next }| Page { items: shown(items), next }))
     })
     .await
 }

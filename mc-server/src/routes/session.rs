@@ -36,14 +36,9 @@ pub async fn open(State(app): State<App>, headers: HeaderMap, login: Login) -> R
         Problem::internal()
     })?;
     let position = execute(&app, &caller, Command::OpenSession { session: secret.hash() }).await?;
-    app.projected().wait_for(position).await.map_err(|stopped| crate::refusal::stopped(&stopped))?;
     let mut response = app.answer(|views| Ok(who(&app, views, &caller))).await?;
-    let (name, secure) =
-        if is_for_loopback(&headers) { (SESSION_COOKIES[1], "") } else { (SESSION_COOKIES[0], "; Secure") };
-    let cookie = format!("{name}={}; Path=/; HttpOnly; SameSite=Strict{secure}", secret.reveal());
-    let mut cookie = HeaderValue::try_from(cookie).map_err(|_| Problem::internal())?;
-    cookie.set_sensitive(true);
-    response.headers_mut().insert(header::SET_COOKIE, cookie);
+    let name = SESSION_COOKIES[usize::from(is_for_loopback(&headers))];
+    response.headers_mut().insert(header::SET_COOKIE, cookie(name, secret.reveal(), "")?);
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(at_position(response, position))
 }
@@ -59,16 +54,22 @@ pub async fn end(State(app): State<App>, caller: Caller) -> Result<Response, Pro
     };
     let position = execute(&app, &caller, Command::EndSession { session }).await?;
     let mut response = StatusCode::NO_CONTENT.into_response();
-    for (name, secure) in SESSION_COOKIES.iter().zip(["; Secure", ""]) {
-        let cookie = format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict{secure}");
-        let cookie = HeaderValue::try_from(cookie).map_err(|_| Problem::internal())?;
-        response.headers_mut().append(header::SET_COOKIE, cookie);
+    for name in SESSION_COOKIES {
+        response.headers_mut().append(header::SET_COOKIE, cookie(name, "", "; Max-Age=0")?);
     }
-    app.projected().wait_for(position).await.map_err(|stopped| crate::refusal::stopped(&stopped))?;
     Ok(at_position(response, position))
 }
 
-/// Gives a command to the caller's own credential, as its bearer.
+/// The cookie of that name: no script reads it, no other site sends it, and off loopback no open connection carries it.
+fn cookie(name: &str, value: &str, lasts: &str) -> Result<HeaderValue, Problem> {
+    let secure = if name == SESSION_COOKIES[0] { "; Secure" } else { "" };
+    let cookie = format!("{name}={value}; Path=/{lasts}; HttpOnly; SameSite=Strict{secure}");
+    let mut cookie = HeaderValue::try_from(cookie).map_err(|_| Problem::internal())?;
+    cookie.set_sensitive(true);
+    Ok(cookie)
+}
+
+/// Gives a command to the caller's own credential, as its bearer, and waits until the views know of it.
 async fn execute(app: &App, caller: &Caller, command: Command) -> Result<u64, Problem> {
     let (Some(id), Some(grant)) = (caller.credential(), caller.grant()) else {
         return Err(Problem::new(Kind::CredentialMissing, Kind::CredentialMissing.about()));
@@ -80,5 +81,7 @@ async fn execute(app: &App, caller: &Caller, command: Command) -> Result<u64, Pr
         tx.execute_in(None, &credential, command.clone())?;
         Ok::<_, Refused>(())
     });
-    executed.await.map(|executed| executed.position).map_err(|refused| app.problem(refused))
+    let position = executed.await.map_err(|refused| app.problem(refused))?.position;
+    app.projected().wait_for(position).await.map_err(|stopped| crate::refusal::stopped(&stopped))?;
+    Ok(position)
 }

@@ -50,7 +50,15 @@ pub(super) async fn guard(app: &App, options: &ServeOptions, address: SocketAddr
 async fn issue_first(app: &App, path: &Path, store: &str) -> Result<(), ServeError> {
     let secret = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => draw_into(path)?,
-        Ok(_) | Err(_) => file::read(path)?,
+        Ok(_) | Err(_) => {
+            let secret = file::read(path)?;
+            tracing::warn!(
+                file = %path.display(),
+                "the file of the first credential was there before: its secret is issued as it is, so whoever knows it can do \
+                 everything. Where that is not wanted, revoke it, and issue another"
+            );
+            secret
+        }
     };
     let name = app.operator().clone();
     let grant = Grant { name, bearer: Bearer::Operator, reach: Reach::All, expires_at: None };

@@ -20,6 +20,7 @@ use crate::access::Needs;
 pub(super) struct CredentialsPage {
     shell: Shell,
     credentials: Vec<Credential>,
+    next: Option<String>,
     agents: Called,
     shows_all: bool,
     may_govern: bool,
@@ -78,8 +79,9 @@ impl Credential {
 
 /// `GET /credentials`: the credentials; with `all=true` those as well that are revoked.
 pub(super) async fn list(visit: Visit) -> Result<Html<CredentialsPage>, Refused> {
-    let path = visit.api("/api/credentials", &["all"], &[]);
-    let credentials: Vec<Credential> = visit.rest.get(&path).await?;
+    let path = visit.api("/api/credentials", &["all", "cursor"], &[]);
+    let (credentials, next): (Vec<Credential>, _) = visit.rest.get_page(&path).await?;
+    let next = onward::next_page(&visit, next.as_deref());
     let ids = credentials.iter().filter_map(|credential| credential.agent_id.as_deref());
     let agents = Called::of(&visit, "/api/agents", "name", ids).await?;
     let shell = visit.shell("Credentials", "/credentials").await?;
@@ -87,6 +89,7 @@ pub(super) async fn list(visit: Visit) -> Result<Html<CredentialsPage>, Refused>
     Ok(Html(CredentialsPage {
         shell,
         credentials,
+        next,
         agents,
         shows_all: visit.parameter("all") == Some("true"),
         may_govern: Needs::Governing.check(&visit.caller).is_ok(),

@@ -40,13 +40,7 @@ pub(super) async fn open(State(pages): State<Pages>, headers: HeaderMap, request
     let to = own_address(of("to"));
     let shown = of("credential").unwrap_or_default().trim().to_owned();
     match session::open(State(pages.app), headers, Login { shown, peer }).await {
-        Ok(opened) => {
-            let mut response = Redirect::to(&to).into_response();
-            for cookie in opened.headers().get_all(header::SET_COOKIE) {
-                response.headers_mut().append(header::SET_COOKIE, cookie.clone());
-            }
-            response
-        }
+        Ok(opened) => on_to(&to, &opened),
         Err(problem) => {
             let page = LoginPage { to, error: Some(problem.detail().to_owned()) };
             (problem.status(), Html(page)).into_response()
@@ -57,11 +51,16 @@ pub(super) async fn open(State(pages): State<Pages>, headers: HeaderMap, request
 /// `POST /logout`: ends the session.
 pub(super) async fn end(State(pages): State<Pages>, visit: Visit) -> Result<Response, Refused> {
     let ended = session::end(State(pages.app), visit.caller.clone()).await?;
-    let mut response = Redirect::to("/login").into_response();
-    for cookie in ended.headers().get_all(header::SET_COOKIE) {
+    Ok(on_to("/login", &ended))
+}
+
+/// Sends the browser there, with the cookies of that answer.
+fn on_to(address: &str, answered: &Response) -> Response {
+    let mut response = Redirect::to(address).into_response();
+    for cookie in answered.headers().get_all(header::SET_COOKIE) {
         response.headers_mut().append(header::SET_COOKIE, cookie.clone());
     }
-    Ok(response)
+    response
 }
 
 fn parameters(query: &str) -> Vec<(String, String)> {

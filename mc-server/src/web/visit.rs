@@ -11,7 +11,7 @@ use super::{Rest, Shell, html::Refused};
 use crate::{
     access::{Admission, Caller},
     app::App,
-    problem::Problem,
+    problem::{Kind, Problem},
 };
 
 /// A header of every request that htmx sends.
@@ -110,6 +110,9 @@ impl FromRequestParts<Pages> for Visit {
         let caller = match parts.extensions.get::<Admission>() {
             Some(Admission(Ok(caller))) => caller.clone(),
             Some(Admission(Err(problem))) => {
+                if problem.kind() == Kind::CredentialMissing {
+                    pages.app.access().note_missing();
+                }
                 let to = address(uri.path(), parameters.iter());
                 return Err(Refused::not_admitted(problem, &to, is_scripted));
             }

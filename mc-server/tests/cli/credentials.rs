@@ -278,7 +278,7 @@ fn the_server_that_has_the_store_issues_lists_and_revokes() {
 
     let own: Value = serde_json::from_str(&list(&["--json"])).unwrap();
     let last = place.run(&[&["credential", "revoke", own[0]["id"].as_str().unwrap()], &shown[..]].concat());
-    assert!(complaint(&last).contains("last credential"), "{}", complaint(&last));
+    assert!(complaint(&last).contains("lasts as long as this one"), "{}", complaint(&last));
 }
 
 #[test]
@@ -312,6 +312,66 @@ fn a_credential_file_is_checked_before_it_is_used() {
     assert!(!complaint(&output).contains(&secret));
     let output = archive(&place.path("nowhere").display().to_string());
     assert!(complaint(&output).contains("cannot read the credential file"), "{}", complaint(&output));
+    drop(server);
+}
+
+#[test]
+fn what_is_no_file_of_a_credential_keeps_nobody_waiting() {
+    let place = Place::new();
+    let server = place.serve();
+    place.sofie();
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for (path, what) in
+        [(pipe, "is a pipe or a device"), (place.directory.path().to_owned(), "is a directory")]
+    {
+        let output = place.run(&["credential", "list", "--credential-file", &path.display().to_string()]);
+        assert!(complaint(&output).contains(what), "{}", complaint(&output));
+    }
+    drop(server);
+}
+
+#[test]
+fn a_secret_in_an_address_is_in_no_log() {
+    let place = Place::new();
+    let secret = secret_in(place.sofie());
+    let server = Server::ready(mission_control(&[
+        "serve",
+        "--listen",
+        "127.0.0.1:0",
+        "--store",
+        &place.store,
+        "--log",
+        "trace",
+    ]));
+    for path in [
+        format!("/api/tasks/{secret}"),
+        format!("/api/tasks/{}", secret.replace('_', "%5f")),
+        format!("/api/tasks?search={secret}"),
+        format!("/login?credential={secret}"),
+        format!("/problems/{secret}"),
+    ] {
+        assert_eq!(ask_as(&server.address, &secret, "GET", &path, "").status, 400, "{path}");
+    }
+    let told = server.terminated();
+    let told = text(&told.stderr);
+    assert!(told.contains("/api/tasks/[redacted:") && !told.contains(&secret[4..]), "{told}");
+}
+
+#[test]
+fn a_credential_goes_through_no_proxy() {
+    let place = Place::new();
+    let server = place.serve();
+    let file = place.sofie();
+    // Nobody listens there, so whoever asks it gets no answer.
+    let proxy = "http://127.0.0.1:9";
+    let mut command = mission_control(&["archive", "--store", &place.store, "--credential-file", &file]);
+    for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env(name, proxy);
+    }
+    command.env_remove("NO_PROXY").env_remove("no_proxy");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
     drop(server);
 }
 
@@ -464,8 +524,12 @@ fn the_security_check_looks_at_credentials() {
         "{said}"
     );
 
+    let first = place.issue(&["--name", "Root", "--role", "operator"]);
+    assert!(check(&everywhere).1.contains("(Root, operator) is an operator's and never expires"));
     let good = ["--name", "Sofie", "--role", "operator", "--expires", "90d"];
     let sofie = place.issue(&good);
+    // With the store at rest the first one is revoked, although no other lasts as long.
+    place.said(&["credential", "revoke", first["id"].as_str().unwrap()]);
     let (code, said) = check(&everywhere);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("every call needs a credential; 1 credential is good"), "{said}");

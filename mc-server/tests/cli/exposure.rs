@@ -112,6 +112,12 @@ fn a_start_that_was_killed_before_the_credential_was_recorded_goes_on_with_its_f
             .unwrap();
     assert!(!text(&health.stderr).contains("takes the credential"), "{}", text(&health.stderr));
     assert_eq!(secret_in(&file), secret);
+    let told = server.terminated();
+    assert!(
+        text(&told.stderr).contains("was there before: its secret is issued as it is"),
+        "{}",
+        text(&told.stderr)
+    );
 }
 
 #[test]

@@ -84,10 +84,13 @@ impl Exchange {
         let known = fs::read_to_string(&variables).unwrap_or_default();
         let typed =
             server.addressed(&self.typed).replace("curl -N", &format!("curl -N --max-time {LIVE_SECS}"));
-        let names = typed.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name);
+        let set = typed.lines().map(|line| line.strip_prefix("export ").unwrap_or(line));
+        let names = set.filter_map(|line| line.split_once('=')).map(|(name, _)| name);
         let names = names.filter(|name| name.bytes().all(|b| b.is_ascii_uppercase() || b == b'_'));
         let keep: String = names
-            .map(|name| format!("printf '{name}=%q\\n' \"${{{name}-}}\" >> '{}'\n", variables.display()))
+            .map(|name| {
+                format!("printf 'export {name}=%q\\n' \"${{{name}-}}\" >> '{}'\n", variables.display())
+            })
             .collect();
         let output = server.shell(&format!("set -eu\n{known}\n{typed}\n{keep}")).output().unwrap();
         let (said, complained) =

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use clap::Args;
-use mc_projections::views::Views;
+use mc_projections::{page::MAX_LIMIT, views::Views};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -72,11 +72,8 @@ fn listed(views: &Views, all: bool, now: chrono::DateTime<chrono::Utc>) -> Resul
 
 fn by_server(options: &ListOptions, path: &std::path::Path) -> Result<Vec<Value>, Failure> {
     let client = options.holder.client(path)?;
-    let answer = client.get(if options.all { "/api/credentials?all=true" } else { "/api/credentials" })?;
-    match answer {
-        Value::Array(credentials) => Ok(credentials),
-        _ => Err(Failure::new("the server answered no list of credentials", None)),
-    }
+    let all = if options.all { "&all=true" } else { "" };
+    client.get_all(&format!("/api/credentials?limit={MAX_LIMIT}{all}"))
 }
 
 /// The columns, with the field of each.

@@ -137,6 +137,55 @@ impl Browser {
         self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
+    /// Follows a link to another page, by a click, and waits until that is seen.
+    pub async fn follow(&self, css: &str) {
+        self.eval("(window.isLeft = true, 1)").await;
+        self.click(css).await;
+        self.until_new().await;
+    }
+
+    /// Goes to a page of the navigation, by a click.
+    pub async fn go(&self, address: &str) {
+        self.follow(&format!("nav.places a[href='{address}'], nav.places a[href^='{address}?']")).await;
+    }
+
+    /// Waits until the page that was marked as left is gone, and the next one is seen.
+    pub async fn until_new(&self) {
+        self.until(
+            "!window.isLeft && document.readyState === 'complete' && performance.getEntriesByType('paint').length > 0",
+        )
+        .await;
+    }
+
+    /// Opens the form behind a link over the page, by a click, and waits until it has that title.
+    pub async fn open(&self, css: &str, title: &str) {
+        self.click(css).await;
+        let title = json!(title);
+        self.until(&format!(
+            "document.querySelector('#dialog').open && \
+             document.querySelector('#dialog #form-title')?.textContent.includes({title})"
+        ))
+        .await;
+    }
+
+    /// Sends the form over the page, by a click, and waits until it is done.
+    pub async fn send(&self) {
+        self.click("#dialog button[type=submit]").await;
+        self.until("!document.querySelector('dialog[open]')").await;
+    }
+
+    /// Chooses in a list.
+    pub async fn choose(&self, css: &str, value: &str) {
+        self.find(css).await.select_by_value(value).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Puts a text where another one is.
+    pub async fn retype(&self, css: &str, text: &str) {
+        let field = self.find(css).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
     pub async fn type_into(&self, css: &str, text: &str) {
         self.find(css).await.send_keys(text).await.unwrap();
     }

@@ -123,23 +123,23 @@ fn a_loop_is_read_about_and_its_task_goes_on_goes_to_another_or_is_canceled() {
 #[test]
 fn an_agent_that_is_stuck_is_restarted_relieved_or_quarantined() {
     with(Server::open(), async |server, browser| {
-        let task = server.assign("Stuck", "scribe");
-        let start = json!({ "toStatus": "in_progress", "agentId": "scribe", "workPlan": ["Read", "Draft", "Check"] });
+        let task = server.assign("Stuck", "nova");
+        let start = json!({ "toStatus": "in_progress", "agentId": "nova", "workPlan": ["Read", "Draft", "Check"] });
         server.post(&format!("/api/tasks/{task}/transition"), &start);
         browser.goto("/").await;
         browser.go("/agents").await;
-        let [scribe, sage] = ["scribe", "sage"].map(|name| server.text(&format!("/api/agents/{name}"), "id"));
-        browser.until_text(&format!("#agent-{scribe}"), "Stuck").await;
-        browser.open("a[aria-label='Restart Scribe']", "Restart Scribe").await;
+        let [nova, sage] = ["nova", "sage"].map(|name| server.text(&format!("/api/agents/{name}"), "id"));
+        browser.until_text(&format!("#agent-{nova}"), "Stuck").await;
+        browser.open("a[aria-label='Restart Nova']", "Restart Nova").await;
         browser.send().await;
-        browser.until(&format!("!document.querySelector('#agent-{scribe} a[href*=\"/tasks/\"]')")).await;
+        browser.until(&format!("!document.querySelector('#agent-{nova} a[href*=\"/tasks/\"]')")).await;
         assert_eq!(task_status(server, &task), "assigned");
 
         browser.go("/").await;
         until_in(browser, "assigned", &task).await;
         browser.follow(&format!("#card-{task} a.title")).await;
         browser.open("#task-acts a[href*='/assign']", "Assign").await;
-        for agent in [&scribe, &sage] {
+        for agent in [&nova, &sage] {
             browser.click(&format!("#dialog input[name=assigneeIds][value='{agent}']")).await;
         }
         browser.send().await;
@@ -148,10 +148,10 @@ fn an_agent_that_is_stuck_is_restarted_relieved_or_quarantined() {
 
         browser.go("/agents").await;
         for (word, status) in [("Quarantine", "quarantined"), ("Resume", "active")] {
-            browser.open(&format!("a[aria-label='{word} Scribe']"), word).await;
+            browser.open(&format!("a[aria-label='{word} Nova']"), word).await;
             browser.send().await;
-            browser.until_text(&format!("#agent-{scribe} .state"), status).await;
-            assert_eq!(agent_status(server, "scribe"), status);
+            browser.until_text(&format!("#agent-{nova} .state"), status).await;
+            assert_eq!(agent_status(server, "nova"), status);
         }
     });
 }

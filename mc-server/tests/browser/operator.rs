@@ -47,11 +47,11 @@ fn a_task_goes_from_its_creation_until_it_is_done_by_the_menu_and_by_dragging() 
         let task = browser.eval(card).await.as_str().unwrap().to_owned();
 
         open_move(browser, &task, "assigned", "Move to assigned").await;
-        let scribe = server.text("/api/agents/scribe", "id");
-        browser.click(&format!("#dialog input[name=assigneeIds][value='{scribe}']")).await;
+        let sage = server.text("/api/agents/sage", "id");
+        browser.click(&format!("#dialog input[name=assigneeIds][value='{sage}']")).await;
         browser.send().await;
         until_in(browser, "assigned", &task).await;
-        browser.until_text(&format!("#card-{task} .people"), "Scribe").await;
+        browser.until_text(&format!("#card-{task} .people"), "Sage").await;
 
         drag_to(browser, &task, "in_progress").await;
         browser.type_into("#dialog #workPlan", "Ask around\nWrite it down\nLet it be read").await;
@@ -70,7 +70,7 @@ fn a_task_goes_from_its_creation_until_it_is_done_by_the_menu_and_by_dragging() 
         browser.until_text("#said", "is in done").await;
         let done = server.get(&format!("/api/tasks/{task}"));
         assert_eq!((&done["status"], &done["priority"]), (&json!("done"), &json!(2)), "{done}");
-        assert_eq!(done["assigneeIds"], json!([scribe]));
+        assert_eq!(done["assigneeIds"], json!([sage]));
     });
 }
 
@@ -121,24 +121,24 @@ fn an_agent_is_paused_drained_and_resumed_and_its_caps_are_raised_by_clicks() {
     with(Server::open(), async |server, browser| {
         browser.goto("/").await;
         browser.go("/agents").await;
-        let id = server.text("/api/agents/scribe", "id");
+        let id = server.text("/api/agents/sage", "id");
         for (word, status) in
-            [("Pause", "paused"), ("Resume", "active"), ("Drain", "paused"), ("Restart", "active")]
+            [("Pause", "paused"), ("Resume", "active"), ("Drain", "draining"), ("Restart", "active")]
         {
-            browser.open(&format!("a[aria-label='{word} Scribe']"), word).await;
+            browser.open(&format!("a[aria-label='{word} Sage']"), word).await;
             browser.type_into("#dialog #reason", "To try it").await;
             browser.send().await;
             browser.until_text(&format!("#agent-{id} .state"), status).await;
-            assert_eq!(server.text("/api/agents/scribe", "status"), status, "{word}");
+            assert_eq!(server.text("/api/agents/sage", "status"), status, "{word}");
         }
         browser.follow(&format!("#agent-{id} th a")).await;
-        browser.open("a[aria-label='Edit Scribe']", "Edit Scribe").await;
+        browser.open("a[aria-label='Edit Sage']", "Edit Sage").await;
         browser.retype("#dialog [name='budgets.dailyCap']", "25").await;
         browser.retype("#dialog [name='budgets.perRunCap']", "12.5").await;
         browser.send().await;
         browser.until_text("#money", "of $25.00").await;
         browser.until_text("#money", "$12.50").await;
-        let budgets = &server.get("/api/agents/scribe")["budgets"];
+        let budgets = &server.get("/api/agents/sage")["budgets"];
         assert_eq!((&budgets["dailyCap"], &budgets["perRunCap"]), (&json!(25), &json!(12.5)), "{budgets}");
     });
 }
@@ -146,23 +146,23 @@ fn an_agent_is_paused_drained_and_resumed_and_its_caps_are_raised_by_clicks() {
 #[test]
 fn everything_is_stopped_and_works_again_by_clicks() {
     with(Server::open(), async |server, browser| {
-        let task = server.assign("Under way", "scribe");
-        let start = json!({ "toStatus": "in_progress", "agentId": "scribe", "workPlan": ["Read", "Draft", "Check"] });
+        let task = server.assign("Under way", "sage");
+        let start = json!({ "toStatus": "in_progress", "agentId": "sage", "workPlan": ["Read", "Draft", "Check"] });
         server.post(&format!("/api/tasks/{task}/transition"), &start);
         browser.goto("/").await;
         until_in(browser, "in_progress", &task).await;
         browser.open(".emergency a.grave", "Stop everything").await;
-        browser.until_text("#dialog form", "1 task in progress will be blocked").await;
+        browser.until_text("#dialog form", "2 tasks in progress will be blocked").await;
         browser.type_into("#dialog #reason", "They write to customers").await;
         browser.send().await;
         browser.until_text("main .halted", "They write to customers").await;
         until_in(browser, "blocked", &task).await;
-        assert_eq!(server.text("/api/agents/scribe", "status"), "paused");
+        assert_eq!(server.text("/api/agents/sage", "status"), "paused");
 
         browser.open(".emergency a[href^='/emergency/resume']", "Resume the squad").await;
         browser.send().await;
         browser.until("!document.querySelector('main .halted')").await;
-        assert_eq!(server.text("/api/agents/scribe", "status"), "active");
+        assert_eq!(server.text("/api/agents/sage", "status"), "active");
         open_move(browser, &task, "in_progress", "Move to in progress").await;
         browser.send().await;
         until_in(browser, "in_progress", &task).await;

@@ -19,5 +19,6 @@ mod operator;
 mod restart;
 mod screenshots;
 mod server;
+mod twice;
 mod views;
 mod wire;

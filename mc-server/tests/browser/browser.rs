@@ -233,10 +233,17 @@ impl Browser {
     /// Clicks twice, as fast as a hand that is in a hurry and faster.
     pub async fn click_twice(&self, css: &str) {
         let element = self.find(css).await;
-        self.eval(&format!("(document.querySelector({}).scrollIntoView({{ block: 'center' }}), 1)", json!(css)))
-            .await;
-        let mut actions = MouseActions::new("mouse".to_owned())
-            .then(PointerAction::MoveToElement { element, duration: None, x: 0.0, y: 0.0 });
+        self.eval(&format!(
+            "(document.querySelector({}).scrollIntoView({{ block: 'center' }}), 1)",
+            json!(css)
+        ))
+        .await;
+        let mut actions = MouseActions::new("mouse".to_owned()).then(PointerAction::MoveToElement {
+            element,
+            duration: None,
+            x: 0.0,
+            y: 0.0,
+        });
         for _ in 0..2 {
             actions = actions
                 .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })

@@ -124,7 +124,8 @@ fn a_loop_is_read_about_and_its_task_goes_on_goes_to_another_or_is_canceled() {
 fn an_agent_that_is_stuck_is_restarted_relieved_or_quarantined() {
     with(Server::open(), async |server, browser| {
         let task = server.assign("Stuck", "nova");
-        let start = json!({ "toStatus": "in_progress", "agentId": "nova", "workPlan": ["Read", "Draft", "Check"] });
+        let start =
+            json!({ "toStatus": "in_progress", "agentId": "nova", "workPlan": ["Read", "Draft", "Check"] });
         server.post(&format!("/api/tasks/{task}/transition"), &start);
         browser.goto("/").await;
         browser.go("/agents").await;

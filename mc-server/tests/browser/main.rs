@@ -10,6 +10,7 @@ mod accessible;
 mod axe;
 mod board;
 mod browser;
+mod burst;
 mod driver;
 mod emergency;
 mod incidents;

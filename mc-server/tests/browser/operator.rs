@@ -26,7 +26,8 @@ async fn open_move(browser: &Browser, task: &str, to: &str, title: &str) {
 /// Drags a card to a column, and waits until the form of that move is there.
 async fn drag_to(browser: &Browser, task: &str, to: &str) {
     browser.drag(&format!("#card-{task} .marks"), &format!("ol.cards[data-status='{to}']")).await;
-    let form = format!("document.querySelector('#dialog form')?.getAttribute('action')?.includes('/move/{to}')");
+    let form =
+        format!("document.querySelector('#dialog form')?.getAttribute('action')?.includes('/move/{to}')");
     browser.until(&format!("document.querySelector('#dialog').open && {form}")).await;
 }
 
@@ -147,7 +148,8 @@ fn an_agent_is_paused_drained_and_resumed_and_its_caps_are_raised_by_clicks() {
 fn everything_is_stopped_and_works_again_by_clicks() {
     with(Server::open(), async |server, browser| {
         let task = server.assign("Under way", "sage");
-        let start = json!({ "toStatus": "in_progress", "agentId": "sage", "workPlan": ["Read", "Draft", "Check"] });
+        let start =
+            json!({ "toStatus": "in_progress", "agentId": "sage", "workPlan": ["Read", "Draft", "Check"] });
         server.post(&format!("/api/tasks/{task}/transition"), &start);
         browser.goto("/").await;
         until_in(browser, "in_progress", &task).await;

@@ -34,13 +34,19 @@ fn a_form_that_somebody_was_faster_with_says_what_has_changed_and_acts_when_it_i
         let kept = browser.eval("document.querySelector('#dialog #description').value").await;
         assert_eq!(kept, json!("By this operator"));
         let unchanged = server.get(&format!("/api/tasks/{task}"));
-        assert_eq!((&unchanged["title"], &unchanged["description"]), (&json!("By the other operator"), &json!(null)));
+        assert_eq!(
+            (&unchanged["title"], &unchanged["description"]),
+            (&json!("By the other operator"), &json!(null))
+        );
 
         browser.retype("#dialog #title", "By both of them").await;
         browser.send().await;
         other.until_text("h1", "By both of them").await;
         let now = server.get(&format!("/api/tasks/{task}"));
-        assert_eq!((&now["title"], &now["description"]), (&json!("By both of them"), &json!("By this operator")));
+        assert_eq!(
+            (&now["title"], &now["description"]),
+            (&json!("By both of them"), &json!("By this operator"))
+        );
         other.assert_clean();
     });
 }
@@ -127,9 +133,7 @@ fn a_form_that_is_gone_back_to_and_sent_again_acts_once() {
         browser.until("location.pathname === '/tasks/new' && document.querySelector('#title')").await;
         browser.click("main button[type=submit]").await;
         // What was typed is there and is done already, or the form is a new one that lacks a title.
-        browser
-            .until("location.pathname === '/' || document.querySelector('#title[aria-invalid]')")
-            .await;
+        browser.until("location.pathname === '/' || document.querySelector('#title[aria-invalid]')").await;
         assert_eq!(count(server, "Sent and gone back to"), 1);
     });
 }

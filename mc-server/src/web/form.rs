@@ -3,7 +3,8 @@
 //! A form has an address. `GET` shows it, as a page or in a dialog of the page that asked; `POST` to the same address does
 //! what it is for, by the route of the interface that does it. What that refuses is shown at the form, with everything that was
 //! typed. The form carries an idempotency key, so that it acts once however often it is sent, and the version that it was made
-//! from, so that it never acts over what somebody else did meanwhile.
+//! from, so that it never acts over what somebody else did meanwhile. Who goes back to a form gets a new one, with a new key: so
+//! the browser must not fill in what was sent with the old one, which would do it again.
 
 mod encode;
 mod lines;

@@ -25,6 +25,7 @@ const LOOK: Duration = Duration::from_millis(25);
 pub const TAB: char = '\u{e004}';
 pub const ENTER: char = '\u{e007}';
 pub const SHIFT: char = '\u{e008}';
+pub const SPACE: char = ' ';
 pub const ESCAPE: char = '\u{e00c}';
 
 /// Runs a test with a server and a browser, and looks afterwards at what the browser complained of and where it went.
@@ -55,6 +56,11 @@ pub struct Browser {
 }
 
 impl Browser {
+    /// Another browser, of somebody else.
+    pub async fn another(server: &Server) -> Self {
+        Self::at(server, Driver::start().unwrap()).await
+    }
+
     async fn at(server: &Server, driver: Driver) -> Self {
         let webdriver = format!("http://{}", driver.address);
         let client = ClientBuilder::new(HttpConnector::new())
@@ -137,6 +143,55 @@ impl Browser {
         self.find(css).await.click().await.unwrap_or_else(|error| panic!("{css}: {error}"));
     }
 
+    /// Follows a link to another page, by a click, and waits until that is seen.
+    pub async fn follow(&self, css: &str) {
+        self.eval("(window.isLeft = true, 1)").await;
+        self.click(css).await;
+        self.until_new().await;
+    }
+
+    /// Goes to a page of the navigation, by a click.
+    pub async fn go(&self, address: &str) {
+        self.follow(&format!("nav.places a[href='{address}'], nav.places a[href^='{address}?']")).await;
+    }
+
+    /// Waits until the page that was marked as left is gone, and the next one is seen.
+    pub async fn until_new(&self) {
+        self.until(
+            "!window.isLeft && document.readyState === 'complete' && performance.getEntriesByType('paint').length > 0",
+        )
+        .await;
+    }
+
+    /// Opens the form behind a link over the page, by a click, and waits until it has that title.
+    pub async fn open(&self, css: &str, title: &str) {
+        self.click(css).await;
+        let title = json!(title);
+        self.until(&format!(
+            "document.querySelector('#dialog').open && \
+             document.querySelector('#dialog #form-title')?.textContent.includes({title})"
+        ))
+        .await;
+    }
+
+    /// Sends the form over the page, by a click, and waits until it is done.
+    pub async fn send(&self) {
+        self.click("#dialog button[type=submit]").await;
+        self.until("!document.querySelector('dialog[open]')").await;
+    }
+
+    /// Chooses in a list.
+    pub async fn choose(&self, css: &str, value: &str) {
+        self.find(css).await.select_by_value(value).await.unwrap_or_else(|error| panic!("{css}: {error}"));
+    }
+
+    /// Puts a text where another one is.
+    pub async fn retype(&self, css: &str, text: &str) {
+        let field = self.find(css).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
     pub async fn type_into(&self, css: &str, text: &str) {
         self.find(css).await.send_keys(text).await.unwrap();
     }
@@ -172,6 +227,28 @@ impl Browser {
             .then(PointerAction::MoveToElement { element: to.clone(), duration, x: 0.0, y: 0.0 })
             .then(PointerAction::MoveToElement { element: to, duration, x: 0.0, y: 4.0 })
             .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        self.client.perform_actions(actions).await.unwrap();
+    }
+
+    /// Clicks twice, as fast as a hand that is in a hurry and faster.
+    pub async fn click_twice(&self, css: &str) {
+        let element = self.find(css).await;
+        self.eval(&format!(
+            "(document.querySelector({}).scrollIntoView({{ block: 'center' }}), 1)",
+            json!(css)
+        ))
+        .await;
+        let mut actions = MouseActions::new("mouse".to_owned()).then(PointerAction::MoveToElement {
+            element,
+            duration: None,
+            x: 0.0,
+            y: 0.0,
+        });
+        for _ in 0..2 {
+            actions = actions
+                .then(PointerAction::Down { button: MOUSE_BUTTON_LEFT })
+                .then(PointerAction::Up { button: MOUSE_BUTTON_LEFT });
+        }
         self.client.perform_actions(actions).await.unwrap();
     }
 

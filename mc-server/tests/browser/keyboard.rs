@@ -3,9 +3,13 @@
 use serde_json::json;
 
 use crate::{
-    browser::{ENTER, ESCAPE, SHIFT, TAB, with},
+    browser::{Browser, ENTER, ESCAPE, SHIFT, SPACE, TAB, with},
+    operator::until_in,
     server::Server,
 };
+
+/// The most stops of Tab on the way to something.
+const MAX_STOPS: usize = 80;
 
 /// What has the focus, in words.
 const FOCUSED: &str = "(document.activeElement.innerText || document.activeElement.id || '').trim()";
@@ -104,5 +108,89 @@ fn keys_show_the_shortcuts_go_to_pages_and_step_through_cards() {
             browser.press(&['g', key.chars().next().unwrap()]).await;
             browser.until(&format!("!window.isOld && location.pathname === '{address}'")).await;
         }
+    });
+}
+
+/// Goes on with Tab until what `css` names has the focus.
+async fn tab_to(browser: &Browser, css: &str) {
+    let is_there = format!("document.activeElement.matches({})", json!(css));
+    for _ in 0..MAX_STOPS {
+        if browser.eval(&is_there).await == json!(true) {
+            return;
+        }
+        browser.press(&[TAB]).await;
+    }
+    panic!("no way to {css} by Tab");
+}
+
+/// Types where the focus is.
+async fn write(browser: &Browser, text: &str) {
+    let keys: Vec<_> = text.chars().map(|c| if c == '\n' { ENTER } else { c }).collect();
+    browser.press(&keys).await;
+}
+
+/// Opens the form of a move of a card, and waits until a field of it has the focus.
+async fn open_move(browser: &Browser, task: &str, to: &str, field: &str) {
+    let is_there = format!("document.activeElement.closest('#card-{task}') !== null");
+    for _ in 0..MAX_STOPS {
+        if browser.eval(&is_there).await == json!(true) {
+            break;
+        }
+        browser.press(&['j']).await;
+    }
+    browser.press(&['m']).await;
+    browser.until("document.activeElement.closest('#dialog .ways, #dialog .acts')").await;
+    tab_to(browser, &format!("#dialog a[href*='/move/{to}']")).await;
+    browser.press(&[ENTER]).await;
+    browser.until(&format!("document.activeElement.name === '{field}'")).await;
+}
+
+/// Sends the form that is open, from its button.
+async fn send(browser: &Browser) {
+    tab_to(browser, "#dialog button[type=submit]").await;
+    browser.press(&[ENTER]).await;
+    browser.until("!document.querySelector('dialog[open]')").await;
+}
+
+#[test]
+fn a_task_goes_from_its_creation_until_it_is_done_without_a_pointer() {
+    with(Server::open(), async |server, browser| {
+        browser.goto("/").await;
+        browser.press(&['n']).await;
+        browser.until("document.activeElement.id === 'title'").await;
+        write(browser, "By keys alone").await;
+        browser.press(&[ENTER]).await;
+        browser.until("!document.querySelector('dialog[open]')").await;
+        browser.until_text("#column-inbox .title", "By keys alone").await;
+        let card = "[...document.querySelectorAll('#column-inbox .card')].find((card) => \
+                    card.textContent.includes('By keys alone')).dataset.id";
+        let task = browser.eval(card).await.as_str().unwrap().to_owned();
+
+        open_move(browser, &task, "assigned", "assigneeIds").await;
+        let sage = server.text("/api/agents/sage", "id");
+        tab_to(browser, &format!("#dialog input[value='{sage}']")).await;
+        browser.press(&[SPACE]).await;
+        send(browser).await;
+        until_in(browser, "assigned", &task).await;
+
+        open_move(browser, &task, "in_progress", "workPlan").await;
+        write(browser, "Ask around\nWrite it down\nLet it be read").await;
+        send(browser).await;
+        until_in(browser, "in_progress", &task).await;
+
+        open_move(browser, &task, "review", "deliverable").await;
+        write(browser, "It is in the handbook").await;
+        browser.press(&[TAB]).await;
+        write(browser, "It is complete").await;
+        send(browser).await;
+        until_in(browser, "review", &task).await;
+
+        open_move(browser, &task, "done", "reason").await;
+        write(browser, "Well written").await;
+        send(browser).await;
+        browser.until_text("#said", "is in done").await;
+        let done = server.get(&format!("/api/tasks/{task}"));
+        assert_eq!((&done["status"], &done["assigneeIds"]), (&json!("done"), &json!([sage])), "{done}");
+        assert_eq!(done["workPlan"], json!(["Ask around", "Write it down", "Let it be read"]));
     });
 }

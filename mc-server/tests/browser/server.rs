@@ -2,6 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read},
+    path::PathBuf,
     process::{Child, Command, Stdio},
 };
 
@@ -76,13 +77,43 @@ impl Server {
         task["id"].as_str().unwrap().to_owned()
     }
 
+    /// Creates a task of that agent's, and gives back its id.
     #[track_caller]
-    fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+    pub fn assign(&self, title: &str, agent: &str) -> String {
+        let task = json!({ "title": title, "type": "docs", "assigneeIds": [agent] });
+        self.post("/api/tasks", &task)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What is there in a field of what the interface answers, as a text.
+    #[track_caller]
+    pub fn text(&self, path: &str, field: &str) -> String {
+        let answer = self.get(path);
+        answer[field].as_str().unwrap_or_else(|| panic!("{path}: {answer}")).to_owned()
+    }
+
+    /// A write that may be refused.
+    #[track_caller]
+    pub fn try_post(&self, path: &str, body: &Value) -> (u16, Value) {
+        self.answer("POST", path, &body.to_string())
+    }
+
+    /// The file of the store.
+    pub fn store(&self) -> PathBuf {
+        self.directory.path().join("mc.db")
+    }
+
+    #[track_caller]
+    fn answer(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
         let head = match self.secret.as_str() {
             "" => String::new(),
             secret => format!("authorization: Bearer {secret}\r\n"),
         };
-        let (status, answer) = ask(&self.address, method, path, &head, body).unwrap();
+        ask(&self.address, method, path, &head, body).unwrap()
+    }
+
+    #[track_caller]
+    fn ask(&self, method: &str, path: &str, body: &str) -> Value {
+        let (status, answer) = self.answer(method, path, body);
         assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
         answer
     }

@@ -13,24 +13,21 @@ use crate::problem::{Kind, Problem};
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; \
                       connect-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// No other server learns where its visitor came from.
+const REFERRER: &str = "same-origin";
+
 /// Where htmx goes instead of showing the answer.
 const HX_REDIRECT: HeaderName = HeaderName::from_static("hx-redirect");
 
-/// A rendered template.
+/// A rendered template; [`harmless`] adds the headers that every answer has.
 pub(super) struct Html<T>(pub(super) T);
 
 impl<T: Template> IntoResponse for Html<T> {
     fn into_response(self) -> Response {
         match self.0.render() {
             Ok(html) => {
-                let headers = [
-                    (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-                    (header::CONTENT_SECURITY_POLICY, POLICY),
-                    (header::REFERRER_POLICY, "same-origin"),
-                    (header::X_FRAME_OPTIONS, "DENY"),
-                    (header::CACHE_CONTROL, "no-store"),
-                    (header::VARY, "HX-Request"),
-                ];
+                let headers =
+                    [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::VARY, "HX-Request")];
                 (headers, html).into_response()
             }
             Err(error) => {
@@ -90,6 +87,16 @@ impl IntoResponse for Refused {
             }
         }
     }
+}
+
+/// What a browser is told of every answer of the page, also of one that has no HTML, such as a redirection.
+pub(super) async fn harmless(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
+    headers.entry(header::REFERRER_POLICY).or_insert(HeaderValue::from_static(REFERRER));
+    headers.entry(header::X_FRAME_OPTIONS).or_insert(HeaderValue::from_static("DENY"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 /// Sends a browser to another page of the server.

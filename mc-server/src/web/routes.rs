@@ -3,13 +3,14 @@
 use axum::{
     Router,
     extract::{RawPathParams, Request},
+    middleware::map_response,
     routing::{get, post},
 };
 use tower_http::compression::CompressionLayer;
 
 use super::{
     Visit, agents, alerts, approvals, assets, costs, credentials, emergency, feed, form, form_body, health,
-    live, login, notifications, policy, runs, standup, tasks,
+    html, live, login, notifications, policy, runs, standup, tasks,
     visit::{Names, Pages},
 };
 use crate::app::App;
@@ -149,5 +150,6 @@ pub(crate) fn router(app: &App, routes: Router) -> Router {
         .route("/assets/{version}/{name}", get(assets::show))
         .layer(CompressionLayer::new());
     // A stream of events is sent as it comes.
-    Router::new().route("/live", get(live::follow)).merge(compressed).with_state(pages)
+    let all = Router::new().route("/live", get(live::follow)).merge(compressed);
+    all.route_layer(map_response(html::harmless)).with_state(pages)
 }

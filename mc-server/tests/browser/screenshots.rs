@@ -58,6 +58,6 @@ fn a_picture_of_the_login() {
     with(Server::closed(), async |_, browser| {
         browser.prefer("light");
         browser.goto("/login").await;
-        picture(browser, "login", 1280, 800).await;
+        picture(browser, "login", 640, 400).await;
     });
 }

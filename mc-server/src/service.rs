@@ -39,6 +39,11 @@ pub fn needs() -> Vec<(Method, &'static str, Needs)> {
     of(early()).chain(of(recovered())).collect()
 }
 
+/// The address of every page, the methods that it answers, and what it asks of its visitor, for tests that visit each.
+pub fn pages() -> Vec<(&'static str, &'static [Method], Needs)> {
+    web::pages().into_iter().map(|page| (page.path, page.methods, page.needs)).collect()
+}
+
 /// The method, the path and the contract of every route.
 pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
     fn of<S>(routes: Vec<Route<S>>) -> impl Iterator<Item = (Method, &'static str, Contract)> {
@@ -56,7 +61,7 @@ impl Gate {
     pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
         let routes = router(recovered()).with_state(state.clone());
-        let router = web::router(&state, routes.clone()).merge(routes);
+        let router = web::router(&state, routes);
         let app = state.downgrade();
         let insider =
             move |request: &Parts| app.upgrade().map_or_else(Insider::nobody, |app| app.insider(request));

@@ -13,7 +13,7 @@ use axum::http::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(super) use page::{done, fill, refuse, show, submit};
+pub(super) use page::{check, done, fill, refuse, show, submit};
 
 /// A form, filled with what is, or with what was typed.
 #[derive(Debug, Clone)]

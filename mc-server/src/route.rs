@@ -81,7 +81,7 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(routes: Vec<Route<S>>) ->
 }
 
 /// `OPTIONS *` asks for the server as a whole, which has no options of its own.
-async fn no_such_route(request: Request) -> Response {
+pub(crate) async fn no_such_route(request: Request) -> Response {
     if let Some(refused) = refused(&request) {
         return refused.into_response();
     }
@@ -99,7 +99,7 @@ async fn no_such_route(request: Request) -> Response {
 }
 
 /// The router adds the `Allow` header. Asked for its options, a path answers with nothing else.
-async fn method_not_allowed(request: Request) -> Response {
+pub(crate) async fn method_not_allowed(request: Request) -> Response {
     if let Some(refused) = refused(&request) {
         return refused.into_response();
     }

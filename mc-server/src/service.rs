@@ -55,6 +55,11 @@ pub fn needs() -> Vec<(Method, &'static str, Needs)> {
     table().map(|line| (line.method, line.path, line.needs)).collect()
 }
 
+/// The address of every page, the methods that it answers, and what it asks of its visitor, for tests that visit each.
+pub fn pages() -> Vec<(&'static str, &'static [Method], Needs)> {
+    web::pages().into_iter().map(|page| (page.path, page.methods, page.needs)).collect()
+}
+
 /// The method, the path and the contract of every route.
 pub fn contracts() -> Vec<(Method, &'static str, Contract)> {
     table().map(|line| (line.method, line.path, Contract::clone(&line.contract))).collect()
@@ -69,7 +74,7 @@ impl Gate {
     pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
         let routes = router(recovered()).with_state(state.clone());
-        let router = web::router(&state, routes.clone()).merge(routes);
+        let router = web::router(&state, routes);
         let app = state.downgrade();
         let insider =
             move |request: &Parts| app.upgrade().map_or_else(Insider::nobody, |app| app.insider(request));
@@ -106,7 +111,8 @@ impl Gate {
 /// The whole interface with all its layers; the routes of the recovered server stand behind the gate.
 pub fn service(health: Health, gate: Gate, hosts: HostPolicy) -> Router {
     let early = router(early()).with_state(health).route_layer(from_fn(without_credential_in_address));
-    let requests = Requests::of(table().map(|line| line.path).chain(web::PATHS));
+    let requests =
+        Requests::of(table().map(|line| line.path).chain(web::pages().into_iter().map(|page| page.path)));
     layers::around(early.fallback(|request| gate.pass(request)), hosts, Arc::new(requests))
 }
 

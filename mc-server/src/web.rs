@@ -45,7 +45,7 @@ mod tasks;
 mod times;
 mod visit;
 
-pub(crate) use routes::{PATHS, router};
+pub(crate) use routes::{pages, router};
 
 use rest::Rest;
 use shell::Shell;

@@ -32,6 +32,7 @@ mod page_costs;
 mod page_credentials;
 mod page_emergency;
 mod page_harmless;
+mod page_hostile;
 mod page_notifications;
 mod page_policy;
 mod page_tasks;

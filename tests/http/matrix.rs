@@ -16,11 +16,11 @@ use crate::app::{Answer, App, NOBODY, plan};
 /// How many requests one server is asked in a row that show no good credential: fewer than an address may send in a minute.
 const AT_ONCE: usize = 50;
 /// What is in every text of the project behind the walls, and in no other.
-const MARK: &str = "Zanzibar";
+pub const MARK: &str = "Zanzibar";
 
 /// The kinds of callers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub enum Who {
     /// Shows no credential.
     Nobody,
     /// Shows one that was revoked.
@@ -37,7 +37,7 @@ enum Who {
 }
 
 /// All kinds of callers.
-const CALLERS: [Who; 9] = [
+pub const CALLERS: [Who; 9] = [
     Who::Nobody,
     Who::Revoked,
     Who::Operator,
@@ -325,28 +325,28 @@ fn expected(cell: Cell<'_>) -> Expected {
 }
 
 /// What there is in one project.
-struct Things {
-    project: String,
-    slug: &'static str,
-    agents: [String; 2],
-    task: String,
-    run: String,
-    approval: String,
-    alert: String,
-    notification: String,
+pub struct Things {
+    pub project: String,
+    pub slug: &'static str,
+    pub agents: [String; 2],
+    pub task: String,
+    pub run: String,
+    pub approval: String,
+    pub alert: String,
+    pub notification: String,
 }
 
 /// A server with two projects, and a credential of each kind.
-struct World {
-    app: App,
-    own: Things,
-    other: Things,
-    credential: String,
-    secrets: BTreeMap<Who, String>,
+pub struct World {
+    pub app: App,
+    pub own: Things,
+    pub other: Things,
+    pub credential: String,
+    pub secrets: BTreeMap<Who, String>,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let app = App::new().await;
         let own = Things::new(&app, "openclaw", "").await;
         let body = json!({ "name": MARK, "slug": "zanzibar" });

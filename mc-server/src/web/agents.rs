@@ -7,7 +7,6 @@ pub(super) use acts::{drain, pause, quarantine, restart, resume};
 pub(super) use edit::{edit, register};
 
 use askama::Template;
-use axum::extract::RawPathParams;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Deserialize;
 
@@ -216,8 +215,8 @@ pub(super) async fn list(visit: Visit) -> Result<Html<AgentsPage>, Refused> {
 }
 
 /// `GET /agents/{agent}`: one of them, with its runs, its costs and its sub-agents.
-pub(super) async fn show(visit: Visit, path: RawPathParams) -> Result<Html<AgentPage>, Refused> {
-    let agent = read(&visit, &Names::of(&path)).await?;
+pub(super) async fn show(visit: Visit, names: Names) -> Result<Html<AgentPage>, Refused> {
+    let agent = read(&visit, &names).await?;
     let costs = visit.rest.get(&format!("/api/costs/agent/{}", agent.id)).await?;
     let of_agent = [("agentId", agent.id.as_str()), ("limit", RUNS)];
     let runs: Vec<Run> = visit.rest.get(&visit.api("/api/runs", &[], &of_agent)).await?;

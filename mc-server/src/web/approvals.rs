@@ -6,7 +6,6 @@ mod payload;
 pub(super) use decide::{approve, decide_several, deny, request_revision, show_several};
 
 use askama::Template;
-use axum::extract::RawPathParams;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -223,8 +222,8 @@ pub(super) async fn list(visit: Visit) -> Result<Html<ApprovalsPage>, Refused> {
 }
 
 /// `GET /approvals/{approval}`: one of them.
-pub(super) async fn show(visit: Visit, path: RawPathParams) -> Result<Html<ApprovalPage>, Refused> {
-    let approval = read(&visit, &Names::of(&path).part("approval")).await?;
+pub(super) async fn show(visit: Visit, names: Names) -> Result<Html<ApprovalPage>, Refused> {
+    let approval = read(&visit, &names.part("approval")).await?;
     let titles = titles(&visit, std::slice::from_ref(&approval)).await;
     let shell = visit.shell(&approval.summary, "/approvals").await?;
     let asked = Asked::new(&visit, &shell, approval);

@@ -99,7 +99,6 @@ pub(super) async fn list(visit: Visit) -> Result<Html<CredentialsPage>, Refused>
 
 /// Issues a credential, and shows its secret once.
 pub(super) async fn issue(visit: &Visit, _: &Names) -> Result<Form, Refused> {
-    Needs::Governing.check(&visit.caller)?;
     let shell = visit.shell("", "").await?;
     let roles = [
         ("operator", "Operator: decides and changes everything in its projects"),
@@ -160,7 +159,6 @@ fn issued(answer: &Value) -> Outcome {
 
 /// Changes the name of a credential.
 pub(super) async fn rename(visit: &Visit, names: &Names) -> Result<Form, Refused> {
-    Needs::Governing.check(&visit.caller)?;
     let path = format!("/api/credentials/{}", names.part("credential"));
     let credential: Credential = visit.rest.get(&path).await?;
     let name = Field::new("name", "Name", Kind::Line).value(credential.name).required();
@@ -172,7 +170,6 @@ pub(super) async fn rename(visit: &Visit, names: &Names) -> Result<Form, Refused
 
 /// Revokes a credential.
 pub(super) async fn revoke(visit: &Visit, names: &Names) -> Result<Form, Refused> {
-    Needs::Governing.check(&visit.caller)?;
     let path = format!("/api/credentials/{}", names.part("credential"));
     let Credential { id, name, .. } = visit.rest.get(&path).await?;
     let is_own = visit.caller.credential().is_some_and(|own| own.to_string() == id);

@@ -14,7 +14,7 @@ use axum::http::Method;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub(super) use page::{done, fill, refuse, show, submit};
+pub(super) use page::{check, done, fill, refuse, show, submit};
 
 /// A form, filled with what is, or with what was typed.
 #[derive(Debug, Clone)]
@@ -123,7 +123,7 @@ pub(super) enum Empty {
     /// The field is `null`: what is there is taken away.
     Null,
     /// The field is an empty list.
-    EmptyList,
+    List,
 }
 
 impl Form {

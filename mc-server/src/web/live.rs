@@ -13,14 +13,13 @@ use futures_util::{Stream, StreamExt, stream};
 use tokio::time::Instant;
 
 use super::{Visit, html::Refused};
-use crate::{access::Needs, events::Listener, extract::LastEventId, lookup};
+use crate::{events::Listener, extract::LastEventId, lookup};
 
 /// How often at most a page is told to look again.
 const EVERY: Duration = Duration::from_millis(500);
 
 /// `GET /live`: an event `changed` whenever something was recorded in the projects of the page.
 pub(super) async fn follow(visit: Visit, last: LastEventId) -> Result<Response, Refused> {
-    Needs::Reading.check(&visit.caller)?;
     let head = visit.app.log().head();
     let after = visit.parameter("after").and_then(|after| after.parse::<u64>().ok());
     // A log that is shorter than the page remembers was restored: the page is told, and looks again.

@@ -70,7 +70,8 @@ fn parameters(query: &str) -> Vec<(String, String)> {
 /// An address of this server, whatever was asked for: a link that somebody else made must not lead elsewhere.
 fn own_address(to: Option<String>) -> String {
     let is_own = |to: &String| {
-        to.starts_with('/') && !to.starts_with("//") && !to.contains(|c: char| c == '\\' || c.is_control())
+        let is_readable = to.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        to.starts_with('/') && !to.starts_with("//") && is_readable
     };
     to.filter(is_own).unwrap_or_else(|| "/".to_owned())
 }

@@ -126,7 +126,6 @@ pub(super) async fn show(visit: Visit) -> Result<Html<PolicyPage>, Refused> {
 
 /// Publishes a new version, written as JSON.
 pub(super) async fn edit(visit: &Visit, _: &Names) -> Result<Form, Refused> {
-    Needs::Governing.check(&visit.caller)?;
     let active = Active::of(visit).await?;
     let (path, back) = (visit.api("/api/policy", &["project"], &[]), visit.api("/policy", &["project"], &[]));
     let whose = match (visit.project(), active.is_own) {
@@ -153,7 +152,6 @@ pub(super) async fn edit(visit: &Visit, _: &Names) -> Result<Form, Refused> {
 
 /// Asks the policy about an action. Nothing is recorded.
 pub(super) async fn try_action(visit: &Visit, _: &Names) -> Result<Form, Refused> {
-    Needs::Working.check(&visit.caller)?;
     let path = visit.api("/api/policy/evaluate", &["project"], &[]);
     let back = visit.api("/policy", &["project"], &[]);
     let mut agent = Field::new("agentId", "Agent", Kind::Line).help("Its name or its identity.");

@@ -13,6 +13,7 @@ use tower::ServiceExt;
 
 use crate::{
     access::{Admission, Caller},
+    extract::IdempotencyKey,
     problem::Problem,
 };
 
@@ -83,7 +84,8 @@ impl Rest {
         *request.method_mut() = write.method.clone();
         *request.uri_mut() = write.path.parse().map_err(|_| unreadable(&write.path))?;
         if let Some(key) = &write.key {
-            let key = HeaderValue::from_str(key).map_err(|_| unreadable(&write.path))?;
+            let key = IdempotencyKey::new(key)?;
+            let key = HeaderValue::from_str(key.as_str()).map_err(|_| unreadable(&write.path))?;
             request.headers_mut().insert("idempotency-key", key);
         }
         if let Some(version) = write.version {

@@ -1,155 +1,151 @@
-//! The table of the pages.
+//! The table of the pages: a line each, with what it asks of its visitor ([`Needs`]).
 
 use axum::{
-    Router,
-    extract::{RawPathParams, Request},
+    Extension, Router,
+    extract::Request,
+    handler::Handler,
+    http::{Method, header},
     middleware::map_response,
-    routing::{get, post},
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, get, post},
 };
 use tower_http::compression::CompressionLayer;
 
 use super::{
     Visit, agents, alerts, approvals, assets, costs, credentials, emergency, feed, form, form_body, health,
-    html, live, login, notifications, policy, runs, standup, tasks,
-    visit::{Names, Pages},
+    html::{self, Refused},
+    live, login, notifications, policy, runs, standup, tasks,
+    visit::{self, Names, Pages},
 };
-use crate::app::App;
+use crate::{
+    access::Needs::{self, AuditingAll, Credential, Governing, Nothing, Operating, Reading, Working},
+    app::App,
+    problem::Problem,
+    route::{method_not_allowed, no_such_route},
+};
+
+/// A line of the table: an address, what it asks of its visitor, by which methods, and what answers there. A form asks for
+/// what the route of the interface asks for that does what the form is for.
+pub(crate) struct Page {
+    pub(crate) path: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) methods: &'static [Method],
+    answers: MethodRouter<Pages>,
+}
+
+/// A page to look at.
+fn show<H: Handler<T, Pages>, T: 'static>(path: &'static str, needs: Needs, handler: H) -> Page {
+    Page { path, needs, methods: &[Method::GET], answers: get(handler) }
+}
 
 /// The two ends of a form at one address: `GET` shows it, `POST` does what it is for.
+fn both(path: &'static str, needs: Needs, answers: MethodRouter<Pages>) -> Page {
+    Page { path, needs, methods: &[Method::GET, Method::POST], answers }
+}
+
+/// A form that one function makes, whichever end of it is asked.
 macro_rules! form {
-    ($make:path) => {
-        get(async |visit: Visit, path: RawPathParams| {
-            let form = $make(&visit, &Names::of(&path)).await?;
-            form::show(&visit, &form).await
-        })
-        .post(async |visit: Visit, path: RawPathParams, request: Request| {
-            let sent = form_body(request).await?;
-            let form = $make(&visit, &Names::of(&path)).await?;
-            form::submit(&visit, form, &sent).await
-        })
+    ($path:literal, $needs:ident, $make:path) => {
+        both(
+            $path,
+            $needs,
+            get(async |visit: Visit, names: Names| {
+                let form = $make(&visit, &names).await?;
+                form::show(&visit, &form).await
+            })
+            .post(async |visit: Visit, names: Names, request: Request| {
+                let sent = form_body(request).await?;
+                let form = $make(&visit, &names).await?;
+                form::submit(&visit, form, &sent).await
+            }),
+        )
     };
 }
 
-/// The path of every page, by which requests for it are counted.
-pub(crate) const PATHS: [&str; 54] = [
-    "/",
-    "/emergency/pause",
-    "/emergency/resume",
-    "/emergency/stop",
-    "/tasks",
-    "/tasks/new",
-    "/tasks/{task}",
-    "/tasks/{task}/edit",
-    "/tasks/{task}/assign",
-    "/tasks/{task}/message",
-    "/tasks/{task}/subscribe",
-    "/tasks/{task}/unsubscribe",
-    "/tasks/{task}/archive",
-    "/tasks/{task}/restore",
-    "/tasks/{task}/move",
-    "/tasks/{task}/move/{to}",
-    "/approvals",
-    "/approvals/decide",
-    "/approvals/{approval}",
-    "/approvals/{approval}/approve",
-    "/approvals/{approval}/deny",
-    "/approvals/{approval}/revision",
-    "/alerts",
-    "/alerts/{alert}/acknowledge",
-    "/alerts/{alert}/resolve",
-    "/alerts/{alert}/ignore",
-    "/notifications",
-    "/notifications/{notification}/read",
-    "/agents",
-    "/agents/new",
-    "/agents/{agent}",
-    "/agents/{agent}/edit",
-    "/agents/{agent}/pause",
-    "/agents/{agent}/resume",
-    "/agents/{agent}/drain",
-    "/agents/{agent}/restart",
-    "/agents/{agent}/quarantine",
-    "/costs",
-    "/standup",
-    "/feed",
-    "/runs",
-    "/runs/{run}",
-    "/policy",
-    "/policy/edit",
-    "/policy/try",
-    "/credentials",
-    "/credentials/new",
-    "/credentials/{credential}/edit",
-    "/credentials/{credential}/revoke",
-    "/health-and-workers",
-    "/login",
-    "/logout",
-    "/assets/{version}/{name}",
-    "/live",
-];
-
-/// The pages of a recovered server whose REST interface is `routes`.
-pub(crate) fn router(app: &App, routes: Router) -> Router {
-    let pages = Pages { app: app.clone(), routes };
-    let compressed = Router::new()
-        .route("/", get(health::home))
-        .route("/emergency/pause", form!(emergency::pause))
-        .route("/emergency/resume", form!(emergency::resume))
-        .route("/emergency/stop", form!(emergency::stop))
+/// All pages, but for the stream that tells them to look again.
+pub(crate) fn pages() -> Vec<Page> {
+    vec![
+        show("/", Credential, health::home),
+        form!("/emergency/pause", Operating, emergency::pause),
+        form!("/emergency/resume", Operating, emergency::resume),
+        form!("/emergency/stop", Operating, emergency::stop),
         // Tasks.
-        .route("/tasks", get(tasks::list::show))
-        .route("/tasks/new", form!(tasks::forms::create))
-        .route("/tasks/{task}", get(tasks::page::show))
-        .route("/tasks/{task}/edit", form!(tasks::forms::edit))
-        .route("/tasks/{task}/assign", form!(tasks::forms::assign))
-        .route("/tasks/{task}/message", form!(tasks::forms::message))
-        .route("/tasks/{task}/subscribe", form!(tasks::forms::subscribe))
-        .route("/tasks/{task}/unsubscribe", form!(tasks::forms::unsubscribe))
-        .route("/tasks/{task}/archive", form!(tasks::forms::archive))
-        .route("/tasks/{task}/restore", form!(tasks::forms::restore))
-        .route("/tasks/{task}/move", get(tasks::moves::choose))
-        .route("/tasks/{task}/move/{to}", get(tasks::moves::show).post(tasks::moves::submit))
+        show("/tasks", Reading, tasks::list::show),
+        form!("/tasks/new", Working, tasks::forms::create),
+        show("/tasks/{task}", Reading, tasks::page::show),
+        form!("/tasks/{task}/edit", Working, tasks::forms::edit),
+        form!("/tasks/{task}/assign", Working, tasks::forms::assign),
+        form!("/tasks/{task}/message", Working, tasks::forms::message),
+        form!("/tasks/{task}/subscribe", Working, tasks::forms::subscribe),
+        form!("/tasks/{task}/unsubscribe", Working, tasks::forms::unsubscribe),
+        form!("/tasks/{task}/archive", Operating, tasks::forms::archive),
+        form!("/tasks/{task}/restore", Operating, tasks::forms::restore),
+        show("/tasks/{task}/move", Working, tasks::moves::choose),
+        both("/tasks/{task}/move/{to}", Working, get(tasks::moves::show).post(tasks::moves::submit)),
         // Approvals, alerts, notifications, agents.
-        .route("/approvals", get(approvals::list))
-        .route("/approvals/decide", get(approvals::show_several).post(approvals::decide_several))
-        .route("/approvals/{approval}", get(approvals::show))
-        .route("/approvals/{approval}/approve", form!(approvals::approve))
-        .route("/approvals/{approval}/deny", form!(approvals::deny))
-        .route("/approvals/{approval}/revision", form!(approvals::request_revision))
-        .route("/alerts", get(alerts::list))
-        .route("/alerts/{alert}/acknowledge", form!(alerts::acknowledge))
-        .route("/alerts/{alert}/resolve", form!(alerts::resolve))
-        .route("/alerts/{alert}/ignore", form!(alerts::ignore))
-        .route("/notifications", get(notifications::list))
-        .route("/notifications/{notification}/read", form!(notifications::read))
-        .route("/agents", get(agents::list))
-        .route("/agents/new", form!(agents::register))
-        .route("/agents/{agent}", get(agents::show))
-        .route("/agents/{agent}/edit", form!(agents::edit))
-        .route("/agents/{agent}/pause", form!(agents::pause))
-        .route("/agents/{agent}/resume", form!(agents::resume))
-        .route("/agents/{agent}/drain", form!(agents::drain))
-        .route("/agents/{agent}/restart", form!(agents::restart))
-        .route("/agents/{agent}/quarantine", form!(agents::quarantine))
+        show("/approvals", Reading, approvals::list),
+        both("/approvals/decide", Operating, get(approvals::show_several).post(approvals::decide_several)),
+        show("/approvals/{approval}", Reading, approvals::show),
+        form!("/approvals/{approval}/approve", Operating, approvals::approve),
+        form!("/approvals/{approval}/deny", Operating, approvals::deny),
+        form!("/approvals/{approval}/revision", Operating, approvals::request_revision),
+        show("/alerts", Reading, alerts::list),
+        form!("/alerts/{alert}/acknowledge", Operating, alerts::acknowledge),
+        form!("/alerts/{alert}/resolve", Operating, alerts::resolve),
+        form!("/alerts/{alert}/ignore", Operating, alerts::ignore),
+        show("/notifications", Reading, notifications::list),
+        form!("/notifications/{notification}/read", Working, notifications::read),
+        show("/agents", Reading, agents::list),
+        form!("/agents/new", Working, agents::register),
+        show("/agents/{agent}", Reading, agents::show),
+        form!("/agents/{agent}/edit", Working, agents::edit),
+        form!("/agents/{agent}/pause", Operating, agents::pause),
+        form!("/agents/{agent}/resume", Operating, agents::resume),
+        form!("/agents/{agent}/drain", Operating, agents::drain),
+        form!("/agents/{agent}/restart", Operating, agents::restart),
+        form!("/agents/{agent}/quarantine", Operating, agents::quarantine),
         // What is spent, reported and allowed.
-        .route("/costs", get(costs::show))
-        .route("/standup", get(standup::show))
-        .route("/feed", get(feed::show))
-        .route("/runs", get(runs::list))
-        .route("/runs/{run}", get(runs::show))
-        .route("/policy", get(policy::show))
-        .route("/policy/edit", form!(policy::edit))
-        .route("/policy/try", form!(policy::try_action))
-        .route("/credentials", get(credentials::list))
-        .route("/credentials/new", form!(credentials::issue))
-        .route("/credentials/{credential}/edit", form!(credentials::rename))
-        .route("/credentials/{credential}/revoke", form!(credentials::revoke))
-        .route("/health-and-workers", get(health::show))
-        .route("/login", get(login::show).post(login::open))
-        .route("/logout", post(login::end))
-        .route("/assets/{version}/{name}", get(assets::show))
-        .layer(CompressionLayer::new());
+        show("/costs", Reading, costs::show),
+        show("/standup", Reading, standup::show),
+        show("/feed", Reading, feed::show),
+        show("/runs", Reading, runs::list),
+        show("/runs/{run}", Reading, runs::show),
+        show("/policy", Reading, policy::show),
+        form!("/policy/edit", Governing, policy::edit),
+        form!("/policy/try", Working, policy::try_action),
+        show("/credentials", AuditingAll, credentials::list),
+        form!("/credentials/new", Governing, credentials::issue),
+        form!("/credentials/{credential}/edit", Governing, credentials::rename),
+        form!("/credentials/{credential}/revoke", Governing, credentials::revoke),
+        show("/health-and-workers", Credential, health::show),
+        both("/login", Nothing, get(login::show).post(login::open)),
+        Page { path: "/logout", needs: Credential, methods: &[Method::POST], answers: post(login::end) },
+        show("/assets/{version}/{name}", Nothing, assets::show),
+    ]
+}
+
+/// The pages of a recovered server whose REST interface is `routes`, with that interface.
+pub(crate) fn router(app: &App, routes: Router) -> Router {
+    let add = |router: Router<Pages>, page: Page| {
+        router.route(page.path, page.answers.route_layer(Extension(page.needs)))
+    };
+    let compressed = pages().into_iter().fold(Router::new(), add).layer(CompressionLayer::new());
     // A stream of events is sent as it comes.
-    let all = Router::new().route("/live", get(live::follow)).merge(compressed);
-    all.route_layer(map_response(html::harmless)).with_state(pages)
+    let pages = add(compressed, show("/live", Reading, live::follow))
+        .route_layer(map_response(html::harmless))
+        .method_not_allowed_fallback(async |request: Request| refuse(request, method_not_allowed).await)
+        .with_state(Pages { app: app.clone(), routes: routes.clone() });
+    pages.merge(routes).fallback(async |request: Request| refuse(request, no_such_route).await)
+}
+
+/// A refusal of an address or a method: as a page for a browser, as it is for a program.
+async fn refuse(request: Request, by: impl AsyncFnOnce(Request) -> Response) -> Response {
+    let accepts = request.headers().get(header::ACCEPT).and_then(|kinds| kinds.to_str().ok());
+    let is_browser = accepts.is_some_and(|kinds| kinds.contains("text/html"));
+    let (address, is_scripted) = (request.uri().to_string(), visit::is_scripted(request.headers()));
+    let refused = by(request).await;
+    match refused.extensions().get::<Problem>() {
+        Some(problem) if is_browser => Refused::not_admitted(problem, &address, is_scripted).into_response(),
+        _ => refused,
+    }
 }

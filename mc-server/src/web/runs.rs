@@ -148,8 +148,8 @@ pub(super) async fn list(visit: Visit) -> Result<Html<RunsPage>, Refused> {
 }
 
 /// `GET /runs/{run}`: one run with its tool calls.
-pub(super) async fn show(visit: Visit, path: axum::extract::RawPathParams) -> Result<Html<RunPage>, Refused> {
-    let address = format!("/api/runs/{}", Names::of(&path).part("run"));
+pub(super) async fn show(visit: Visit, names: Names) -> Result<Html<RunPage>, Refused> {
+    let address = format!("/api/runs/{}", names.part("run"));
     let run: Run = visit.rest.get(&address).await?;
     let calls = visit.api(&format!("{address}/tool-calls"), &["cursor"], &[("limit", "100")]);
     let (calls, next) = visit.rest.get_page(&calls).await?;

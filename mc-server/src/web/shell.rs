@@ -119,6 +119,7 @@ impl Shell {
             "" => address.to_owned(),
             slug => {
                 let joint = if address.contains('?') { '&' } else { '?' };
+                let slug: String = form_urlencoded::byte_serialize(slug.as_bytes()).collect();
                 format!("{address}{joint}project={slug}")
             }
         }

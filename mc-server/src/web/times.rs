@@ -1,6 +1,6 @@
 //! Times and amounts as people read them. Pages show UTC; a script turns it into the reader's zone.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 /// A time as the interface gives it.
@@ -22,10 +22,10 @@ impl Time {
 
 /// A span of seconds in its two largest units, such as `3 h 12 min`.
 pub(super) fn span(secs: i64) -> String {
-    let span = TimeDelta::seconds(secs.max(0));
-    let (days, hours, minutes) = (span.num_days(), span.num_hours() % 24, span.num_minutes() % 60);
+    let secs = secs.max(0);
+    let (days, hours, minutes) = (secs / 86_400, secs / 3_600 % 24, secs / 60 % 60);
     match (days, hours, minutes) {
-        (0, 0, 0) => format!("{} s", span.num_seconds()),
+        (0, 0, 0) => format!("{secs} s"),
         (0, 0, minutes) => format!("{minutes} min"),
         (0, hours, 0) => format!("{hours} h"),
         (0, hours, minutes) => format!("{hours} h {minutes} min"),

@@ -9,7 +9,7 @@ use form_urlencoded::Serializer;
 
 use super::{Rest, Shell, html::Refused};
 use crate::{
-    access::{Admission, Caller},
+    access::{Admission, Caller, Needs},
     app::App,
     problem::{Kind, Problem},
 };
@@ -118,6 +118,7 @@ impl FromRequestParts<Pages> for Visit {
             }
             None => return Err(Problem::internal().into()),
         };
+        parts.extensions.get::<Needs>().ok_or_else(Problem::internal)?.check(&caller)?;
         let rest = Rest::new(pages.routes.clone(), caller.clone());
         let path = uri.path().to_owned();
         Ok(Self { app: pages.app.clone(), rest, caller, path, parameters, is_scripted })
@@ -131,11 +132,17 @@ pub(super) fn is_scripted(headers: &HeaderMap) -> bool {
 /// The variable parts of an address, by name.
 pub(super) struct Names(Vec<(String, String)>);
 
-impl Names {
-    pub(super) fn of(path: &RawPathParams) -> Self {
-        Self(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
-    }
+impl FromRequestParts<Pages> for Names {
+    type Rejection = Refused;
 
+    async fn from_request_parts(parts: &mut Parts, pages: &Pages) -> Result<Self, Refused> {
+        let found = RawPathParams::from_request_parts(parts, pages).await;
+        let path = found.map_err(|_| Problem::new(Kind::NotFound, "The address is no readable text."))?;
+        Ok(Self(path.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()))
+    }
+}
+
+impl Names {
     /// The part of that name, encoded to be part of another address.
     pub(super) fn part(&self, name: &str) -> String {
         let found = self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());

@@ -191,6 +191,9 @@ pub(in crate::web) async fn decide_several(mut visit: Visit, request: Request) -
     let same = Same::named(&visit).await?;
     let mut form = same.form(&visit);
     let key = form::fill(&mut form, &sent);
+    if let Err(problem) = form::check(&form, &sent, None) {
+        return form::refuse(&visit, form, &problem).await;
+    }
     let [answer, note, hash] = ["answer", "decision", "contentHash"].map(|name| form.value_of(name));
     let routes = [APPROVE, DENY, REQUEST_REVISION].map(|answer| answer.route);
     let Some(route) = routes.into_iter().find(|route| *route == answer) else {

@@ -1,5 +1,7 @@
 //! A form as a page, and what becomes of it when it is sent.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use axum::{
     http::{HeaderName, HeaderValue, Method, StatusCode},
@@ -10,7 +12,7 @@ use serde_json::Value;
 
 use super::{Field, Form, Kind, Outcome, encode, new_key};
 use crate::{
-    problem::{Kind as ProblemKind, Problem},
+    problem::{Excerpt, Kind as ProblemKind, Problem},
     web::{
         Shell, Visit,
         html::{Html, Refused, go_to},
@@ -77,6 +79,9 @@ pub(in crate::web) async fn submit(
     let key = fill(&mut form, sent);
     let current = form.version;
     form.version = values(sent, VERSION).next().and_then(|version| version.parse().ok()).or(current);
+    if let Err(problem) = check(&form, sent, current) {
+        return refused(visit, form, (&fresh, current), &problem).await;
+    }
     let Ok(mut body) = encode::body(&mut form.fields) else {
         form.fields.iter_mut().for_each(mark_unreadable);
         let page = page(visit, &form, new_key(), None, false).await?;
@@ -128,6 +133,31 @@ fn differs(typed: &Field, fresh: &Field) -> bool {
         lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
     };
     typed.kind != Kind::Hidden && lines(typed) != lines(fresh)
+}
+
+/// Whether what was sent is of this form: each field of it, once where it has one value. A form that was made from another
+/// version may have had other fields; that it is too old is for the interface to say.
+///
+/// # Errors
+/// `invalid-fields`
+pub(in crate::web) fn check(
+    form: &Form,
+    sent: &[(String, String)],
+    current: Option<u64>,
+) -> Result<(), Problem> {
+    let is_of_now = form.version == current;
+    let mut known = BTreeSet::new();
+    for (name, _) in sent {
+        let field = form.fields.iter().find(|field| field.name == name);
+        let takes_several = field.is_some_and(|field| matches!(field.kind, Kind::Choices(_)));
+        if field.is_none() && is_of_now && ![KEY, VERSION].contains(&name.as_str()) {
+            return Err(Problem::invalid_field(Excerpt(name).to_string(), "is no field of this form"));
+        }
+        if !known.insert(name) && !takes_several {
+            return Err(Problem::invalid_field(Excerpt(name).to_string(), "must be there once"));
+        }
+    }
+    Ok(())
 }
 
 /// Fills the form with what was sent of it. The answer is its idempotency key.

@@ -1,11 +1,7 @@
 //! Moving a task: where it may go, and for each way a form of exactly what it needs.
 
 use askama::Template;
-use axum::{
-    extract::{RawPathParams, Request},
-    http::Method,
-    response::Response,
-};
+use axum::{extract::Request, http::Method, response::Response};
 use mc_domain::task::Status;
 
 use super::{Agent, Task, status_in};
@@ -37,8 +33,8 @@ struct Way {
 }
 
 /// `GET /tasks/{task}/move`: where the task may go from here.
-pub(in crate::web) async fn choose(visit: Visit, path: RawPathParams) -> Result<Html<MovePage>, Refused> {
-    let task = Task::named(&visit, &Names::of(&path)).await?;
+pub(in crate::web) async fn choose(visit: Visit, names: Names) -> Result<Html<MovePage>, Refused> {
+    let task = Task::named(&visit, &names).await?;
     let way = |to: &Status| Way {
         address: task.address(&visit, &format!("/move/{to}")),
         label: label(&task.status, *to),
@@ -49,8 +45,7 @@ pub(in crate::web) async fn choose(visit: Visit, path: RawPathParams) -> Result<
 }
 
 /// `GET /tasks/{task}/move/{to}`: what the move needs; the refusal where the task cannot go there.
-pub(in crate::web) async fn show(visit: Visit, path: RawPathParams) -> Result<Response, Refused> {
-    let names = Names::of(&path);
+pub(in crate::web) async fn show(visit: Visit, names: Names) -> Result<Response, Refused> {
     let (to, task) = (status_in(&names)?, Task::named(&visit, &names).await?);
     if !task.moves().contains(&to) {
         return Err(illegal(&task, to).into());
@@ -61,11 +56,10 @@ pub(in crate::web) async fn show(visit: Visit, path: RawPathParams) -> Result<Re
 /// `POST /tasks/{task}/move/{to}`: moves it.
 pub(in crate::web) async fn submit(
     visit: Visit,
-    path: RawPathParams,
+    names: Names,
     request: Request,
 ) -> Result<Response, Refused> {
     let sent = form_body(request).await?;
-    let names = Names::of(&path);
     let (to, task) = (status_in(&names)?, Task::named(&visit, &names).await?);
     form::submit(&visit, made(&visit, &task, to).await?, &sent).await
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use askama::Template;
-use axum::extract::RawPathParams;
 use mc_domain::approval::Status;
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -186,8 +185,8 @@ impl TaskPage {
 }
 
 /// `GET /tasks/{task}`: a task, with its thread or another part of it.
-pub(in crate::web) async fn show(visit: Visit, path: RawPathParams) -> Result<Html<TaskPage>, Refused> {
-    let task = Task::named(&visit, &Names::of(&path)).await?;
+pub(in crate::web) async fn show(visit: Visit, names: Names) -> Result<Html<TaskPage>, Refused> {
+    let task = Task::named(&visit, &names).await?;
     let part = Part::of(&visit);
     let agents = Agent::all(&visit, Some(&task.project_id)).await?;
     let approvals: Vec<Approval> = related(&visit, &task, "/api/approvals", &[("status", "all")]).await?;

@@ -45,8 +45,10 @@ impl Reader<'_> {
             _ => {
                 let rest = &self.text[self.at..];
                 let end = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ']' | '}'));
-                self.at += end.unwrap_or(rest.len());
-                Some(())
+                let bytes = end.unwrap_or(rest.len());
+                self.at += bytes;
+                // Nothing before a comma or a bracket is no value, and whoever went on from there would stand still.
+                (bytes > 0).then_some(())
             }
         }
     }

@@ -59,8 +59,11 @@ impl Issued {
     pub(super) fn findings(&self, is_gone: impl Fn(AgentId) -> bool, now: DateTime<Utc>) -> Vec<Finding> {
         let nobody = Agents::default();
         let view = |id: CredentialId| self.0.view(id, &nobody, now, None);
-        let views = self.0.ids(false).into_iter().filter_map(view);
-        views.filter_map(|view| finding(&view, &is_gone, now)).collect()
+        let views: Vec<_> = self.0.ids(false).into_iter().filter_map(view).collect();
+        // One operator of all projects without an end there must be: the oldest.
+        let oldest = views.iter().rfind(|view| never_expires(view) && view.project_ids.is_none());
+        let needed = oldest.map(|view| view.id);
+        views.iter().filter_map(|view| finding(view, needed, &is_gone, now)).collect()
     }
 }
 
@@ -69,9 +72,14 @@ fn are(number: usize) -> String {
     format!("{} {verb}", count(number as u64, "credential"))
 }
 
-/// The worst that is wrong with one credential.
+fn never_expires(view: &CredentialView<'_>) -> bool {
+    view.role == Role::Operator && view.expires_at.is_none() && view.status == Standing::Active
+}
+
+/// The worst that is wrong with one credential. The one that is `needed` may have no end.
 fn finding(
     view: &CredentialView<'_>,
+    needed: Option<CredentialId>,
     is_gone: impl Fn(AgentId) -> bool,
     now: DateTime<Utc>,
 ) -> Option<Finding> {
@@ -83,8 +91,11 @@ fn finding(
         ("belongs to an agent that is not there any more", REVOKE)
     } else if now - used_at > UNUSED_AFTER {
         ("was not used for 90 days", REVOKE)
-    } else if view.role == Role::Operator && view.expires_at.is_none() {
-        ("is an operator's and never expires", "Issue another with --expires 90d, and revoke this one")
+    } else if never_expires(view) && needed != Some(view.id) {
+        (
+            "is a further one of an operator that never expires",
+            "Issue another with --expires 90d, and revoke this one",
+        )
     } else {
         return None;
     };

@@ -123,7 +123,7 @@ pub(super) enum Empty {
     /// The field is `null`: what is there is taken away.
     Null,
     /// The field is an empty list.
-    EmptyList,
+    List,
 }
 
 impl Form {

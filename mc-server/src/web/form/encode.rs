@@ -36,13 +36,13 @@ fn value(field: &Field) -> Result<Option<Value>, String> {
             match (lines.is_empty(), field.empty) {
                 (true, Empty::LeftOut) => Ok(None),
                 (true, Empty::Null) => Ok(Some(Value::Null)),
-                (true, Empty::EmptyList) | (false, _) => Ok(Some(json!(lines))),
+                (true, Empty::List) | (false, _) => Ok(Some(json!(lines))),
             }
         }
         _ if is_empty => Ok(match field.empty {
             Empty::LeftOut => None,
             Empty::Null => Some(Value::Null),
-            Empty::EmptyList => Some(json!([])),
+            Empty::List => Some(json!([])),
         }),
         Kind::Number => number(text.trim()).map(Some),
         Kind::Choice(_) if field.is_numeric => number(text.trim()).map(Some),
@@ -101,7 +101,7 @@ mod tests {
             field("workPlan", Kind::Lines, "One\r\n\r\nTwo \nThree"),
             field("dueAt", Kind::Time, "2026-02-01T09:00"),
             field("description", Kind::Text, "").or(Empty::Null),
-            field("labels", Kind::Lines, "").or(Empty::EmptyList),
+            field("labels", Kind::Lines, "").or(Empty::List),
             field("document", Kind::Json, "{\"a\": 1}"),
         ];
         let expected = json!({

@@ -70,7 +70,7 @@ pub(in crate::web) async fn edit(visit: &Visit, names: &Names) -> Result<Form, R
         .field(description().value(task.description.clone().unwrap_or_default()).or(Empty::Null))
         .field(kind(&task.kind))
         .field(priority(task.priority))
-        .field(labels(&task.labels).or(Empty::EmptyList))
+        .field(labels(&task.labels).or(Empty::List))
         .field(
             money("budget", "Budget", "In dollars. When it is empty, what the policy gives to its type.")
                 .value(task.budget.to_string())
@@ -82,7 +82,7 @@ pub(in crate::web) async fn edit(visit: &Visit, names: &Names) -> Result<Form, R
                 .or(Empty::Null),
         )
         .field(due(task.due_at).or(Empty::Null))
-        .field(reviewers(choices, &task.reviewer_ids).or(Empty::EmptyList)))
+        .field(reviewers(choices, &task.reviewer_ids).or(Empty::List)))
 }
 
 /// Who has it.
@@ -96,7 +96,7 @@ pub(in crate::web) async fn assign(visit: &Visit, names: &Names) -> Result<Form,
         .field(
             assignees(visit, &task)
                 .await?
-                .or(Empty::EmptyList)
+                .or(Empty::List)
                 .help("Without any, it goes back to the inbox."),
         )
         .field(Field::new("reason", "Why", Kind::Line).help(

@@ -93,12 +93,7 @@ pub(in crate::web) async fn assign(visit: &Visit, names: &Names) -> Result<Form,
         .version(task.version)
         .submit("Assign")
         .done("The assignees are changed")
-        .field(
-            assignees(visit, &task)
-                .await?
-                .or(Empty::List)
-                .help("Without any, it goes back to the inbox."),
-        )
+        .field(assignees(visit, &task).await?.or(Empty::List).help("Without any, it goes back to the inbox."))
         .field(Field::new("reason", "Why", Kind::Line).help(
             "With a reason, agents may get it that do not accept tasks of its type. It may stay empty.",
         )))

@@ -137,3 +137,32 @@ fn a_form_that_is_gone_back_to_and_sent_again_acts_once() {
         assert_eq!(count(server, "Sent and gone back to"), 1);
     });
 }
+
+#[test]
+fn an_approval_that_somebody_else_has_decided_stays_decided() {
+    with(Server::open(), async |server, browser| {
+        browser.tolerate("412");
+        browser.tolerate("409");
+        let asked = json!({
+            "agentId": "scout", "actionType": "tool_call", "summary": "Send the newsletter", "risk": "yellow",
+            "justification": "It is due",
+        });
+        let asked = server.post("/api/approvals", &asked)["id"].as_str().unwrap().to_owned();
+        let other = Browser::another(server).await;
+        for (page, word) in [(browser, "Approve"), (&other, "Deny")] {
+            page.goto("/approvals").await;
+            page.open(&format!("#approval-{asked} a[aria-label^='{word}']"), word).await;
+        }
+        other.type_into("#dialog #decision", "Not this week").await;
+        other.send().await;
+        browser.click("#dialog button[type=submit]").await;
+        browser.until_text("#dialog .stale", "Somebody has changed this").await;
+        browser.until_text("#dialog form", "It is denied already by Sofie: Not this week").await;
+        browser.click("#dialog button[type=submit]").await;
+        browser.until_text("#dialog [role=alert]", "The first decision stands.").await;
+        assert_eq!(server.text(&format!("/api/approvals/{asked}"), "status"), "denied");
+        browser.click("#dialog a[data-close]").await;
+        browser.until(&format!("!document.querySelector('#approval-{asked}')")).await;
+        other.assert_clean();
+    });
+}

@@ -73,7 +73,7 @@ async fn one(visit: &Visit, names: &Names, answer: &Answer) -> Result<Form, Refu
     let path = format!("/api/approvals/{}/{}", approval.id, answer.route);
     let title = format!("{}: {}", answer.name, approval.summary);
     Ok(Form::new(title, Method::POST, path, &back(visit))
-        .intro(format!("{} {}{}", asked(&approval), answer.means, so_far(&approval)))
+        .intro(format!("{} {}{}{}", asked(&approval), answer.means, so_far(&approval), stands(&approval)))
         .quote(quote(&approval))
         .field(note(answer.note, answer.is_note_needed))
         .version(approval.version)
@@ -107,6 +107,18 @@ fn so_far(approval: &Approval) -> String {
     match approval.required_decisions {
         0 | 1 => String::new(),
         required => format!(" It takes {required} deciders; {} agreed so far.", approval.agreed().count()),
+    }
+}
+
+/// What somebody has answered already, in a sentence: it may be more than the visitor has seen.
+fn stands(approval: &Approval) -> String {
+    let note = approval.decisions.last().and_then(|decision| decision.note.as_ref());
+    let note = note.map(|note| format!(": {note}")).unwrap_or_default();
+    let by = approval.decided_by.as_ref().map(|by| format!(" by {}{note}", by.name)).unwrap_or_default();
+    match (approval.is_open(), &approval.revision_note) {
+        (true, None) => String::new(),
+        (true, Some(wanted)) => format!(" A revision is asked for already: {wanted}"),
+        (false, _) => format!(" It is {} already{by}", approval.state()),
     }
 }
 

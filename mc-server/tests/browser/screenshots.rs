@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The most bytes of a picture.
-const MAX_BYTES: usize = 150_000;
+const MAX_BYTES: usize = 180_000;
 
 /// Name, address, width and height.
 const PICTURES: [(&str, &str, u32, u32); 5] = [

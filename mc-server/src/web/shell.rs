@@ -125,6 +125,12 @@ impl Shell {
         }
     }
 
+    /// The address of the page of one thing, such as a task of `/tasks`, with the chosen project in it.
+    pub(super) fn to(&self, place: &str, id: &str) -> String {
+        let part: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        self.here(&format!("{place}/{}", part.replace('+', "%20")))
+    }
+
     /// The halted squads among those that the page is about.
     pub(super) fn halted(&self) -> Vec<&Project> {
         let about = |project: &&Project| self.chosen.is_empty() || project.slug == self.chosen;

@@ -24,6 +24,7 @@ use mc_domain::{
 use serde::{Deserialize, Serialize};
 
 pub use query::{AgentQuery, AgentSort};
+pub use squad::Concerned;
 pub use view::{ActorId, ActorView, AgentBudgets, AgentView};
 
 use crate::{projection::Projection, table::Table};

@@ -240,7 +240,7 @@ function makeSortable() {
         // It is moved when the server says so.
         from.insertBefore(item, from.children[oldIndex] || null);
         const link = item.querySelector("a.move");
-        if (link) openDialog({ href: "/tasks/" + item.dataset.id + "/move/" + to.dataset.status, focus: () => link.focus() });
+        if (link) openDialog({ href: link.href.replace("/move", "/move/" + to.dataset.status), focus: () => link.focus() });
       },
     });
   }

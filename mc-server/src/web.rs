@@ -6,14 +6,19 @@
 //!
 //! | part | has |
 //! |---|---|
-//! | [`Rest`] | the routes, asked as the caller of the page |
+//! | [`routes`] | the table of the pages, with what each asks of its visitor |
 //! | [`Visit`] | a request for a page: who asks, for which address, in which project |
+//! | [`Rest`] | the routes of the interface, asked as the caller of the page |
 //! | [`Shell`] | what all pages have around their content: navigation, projects, emergency |
+//! | [`html`] | HTML as an answer, refusals as pages, and the way to another page |
 //! | [`form`] | forms of all kinds, which give a REST request and show its refusal in place |
-//! | [`lists`] | what pages with lists share: the next page, filters, names for ids |
+//! | [`lists`], [`day`] | what pages with lists share: the next page, filters, names for ids; and the day a page is about |
+//! | [`times`], [`tones`], [`chart`], [`markdown`] | times and amounts, the colour of a status, bars, and what others wrote |
 //! | [`live`] | the stream that tells a page to look again |
 //! | [`assets`] | scripts and styles, embedded in the binary |
-//! | [`routes`] | the table of the pages |
+//! | [`login`], [`health`] | the way in and out; the state of the server, where a monitor is at home |
+//! | [`board`], [`tasks`], [`approvals`], [`agents`], [`runs`], [`alerts`], [`notifications`] | what is to be done, and by whom |
+//! | [`costs`], [`standup`], [`feed`], [`policy`], [`credentials`], [`emergency`] | what is spent, told and allowed |
 
 mod agents;
 mod alerts;
@@ -34,7 +39,6 @@ mod live;
 mod login;
 mod markdown;
 mod notifications;
-mod onward;
 mod policy;
 mod rest;
 mod routes;
@@ -43,6 +47,7 @@ mod shell;
 mod standup;
 mod tasks;
 mod times;
+mod tones;
 mod visit;
 
 pub(crate) use routes::{pages, router};

@@ -175,7 +175,8 @@ async fn what_was_written_is_text_and_who_may_not_act_sees_no_act() {
             "{audited}"
         );
     }
-    submit(app, &olga, &format!("/agents/{scout}/pause"), &[]).await.expect(403).recorded(&[]);
+    send(app, &olga, &format!("/agents/{scout}/pause"), "", &[]).await.expect(403).recorded(&[]);
+    app.get(format!("/agents/{scout}/pause")).by(&olga).await.expect(403);
     let eve = app.operator("Eve", &["elsewhere"]).await;
     let elsewhere = world.page(&eve, "/agents").await;
     assert!(elsewhere.contains("Nova") && !elsewhere.contains("Scout"), "{elsewhere}");

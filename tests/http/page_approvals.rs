@@ -275,8 +275,9 @@ async fn who_may_not_decide_sees_no_act_and_nothing_of_others() {
         );
     }
     let refused =
-        submit(&world.app, &world.olga, &format!("/approvals/{asked}/approve"), &[]).await.expect(403);
+        send(&world.app, &world.olga, &format!("/approvals/{asked}/approve"), "", &[]).await.expect(403);
     refused.recorded(&[]);
+    world.app.get(format!("/approvals/{asked}/approve")).by(&world.olga).await.expect(403);
     let elsewhere = world.page(&world.eve, "/approvals").await.text;
     assert!(elsewhere.contains("Nothing waits") && !elsewhere.contains("newsletter"), "{elsewhere}");
     world.app.get(format!("/approvals/{asked}")).by(&world.eve).await.expect(404);

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, Key, plan},
-    page_approvals::{hidden, submit},
+    page_approvals::{hidden, send, submit},
 };
 
 struct World {
@@ -107,6 +107,6 @@ async fn an_operator_of_one_project_concerns_nobody_elses() {
         world.app.get(format!("/emergency/{act}?project=openclaw")).by(&world.eve).await.expect(400);
     }
     let olga = world.app.issue("Olga", mc_domain::credential::Bearer::Auditor, &[], None).await;
-    let refused = submit(&world.app, &olga, "/emergency/stop", &[("reason", "Now")]).await.expect(403);
+    let refused = send(&world.app, &olga, "/emergency/stop", "", &[("reason", "Now")]).await.expect(403);
     assert!(refused.recorded(&[]).text.contains("credential of an auditor"));
 }

@@ -286,15 +286,39 @@ async fn who_does_not_operate_sees_no_act_and_nobody_sees_other_projects() {
     let there = app.post("/api/tasks", there).await.expect(201).id();
     app.operator("Ada", &[]).await;
     let auditor = app.issue("Ann", Bearer::Auditor, &["openclaw"], None).await;
-    for path in ["/tasks".to_owned(), format!("/tasks/{here}"), format!("/tasks/{here}/move")] {
+    for path in ["/tasks".to_owned(), format!("/tasks/{here}")] {
         let page = app.get(path).by(&auditor).await.expect(200);
         has(&page, &["Here"]);
         lacks(&page, &["data-dialog", "Faraway", "Echo", "<textarea", "move/assigned"]);
     }
-    for path in ["", "/edit", "/move", "/move/blocked"] {
-        app.get(format!("/tasks/{there}{path}")).by(&auditor).await.expect(404);
+    app.get(format!("/tasks/{there}")).by(&auditor).await.expect(404);
+    for path in ["/edit", "/move", "/move/blocked"] {
+        app.get(format!("/tasks/{there}{path}")).by(&auditor).await.expect(403);
     }
     let sent = encoded(&[("toStatus", "canceled")]);
     let path = format!("/tasks/{here}/move/canceled");
     app.send(Method::POST, path, sent).by(&auditor).await.expect(403).recorded(&[]);
+}
+
+#[tokio::test]
+async fn agents_are_chosen_from_and_named_where_they_are_too_many() {
+    let app = App::new().await;
+    for number in 0..100 {
+        app.agent(&format!("Agent {number}")).await;
+    }
+    has(&app.get("/tasks/new").await.expect(200), &["type=\"checkbox\" name=\"assigneeIds\""]);
+    has(&app.get("/tasks").await.expect(200), &["<select id=\"filter-assignee\"", ">Agent 99</option>"]);
+    let last = app.agent("Agent 100").await;
+    let form = app.get("/tasks/new").await.expect(200);
+    has(&form, &["<textarea id=\"assigneeIds\"", "a name or identity a line"]);
+    lacks(&form, &["checkbox"]);
+    let fields = [("title", "Write it"), ("type", "docs"), ("assigneeIds", "Agent 100\r\nagent 7")];
+    send(&app, "/tasks/new", &fields).await.expect(303);
+    for page in ["/tasks?assignee=Agent+100", "/?assignee=agent+7"] {
+        let page = app.get(page).await.expect(200);
+        has(&page, &["<input id=\"filter-assignee\"", "Write it", "Agent 100"]);
+        lacks(&page, &["Agent 99"]);
+    }
+    has(&app.get("/notifications").await.expect(200), &["<input id=\"agentId\""]);
+    has(&app.get(format!("/agents/{last}")).await.expect(200), &["Agent 100"]);
 }

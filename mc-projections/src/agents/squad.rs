@@ -16,6 +16,17 @@ use crate::{
     table,
 };
 
+/// How many agents an emergency concerns.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Concerned {
+    /// Those that a halt of their squads pauses: they work, or would by themselves after a new day or a success.
+    pub paused: usize,
+    /// Those that work again once their squads do: an operator paused them, or they were paused with their squads.
+    pub resumed: usize,
+    /// Those that have a task, which a stop blocks.
+    pub at_work: usize,
+}
+
 /// The agents by their standing, and sums over them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Index {
@@ -145,6 +156,26 @@ impl Agents {
             reach.includes(own.0) && wanted(status, pause_reason)
         });
         groups.map(|(_, set)| set).collect()
+    }
+
+    /// How many agents of the projects within a reach an emergency concerns. It costs as much as they have agents.
+    pub fn concerned(&self, reach: &Reach) -> Concerned {
+        let mut concerned = Concerned::default();
+        for (own, set) in self.rows.index().by_standing.all().filter(|(own, _)| reach.includes(own.0)) {
+            let rows = || set.iter().filter_map(|(_, id)| self.rows.get(*id));
+            match self.stands(*own) {
+                (Status::Active, _)
+                | (Status::Paused, Some(PauseReason::Budget | PauseReason::ErrorStreak)) => {
+                    concerned.paused += set.len();
+                }
+                (Status::Paused, Some(PauseReason::Squad | PauseReason::Operator)) => {
+                    concerned.resumed += rows().filter(|row| !row.retired).count();
+                }
+                (Status::Paused, None) | (Status::Draining | Status::Quarantined | Status::Offline, _) => {}
+            }
+            concerned.at_work += rows().filter(|row| row.work.is_some()).count();
+        }
+        concerned
     }
 
     /// The agents of the projects within a reach, in numbers at `now`. It costs as much as there are projects and silent

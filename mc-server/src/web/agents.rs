@@ -16,6 +16,7 @@ use super::{
     html::{Html, Refused},
     lists::{self, Choice, Titles},
     times::{self, Time},
+    tones,
     visit::Names,
 };
 
@@ -149,15 +150,6 @@ impl Agent {
         format!("{}: {why}", self.status)
     }
 
-    fn mark(&self) -> &'static str {
-        match self.status.as_str() {
-            "active" => "state-good",
-            "paused" | "draining" => "state-warn",
-            "quarantined" => "state-bad",
-            _ => "state-off",
-        }
-    }
-
     /// How long ago its last heartbeat was.
     fn heartbeat_age(&self, now: &DateTime<Utc>) -> Option<String> {
         self.last_heartbeat.map(|last| times::span((*now - last.0).num_seconds()))
@@ -177,18 +169,14 @@ impl Agent {
     fn address(&self, form: &str) -> String {
         format!("/agents/{}{form}", self.id)
     }
+
+    /// The address of the list of its runs.
+    fn runs(&self) -> String {
+        format!("/runs?agentId={}", self.id)
+    }
 }
 
 impl Run {
-    fn mark(&self) -> &'static str {
-        match self.status.as_str() {
-            "completed" => "state-good",
-            "running" => "",
-            "failed" | "timeout" => "state-bad",
-            _ => "state-off",
-        }
-    }
-
     /// What was charged for it, or what was set aside while it is under way.
     fn cost(&self) -> String {
         match self.charged {

@@ -10,6 +10,7 @@ use super::{
     html::{Html, Refused},
     lists::{self, Actor, Choice, Titles},
     times::{self, Time},
+    tones,
     visit::Names,
 };
 
@@ -74,23 +75,6 @@ struct Alert {
 }
 
 impl Alert {
-    fn severity_mark(&self) -> &'static str {
-        match self.severity.as_str() {
-            "critical" | "error" => "state-bad",
-            "warning" => "state-warn",
-            _ => "",
-        }
-    }
-
-    fn status_mark(&self) -> &'static str {
-        match self.status.as_str() {
-            "open" => "state-warn",
-            "resolved" => "state-good",
-            "ignored" => "state-off",
-            _ => "",
-        }
-    }
-
     fn is_open(&self) -> bool {
         matches!(self.status.as_str(), "open" | "acknowledged")
     }

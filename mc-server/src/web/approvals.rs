@@ -15,6 +15,7 @@ use super::{
     html::{Html, Refused},
     lists::{self, Actor, Choice, Titles},
     times::{self, Time},
+    tones,
     visit::Names,
 };
 use crate::problem::Problem;
@@ -151,15 +152,6 @@ impl Approval {
             "escalated" => "has waited too long",
             "canceled" => "withdrawn",
             other => other,
-        }
-    }
-
-    fn mark(&self) -> &'static str {
-        match self.status.as_str() {
-            "approved" => "state-good",
-            "escalated" | "denied" => "state-bad",
-            "pending" => "state-warn",
-            _ => "state-off",
         }
     }
 

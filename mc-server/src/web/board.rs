@@ -76,10 +76,6 @@ impl BoardPage {
         self.shell.here(&format!("/tasks/{}{form}", card.id))
     }
 
-    fn approval(&self, id: &str) -> String {
-        self.shell.here(&format!("/approvals/{id}"))
-    }
-
     /// The list of all tasks of a column.
     fn all_of(&self, column: &Column) -> String {
         let joint = if self.list.contains('?') { '&' } else { '?' };

@@ -9,8 +9,9 @@ use super::{
     Shell, Visit,
     form::{Field, Form, Kind, Outcome},
     html::{Html, Refused},
-    onward::{self, Called},
+    lists::{Actor, Titles, next_page},
     times::{self, Time},
+    tones,
     visit::Names,
 };
 use crate::access::Needs;
@@ -21,7 +22,7 @@ pub(super) struct CredentialsPage {
     shell: Shell,
     credentials: Vec<Credential>,
     next: Option<String>,
-    agents: Called,
+    titles: Titles,
     shows_all: bool,
     may_govern: bool,
     /// The one that the visitor is here by.
@@ -46,21 +47,7 @@ struct Credential {
     revoked_because: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Actor {
-    name: String,
-}
-
 impl Credential {
-    /// The class that shows its status by shape and colour.
-    fn state(&self) -> &'static str {
-        match self.status.as_str() {
-            "active" => "state-good",
-            "expired" => "state-warn",
-            _ => "state-off",
-        }
-    }
-
     /// The address of a form that is about it.
     fn form(&self, shell: &Shell, what: &str) -> String {
         shell.here(&format!("/credentials/{}/{what}", self.id))
@@ -81,16 +68,17 @@ impl Credential {
 pub(super) async fn list(visit: Visit) -> Result<Html<CredentialsPage>, Refused> {
     let path = visit.api("/api/credentials", &["all", "cursor"], &[]);
     let (credentials, next): (Vec<Credential>, _) = visit.rest.get_page(&path).await?;
-    let next = onward::next_page(&visit, next.as_deref());
-    let ids = credentials.iter().filter_map(|credential| credential.agent_id.as_deref());
-    let agents = Called::of(&visit, "/api/agents", "name", ids).await?;
+    let next = next_page(&visit, next.as_deref());
+    let titles =
+        Titles::of(&visit, [], credentials.iter().filter_map(|credential| credential.agent_id.as_ref()))
+            .await;
     let shell = visit.shell("Credentials", "/credentials").await?;
     let own = visit.caller.credential().map(|id| id.to_string()).unwrap_or_default();
     Ok(Html(CredentialsPage {
         shell,
         credentials,
         next,
-        agents,
+        titles,
         shows_all: visit.parameter("all") == Some("true"),
         may_govern: Needs::Governing.check(&visit.caller).is_ok(),
         own,

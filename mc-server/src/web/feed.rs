@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{
     Shell, Visit,
     html::{Html, Refused},
-    onward::next_page,
+    lists::{Actor, next_page},
     times::{self, Time},
 };
 
@@ -35,13 +35,6 @@ struct News {
     actor: Actor,
     summary: String,
     entity: Entity,
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    #[serde(rename = "type")]
-    kind: String,
-    name: String,
 }
 
 #[derive(Deserialize)]

@@ -1,14 +1,15 @@
-//! What pages that list something share: the next page, and names for the ids that the interface answers.
+//! What pages that list something share: the next page, filters, agents to choose from, and names for the ids that the
+//! interface answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use form_urlencoded::byte_serialize;
 use serde::Deserialize;
 
-use super::{Visit, html::Refused};
+use super::{Visit, html::Refused, times::words};
 
-/// The most agents of a page that is asked for when all of them are wanted.
-const ALL: &str = "1000";
+/// The most agents that a page offers to choose from.
+const OFFERED: &str = "100";
 
 /// Who did something, as the interface answers it.
 #[derive(Debug, Clone, Deserialize)]
@@ -22,10 +23,10 @@ pub(super) struct Actor {
 
 /// An agent or a task, by its name or its title.
 #[derive(Debug, Clone, Deserialize)]
-pub(super) struct Named {
-    pub(super) id: String,
+struct Named {
+    id: String,
     #[serde(alias = "title")]
-    pub(super) name: String,
+    name: String,
 }
 
 /// The titles of tasks and the names of agents that a page refers to.
@@ -57,13 +58,40 @@ impl Titles {
     }
 }
 
-/// The agents of the project, or of all of the visitor's, by name.
-///
-/// # Errors
-/// When they cannot be read.
-pub(super) async fn all_agents(visit: &Visit) -> Result<Vec<Named>, Refused> {
-    let path = visit.api("/api/agents", &["project"], &[("sortBy", "name"), ("limit", ALL)]);
-    Ok(visit.rest.get(&path).await?)
+/// An agent that a page offers to choose.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Agent {
+    pub(super) id: String,
+    pub(super) project_id: String,
+    pub(super) name: String,
+    emoji: Option<String>,
+    status: String,
+}
+
+impl Agent {
+    /// The agents of a project, or of all of the visitor's, by name; nothing where there are too many to choose from, so that
+    /// a name is typed instead.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(super) async fn offered(visit: &Visit, project: Option<&str>) -> Result<Option<Vec<Self>>, Refused> {
+        let mut more = vec![("limit", OFFERED)];
+        more.extend(project.map(|project| ("project", project)));
+        let (mut agents, next): (Vec<Self>, _) =
+            visit.rest.get_page(&visit.api("/api/agents", &[], &more)).await?;
+        agents.sort_by_key(|agent| agent.name.to_lowercase());
+        Ok(next.is_none().then_some(agents))
+    }
+
+    /// What a form calls it: its name, and why it may not take the task.
+    pub(super) fn label(&self) -> String {
+        let emoji = self.emoji.as_ref().map(|emoji| format!("{emoji} ")).unwrap_or_default();
+        match self.status.as_str() {
+            "active" => format!("{emoji}{}", self.name),
+            status => format!("{emoji}{} ({})", self.name, words(status)),
+        }
+    }
 }
 
 /// The address of the page that goes on where this one ends, for the address that the interface names for it.
@@ -75,11 +103,6 @@ pub(super) fn next_page(visit: &Visit, next: Option<&str>) -> Option<String> {
     let joint = if here.contains('?') { '&' } else { '?' };
     let cursor: String = byte_serialize(cursor.as_bytes()).collect();
     Some(format!("{here}{joint}cursor={cursor}"))
-}
-
-/// The address of the page of one thing.
-pub(super) fn below(place: &str, id: &str) -> String {
-    format!("{place}{id}")
 }
 
 /// A choice of a filter: its value, what is shown for it, and whether it is chosen.

@@ -8,8 +8,9 @@ use super::{
     Shell, Visit,
     form::Form,
     html::{Html, Refused},
-    lists::{self, Actor, Choice, Named, Titles},
+    lists::{self, Actor, Agent, Choice, Titles},
     times::{self, Time},
+    tones,
     visit::Names,
 };
 
@@ -22,7 +23,8 @@ const UNREAD: &[(&str, &str)] = &[("", "All"), ("true", "Unread"), ("false", "Re
 #[template(path = "notifications.html")]
 pub(super) struct NotificationsPage {
     shell: Shell,
-    agents: Vec<Named>,
+    /// Those to choose from; where there are too many, a name is typed.
+    agents: Option<Vec<Agent>>,
     /// The agent that is chosen; empty for everybody.
     agent: String,
     unread: Vec<Choice>,
@@ -62,15 +64,6 @@ struct Notification {
 }
 
 impl Notification {
-    fn mark(&self) -> &'static str {
-        match self.status.as_str() {
-            "delivered" | "read" => "state-good",
-            "failed" => "state-bad",
-            "expired" => "state-off",
-            _ => "",
-        }
-    }
-
     /// The address of the form that marks it as read.
     fn address(&self) -> String {
         format!("/notifications/{}/read", self.id)
@@ -84,7 +77,7 @@ pub(super) async fn list(visit: Visit) -> Result<Html<NotificationsPage>, Refuse
     let tasks = notifications.iter().filter_map(|notification| notification.task_id.as_ref());
     Ok(Html(NotificationsPage {
         titles: Titles::of(&visit, tasks, []).await,
-        agents: lists::all_agents(&visit).await?,
+        agents: Agent::offered(&visit, visit.project()).await?,
         agent: visit.parameter("agentId").unwrap_or_default().to_owned(),
         unread: lists::choices(&visit, "unread", UNREAD),
         itself: visit.caller.agent().map(|agent| agent.to_string()),

@@ -11,7 +11,7 @@ use super::{
     Shell, Visit,
     form::{Field, Form, Kind, Outcome},
     html::{Html, Refused},
-    onward::next_page,
+    lists::{Actor, next_page},
     times::{self, Time},
     visit::Names,
 };
@@ -44,11 +44,6 @@ struct Version {
     published_at: Time,
     published_by: Actor,
     changes: Vec<Change>,
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    name: String,
 }
 
 /// One field that a version changed.

@@ -80,8 +80,8 @@ pub(crate) fn pages() -> Vec<Page> {
         form!("/tasks/{task}/unsubscribe", Working, tasks::forms::unsubscribe),
         form!("/tasks/{task}/archive", Operating, tasks::forms::archive),
         form!("/tasks/{task}/restore", Operating, tasks::forms::restore),
-        show("/tasks/{task}/move", Working, tasks::moves::choose),
-        both("/tasks/{task}/move/{to}", Working, get(tasks::moves::show).post(tasks::moves::submit)),
+        show("/tasks/{task}/move", Operating, tasks::moves::choose),
+        both("/tasks/{task}/move/{to}", Operating, get(tasks::moves::show).post(tasks::moves::submit)),
         // Approvals, alerts, notifications, agents.
         show("/approvals", Reading, approvals::list),
         both("/approvals/decide", Operating, get(approvals::show_several).post(approvals::decide_several)),

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use super::{
     Shell, Visit,
     html::{Html, Refused},
-    onward::{self, Called, next_page},
+    lists::{Titles, next_page},
     times::{self, Time},
+    tones,
     visit::Names,
 };
 
@@ -23,8 +24,7 @@ const SORTS: [(&str, &str); 3] = [("startedAt", "Start"), ("cost", "Cost"), ("du
 pub(super) struct RunsPage {
     shell: Shell,
     runs: Vec<Run>,
-    agents: Called,
-    tasks: Called,
+    titles: Titles,
     chosen: Chosen,
     next: Option<String>,
 }
@@ -43,8 +43,7 @@ struct Chosen {
 pub(super) struct RunPage {
     shell: Shell,
     run: Run,
-    agents: Called,
-    tasks: Called,
+    titles: Titles,
     calls: Vec<Call>,
     is_later: bool,
     next: Option<String>,
@@ -77,16 +76,6 @@ struct Run {
 }
 
 impl Run {
-    /// The class that shows its status by shape and colour.
-    fn state(&self) -> &'static str {
-        match self.status.as_str() {
-            "completed" => "state-good",
-            "failed" | "timeout" => "state-bad",
-            "aborted" => "state-warn",
-            _ => "",
-        }
-    }
-
     /// How long it took, in words.
     fn took(&self) -> Option<String> {
         self.duration_ms.map(|millis| times::span(millis / 1_000))
@@ -119,21 +108,11 @@ impl Preview {
     }
 }
 
-impl Call {
-    fn state(&self) -> &'static str {
-        match self.status.as_str() {
-            "success" => "state-good",
-            "failed" => "state-bad",
-            _ => "state-warn",
-        }
-    }
-}
-
 /// `GET /runs`: the runs of a project, or of all of the visitor's.
 pub(super) async fn list(visit: Visit) -> Result<Html<RunsPage>, Refused> {
     let path = visit.api("/api/runs", &PASSED_ON, &[("limit", "50")]);
     let (runs, next): (Vec<Run>, _) = visit.rest.get_page(&path).await?;
-    let (agents, tasks) = called(&visit, &runs).await?;
+    let titles = titles(&visit, &runs).await;
     let of = |name: &str| visit.parameter(name).unwrap_or_default().to_owned();
     let chosen = Chosen {
         agent: of("agentId"),
@@ -144,7 +123,7 @@ pub(super) async fn list(visit: Visit) -> Result<Html<RunsPage>, Refused> {
     };
     let shell = visit.shell("Runs", "/runs").await?;
     let next = next_page(&visit, next.as_deref());
-    Ok(Html(RunsPage { shell, runs, agents, tasks, chosen, next }))
+    Ok(Html(RunsPage { shell, runs, titles, chosen, next }))
 }
 
 /// `GET /runs/{run}`: one run with its tool calls.
@@ -153,17 +132,15 @@ pub(super) async fn show(visit: Visit, names: Names) -> Result<Html<RunPage>, Re
     let run: Run = visit.rest.get(&address).await?;
     let calls = visit.api(&format!("{address}/tool-calls"), &["cursor"], &[("limit", "100")]);
     let (calls, next) = visit.rest.get_page(&calls).await?;
-    let (agents, tasks) = called(&visit, std::slice::from_ref(&run)).await?;
+    let titles = titles(&visit, std::slice::from_ref(&run)).await;
     let shell = visit.shell("Run", "/runs").await?;
     let is_later = visit.parameter("cursor").is_some();
     let next = next_page(&visit, next.as_deref());
-    Ok(Html(RunPage { shell, run, agents, tasks, calls, is_later, next }))
+    Ok(Html(RunPage { shell, run, titles, calls, is_later, next }))
 }
 
 /// The names of the agents and the titles of the tasks of runs.
-async fn called(visit: &Visit, runs: &[Run]) -> Result<(Called, Called), Refused> {
-    let agents = runs.iter().map(|run| run.agent_id.as_str());
-    let tasks = runs.iter().filter_map(|run| run.task_id.as_deref());
-    let agents = Called::of(visit, "/api/agents", "name", agents).await?;
-    Ok((agents, Called::of(visit, "/api/tasks", "title", tasks).await?))
+async fn titles(visit: &Visit, runs: &[Run]) -> Titles {
+    let tasks = runs.iter().filter_map(|run| run.task_id.as_ref());
+    Titles::of(visit, tasks, runs.iter().map(|run| &run.agent_id)).await
 }

@@ -1,45 +1,34 @@
 //! What all pages have around their content.
 
-use mc_domain::{credential::Role, reach::Reach};
+use mc_domain::credential::Role;
 use serde::Deserialize;
 
 use super::{Visit, html::Refused};
+use crate::access::Needs;
 
-/// A place of the navigation: its address, its name, the key that goes there after `g`, and who sees it.
+/// A place of the navigation: its address, its name, the key that goes there after `g`, and what it asks of who sees it.
 pub(super) struct Place {
     pub(super) address: &'static str,
     pub(super) name: &'static str,
     pub(super) key: char,
-    roles: &'static [Role],
+    needs: Needs,
 }
-
-impl Place {
-    /// Whether it has something for a visitor. Credentials concern all projects.
-    fn is_for(&self, visit: &Visit) -> bool {
-        let concerns_all = self.address == "/credentials";
-        self.roles.contains(&visit.caller.role()) && (!concerns_all || *visit.caller.reach() == Reach::All)
-    }
-}
-
-const READERS: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor];
-const AUDITORS: &[Role] = &[Role::Operator, Role::Auditor];
-const EVERYBODY: &[Role] = &[Role::Operator, Role::Agent, Role::Auditor, Role::Monitor];
 
 /// All places, in the order of the navigation.
 const PLACES: &[Place] = &[
-    Place { address: "/", name: "Board", key: 'b', roles: READERS },
-    Place { address: "/tasks", name: "Tasks", key: 't', roles: READERS },
-    Place { address: "/approvals", name: "Approvals", key: 'p', roles: READERS },
-    Place { address: "/agents", name: "Agents", key: 'a', roles: READERS },
-    Place { address: "/runs", name: "Runs", key: 'r', roles: READERS },
-    Place { address: "/costs", name: "Costs", key: 'c', roles: READERS },
-    Place { address: "/alerts", name: "Alerts", key: 'l', roles: READERS },
-    Place { address: "/notifications", name: "Notifications", key: 'n', roles: READERS },
-    Place { address: "/standup", name: "Standup", key: 's', roles: READERS },
-    Place { address: "/feed", name: "Feed", key: 'f', roles: READERS },
-    Place { address: "/policy", name: "Policy", key: 'o', roles: READERS },
-    Place { address: "/credentials", name: "Credentials", key: 'k', roles: AUDITORS },
-    Place { address: "/health-and-workers", name: "Health", key: 'h', roles: EVERYBODY },
+    Place { address: "/", name: "Board", key: 'b', needs: Needs::Reading },
+    Place { address: "/tasks", name: "Tasks", key: 't', needs: Needs::Reading },
+    Place { address: "/approvals", name: "Approvals", key: 'p', needs: Needs::Reading },
+    Place { address: "/agents", name: "Agents", key: 'a', needs: Needs::Reading },
+    Place { address: "/runs", name: "Runs", key: 'r', needs: Needs::Reading },
+    Place { address: "/costs", name: "Costs", key: 'c', needs: Needs::Reading },
+    Place { address: "/alerts", name: "Alerts", key: 'l', needs: Needs::Reading },
+    Place { address: "/notifications", name: "Notifications", key: 'n', needs: Needs::Reading },
+    Place { address: "/standup", name: "Standup", key: 's', needs: Needs::Reading },
+    Place { address: "/feed", name: "Feed", key: 'f', needs: Needs::Reading },
+    Place { address: "/policy", name: "Policy", key: 'o', needs: Needs::Reading },
+    Place { address: "/credentials", name: "Credentials", key: 'k', needs: Needs::AuditingAll },
+    Place { address: "/health-and-workers", name: "Health", key: 'h', needs: Needs::Credential },
 ];
 
 /// A project that the caller may choose.
@@ -87,20 +76,19 @@ pub(super) struct Shell {
 
 impl Shell {
     pub(super) async fn of(visit: &Visit, title: &str, section: &'static str) -> Result<Self, Refused> {
-        let role = visit.caller.role();
-        let projects = match READERS.contains(&role) {
-            true => visit.rest.get("/api/projects?order=asc&limit=1000").await?,
-            false => Vec::new(),
+        let projects = match Needs::Reading.check(&visit.caller) {
+            Ok(()) => visit.rest.get("/api/projects?order=asc&limit=1000").await?,
+            Err(_) => Vec::new(),
         };
         let who: Who = visit.rest.get("/api/whoami").await?;
         Ok(Self {
             title: title.to_owned(),
             section,
-            places: PLACES.iter().filter(|place| place.is_for(visit)).collect(),
+            places: PLACES.iter().filter(|place| place.needs.check(&visit.caller).is_ok()).collect(),
             projects,
             chosen: visit.project().unwrap_or_default().to_owned(),
             name: who.name,
-            role,
+            role: visit.caller.role(),
             has_session: visit.caller.session().is_some(),
             done: visit.parameter("done").map(str::to_owned),
             address: visit.address(&["done"]),
@@ -123,6 +111,12 @@ impl Shell {
                 format!("{address}{joint}project={slug}")
             }
         }
+    }
+
+    /// The address of the page of one thing, such as a task of `/tasks`, with the chosen project in it.
+    pub(super) fn to(&self, place: &str, id: &str) -> String {
+        let part: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+        self.here(&format!("{place}/{}", part.replace('+', "%20")))
     }
 
     /// The halted squads among those that the page is about.

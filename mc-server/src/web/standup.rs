@@ -9,7 +9,7 @@ use super::{
     Shell, Visit,
     day::Days,
     html::{Html, Refused},
-    onward,
+    lists::Actor,
     times::{self, Time},
 };
 
@@ -95,11 +95,6 @@ struct Approval {
     risk: String,
     requested_by: Actor,
     expires_at: Time,
-}
-
-#[derive(Deserialize)]
-struct Actor {
-    name: String,
 }
 
 #[derive(Deserialize)]

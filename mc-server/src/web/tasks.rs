@@ -14,14 +14,13 @@ use serde::Deserialize;
 
 use super::{
     Visit,
+    form::{Field, Kind},
     html::Refused,
-    times::{Time, words},
+    lists::{Actor, Agent},
+    times::Time,
     visit::Names,
 };
-use crate::problem::{Kind, Problem};
-
-/// The most agents that a form offers; the interface gives that many at once.
-const MAX_AGENTS: &str = "1000";
+use crate::problem::{Kind as ProblemKind, Problem};
 
 /// A task as the pages show it.
 #[derive(Debug, Clone, Deserialize)]
@@ -80,25 +79,6 @@ struct Loop {
     limit: u32,
 }
 
-/// Who did something.
-#[derive(Debug, Clone, Deserialize)]
-pub(super) struct Actor {
-    #[serde(rename = "type")]
-    kind: String,
-    name: String,
-}
-
-/// An agent that tasks can be assigned to.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Agent {
-    id: String,
-    project_id: String,
-    name: String,
-    emoji: Option<String>,
-    status: String,
-}
-
 impl Task {
     /// The task that an address names.
     async fn named(visit: &Visit, names: &Names) -> Result<Self, Refused> {
@@ -134,50 +114,27 @@ impl Task {
     }
 }
 
-impl Agent {
-    /// The agents of a project, or of all of the visitor's, by name.
-    async fn all(visit: &Visit, project: Option<&str>) -> Result<Vec<Self>, Refused> {
-        let mut more = vec![("limit", MAX_AGENTS)];
-        more.extend(project.map(|project| ("project", project)));
-        let mut agents: Vec<Self> = visit.rest.get(&visit.api("/api/agents", &[], &more)).await?;
-        agents.sort_by_key(|agent| agent.name.to_lowercase());
-        Ok(agents)
-    }
+/// The agents to choose from, each with what is shown for it; nothing where there are too many.
+type Offered = Option<Vec<(String, String)>>;
 
-    /// What a form calls it: its name, and why it may not take the task.
-    fn label(&self) -> String {
-        let emoji = self.emoji.as_ref().map(|emoji| format!("{emoji} ")).unwrap_or_default();
-        match self.status.as_str() {
-            "active" => format!("{emoji}{}", self.name),
-            status => format!("{emoji}{} ({})", self.name, words(status)),
-        }
-    }
+/// The agents of the project of a task.
+async fn offered(visit: &Visit, task: &Task) -> Result<Offered, Refused> {
+    let agents = Agent::offered(visit, Some(&task.project_id)).await?;
+    let choice = |agent: Agent| (agent.id.clone(), agent.label());
+    Ok(agents.map(|agents| agents.into_iter().map(choice).collect()))
 }
 
-/// The class that gives a status its shape and colour.
-pub(super) fn tone(status: &str) -> &'static str {
-    match status {
-        "done" | "completed" | "approved" => "state-good",
-        "review" | "needs_approval" | "pending" | "escalated" => "state-warn",
-        "blocked" | "failed" | "denied" | "expired" => "state-bad",
-        "canceled" => "state-off",
-        _ => "",
+/// The field in which agents are named: chosen from those of the project, or typed where there are too many of them.
+fn agents_field(name: &'static str, [chosen, typed]: [&'static str; 2], offered: Offered) -> Field {
+    match offered {
+        Some(choices) => Field::new(name, chosen, Kind::Choices(choices)),
+        None => Field::new(name, typed, Kind::Lines),
     }
-}
-
-/// The address of the next page of a list that the page shows; `parameter` holds its cursor.
-fn following(visit: &Visit, next: Option<String>, parameter: &str) -> Option<String> {
-    let next = next?;
-    let query = next.split_once('?').map_or("", |(_, query)| query);
-    let (_, cursor) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "cursor")?;
-    let address = visit.address(&[parameter, "done"]);
-    let joint = if address.contains('?') { '&' } else { '?' };
-    let cursor: String = form_urlencoded::byte_serialize(cursor.as_bytes()).collect();
-    Some(format!("{address}{joint}{parameter}={cursor}"))
 }
 
 /// The status that an address names.
 fn status_in(names: &Names) -> Result<Status, Refused> {
     let part = names.part("to");
-    part.parse().map_err(|_| Problem::new(Kind::NotFound, format!("There is no status {part}.")).into())
+    part.parse()
+        .map_err(|_| Problem::new(ProblemKind::NotFound, format!("There is no status {part}.")).into())
 }

@@ -12,11 +12,18 @@ use crate::web::{
 
 /// An instruction: the end of its route, how it reads, and in which statuses it is possible.
 pub(super) struct Act {
-    pub(super) route: &'static str,
+    route: &'static str,
     pub(super) word: &'static str,
     means: &'static str,
     done: &'static str,
     from: &'static [&'static str],
+}
+
+impl Act {
+    /// The end of the address of its form.
+    pub(super) fn below(&self) -> String {
+        format!("/{}", self.route)
+    }
 }
 
 const PAUSE: Act = Act {

@@ -149,7 +149,7 @@ pub(in crate::web) fn check(
     let mut known = BTreeSet::new();
     for (name, _) in sent {
         let field = form.fields.iter().find(|field| field.name == name);
-        let takes_several = field.is_some_and(|field| matches!(field.kind, Kind::Choices(_)));
+        let takes_several = field.is_some_and(|field| matches!(field.kind, Kind::Choices(_) | Kind::Lines));
         if field.is_none() && is_of_now && ![KEY, VERSION].contains(&name.as_str()) {
             return Err(Problem::invalid_field(Excerpt(name).to_string(), "is no field of this form"));
         }

@@ -67,14 +67,15 @@ impl Filters {
     }
 
     async fn shared(visit: &Visit) -> Result<Vec<Control>, Refused> {
-        let agents = Agent::all(visit, visit.project()).await?;
-        let agents = agents.into_iter().map(|agent| (agent.id, agent.name));
+        let agents = Agent::offered(visit, visit.project()).await?;
+        let anybody = if agents.is_some() { "Anybody" } else { "" };
+        let agents = agents.into_iter().flatten().map(|agent| (agent.id, agent.name));
         let types = TaskType::ALL.iter().map(|kind| (kind.as_str(), words(kind.as_str())));
         let priorities = PRIORITIES.map(|(value, label)| (value, label));
         Ok(vec![
             control(visit, "search", "Search", "", NOTHING),
             control(visit, "type", "Type", "All types", types),
-            control(visit, "assignee", "Assignee", "Anybody", agents),
+            control(visit, "assignee", "Assignee", anybody, agents),
             control(visit, "priority", "Priority", "All priorities", priorities),
             control(visit, "label", "Label", "", NOTHING),
         ])

@@ -3,7 +3,12 @@
 use axum::http::Method;
 use mc_domain::task::TaskType;
 
-use super::{Agent, Task, filters::PRIORITIES, moves::assignees};
+use super::{
+    Agent, Offered, Task, agents_field,
+    filters::PRIORITIES,
+    moves::{ASSIGNEES, assignees},
+    offered,
+};
 use crate::web::{
     Visit,
     form::{Empty, Field, Form, Kind},
@@ -17,13 +22,14 @@ use crate::web::{
 pub(in crate::web) async fn create(visit: &Visit, _: &Names) -> Result<Form, Refused> {
     let back = visit.api("/", &["project"], &[]);
     let projects: Vec<Project> = visit.rest.get("/api/projects?order=asc&limit=1000").await?;
-    let agents = Agent::all(visit, visit.project()).await?;
+    let agents = Agent::offered(visit, visit.project()).await?;
     let is_mixed = visit.project().is_none() && projects.len() > 1;
     let label = |agent: &Agent| match projects.iter().find(|project| project.id == agent.project_id) {
         Some(project) if is_mixed => format!("{}, of {}", agent.label(), project.name),
         _ => agent.label(),
     };
-    let choices: Vec<_> = agents.iter().map(|agent| (agent.id.clone(), label(agent))).collect();
+    let choice = |agent: &Agent| (agent.id.clone(), label(agent));
+    let offered: Offered = agents.map(|agents| agents.iter().map(choice).collect());
     let parent = visit.parameter("parent").unwrap_or_default();
     let mut form = Form::new("New task", Method::POST, "/api/tasks", &back)
         .submit("Create the task")
@@ -42,13 +48,13 @@ pub(in crate::web) async fn create(visit: &Visit, _: &Names) -> Result<Form, Ref
         .field(money("budget", "Budget", "In dollars. When it is empty, what the policy gives to its type."))
         .field(money("estimatedCost", "Estimated cost", "In dollars."))
         .field(due(None));
-    if !choices.is_empty() {
+    if offered.as_ref().is_none_or(|choices| !choices.is_empty()) {
         form = form
             .field(
-                Field::new("assigneeIds", "Assignees", Kind::Choices(choices.clone()))
+                agents_field("assigneeIds", ASSIGNEES, offered.clone())
                     .help("Without any, it waits in the inbox."),
             )
-            .field(reviewers(choices, &[]));
+            .field(reviewers(offered, &[]));
     }
     if !parent.is_empty() {
         form = form.field(Field::new("parentTaskId", "Part of", Kind::Hidden).value(parent));
@@ -59,8 +65,7 @@ pub(in crate::web) async fn create(visit: &Visit, _: &Names) -> Result<Form, Ref
 /// All its details, but for who has it.
 pub(in crate::web) async fn edit(visit: &Visit, names: &Names) -> Result<Form, Refused> {
     let task = Task::named(visit, names).await?;
-    let agents = Agent::all(visit, Some(&task.project_id)).await?;
-    let choices: Vec<_> = agents.iter().map(|agent| (agent.id.clone(), agent.label())).collect();
+    let offered = offered(visit, &task).await?;
     let form = form_of(visit, &task, "Edit", Method::PATCH, "");
     Ok(form
         .version(task.version)
@@ -82,7 +87,7 @@ pub(in crate::web) async fn edit(visit: &Visit, names: &Names) -> Result<Form, R
                 .or(Empty::Null),
         )
         .field(due(task.due_at).or(Empty::Null))
-        .field(reviewers(choices, &task.reviewer_ids).or(Empty::List)))
+        .field(reviewers(offered, &task.reviewer_ids).or(Empty::List)))
 }
 
 /// Who has it.
@@ -185,8 +190,8 @@ fn due(at: Option<Time>) -> Field {
     Field::new("dueAt", "Due", Kind::Time).value(value).help("In UTC.")
 }
 
-fn reviewers(choices: Vec<(String, String)>, chosen: &[String]) -> Field {
-    Field::new("reviewerIds", "Reviewers", Kind::Choices(choices))
+fn reviewers(offered: Offered, chosen: &[String]) -> Field {
+    agents_field("reviewerIds", ["Reviewers", "Reviewers, a name or identity a line"], offered)
         .values(chosen.iter().cloned())
         .help("Without any, every agent of the project that does not have the task may review it.")
 }

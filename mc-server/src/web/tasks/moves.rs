@@ -4,7 +4,7 @@ use askama::Template;
 use axum::{extract::Request, http::Method, response::Response};
 use mc_domain::task::Status;
 
-use super::{Agent, Task, status_in};
+use super::{Task, agents_field, offered, status_in};
 use crate::{
     problem::{Kind as ProblemKind, Problem},
     web::{
@@ -16,6 +16,9 @@ use crate::{
         visit::Names,
     },
 };
+
+/// What the field of those who have a task is called, where they are chosen and where they are typed.
+pub(super) const ASSIGNEES: [&str; 2] = ["Assignees", "Assignees, a name or identity a line"];
 
 #[derive(Template)]
 #[template(path = "move.html")]
@@ -132,9 +135,7 @@ async fn assigned(visit: &Visit, task: &Task) -> Result<Vec<Field>, Refused> {
 
 /// The agents of the task's project, those who have it being chosen.
 pub(super) async fn assignees(visit: &Visit, task: &Task) -> Result<Field, Refused> {
-    let agents = Agent::all(visit, Some(&task.project_id)).await?;
-    let choices = agents.iter().map(|agent| (agent.id.clone(), agent.label())).collect();
-    let field = Field::new("assigneeIds", "Assignees", Kind::Choices(choices));
+    let field = agents_field("assigneeIds", ASSIGNEES, offered(visit, task).await?);
     Ok(field.values(task.assignee_ids.iter().cloned()))
 }
 

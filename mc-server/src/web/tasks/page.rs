@@ -1,24 +1,23 @@
 //! The page of a task: what it is, where it stands, and everything that was said and done about it.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
-use mc_domain::approval::Status;
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{Actor, Agent, Task, following};
+use super::Task;
 use crate::web::{
     Shell, Visit, form,
     html::{Html, Refused},
+    lists::{Actor, Titles, next_page},
     markdown,
     times::{self, Time},
+    tones,
     visit::Names,
 };
 
-/// How many messages or entries of the timeline a page has.
+/// How many messages, entries of the timeline, runs or approvals a page has.
 const ROWS: &str = "50";
-/// How much is looked through for what has no pages here.
-const MANY: &str = "1000";
+/// How many messages a page looks through for artifacts.
+const MESSAGES: &str = "200";
 
 #[derive(Template)]
 #[template(path = "task.html")]
@@ -26,12 +25,15 @@ pub(in crate::web) struct TaskPage {
     shell: Shell,
     task: Task,
     part: Part,
-    agents: BTreeMap<String, Agent>,
+    /// The names of its agents, and of those of its runs.
+    titles: Titles,
     awaited: Vec<Approval>,
     messages: Vec<Message>,
     timeline: Vec<Entry>,
     runs: Vec<Run>,
     approvals: Vec<Approval>,
+    /// Whether there are more runs or approvals than the page has.
+    has_more: bool,
     /// The incident report as HTML.
     report: Option<String>,
     /// Where the rest of a list is.
@@ -137,12 +139,6 @@ struct Approval {
     expires_at: Time,
 }
 
-impl Approval {
-    fn is_open(&self) -> bool {
-        self.status.parse().is_ok_and(Status::is_open)
-    }
-}
-
 impl Artifact {
     /// The address that a link to it may have: nothing that a browser would run.
     fn link(&self) -> Option<&str> {
@@ -157,9 +153,9 @@ impl TaskPage {
         self.shell.here(&format!("/tasks/{}{form}", self.task.id))
     }
 
-    /// The address of an agent, a run, an approval or another task.
-    fn to(&self, place: &str, id: &str) -> String {
-        self.shell.here(&format!("/{place}/{id}"))
+    /// The list of what belongs to the task, such as runs.
+    fn all_of(&self, list: &str) -> String {
+        format!("{list}taskId={}", self.task.id)
     }
 
     /// The address of the form that answers a message.
@@ -174,10 +170,6 @@ impl TaskPage {
         }
     }
 
-    fn agent(&self, id: &str) -> String {
-        self.agents.get(id).map_or_else(|| id.to_owned(), |agent| agent.name.clone())
-    }
-
     /// Whether the thread can be written to from here.
     fn is_open_to_messages(&self) -> bool {
         self.shell.operates() && self.part == Part::Thread
@@ -188,16 +180,12 @@ impl TaskPage {
 pub(in crate::web) async fn show(visit: Visit, names: Names) -> Result<Html<TaskPage>, Refused> {
     let task = Task::named(&visit, &names).await?;
     let part = Part::of(&visit);
-    let agents = Agent::all(&visit, Some(&task.project_id)).await?;
-    let approvals: Vec<Approval> = related(&visit, &task, "/api/approvals", &[("status", "all")]).await?;
-    let (awaited, approvals) = match part {
-        Part::Runs => (vec![], approvals),
-        _ => (approvals.into_iter().filter(Approval::is_open).collect(), vec![]),
-    };
+    // Without a status, the list has those that wait for a decision.
+    let (awaited, _) = related(&visit, &task, "/api/approvals", &[]).await?;
     let shell = visit.shell(&task.title, "/tasks").await?;
     let mut page = TaskPage {
         is_subscribed: task.subscribers.iter().any(|by| by.kind == "human" && by.name == shell.name),
-        agents: agents.into_iter().map(|agent| (agent.id.clone(), agent)).collect(),
+        titles: Titles::default(),
         messages: vec![],
         timeline: vec![],
         runs: vec![],
@@ -207,10 +195,13 @@ pub(in crate::web) async fn show(visit: Visit, names: Names) -> Result<Html<Task
         shell,
         part,
         awaited,
-        approvals,
+        approvals: vec![],
+        has_more: false,
         task,
     };
     page.fill(&visit).await?;
+    let agents = page.task.assignee_ids.iter().chain(&page.task.reviewer_ids);
+    page.titles = Titles::of(&visit, [], agents.chain(page.runs.iter().map(|run| &run.agent_id))).await;
     Ok(Html(page))
 }
 
@@ -224,10 +215,15 @@ impl TaskPage {
             }
             Part::Timeline => self.timeline = self.history(visit, "timeline", ROWS).await?,
             Part::Artifacts => {
-                self.messages = self.history(visit, "messages", MANY).await?;
+                self.messages = self.history(visit, "messages", MESSAGES).await?;
                 self.messages.retain(|message| !message.artifacts.is_empty());
             }
-            Part::Runs => self.runs = related(visit, &self.task, "/api/runs", &[]).await?,
+            Part::Runs => {
+                let (runs, has_more_runs) = related(visit, &self.task, "/api/runs", &[]).await?;
+                let all = [("status", "all")];
+                let (approvals, has_more) = related(visit, &self.task, "/api/approvals", &all).await?;
+                (self.runs, self.approvals, self.has_more) = (runs, approvals, has_more || has_more_runs);
+            }
             Part::Report => {
                 let report = visit.rest.get_text(&format!("/api/tasks/{}/report", self.task.id)).await?;
                 self.report = Some(markdown::html(&report));
@@ -246,18 +242,19 @@ impl TaskPage {
         let path = format!("/api/tasks/{}/{of}", self.task.id);
         let path = visit.api(&path, &["cursor"], &[("order", "desc"), ("limit", rows)]);
         let (items, next) = visit.rest.get_page(&path).await?;
-        self.next = following(visit, next, "cursor");
+        self.next = next_page(visit, next.as_deref());
         Ok(items)
     }
 }
 
-/// The runs or approvals of a task.
+/// The latest runs or approvals of a task, and whether there are more.
 async fn related<T: DeserializeOwned>(
     visit: &Visit,
     task: &Task,
     path: &str,
     more: &[(&str, &str)],
-) -> Result<T, Refused> {
-    let of_task = [("taskId", task.id.as_str()), ("limit", MANY)];
-    Ok(visit.rest.get(&visit.api(path, &[], &[&of_task, more].concat())).await?)
+) -> Result<(T, bool), Refused> {
+    let of_task = [("taskId", task.id.as_str()), ("limit", ROWS)];
+    let (found, next) = visit.rest.get_page(&visit.api(path, &[], &[&of_task, more].concat())).await?;
+    Ok((found, next.is_some()))
 }

@@ -113,7 +113,7 @@ fn a_double_click_acts_once() {
         browser.goto(&format!("/tasks/{task}")).await;
         browser.type_into("#say-content", "Said once").await;
         browser.click_twice("#say button[type=submit]").await;
-        browser.until_text(".thread", "Said once").await;
+        browser.until_text("#content", "Said once").await;
         assert_eq!(server.get(&format!("/api/tasks/{task}/messages")).as_array().unwrap().len(), 1);
         assert_eq!((count(server, "Clicked twice"), count(server, "Clicked twice on a page")), (1, 1));
     });

@@ -145,7 +145,9 @@ async fn refuse(request: Request, by: impl AsyncFnOnce(Request) -> Response) -> 
     let (address, is_scripted) = (request.uri().to_string(), visit::is_scripted(request.headers()));
     let refused = by(request).await;
     match refused.extensions().get::<Problem>() {
-        Some(problem) if is_browser => Refused::not_admitted(problem, &address, is_scripted).into_response(),
+        Some(problem) if is_browser => {
+            html::harmless(Refused::not_admitted(problem, &address, is_scripted).into_response()).await
+        }
         _ => refused,
     }
 }

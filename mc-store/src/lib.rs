@@ -35,6 +35,7 @@
 //!     project: Some(project),
 //!     command_id: Uuid::now_v7().into(),
 //!     idempotency_key: None,
+//!     credential: None,
 //! };
 //! let events = decided.iter().map(|event| codec::encode(event, metadata.clone())).collect();
 //! let commit = Commit {

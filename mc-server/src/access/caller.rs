@@ -6,7 +6,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use mc_domain::{
     actor::Actor,
     credential::{Bearer, Grant, Role, SecretHash},
-    ids::{AgentId, CredentialId, ProjectId},
+    ids::{AgentId, CredentialId},
     reach::Reach,
     values::Name,
 };
@@ -76,11 +76,6 @@ impl Caller {
         self.grant().map_or(&Reach::All, |grant| &grant.reach)
     }
 
-    /// Whether it may see what belongs to `project`, or to none.
-    pub fn sees(&self, project: Option<ProjectId>) -> bool {
-        self.reach().covers(project)
-    }
-
     /// The agent, if it is one.
     pub fn agent(&self) -> Option<AgentId> {
         self.grant().and_then(|grant| grant.bearer.agent())
@@ -129,23 +124,16 @@ impl Caller {
     ) -> Result<Option<Actor>, Problem> {
         let Some(grant) = self.grant() else { return Ok(None) };
         self.check_own(views, own)?;
-        let (actor, is_claimed) = match (grant.bearer.agent(), claim) {
-            (Some(itself), None | Some(ActorClaim::Agent(None))) => (Actor::Agent(itself), true),
-            (Some(itself), Some(ActorClaim::Agent(Some(named)))) => {
-                (Actor::Agent(itself), is_called(views, itself, named))
+        let is_claimed = match (grant.bearer.agent(), claim) {
+            (_, None) | (Some(_), Some(ActorClaim::Agent(None))) | (None, Some(ActorClaim::Human(None))) => {
+                true
             }
-            (Some(itself), Some(ActorClaim::Human(_) | ActorClaim::System(_))) => {
-                (Actor::Agent(itself), false)
-            }
-            (None, None | Some(ActorClaim::Human(None))) => (Actor::Human(grant.name.clone()), true),
-            (None, Some(ActorClaim::Human(Some(named)))) => {
-                (Actor::Human(grant.name.clone()), grant.name.is_written(named))
-            }
-            (None, Some(ActorClaim::Agent(_) | ActorClaim::System(_))) => {
-                (Actor::Human(grant.name.clone()), false)
-            }
+            (Some(itself), Some(ActorClaim::Agent(Some(named)))) => is_called(views, itself, named),
+            (None, Some(ActorClaim::Human(Some(named)))) => grant.name.is_written(named),
+            (Some(_), Some(ActorClaim::Human(_) | ActorClaim::System(_)))
+            | (None, Some(ActorClaim::Agent(_) | ActorClaim::System(_))) => false,
         };
-        if is_claimed { Ok(Some(actor)) } else { Err(Self::mismatch()) }
+        if is_claimed { Ok(Some(grant.actor())) } else { Err(Self::mismatch()) }
     }
 
     /// The answer to whoever claims to be somebody else.

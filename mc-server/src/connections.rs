@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use axum::http::Extensions;
 use tokio::{sync::Notify, task::JoinHandle, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -47,6 +48,13 @@ const MAX_WAIT_FOR_ROOM: Duration = Duration::from_millis(100);
 /// Who is at the other end of the connection a request came over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
+
+impl Peer {
+    /// The address that a request with these extensions came from; nothing where it came over no connection.
+    pub(crate) fn address_of(extensions: &Extensions) -> Option<IpAddr> {
+        extensions.get::<Self>().map(|peer| peer.0.ip())
+    }
+}
 
 /// How many connections there may be, and how long each may wait for its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -50,7 +50,7 @@ impl App {
     /// Each failure counts in `/metrics` and for the limit of its address, but `credential-missing` only in `/metrics`, and only
     /// where the route then refuses it: pages and probes are asked for without a credential all the time.
     pub(crate) fn admit(&self, request: &Request) -> Admission {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let peer = Peer::address_of(request.extensions());
         let caller = self.caller(request.headers(), peer);
         Admission(caller.and_then(|caller| check_page(request, &caller).map(|()| caller)))
     }
@@ -77,7 +77,7 @@ impl App {
     /// # Errors
     /// `credential-in-address`; `too-many-failures` in its place.
     pub(crate) fn check_address(&self, request: &Request) -> Result<(), Problem> {
-        let peer = request.extensions().get::<Peer>().map(|peer| peer.0.ip());
+        let peer = Peer::address_of(request.extensions());
         address::check(request.uri()).map_err(|problem| self.access().limiters().failure(problem, peer))
     }
 
@@ -116,7 +116,7 @@ impl App {
                 self.insider_as(&caller)
             }
             Err(kind) => {
-                let peer = request.extensions.get::<Peer>().map(|peer| peer.0.ip());
+                let peer = Peer::address_of(&request.extensions);
                 self.access().limiters().failure(Problem::new(kind, kind.about()), peer);
                 Insider::nobody()
             }

@@ -42,7 +42,7 @@ impl<S: Send + Sync> FromRequest<S> for Login {
         };
         match fields.keys().next() {
             Some(unknown) => Err(Problem::invalid_field(unknown.clone(), "is not known here")),
-            None => Ok(Self { shown, peer: parts.extensions.get::<Peer>().map(|peer| peer.0.ip()) }),
+            None => Ok(Self { shown, peer: Peer::address_of(&parts.extensions) }),
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
     html::{Html, Refused},
     visit::{Pages, Visit},
 };
-use crate::{extract::Login, problem::Kind, routes::session};
+use crate::{connections::Peer, extract::Login, problem::Kind, routes::session};
 
 #[derive(Template)]
 #[template(path = "login.html")]
@@ -31,7 +31,7 @@ pub(super) async fn show(request: Request) -> Response {
 
 /// `POST /login`: opens a session by the credential that was typed, and goes on to where the visitor wanted to.
 pub(super) async fn open(State(pages): State<Pages>, headers: HeaderMap, request: Request) -> Response {
-    let peer = request.extensions().get::<crate::connections::Peer>().map(|peer| peer.0.ip());
+    let peer = Peer::address_of(request.extensions());
     let sent = match super::form_body(request).await {
         Ok(sent) => sent,
         Err(problem) => return Refused::from(problem).into_response(),

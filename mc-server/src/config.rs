@@ -239,7 +239,7 @@ impl StoreOptions {
 fn store(text: &str) -> Result<String, String> {
     match Store::locate(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err("give sqlite:<path>, such as sqlite:data/mission-control.db, or memory:".to_owned()),
+        Err(_) => Err("give sqlite:<path>, such as sqlite:data/mission-control.db, postgres://<user>@<host>/<database>, or memory:".to_owned()),
     }
 }
 

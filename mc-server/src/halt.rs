@@ -58,7 +58,7 @@ pub(crate) async fn follow(
     let context = CommandContext::new(app.now(), by.clone()).under(app.policy_limits(Some(project)));
     let envelope = |step: String| {
         let key = own_key("emergency", &format!("halt/{project}/{number}/{step}"));
-        CommandEnvelope { context: context.clone(), key: Some(key), credential }
+        CommandEnvelope { context: context.clone(), key: Some(key), credential, lease: None }
     };
     let pausing = envelope("agents".to_owned());
     let known = match &pausing.key {

@@ -317,7 +317,12 @@ impl Problem {
                 "The file of the store was removed, moved or replaced while the server has it open, so nothing is recorded: it \
                  would be lost. The operator moves the file back, or starts the server anew on the file that is to be used.",
             ),
-            StoreError::Locked { .. }
+            StoreError::Undecided => Self::new(Kind::OutcomeUnknown, Kind::OutcomeUnknown.about()),
+            StoreError::Deposed
+            | StoreError::Unprivileged { .. }
+            | StoreError::Unsuitable { .. }
+            | StoreError::Incomplete { .. }
+            | StoreError::Locked { .. }
             | StoreError::Linked { .. }
             | StoreError::OpenElsewhere { .. }
             | StoreError::Emptied { .. }

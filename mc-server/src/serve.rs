@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use mc_store::{Location, Store, error::StoreError, sqlite::Holder};
+use mc_store::{Location, Store, error::StoreError, holder::Holder};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;

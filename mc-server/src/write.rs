@@ -31,8 +31,12 @@ impl App {
     ) -> Result<Response, Problem> {
         let at = call.context.now;
         let key = call.keyed.as_ref().map(|keyed| (keyed.recorded(), keyed.fingerprint));
-        let envelope =
-            CommandEnvelope { context: call.context.clone(), key, credential: call.caller.credential() };
+        let envelope = CommandEnvelope {
+            context: call.context.clone(),
+            key,
+            credential: call.caller.credential(),
+            lease: None,
+        };
         let begun = Instant::now();
         let executed = self
             .repository()

@@ -64,12 +64,39 @@ pub enum StoreError {
     /// The log is open for reading only.
     #[error("the log is open for reading only")]
     ReadOnly,
-    /// The address is neither `sqlite:<path>` nor `memory:`.
-    #[error("{url:?} is not a store: expected sqlite:<path> or memory:")]
+    /// The address is none of `sqlite:<path>`, `postgres://…` and `memory:`, or of an adapter that this program is built without.
+    #[error("{url:?} is not a store: expected sqlite:<path>, postgres://<user>@<host>/<database> or memory:")]
     UnknownStore {
-        /// The address as it was given.
+        /// The address as it was given, without its password.
         url: String,
     },
+    /// The database user lacks a right.
+    #[error("the database user lacks a right: {reason}")]
+    Unprivileged {
+        /// What the database says.
+        reason: String,
+    },
+    /// The database cannot hold a log of this program.
+    #[error("the database {store} cannot be used: {reason}")]
+    Unsuitable {
+        /// The address of the database, without its password.
+        store: String,
+        /// Why, as a clause.
+        reason: String,
+    },
+    /// A copy or a restore into the store has not ended.
+    #[error("the store {store} is not complete: a copy into it has not ended")]
+    Incomplete {
+        /// The address of the store, without its password.
+        store: String,
+    },
+    /// Another node has taken over the lead, so that this one may not do what only the leader does.
+    #[error("another node leads now")]
+    Deposed,
+    /// The connection to the database broke while it committed. The commit may have been appended, wholly or not at all; a
+    /// repeat under the same idempotency key tells.
+    #[error("the connection broke during the commit, and whether it was appended is not known")]
+    Undecided,
     /// A stored event cannot be read, or is missing.
     #[error("the log is damaged at position {position}: {reason}")]
     Corrupt {

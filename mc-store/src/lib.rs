@@ -53,32 +53,40 @@
 
 use std::{path::Path, sync::Arc};
 
-use crate::{
-    error::StoreError,
-    log::EventLog,
-    memory::MemoryLog,
-    sqlite::{Holder, SqliteLog},
-};
+#[cfg(feature = "postgres")]
+use crate::postgres::PostgresLog;
+#[cfg(feature = "sqlite")]
+use crate::sqlite::SqliteLog;
+use crate::{error::StoreError, holder::Holder, log::EventLog, memory::MemoryLog};
 
+pub mod address;
 pub mod backup;
 pub mod codec;
 pub mod error;
+pub mod holder;
 pub mod log;
 pub mod memory;
+mod metadata;
+pub mod nodes;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 pub mod repository;
 pub mod sourced;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod subscription;
 pub mod upcast;
 pub mod verify;
 
 /// The place where a log is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Location<'a> {
     /// In the memory of this process; the log ends with it.
     Memory,
     /// In the SQLite database file at this path.
     Sqlite(&'a Path),
+    /// In the PostgreSQL database with this address, which may hold a password.
+    Postgres(&'a str),
 }
 
 /// Opens logs by their addresses, such as `sqlite:data/mission-control.db`.
@@ -86,7 +94,8 @@ pub enum Location<'a> {
 pub struct Store;
 
 impl Store {
-    /// Parses an address: `sqlite:<path>` for a database file, `memory:` for a log that ends with the process.
+    /// Parses an address: `sqlite:<path>` for a database file, `postgres://<user>@<host>/<database>` for a database server,
+    /// `memory:` for a log that ends with the process.
     ///
     /// # Errors
     /// [`StoreError::UnknownStore`] for any other address.
@@ -97,27 +106,42 @@ impl Store {
             Some(("sqlite", path)) if !path.is_empty() && !path.starts_with(':') => {
                 Ok(Location::Sqlite(Path::new(path)))
             }
-            _ => Err(StoreError::UnknownStore { url: url.to_owned() }),
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => Ok(Location::Postgres(url)),
+            _ => Err(unknown(url)),
         }
     }
 
-    /// Opens the log at `url`. Creates a database file if there is none.
+    /// Opens the log at `url`. Creates a database file if there is none, and the tables in a database that has none. It
+    /// blocks.
     ///
     /// # Errors
-    /// - [`StoreError::UnknownStore`] as [`Store::locate`].
-    /// - For a database file, those of [`SqliteLog::open`].
+    /// - [`StoreError::UnknownStore`] as [`Store::locate`], and for an adapter that this program is built without.
+    /// - For a database file, those of `SqliteLog::open`.
+    /// - For a database server, those of `PostgresLog::open`.
     pub fn open(url: &str) -> Result<Arc<dyn EventLog>, StoreError> {
         Self::open_for(url, None)
     }
 
-    /// Like [`Store::open`]; `holder` tells other processes who has a database file open.
+    /// Like [`Store::open`]; `holder` tells other processes who has a log open.
     ///
     /// # Errors
     /// As [`Store::open`].
     pub fn open_for(url: &str, holder: Option<&Holder>) -> Result<Arc<dyn EventLog>, StoreError> {
         match Self::locate(url)? {
             Location::Memory => Ok(Arc::new(MemoryLog::new())),
+            #[cfg(feature = "sqlite")]
             Location::Sqlite(path) => Ok(Arc::new(SqliteLog::open_for(path, holder)?)),
+            #[cfg(feature = "postgres")]
+            Location::Postgres(url) => Ok(Arc::new(PostgresLog::open_for(url, holder)?)),
+            #[cfg(not(all(feature = "sqlite", feature = "postgres")))]
+            _ => {
+                let _ = holder;
+                Err(unknown(url))
+            }
         }
     }
+}
+
+fn unknown(url: &str) -> StoreError {
+    StoreError::UnknownStore { url: address::without_password(url).into_owned() }
 }

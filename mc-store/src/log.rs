@@ -7,7 +7,10 @@ use futures_util::future::BoxFuture;
 use mc_domain::recorded::{Metadata, StreamId};
 use tokio::sync::watch;
 
-use crate::error::StoreError;
+use crate::{
+    error::StoreError,
+    nodes::{Lease, Nodes},
+};
 
 /// The most events one commit may append.
 pub const MAX_EVENTS_PER_COMMIT: usize = 10_000;
@@ -115,6 +118,8 @@ pub struct Commit {
     pub idempotency: Option<Idempotency>,
     /// Whether it may use the reserve of the disk.
     pub priority: Priority,
+    /// The lease under which it is made, for what only the leading node may do; nothing for everything else.
+    pub lease: Option<Lease>,
 }
 
 impl Commit {
@@ -272,7 +277,9 @@ pub trait EventLog: Send + Sync + 'static {
     /// - [`StoreError::Full`] when the disk has no room for a commit of its priority; nothing was appended.
     /// - [`StoreError::Displaced`] when the file of the log was removed or replaced, so that the events would be lost.
     /// - [`StoreError::ReadOnly`] when the log is open for reading only.
+    /// - [`StoreError::Deposed`] when another node has a later lease than the one of the commit.
     /// - [`StoreError::Unavailable`] when the database does not answer; nothing was appended.
+    /// - [`StoreError::Undecided`] when the connection broke during the commit. It may have been appended, wholly or not at all.
     fn append(&self, commit: Commit) -> BoxFuture<'_, Result<Appended, StoreError>>;
 
     /// The answer recorded under the idempotency key `key`; nothing when no commit had it.
@@ -339,6 +346,11 @@ pub trait EventLog: Send + Sync + 'static {
 
     /// A receiver of the head that sees every move; it ends when the log is closed.
     fn watch_head(&self) -> watch::Receiver<u64>;
+
+    /// What several nodes on this log need; nothing for a log that one process alone has open.
+    fn nodes(&self) -> Option<&dyn Nodes> {
+        None
+    }
 
     /// Appends what is queued, then closes the log. Every later call answers [`StoreError::Unavailable`], and
     /// subscriptions end with it. Closing again does nothing.

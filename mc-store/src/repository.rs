@@ -31,6 +31,7 @@ use crate::{
         Answered, Append, Appended, Commit, EventLog, Fingerprint, Guard, Idempotency, MAX_PAGE_EVENTS,
         Priority, StoredEvent,
     },
+    nodes::Lease,
 };
 
 /// How often a command is decided anew when streams it rests on have moved.
@@ -53,12 +54,20 @@ pub struct CommandEnvelope {
     pub key: Option<(String, Fingerprint)>,
     /// The credential it came by; nothing where none was asked for.
     pub credential: Option<CredentialId>,
+    /// The lease under which it is given, for what only the leading node may do.
+    pub lease: Option<Lease>,
 }
 
 impl CommandEnvelope {
     /// A command without an idempotency key, which came by no credential.
     pub fn new(context: CommandContext) -> Self {
-        Self { context, key: None, credential: None }
+        Self { context, key: None, credential: None, lease: None }
+    }
+
+    /// The same command under a lease.
+    #[must_use]
+    pub fn under_lease(self, lease: Option<Lease>) -> Self {
+        Self { lease, ..self }
     }
 
     /// The same command under `key`, asking for what `fingerprint` is of.
@@ -271,9 +280,9 @@ impl Repository {
         let guards = read.into_iter().map(|(stream, expected)| Guard { stream, expected }).collect();
         let idempotency = envelope.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
         let priority = priority(&changes);
-        let (log, cache) = (Arc::clone(&self.log), Arc::clone(&self.cache));
+        let (log, cache, lease) = (Arc::clone(&self.log), Arc::clone(&self.cache), envelope.lease);
         let append = async move {
-            let appended = log.append(Commit { appends, guards, idempotency, priority }).await?;
+            let appended = log.append(Commit { appends, guards, idempotency, priority, lease }).await?;
             if let Appended::Committed { .. } = appended {
                 for (change, after) in changes {
                     cache.remember(change.stream, after);

@@ -42,12 +42,13 @@ use mc_domain::{
     recorded::{Metadata, StreamId},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::{Map, Value};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     error::StoreError,
     log::{Append, Commit, EventLog, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
+    metadata::{flat, unflat},
     upcast,
 };
 
@@ -264,26 +265,11 @@ fn new_event(event: &SerializedEvent) -> Result<NewEvent, PersistenceError> {
     })
 }
 
-/// The metadata in the form of cqrs-es: every value is a string, and a value that was no string is its JSON.
-fn flat(metadata: &Metadata) -> HashMap<String, String> {
-    let json = serde_json::to_value(metadata).expect("metadata has string keys only, so it is always JSON");
-    let fields = json.as_object().expect("a struct with fields is a JSON object");
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    fields.iter().map(|(name, value)| (name.clone(), text(value))).collect()
-}
-
-/// The inverse of [`flat`], with a new event id: cqrs-es has one metadata for all events of a command.
+/// The metadata of a new event, with a new event id: cqrs-es has one metadata for all events of a command.
 fn metadata(flat: &Value) -> Result<Metadata, PersistenceError> {
-    let mut fields = Map::new();
-    for (name, value) in flat.as_object().into_iter().flatten() {
-        let value = match (name.as_str(), value.as_str()) {
-            ("actor", Some(json)) => serde_json::from_str(json)?,
-            _ => value.clone(),
-        };
-        fields.insert(name.clone(), value);
-    }
+    let mut fields = flat.as_object().cloned().unwrap_or_default();
     fields.insert("eventId".to_owned(), Value::String(Uuid::now_v7().to_string()));
-    Ok(serde_json::from_value(Value::Object(fields))?)
+    Ok(unflat(fields)?)
 }
 
 /// The error of cqrs-es that says the most of `error`.

@@ -43,7 +43,7 @@ pub use self::{
     disk::Disk,
     import::{Existing, SqliteImport},
     inspect::SqliteInspection,
-    lock::{Holder, holder},
+    lock::holder,
     wal::LONG_BYTES,
 };
 use self::{
@@ -55,6 +55,7 @@ use self::{
     wal::PAGE_BYTES,
     writer::{Message, QueuedCommit, Writer},
 };
+pub use crate::holder::Holder;
 use crate::{
     error::StoreError,
     log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},

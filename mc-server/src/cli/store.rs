@@ -56,6 +56,10 @@ impl Output {
 pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
     match Store::locate(&options.store).map_err(|unknown| failed(options, unknown))? {
         Location::Sqlite(path) => Ok(path),
+        Location::Postgres(_) => {
+            let advice = "Give --store sqlite:<path>".to_owned();
+            Err(Failure::new("the store is a database on a server, not a file", Some(advice)))
+        }
         Location::Memory => {
             let advice = "Give --store sqlite:<path>, as the server has it".to_owned();
             Err(Failure::new("a store in memory ends with its server", Some(advice)))

@@ -147,6 +147,8 @@ kinds! {
         "All connections the server takes, in all or from one address, are being worked on. Repeat the request after the seconds in Retry-After, over fewer connections.";
     StoreUnavailable = "store-unavailable", SERVICE_UNAVAILABLE, "The store does not answer",
         "The database does not answer just now. Nothing was recorded. Repeat the request after the seconds in Retry-After.";
+    OutcomeUnknown = "outcome-unknown", SERVICE_UNAVAILABLE, "The outcome is not known",
+        "The connection to the database broke while it recorded this. It was recorded wholly or not at all: repeat the request with the same idempotency key after the seconds in Retry-After, or read first.";
     StoreDisplaced = "store-displaced", SERVICE_UNAVAILABLE, "The file of the store is gone",
         "The file of the store was removed, moved or replaced while the server has it open, so nothing is recorded: it would be lost. Reading works. An operator moves the file back, or stops the server and starts it on the file that is to be used.";
     StoreDamaged = "store-damaged", SERVICE_UNAVAILABLE, "The store is damaged",
@@ -193,6 +195,7 @@ impl Kind {
                 | Self::TooManyStreams
                 | Self::TooManyConnections
                 | Self::StoreUnavailable
+                | Self::OutcomeUnknown
                 | Self::StoreDisplaced
                 | Self::StoreDamaged
         )

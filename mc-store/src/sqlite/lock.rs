@@ -28,7 +28,7 @@ use super::{
     files::with_suffix,
     identity::{self, Identity},
 };
-use crate::error::StoreError;
+use crate::{error::StoreError, holder::Holder};
 
 /// How often a lock file is opened again when another process removes it before this one has locked it.
 const MAX_LOCK_FILE_ATTEMPTS: u32 = 16;
@@ -46,15 +46,6 @@ const NOTE_BYTES: usize = 512;
 static LOCKED_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 /// The databases that [`check_name`] has opened in this process: each once, for the same reason.
 static CHECKED_HERE: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
-
-/// The server that has a store open, as its lock file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Holder {
-    /// Identifies this opening; the holder answers it to whoever asks.
-    pub id: Uuid,
-    /// The address it listens on, such as `127.0.0.1:3000`.
-    pub listen: String,
-}
 
 /// The text of a lock file, as JSON.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,186 @@
+-- What keeps the log in order, whoever writes to it.
+
+-- The locks of this log. They are of the database; the second number tells the logs of several schemas apart.
+CREATE FUNCTION mc_lock_number() RETURNS integer
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT 'mc_head'::regclass::oid::bigint::bit(32)::integer
+$$;
+
+-- Takes the ordering lock until the transaction ends: commits follow one another in the order of positions.
+CREATE FUNCTION mc_order() RETURNS void
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    SELECT pg_advisory_xact_lock(1, mc_lock_number())
+$$;
+
+-- Tells every node that the log has moved.
+CREATE FUNCTION mc_announce(head bigint) RETURNS void
+LANGUAGE sql VOLATILE SET search_path FROM CURRENT AS $$
+    SELECT pg_notify('mc_log_' || mc_lock_number(), head::text)
+$$;
+
+-- Appends a group of commits, and answers 'appended'. Appends nothing, and answers why, when the log is not at the position
+-- and in the generation that the node knows ('moved'), when a newer lease was given ('deposed'), when a stream that the node
+-- does not know is at another version than a commit expects, or a key was used before ('unexpected').
+CREATE FUNCTION mc_append(
+    known_position bigint, known_generation bigint, needed_lease bigint,
+    types text[], ids text[], sequences bigint[], event_types text[], event_versions text[],
+    payloads text[], metadata text[], times timestamptz[],
+    checked_types text[], checked_ids text[], checked_versions bigint[],
+    keys text[], fingerprints bytea[], key_positions bigint[], answers text[]
+) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    head mc_head;
+    added integer := cardinality(types);
+BEGIN
+    PERFORM pg_advisory_xact_lock(1, mc_lock_number());
+    SELECT * INTO head FROM mc_head;
+    IF needed_lease < head.lease THEN
+        RETURN 'deposed';
+    END IF;
+    IF head.position <> known_position OR head.generation <> known_generation THEN
+        RETURN 'moved';
+    END IF;
+    IF cardinality(checked_types) > 0 AND EXISTS (
+        SELECT FROM unnest(checked_types, checked_ids, checked_versions) AS checked (type, id, version)
+        WHERE checked.version <> coalesce((
+            SELECT max(sequence) FROM events WHERE aggregate_type = checked.type AND aggregate_id = checked.id
+        ), 0)
+    ) THEN
+        RETURN 'unexpected';
+    END IF;
+    IF cardinality(keys) > 0 THEN
+        IF EXISTS (SELECT FROM mc_idempotency_keys AS used WHERE used.key = ANY (keys)) THEN
+            RETURN 'unexpected';
+        END IF;
+        INSERT INTO mc_idempotency_keys (key, fingerprint, position, answer)
+        SELECT * FROM unnest(keys, fingerprints, key_positions, answers);
+    END IF;
+    IF added > 0 THEN
+        UPDATE mc_head SET position = known_position + added, latest_at = times[added];
+        INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
+            latest_at, position)
+        SELECT type, id, sequence, event_type, event_version, payload::json, event_metadata::json,
+            at, known_position + number
+        FROM unnest(types, ids, sequences, event_types, event_versions, payloads, metadata, times)
+            WITH ORDINALITY AS event (type, id, sequence, event_type, event_version, payload, event_metadata, at, number);
+        PERFORM mc_announce(known_position + added);
+    END IF;
+    RETURN 'appended';
+END
+$$;
+
+-- Makes void whatever a node may have sent over a connection that broke, and tells where the log ends.
+CREATE FUNCTION mc_fence() RETURNS mc_head
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    head mc_head;
+BEGIN
+    PERFORM mc_order();
+    UPDATE mc_head SET generation = generation + 1 RETURNING * INTO head;
+    RETURN head;
+END
+$$;
+
+-- Gives the next lease to the node that has begun to lead.
+CREATE FUNCTION mc_lead() RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    given bigint;
+BEGIN
+    PERFORM mc_order();
+    UPDATE mc_head SET lease = lease + 1 RETURNING lease INTO given;
+    RETURN given;
+END
+$$;
+
+-- The metadata of an event of another service, with what the log needs and the service did not give. All values are strings,
+-- as cqrs-es wants them.
+CREATE FUNCTION mc_completed(given json) RETURNS json
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+BEGIN
+    IF json_typeof(given) <> 'object' THEN
+        RETURN given;
+    END IF;
+    RETURN jsonb_build_object(
+        'recordedAt', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+        'actor', json_build_object('type', 'system', 'id', session_user)::text,
+        'commandId', gen_random_uuid()::text
+    ) || given::jsonb || jsonb_build_object('eventId', gen_random_uuid()::text);
+END
+$$;
+
+CREATE FUNCTION mc_time_of(metadata json) RETURNS timestamptz
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (metadata ->> 'recordedAt')::timestamptz;
+EXCEPTION WHEN others THEN
+    RETURN NULL;
+END
+$$;
+
+-- Gives an event of another service its place, under the ordering lock. It must be the next of its stream.
+CREATE FUNCTION mc_place() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    last bigint;
+BEGIN
+    PERFORM mc_order();
+    SELECT coalesce(max(sequence), 0) INTO last FROM events
+    WHERE aggregate_type = NEW.aggregate_type AND aggregate_id = NEW.aggregate_id;
+    IF NEW.sequence <= last THEN
+        RAISE unique_violation USING MESSAGE =
+            format('stream %s-%s is at version %s already', NEW.aggregate_type, NEW.aggregate_id, last);
+    ELSIF NEW.sequence > last + 1 THEN
+        RAISE check_violation USING MESSAGE =
+            format('stream %s-%s is at version %s, so %s cannot come next', NEW.aggregate_type, NEW.aggregate_id, last, NEW.sequence);
+    END IF;
+    -- postgres-es puts a space before the JSON that it binds.
+    NEW.payload := ltrim(NEW.payload::text)::json;
+    NEW.metadata := mc_completed(NEW.metadata);
+    UPDATE mc_head
+    SET position = position + 1, latest_at = greatest(latest_at, mc_time_of(NEW.metadata))
+    RETURNING position, latest_at INTO NEW.position, NEW.latest_at;
+    PERFORM mc_announce(NEW.position);
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER events_are_placed BEFORE INSERT ON events
+FOR EACH ROW WHEN (NEW.position IS NULL) EXECUTE FUNCTION mc_place();
+
+CREATE FUNCTION mc_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE restrict_violation USING MESSAGE = TG_ARGV[0];
+END
+$$;
+
+CREATE TRIGGER events_are_not_updated BEFORE UPDATE ON events
+FOR EACH STATEMENT EXECUTE FUNCTION mc_refuse('events are never updated: what was recorded is history');
+
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE OR TRUNCATE ON events
+FOR EACH STATEMENT EXECUTE FUNCTION mc_refuse('events are never deleted: what was recorded is history');
+
+CREATE TRIGGER keys_are_not_updated BEFORE UPDATE ON mc_idempotency_keys
+FOR EACH STATEMENT EXECUTE FUNCTION mc_refuse('idempotency keys are never updated');
+
+CREATE TRIGGER keys_are_not_deleted BEFORE DELETE OR TRUNCATE ON mc_idempotency_keys
+FOR EACH STATEMENT EXECUTE FUNCTION mc_refuse('idempotency keys are never deleted');
+
+CREATE FUNCTION mc_only_forward() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.position < OLD.position OR NEW.generation < OLD.generation OR NEW.lease < OLD.lease THEN
+        RAISE restrict_violation USING MESSAGE = 'the head of the log only moves forward';
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER head_only_moves_forward BEFORE UPDATE ON mc_head
+FOR EACH ROW EXECUTE FUNCTION mc_only_forward();
+
+CREATE TRIGGER head_is_not_deleted BEFORE DELETE OR TRUNCATE ON mc_head
+FOR EACH STATEMENT EXECUTE FUNCTION mc_refuse('the head of the log is never deleted');
+
+-- Only the functions above change the head and give positions. Who may call them is for GRANT to say.
+REVOKE ALL ON FUNCTION mc_append, mc_fence, mc_lead FROM PUBLIC;

@@ -63,6 +63,8 @@ pub mod address;
 pub mod backup;
 pub mod codec;
 pub mod error;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod heads;
 pub mod holder;
 pub mod log;
 pub mod memory;
@@ -70,6 +72,8 @@ mod metadata;
 pub mod nodes;
 #[cfg(feature = "postgres")]
 pub mod postgres;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod recent;
 pub mod repository;
 pub mod sourced;
 #[cfg(feature = "sqlite")]

@@ -1,6 +1,10 @@
 //! The port: an append-only log of events in streams, and the types that go in and out of it.
 
-use std::{borrow::Cow, collections::HashSet};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    iter::{repeat_n, zip},
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
@@ -140,6 +144,22 @@ impl Commit {
     pub fn expectations(&self) -> impl Iterator<Item = (&StreamId, u64)> {
         let appends = self.appends.iter().map(|append| (&append.stream, append.expected));
         appends.chain(self.guards.iter().map(|guard| (&guard.stream, guard.expected)))
+    }
+
+    /// The events of the commit as the log holds them, when the first of them has position `first`.
+    pub(crate) fn recorded_from(self, first: u64) -> impl Iterator<Item = StoredEvent> {
+        let places = self.appends.into_iter().flat_map(|Append { stream, expected, events }| {
+            zip(repeat_n(stream, events.len()), zip(expected + 1.., events))
+        });
+        zip(first.., places).map(|(position, (stream, (version, event)))| StoredEvent {
+            position,
+            stream,
+            version,
+            event_type: event.event_type,
+            event_version: event.event_version,
+            payload: event.payload,
+            metadata: event.metadata,
+        })
     }
 
     /// The first rule that the commit breaks.

@@ -15,7 +15,7 @@ pub const MAX_MESSAGE_BYTES: usize = 7_000;
 
 /// What the leading node holds: the right to do what only one node does. Its number is a fencing token: each new leader gets a
 /// higher one, and the log refuses commits under an older one ([`StoreError::Deposed`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Lease(pub u64);
 
 /// What takes in the events of other nodes; the log calls it with each page, in order, before its head moves past them.

@@ -10,7 +10,6 @@ mod disk;
 mod error;
 mod files;
 mod group;
-mod heads;
 mod identity;
 mod import;
 mod inspect;
@@ -19,7 +18,6 @@ mod lock;
 mod outage;
 mod queries;
 mod readers;
-mod recent;
 mod schema;
 mod wal;
 mod writer;
@@ -51,7 +49,6 @@ use self::{
     identity::Identity,
     lock::StoreLock,
     readers::Readers,
-    recent::Recent,
     wal::PAGE_BYTES,
     writer::{Message, QueuedCommit, Writer},
 };
@@ -59,6 +56,7 @@ pub use crate::holder::Holder;
 use crate::{
     error::StoreError,
     log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
+    recent::Recent,
 };
 
 /// The most commits that wait for the writer; the next caller waits until the queue has room.

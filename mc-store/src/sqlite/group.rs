@@ -7,11 +7,12 @@ use rusqlite::{CachedStatement, Connection};
 
 use super::{
     error::store_error,
-    heads::{Head, Heads},
-    instants, queries,
+    instants,
+    queries::{self, Head},
 };
 use crate::{
     error::StoreError,
+    heads::Heads,
     log::{Append, Appended, Commit, Idempotency, NewEvent},
 };
 
@@ -47,7 +48,7 @@ impl TableEnds {
 
 /// A group of commits while its transaction is open.
 pub(super) struct Group<'c> {
-    heads: &'c mut Heads,
+    heads: &'c mut Heads<Head>,
     ends: TableEnds,
     /// The heads of the streams of the commit at hand, its appends first and in their order; nothing for a new stream.
     commit_heads: Vec<Option<Head>>,
@@ -59,7 +60,7 @@ pub(super) struct Group<'c> {
 impl<'c> Group<'c> {
     pub(super) fn new(
         connection: &'c Connection,
-        heads: &'c mut Heads,
+        heads: &'c mut Heads<Head>,
         ends: TableEnds,
     ) -> rusqlite::Result<Self> {
         Ok(Self {

@@ -15,15 +15,15 @@ use super::{
     error::store_error,
     files::{COMPANION_SUFFIXES, resolve, with_suffix},
     group::{INSERT_EVENT, INSERT_KEY, INSERT_STREAM},
-    heads::{Head, Heads},
     inspect::SqliteInspection,
     instants,
     lock::StoreLock,
-    queries,
+    queries::{self, Head},
 };
 use crate::{
     backup::{self, Import},
     error::StoreError,
+    heads::Heads,
     log::{Answered, StoredEvent},
     verify::{Report, verify},
 };
@@ -53,7 +53,7 @@ pub struct SqliteImport {
     /// The path of the file until it is complete.
     unfinished: PathBuf,
     existing: Existing,
-    heads: Heads,
+    heads: Heads<Head>,
     position: u64,
     stream_key: u64,
     /// The latest time of any event so far, in microseconds since 1970.

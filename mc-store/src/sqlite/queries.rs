@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use mc_domain::recorded::StreamId;
 use rusqlite::{Connection, OptionalExtension, Params, Row, types::Type};
 
-use super::{error::store_error, heads::Head};
+use super::error::store_error;
 use crate::{
     codec::aggregate_type_name,
     error::StoreError,
@@ -30,6 +30,15 @@ const LAST_POSITION: &str = "SELECT coalesce(max(position), 0) FROM events";
 const LAST_STREAM_KEY: &str = "SELECT coalesce(max(stream_key), 0) FROM streams";
 const FIND_STREAM: &str = "SELECT stream_key FROM streams WHERE aggregate_type = ?1 AND aggregate_id = ?2";
 const FIND_VERSION: &str = "SELECT coalesce(max(sequence), 0) FROM events WHERE stream_key = ?1";
+
+/// Where a stream ends: what the next event needs to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The number of the stream in the tables, from 1 in order of creation.
+    pub(super) stream_key: u64,
+    /// The version of its last event, 0 before the first.
+    pub(super) version: u64,
+}
 
 /// The events above position `after`, up to the committed position `head`. A missing position is an error.
 pub(super) fn read_all(

@@ -5,7 +5,7 @@
 //! sync and nothing else.
 
 use std::{
-    iter::{self, repeat_n, zip},
+    iter::{self, zip},
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -23,16 +23,17 @@ use super::{
     error::store_error,
     files::{OPEN_SUFFIXES, with_suffix},
     group::{CommitResult, Group, TableEnds},
-    heads::Heads,
     identity::OpenFiles,
     lock::{self, LockFile},
     outage::{Cause, Outage},
-    recent::Recent,
+    queries::Head,
     schema,
 };
 use crate::{
     error::StoreError,
-    log::{Append, Appended, Commit, NewEvent, Priority, StoredEvent},
+    heads::Heads,
+    log::{Appended, Commit, NewEvent, Priority},
+    recent::Recent,
 };
 
 /// The most events in one transaction, unless a single commit has more.
@@ -79,7 +80,7 @@ fn metadata_json(event: &NewEvent) -> String {
 #[derive(Debug)]
 pub(super) struct Writer {
     connection: Connection,
-    pub(super) heads: Heads,
+    pub(super) heads: Heads<Head>,
     /// Nothing after a failed transaction; the next one loads it from the tables.
     ends: Option<TableEnds>,
     recent: Arc<Recent>,
@@ -252,7 +253,7 @@ impl Writer {
         for (queued, result) in zip(group, results) {
             if let Ok(Appended::Committed { position }) = result {
                 let first = position + 1 - queued.metadata.len() as u64;
-                events.extend(stored(queued.commit, first));
+                events.extend(queued.commit.recorded_from(first));
             }
             answers.push((queued.answer, result));
         }
@@ -298,22 +299,6 @@ fn group_size(waiting: &[QueuedCommit]) -> usize {
         events <= MAX_GROUP_EVENTS
     });
     fits.count().max(1)
-}
-
-/// The events of a commit as the log holds them, when the first of them has position `first`.
-fn stored(commit: Commit, first: u64) -> impl Iterator<Item = StoredEvent> {
-    let places = commit.appends.into_iter().flat_map(|Append { stream, expected, events }| {
-        zip(repeat_n(stream, events.len()), zip(expected + 1.., events))
-    });
-    zip(first.., places).map(|(position, (stream, (version, event)))| StoredEvent {
-        position,
-        stream,
-        version,
-        event_type: event.event_type,
-        event_version: event.event_version,
-        payload: event.payload,
-        metadata: event.metadata,
-    })
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ ALTER TABLE events
 CREATE TABLE mc_head (
     only_row   boolean     PRIMARY KEY DEFAULT true CHECK (only_row),
     position   bigint      NOT NULL DEFAULT 0,
-    latest_at  timestamptz NOT NULL DEFAULT '-infinity',
+    latest_at  timestamptz NOT NULL DEFAULT '0001-01-01 00:00:00+00',
     -- Moves when a node makes void what it may have sent over a connection that broke.
     generation bigint      NOT NULL DEFAULT 0,
     -- The lease of the node that leads, a fencing token: what comes under an older one is refused.

@@ -32,8 +32,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     head mc_head;
     added integer := cardinality(types);
+    log_number integer := mc_lock_number();
 BEGIN
-    PERFORM pg_advisory_xact_lock(1, mc_lock_number());
+    PERFORM pg_advisory_xact_lock(1, log_number);
     SELECT * INTO head FROM mc_head;
     IF needed_lease < head.lease THEN
         RETURN 'deposed';
@@ -57,14 +58,14 @@ BEGIN
         SELECT * FROM unnest(keys, fingerprints, key_positions, answers);
     END IF;
     IF added > 0 THEN
-        UPDATE mc_head SET position = known_position + added, latest_at = times[added];
+        UPDATE mc_head SET position = known_position + added, latest_at = greatest(latest_at, times[added]);
         INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata,
             latest_at, position)
         SELECT type, id, sequence, event_type, event_version, payload::json, event_metadata::json,
-            at, known_position + number
+            greatest(at, head.latest_at), known_position + number
         FROM unnest(types, ids, sequences, event_types, event_versions, payloads, metadata, times)
             WITH ORDINALITY AS event (type, id, sequence, event_type, event_version, payload, event_metadata, at, number);
-        PERFORM mc_announce(known_position + added);
+        PERFORM pg_notify('mc_log_' || log_number, (known_position + added)::text);
     END IF;
     RETURN 'appended';
 END

@@ -7,41 +7,32 @@ use mc_domain::recorded::StreamId;
 /// The most streams that each of the two generations holds.
 const STREAMS_PER_GENERATION: usize = 16_384;
 
-/// Where a stream ends: what the next event needs to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Head {
-    /// The number of the stream in the tables, from 1 in order of creation.
-    pub(super) stream_key: u64,
-    /// The version of its last event, 0 before the first.
-    pub(super) version: u64,
-}
-
-/// The heads of the streams written last. It forgets a stream that is not written during a whole generation, so its size
+/// The heads of the streams written last, as an adapter keeps them: with the version of the last event. It forgets a stream that is not written during a whole generation, so its size
 /// does not grow with the log. A stream that is not here may exist in the tables.
 #[derive(Debug)]
-pub(super) struct Heads {
-    young: HashMap<StreamId, Head>,
-    old: HashMap<StreamId, Head>,
+pub(crate) struct Heads<H> {
+    young: HashMap<StreamId, H>,
+    old: HashMap<StreamId, H>,
     streams_per_generation: usize,
 }
 
-impl Default for Heads {
+impl<H: Copy> Default for Heads<H> {
     fn default() -> Self {
         Self::of_generations(STREAMS_PER_GENERATION)
     }
 }
 
-impl Heads {
+impl<H: Copy> Heads<H> {
     /// An empty cache; each of its two generations holds at most `streams` streams.
-    pub(super) fn of_generations(streams: usize) -> Self {
+    pub(crate) fn of_generations(streams: usize) -> Self {
         Self { young: HashMap::new(), old: HashMap::new(), streams_per_generation: streams }
     }
 
-    pub(super) fn get(&self, stream: &StreamId) -> Option<Head> {
+    pub(crate) fn get(&self, stream: &StreamId) -> Option<H> {
         self.young.get(stream).or_else(|| self.old.get(stream)).copied()
     }
 
-    pub(super) fn set(&mut self, stream: &StreamId, head: Head) {
+    pub(crate) fn set(&mut self, stream: &StreamId, head: H) {
         if let Some(known) = self.young.get_mut(stream) {
             *known = head;
             return;
@@ -53,7 +44,7 @@ impl Heads {
     }
 
     /// Forgets everything, after a failed transaction: the heads may be those of events that were rolled back.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.young.clear();
         self.old.clear();
     }
@@ -71,19 +62,19 @@ mod tests {
     fn the_streams_used_last_are_remembered_and_the_others_forgotten() {
         let mut heads = Heads::default();
         for number in 0..=3 * STREAMS_PER_GENERATION {
-            heads.set(&stream(number), Head { stream_key: number as u64, version: 1 });
+            heads.set(&stream(number), number as u64);
         }
         assert_eq!(heads.get(&stream(0)), None);
         let last = 3 * STREAMS_PER_GENERATION;
-        assert_eq!(heads.get(&stream(last)), Some(Head { stream_key: last as u64, version: 1 }));
+        assert_eq!(heads.get(&stream(last)), Some(last as u64));
         assert!(heads.young.len() + heads.old.len() <= 2 * STREAMS_PER_GENERATION);
     }
 
     #[test]
     fn the_newest_head_of_a_stream_counts() {
         let mut heads = Heads::default();
-        heads.set(&stream(1), Head { stream_key: 1, version: 1 });
-        heads.set(&stream(1), Head { stream_key: 1, version: 2 });
-        assert_eq!(heads.get(&stream(1)), Some(Head { stream_key: 1, version: 2 }));
+        heads.set(&stream(1), 1);
+        heads.set(&stream(1), 2);
+        assert_eq!(heads.get(&stream(1)), Some(2));
     }
 }

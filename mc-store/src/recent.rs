@@ -14,7 +14,7 @@ const RECENT_PAYLOAD_BYTES: usize = 8 * 1024 * 1024;
 
 /// The events at the end of the log, without holes; possibly none.
 #[derive(Debug, Default)]
-pub(super) struct Recent(Mutex<Window>);
+pub(crate) struct Recent(Mutex<Window>);
 
 #[derive(Debug, Default)]
 struct Window {
@@ -34,7 +34,7 @@ struct Group {
 
 impl Recent {
     /// Adds the events of one transaction. Forgets all earlier ones when these do not follow directly.
-    pub(super) fn push(&self, events: Vec<StoredEvent>) {
+    pub(crate) fn push(&self, events: Vec<StoredEvent>) {
         if events.is_empty() {
             return;
         }
@@ -44,7 +44,7 @@ impl Recent {
     }
 
     /// At most `limit` events above position `after`; nothing when the first of them is not in memory.
-    pub(super) fn read(&self, after: u64, limit: usize) -> Option<Vec<StoredEvent>> {
+    pub(crate) fn read(&self, after: u64, limit: usize) -> Option<Vec<StoredEvent>> {
         let groups = self.lock().above(after, limit)?;
         let events = groups.iter().flat_map(|group| &group.events);
         Some(events.skip_while(|event| event.position <= after).take(limit).cloned().collect())

@@ -79,6 +79,8 @@ pub mod sourced;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod subscription;
+#[cfg(all(unix, feature = "testing"))]
+pub mod testing;
 pub mod upcast;
 pub mod verify;
 

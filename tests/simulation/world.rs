@@ -427,7 +427,12 @@ impl World {
         let fingerprint = sha256(&format!("{who} {action:?}"));
         let key =
             self.random.chance(KEYED_PERCENT).then(|| (self.random.id::<EventId>().to_string(), fingerprint));
-        CommandEnvelope { context: CommandContext::new(self.now, who).under(limits), key, credential, lease: None }
+        CommandEnvelope {
+            context: CommandContext::new(self.now, who).under(limits),
+            key,
+            credential,
+            lease: None,
+        }
     }
 
     /// Issues one command, and looks at what it leads to. Whoever is drawn to ask for it acts by what they show.

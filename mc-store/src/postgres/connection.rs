@@ -38,7 +38,7 @@ impl Address {
             .application_name(name)
             .options([
                 ("synchronous_commit", "on"),
-                ("default_transaction_isolation", "read committed"),
+                ("default_transaction_isolation", "read\\ committed"),
                 ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION),
                 ("lock_timeout", LOCK_WAIT),
                 ("client_min_messages", "warning"),

@@ -146,7 +146,9 @@ impl<'g> Plan<'g> {
         }
         for (stream, expected) in commit.expectations() {
             let actual = self.version(stream, expected, cache, certain);
-            if expected > actual && certain.is_none() {
+            // Another node may have appended, or the commit may be a repeat.
+            if certain.is_none() && (expected > actual || expected != actual && commit.idempotency.is_some())
+            {
                 return None;
             }
             if actual != expected {

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::recorded::StreamId;
 use serde_json::{Map, Value};
 use sqlx::{Error, PgConnection, Row, postgres::PgRow};
@@ -158,6 +158,11 @@ pub(super) async fn first_since(
     at: DateTime<Utc>,
     head: u64,
 ) -> Result<Option<u64>, ReadError> {
+    // The database keeps microseconds, and would round down.
+    let at = match at.timestamp_subsec_nanos() % 1_000 {
+        0 => at,
+        above => at + TimeDelta::nanoseconds(i64::from(1_000 - above)),
+    };
     let found: i64 =
         sqlx::query_scalar(FIRST_SINCE).bind(at).bind(signed(head)).fetch_one(connection).await?;
     Ok(Some(found.cast_unsigned()).filter(|position| *position <= head))
@@ -211,7 +216,7 @@ pub(super) fn event(row: &PgRow, address: &Address) -> Result<StoredEvent, Store
 }
 
 fn columns(row: &PgRow, position: u64) -> Result<StoredEvent, String> {
-    fn text<'r>(row: &'r PgRow, column: usize) -> Result<&'r str, String> {
+    fn text(row: &PgRow, column: usize) -> Result<&str, String> {
         row.try_get(column).map_err(|error| error.to_string())
     }
     let sequence: i64 = row.try_get(3).map_err(|error| error.to_string())?;

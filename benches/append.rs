@@ -6,18 +6,12 @@
 //! depend on the machine; the ratio hardly does.
 #![allow(clippy::unwrap_used)]
 
-use std::{
-    future::Future,
-    path::Path,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod callers;
 
-use chrono::{DateTime, Utc};
-use mc_domain::{
-    actor::Actor,
-    recorded::{Metadata, StreamId},
-};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use callers::{Measured, event, measure};
+use mc_domain::recorded::StreamId;
 use mc_store::{
     log::{Append, Commit, EventLog, NewEvent},
     sqlite::SqliteLog,
@@ -26,13 +20,10 @@ use rusqlite::Connection;
 use tokio::{
     runtime::Runtime,
     sync::{mpsc, oneshot},
-    task::JoinSet,
 };
 use uuid::Uuid;
 
 const CALLERS: [usize; 3] = [1, 16, 64];
-/// How long each measurement runs before it counts, so that caches are warm.
-const WARM_UP: Duration = Duration::from_millis(200);
 
 fn main() {
     let quick = std::env::args().any(|argument| argument == "--quick");
@@ -64,68 +55,6 @@ fn print(callers: usize, name: &str, rounds: &[[Measured; 4]], case: usize, bare
     let [p50, p99, max] = [0, 1, 2].map(|at| median(&|round| round[case].latencies_ms[at]));
     let ratio = median(&|round| 100.0 * round[case].per_second / round[bare].per_second);
     println!("{callers:>7}  {name:<26} {per_second:>10.0} {p50:>9.3} {p99:>9.3} {max:>9.3}  {ratio:>5.0} %");
-}
-
-struct Measured {
-    per_second: f64,
-    /// The time within which 50 %, 99 % and all of the answers came.
-    latencies_ms: [f64; 3],
-}
-
-/// Runs `append(caller, number)` for each of `callers`, again as soon as it returns.
-fn measure<F, A>(runtime: &Runtime, callers: usize, length: Duration, append: F) -> Measured
-where
-    F: Fn(usize, u64) -> A + Clone + Send + 'static,
-    A: Future<Output = ()> + Send,
-{
-    let counted_from = Instant::now() + WARM_UP;
-    let end = counted_from + length;
-    let mut latencies: Vec<Duration> = runtime.block_on(async {
-        let mut tasks = JoinSet::new();
-        for caller in 0..callers {
-            let append = append.clone();
-            tasks.spawn(async move {
-                let mut latencies = Vec::with_capacity(1 << 17);
-                for number in 0.. {
-                    let start = Instant::now();
-                    if start >= end {
-                        break;
-                    }
-                    append(caller, number).await;
-                    if start >= counted_from {
-                        latencies.push(start.elapsed());
-                    }
-                }
-                latencies
-            });
-        }
-        tasks.join_all().await.concat()
-    });
-    latencies.sort_unstable();
-    let quantile = |q: f64| latencies[((latencies.len() - 1) as f64 * q) as usize].as_secs_f64() * 1e3;
-    let per_second = latencies.len() as f64 / length.as_secs_f64();
-    Measured { per_second, latencies_ms: [0.5, 0.99, 1.0].map(quantile) }
-}
-
-/// An event with about 350 bytes of payload and metadata, as many as a message of an agent has.
-fn event() -> NewEvent {
-    NewEvent {
-        event_type: "task.claimed".into(),
-        event_version: 1,
-        payload: format!(
-            r#"{{"claimed":{{"agent":"{}","at":"2026-11-22T15:00:00.123456Z"}}}}"#,
-            Uuid::from_u128(7)
-        ),
-        metadata: Metadata {
-            event_id: Uuid::now_v7().into(),
-            recorded_at: DateTime::<Utc>::from_timestamp_micros(1_795_000_000_123_456).unwrap(),
-            actor: Actor::Agent(Uuid::from_u128(7).into()),
-            project: Some(Uuid::from_u128(8).into()),
-            command_id: Uuid::now_v7().into(),
-            idempotency_key: None,
-            credential: None,
-        },
-    }
 }
 
 fn log_fresh(runtime: &Runtime, callers: usize, length: Duration) -> Measured {

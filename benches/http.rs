@@ -10,6 +10,8 @@
 //! this.
 #![allow(clippy::unwrap_used)]
 
+mod wire;
+
 use std::{
     future::IntoFuture,
     path::Path,
@@ -17,25 +19,20 @@ use std::{
 };
 
 use axum::{Json, Router, routing::post, serve::ListenerExt};
-use clap::Parser;
-use mc_server::{config::ServeOptions, serve::serve_until};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     runtime::{self, Runtime},
-    sync::oneshot,
-    task::{JoinHandle, JoinSet},
+    task::JoinSet,
 };
+use wire::{Client, NEW_TASK, Server, creation, request};
 
 const CONNECTIONS: [usize; 2] = [1, 64];
 /// How long each measurement runs before it counts, so that caches are warm.
 const WARM_UP: Duration = Duration::from_millis(200);
 /// How many tasks there are when the list is measured.
 const LISTED_TASKS: usize = 1_000;
-
-const NEW_TASK: &str = r#"{"title":"Research competitor pricing","description":"The five largest, by plan and seat.","type":"CUSTOMER_RESEARCH","priority":2,"labels":["pricing","q3"]}"#;
 
 fn main() {
     let asked = |option| std::env::args().any(|argument| argument == option);
@@ -146,12 +143,12 @@ impl Bench {
 
     /// Sends the same requests to a server that asks for no credentials and to one that does, pair by pair.
     fn compare(&self, connections: usize, pairs: usize) {
-        let (open, secured) = self.servers.block_on(async { (Server::start().await, Server::start().await) });
+        let (open, secured) = (Stored::start(&self.servers), Stored::start(&self.servers));
         let secret = self.clients.block_on(async {
-            for server in [&open, &secured] {
-                create_tasks(&server.address, LISTED_TASKS).await;
+            for stored in [&open, &secured] {
+                create_tasks(&stored.server.address, LISTED_TASKS).await;
             }
-            issue_credential(&secured.address).await
+            issue_credential(&secured.server.address).await
         });
         let cases = [
             ("who am I", request("GET", "/api/whoami", "")),
@@ -160,8 +157,10 @@ impl Bench {
         ];
         for (name, request) in cases {
             let shown = showing(&secret, &request);
-            let without = || self.measure(&open.address, vec![vec![request.clone()]; connections]).per_second;
-            let with = || self.measure(&secured.address, vec![vec![shown.clone()]; connections]).per_second;
+            let without =
+                || self.measure(&open.server.address, vec![vec![request.clone()]; connections]).per_second;
+            let with =
+                || self.measure(&secured.server.address, vec![vec![shown.clone()]; connections]).per_second;
             let pair = |number: usize| match number.is_multiple_of(2) {
                 true => (without(), with()),
                 false => {
@@ -172,15 +171,15 @@ impl Bench {
             print_pairs(connections, name, &(0..pairs).map(pair).collect::<Vec<_>>());
         }
         self.servers.block_on(async {
-            open.stop().await;
-            secured.stop().await;
+            open.server.stop().await;
+            secured.server.stop().await;
         });
     }
 
     fn with_server<T>(&self, measure: impl FnOnce(&Server) -> T) -> T {
-        let server = self.servers.block_on(Server::start());
-        let measured = measure(&server);
-        self.servers.block_on(server.stop());
+        let stored = Stored::start(&self.servers);
+        let measured = measure(&stored.server);
+        self.servers.block_on(stored.server.stop());
         measured
     }
 
@@ -202,6 +201,20 @@ impl Bench {
     }
 }
 
+/// A server on its own store in a temporary directory.
+struct Stored {
+    server: Server,
+    _directory: TempDir,
+}
+
+impl Stored {
+    fn start(servers: &Runtime) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let store = format!("sqlite:{}", directory.path().join("log.db").display());
+        Self { server: servers.block_on(Server::start(&store)), _directory: directory }
+    }
+}
+
 /// The reference: parses the body and sends it back.
 async fn echo() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -210,49 +223,6 @@ async fn echo() -> String {
     let router = Router::new().route("/echo", post(async |Json(body): Json<Value>| Json(body)));
     tokio::spawn(axum::serve(listener, router).into_future());
     address
-}
-
-#[derive(Parser)]
-struct Line {
-    #[command(flatten)]
-    serve: ServeOptions,
-}
-
-/// A server on its own store in a temporary directory.
-struct Server {
-    address: String,
-    end: oneshot::Sender<()>,
-    served: JoinHandle<()>,
-    _directory: TempDir,
-}
-
-impl Server {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let store = format!("sqlite:{}", directory.path().join("log.db").display());
-        let listen = ["mission-control", "--listen", "127.0.0.1:0", "--store", &store];
-        // One credential makes all calls here.
-        let options = Line::parse_from(listen.into_iter().chain(["--max-calls-per-second", "0"]));
-        let ((end, ended), (ready, line)) = (oneshot::channel(), oneshot::channel::<String>());
-        let served = tokio::spawn(async move {
-            let end = async { drop(ended.await) };
-            serve_until(&options.serve, end, |line| ready.send(line.to_owned()).unwrap()).await.unwrap();
-        });
-        let line = line.await.unwrap();
-        let address = line.split(['/', ' ']).find(|word| word.starts_with("127.0.0.1:")).unwrap().to_owned();
-        Self { address, end, served, _directory: directory }
-    }
-
-    async fn stop(self) {
-        self.end.send(()).unwrap();
-        self.served.await.unwrap();
-    }
-}
-
-fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
-    let bytes = body.len();
-    format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {bytes}\r\n\r\n{body}")
-        .into_bytes()
 }
 
 /// The same request with a credential.
@@ -268,10 +238,6 @@ async fn issue_credential(address: &str) -> String {
     let issued = client.ask(&request("POST", "/api/credentials", ada)).await;
     let issued: Value = serde_json::from_slice(issued).unwrap();
     issued["secret"].as_str().unwrap().to_owned()
-}
-
-fn creation() -> Vec<u8> {
-    request("POST", "/api/tasks", NEW_TASK)
 }
 
 fn request_list() -> Vec<u8> {
@@ -299,58 +265,4 @@ async fn prepare_moves(address: &str, connections: usize) -> Vec<Vec<Vec<u8>>> {
     let moves = [r#"{"toStatus":"assigned","assigneeIds":["Scout"]}"#, r#"{"toStatus":"inbox"}"#];
     let of = |task| moves.map(|to| request("POST", &format!("/api/tasks/{task}/transition"), to)).to_vec();
     tasks.iter().map(of).collect()
-}
-
-/// One HTTP connection that stays open.
-struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Client {
-    async fn connect(address: &str) -> Self {
-        let stream = TcpStream::connect(address).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        Self { stream, buffer: Vec::with_capacity(64 * 1024) }
-    }
-
-    /// The time that each answer took, of the requests sent between the two instants.
-    async fn cycle(mut self, requests: Vec<Vec<u8>>, from: Instant, to: Instant) -> Vec<Duration> {
-        let mut latencies = Vec::with_capacity(1 << 17);
-        for request in requests.iter().cycle() {
-            let start = Instant::now();
-            if start >= to {
-                break;
-            }
-            self.ask(request).await;
-            if start >= from {
-                latencies.push(start.elapsed());
-            }
-        }
-        latencies
-    }
-
-    /// Reads the body of the answer, whose status must be a success.
-    async fn ask(&mut self, request: &[u8]) -> &[u8] {
-        self.stream.write_all(request).await.unwrap();
-        self.buffer.clear();
-        let (body, end) = loop {
-            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
-            if let Some(head) = self.buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
-                break (head + 4, head + 4 + content_length(&self.buffer[..head]));
-            }
-        };
-        while self.buffer.len() < end {
-            assert_ne!(self.stream.read_buf(&mut self.buffer).await.unwrap(), 0, "the server hung up");
-        }
-        let answer = || String::from_utf8_lossy(&self.buffer);
-        assert!(self.buffer.starts_with(b"HTTP/1.1 2"), "{}", answer());
-        &self.buffer[body..end]
-    }
-}
-
-fn content_length(head: &[u8]) -> usize {
-    let head = std::str::from_utf8(head).unwrap();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    length.unwrap().parse().unwrap()
 }

@@ -12,6 +12,7 @@ mod fixture;
 mod idempotency;
 mod lifetime;
 mod limits;
+mod nodes;
 mod reading;
 mod sqlite;
 mod subscribing;

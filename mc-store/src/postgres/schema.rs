@@ -27,7 +27,8 @@ const IS_UNFINISHED: &str = "SELECT EXISTS (SELECT FROM mc_unfinished)";
 const LOCK: &str = "SELECT pg_advisory_xact_lock(4, hashtext(current_schema()))";
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS mc_schema (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
 /// The functions of the log look for its tables here and nowhere else, whoever calls them.
-const PIN_SCHEMA: &str = "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)";
+const PIN_SCHEMA: &str =
+    "SELECT set_config('search_path', quote_ident(current_schema()) || ', pg_temp', true)";
 const INSERT_VERSION: &str = "INSERT INTO mc_schema (version) VALUES ($1)";
 
 /// Brings the database to the latest schema version, or finds that it is there. A database that needs nothing is only read, so

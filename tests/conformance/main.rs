@@ -8,6 +8,7 @@ mod append;
 mod backup;
 mod concurrency;
 mod damage;
+mod encrypted;
 mod fixture;
 mod idempotency;
 mod lifetime;

@@ -8,10 +8,7 @@ use std::{
 };
 
 use eventually::{
-    projection::Projection,
-    store::Persisted,
-    subscription::Subscription,
-    versioning::Versioned,
+    projection::Projection, store::Persisted, subscription::Subscription, versioning::Versioned,
 };
 use futures_util::{FutureExt, StreamExt, future, future::BoxFuture};
 use mc_domain::aggregate::Aggregate;
@@ -84,10 +81,7 @@ where
     type Event = A::Event;
     type Error = Infallible;
 
-    fn project<'a>(
-        &'a mut self,
-        event: Persisted<A::Id, A::Event>,
-    ) -> BoxFuture<'a, Result<(), Infallible>> {
+    fn project<'a>(&'a mut self, event: Persisted<A::Id, A::Event>) -> BoxFuture<'a, Result<(), Infallible>> {
         self.evolve(&event);
         future::ready(Ok(())).boxed()
     }

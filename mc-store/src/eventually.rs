@@ -20,7 +20,7 @@
 //!
 //! let log = Store::open("memory:")?;
 //! let store = LogStore::<Project>::new(log.clone(), move || circumstances.clone());
-//! let mut projects = Repository::new(AggregateRootBuilder::from(Decider::default()), store);
+//! let mut projects = Repository::new(AggregateRootBuilder::from(Decider::<Project>::default()), store);
 //!
 //! let mut project = projects.get(id).await?;
 //! let create = Command::Create { slug: Slug::new("openclaw")?, profile: Profile::new(Name::new("OpenClaw")?) };
@@ -56,7 +56,7 @@ mod tests;
 
 pub use aggregate::Decider;
 pub use projection::{DriveError, States, drive};
-pub use subject::{Everything, Subject};
+pub use subject::{Everything, Named, Subject};
 pub use subscription::LogSubscription;
 
 /// A log as an event store of eventually: the streams of one aggregate type, or with [`Everything`] all of them.

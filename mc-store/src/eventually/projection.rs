@@ -51,7 +51,10 @@ where
 ///
 /// Clones show the same states, so that one can be asked while another is driven.
 #[derive(Debug)]
-pub struct States<A: Aggregate>(Arc<RwLock<HashMap<A::Id, (u32, A)>>>);
+pub struct States<A: Aggregate>(Arc<RwLock<Folded<A>>>);
+
+/// Each aggregate's version and state.
+type Folded<A> = HashMap<<A as Aggregate>::Id, (u32, A)>;
 
 impl<A: Aggregate> States<A>
 where

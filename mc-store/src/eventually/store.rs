@@ -15,6 +15,9 @@ use crate::{
     log::{Append, Commit, EventLog, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
 };
 
+/// An event of the subject, as eventually has it.
+type Shown<S> = Persisted<<S as Subject>::Id, <S as Subject>::Event>;
+
 /// How often an append without an expected version is tried while other appends to its stream are faster.
 const MAX_ATTEMPTS: usize = 256;
 
@@ -156,7 +159,7 @@ pub(super) fn flattened(
 /// The subject's events among them, as eventually has them. Ends after an error.
 pub(super) fn persisted<S: Subject>(
     stored: impl Stream<Item = Result<StoredEvent, StoreError>> + Send,
-) -> impl Stream<Item = Result<Persisted<S::Id, S::Event>, Error>> + Send {
+) -> impl Stream<Item = Result<Shown<S>, Error>> + Send {
     stream::try_unfold(Box::pin(stored), |mut stored| async move {
         while let Some(next) = stored.next().await {
             if let Some(event) = decode::<S>(&next?)? {
@@ -167,7 +170,7 @@ pub(super) fn persisted<S: Subject>(
     })
 }
 
-fn decode<S: Subject>(stored: &StoredEvent) -> Result<Option<Persisted<S::Id, S::Event>>, Error> {
+fn decode<S: Subject>(stored: &StoredEvent) -> Result<Option<Shown<S>>, Error> {
     let Some((id, event)) = S::decode(stored)? else { return Ok(None) };
     let version = in_range(stored.version, "version")?;
     let position = in_range(stored.position, "position")?;

@@ -13,8 +13,11 @@ use crate::{
     log::{NewEvent, StoredEvent},
 };
 
+/// The name of a stream, and an event of it.
+pub type Named<S> = (<S as Subject>::Id, <S as Subject>::Event);
+
 /// The events that a store shows: an aggregate is the subject of its own events, [`Everything`] that of all.
-pub trait Subject: Send + Sync + 'static {
+pub trait Subject: Sized + Send + Sync + 'static {
     /// What names a stream.
     type Id: Eq + Clone + Send + Sync + 'static;
     /// What the streams are made of.
@@ -34,7 +37,7 @@ pub trait Subject: Send + Sync + 'static {
     /// # Errors
     /// - [`StoreError::Corrupt`] when the event, or the name of its stream, cannot be read.
     /// - [`StoreError::NewerEvent`] when a newer version of this program has written it.
-    fn decode(stored: &StoredEvent) -> Result<Option<(Self::Id, Self::Event)>, StoreError>;
+    fn decode(stored: &StoredEvent) -> Result<Option<Named<Self>>, StoreError>;
 }
 
 impl<A: Aggregate> Subject for A
@@ -52,7 +55,7 @@ where
         Ok(codec::encode(event, metadata))
     }
 
-    fn decode(stored: &StoredEvent) -> Result<Option<(A::Id, A::Event)>, StoreError> {
+    fn decode(stored: &StoredEvent) -> Result<Option<Named<Self>>, StoreError> {
         if stored.stream.aggregate_type != A::TYPE {
             return Ok(None);
         }
@@ -84,7 +87,7 @@ impl Subject for Everything {
         Ok(codec::encode_any(event, metadata))
     }
 
-    fn decode(stored: &StoredEvent) -> Result<Option<(StreamId, AnyEvent)>, StoreError> {
+    fn decode(stored: &StoredEvent) -> Result<Option<Named<Self>>, StoreError> {
         let event = codec::decode_event(stored)?;
         Ok(event.map(|event| (stored.stream.clone(), event)))
     }

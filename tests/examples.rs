@@ -1,9 +1,23 @@
 //! Runs every example as a test, so that none becomes outdated.
 
+#[path = "../examples/domain_alone.rs"]
+mod domain_alone;
 #[path = "../examples/embedded.rs"]
 mod embedded;
+#[path = "../examples/eventually.rs"]
+mod eventually_service;
 
 #[test]
 fn the_embedded_example_runs() {
     embedded::main().unwrap();
+}
+
+#[test]
+fn the_domain_alone_example_runs() {
+    domain_alone::main().unwrap();
+}
+
+#[test]
+fn the_eventually_example_runs() {
+    eventually_service::main().unwrap();
 }

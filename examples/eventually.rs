@@ -38,14 +38,9 @@ impl Projection for Titles {
 }
 
 /// One command: the task is loaded, decides, and what it decided is appended at the version that was loaded.
-async fn execute(
-    tasks: &mut Tasks,
-    id: TaskId,
-    command: Command,
-    by: &CommandContext,
-) -> Result<(), Failure> {
+async fn execute(tasks: &mut Tasks, id: TaskId, given: (Command, CommandContext)) -> Result<(), Failure> {
     let mut task = tasks.get(id).await?;
-    task.handle((command, by.clone())).await?;
+    task.handle(given).await?;
     tasks.add(task).await?;
     Ok(())
 }
@@ -64,14 +59,14 @@ pub async fn main() -> Result<(), Failure> {
     let mut tasks = Repository::new(AggregateRootBuilder::from(Decider::default()), store.clone());
 
     let details = Details::titled("Translate the manual", TaskType::Docs)?;
-    execute(&mut tasks, id, Command::Create { project, details, parent: None }, &ada).await?;
+    execute(&mut tasks, id, (Command::Create { project, details, parent: None }, ada.clone())).await?;
     let titles = watch::Sender::new(BTreeMap::new());
     let mut shown = titles.subscribe();
     let service =
         tokio::spawn(async move { drive(&LogSubscription::after(store, 0), &mut Titles(titles)).await });
     shown.wait_for(|titles| titles.get(&id).is_some_and(|title| title == "Translate the manual")).await?;
     let details = Details::titled("Translate the manual into French", TaskType::Docs)?;
-    execute(&mut tasks, id, Command::Edit(details), &ada).await?;
+    execute(&mut tasks, id, (Command::Edit(details), ada)).await?;
     shown.wait_for(|titles| titles[&id] == "Translate the manual into French").await?;
     assert_eq!(log.head(), 2);
     log.close().await; // It ends the subscription, and the service with it.

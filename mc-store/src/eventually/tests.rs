@@ -1,4 +1,4 @@
-//! The adapters on a log in memory and on one in a file.
+//! The adapters on a log in memory, in a file and in a database.
 
 mod fixed;
 mod following;
@@ -21,13 +21,19 @@ use uuid::Uuid;
 use super::{Circumstances, LogStore, Subject};
 use crate::{log::EventLog, memory::MemoryLog};
 
-/// Checks something on an empty log of each adapter that needs no server.
+/// Checks something on an empty log of each adapter; on PostgreSQL where it is installed.
 async fn on_every_log(check: impl AsyncFn(Arc<dyn EventLog>)) {
     check(Arc::new(MemoryLog::new())).await;
     #[cfg(feature = "sqlite")]
     {
         let directory = tempfile::tempdir().unwrap();
         let log = crate::sqlite::SqliteLog::open(directory.path().join("log.db")).unwrap();
+        check(Arc::new(log)).await;
+    }
+    #[cfg(all(unix, feature = "testing"))]
+    if let Some(postgres) = crate::testing::Postgres::shared() {
+        let database = postgres.database();
+        let log = crate::postgres::PostgresLog::open(database.url()).unwrap();
         check(Arc::new(log)).await;
     }
 }

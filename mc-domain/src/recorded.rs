@@ -111,6 +111,13 @@ macro_rules! any_event {
                 }
             }
 
+            /// The type of its aggregate, such as `task`: the first half of its stream's name.
+            pub fn aggregate_type(&self) -> &'static str {
+                match self {
+                    $(Self::$aggregate(_) => $aggregate::TYPE,)+
+                }
+            }
+
             /// The version of the payload's shape.
             pub fn version(&self) -> u32 {
                 match self {

@@ -63,6 +63,8 @@ pub mod address;
 pub mod backup;
 pub mod codec;
 pub mod error;
+#[cfg(feature = "eventually")]
+pub mod eventually;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod heads;
 pub mod holder;

@@ -11,10 +11,13 @@ use mc_domain::{
 use uuid::Uuid;
 
 use super::*;
-use crate::sqlite::{
-    disk::{FLOOR_BYTES, RESERVE_BYTES},
-    lock::StoreLock,
-    queries,
+use crate::{
+    log::Append,
+    sqlite::{
+        disk::{FLOOR_BYTES, RESERVE_BYTES},
+        lock::StoreLock,
+        queries,
+    },
 };
 
 fn commit(name: &str, expected: u64, payload: String) -> Commit {

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use crate::{
     backup::{self, Import},
     error::StoreError,
-    log::{Answered, Append, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
+    log::{Answered, Appended, Commit, EventLog, MAX_PAGE_EVENTS, RecordedKey, StoredEvent},
 };
 
 /// A log that lasts as long as its process.
@@ -110,16 +110,17 @@ impl EventLog for MemoryLog {
 }
 
 impl Contents {
-    fn append(&mut self, commit: Commit) -> Result<Appended, StoreError> {
+    fn append(&mut self, mut commit: Commit) -> Result<Appended, StoreError> {
         if let Some(idempotency) = &commit.idempotency
             && let Some(answered) = self.keys.get(&idempotency.key)
         {
             return idempotency.replay(answered.clone());
         }
         self.check(&commit)?;
-        commit.appends.into_iter().for_each(|append| self.record(append));
+        let idempotency = commit.idempotency.take();
+        commit.recorded_from(self.events.len() as u64 + 1).for_each(|event| self.record(event));
         let position = self.events.len() as u64;
-        if let Some(idempotency) = commit.idempotency {
+        if let Some(idempotency) = idempotency {
             let (fingerprint, answer) = (idempotency.fingerprint, idempotency.answer);
             self.remember(idempotency.key, Answered { fingerprint, position, answer });
         }
@@ -137,20 +138,9 @@ impl Contents {
         Ok(())
     }
 
-    fn record(&mut self, Append { stream, events, .. }: Append) {
-        let places = self.streams.entry(stream.clone()).or_default();
-        for event in events {
-            places.push(self.events.len());
-            self.events.push(StoredEvent {
-                position: self.events.len() as u64 + 1,
-                stream: stream.clone(),
-                version: places.len() as u64,
-                event_type: event.event_type,
-                event_version: event.event_version,
-                payload: event.payload,
-                metadata: event.metadata,
-            });
-        }
+    fn record(&mut self, event: StoredEvent) {
+        self.streams.entry(event.stream.clone()).or_default().push(self.events.len());
+        self.events.push(event);
     }
 
     /// Records a key. Returns false, and records nothing, when the key is there already.

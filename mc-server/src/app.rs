@@ -14,3 +14,4 @@ pub use self::{
     call::Call,
     handle::{App, Clock, system_clock},
 };
+pub(crate) use self::handle::WeakApp;

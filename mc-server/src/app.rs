@@ -10,8 +10,8 @@ mod handle;
 mod policy;
 mod recover;
 
+pub(crate) use self::handle::WeakApp;
 pub use self::{
     call::Call,
     handle::{App, Clock, system_clock},
 };
-pub(crate) use self::handle::WeakApp;

@@ -68,7 +68,8 @@ impl<K: Hash + Eq + Clone> Pool<K> {
     /// Takes off what another node admitted, whether or not that is there.
     pub(super) fn charge(&self, key: &K, count: u32) {
         let now = self.clock.now().duration_since(self.begun);
-        let (each, bucket) = (Nanos::from(self.quota.replenish_interval()), u64::from(self.quota.burst_size().get()));
+        let (each, bucket) =
+            (Nanos::from(self.quota.replenish_interval()), u64::from(self.quota.burst_size().get()));
         let most = bucket * (1 + MAX_DEBT_BUCKETS);
         // The state of a bucket is when it will be full again.
         let charged = self.buckets.measure_and_replace(key, |full_at| {
@@ -81,7 +82,9 @@ impl<K: Hash + Eq + Clone> Pool<K> {
     /// What was admitted since this was asked last.
     pub(super) fn take_untold(&self) -> HashMap<K, u32> {
         let untold = self.untold.as_ref();
-        untold.map(|untold| std::mem::take(&mut *untold.lock().unwrap_or_else(PoisonError::into_inner))).unwrap_or_default()
+        untold
+            .map(|untold| std::mem::take(&mut *untold.lock().unwrap_or_else(PoisonError::into_inner)))
+            .unwrap_or_default()
     }
 
     /// Forgets the keys whose buckets are full, once there are more than `many`.
@@ -120,7 +123,6 @@ impl<K: Hash + Eq + Clone> ShrinkableKeyedStateStore<K> for Buckets<K> {
         self.0.is_empty()
     }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -67,7 +67,8 @@ pub(super) fn messages(items: &[Item], most: usize) -> Vec<String> {
     let mut messages: Vec<String> = Vec::new();
     for item in items {
         let Ok(item) = serde_json::to_string(item) else { continue };
-        let has_room = |message: &&mut String| message.len() + 1 + item.len() + tail.len() <= MAX_MESSAGE_BYTES;
+        let has_room =
+            |message: &&mut String| message.len() + 1 + item.len() + tail.len() <= MAX_MESSAGE_BYTES;
         if let Some(message) = messages.last_mut().filter(|message| has_room(message)) {
             message.push(',');
             message.push_str(&item);

@@ -34,6 +34,7 @@ struct Shared {
     /// Which node appended each event, by position.
     origins: Vec<usize>,
     lease: Option<Lease>,
+    conflicts: usize,
 }
 
 /// The log as one node has it.
@@ -43,7 +44,6 @@ pub struct Node {
     head: watch::Sender<u64>,
     lease: watch::Sender<Option<Lease>>,
     heard: broadcast::Sender<Arc<str>>,
-    told: Mutex<Vec<String>>,
     observers: Mutex<Vec<Observer>>,
     /// Whether what others append does not reach it.
     is_late: AtomicBool,
@@ -62,7 +62,6 @@ impl Database {
                 head: watch::Sender::new(0),
                 lease: watch::Sender::default(),
                 heard: broadcast::Sender::new(1_000),
-                told: Mutex::default(),
                 observers: Mutex::default(),
                 is_late: AtomicBool::new(false),
                 cut_since: Mutex::default(),
@@ -84,6 +83,19 @@ impl Database {
         lease
     }
 
+    /// How many commits were refused because a stream had moved.
+    pub fn conflicts(&self) -> usize {
+        self.shared().conflicts
+    }
+
+    /// Every event of that name, by the number of the node that appended it.
+    pub fn origins(&self, event_type: &str) -> Vec<usize> {
+        let events = self.log.read_all(0, MAX_PAGE_EVENTS).now_or_never().unwrap().unwrap();
+        let shared = self.shared();
+        let such = events.iter().filter(|event| event.event_type == event_type);
+        such.map(|event| shared.origins[usize::try_from(event.position).unwrap() - 1]).collect()
+    }
+
     fn shared(&self) -> MutexGuard<'_, Shared> {
         self.shared.lock().unwrap()
     }
@@ -93,7 +105,9 @@ impl Database {
         if commit.lease.is_some_and(|lease| Some(lease) < shared.lease) {
             return Err(StoreError::Deposed);
         }
-        let appended = self.log.append(commit).now_or_never().unwrap()?;
+        let appended = self.log.append(commit).now_or_never().unwrap();
+        shared.conflicts += usize::from(matches!(appended, Err(StoreError::Conflict { .. })));
+        let appended = appended?;
         let head = self.log.head();
         shared.origins.resize(usize::try_from(head).unwrap(), node.number);
         let reached = shared.nodes.iter().filter(|other| other.number == node.number || other.is_reached());
@@ -110,16 +124,16 @@ impl Node {
         self.catch_up(&shared);
     }
 
-    /// Cuts the node off from the database, or connects it again.
-    pub fn is_cut_off(&self, is_cut_off: bool) {
-        let shared = self.database.shared();
-        *self.cut_since.lock().unwrap() = is_cut_off.then(Instant::now);
-        self.catch_up(&shared);
+    /// Cuts the node off from the database, as if that had been so many seconds ago.
+    pub fn cut_off(&self, secs_ago: u64) {
+        *self.cut_since.lock().unwrap() = Instant::now().checked_sub(Duration::from_secs(secs_ago));
     }
 
-    /// What this node told the others.
-    pub fn told(&self) -> Vec<String> {
-        self.told.lock().unwrap().clone()
+    /// Connects it again.
+    pub fn connect(&self) {
+        let shared = self.database.shared();
+        *self.cut_since.lock().unwrap() = None;
+        self.catch_up(&shared);
     }
 
     fn is_reached(&self) -> bool {
@@ -137,7 +151,8 @@ impl Node {
         let before = *self.head.borrow();
         let news = self.database.log.read_all(before, MAX_PAGE_EVENTS).now_or_never().unwrap().unwrap();
         assert_eq!(before + news.len() as u64, head, "a test appends less than a page at once");
-        let is_foreign = |event: &StoredEvent| origins[usize::try_from(event.position).unwrap() - 1] != self.number;
+        let is_foreign =
+            |event: &StoredEvent| origins[usize::try_from(event.position).unwrap() - 1] != self.number;
         let foreign: Vec<_> = news.into_iter().filter(is_foreign).collect();
         self.observers.lock().unwrap().iter().for_each(|observer| observer(&foreign));
         self.head.send_replace(head);
@@ -224,10 +239,9 @@ impl Nodes for Node {
     fn tell(&self, message: String) {
         assert!(message.len() <= MAX_MESSAGE_BYTES);
         for other in self.database.shared().nodes.iter().filter(|other| other.number != self.number) {
-            // Nobody has to listen.
+
             let _ = other.heard.send(message.as_str().into());
         }
-        self.told.lock().unwrap().push(message);
     }
 
     fn heard(&self) -> broadcast::Receiver<Arc<str>> {
@@ -241,4 +255,15 @@ impl Nodes for Node {
     fn out_of_touch(&self) -> Option<Duration> {
         self.cut_since.lock().unwrap().map(|since| since.elapsed())
     }
+}
+
+/// Waits for a condition. The clock of the test has to be paused, so that it passes as soon as nothing else is to be done.
+pub async fn until(condition: impl Fn() -> bool) {
+    for _ in 0..1_000 {
+        if condition() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it has not come to that");
 }

@@ -19,6 +19,10 @@ use crate::{
 /// recorded since then.
 pub const MC_STALE: HeaderName = HeaderName::from_static("mc-stale");
 
+/// How long the node must be out of touch until it refuses writes by itself. A shorter outage is bridged by the log, in which
+/// commits wait.
+const WRITES_WAIT_FOR: Duration = Duration::from_secs(5);
+
 impl App {
     /// How long this node has been unable to ask the database for what others append; nothing while it can, and on a log that no
     /// other node appends to.
@@ -27,10 +31,12 @@ impl App {
     }
 }
 
-/// Refuses the writes of admitted callers while the node is out of touch: what it would decide on may be old.
+/// Refuses the writes of admitted callers while the node is out of touch, those as well that would record nothing: what it
+/// would decide on may be old.
 pub(crate) async fn refuse_writes(State(app): State<App>, request: Request, next: Next) -> Response {
     let is_admitted = request.extensions().get::<Admission>().is_some_and(|admission| admission.0.is_ok());
-    if is_admitted && !request.method().is_safe() && app.out_of_touch().is_some() {
+    let is_lost = || app.out_of_touch().is_some_and(|age| age >= WRITES_WAIT_FOR);
+    if is_admitted && !request.method().is_safe() && is_lost() {
         return Problem::new(Kind::StoreUnavailable, Kind::StoreUnavailable.about()).into_response();
     }
     next.run(request).await

@@ -29,7 +29,9 @@ async fn a_node_that_is_cut_off_refuses_writes_and_marks_what_it_shows() {
         assert_eq!(refused.header("retry-after"), "2");
         assert!(!refused.headers.contains_key("mc-stale"));
     }
-    app.get("/api/audit/export").await.refused(503, "store_unavailable");
+    for path in ["/api/audit/export", &format!("/api/tasks/{task}/timeline")] {
+        app.get(path).await.refused(503, "store_unavailable");
+    }
     node.connect();
     app.post("/api/tasks", new).await.expect(201);
     assert!(!app.get("/api/tasks").await.expect(200).headers.contains_key("mc-stale"));

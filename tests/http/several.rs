@@ -239,7 +239,6 @@ impl Nodes for Node {
     fn tell(&self, message: String) {
         assert!(message.len() <= MAX_MESSAGE_BYTES);
         for other in self.database.shared().nodes.iter().filter(|other| other.number != self.number) {
-
             let _ = other.heard.send(message.as_str().into());
         }
     }

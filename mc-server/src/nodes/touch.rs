@@ -29,6 +29,17 @@ impl App {
     pub(crate) fn out_of_touch(&self) -> Option<Duration> {
         self.log().nodes()?.out_of_touch()
     }
+
+    /// Checks that the log can be asked, for an answer that begins before it is read.
+    ///
+    /// # Errors
+    /// `store-unavailable` while the node is out of touch.
+    pub(crate) fn check_in_touch(&self) -> Result<(), Problem> {
+        match self.out_of_touch() {
+            Some(_) => Err(Problem::new(Kind::StoreUnavailable, Kind::StoreUnavailable.about())),
+            None => Ok(()),
+        }
+    }
 }
 
 /// Refuses the writes of admitted callers while the node is out of touch, those as well that would record nothing: what it

@@ -30,10 +30,10 @@ pub(super) async fn lead_at_times(app: App, mut leases: watch::Receiver<Option<L
             () = serve(&term, &staff, &crew) => {}
         }
         term.end();
+        app.health().lead(false);
         crew.close();
         crew.wait().await;
-        app.health().lead(false);
-        tracing::info!(lease = lease.0, "this node leads no longer");
+        tracing::info!(lease = lease.0, "the workers have ended on this node");
         last = Some(lease);
     }
 }
@@ -51,7 +51,7 @@ async fn serve(term: &Term, staff: &Staff, crew: &TaskTracker) {
     }
     staff.set_to_work(term, crew);
     term.app().health().lead(true);
-    tracing::info!(lease = term.lease().map(|lease| lease.0), "this node leads: the workers run here");
+    tracing::info!(lease = term.lease().map(|lease| lease.0), "the workers run on this node");
     std::future::pending().await
 }
 

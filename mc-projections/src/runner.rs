@@ -26,7 +26,7 @@ use crate::views::Views;
 
 /// The most events that are applied while readers wait, some hundred microseconds' worth.
 const MAX_EVENTS_PER_LOCK: usize = 256;
-/// How often in a row the log may fail to answer before the views stop.
+/// How often in a row the log may fail to answer before the views stop; those of a log of several nodes never do.
 const MAX_RETRIES: u32 = 10;
 /// How long the first retry waits. Each further one waits twice as long, at most [`MAX_RETRY_DELAY`].
 const FIRST_RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -86,7 +86,7 @@ impl Runner {
                 Ok(()) => retries = 0,
                 Err(error) => {
                     retries += 1;
-                    let stopped = retries > MAX_RETRIES || self.is_final(&error);
+                    let stopped = (retries > MAX_RETRIES && !self.is_patient()) || self.is_final(&error);
                     self.report(error, stopped);
                     if stopped {
                         return;
@@ -136,6 +136,11 @@ impl Runner {
     /// not answer is asked again.
     fn is_final(&self, error: &StoreError) -> bool {
         !matches!(error, StoreError::Unavailable(_)) || self.is_closed()
+    }
+
+    /// Whether it never gives up asking. A database that several nodes share comes back, and the views with it.
+    fn is_patient(&self) -> bool {
+        self.log.nodes().is_some()
     }
 
     fn report(&self, error: StoreError, stopped: bool) {

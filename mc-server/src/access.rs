@@ -10,6 +10,7 @@
 //! | [`Caller`] | who acts by a request, and in which projects |
 //! | [`Needs`] | what a route asks of its caller; a column of the table of routes |
 //! | [`Limits`] | how often a credential may call, and an address fail |
+//! | `pool` | how such a limit counts the calls to all nodes |
 //! | `uses` | when each credential was used last |
 //!
 //! As long as no credential was ever issued, whoever reaches the server is its operator: that is how it starts on
@@ -23,6 +24,7 @@ mod guarded;
 mod issue;
 mod limits;
 mod needs;
+mod pool;
 mod secret;
 mod uses;
 
@@ -41,25 +43,45 @@ use std::sync::{
 };
 
 use self::{limits::Limiters, uses::Uses};
-use crate::problem::Kind;
+use crate::{nodes::Item, problem::Kind};
 
 /// What the server knows of its callers beside the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Access {
     limiters: OnceLock<Limiters>,
     uses: Uses,
+    /// Whether there may be other nodes, which callers turn to as well.
+    is_shared: bool,
     /// Whether it is told in `/health` that everyone may do everything although the address is not loopback.
     exposed: AtomicBool,
 }
 
 impl Access {
+    /// Nobody has called yet. `is_shared` says whether there may be other nodes, which callers turn to as well.
+    pub(crate) fn new(is_shared: bool) -> Self {
+        let (limiters, exposed) = (OnceLock::new(), AtomicBool::new(false));
+        Self { limiters, uses: Uses::new(is_shared), is_shared, exposed }
+    }
+
     /// Holds callers to these limits from now on; once.
     pub(crate) fn keep_within(&self, limits: Limits) {
-        let _ = self.limiters.set(Limiters::new(limits));
+        let _ = self.limiters.set(Limiters::new(limits, self.is_shared));
     }
 
     fn limiters(&self) -> &Limiters {
-        self.limiters.get_or_init(|| Limiters::new(Limits::default()))
+        self.limiters.get_or_init(|| Limiters::new(Limits::default(), self.is_shared))
+    }
+
+    /// What was admitted since this was asked last, for the other nodes; nothing before the first request.
+    pub(crate) fn admitted(&self) -> Vec<Item> {
+        self.limiters.get().map(Limiters::admitted).unwrap_or_default()
+    }
+
+    /// Counts what another node admitted.
+    pub(crate) fn charge(&self, admitted: &Item) {
+        if let Some(limiters) = self.limiters.get() {
+            limiters.charge(admitted);
+        }
     }
 
     /// Counts a request that was refused because it showed no credential.

@@ -10,6 +10,7 @@ mod handle;
 mod policy;
 mod recover;
 
+pub(crate) use self::handle::WeakApp;
 pub use self::{
     call::Call,
     handle::{App, Clock, system_clock},

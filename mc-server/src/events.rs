@@ -100,6 +100,11 @@ impl EventStreams {
         self.limit.fetch_sub(forgotten, Relaxed);
     }
 
+    /// The position that a client names as the last one it has: that of `Last-Event-ID`, else `after`.
+    pub fn named(LastEventId(last): LastEventId, after: Option<u64>) -> Option<u64> {
+        last.or(after)
+    }
+
     /// The position after which a client wants the events: that of `Last-Event-ID`, else `after`, else the head, so
     /// that a client that says nothing gets what is recorded from now on. `after=0` is everything.
     ///
@@ -251,7 +256,7 @@ impl Reader {
                 true => Some(self.tail.after(self.position).await?),
                 false => None,
             };
-            if !self.is_admitted().await {
+            if !self.is_admitted(page.as_ref().map(|page| page.last())).await {
                 return Ok(None);
             }
             let Some(page) = page else {
@@ -264,9 +269,9 @@ impl Reader {
         }
     }
 
-    async fn is_admitted(&self) -> bool {
+    async fn is_admitted(&self, read: Option<u64>) -> bool {
         match &self.listener {
-            Some(listener) => listener.is_admitted().await,
+            Some(listener) => listener.is_admitted(read).await,
             None => true,
         }
     }

@@ -18,13 +18,25 @@ use mc_projections::{
     agents::AgentQuery,
     page::{InvalidCursor, MAX_LIMIT, Page},
 };
-use mc_store::repository::{CommandEnvelope, Executed};
+use mc_store::{
+    nodes::Lease,
+    repository::{CommandEnvelope, Executed},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{app::App, own_identity::own_key, page::invalid_cursor, problem::Problem, refusal::Refused};
 
 /// The most tasks that one commit blocks. Each task also ends its runs and releases what is set aside for them.
 const TASKS_AT_ONCE: usize = 10;
+
+/// By whom, and by what right, the consequences of a halt are carried out.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct By<'a> {
+    pub(crate) actor: &'a Actor,
+    pub(crate) credential: Option<CredentialId>,
+    /// The lease of the node that leads, where its workers do it.
+    pub(crate) lease: Option<Lease>,
+}
 
 /// What followed from a halt of one project.
 #[derive(Debug, Default)]
@@ -51,14 +63,19 @@ struct Paused {
 /// What the log says.
 pub(crate) async fn follow(
     app: &App,
-    (by, credential): (&Actor, Option<CredentialId>),
+    by: By<'_>,
     project: ProjectId,
     number: u64,
 ) -> Result<Followed, Refused> {
-    let context = CommandContext::new(app.now(), by.clone()).under(app.policy_limits(Some(project)));
+    let context = CommandContext::new(app.now(), by.actor.clone()).under(app.policy_limits(Some(project)));
     let envelope = |step: String| {
         let key = own_key("emergency", &format!("halt/{project}/{number}/{step}"));
-        CommandEnvelope { context: context.clone(), key: Some(key), credential, lease: None }
+        CommandEnvelope {
+            context: context.clone(),
+            key: Some(key),
+            credential: by.credential,
+            lease: by.lease,
+        }
     };
     let pausing = envelope("agents".to_owned());
     let known = match &pausing.key {

@@ -3,7 +3,10 @@
 use std::{
     collections::BTreeMap,
     convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, OnceLock},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
@@ -53,6 +56,8 @@ struct Known {
     opening: OnceLock<Uuid>,
     read: watch::Sender<Progress>,
     workers: Mutex<BTreeMap<&'static str, Pulse>>,
+    /// Whether the workers run here.
+    leads: AtomicBool,
     /// Tells who may know more than whether the server works; nobody asks before the log is read.
     insiders: OnceLock<WhoKnows>,
 }
@@ -125,6 +130,7 @@ impl Health {
             opening: OnceLock::new(),
             read: watch::Sender::default(),
             workers: Mutex::default(),
+            leads: AtomicBool::new(false),
             insiders: OnceLock::new(),
         }))
     }
@@ -182,10 +188,26 @@ impl Health {
         self.pulses().iter().map(|(name, pulse)| (*name, pulse.report())).collect()
     }
 
+    /// Notes whether the workers run on this node from now on.
+    pub(crate) fn lead(&self, leads: bool) {
+        self.0.leads.store(leads, Relaxed);
+    }
+
+    /// Whether the workers run on this node: always, unless other nodes may have the log open too.
+    pub fn leads(&self) -> bool {
+        self.0.leads.load(Relaxed)
+    }
+
+    /// Whether other nodes may have the log open too.
+    fn is_one_of_several(&self) -> bool {
+        self.0.log.get().is_some_and(|log| log.nodes().is_some())
+    }
+
     /// What keeps the store from answering, or from taking commits, if something does.
     pub async fn store_problem(&self) -> Option<Kind> {
         let Some(log) = self.0.log.get() else { return Some(Kind::StoreUnavailable) };
-        if log.watch_head().has_changed().is_err() {
+        let out_of_touch = log.nodes().is_some_and(|nodes| nodes.out_of_touch().is_some());
+        if out_of_touch || log.watch_head().has_changed().is_err() {
             return Some(Kind::StoreUnavailable);
         }
         let asked = async {
@@ -270,6 +292,9 @@ struct Report {
     /// Each worker, for those who may know.
     #[serde(skip_serializing_if = "Option::is_none")]
     workers: Option<BTreeMap<&'static str, WorkerReport>>,
+    /// Whether this node runs the workers, for those who may know, where there may be other nodes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    leads: Option<bool>,
     /// What an operator has to do something about; left out where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     notices: Vec<Notice>,
@@ -380,7 +405,8 @@ async fn report(health: &Health, insider: Insider) -> Report {
     let exposed = insider.is_exposed.then(Notice::exposed);
     let notices = problem.map(Notice::of).into_iter().chain(ahead).chain(exposed).collect();
     let (workers, notices) = if insider.is_one { (Some(workers), notices) } else { (None, Vec::new()) };
-    Report { status, timestamp, services, workers, notices, progress: None }
+    let leads = (insider.is_one && health.is_one_of_several()).then(|| health.leads());
+    Report { status, timestamp, services, workers, leads, notices, progress: None }
 }
 
 /// Store and workers neither work nor fail yet.
@@ -390,6 +416,7 @@ fn starting(health: &Health) -> Response {
         timestamp: Utc::now().timestamp_millis(),
         services: Services { api: "ok", store: "starting", workers: "starting" },
         workers: Some(BTreeMap::new()),
+        leads: None,
         notices: Vec::new(),
         progress: Some(health.progress()),
     };

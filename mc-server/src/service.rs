@@ -6,7 +6,7 @@ use axum::{
     Router,
     extract::Request,
     http::{Method, request::Parts},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::{IntoResponse, Response},
 };
 use tower::ServiceExt;
@@ -17,6 +17,7 @@ use crate::{
     extract::{Contract, MC_POSITION},
     health::{Health, Insider},
     layers::{self, HostPolicy},
+    nodes,
     problem::{Kind, Problem},
     requests::Requests,
     route::{Route, router},
@@ -73,7 +74,10 @@ impl Gate {
     /// Lets the requests through to the recovered server.
     pub fn open(&self, state: App) {
         // Opened twice, the first server stays: requests may be in it already.
-        let routes = router(recovered()).with_state(state.clone());
+        let mut routes = router(recovered()).with_state(state.clone());
+        if state.log().nodes().is_some() {
+            routes = routes.layer(from_fn_with_state(state.clone(), nodes::refuse_writes));
+        }
         let router = web::router(&state, routes);
         let app = state.downgrade();
         let insider =
@@ -96,7 +100,12 @@ impl Gate {
                 {
                     return problem.into_response();
                 }
-                let response = recovered.clone().oneshot(request).await.into_response();
+                let (is_read, age) = (request.method().is_safe(), app.out_of_touch());
+                let mut response = recovered.clone().oneshot(request).await.into_response();
+                // What was out of touch before or after was so, as far as anybody knows, when it read.
+                if let Some(age) = age.or_else(|| app.out_of_touch()).filter(|_| is_read) {
+                    nodes::mark_stale(&mut response, age);
+                }
                 if response.extensions().get::<Problem>().map(Problem::kind) == Some(Kind::CredentialMissing)
                 {
                     app.access().note_missing();

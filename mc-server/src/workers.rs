@@ -5,15 +5,20 @@
 //! late or on two machines changes nothing more. A worker that panics is restarted with growing pauses, and `/health` tells
 //! when one has been silent for too long, or is behind with its work. When the server ends, a turn ends with the command at
 //! hand.
+//!
+//! Of several nodes on one log they run on the one that leads, for the term of its lease, and each of their commits carries
+//! that lease. A turn that goes on when another node leads already commits nothing more.
 
 mod approval_sweeper;
 mod context;
 mod credential_clerk;
 mod heartbeat_monitor;
+mod lead;
 mod notification_courier;
 mod notification_dispatcher;
 mod standup;
 mod supervisor;
+mod term;
 #[cfg(test)]
 mod tests;
 
@@ -25,13 +30,14 @@ use tokio_util::task::TaskTracker;
 
 use crate::{app::App, health::Backlog, webhook::Webhook};
 use approval_sweeper::ApprovalSweeper;
-use context::WorkerContext;
+use context::{SharedWatch, WorkerContext};
 use credential_clerk::CredentialClerk;
 use heartbeat_monitor::HeartbeatMonitor;
 use notification_courier::{NotificationCourier, Ways};
 use notification_dispatcher::NotificationDispatcher;
 use standup::StandupRecorder;
 use supervisor::supervise;
+use term::Term;
 
 /// A worker: its name, its interval, and what it does at each tick.
 trait Worker: Send + 'static {
@@ -92,25 +98,17 @@ pub(crate) const LINES: [Line; 6] = [
 pub struct Workers(TaskTracker);
 
 impl Workers {
-    /// Starts all of them. Notifications go to `webhook` too, where there is one.
+    /// Starts all of them; where there may be other nodes, whenever this one leads. Notifications go to `webhook` too, where
+    /// there is one.
     pub fn start(app: &App, webhook: Option<Webhook>) -> Self {
-        let workers = TaskTracker::new();
-        let context = Arc::new(WorkerContext::new(app.clone()));
-        let desk = || Arc::clone(&context);
-        let (monitor, sweeper, recorder) = (desk(), desk(), desk());
-        workers.spawn(supervise(app.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
-        workers.spawn(supervise(app.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));
-        workers.spawn(supervise(app.clone(), move || StandupRecorder::new(Arc::clone(&recorder))));
-        let clerk = app.clone();
-        workers.spawn(supervise(app.clone(), move || CredentialClerk::new(clerk.clone())));
-        let (dispatcher, arrives_at_once) = (app.clone(), webhook.is_none());
-        let (courier, webhook) = (app.clone(), webhook.map(Arc::new));
-        workers.spawn(supervise(app.clone(), move || {
-            NotificationDispatcher::new(dispatcher.clone(), arrives_at_once)
-        }));
-        workers.spawn(supervise(app.clone(), move || {
-            NotificationCourier::new(courier.clone(), Ways::new(courier.clone(), webhook.clone()))
-        }));
+        let (workers, staff) = (TaskTracker::new(), Staff::new(webhook));
+        match app.log().nodes() {
+            Some(nodes) => drop(workers.spawn(lead::lead_at_times(app.clone(), nodes.campaign(), staff))),
+            None => {
+                staff.set_to_work(&Term::new(app.clone(), None), &workers);
+                app.health().lead(true);
+            }
+        }
         workers.close();
         Self(workers)
     }
@@ -118,5 +116,43 @@ impl Workers {
     /// Waits until every one of them has finished what it was doing.
     pub async fn ended(&self) {
         self.0.wait().await;
+    }
+}
+
+/// What the workers keep from one term to the next.
+struct Staff {
+    watch: SharedWatch,
+    webhook: Option<Arc<Webhook>>,
+}
+
+impl Staff {
+    fn new(webhook: Option<Webhook>) -> Self {
+        Self { watch: SharedWatch::default(), webhook: webhook.map(Arc::new) }
+    }
+
+    /// Brings the watch up to date.
+    async fn keep_up(&self, app: &App) -> Result<(), StoreError> {
+        self.watch.lock().await.catch_up(app.log().as_ref()).await
+    }
+
+    /// Starts every worker for this term, each as a task of `crew`.
+    fn set_to_work(&self, term: &Term, crew: &TaskTracker) {
+        let context = Arc::new(WorkerContext::new(term.clone(), Arc::clone(&self.watch)));
+        let desk = || Arc::clone(&context);
+        let (monitor, sweeper, recorder) = (desk(), desk(), desk());
+        crew.spawn(supervise(term.clone(), move || HeartbeatMonitor::new(Arc::clone(&monitor))));
+        crew.spawn(supervise(term.clone(), move || ApprovalSweeper::new(Arc::clone(&sweeper))));
+        crew.spawn(supervise(term.clone(), move || StandupRecorder::new(Arc::clone(&recorder))));
+        let clerk = term.clone();
+        crew.spawn(supervise(term.clone(), move || CredentialClerk::new(clerk.clone())));
+        let (dispatcher, arrives_at_once) = (term.clone(), self.webhook.is_none());
+        crew.spawn(supervise(term.clone(), move || {
+            NotificationDispatcher::new(dispatcher.clone(), arrives_at_once)
+        }));
+        let (courier, webhook) = (term.clone(), self.webhook.clone());
+        crew.spawn(supervise(term.clone(), move || {
+            let ways = Ways::new(courier.app().clone(), webhook.clone());
+            NotificationCourier::new(courier.clone(), ways)
+        }));
     }
 }

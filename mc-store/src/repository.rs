@@ -1,10 +1,12 @@
 //! Commands against the log: load what a decision needs, decide, commit, and decide again when someone was faster.
 
+mod cache;
+
 use std::{
     collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -24,6 +26,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
+use self::cache::Cache;
 use crate::{
     codec,
     error::StoreError,
@@ -129,10 +132,16 @@ pub struct Repository {
 type Turn = Arc<dyn Send + Sync>;
 
 impl Repository {
-    /// A repository on `log`.
+    /// A repository on `log`. Where other nodes append to it too, what they append makes the folded states out of date that
+    /// it touches, before the head of the log moves past it.
     pub fn new(log: Arc<dyn EventLog>) -> Self {
         let overtaken = (0..OVERTAKEN_QUEUES).map(|_| AsyncMutex::new(())).collect();
-        Self { log, cache: Arc::default(), overtaken, floor: Arc::default() }
+        let cache = Arc::<Cache>::default();
+        if let Some(nodes) = log.nodes() {
+            let cache = Arc::clone(&cache);
+            nodes.observe(Arc::new(move |events| cache.observe(events)));
+        }
+        Self { log, cache, overtaken, floor: Arc::default() }
     }
 
     /// The log underneath.
@@ -203,7 +212,6 @@ impl Repository {
                 }
                 Ok(Appended::Replayed(first)) => return Ok(replay(first)?),
                 Err(StoreError::Conflict { stream, .. }) if attempt < MAX_ATTEMPTS => {
-                    self.cache.forget(&stream);
                     // Whoever was overtaken queues up for the stream, so that each of a crowd gets its turn.
                     drop(queue.take());
                     if alone.is_none() && attempt >= attempts_among_others(envelope) {
@@ -281,23 +289,33 @@ impl Repository {
         let idempotency = envelope.key.as_ref().map(|key| idempotency(key, value)).transpose()?;
         let priority = priority(&changes);
         let (log, cache, lease) = (Arc::clone(&self.log), Arc::clone(&self.cache), envelope.lease);
+        let generation = cache.generation();
         let append = async move {
-            let appended = log.append(Commit { appends, guards, idempotency, priority, lease }).await?;
-            if let Appended::Committed { .. } = appended {
-                for (change, after) in changes {
-                    cache.remember(change.stream, after);
+            let appended = log.append(Commit { appends, guards, idempotency, priority, lease }).await;
+            match &appended {
+                Ok(Appended::Committed { .. }) => {
+                    for (change, after) in changes {
+                        cache.remember(change.stream, after, generation);
+                    }
                 }
+                // It may be in the log now, so what is folded may be out of date.
+                Err(StoreError::Undecided) => {
+                    changes.iter().for_each(|(change, _)| cache.outdate(&change.stream, change.after + 1));
+                }
+                Err(StoreError::Conflict { stream, actual, .. }) => cache.outdate(stream, *actual),
+                Ok(Appended::Replayed(_)) | Err(_) => {}
             }
             drop(turn);
-            Ok(appended)
+            appended
         };
         ToTheEnd(Some(Box::pin(append))).await
     }
 
     /// Reads a stream and keeps it folded.
     async fn fetch(&self, stream: &StreamId, absent: fn() -> Loaded) -> Result<Loaded, StoreError> {
+        let generation = self.cache.generation();
         let fetched = self.fold(stream, absent, u64::MAX).await?;
-        self.cache.remember(stream.clone(), fetched.clone());
+        self.cache.remember(stream.clone(), fetched.clone(), generation);
         Ok(fetched)
     }
 
@@ -315,38 +333,6 @@ impl Repository {
                 return Ok(folded);
             }
         }
-    }
-}
-
-/// The aggregates that are kept folded.
-#[derive(Default)]
-struct Cache(Mutex<HashMap<StreamId, Loaded>>);
-
-impl Cache {
-    fn get(&self, stream: &StreamId) -> Option<Loaded> {
-        self.lock().get(stream).cloned()
-    }
-
-    /// Keeps a folded state, unless a later one is known or there is nothing in the stream.
-    fn remember(&self, stream: StreamId, folded: Loaded) {
-        let mut cache = self.lock();
-        if folded.version() == 0 || cache.get(&stream).is_some_and(|known| known.version() > folded.version())
-        {
-            return;
-        }
-        if cache.len() >= MAX_CACHED_AGGREGATES {
-            cache.clear();
-        }
-        cache.insert(stream, folded);
-    }
-
-    fn forget(&self, stream: &StreamId) {
-        self.lock().remove(stream);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<StreamId, Loaded>> {
-        // A panic while it is held leaves whole entries behind, so what is there can be used.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -43,6 +43,8 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use uuid::Uuid;
 
+use crate::several::Node;
+
 /// An id that no entity has.
 pub const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
@@ -80,6 +82,11 @@ impl App {
     /// Starts a server on a log that the test has opened itself, in a file of `directory`.
     pub async fn on_log(log: Arc<dyn EventLog>, directory: TempDir) -> Self {
         Self::on(log, beginning(), Some(directory)).await
+    }
+
+    /// Starts a server as one of the nodes on a log.
+    pub async fn on_node(node: &Arc<Node>) -> Self {
+        Self::on(Arc::clone(node) as Arc<dyn EventLog>, beginning(), None).await
     }
 
     async fn on(log: Arc<dyn EventLog>, now: DateTime<Utc>, directory: Option<TempDir>) -> Self {

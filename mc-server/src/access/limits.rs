@@ -9,13 +9,14 @@ use std::{
     time::Duration,
 };
 
-use governor::{
-    DefaultKeyedRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
-};
+use governor::Quota;
 use mc_domain::ids::CredentialId;
 
-use crate::problem::{Kind, Problem};
+use super::pool::Pool;
+use crate::{
+    nodes::Item,
+    problem::{Kind, Problem},
+};
 
 /// How many callers are remembered before those who have been quiet for long enough are forgotten.
 const MANY: usize = 10_000;
@@ -40,26 +41,26 @@ impl Default for Limits {
     }
 }
 
-/// The limiters of one server.
+/// The limiters of one server, which count what other nodes admit too.
 #[derive(Debug)]
 pub(super) struct Limiters {
-    calls: Option<DefaultKeyedRateLimiter<CredentialId>>,
-    failures: Option<DefaultKeyedRateLimiter<Option<IpAddr>>>,
-    logins: DefaultKeyedRateLimiter<CredentialId>,
-    clock: DefaultClock,
+    calls: Option<Pool<CredentialId>>,
+    failures: Option<Pool<Option<IpAddr>>>,
+    logins: Pool<CredentialId>,
     failed: Mutex<BTreeMap<Kind, u64>>,
 }
 
 impl Limiters {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// `is_shared` says whether there may be other nodes to tell of what is admitted.
+    pub(super) fn new(limits: Limits, is_shared: bool) -> Self {
         let calls = limits.calls_per_second.map(|calls| {
             let burst = NonZeroU32::new(calls.get().saturating_mul(2)).unwrap_or(calls);
-            RateLimiter::keyed(Quota::per_second(calls).allow_burst(burst))
+            Pool::new(Quota::per_second(calls).allow_burst(burst), is_shared)
         });
         let failures =
-            limits.failures_per_minute.map(|failures| RateLimiter::keyed(Quota::per_minute(failures)));
-        let logins = RateLimiter::keyed(Quota::per_minute(LOGINS_PER_MINUTE));
-        Self { calls, failures, logins, clock: DefaultClock::default(), failed: Mutex::default() }
+            limits.failures_per_minute.map(|failures| Pool::new(Quota::per_minute(failures), is_shared));
+        let logins = Pool::new(Quota::per_minute(LOGINS_PER_MINUTE), is_shared);
+        Self { calls, failures, logins, failed: Mutex::default() }
     }
 
     /// Counts a call by a credential.
@@ -68,11 +69,10 @@ impl Limiters {
     /// `too-many-requests`
     pub(super) fn call(&self, credential: CredentialId) -> Result<(), Problem> {
         let Some(calls) = &self.calls else { return Ok(()) };
-        calls.check_key(&credential).map_err(|until| {
+        calls.take(&credential).map_err(|wait| {
             let detail =
                 "The credential is used for more calls than the server allows one. Repeat this one later.";
-            Problem::new(Kind::TooManyRequests, detail)
-                .retry_after(rounded_up(until.wait_time_from(self.clock.now())))
+            Problem::new(Kind::TooManyRequests, detail).retry_after(rounded_up(wait))
         })
     }
 
@@ -81,30 +81,51 @@ impl Limiters {
     /// # Errors
     /// `too-many-requests`
     pub(super) fn login(&self, credential: CredentialId) -> Result<(), Problem> {
-        self.logins.check_key(&credential).map_err(|until| {
+        self.logins.take(&credential).map_err(|wait| {
             let detail = format!(
                 "The credential has opened {LOGINS_PER_MINUTE} sessions within a minute. Go on with one of them."
             );
-            let wait = rounded_up(until.wait_time_from(self.clock.now()));
-            Problem::new(Kind::TooManyRequests, detail).retry_after(wait)
+            Problem::new(Kind::TooManyRequests, detail).retry_after(rounded_up(wait))
         })
     }
 
     /// Counts a failure from an address: the problem itself, or `too-many-failures` where there were too many.
     pub(super) fn failure(&self, problem: Problem, address: Option<IpAddr>) -> Problem {
-        let answered = match self.failures.as_ref().map(|failures| failures.check_key(&address.map(network)))
-        {
-            Some(Err(until)) => {
-                let wait = rounded_up(until.wait_time_from(self.clock.now()));
-                Problem::new(Kind::TooManyFailures, Kind::TooManyFailures.about()).retry_after(wait)
-            }
-            Some(Ok(())) | None => problem.clone(),
-        };
+        let taken = self.failures.as_ref().map(|failures| failures.take(&address.map(network)));
         self.count(problem.kind());
-        if let Some(failures) = self.failures.as_ref().filter(|failures| failures.len() > MANY) {
-            failures.retain_recent();
+        self.failures.iter().for_each(|failures| failures.keep_within(MANY));
+        match taken {
+            Some(Err(wait)) => {
+                let problem = Problem::new(Kind::TooManyFailures, Kind::TooManyFailures.about());
+                problem.retry_after(rounded_up(wait))
+            }
+            Some(Ok(())) | None => problem,
         }
-        answered
+    }
+
+    /// What was admitted since this was asked last, for the other nodes.
+    pub(super) fn admitted(&self) -> Vec<Item> {
+        let calls = self.calls.as_ref().map(Pool::take_untold).unwrap_or_default().into_iter();
+        let failures = self.failures.as_ref().map(Pool::take_untold).unwrap_or_default().into_iter();
+        let logins = self.logins.take_untold().into_iter();
+        let calls = calls.map(|(credential, count)| Item::Calls(credential, count));
+        let logins = logins.map(|(credential, count)| Item::Logins(credential, count));
+        logins.chain(failures.map(|(address, count)| Item::Failures(address, count))).chain(calls).collect()
+    }
+
+    /// Counts what another node admitted.
+    pub(super) fn charge(&self, admitted: &Item) {
+        match admitted {
+            Item::Calls(credential, count) => {
+                self.calls.iter().for_each(|calls| calls.charge(credential, *count));
+            }
+            Item::Logins(credential, count) => self.logins.charge(credential, *count),
+            Item::Failures(address, count) => self.failures.iter().for_each(|failures| {
+                failures.charge(address, *count);
+                failures.keep_within(MANY);
+            }),
+            Item::Heartbeat(..) | Item::Used(..) => {}
+        }
     }
 
     /// Counts a failure for `/metrics`, and for no limit.

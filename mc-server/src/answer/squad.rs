@@ -11,7 +11,13 @@ use mc_domain::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{app::App, halt::follow, headers::at_position, problem::Problem, refusal};
+use crate::{
+    app::App,
+    halt::{By, follow},
+    headers::at_position,
+    problem::Problem,
+    refusal,
+};
 
 /// The body of the answer to a halt or a resumption; only the count that fits is present.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +55,8 @@ pub(crate) async fn halted(app: &App, ordered: &HaltOrder) -> Result<Response, P
     let mut answer = SquadAnswer { paused: Some(0), ..SquadAnswer::default() };
     let mut position = 0;
     for (project, number) in &ordered.squads {
-        let followed = follow(app, (&ordered.by, ordered.credential), *project, *number).await;
+        let by = By { actor: &ordered.by, credential: ordered.credential, lease: None };
+        let followed = follow(app, by, *project, *number).await;
         let followed = followed.map_err(|refused| app.problem(refused))?;
         answer.agents.extend(followed.agents);
         answer.tasks.extend(followed.tasks);

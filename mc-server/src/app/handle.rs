@@ -1,8 +1,8 @@
 //! The handle of the recovered server, and how handlers and workers read through it.
 
 use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    pin::pin,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -19,13 +19,15 @@ use crate::{
     headers::at_position,
     health::Health,
     latency::Latencies,
+    nodes::{Heartbeats, Turns},
     problem::{Excerpt, Kind, Problem},
     refusal::{self, Refused},
-    turns::Turns,
 };
 
 /// How long a request waits for the position it names.
 const TIME_TO_REACH: Duration = Duration::from_secs(5);
+/// How often a read that waits for the views looks whether the database answers at all.
+const LOOKS_EVERY: Duration = Duration::from_millis(500);
 /// The source of the time; tests bring a clock of their own.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
 
@@ -40,7 +42,7 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
     pub(super) commits: Latencies,
     pub(super) turns: Turns,
-    pub(super) heartbeats: Mutex<HashMap<AgentId, DateTime<Utc>>>,
+    pub(super) heartbeats: Heartbeats,
     pub(super) streams: EventStreams,
     pub(super) health: Health,
     pub(super) shutdown: CancellationToken,
@@ -113,28 +115,39 @@ impl App {
         (self.0.clock)().trunc_subsecs(6)
     }
 
-    /// The time of an agent's last heartbeat since the server started. Most heartbeats are not in the log: one without
-    /// news is recorded at most once a minute.
+    /// The time of an agent's last heartbeat since the server started, whichever node it reached. Most heartbeats are not in
+    /// the log: one without news is recorded at most once a minute.
     pub fn last_heartbeat(&self, agent: AgentId) -> Option<DateTime<Utc>> {
-        self.heartbeats().get(&agent).copied()
+        self.heartbeats().last(agent)
     }
 
-    /// Notes a heartbeat of an agent, in memory alone.
+    /// Notes a heartbeat of an agent, in memory alone; other nodes are told.
     pub fn note_heartbeat(&self, agent: AgentId, at: DateTime<Utc>) {
-        self.heartbeats().insert(agent, at);
+        self.heartbeats().note(agent, at);
     }
 
-    fn heartbeats(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, DateTime<Utc>>> {
-        self.0.heartbeats.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn heartbeats(&self) -> &Heartbeats {
+        &self.0.heartbeats
     }
 
-    /// Reads the views once they reflect everything that was committed before this call.
+    /// Reads the views once they reflect everything that was committed before this call; as they are while the node is out
+    /// of touch with the database.
     ///
     /// # Errors
     /// `store-damaged` or `store-unavailable` when the views can no longer follow the log.
     pub async fn read<T>(&self, ask: impl FnOnce(&Views) -> T) -> Result<T, Problem> {
-        self.0.projected.caught_up().await.map_err(|stopped| refusal::stopped(&stopped))?;
+        self.catch_up().await?;
         Ok(self.0.projected.read(ask))
+    }
+
+    async fn catch_up(&self) -> Result<(), Problem> {
+        let mut caught_up = pin!(self.0.projected.caught_up());
+        while self.0.projected.lag() > 0 && self.out_of_touch().is_none() {
+            if let Ok(caught_up) = tokio::time::timeout(LOOKS_EVERY, &mut caught_up).await {
+                return caught_up.map_err(|stopped| refusal::stopped(&stopped));
+            }
+        }
+        Ok(())
     }
 
     /// Waits until answers reflect the position that a client saw elsewhere and names in `Mc-Position`.
@@ -150,6 +163,14 @@ impl App {
             );
             Problem::new(Kind::MalformedHeader, detail)
         })?;
+        self.reach_position(position).await
+    }
+
+    /// Waits until the views reflect a position that another node has reached.
+    ///
+    /// # Errors
+    /// `position-not-reached`, or as [`App::read`].
+    pub(crate) async fn reach_position(&self, position: u64) -> Result<(), Problem> {
         match tokio::time::timeout(TIME_TO_REACH, self.0.projected.wait_for(position)).await {
             Ok(reached) => reached.map_err(|stopped| refusal::stopped(&stopped)),
             Err(_) => {

@@ -1,6 +1,6 @@
 //! The start of a server: reads the log into the views, and on the first start creates the default project.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use mc_domain::{
     aggregate::CommandContext,
@@ -21,12 +21,18 @@ use uuid::Uuid;
 
 use super::handle::{App, Clock, Parts};
 use crate::{
-    access::Access, events::EventStreams, health::Health, latency::Latencies, lookup::DEFAULT_PROJECT,
-    own_identity, refusal::Refused, turns::Turns,
+    access::Access,
+    events::EventStreams,
+    health::Health,
+    latency::Latencies,
+    lookup::DEFAULT_PROJECT,
+    nodes::{self, Heartbeats, Turns},
+    own_identity,
+    refusal::Refused,
 };
 
 impl App {
-    /// Reads the log, and creates the default project where it is missing. A write that names no actor is recorded as
+    /// Reads the log, and creates the default project where it is missing; of several nodes that start at once, one does. A write that names no actor is recorded as
     /// the operator's.
     ///
     /// # Errors
@@ -47,6 +53,7 @@ impl App {
             })
             .await
             .map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        let is_shared = log.nodes().is_some();
         let app = Self(Arc::new(Parts {
             repository: Repository::new(Arc::clone(&log)),
             projected,
@@ -54,13 +61,14 @@ impl App {
             clock,
             commits: Latencies::default(),
             turns: Turns::default(),
-            heartbeats: Mutex::default(),
+            heartbeats: Heartbeats::new(is_shared),
             streams: EventStreams::new(log, shutdown.clone()),
             health,
             shutdown,
-            access: Access::default(),
+            access: Access::new(is_shared),
         }));
         app.create_default_project().await?;
+        nodes::begin_exchange(&app);
         Ok(app)
     }
 

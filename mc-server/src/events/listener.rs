@@ -22,8 +22,12 @@ impl Listener {
         self.caller.credential()
     }
 
-    /// Whether the caller is still admitted, as of everything that is recorded by now. Where the log cannot be read, nobody is.
-    pub(super) async fn is_admitted(&self) -> bool {
+    /// Whether the caller is still admitted, as of everything that is recorded by now, and at least as of position `read`: a
+    /// node may read what another one recorded before its views have it. Where the log cannot be read, nobody is.
+    pub(super) async fn is_admitted(&self, read: Option<u64>) -> bool {
+        if self.app.projected().wait_for(read.unwrap_or_default()).await.is_err() {
+            return false;
+        }
         self.app.is_still_good(&self.caller).await.unwrap_or_default()
     }
 

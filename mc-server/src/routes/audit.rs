@@ -70,13 +70,14 @@ string_enum! {
 /// one excluded, oldest first. `format` is json (the default), ndjson, csv or cloudevents; `project` leaves the others
 /// out. What goes wrong after the answer has begun breaks the connection off: a complete export ends properly.
 ///
-/// Problems: `malformed-query`, `too-many-streams`.
+/// Problems: `malformed-query`, `store-unavailable`, `too-many-streams`.
 pub async fn export(
     State(app): State<App>,
     caller: Caller,
     Query(export): Query<Export>,
 ) -> Result<Response, Problem> {
     let range = Range::of(&export)?;
+    app.check_in_touch()?;
     let (reach, stretches, head) = app
         .read(|views| {
             let reach = lookup::listed(views, caller.reach(), export.project.as_deref())?;

@@ -72,6 +72,8 @@ fn text(app: &App, views: &Views, lag: u64) -> String {
         "Bytes in the write-ahead log that have not started over.",
         ahead,
     );
+    let leads = u8::from(app.health().leads());
+    text.gauge("mc_node_leads", "1 on the node that runs the workers, 0 on the others.", leads);
     let streams = app.streams();
     text.gauge("mc_event_streams", "Event streams that are open.", streams.open_now());
     text.gauge("mc_event_streams_limit", "The most event streams there may be.", streams.limit());

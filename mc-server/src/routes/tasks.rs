@@ -225,7 +225,7 @@ pub async fn create(
     let actor = app.actor(&caller, body.actor, None, Some(project)).await?;
     let _turn = match actor.agent() {
         Some(creator) => {
-            let turn = app.turns().of(creator).await;
+            let turn = app.turn(creator.uuid()).await?;
             request.open = app.open_tasks_of(creator).await?;
             Some(turn)
         }

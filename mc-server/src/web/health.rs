@@ -32,6 +32,7 @@ struct Report {
     status: String,
     services: BTreeMap<String, String>,
     workers: Option<BTreeMap<String, Worker>>,
+    leads: Option<bool>,
     #[serde(default)]
     notices: Vec<Notice>,
 }

@@ -72,6 +72,8 @@ pub(super) struct Shell {
     pub(super) address: String,
     /// The position of the log that the page reflects at least.
     pub(super) position: u64,
+    /// How old in seconds what the page shows may be, while the database does not answer.
+    pub(super) stale_secs: Option<u64>,
 }
 
 impl Shell {
@@ -93,6 +95,7 @@ impl Shell {
             done: visit.parameter("done").map(str::to_owned),
             address: visit.address(&["done"]),
             position: visit.app.log().head(),
+            stale_secs: visit.app.out_of_touch().map(|age| age.as_secs()),
         })
     }
 

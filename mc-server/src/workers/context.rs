@@ -1,5 +1,7 @@
 //! What all workers share: a fold over the log that is kept current, and the way they execute commands.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use mc_domain::{
     actor::Actor,
@@ -19,6 +21,7 @@ use mc_store::{
 };
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
+use super::term::Term;
 use crate::{app::App, own_identity::own_key, refusal::Refused};
 
 /// What a worker keeps of the log, folded event by event.
@@ -34,6 +37,7 @@ impl Fold for Watch {
 }
 
 /// A fold and how far it has come.
+#[derive(Default)]
 pub(super) struct Follower<F> {
     /// The fold over the log, as far as it is read.
     pub(super) fold: F,
@@ -41,11 +45,6 @@ pub(super) struct Follower<F> {
 }
 
 impl<F: Fold> Follower<F> {
-    /// From the beginning of the log.
-    pub(super) fn new(fold: F) -> Self {
-        Self { fold, position: 0 }
-    }
-
     /// Takes in everything that is in the log now.
     pub(super) async fn catch_up(&mut self, log: &dyn EventLog) -> Result<(), StoreError> {
         loop {
@@ -63,26 +62,35 @@ impl<F: Fold> Follower<F> {
     }
 }
 
+/// The watch over the log, which outlasts the terms of a node.
+pub(super) type SharedWatch = Arc<Mutex<Follower<Watch>>>;
+
 /// What several workers share: one watch over the log for all of them.
 pub(super) struct WorkerContext {
-    app: App,
-    watch: Mutex<Follower<Watch>>,
+    term: Term,
+    watch: SharedWatch,
 }
 
 impl WorkerContext {
-    pub(super) fn new(app: App) -> Self {
-        Self { app, watch: Mutex::new(Follower::new(Watch::default())) }
+    pub(super) fn new(term: Term, watch: SharedWatch) -> Self {
+        Self { term, watch }
     }
 
     /// The handle of the server the worker belongs to.
     pub(super) fn app(&self) -> &App {
-        &self.app
+        self.term.app()
     }
 
-    /// Locks the watch and brings it up to date. Other workers wait for the lock.
+    /// The term in which it works.
+    pub(super) fn term(&self) -> &Term {
+        &self.term
+    }
+
+    /// Locks the watch and brings it up to date, and the views at least as far. Other workers wait for the lock.
     pub(super) async fn watch(&self) -> Result<MappedMutexGuard<'_, Watch>, StoreError> {
         let mut watch = self.watch.lock().await;
-        watch.catch_up(self.app.log().as_ref()).await?;
+        watch.catch_up(self.app().log().as_ref()).await?;
+        self.term.views_reach(watch.position).await?;
         Ok(MutexGuard::map(watch, |watch| &mut watch.fold))
     }
 
@@ -95,7 +103,7 @@ impl WorkerContext {
         key: String,
         decide: impl FnMut(&mut Transaction<'_>) -> Result<O, Refused> + Send,
     ) -> Result<usize, StoreError> {
-        command(&self.app, worker, project, now, key, decide).await
+        command(&self.term, worker, project, now, key, decide).await
     }
 }
 
@@ -103,24 +111,25 @@ impl WorkerContext {
 /// up.
 ///
 /// A rule against it is no failure of the worker: somebody was faster, or it is for an operator to see in the log. Once the
-/// server ends nothing more is begun: it is still due when the next one starts.
+/// term is over nothing more is begun: it is still due when the next one begins, here or on another node.
 ///
 /// # Errors
 /// What the log says.
 pub(super) async fn command<O: Into<Outcome>>(
-    app: &App,
+    term: &Term,
     worker: &'static str,
     project: Option<ProjectId>,
     now: DateTime<Utc>,
     key: String,
     mut decide: impl FnMut(&mut Transaction<'_>) -> Result<O, Refused> + Send,
 ) -> Result<usize, StoreError> {
-    if app.shutdown().is_cancelled() {
+    if term.is_over() {
         return Ok(0);
     }
+    let app = term.app();
     let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(project));
     let (own, fingerprint) = own_key(worker, &key);
-    let envelope = CommandEnvelope::new(context).under_key(own, fingerprint);
+    let envelope = CommandEnvelope::new(context).under_key(own, fingerprint).under_lease(term.lease());
     let executed = app.repository().execute(&envelope, |tx| {
         if let Outcome::Refused(refusal) = decide(tx)?.into() {
             tracing::warn!(worker, key, %refusal, "a command had other consequences than expected");
@@ -155,14 +164,15 @@ pub(super) async fn command<O: Into<Outcome>>(
 /// # Errors
 /// What the log says.
 pub(super) async fn batch<T: Sync>(
-    app: &App,
+    term: &Term,
     worker: &'static str,
     now: DateTime<Utc>,
     items: &[T],
     mut decide: impl FnMut(&mut Transaction<'_>, &T) -> Result<(), Refused> + Send,
 ) -> Result<usize, StoreError> {
-    let envelope =
-        CommandEnvelope::new(CommandContext::new(now, itself(worker)).under(app.policy_limits(None)));
+    let app = term.app();
+    let context = CommandContext::new(now, itself(worker)).under(app.policy_limits(None));
+    let envelope = CommandEnvelope::new(context).under_lease(term.lease());
     let executed = app.repository().execute(&envelope, |tx| {
         for item in items {
             match tx.attempt(|tx| decide(tx, item)) {

@@ -7,15 +7,15 @@ use mc_domain::credential::{Command, Credential, USE_EVERY};
 use mc_projections::{credentials::Shown, views::Views};
 use mc_store::error::StoreError;
 
-use super::{Worker, context::command};
-use crate::{access::Use, app::App};
+use super::{Worker, context::command, term::Term};
+use crate::access::Use;
 
 /// The worker that turns uses in memory into events, so that a restart forgets an hour of them at most.
-pub(super) struct CredentialClerk(App);
+pub(super) struct CredentialClerk(Term);
 
 impl CredentialClerk {
-    pub(super) fn new(app: App) -> Self {
-        Self(app)
+    pub(super) fn new(term: Term) -> Self {
+        Self(term)
     }
 }
 
@@ -26,10 +26,11 @@ impl Worker for CredentialClerk {
     const EVERY: Duration = Duration::from_secs(60);
 
     async fn tick(&mut self, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let uses = self.0.access().uses();
+        let app = self.0.app();
+        let uses = app.access().uses();
         let mut done = 0;
         for (what, at) in uses.all() {
-            match self.0.projected().read(|views| news(views, what, at, now)) {
+            match app.projected().read(|views| news(views, what, at, now)) {
                 News::Over => uses.forget(what),
                 News::None => {}
                 News::Record => done += self.record(what, at, now).await?,

@@ -17,7 +17,10 @@ use mc_domain::{
 use mc_store::error::StoreError;
 
 use super::{Worker, context::WorkerContext};
-use crate::{halt, refusal::Refused};
+use crate::{
+    halt::{self, By},
+    refusal::Refused,
+};
 
 /// The worker that acts on silence: alerts, ends of leases, timeouts of runs, halts left undone.
 pub(super) struct HeartbeatMonitor(Arc<WorkerContext>);
@@ -59,11 +62,15 @@ impl HeartbeatMonitor {
     /// Completes halts whose consequences were not carried out with their answers, because the server ended in between.
     async fn follow_halts(&self) -> Result<usize, StoreError> {
         let app = self.0.app();
-        app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        self.0.term().views_reach(0).await?;
         let mut done = 0;
         for (project, number) in app.projected().read(|views| views.projects.halted()) {
             let itself = Actor::System(Name::new(Self::NAME).expect("a worker's name is one"));
-            match halt::follow(app, (&itself, None), project, number).await {
+            if self.0.term().is_over() {
+                break;
+            }
+            let by = By { actor: &itself, credential: None, lease: self.0.term().lease() };
+            match halt::follow(app, by, project, number).await {
                 Ok(followed) => done += usize::from(followed.late),
                 Err(Refused::Store(error)) => return Err(error),
                 Err(refused) => tracing::warn!(%project, number, %refused, "a halt could not be followed"),

@@ -26,7 +26,7 @@ use tokio::{
     time::{Instant, error::Elapsed},
 };
 
-use super::{Worker, context::batch};
+use super::{Worker, context::batch, term::Term};
 use crate::{app::App, health::Backlog, webhook::Webhook};
 
 /// The number of deliveries at a time.
@@ -108,7 +108,7 @@ impl Outcome {
 
 /// The worker that delivers notifications and records how each delivery ended.
 pub(super) struct NotificationCourier<C> {
-    app: App,
+    term: Term,
     channel: C,
     turn: u64,
     /// The turn in which each recipient was last sent something; of those that something is due for.
@@ -118,9 +118,9 @@ pub(super) struct NotificationCourier<C> {
 }
 
 impl<C: Channel> NotificationCourier<C> {
-    pub(super) fn new(app: App, channel: C) -> Self {
-        let head = app.log().watch_head();
-        Self { app, channel, turn: 0, served: BTreeMap::new(), left: Backlog::default(), head }
+    pub(super) fn new(term: Term, channel: C) -> Self {
+        let head = term.app().log().watch_head();
+        Self { term, channel, turn: 0, served: BTreeMap::new(), left: Backlog::default(), head }
     }
 }
 
@@ -163,8 +163,8 @@ impl<C: Channel> Worker for NotificationCourier<C> {
 impl<C: Channel> NotificationCourier<C> {
     /// What is due, those recipients first that were served longest ago: slow ones take turns with the others.
     async fn lanes(&self, now: DateTime<Utc>) -> Result<Vec<Lane>, StoreError> {
-        self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
-        let mut lanes = self.app.projected().read(|views| views.notifications.due(now, SENT_TO_ONE));
+        self.term.views_reach(0).await?;
+        let mut lanes = self.term.app().projected().read(|views| views.notifications.due(now, SENT_TO_ONE));
         lanes.sort_by_key(|lane| (self.served.get(&lane.recipient).copied(), lane.since));
         Ok(lanes)
     }
@@ -186,12 +186,12 @@ impl<C: Channel> NotificationCourier<C> {
         sent.into_iter().flat_map(|(_, outcomes)| outcomes).collect()
     }
 
-    /// Sends one recipient what is due, one after the other. What is broken off with the server is tried again when it
-    /// comes back, under the same identity.
+    /// Sends one recipient what is due, one after the other. What is broken off with the term is tried again in the
+    /// next one, under the same identity.
     async fn send(&self, due: &[Due], now: DateTime<Utc>, until: Instant) -> Vec<(Due, Outcome)> {
         let mut outcomes = Vec::new();
         for due in due {
-            if Instant::now() >= until || self.app.shutdown().is_cancelled() {
+            if Instant::now() >= until || self.term.is_over() {
                 break;
             }
             if now >= due.expires_at {
@@ -200,7 +200,7 @@ impl<C: Channel> NotificationCourier<C> {
             }
             let sent = tokio::select! {
                 sent = tokio::time::timeout(ARRIVES_WITHIN, self.channel.send(due.id, now)) => sent,
-                () = self.app.shutdown().cancelled() => break,
+                () = self.term.ended() => break,
             };
             outcomes.push((*due, Outcome::of(sent)));
         }
@@ -211,9 +211,9 @@ impl<C: Channel> NotificationCourier<C> {
     /// nothing.
     async fn note(&self, outcomes: &[(Due, Outcome)], now: DateTime<Utc>) -> Result<usize, StoreError> {
         for (due, _) in outcomes {
-            self.app.repository().load::<Notification>(&due.id).await?;
+            self.term.app().repository().load::<Notification>(&due.id).await?;
         }
-        batch(&self.app, Self::NAME, now, outcomes, |tx, (due, outcome)| {
+        batch(&self.term, Self::NAME, now, outcomes, |tx, (due, outcome)| {
             let command = match outcome {
                 Outcome::Arrived => Command::Deliver,
                 Outcome::TooLate => Command::Expire,
@@ -230,8 +230,8 @@ impl<C: Channel> NotificationCourier<C> {
 
     /// What waits after a turn, and since when what is due.
     async fn rest(&self, now: DateTime<Utc>) -> Result<Backlog, StoreError> {
-        self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
-        Ok(self.app.projected().read(|views| Backlog {
+        self.term.views_reach(0).await?;
+        Ok(self.term.app().projected().read(|views| Backlog {
             items: views.notifications.waiting(&Reach::All) as u64,
             since: views.notifications.due_since(&Reach::All).filter(|since| *since <= now),
         }))

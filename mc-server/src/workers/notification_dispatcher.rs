@@ -16,8 +16,8 @@ use mc_projections::notifications::AddressBook;
 use mc_store::{codec, error::StoreError, log::StoredEvent};
 use tokio::sync::watch;
 
-use super::{Worker, context::batch};
-use crate::{app::App, health::Backlog};
+use super::{Worker, context::batch, term::Term};
+use crate::health::Backlog;
 
 /// The most events that are looked at together.
 const EVENTS_AT_ONCE: usize = 256;
@@ -28,7 +28,7 @@ const NOTICES_PER_COMMIT: usize = 256;
 
 /// The worker that turns events into notifications for those they concern.
 pub(super) struct NotificationDispatcher {
-    app: App,
+    term: Term,
     operators: BTreeSet<Name>,
     arrives_at_once: bool,
     /// How far in the log everybody was told; nothing before the first turn.
@@ -39,9 +39,10 @@ pub(super) struct NotificationDispatcher {
 
 impl NotificationDispatcher {
     /// `arrives_at_once` says that nothing is sent anywhere, so that whatever is queued has arrived by that.
-    pub(super) fn new(app: App, arrives_at_once: bool) -> Self {
+    pub(super) fn new(term: Term, arrives_at_once: bool) -> Self {
+        let app = term.app();
         let (head, operators) = (app.log().watch_head(), BTreeSet::from([app.operator().clone()]));
-        Self { app, operators, arrives_at_once, position: None, left: Backlog::default(), head }
+        Self { term, operators, arrives_at_once, position: None, left: Backlog::default(), head }
     }
 }
 
@@ -61,10 +62,10 @@ impl Worker for NotificationDispatcher {
         let mut done = 0;
         for _ in 0..PORTIONS_PER_TURN {
             self.position = Some(position);
-            if self.app.shutdown().is_cancelled() {
+            if self.term.is_over() {
                 return Ok(done);
             }
-            let portion = self.app.log().read_all(position, EVENTS_AT_ONCE).await?;
+            let portion = self.term.app().log().read_all(position, EVENTS_AT_ONCE).await?;
             let Some(last) = portion.last().map(|event| event.position) else { return Ok(done) };
             done += self.tell(&portion, last, now).await?;
             position = last;
@@ -93,9 +94,9 @@ impl NotificationDispatcher {
     /// After the last event that was told of. What happened a day ago or longer is told nobody any more, so a server that
     /// was down for long, or that has a log of an older version, does not begin with a flood.
     pub(super) async fn begin_at(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
-        let log = self.app.log();
-        self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
-        let through = self.app.projected().read(|views| views.notifications.through());
+        let log = self.term.app().log();
+        self.term.views_reach(0).await?;
+        let through = self.term.app().projected().read(|views| views.notifications.through());
         let head = log.head();
         let too_late = log.first_since(now - LASTS).await?.map_or(head, |first| first - 1);
         Ok(through.max(too_late))
@@ -108,7 +109,7 @@ impl NotificationDispatcher {
         last: u64,
         now: DateTime<Utc>,
     ) -> Result<usize, StoreError> {
-        self.app.projected().caught_up().await.map_err(|stopped| StoreError::Unavailable(stopped.into()))?;
+        self.term.views_reach(last).await?;
         let mut done = 0;
         for notices in told_together(self.notices(portion, now)?, last) {
             done += self.queue(&notices, now).await?;
@@ -122,7 +123,7 @@ impl NotificationDispatcher {
             .iter()
             .filter_map(|stored| codec::decode_any(stored).transpose())
             .collect::<Result<_, _>>()?;
-        Ok(self.app.projected().read(|views| {
+        Ok(self.term.app().projected().read(|views| {
             let book = AddressBook { views, operators: &self.operators };
             let wanted = events.iter().flat_map(|event| {
                 notifications(event, &book).into_iter().map(|notice| (event.position, notice))
@@ -137,7 +138,7 @@ impl NotificationDispatcher {
     /// not hold where one of them is not.
     async fn queue(&self, notices: &[Notice], now: DateTime<Utc>) -> Result<usize, StoreError> {
         let arrives_at_once = self.arrives_at_once;
-        batch(&self.app, Self::NAME, now, notices, |tx, notice| {
+        batch(&self.term, Self::NAME, now, notices, |tx, notice| {
             let fresh = tx.create::<Notification>(notice.id());
             let queued = tx.execute_in(notice.project, &fresh, Command::Queue(notice.clone()))?;
             if arrives_at_once && queued.version > fresh.version {
@@ -150,9 +151,9 @@ impl NotificationDispatcher {
 
     /// How many events wait after `position`, and since when.
     async fn rest(&self, position: u64) -> Result<Backlog, StoreError> {
-        let next = self.app.log().read_all(position, 1).await?;
+        let next = self.term.app().log().read_all(position, 1).await?;
         let since = next.first().map(|event| event.metadata.recorded_at);
-        Ok(Backlog { items: self.app.log().head().saturating_sub(position), since })
+        Ok(Backlog { items: self.term.app().log().head().saturating_sub(position), since })
     }
 }
 

@@ -63,7 +63,12 @@ impl World {
         let app =
             App::recover(Arc::clone(&log), operator, clock, Health::starting(), shutdown).await.unwrap();
         seed(&app).await.unwrap();
-        Self { context: Arc::new(WorkerContext::new(app.clone())), app, now, log }
+        Self {
+            context: Arc::new(WorkerContext::new(Term::new(app.clone(), None), SharedWatch::default())),
+            app,
+            now,
+            log,
+        }
     }
 
     fn now(&self) -> DateTime<Utc> {
@@ -152,7 +157,7 @@ impl World {
     /// Running a worker again, also by another server with another memory, records nothing.
     async fn nothing_more(&self) {
         let head = self.log.head();
-        let other = Arc::new(WorkerContext::new(self.app.clone()));
+        let other = Arc::new(WorkerContext::new(Term::new(self.app.clone(), None), SharedWatch::default()));
         for context in [&self.context, &other] {
             assert_eq!(HeartbeatMonitor::new(Arc::clone(context)).tick(self.now()).await.unwrap(), 0);
             assert_eq!(ApprovalSweeper::new(Arc::clone(context)).tick(self.now()).await.unwrap(), 0);
@@ -471,7 +476,7 @@ async fn a_worker_that_panics_is_restarted_and_ends_with_the_server() {
     let (told, mut turns) = mpsc::unbounded_channel();
     let made = AtomicUsize::new(0);
     let make = move || Clumsy { made: made.fetch_add(1, Ordering::SeqCst) + 1, told: told.clone() };
-    let supervised = tokio::spawn(supervise(world.app.clone(), make));
+    let supervised = tokio::spawn(supervise(Term::new(world.app.clone(), None), make));
     assert_eq!(turns.recv().await, Some(2));
     assert!(world.app.health().workers().values().all(|worker| !worker.late));
     world.app.shutdown().cancel();
@@ -495,7 +500,7 @@ impl Worker for Stuck {
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_does_not_come_back_makes_the_health_late() {
     let world = World::new().await;
-    let supervised = tokio::spawn(supervise(world.app.clone(), || Stuck));
+    let supervised = tokio::spawn(supervise(Term::new(world.app.clone(), None), || Stuck));
     tokio::task::yield_now().await;
     assert!(world.app.health().workers().values().all(|worker| !worker.late));
     tokio::time::advance(Duration::from_secs(101)).await;

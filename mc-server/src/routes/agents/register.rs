@@ -52,7 +52,7 @@ pub async fn register(
     let profile = new.profile(&app.policy(project).await?)?;
     let actor = app.actor(&caller, body.actor, None, Some(project)).await?;
     let call = app.call(&caller, Some(project), actor, body.keyed, IfMatch::Any);
-    let _turn = app.turns().of(project).await;
+    let _turn = app.turn(project.uuid()).await?;
     let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
     let id = AgentId::new(Uuid::now_v7());
     app.write(&call, |tx| {

@@ -63,7 +63,7 @@ pub(super) async fn create(
     let profile = new.profile(&policy)?;
     let missing = || Problem::invalid_field("purpose", "say what the sub-agent is for");
     let purpose = new.purpose.clone().ok_or_else(missing)?;
-    let _turn = app.turns().of(project).await;
+    let _turn = app.turn(project.uuid()).await?;
     let believed = app.read(|views| views.agents.active()).await?;
     let (squad, claims) = (app.squad(project).await?, app.claims(project, &profile.name).await?);
     let id = AgentId::new(Uuid::now_v7());

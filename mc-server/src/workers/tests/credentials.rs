@@ -41,7 +41,7 @@ impl World {
 
     async fn clerk(&self) -> usize {
         self.app.read(|_| ()).await.unwrap();
-        CredentialClerk::new(self.app.clone()).tick(self.now()).await.unwrap()
+        CredentialClerk::new(Term::new(self.app.clone(), None)).tick(self.now()).await.unwrap()
     }
 
     fn access(&self) -> &crate::access::Access {

@@ -43,14 +43,18 @@ impl Channel for Slow {
     }
 }
 
+fn term(world: &World) -> Term {
+    Term::new(world.app.clone(), None)
+}
+
 /// Queues what concerns somebody, to be sent.
 async fn queue(world: &World) {
-    NotificationDispatcher::new(world.app.clone(), false).tick(world.now()).await.unwrap();
+    NotificationDispatcher::new(term(&world), false).tick(world.now()).await.unwrap();
 }
 
 /// Lets a courier without a memory take one turn.
 async fn carry(world: &World, channel: impl Channel) -> usize {
-    NotificationCourier::new(world.app.clone(), channel).tick(world.now()).await.unwrap()
+    NotificationCourier::new(term(&world), channel).tick(world.now()).await.unwrap()
 }
 
 fn recipients(events: &[AnyEvent]) -> impl Iterator<Item = Recipient> {
@@ -125,7 +129,7 @@ impl World {
 #[tokio::test]
 async fn what_concerns_somebody_is_told_once() {
     let world = World::new().await;
-    let dispatcher = || NotificationDispatcher::new(world.app.clone(), true);
+    let dispatcher = || NotificationDispatcher::new(term(&world), true);
     let mut first = dispatcher();
     assert!(first.tick(world.now()).await.unwrap() > 0);
     let head = world.log.head();
@@ -145,7 +149,7 @@ async fn thousands_are_told_in_few_commits() {
     const TASKS: usize = 3_000;
     let world = World::new().await;
     let agents = [world.agent("Scribe").await, world.agent("Fetch").await];
-    NotificationDispatcher::new(world.app.clone(), true).tick(world.now()).await.unwrap();
+    NotificationDispatcher::new(term(&world), true).tick(world.now()).await.unwrap();
     let before = world.log.head();
     assign(&world, TASKS, &agents).await;
     let assigned = world.log.head();
@@ -168,7 +172,7 @@ async fn the_next_server_goes_on_where_the_last_one_told_everybody() {
     let scribe = world.agent("Scribe").await;
     assign(&world, 600, &[scribe]).await;
     let end = world.log.head();
-    let other = || NotificationDispatcher::new(world.app.clone(), true);
+    let other = || NotificationDispatcher::new(term(&world), true);
     assert!(other().begin_at(world.now()).await.unwrap() < end);
     other().tick(world.now()).await.unwrap();
     assert!(other().begin_at(world.now()).await.unwrap() >= end);
@@ -224,9 +228,10 @@ async fn recipients_that_do_not_answer_hold_up_nobody_else() {
     let (told, mut asked) = mpsc::unbounded_channel();
     let slow =
         Slow { app: world.app.clone(), silent: silent.iter().map(ToString::to_string).collect(), told };
-    let (app, channel) = (world.app.clone(), slow.clone());
-    let courier =
-        tokio::spawn(supervise(app.clone(), move || NotificationCourier::new(app.clone(), channel.clone())));
+    let (term, channel) = (term(&world), slow.clone());
+    let courier = tokio::spawn(supervise(term.clone(), move || {
+        NotificationCourier::new(term.clone(), channel.clone())
+    }));
     let mut arrived = Vec::new();
     while arrived.len() < 50 {
         let (recipient, id) = asked.recv().await.unwrap();
@@ -249,9 +254,10 @@ async fn the_end_of_the_server_breaks_a_turn_off() {
     queue(&world).await;
     let (told, mut asked) = mpsc::unbounded_channel();
     let slow = Slow { app: world.app.clone(), silent: BTreeSet::from([scribe.to_string()]), told };
-    let (app, channel) = (world.app.clone(), slow);
-    let courier =
-        tokio::spawn(supervise(app.clone(), move || NotificationCourier::new(app.clone(), channel.clone())));
+    let (term, channel) = (term(&world), slow);
+    let courier = tokio::spawn(supervise(term.clone(), move || {
+        NotificationCourier::new(term.clone(), channel.clone())
+    }));
     while asked.recv().await.unwrap().0 != scribe.to_string() {}
     world.app.shutdown().cancel();
     tokio::time::timeout(Duration::from_secs(2), courier).await.unwrap().unwrap();
@@ -284,7 +290,7 @@ async fn receiver(answers: &'static [&'static str]) -> (String, mpsc::UnboundedR
 #[tokio::test]
 async fn a_webhook_gets_what_did_not_arrive_again_also_from_the_next_server() {
     let world = World::new().await;
-    NotificationDispatcher::new(world.app.clone(), true).tick(world.now()).await.unwrap();
+    NotificationDispatcher::new(term(&world), true).tick(world.now()).await.unwrap();
     let (address, mut asked) = receiver(&["500 Internal Server Error", "302 Found", "204 No Content"]).await;
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
     let webhook = Arc::new(Webhook::new(address.parse().unwrap(), secret));

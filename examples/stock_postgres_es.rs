@@ -17,6 +17,7 @@ use postgres_es::PostgresEventRepository;
 use sqlx::{PgPool, postgres::PgPoolOptions};
 use uuid::Uuid;
 
+/// Whatever keeps the service from its work.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 type Stored<A> = PersistedEventStore<PostgresEventRepository, Sourced<A>>;
 

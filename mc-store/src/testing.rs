@@ -19,12 +19,16 @@ use std::{
 
 use uuid::Uuid;
 
-pub use self::database::Database;
+pub use self::{
+    database::Database,
+    place::{CHOICE, Place},
+};
 use self::{installation::Installation, server::Server, sql::execute};
 
 mod database;
 mod directory;
 mod installation;
+mod place;
 mod server;
 mod signal;
 mod sql;

@@ -24,6 +24,7 @@ pub use self::{
     place::{CHOICE, Place},
 };
 use self::{installation::Installation, server::Server, sql::execute};
+use crate::postgres::PostgresLog;
 
 mod database;
 mod directory;
@@ -190,5 +191,8 @@ impl Postgres {
 
     fn make_template(&self) {
         self.execute(FIRST, &format!("CREATE DATABASE {TEMPLATE} TEMPLATE template0"));
+        drop(PostgresLog::open(&self.url(TEMPLATE)).expect("an empty database can hold a log"));
+        // What somebody is connected to cannot be copied.
+        self.disconnect(TEMPLATE);
     }
 }

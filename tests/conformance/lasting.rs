@@ -9,7 +9,7 @@ use std::{
 use mc_store::{
     Store,
     error::StoreError,
-    log::{Appended, EventLog, MAX_PAGE_EVENTS},
+    log::{Appended, MAX_PAGE_EVENTS},
 };
 
 use crate::fixture::{Fixture, committed, everything, keyed, many, one, positions, stream};
@@ -92,7 +92,7 @@ pub async fn everything_acknowledged_survives_a_kill(fixture: &Fixture) {
 fn append_until_killed(url: &str, count: usize) -> Vec<(u64, String)> {
     let mut appender = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "lasting::the_appender_appends_until_it_is_killed", "--nocapture"])
-        .env(APPENDER_PATH, path)
+        .env(APPENDER_STORE, url)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -117,8 +117,8 @@ fn append_until_killed(url: &str, count: usize) -> Vec<(u64, String)> {
 /// No test by itself: [`append_until_killed`] runs it in another process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_appender_appends_until_it_is_killed() {
-    let Ok(path) = std::env::var(APPENDER_PATH) else { return };
-    let log = open(Path::new(&path));
+    let Ok(url) = std::env::var(APPENDER_STORE) else { return };
+    let log = Store::open(&url).unwrap();
     let start = log.head();
     println!();
     let callers = (0..16).map(|caller| {

@@ -1,16 +1,14 @@
 //! The database on disk: what survives a crash, who else may open it, and what it refuses.
 
 use std::{
-    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
     sync::Arc,
 };
 
 use mc_store::{
     Store,
     error::StoreError,
-    log::{Appended, EventLog, MAX_PAGE_EVENTS},
+    log::EventLog,
     sqlite::{SqliteInspection, SqliteLog, compact},
     verify::verify,
 };
@@ -250,7 +248,9 @@ async fn a_missing_directory_is_created() {
 
 #[tokio::test]
 async fn an_address_of_no_known_kind_is_refused() {
-    for url in ["", "log.db", "sqlite:", "sqlite::memory:", "memory:x", "postgres://localhost/log"] {
+    for url in
+        ["", "log.db", "sqlite:", "sqlite::memory:", "memory:x", "postgres:log", "mysql://localhost/log"]
+    {
         assert!(matches!(Store::open(url).err(), Some(StoreError::UnknownStore { .. })), "{url}");
     }
 }

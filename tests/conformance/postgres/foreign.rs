@@ -1,7 +1,7 @@
 //! Rows that another service writes: it is given their places, and cannot put the log out of order.
 
 use mc_domain::actor::Actor;
-use mc_store::{codec, error::StoreError, log::EventLog, verify::Problem};
+use mc_store::{codec, error::StoreError, verify::Problem};
 
 use super::{connected, database, execute, open, refusal};
 use crate::{

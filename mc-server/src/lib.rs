@@ -50,6 +50,7 @@ pub mod seed;
 pub mod serve;
 pub mod service;
 pub mod span;
+pub mod store_url;
 mod turns;
 mod web;
 pub mod webhook;

@@ -8,6 +8,7 @@
 mod append;
 mod backup;
 mod concurrency;
+mod copying;
 mod damage;
 mod encrypted;
 mod fixture;
@@ -17,6 +18,7 @@ mod lifetime;
 mod limits;
 mod nodes;
 mod postgres;
+mod postgres_damage;
 mod reading;
 mod sqlite;
 mod subscribing;

@@ -52,7 +52,6 @@ pub mod serve;
 pub mod service;
 pub mod span;
 pub mod store_url;
-mod turns;
 mod web;
 pub mod webhook;
 pub mod workers;

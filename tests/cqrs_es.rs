@@ -21,9 +21,8 @@ use mc_store::{
     codec,
     log::EventLog,
     sourced::{LogRepository, Sourced, SourcedCommand, SourcedEvent, command_metadata},
-    sqlite::SqliteLog,
+    testing::Place,
 };
-use tempfile::TempDir;
 use uuid::Uuid;
 
 type Projects<S> = CqrsFramework<Sourced<Project>, S>;
@@ -57,10 +56,10 @@ fn edited(name: &str) -> Event {
     Event::Edited { profile: profile(name) }
 }
 
-fn log() -> (TempDir, Arc<dyn EventLog>) {
-    let directory = tempfile::tempdir().unwrap();
-    let log = SqliteLog::open(directory.path().join("log.db")).unwrap();
-    (directory, Arc::new(log))
+fn log() -> (Place, Arc<dyn EventLog>) {
+    let place = Place::lasting();
+    let log = place.open();
+    (place, log)
 }
 
 fn on(log: &Arc<dyn EventLog>, queries: Vec<Box<dyn Query<Sourced<Project>>>>) -> Projects<LogStore> {
@@ -112,7 +111,7 @@ async fn a_stock_framework_runs_an_aggregate_on_its_own_store() {
 
 #[tokio::test]
 async fn a_stock_framework_runs_an_aggregate_on_our_log() {
-    let (_directory, log) = log();
+    let (_place, log) = log();
     let seen = Seen::default();
     let projects = on(&log, vec![Box::new(seen.clone())]);
     execute(&projects, create()).await.unwrap();
@@ -133,7 +132,7 @@ async fn a_stock_framework_runs_an_aggregate_on_our_log() {
 
 #[tokio::test]
 async fn a_race_is_their_aggregate_conflict() {
-    let (_directory, log) = log();
+    let (_place, log) = log();
     let projects = on(&log, vec![]);
     execute(&projects, create()).await.unwrap();
     let store = LogStore::new_event_store(LogRepository::new(Arc::clone(&log)));
@@ -147,7 +146,7 @@ async fn a_race_is_their_aggregate_conflict() {
 
 #[tokio::test]
 async fn their_replay_reads_our_log() {
-    let (_directory, log) = log();
+    let (_place, log) = log();
     let projects = on(&log, vec![]);
     execute(&projects, create()).await.unwrap();
     execute(&projects, edit("Claw")).await.unwrap();
@@ -165,7 +164,7 @@ async fn their_replay_reads_our_log() {
 
 #[tokio::test]
 async fn the_credential_of_a_command_is_recorded_and_read_back() {
-    let (_directory, log) = log();
+    let (_place, log) = log();
     let credential = Uuid::from_u128(9);
     let mut metadata = command_metadata(&sofie(), Uuid::now_v7().into(), None);
     metadata.insert("credential".to_owned(), credential.to_string());
@@ -181,7 +180,7 @@ async fn the_credential_of_a_command_is_recorded_and_read_back() {
 
 #[tokio::test]
 async fn a_command_without_metadata_is_not_recorded() {
-    let (_directory, log) = log();
+    let (_place, log) = log();
     let refused = on(&log, vec![]).execute(ID, create()).await.unwrap_err();
     assert!(matches!(refused, AggregateError::DeserializationError(_)), "{refused:?}");
     assert_eq!(log.head(), 0);

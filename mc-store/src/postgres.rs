@@ -7,15 +7,22 @@
 mod appending;
 mod connection;
 mod contact;
+mod copying;
 mod error;
+mod exposure;
+mod filling;
 mod following;
+mod import;
+mod inspect;
 mod lead;
 mod messages;
 mod observers;
+mod own_thread;
 mod plan;
 mod queries;
 mod queue;
 mod readers;
+mod reading;
 mod schema;
 mod session;
 mod turns;
@@ -40,6 +47,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub(crate) use self::copying::PostgresCopy;
 use self::{
     connection::Address,
     queries::ReadError,
@@ -47,6 +55,9 @@ use self::{
     readers::Readers,
     session::Session,
     writer::{Shared, Writer},
+};
+pub use self::{
+    exposure::Exposure, import::PostgresImport, inspect::PostgresInspection, reading::PostgresReader,
 };
 use crate::{
     error::StoreError,

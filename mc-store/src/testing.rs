@@ -19,12 +19,21 @@ use std::{
 
 use uuid::Uuid;
 
-pub use self::database::Database;
-use self::{installation::Installation, server::Server, sql::execute};
+pub use self::{
+    database::Database,
+    place::{CHOICE, Place},
+};
+use self::{
+    installation::{Installation, SMALL_DISK},
+    server::Server,
+    sql::execute,
+};
+use crate::postgres::PostgresLog;
 
 mod database;
 mod directory;
 mod installation;
+mod place;
 mod server;
 mod signal;
 mod sql;
@@ -78,9 +87,8 @@ impl Postgres {
                     std::env::var(REQUIRED).as_deref() != Ok("required"),
                     "PostgreSQL is not installed, and {REQUIRED} requires it"
                 );
-                // A failure to write leaves nobody to tell.
-                let _ = std::io::stderr().write_all(
-                    b"\n!!! PostgreSQL is not installed: its tests DID NOT RUN (Debian: apt-get install postgresql)\n\n",
+                tell(
+                    "PostgreSQL is not installed: its tests DID NOT RUN (Debian: apt-get install postgresql)",
                 );
             }
             found
@@ -94,7 +102,49 @@ impl Postgres {
     /// When PostgreSQL is not installed, or the server does not start.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let installation = Installation::find().expect("PostgreSQL is installed");
-        Self { server: Server::create(installation, settings), template: Mutex::new(false) }
+        Self::of(Server::create(installation, settings))
+    }
+
+    /// Starts a server of one's own with a tablespace `small` of 24 MiB, for [`Postgres::database_in`]. `None` where PostgreSQL is
+    /// not installed or this process may not mount a file system, which it tells as [`Postgres::is_installed`] does.
+    ///
+    /// # Panics
+    /// When the server does not start, and as [`Postgres::is_installed`].
+    pub fn on_small_disk() -> Option<Self> {
+        if !Self::is_installed() {
+            return None;
+        }
+        let installation = Installation::find().and_then(|found| found.with_small_disk("24m"));
+        if installation.is_none() {
+            tell(
+                "a file system cannot be mounted here: the tests of a full disk DID NOT RUN (they need root)",
+            );
+        }
+        let server = Self::of(Server::create(installation?, &[]));
+        let place = server.server.directory().join(SMALL_DISK);
+        server.execute(FIRST, &format!("CREATE TABLESPACE small LOCATION '{}'", place.display()));
+        Some(server)
+    }
+
+    /// Starts a standby of this server: it follows what is written here, and can only be read.
+    ///
+    /// # Panics
+    /// When the standby does not start.
+    pub fn standby(&self) -> Self {
+        let installation = Installation::find().expect("PostgreSQL is installed");
+        Self::of(Server::follow(installation, self.port()))
+    }
+
+    /// Makes this standby a server of its own that can be written to.
+    ///
+    /// # Panics
+    /// When it is no standby.
+    pub fn promote(&self) {
+        self.execute(FIRST, "SELECT pg_promote()");
+    }
+
+    fn of(server: Server) -> Self {
+        Self { server, template: Mutex::new(false) }
     }
 
     /// The address of a database of this server.
@@ -112,6 +162,14 @@ impl Postgres {
     /// # Panics
     /// When the server does not answer.
     pub fn database(&self) -> Database {
+        self.database_in("pg_default")
+    }
+
+    /// A new database that has the tables of an empty log, in a tablespace.
+    ///
+    /// # Panics
+    /// When the server does not answer, or has no such tablespace.
+    pub fn database_in(&self, tablespace: &str) -> Database {
         {
             let mut made = self.template.lock().expect("making the template has not failed");
             if !*made {
@@ -119,7 +177,7 @@ impl Postgres {
                 *made = true;
             }
         }
-        self.create(TEMPLATE)
+        self.create(&format!("TEMPLATE {TEMPLATE} TABLESPACE {tablespace}"))
     }
 
     /// A new database without any tables.
@@ -127,7 +185,7 @@ impl Postgres {
     /// # Panics
     /// When the server does not answer.
     pub fn empty_database(&self) -> Database {
-        self.create("template0")
+        self.create("TEMPLATE template0")
     }
 
     /// Executes statements in a database, as a superuser.
@@ -178,13 +236,22 @@ impl Postgres {
         self.server.resume();
     }
 
-    fn create(&self, template: &str) -> Database {
+    fn create(&self, options: &str) -> Database {
         let name = format!("mc_{}", Uuid::now_v7().simple());
-        self.execute(FIRST, &format!("CREATE DATABASE {name} TEMPLATE {template}"));
+        self.execute(FIRST, &format!("CREATE DATABASE {name} {options}"));
         Database { url: self.url(&name), first: self.url(FIRST), name }
     }
 
     fn make_template(&self) {
         self.execute(FIRST, &format!("CREATE DATABASE {TEMPLATE} TEMPLATE template0"));
+        drop(PostgresLog::open(&self.url(TEMPLATE)).expect("an empty database can hold a log"));
+        // What somebody is connected to cannot be copied.
+        self.disconnect(TEMPLATE);
     }
+}
+
+/// Writes a line to the standard error stream, past the capture of test output.
+fn tell(what: &str) {
+    // A failure to write leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "\n!!! {what}\n");
 }

@@ -17,7 +17,8 @@ use crate::fixture::{
 };
 
 /// Fills a log with several streams, a clock that steps back, keys with and without events, and payloads that need escaping.
-async fn fill(log: &Arc<dyn EventLog>) {
+async fn fill(fixture: &Fixture) {
+    let log = &fixture.log;
     committed(log.append(keyed(many("a", 0, 3), "first \"key\"\n", 1, "{\"quoted\":\"answer\"}\n")).await);
     committed(log.append(several([addition("b", 0, 4), addition("a", 3, 5)])).await);
     committed(log.append(keyed(Commit::default(), "nothing", 2, "null")).await);
@@ -25,8 +26,10 @@ async fn fill(log: &Arc<dyn EventLog>) {
     committed(
         log.append(several([Append { stream: stream("ü\u{2028}\"/"), expected: 0, events: earlier }])).await,
     );
-    let payloads =
-        ["null", "{ \"spaced\" : 1 }", "{\n}", " {}", "{} ", "not JSON", "\"\u{0}\u{7f}ä\"", "1e400", ""];
+    let mut payloads = vec!["null", "{ \"spaced\" : 1 }", "{\n}", " {}", "{} ", "\"\u{7f}ä\"", "1e400"];
+    if fixture.stores_any_text() {
+        payloads.extend(["not JSON", "\"\u{0}\"", ""]);
+    }
     let events = (7..).zip(payloads).map(|(number, payload)| {
         let mut new = NewEvent { payload: payload.to_owned(), ..event(number) };
         new.metadata.project = None;
@@ -75,7 +78,7 @@ pub async fn an_empty_log_is_restored_empty(fixture: &Fixture) {
 }
 
 pub async fn a_restored_log_is_equal_in_everything_that_can_be_asked(fixture: &Fixture) {
-    fill(&fixture.log).await;
+    fill(fixture).await;
     committed(fixture.log.append(long()).await);
     let document = backed_up(&*fixture.log).await;
     let restored = fixture.restored(&document).unwrap();
@@ -110,7 +113,7 @@ pub async fn a_log_of_more_streams_than_any_cache_holds_is_restored(fixture: &Fi
 }
 
 pub async fn a_restored_log_goes_on_where_the_backup_ends(fixture: &Fixture) {
-    fill(&fixture.log).await;
+    fill(fixture).await;
     let restored = fixture.restored(&backed_up(&*fixture.log).await).unwrap();
     let restored = &restored.log;
     let head = fixture.log.head();
@@ -125,7 +128,7 @@ pub async fn a_restored_log_goes_on_where_the_backup_ends(fixture: &Fixture) {
 }
 
 pub async fn what_is_appended_during_a_backup_is_not_part_of_it(fixture: &Fixture) {
-    fill(&fixture.log).await;
+    fill(fixture).await;
     committed(fixture.log.append(many("long", 0, 3_000)).await);
     let before = backed_up(&*fixture.log).await;
     let (log, runtime) = (Arc::clone(&fixture.log), tokio::runtime::Handle::current());

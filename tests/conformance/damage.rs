@@ -1,28 +1,21 @@
-//! Damage: a restore refuses a damaged backup, and verification reports what is wrong with a database.
+//! Damage: a restore refuses a damaged backup, and verification reports what is wrong with a database file.
 
 use std::path::Path;
 
-use mc_domain::{
-    actor::Actor,
-    credential::{self, Bearer, Credential, Grant, SecretHash},
-    reach::Reach,
-    recorded::StreamId,
-    task::{Details, Event, Task, TaskType},
-    values::Name,
-};
 use mc_store::{
     backup::{self, BackupError},
-    codec,
     error::StoreError,
     log::{Append, Commit, EventLog},
     sqlite::{Existing, SqliteImport, SqliteInspection, SqliteLog},
-    verify::{Problem, Report, verify},
+    verify::{Problem, verify},
 };
 use proptest::prelude::*;
 use rusqlite::Connection;
-use uuid::Uuid;
 
-use crate::fixture::{at, backed_up, committed, event, everything, keyed, many, memory, one};
+use crate::{
+    fixture::{at, backed_up, committed, event, everything, keyed, many, memory, one},
+    verification::{fill, problems, verified_after},
+};
 
 async fn small() -> Vec<u8> {
     let log = memory().log;
@@ -199,127 +192,6 @@ proptest! {
     }
 }
 
-/// Creates an undamaged database of four tasks with two events each, and an idempotency key.
-async fn sound(path: &Path) {
-    let log = SqliteLog::open(path).unwrap();
-    for task in 1..=4 {
-        let sofie = Actor::Human(Name::new("Sofie").unwrap());
-        let created = Event::Created {
-            project: Uuid::from_u128(7).into(),
-            details: Details::titled("Write the guide", TaskType::Docs).unwrap(),
-            parent: None,
-            creator: sofie,
-            at: at(task),
-        };
-        let edited =
-            Event::Edited { details: Details::titled("Write the long guide", TaskType::Docs).unwrap() };
-        let stream = StreamId::of::<Task>(&Uuid::from_u128(task.into()).into());
-        let events = [(created, task), (edited, 100 + task)];
-        let events = events.map(|(fact, number)| codec::encode(&fact, event(number).metadata)).into();
-        let commit = Commit { appends: vec![Append { stream, expected: 0, events }], ..Commit::default() };
-        committed(log.append(keyed(commit, &format!("key {task}"), 1, "null")).await);
-    }
-    log.close().await;
-}
-
-async fn verified_after(damage: &str) -> Report {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("log.db");
-    sound(&path).await;
-    let vandal = Connection::open(&path).unwrap();
-    vandal
-        .execute_batch(
-            "DROP TRIGGER events_are_not_updated; DROP TRIGGER events_are_not_deleted; \
-             DROP TRIGGER streams_are_not_deleted; DROP TRIGGER idempotency_keys_are_not_updated; \
-             PRAGMA foreign_keys = OFF;",
-        )
-        .unwrap();
-    vandal.execute_batch(damage).unwrap();
-    drop(vandal);
-    verify(&SqliteInspection::open(&path).unwrap(), at(0), &mut |_, _| {})
-}
-
-fn problems(report: &Report) -> Vec<(Problem, Option<u64>)> {
-    report.findings.iter().map(|finding| (finding.problem, finding.position)).collect()
-}
-
-#[tokio::test]
-async fn a_sound_database_is_found_sound() {
-    let report = verified_after("").await;
-    assert!(report.is_sound(), "{report:?}");
-    assert_eq!((report.head, report.events, report.streams, report.idempotency_keys), (8, 8, 4, 4));
-    assert_eq!(report.foreign_events, 0);
-}
-
-#[tokio::test]
-async fn each_kind_of_damage_is_found_where_it_is() {
-    for (damage, expected) in [
-        (
-            "DELETE FROM events WHERE position = 3",
-            vec![(Problem::PositionGap, Some(3)), (Problem::VersionGap, Some(4))],
-        ),
-        (
-            "DELETE FROM events WHERE position IN (5, 6)",
-            vec![(Problem::PositionGap, Some(5)), (Problem::EmptyStream, None)],
-        ),
-        ("UPDATE events SET sequence = 7 WHERE position = 2", vec![(Problem::VersionGap, Some(2))]),
-        ("UPDATE events SET payload = '{' WHERE position = 4", vec![(Problem::Unreadable, Some(4))]),
-        (
-            "UPDATE events SET payload = '{\"danced\":{}}' WHERE position = 4",
-            vec![(Problem::Unreadable, Some(4))],
-        ),
-        ("UPDATE events SET metadata = '{}' WHERE position = 1", vec![(Problem::Unreadable, Some(1))]),
-        (
-            "UPDATE events SET event_type = 'task.created' WHERE position = 2",
-            vec![(Problem::Unknown, Some(2))],
-        ),
-        ("UPDATE events SET event_version = 9 WHERE position = 2", vec![(Problem::Newer, Some(2))]),
-        (
-            "UPDATE events SET payload = '{\"danced\":{}}', event_type = 'task.danced' WHERE position = 4",
-            vec![(Problem::Newer, Some(4))],
-        ),
-        (
-            "UPDATE events SET payload = (SELECT payload FROM events WHERE position = 1), event_type = 'task.created' \
-             WHERE position = 2",
-            vec![(Problem::Illegal, Some(2))],
-        ),
-        (
-            "UPDATE events SET payload = (SELECT payload FROM events WHERE position = 2), event_type = 'task.edited' \
-             WHERE position = 3",
-            vec![(Problem::Illegal, Some(3)), (Problem::Illegal, Some(4))],
-        ),
-        (
-            "UPDATE events SET payload = '{\"submitted\":{\"at\":\"2026-02-01T09:00:00Z\"}}', event_type = 'task.submitted' \
-             WHERE position = 2",
-            vec![(Problem::Illegal, Some(2))],
-        ),
-        (
-            "UPDATE events SET metadata = (SELECT metadata FROM events WHERE position = 1) WHERE position = 6",
-            vec![(Problem::RepeatedEvent, Some(6))],
-        ),
-        (
-            "UPDATE idempotency_keys SET fingerprint = x'00' WHERE key = 'key 2'",
-            vec![(Problem::UnreadableKey, Some(4))],
-        ),
-        (
-            "UPDATE idempotency_keys SET answer = 'not JSON' WHERE key = 'key 2'",
-            vec![(Problem::UnreadableKey, Some(4))],
-        ),
-        (
-            "UPDATE idempotency_keys SET position = 9 WHERE key = 'key 1'",
-            vec![(Problem::KeyOutOfRange, Some(9))],
-        ),
-        (
-            "DELETE FROM streams WHERE stream_key = 2",
-            vec![(Problem::Unreadable, Some(3)), (Problem::Unreadable, Some(4))],
-        ),
-    ] {
-        let report = verified_after(damage).await;
-        assert_eq!(problems(&report), expected, "{damage}: {report:?}");
-        assert!(!report.is_sound());
-    }
-}
-
 #[tokio::test]
 async fn what_is_no_damage_is_warned_of() {
     let directory = tempfile::tempdir().unwrap();
@@ -346,106 +218,30 @@ async fn what_is_no_damage_is_warned_of() {
 }
 
 #[tokio::test]
-async fn a_damaged_log_is_not_backed_up() {
-    for damage in [
-        "UPDATE events SET payload = '{' WHERE position = 4",
-        "UPDATE events SET payload = '{\"danced\":{}}', event_type = 'task.danced' WHERE position = 4",
+async fn damage_that_only_a_file_can_have_is_found_where_it_is() {
+    for (damage, expected) in [
+        (
+            "DELETE FROM events WHERE position IN (5, 6)",
+            vec![(Problem::PositionGap, Some(5)), (Problem::EmptyStream, None)],
+        ),
+        ("UPDATE events SET payload = '{' WHERE position = 4", vec![(Problem::Unreadable, Some(4))]),
+        (
+            "DELETE FROM streams WHERE stream_key = 2",
+            vec![(Problem::Unreadable, Some(3)), (Problem::Unreadable, Some(4))],
+        ),
     ] {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("log.db");
-        sound(&path).await;
-        let vandal = Connection::open(&path).unwrap();
-        vandal.execute_batch("DROP TRIGGER events_are_not_updated").unwrap();
-        vandal.execute_batch(damage).unwrap();
-        drop(vandal);
-        let log = SqliteLog::open_read_only(&path).unwrap();
-        let refused = backup::write(&log, at(0), &mut Vec::new(), &mut |_, _| {}).await.unwrap_err();
-        let position = match refused {
-            BackupError::Store(
-                StoreError::Corrupt { position, .. } | StoreError::NewerEvent { position, .. },
-            ) => position,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(position, 4);
+        let report = verified_after(&crate::fixture::sqlite(), damage).await;
+        assert_eq!(problems(&report), expected, "{damage}: {report:?}");
     }
-}
-
-#[tokio::test]
-async fn a_history_in_disorder_is_not_restored() {
-    let (directory, log) = (tempfile::tempdir().unwrap(), memory().log);
-    let created = Event::Created {
-        project: Uuid::from_u128(7).into(),
-        details: Details::titled("Write the guide", TaskType::Docs).unwrap(),
-        parent: None,
-        creator: Actor::Human(Name::new("Sofie").unwrap()),
-        at: at(1),
-    };
-    let events = [1, 2].map(|number| codec::encode(&created, event(number).metadata)).into();
-    let stream = StreamId::of::<Task>(&Uuid::from_u128(1).into());
-    let commit = Commit { appends: vec![Append { stream, expected: 0, events }], ..Commit::default() };
-    committed(log.append(commit).await);
-    let document = backed_up(&*log).await;
-    let import = SqliteImport::create(directory.path().join("new/log.db"), Existing::Refuse).unwrap();
-    let refused = backup::read(document.as_slice(), import, &mut |_, _| {}).unwrap_err();
-    assert!(matches!(refused, BackupError::Store(StoreError::Corrupt { position: 2, .. })), "{refused:?}");
-    assert_eq!(names(directory.path()), [""; 0]);
-}
-
-/// The positions at which a database is found damaged whose only stream, of a credential, has these events.
-async fn illegal_in_a_credential(events: &[credential::Event]) -> Vec<(Problem, Option<u64>)> {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("log.db");
-    let log = SqliteLog::open(&path).unwrap();
-    let stream = StreamId::of::<Credential>(&Uuid::from_u128(1).into());
-    let numbered = (1..).zip(events);
-    let events = numbered.map(|(number, fact)| codec::encode(fact, event(number).metadata)).collect();
-    let commit = Commit { appends: vec![Append { stream, expected: 0, events }], ..Commit::default() };
-    committed(log.append(commit).await);
-    log.close().await;
-    problems(&verify(&SqliteInspection::open(&path).unwrap(), at(0), &mut |_, _| {}))
-}
-
-#[tokio::test]
-async fn a_credential_that_is_revoked_stays_as_it_is() {
-    use credential::Event as E;
-
-    let (name, session_hash) = (Name::new("Ada").unwrap(), SecretHash::of("session"));
-    let grant = Grant { name: name.clone(), bearer: Bearer::Operator, reach: Reach::All, expires_at: None };
-    let issued = E::Issued { grant, secret_hash: SecretHash::of("secret"), at: at(1) };
-    let revoked = E::Revoked { reason: None, at: at(2) };
-    let meanwhile = [
-        E::Renamed { name },
-        E::Used { at: at(2) },
-        E::SessionOpened { session_hash, at: at(2) },
-        E::SessionUsed { session_hash, at: at(2) },
-        E::SessionEnded { session_hash, at: at(2) },
-    ];
-    let lived: Vec<_> = std::iter::once(&issued).chain(&meanwhile).chain([&revoked]).cloned().collect();
-    assert_eq!(illegal_in_a_credential(&lived).await, []);
-    let illegal = |position| [(Problem::Illegal, Some(position))];
-    for late in meanwhile.into_iter().chain([issued.clone(), revoked.clone()]) {
-        let history = [issued.clone(), revoked.clone(), late.clone()];
-        assert_eq!(illegal_in_a_credential(&history).await, illegal(3), "{late:?}");
-    }
-    assert_eq!(illegal_in_a_credential(&[issued.clone(), issued.clone()]).await, illegal(2));
-    assert_eq!(illegal_in_a_credential(&[revoked, issued]).await, illegal(1));
-}
-
-#[tokio::test]
-async fn everything_that_is_wrong_is_found_at_once() {
-    let report = verified_after(
-        "DELETE FROM events WHERE position = 1; UPDATE events SET payload = '' WHERE position = 8; \
-         UPDATE idempotency_keys SET position = 99",
-    )
-    .await;
-    assert_eq!(report.findings_total, 7, "{report:?}");
 }
 
 #[tokio::test]
 async fn a_page_that_was_overwritten_is_found() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("log.db");
-    sound(&path).await;
+    let log = SqliteLog::open(&path).unwrap();
+    fill(&log).await;
+    log.close().await;
     let mut bytes = std::fs::read(&path).unwrap();
     let needle = b"Write the long guide";
     let place = bytes.windows(needle.len()).position(|window| window == needle).unwrap();

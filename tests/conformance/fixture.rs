@@ -1,6 +1,6 @@
 //! Empty logs of each adapter, and events to append.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use mc_domain::{
@@ -9,27 +9,143 @@ use mc_domain::{
     values::Name,
 };
 use mc_store::{
+    Store,
     backup::{self, BackupError},
     error::StoreError,
     log::{Append, Appended, Commit, EventLog, Idempotency, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
     memory::MemoryLog,
-    sqlite::{Existing, SqliteImport, SqliteLog},
+    postgres::{PostgresImport, PostgresInspection},
+    sqlite::{Existing, SqliteImport, SqliteInspection},
+    testing::{Database, Postgres},
+    verify::{Report, verify},
 };
+use rusqlite::Connection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// An empty log, with the directory that must live as long.
+/// An empty log, with what must live as long.
 pub struct Fixture {
     pub log: Arc<dyn EventLog>,
-    restore: fn(&[u8]) -> Result<Fixture, BackupError>,
-    _directory: Option<TempDir>,
+    place: Place,
+}
+
+/// Where a log is.
+enum Place {
+    Memory,
+    File(TempDir),
+    Database(Database),
 }
 
 impl Fixture {
     /// Restores a backup into a new log of the same adapter.
     pub fn restored(&self, document: &[u8]) -> Result<Self, BackupError> {
-        (self.restore)(document)
+        let place = self.place.another();
+        match &place {
+            Place::Memory => {
+                let log = MemoryLog::new();
+                backup::read(document, log.import()?, &mut |_, _| {})?;
+                return Ok(in_memory(log));
+            }
+            Place::File(directory) => {
+                let import = SqliteImport::create(file(directory), Existing::Refuse)?;
+                backup::read(document, import, &mut |_, _| {}).map(drop)?;
+            }
+            Place::Database(database) => {
+                backup::read(document, PostgresImport::create(database.url())?, &mut |_, _| {}).map(drop)?;
+            }
+        }
+        Ok(place.opened())
     }
+
+    /// An empty log of the same adapter.
+    pub fn another(&self) -> Self {
+        self.place.another().opened()
+    }
+
+    /// Whether payloads can be stored that are no JSON. In PostgreSQL their column has the type `json`, as that of
+    /// postgres-es has.
+    pub fn stores_any_text(&self) -> bool {
+        !matches!(self.place, Place::Database(_))
+    }
+
+    /// The address at which the log can be opened again.
+    pub fn url(&self) -> String {
+        self.place.url()
+    }
+
+    /// Closes the log, and opens it again.
+    pub async fn reopened(&self) -> Arc<dyn EventLog> {
+        self.log.close().await;
+        Store::open(&self.url()).unwrap()
+    }
+
+    /// Closes the log, and executes statements that its database would refuse if its triggers were not turned off.
+    pub async fn damage(&self, statements: &str) {
+        self.log.close().await;
+        match &self.place {
+            Place::Memory => panic!("a log in memory has no database"),
+            Place::File(directory) => {
+                let vandal = Connection::open(file(directory)).unwrap();
+                vandal.execute_batch(&format!("{UNGUARDED_FILE}{statements}")).unwrap();
+            }
+            Place::Database(database) => database.execute(&format!("{UNGUARDED_DATABASE}{statements}")),
+        }
+    }
+
+    /// The table of the idempotency keys in the database.
+    pub fn table_of_keys(&self) -> &'static str {
+        match self.place {
+            Place::Database(_) => "mc_idempotency_keys",
+            _ => "idempotency_keys",
+        }
+    }
+
+    /// What verification finds in the log, at the time `now`.
+    pub fn verified(&self, now: DateTime<Utc>) -> Report {
+        match &self.place {
+            Place::Memory => panic!("a log in memory has no database"),
+            Place::File(directory) => {
+                verify(&SqliteInspection::open(file(directory)).unwrap(), now, &mut |_, _| {})
+            }
+            Place::Database(database) => {
+                verify(&PostgresInspection::open(database.url()).unwrap(), now, &mut |_, _| {})
+            }
+        }
+    }
+}
+
+/// Turns off what guards the events of an SQLite file.
+const UNGUARDED_FILE: &str = "DROP TRIGGER events_are_not_updated; DROP TRIGGER events_are_not_deleted; \
+    DROP TRIGGER streams_are_not_deleted; DROP TRIGGER idempotency_keys_are_not_updated; PRAGMA foreign_keys = OFF; ";
+/// Turns off what guards the events of a PostgreSQL database.
+const UNGUARDED_DATABASE: &str = "ALTER TABLE events DISABLE TRIGGER USER; \
+    ALTER TABLE mc_idempotency_keys DISABLE TRIGGER USER; ALTER TABLE mc_head DISABLE TRIGGER USER; ";
+
+impl Place {
+    /// An empty one of the same kind.
+    fn another(&self) -> Self {
+        match self {
+            Self::Memory => Self::Memory,
+            Self::File(_) => Self::File(tempfile::tempdir().unwrap()),
+            Self::Database(_) => Self::Database(Postgres::shared().unwrap().database()),
+        }
+    }
+
+    fn url(&self) -> String {
+        match self {
+            Self::Memory => "memory:".to_owned(),
+            Self::File(directory) => format!("sqlite:{}", file(directory).display()),
+            Self::Database(database) => database.url().to_owned(),
+        }
+    }
+
+    fn opened(self) -> Fixture {
+        Fixture { log: Store::open(&self.url()).unwrap(), place: self }
+    }
+}
+
+fn file(directory: &TempDir) -> PathBuf {
+    directory.path().join("log.db")
 }
 
 impl<'a> From<&'a Fixture> for &'a Arc<dyn EventLog> {
@@ -43,27 +159,16 @@ pub fn memory() -> Fixture {
 }
 
 fn in_memory(log: MemoryLog) -> Fixture {
-    let restore = |document: &[u8]| {
-        let log = MemoryLog::new();
-        backup::read(document, log.import()?, &mut |_, _| {})?;
-        Ok(in_memory(log))
-    };
-    Fixture { log: Arc::new(log), restore, _directory: None }
+    Fixture { log: Arc::new(log), place: Place::Memory }
 }
 
 pub fn sqlite() -> Fixture {
-    in_directory(tempfile::tempdir().unwrap())
+    Place::File(tempfile::tempdir().unwrap()).opened()
 }
 
-fn in_directory(directory: TempDir) -> Fixture {
-    let restore = |document: &[u8]| {
-        let directory = tempfile::tempdir().unwrap();
-        let import = SqliteImport::create(directory.path().join("log.db"), Existing::Refuse)?;
-        backup::read(document, import, &mut |_, _| {})?;
-        Ok(in_directory(directory))
-    };
-    let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
-    Fixture { log, restore, _directory: Some(directory) }
+/// Nothing where PostgreSQL is not installed, which is told once.
+pub fn postgres() -> Option<Fixture> {
+    Postgres::shared().map(|server| Place::Database(server.database()).opened())
 }
 
 /// A backup of the log, with a fixed time.

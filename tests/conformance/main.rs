@@ -1,29 +1,35 @@
 //! The contract of a log, clause by clause, for every adapter.
 //!
 //! A clause is an async function over the port. To add an adapter, write a fixture that opens an empty log, and add a
-//! line `conforms!`. The modules `sqlite` and `damage` test what only a database on disk has.
+//! line `conforms!`, and a line `lasts!` for a log that outlives the process. The other modules test what one database alone
+//! has.
 #![allow(clippy::unwrap_used)]
 
 mod append;
 mod backup;
 mod concurrency;
+mod copying;
 mod damage;
 mod encrypted;
 mod fixture;
 mod idempotency;
+mod lasting;
 mod lifetime;
 mod limits;
 mod nodes;
+mod postgres;
+mod postgres_damage;
 mod reading;
 mod sqlite;
 mod subscribing;
+mod verification;
 
 macro_rules! clauses {
     ($fixture:path; $($module:ident: $($clause:ident,)+;)+) => {
         $($(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $clause() {
-                let fixture = $fixture();
+                let Some(fixture): Option<crate::fixture::Fixture> = $fixture().into() else { return };
                 crate::$module::$clause((&fixture).into()).await;
             }
         )+)+
@@ -100,3 +106,30 @@ macro_rules! conforms {
 
 conforms!(on_memory, crate::fixture::memory);
 conforms!(on_sqlite, crate::fixture::sqlite);
+conforms!(on_postgres, crate::fixture::postgres);
+
+/// What only a log has that outlives the process.
+macro_rules! lasts {
+    ($adapter:ident, $fixture:path) => {
+        mod $adapter {
+            clauses! { $fixture;
+                lasting:
+                    a_reopened_log_is_exactly_the_same,
+                    old_events_are_read_from_the_database_and_new_ones_from_memory_alike,
+                    a_hole_in_the_log_is_reported_where_it_is,
+                    unreadable_metadata_is_reported_where_it_is,
+                    everything_acknowledged_survives_a_kill,;
+                verification:
+                    a_sound_database_is_found_sound,
+                    each_kind_of_damage_is_found_where_it_is,
+                    everything_that_is_wrong_is_found_at_once,
+                    a_damaged_log_is_not_backed_up,
+                    a_history_in_disorder_is_not_restored,
+                    a_credential_that_is_revoked_stays_as_it_is,;
+            }
+        }
+    };
+}
+
+lasts!(lasting_on_sqlite, crate::fixture::sqlite);
+lasts!(lasting_on_postgres, crate::fixture::postgres);

@@ -34,9 +34,8 @@ use mc_server::{
 };
 use mc_store::{
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
-    memory::MemoryLog,
     repository::CommandEnvelope,
-    sqlite::SqliteLog,
+    testing::Place,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -63,33 +62,33 @@ pub struct App {
     router: Router,
     state: State,
     now: Arc<Mutex<DateTime<Utc>>>,
-    directory: Option<TempDir>,
+    place: Place,
 }
 
 impl App {
-    /// Starts a server on a log in memory.
+    /// Starts a server on a log in memory, or where the environment chooses.
     pub async fn new() -> Self {
-        Self::on(Arc::new(MemoryLog::new()), beginning(), None).await
+        let place = Place::chosen();
+        Self::on(place.open(), beginning(), place).await
     }
 
-    /// Starts a server on a log in a file, so that it can be restarted.
+    /// Starts a server on a log in a file, or where the environment chooses, so that it can be restarted.
     pub async fn on_disk() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
-        Self::on(log, beginning(), Some(directory)).await
+        let place = Place::lasting();
+        Self::on(place.open(), beginning(), place).await
     }
 
     /// Starts a server on a log that the test has opened itself, in a file of `directory`.
     pub async fn on_log(log: Arc<dyn EventLog>, directory: TempDir) -> Self {
-        Self::on(log, beginning(), Some(directory)).await
+        Self::on(log, beginning(), Place::in_directory(directory)).await
     }
 
     /// Starts a server as one of the nodes on a log.
     pub async fn on_node(node: &Arc<Node>) -> Self {
-        Self::on(Arc::clone(node) as Arc<dyn EventLog>, beginning(), None).await
+        Self::on(Arc::clone(node) as Arc<dyn EventLog>, beginning(), Place::in_memory()).await
     }
 
-    async fn on(log: Arc<dyn EventLog>, now: DateTime<Utc>, directory: Option<TempDir>) -> Self {
+    async fn on(log: Arc<dyn EventLog>, now: DateTime<Utc>, place: Place) -> Self {
         let now = Arc::new(Mutex::new(now));
         let clock = Arc::clone(&now);
         let clock = Arc::new(move || *clock.lock().unwrap());
@@ -97,16 +96,15 @@ impl App {
         let state =
             State::recover(log, operator, clock, Health::starting(), Default::default()).await.unwrap();
         state.health().reach(Phase::Ready);
-        Self { router: service::recovered_service(state.clone()), state, now, directory }
+        Self { router: service::recovered_service(state.clone()), state, now, place }
     }
 
-    /// Ends this server, and starts a new one on the same file.
+    /// Ends this server, and starts a new one on the same log, which must not be in memory.
     pub async fn restarted(self) -> Self {
-        let (now, directory) = (self.now(), self.directory.unwrap());
+        let (now, place) = (self.now(), self.place);
         self.state.log().close().await;
         drop(self.state);
-        let log = Arc::new(SqliteLog::open(directory.path().join("log.db")).unwrap());
-        Self::on(log, now, Some(directory)).await
+        Self::on(place.open(), now, place).await
     }
 
     /// The state that the handlers work with.

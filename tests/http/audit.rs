@@ -19,7 +19,7 @@ use mc_server::{app::App, health::Health, service::recovered_service};
 use mc_store::{
     codec,
     log::{Append, Commit, EventLog},
-    memory::MemoryLog,
+    testing::Place,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,7 @@ pub struct World {
     service: Router,
     now: Arc<Mutex<DateTime<Utc>>>,
     shutdown: CancellationToken,
+    _place: Place,
 }
 
 fn time(text: &str) -> DateTime<Utc> {
@@ -41,11 +42,12 @@ fn time(text: &str) -> DateTime<Utc> {
 }
 
 async fn world() -> World {
-    world_of(Arc::new(MemoryLog::new())).await
+    let place = Place::chosen();
+    world_of(place.open(), place).await
 }
 
-/// Starts a server on this log, at nine in the morning.
-pub async fn world_of(log: Arc<dyn EventLog>) -> World {
+/// Starts a server on this log of this place, at nine in the morning.
+pub async fn world_of(log: Arc<dyn EventLog>, place: Place) -> World {
     let now = Arc::new(Mutex::new(time("2026-02-01T09:00:00Z")));
     let clock = Arc::clone(&now);
     let shutdown = CancellationToken::new();
@@ -56,7 +58,7 @@ pub async fn world_of(log: Arc<dyn EventLog>) -> World {
         Health::starting(),
         shutdown.clone(),
     );
-    World { service: recovered_service(app.await.unwrap()), log, now, shutdown }
+    World { service: recovered_service(app.await.unwrap()), log, now, shutdown, _place: place }
 }
 
 impl World {
@@ -357,10 +359,11 @@ pub async fn fill(log: &Arc<dyn EventLog>, tasks: u128) {
 
 #[tokio::test]
 async fn what_was_before_is_known_of_streams_that_were_forgotten_and_of_ranges_that_begin_later() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+    let place = Place::chosen();
+    let log = place.open();
     // More than twice the streams that an export remembers.
     fill(&log, 9_000).await;
-    let world = world_of(log).await;
+    let world = world_of(log, place).await;
     let entries = world.export("endDate=2026-01-02").await;
     assert_eq!(entries.len(), 18_000);
     for (entry, task) in entries[9_000..].iter().zip(1..) {
@@ -373,9 +376,10 @@ async fn what_was_before_is_known_of_streams_that_were_forgotten_and_of_ranges_t
 
 #[tokio::test]
 async fn an_export_is_made_as_it_is_taken_and_broken_off_at_the_end_of_the_server() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+    let place = Place::chosen();
+    let log = place.open();
     fill(&log, 3_000).await;
-    let world = world_of(log).await;
+    let world = world_of(log, place).await;
     let request = Request::get(EXPORT).body(Body::empty()).unwrap();
     let mut body = world.service.clone().oneshot(request).await.unwrap().into_body();
     let first = body.frame().await.unwrap().unwrap().into_data().unwrap();

@@ -1,8 +1,8 @@
 //! Lists: limits, and cursors that show every row once while others add rows.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
-use mc_store::{log::EventLog, memory::MemoryLog};
+use mc_store::testing::Place;
 use serde_json::json;
 
 use crate::{
@@ -113,9 +113,10 @@ async fn a_cursor_is_of_one_question() {
 
 #[tokio::test]
 async fn a_search_finds_what_lies_beyond_as_many_tasks_as_are_looked_at_at_once() {
-    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new());
+    let place = Place::chosen();
+    let log = place.open();
     fill(&log, 10_500).await;
-    let world = world_of(log).await;
+    let world = world_of(log, place).await;
     let found = world.ask("GET", "/api/tasks?search=TITLE%207.1", json!({})).await;
     let titles: Vec<_> =
         found.as_array().unwrap().iter().map(|task| task["title"].as_str().unwrap()).collect();

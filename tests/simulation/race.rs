@@ -20,9 +20,8 @@ use mc_domain::{
 use mc_store::{
     codec,
     log::{EventLog, MAX_PAGE_EVENTS},
-    memory::MemoryLog,
     repository::{CommandEnvelope, Repository},
-    sqlite::SqliteLog,
+    testing::Place,
 };
 use tokio::task::JoinSet;
 
@@ -142,7 +141,8 @@ async fn history<A: Streamed>(log: &dyn EventLog, id: &A::Id) -> Vec<A::Event> {
     }
 }
 
-async fn race(log: Arc<dyn EventLog>, whose: Whose, seed: u64) {
+async fn race(place: &Place, whose: Whose, seed: u64) {
+    let log = place.open();
     let repository = Arc::new(Repository::new(Arc::clone(&log)));
     let mut random = Random::new(seed);
     let agents = founded(&repository, whose, &mut random).await;
@@ -173,23 +173,21 @@ async fn race(log: Arc<dyn EventLog>, whose: Whose, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_callers_nobody_gets_more_than_the_dollar_in_memory() {
     for seed in 1..=4 {
-        race(Arc::new(MemoryLog::new()), Whose::Agents, seed).await;
-        race(Arc::new(MemoryLog::new()), Whose::Projects, seed).await;
+        race(&Place::chosen(), Whose::Agents, seed).await;
+        race(&Place::chosen(), Whose::Projects, seed).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_64_callers_nobody_gets_more_than_the_dollar_on_disk() {
     for (seed, whose) in [(5, Whose::Agents), (6, Whose::Projects)] {
-        let folder = tempfile::tempdir().unwrap();
-        let log = SqliteLog::open(folder.path().join("log.db")).unwrap();
-        race(Arc::new(log), whose, seed).await;
+        race(&Place::lasting(), whose, seed).await;
     }
 }
 
 /// Two operators revoke each other's credential at once.
-async fn feud(log: Arc<dyn EventLog>, seed: u64) {
-    let (repository, mut random) = (Arc::new(Repository::new(log)), Random::new(seed));
+async fn feud(place: &Place, seed: u64) {
+    let (repository, mut random) = (Arc::new(Repository::new(place.open())), Random::new(seed));
     let ids: [CredentialId; 2] = [random.id(), random.id()];
     for (number, fresh) in ids.into_iter().enumerate() {
         let name = Name::new(OPERATORS[number]).unwrap();
@@ -219,11 +217,10 @@ async fn feud(log: Arc<dyn EventLog>, seed: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_operators_who_revoke_each_other_one_is_left() {
     for seed in 1..=100 {
-        feud(Arc::new(MemoryLog::new()), seed).await;
+        feud(&Place::chosen(), seed).await;
     }
     for seed in 1..=5 {
-        let folder = tempfile::tempdir().unwrap();
-        feud(Arc::new(SqliteLog::open(folder.path().join("log.db")).unwrap()), seed).await;
+        feud(&Place::lasting(), seed).await;
     }
 }
 

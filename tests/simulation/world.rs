@@ -1,4 +1,4 @@
-//! The world that is simulated: a log in memory, a repository on it, a clock that steps, and the states that what was
+//! The world that is simulated: a log, a repository on it, a clock that steps, and the states that what was
 //! recorded folds to.
 
 use std::{
@@ -39,8 +39,8 @@ use mc_store::{
     codec,
     error::StoreError,
     log::{MAX_PAGE_EVENTS, StoredEvent},
-    memory::MemoryLog,
     repository::{CommandEnvelope, Repository},
+    testing::Place,
 };
 use uuid::Uuid;
 
@@ -325,10 +325,12 @@ pub struct World {
     kept: VecDeque<Kept>,
     snapshot: Option<Snapshot>,
     trail: Trail,
+    _place: Place,
 }
 
 impl World {
     pub fn new(seed: u64) -> Self {
+        let place = Place::chosen();
         Self {
             random: Random::new(seed),
             now: DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::hours(8),
@@ -339,7 +341,7 @@ impl World {
             underway: Vec::new(),
             notified: 0,
             history: Vec::new(),
-            repository: Repository::new(Arc::new(MemoryLog::new())),
+            repository: Repository::new(place.open()),
             watched: Watched::default(),
             told: Told::default(),
             handed_in: HandedIn::default(),
@@ -350,6 +352,7 @@ impl World {
             kept: VecDeque::new(),
             snapshot: None,
             trail: Trail { seed, step: 0, commands: VecDeque::new() },
+            _place: place,
         }
     }
 

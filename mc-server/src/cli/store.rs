@@ -3,26 +3,26 @@
 use std::{
     fmt, io,
     io::Write,
-    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mc_store::{Location, Store, error::StoreError, sqlite};
+use mc_store::{Store, error::StoreError};
 use serde::Serialize;
 use serde_json::json;
 use tokio::runtime::{self, Runtime};
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, client::Client};
+use super::{Failure, client::Client, place::Place};
 use crate::{
     app::{App, system_clock},
     config::{self, CredentialOptions, OperatorOptions, StoreOptions},
     health::Health,
     refusal::Refused,
     serve::{ServeError, reachable},
+    store_url::StoreUrl,
 };
 
 /// How often a line tells how far it is, where no bar can be drawn.
@@ -52,44 +52,19 @@ impl Output {
     }
 }
 
-/// The database file of the store.
-pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
-    match Store::locate(&options.store).map_err(|unknown| failed(options, unknown))? {
-        Location::Sqlite(path) => Ok(path),
-        Location::Postgres(_) => {
-            let advice = "Give --store sqlite:<path>".to_owned();
-            Err(Failure::new("the store is a database on a server, not a file", Some(advice)))
-        }
-        Location::Memory => {
-            let advice = "Give --store sqlite:<path>, as the server has it".to_owned();
-            Err(Failure::new("a store in memory ends with its server", Some(advice)))
-        }
-    }
-}
-
-/// The database file of a store that is there.
-pub(super) fn existing_file(options: &StoreOptions) -> Result<&Path, Failure> {
-    let path = file(options)?;
-    if path.exists() {
-        return Ok(path);
-    }
-    let advice = "Name the one that the server has with --store, or start the server to make one".to_owned();
-    Err(Failure::new(format!("there is no store at {}", path.display()), Some(advice)))
-}
-
 /// What a command that works on a store by itself runs on. One thread: what follows the log ends before the log does, and
 /// finds nothing odd.
 pub(super) fn one_thread() -> Result<Runtime, Failure> {
     runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::new(error, None))
 }
 
-/// Opens a store that no server has, works on it, and closes it.
+/// Opens a store, which no server has unless it is a database, works on it, and closes it.
 pub(super) async fn at_rest<T>(
     store: &StoreOptions,
     operator: &OperatorOptions,
     work: impl AsyncFnOnce(&App) -> Result<T, Refused>,
 ) -> Result<T, Refused> {
-    let log = Store::open(&store.store)?;
+    let log = Store::open(store.store.reveal())?;
     let (health, shutdown) = (Health::starting(), CancellationToken::new());
     let operator = operator.operator.clone();
     let app = App::recover(Arc::clone(&log), operator, system_clock(), health, shutdown).await?;
@@ -113,11 +88,11 @@ pub(super) struct HolderOptions {
 impl HolderOptions {
     /// The server that has the store open, by what the lock of the store says. No other one is asked, and none but this one
     /// sees the credential.
-    pub(super) fn client(&self, path: &Path) -> Result<Client, Failure> {
+    pub(super) fn client(&self, place: Place<'_>) -> Result<Client, Failure> {
         let secret = self.credential.secret()?;
-        let Some(holder) = sqlite::holder(path) else {
+        let Some(holder) = place.holder() else {
             let advice = "Wait until that ends, and try again".to_owned();
-            let what = format!("the store {} is in use by a process that is no server", path.display());
+            let what = format!("the store {place} is in use by a process that is no server");
             return Err(Failure::new(what, Some(advice)));
         };
         let client = Client::new(&self.server.clone().unwrap_or_else(|| url_of(&holder.listen)));
@@ -125,7 +100,7 @@ impl HolderOptions {
             return Ok(client.bearing(secret.as_ref()));
         }
         let advice = "Name the server that has it with --server, or the other store with --store".to_owned();
-        let what = format!("the server at {} has another store than {}", client.base(), path.display());
+        let what = format!("the server at {} has another store than {place}", client.base());
         Err(Failure::new(what, Some(advice)))
     }
 }
@@ -139,8 +114,8 @@ pub(super) fn url_of(listen: &str) -> String {
 }
 
 /// The store cannot be opened or read.
-pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
-    ServeError::store(&options.store, source).into()
+pub(super) fn failed(url: &StoreUrl, source: StoreError) -> Failure {
+    ServeError::store(url, source).into()
 }
 
 /// The progress of the work: a bar on a terminal, elsewhere a line every few seconds.

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
+use mc_domain::recorded::Metadata;
 use tokio::sync::oneshot;
 
 use super::plan::CommitResult;
-use crate::{
-    error::StoreError,
-    log::{Commit, NewEvent},
-    metadata::flat,
-};
+use crate::{error::StoreError, log::Commit, metadata::flat};
 
 /// The most events in one group, unless a single commit has more.
 const MAX_GROUP_EVENTS: usize = 4_096;
@@ -34,14 +31,20 @@ pub(super) struct QueuedCommit {
 
 impl QueuedCommit {
     pub(super) fn new(commit: Commit) -> (Self, oneshot::Receiver<CommitResult>) {
-        let metadata = commit.appends.iter().flat_map(|append| &append.events).map(metadata_json).collect();
+        let metadata = commit
+            .appends
+            .iter()
+            .flat_map(|append| &append.events)
+            .map(|event| metadata_json(&event.metadata))
+            .collect();
         let (answer, answered) = oneshot::channel();
         (Self { commit, metadata, answer }, answered)
     }
 }
 
-fn metadata_json(event: &NewEvent) -> String {
-    serde_json::to_string(&flat(&event.metadata)).expect("strings under strings are always JSON")
+/// The metadata as the table has it.
+pub(super) fn metadata_json(metadata: &Metadata) -> String {
+    serde_json::to_string(&flat(metadata)).expect("strings under strings are always JSON")
 }
 
 /// Answers every caller of a group that was not appended, or of which that is not known.

@@ -23,8 +23,8 @@ const EVENT_COLUMNS: &str = "\
     WHERE attrelid = to_regclass('events') AND attnum > 0 AND NOT attisdropped ORDER BY attname";
 const HAS_EVENTS: &str = "SELECT EXISTS (SELECT FROM events)";
 const IS_UNFINISHED: &str = "SELECT EXISTS (SELECT FROM mc_unfinished)";
-/// One migration at a time in a schema of the database.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(4, hashtext(current_schema()))";
+/// One migration at a time in a schema of the database. It ends with the connection.
+const LOCK: &str = "SELECT pg_advisory_lock(4, hashtext(current_schema()))";
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS mc_schema (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
 /// The functions of the log look for its tables here and nowhere else, whoever calls them.
 const PIN_SCHEMA: &str =
@@ -45,6 +45,30 @@ pub(super) async fn open(connection: &mut PgConnection, address: &Address) -> Re
         migrate(connection, address).await?;
     }
     Ok(())
+}
+
+/// Opens a connection to a database that has a log, which is complete. Only reads.
+///
+/// # Errors
+/// - [`StoreError::NotALog`] when there is no log in the database.
+/// - [`StoreError::Incomplete`] when a copy into it has not ended.
+/// - As [`open`].
+pub(super) async fn open_to_read(address: &Address) -> Result<PgConnection, StoreError> {
+    let mut connection = address.connect().await.map_err(|error| address.error(error))?;
+    if version(&mut connection, address).await? == 0 {
+        return Err(StoreError::NotALog { store: address.shown.clone(), reason: "there is no log in it" });
+    }
+    match is_unfinished(&mut connection).await {
+        Ok(false) => Ok(connection),
+        Ok(true) => Err(StoreError::Incomplete { store: address.shown.clone() }),
+        Err(error) => Err(address.error(error)),
+    }
+}
+
+/// The name of every trigger in the migrations.
+pub(super) fn triggers() -> impl Iterator<Item = &'static str> {
+    let all = MIGRATIONS.iter().flat_map(|sql| sql.split("CREATE TRIGGER ").skip(1));
+    all.filter_map(|rest| rest.split_whitespace().next())
 }
 
 /// Whether a copy into the log has begun and not ended.
@@ -101,10 +125,11 @@ async fn check_stock(connection: &mut PgConnection, address: &Address) -> Result
     }
 }
 
-/// Takes the steps that are missing, in one transaction: another node may be about to take them too.
+/// Takes the steps that are missing, in one transaction: another node may be about to take them too. The lock comes before the
+/// transaction, because within one the database may go on believing that there are no tables which were made meanwhile.
 async fn migrate(connection: &mut PgConnection, address: &Address) -> Result<(), StoreError> {
+    sqlx::query(LOCK).execute(&mut *connection).await.map_err(|error| address.error(error))?;
     let mut transaction = connection.begin().await.map_err(|error| address.error(error))?;
-    sqlx::query(LOCK).execute(&mut *transaction).await.map_err(|error| address.error(error))?;
     let version = version(&mut transaction, address).await?;
     take_steps(&mut transaction, version).await.map_err(|error| address.error(error))?;
     transaction.commit().await.map_err(|error| address.error(error))

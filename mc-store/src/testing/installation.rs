@@ -12,6 +12,17 @@ use rustix::process::geteuid;
 /// Where Debian and its relatives keep the programs, in a directory for each version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
+/// The directory within that of a server which has a file system of limited size.
+pub(super) const SMALL_DISK: &str = "small";
+/// Runs a server as another user, in a mount namespace of its own with a file system on [`SMALL_DISK`]. That goes with the last
+/// process of the server.
+const ON_SMALL_DISK: &str = r#"
+mkdir -p small && mount -t tmpfs -o "size=$1,mode=700,uid=$2,gid=$3" tmpfs small || exit
+user=$2 group=$3
+shift 3
+exec setpriv --reuid "$user" --regid "$group" --clear-groups "$@"
+"#;
+
 /// An installation of PostgreSQL.
 #[derive(Debug)]
 pub(super) struct Installation {
@@ -19,18 +30,39 @@ pub(super) struct Installation {
     programs: PathBuf,
     /// The user and the group that run them in place of root; nothing where this process is not root's.
     user: Option<(u32, u32)>,
+    /// The size of the file system that a server gets on [`SMALL_DISK`], as `mount` takes it; nothing without one.
+    small_disk: Option<&'static str>,
 }
 
 impl Installation {
     /// The newest installation in [`DEBIAN`], else the one in `PATH`.
     pub(super) fn find() -> Option<Self> {
         let programs = debian().into_iter().chain(path()).find(|programs| is_complete(programs))?;
-        Some(Self { programs, user: geteuid().is_root().then(unprivileged) })
+        Some(Self { programs, user: geteuid().is_root().then(unprivileged), small_disk: None })
+    }
+
+    /// The same, with a file system of limited size for each server; nothing where this process may not mount one.
+    pub(super) fn with_small_disk(self, size: &'static str) -> Option<Self> {
+        let mut mount = Command::new("unshare");
+        mount.args(["--mount", "mount", "-t", "tmpfs", "tmpfs", "/tmp"]);
+        let is_allowed = self.user.is_some() && mount.output().is_ok_and(|output| output.status.success());
+        is_allowed.then_some(Self { small_disk: Some(size), ..self })
     }
 
     /// A program of PostgreSQL.
     pub(super) fn program(&self, name: &str) -> Command {
         self.command(self.programs.join(name))
+    }
+
+    /// The server program.
+    pub(super) fn server(&self) -> Command {
+        let (Some(size), Some((user, group))) = (self.small_disk, self.user) else {
+            return self.program("postgres");
+        };
+        let mut command = Command::new("unshare");
+        command.process_group(0).args(["--mount", "sh", "-c", ON_SMALL_DISK, "sh", size]);
+        command.args([user.to_string(), group.to_string()]).arg(self.programs.join("postgres"));
+        command
     }
 
     /// Any program, run by the user that PostgreSQL runs as.

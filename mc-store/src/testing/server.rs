@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, TcpListener},
-    process::Child,
+    process::{Child, Command},
     sync::{Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
@@ -40,7 +40,6 @@ pub(super) struct Server {
 impl Server {
     /// Makes a data directory and starts a server on it.
     pub(super) fn create(installation: Installation, settings: &[(&str, &str)]) -> Self {
-        let directory = Directory::create(&installation);
         let mut initdb = installation.program("initdb");
         initdb.args([
             "--no-sync",
@@ -54,11 +53,25 @@ impl Server {
             "-D",
             "data",
         ]);
-        let output = initdb.current_dir(directory.path()).output().expect("initdb can be run");
-        assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+        Self::on_data_of(initdb, installation, settings)
+    }
+
+    /// Copies the data of the server at `port`, and starts a server that follows it.
+    pub(super) fn follow(installation: Installation, port: u16) -> Self {
+        let mut copy = installation.program("pg_basebackup");
+        copy.args(["--no-sync", "-R", "-X", "stream", "-c", "fast", "-U", "postgres", "-D", "data"]);
+        copy.args(["-h", "127.0.0.1", "-p", &port.to_string()]);
+        Self::on_data_of(copy, installation, &[])
+    }
+
+    /// Starts a server on the data directory that a program makes.
+    fn on_data_of(mut program: Command, installation: Installation, settings: &[(&str, &str)]) -> Self {
+        let directory = Directory::create(&installation);
+        let made = program.current_dir(directory.path()).output().expect("the program can be run");
+        assert!(made.status.success(), "{program:?}: {}", String::from_utf8_lossy(&made.stderr));
         let settings = settings.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut server =
-            Self { installation, port: free_port(), settings, process: Mutex::new(None), directory };
+        let process = Mutex::new(None);
+        let mut server = Self { installation, port: free_port(), settings, process, directory };
         for attempt in 1.. {
             match server.launch() {
                 Ok(()) => break,
@@ -74,7 +87,6 @@ impl Server {
     }
 
     /// Where the data is, as long as the server lives.
-    #[cfg(test)]
     pub(super) fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
@@ -142,7 +154,7 @@ impl Server {
     fn spawn(&self) -> Child {
         let output = File::create(self.directory.path().join("output")).expect("the directory is there");
         let errors = output.try_clone().expect("the system has a file descriptor to spare");
-        let mut postgres = self.installation.program("postgres");
+        let mut postgres = self.installation.server();
         postgres.args(["-D", "data", "-h", "127.0.0.1", "-p"]).arg(self.port.to_string());
         // A socket file would be in a directory that all servers share; shared memory in files goes with the directory.
         for setting in ["unix_socket_directories=", "dynamic_shared_memory_type=mmap"] {

@@ -47,10 +47,10 @@ pub fn main() -> Result<(), Box<dyn std::error::Error>> {
     let lease = Some(LeaseId::new(Uuid::now_v7()));
     let crew = Crew { assignees: [scout].into(), ready: vec![ready], lease };
     let start = Move { crew, ..Move::to(Status::InProgress) };
-    let refused = task.execute(Command::Move(start.clone()), &by_scout).unwrap_err();
-    println!("refused: {refused}");
     let what = vec![Requirement::WorkPlan];
-    assert_eq!(refused, task::Rejection::Missing { to: Status::InProgress, what });
+    let refusal = task::Rejection::Missing { to: Status::InProgress, what };
+    println!("refused: {refusal}");
+    assert_eq!(task.execute(Command::Move(start.clone()), &by_scout), Err(refusal));
     assert_eq!(task.state().status(), Some(Status::Assigned), "a refusal leaves no trace");
 
     let bullets = ["Read it", "Translate it", "Read it again"].map(Reason::new);

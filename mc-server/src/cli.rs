@@ -7,6 +7,7 @@ mod cleanup;
 mod client;
 mod credential;
 mod health;
+mod hidden;
 mod restore;
 mod security_check;
 mod seed;
@@ -170,9 +171,10 @@ impl From<ServeError> for Failure {
 /// Runs the program with its arguments, the first of which is its name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     keep_files_private();
-    let command = match understood(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = match understood(arguments.iter().cloned()) {
         Ok(command) => command,
-        Err(usage) => return explain(&usage),
+        Err(usage) => return explain(&usage, &arguments),
     };
     logging::start(command.log_options());
     warn_of_unknown_variables();
@@ -254,10 +256,19 @@ impl Command {
     }
 }
 
-/// Help and version go to standard output, where a closed pipe is no failure; the rest is wrong usage.
-fn explain(usage: &clap::Error) -> ExitCode {
-    let _ = usage.print();
-    if usage.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS }
+/// Help and version go to standard output, where a closed pipe is no failure; the rest is wrong usage, which shows what was
+/// given, without passwords.
+fn explain(usage: &clap::Error, arguments: &[OsString]) -> ExitCode {
+    if !usage.use_stderr() {
+        let _ = usage.print();
+        return ExitCode::SUCCESS;
+    }
+    let given = arguments.iter().cloned().chain(std::env::vars_os().map(|(_, value)| value));
+    match hidden::passwords(&usage.to_string(), given) {
+        Some(text) => eprint!("{text}"),
+        None => drop(usage.print()),
+    }
+    ExitCode::from(WRONG_USAGE)
 }
 
 fn warn_of_unknown_variables() {

@@ -51,6 +51,7 @@ pub mod seed;
 pub mod serve;
 pub mod service;
 pub mod span;
+pub mod store_url;
 mod web;
 pub mod webhook;
 pub mod workers;

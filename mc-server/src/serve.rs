@@ -31,6 +31,7 @@ use crate::{
     refusal::Refused,
     seed::seed,
     service::{self, Gate},
+    store_url::StoreUrl,
     webhook::InvalidSecret,
     workers::Workers,
 };
@@ -67,8 +68,8 @@ pub enum ServeError {
     /// The store cannot be opened, or not be read.
     #[error("cannot open the store")]
     Store {
-        /// The URL of the store, as people are shown it.
-        url: String,
+        /// The address of the store.
+        url: StoreUrl,
         /// The error of the log, shown after the sentence.
         source: StoreError,
     },
@@ -98,8 +99,8 @@ pub enum ServeError {
 
 impl ServeError {
     /// The store at `url` cannot be opened, or not be read.
-    pub(crate) fn store(url: &str, error: StoreError) -> Self {
-        Self::Store { url: url.to_owned(), source: underlying(error) }
+    pub(crate) fn store(url: &StoreUrl, error: StoreError) -> Self {
+        Self::Store { url: url.clone(), source: underlying(error) }
     }
 
     /// What to do about it, as a sentence.
@@ -135,20 +136,29 @@ impl ServeError {
 }
 
 /// What to do about a store that cannot be opened, as a sentence.
-fn store_advice(url: &str, error: &StoreError) -> Option<String> {
+fn store_advice(url: &StoreUrl, error: &StoreError) -> Option<String> {
     match error {
+        StoreError::Locked { .. } if url.is_database() => {
+            Some("A copy or a restore into it is under way: wait until it has ended".to_owned())
+        }
         StoreError::Locked { .. } => {
             Some("Stop the other server, or choose another store with --store".to_owned())
         }
         StoreError::NewerVersion { .. } | StoreError::NewerEvent { .. } => {
             Some("Use the newer version of mission-control that wrote it".to_owned())
         }
+        StoreError::NotALog { .. } if url.is_database() => {
+            Some("Choose another database with --store, such as a new one, made with createdb".to_owned())
+        }
         StoreError::NotALog { .. } => Some(format!(
             "Choose another file with --store; if it was one, restore a backup: {}",
             restore_command(url)
         )),
         StoreError::UnknownStore { .. } => {
-            Some("Give --store sqlite:<path>, or memory: to try things out".to_owned())
+            Some(
+                "Give --store sqlite:<path>, postgres://<user>@<host>/<database>, or memory: to try things out"
+                    .to_owned(),
+            )
         }
         StoreError::Corrupt { .. } | StoreError::Damaged(_) => {
             Some(format!("Restore a backup: {}", restore_command(url)))
@@ -175,15 +185,31 @@ fn store_advice(url: &str, error: &StoreError) -> Option<String> {
             Some("Make it writable for the user who runs mission-control, with chmod or chown".to_owned())
         }
         StoreError::Unavailable(_) => {
-            Some(format!("Check that {url} and its directory exist and can be written"))
+            Some(match url.is_database() {
+                true => format!("Check that the database at {url} runs and can be reached"),
+                false => format!("Check that {url} and its directory exist and can be written"),
+            })
+        }
+        StoreError::Unprivileged { .. } => Some(format!(
+            "Check the user and the password in {url}, and what the user may do: docs/runbook.md has the statements"
+        )),
+        StoreError::Unsuitable { .. } => {
+            Some("Make a database with createdb, or name another one with --store".to_owned())
+        }
+        StoreError::Incomplete { .. } => {
+            Some("Run mission-control copy again: it goes on where it was".to_owned())
         }
         _ => None,
     }
 }
 
-/// How the latest backup is restored over a damaged store.
-pub(crate) fn restore_command(url: &str) -> String {
-    format!("mission-control restore --backup=./backups/latest.json --replace --store={}", quoted(url))
+/// How the latest backup is restored in the place of a damaged store: a file is moved aside, a database is another one.
+pub(crate) fn restore_command(url: &StoreUrl) -> String {
+    let command = "mission-control restore --backup=./backups/latest.json";
+    match url.is_database() {
+        true => format!("{command} --store=postgres://… into an empty database, made with createdb"),
+        false => url.with_command(&format!("{command} --replace")),
+    }
 }
 
 /// As a shell takes it for one word.
@@ -318,7 +344,7 @@ async fn recover(
     let url = options.store.store.clone();
     let holder = Holder { id: Uuid::now_v7(), listen: address.to_string() };
     health.identify(holder.id);
-    let opened = tokio::task::spawn_blocking(move || Store::open_for(&url, Some(&holder))).await;
+    let opened = tokio::task::spawn_blocking(move || Store::open_for(url.reveal(), Some(&holder))).await;
     let log = opened.map_err(|panic| ServeError::System(io::Error::other(panic)))?.map_err(failed)?;
     let recovered = App::recover(
         Arc::clone(&log),
@@ -354,7 +380,7 @@ async fn record_seed(app: &App) {
 }
 
 /// Who listens where on what; `new` says what there is to know of a store that was not there before.
-fn greeting(address: SocketAddr, store: &str, new: Option<&str>, is_open: bool) -> String {
+fn greeting(address: SocketAddr, store: &StoreUrl, new: Option<&str>, is_open: bool) -> String {
     let reachable = reachable(address);
     let (which, hint) = new.map_or(("store", ""), |hint| ("new store", hint));
     let (asks, path) =
@@ -366,8 +392,8 @@ fn greeting(address: SocketAddr, store: &str, new: Option<&str>, is_open: bool) 
 
 /// Nothing where the store is there; else the end of a sentence that names the stores beside it: a path that is mistyped
 /// makes a new store as well, and then everything seems to be lost.
-fn new_store(store: &str) -> Option<String> {
-    let Ok(Location::Sqlite(path)) = Store::locate(store) else { return None };
+fn new_store(store: &StoreUrl) -> Option<String> {
+    let Location::Sqlite(path) = store.location() else { return None };
     if path.exists() {
         return None;
     }

@@ -89,7 +89,7 @@ pub(super) async fn at_rest<T>(
     operator: &OperatorOptions,
     work: impl AsyncFnOnce(&App) -> Result<T, Refused>,
 ) -> Result<T, Refused> {
-    let log = Store::open(&store.store)?;
+    let log = Store::open(store.store.reveal())?;
     let (health, shutdown) = (Health::starting(), CancellationToken::new());
     let operator = operator.operator.clone();
     let app = App::recover(Arc::clone(&log), operator, system_clock(), health, shutdown).await?;

@@ -25,7 +25,7 @@ fn without_a_command_it_serves_with_the_same_options() {
     ] {
         let options = parse(arguments).unwrap();
         assert_eq!((options.listen.as_str(), options.operator.operator.as_str()), ("[::1]:0", "Ada"));
-        assert_eq!(options.store.store, "sqlite:data/mission-control.db");
+        assert_eq!(options.store.store.reveal(), "sqlite:data/mission-control.db");
     }
 }
 
@@ -80,7 +80,7 @@ fn mistyped_variables_are_found() {
 }
 
 fn store(source: StoreError) -> ServeError {
-    ServeError::Store { url: "sqlite:data/mc.db".to_owned(), source }
+    ServeError::Store { url: "sqlite:data/mc.db".parse().unwrap(), source }
 }
 
 #[test]

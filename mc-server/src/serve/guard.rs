@@ -18,6 +18,7 @@ use crate::{
     config::ServeOptions,
     own_identity,
     refusal::Refused,
+    store_url::StoreUrl,
 };
 
 /// Holds callers to the limits, issues the first credential where that is asked for, and refuses an address that others reach
@@ -47,7 +48,7 @@ pub(super) async fn guard(app: &App, options: &ServeOptions, address: SocketAddr
 
 /// Issues an operator's credential in the name of the configured operator. Its secret is on disk before the credential is
 /// recorded, so there is never one that nobody can show; a start that ended in between goes on with the secret of its file.
-async fn issue_first(app: &App, path: &Path, store: &str) -> Result<(), ServeError> {
+async fn issue_first(app: &App, path: &Path, store: &StoreUrl) -> Result<(), ServeError> {
     let secret = match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => draw_into(path)?,
         Ok(_) | Err(_) => {
@@ -85,10 +86,9 @@ fn unguarded(options: &ServeOptions, address: SocketAddr) -> ServeError {
 
 /// The command that issues the first credential in the store.
 fn first_command(options: &ServeOptions) -> String {
-    let (name, store) = (options.operator.operator.as_str(), &options.store.store);
-    format!(
-        "mission-control credential issue --name {} --role operator --store {}",
-        quoted(name),
-        quoted(store)
-    )
+    let name = quoted(options.operator.operator.as_str());
+    options
+        .store
+        .store
+        .with_command(&format!("mission-control credential issue --name {name} --role operator"))
 }

@@ -18,6 +18,10 @@ fn options(store: &str) -> ServeOptions {
     Line::parse_from(["mission-control", "--listen", "127.0.0.1:0", "--store", store]).serve
 }
 
+fn memory() -> StoreUrl {
+    "memory:".parse().unwrap()
+}
+
 struct Running {
     address: String,
     end: oneshot::Sender<()>,
@@ -112,14 +116,14 @@ fn the_greeting_shows_an_address_that_can_be_asked() {
         ("0.0.0.0:80", "curl http://127.0.0.1:80/api/tasks"),
         ("[::1]:3000", "curl http://[::1]:3000/api/tasks"),
     ] {
-        let line = greeting(address.parse().unwrap(), "memory:", None, true);
+        let line = greeting(address.parse().unwrap(), &memory(), None, true);
         assert!(line.ends_with(url) && line.contains(&format!("http://{address} ")), "{line}");
     }
 }
 
 #[test]
 fn the_greeting_names_a_call_that_works_without_a_credential() {
-    let line = greeting("127.0.0.1:3000".parse().unwrap(), "memory:", None, false);
+    let line = greeting("127.0.0.1:3000".parse().unwrap(), &memory(), None, false);
     assert!(line.ends_with("needs a credential. Try: curl http://127.0.0.1:3000/health"), "{line}");
 }
 
@@ -128,7 +132,7 @@ fn the_greeting_says_that_a_store_is_new_and_which_one_lies_beside_it() {
     let directory = tempfile::tempdir().unwrap();
     let (own, other) =
         (directory.path().join("mission-contrl.db"), directory.path().join("mission-control.db"));
-    let store = format!("sqlite:{}", own.display());
+    let store: StoreUrl = format!("sqlite:{}", own.display()).parse().unwrap();
     let line = || {
         let address = "127.0.0.1:3000".parse().unwrap();
         greeting(address, &store, new_store(&store).as_deref(), true)
@@ -138,7 +142,7 @@ fn the_greeting_says_that_a_store_is_new_and_which_one_lies_beside_it() {
     let named =
         format!("(new store {store}; there is sqlite:{} already, which --store opens)", other.display());
     assert!(line().contains(&named), "{}", line());
-    drop(Store::open(&store).unwrap());
+    drop(Store::open(store.reveal()).unwrap());
     assert!(line().contains(&format!("(store {store})")), "{}", line());
-    assert_eq!(new_store("memory:"), None);
+    assert_eq!(new_store(&memory()), None);
 }

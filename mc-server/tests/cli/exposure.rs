@@ -27,7 +27,7 @@ fn without_a_credential_others_are_not_listened_to() {
     let complaint = complaint_of(&output);
     assert!(complaint.contains("no credential was ever issued"), "{complaint}");
     let first =
-        format!("mission-control credential issue --name 'Ada Lovelace' --role operator --store {store}");
+        format!("mission-control credential issue --name 'Ada Lovelace' --role operator --store={store}");
     assert!(complaint.contains(&first), "{complaint}");
     assert!(complaint.contains("--first-credential-file"), "{complaint}");
     let memory = everywhere("memory:", &[]).output().unwrap();

@@ -34,7 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod line;
+pub(crate) mod line;
 mod read;
 mod write;
 

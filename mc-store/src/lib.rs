@@ -62,6 +62,8 @@ use crate::{error::StoreError, holder::Holder, log::EventLog, memory::MemoryLog}
 pub mod address;
 pub mod backup;
 pub mod codec;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+pub mod copy;
 pub mod error;
 #[cfg(feature = "eventually")]
 pub mod eventually;
@@ -150,6 +152,6 @@ impl Store {
     }
 }
 
-fn unknown(url: &str) -> StoreError {
+pub(crate) fn unknown(url: &str) -> StoreError {
     StoreError::UnknownStore { url: address::without_password(url).into_owned() }
 }

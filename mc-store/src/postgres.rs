@@ -7,15 +7,22 @@
 mod appending;
 mod connection;
 mod contact;
+mod copying;
 mod error;
+mod exposure;
+mod filling;
 mod following;
+mod import;
+mod inspect;
 mod lead;
 mod messages;
 mod observers;
+mod own_thread;
 mod plan;
 mod queries;
 mod queue;
 mod readers;
+mod reading;
 mod schema;
 mod session;
 mod turns;
@@ -40,6 +47,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub(crate) use self::copying::PostgresCopy;
+pub use self::{
+    exposure::Exposure, import::PostgresImport, inspect::PostgresInspection, reading::PostgresReader,
+};
 use self::{
     connection::Address,
     queries::ReadError,

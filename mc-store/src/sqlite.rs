@@ -6,9 +6,11 @@
 mod checkpoint;
 mod compact;
 mod connection;
+mod copying;
 mod disk;
 mod error;
 mod files;
+mod filling;
 mod group;
 mod identity;
 mod import;
@@ -36,6 +38,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use mc_domain::recorded::StreamId;
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub(crate) use self::copying::SqliteCopy;
 pub use self::{
     compact::{Compacted, compact},
     disk::Disk,

@@ -184,6 +184,22 @@ impl Report {
         self.findings_total == 0
     }
 
+    /// Refuses a log with findings, naming the first one and how many more there are.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
+    pub(crate) fn accept(&self) -> Result<(), StoreError> {
+        let Some(first) = self.findings.first() else { return Ok(()) };
+        let position = first.position.unwrap_or(self.head);
+        let more = match self.findings_total {
+            1 => String::new(),
+            total => format!(", and {} more", total - 1),
+        };
+        let place = first.stream.as_ref().map_or(String::new(), |stream| format!("stream {stream}: "));
+        Err(StoreError::Corrupt { position, reason: format!("{place}{}{more}", first.detail) })
+    }
+
     /// Adds a finding when a read failed.
     fn note(&mut self, read: Result<(), StoreError>) {
         if let Err(error) = read {

@@ -85,7 +85,7 @@ pub(super) fn end(events: u64, keys: u64, hash: Sha256) -> String {
 }
 
 /// Appends the line of an event, without its comma and line break.
-pub(super) fn write_event(line: &mut Vec<u8>, event: &StoredEvent) {
+pub(crate) fn write_event(line: &mut Vec<u8>, event: &StoredEvent) {
     let payload = raw(&event.payload);
     let document = EventLine {
         position: event.position,
@@ -109,7 +109,7 @@ fn raw(payload: &str) -> Option<&RawValue> {
 }
 
 /// Appends the line of an idempotency key, without its comma and line break.
-pub(super) fn write_key(line: &mut Vec<u8>, recorded: &RecordedKey) {
+pub(crate) fn write_key(line: &mut Vec<u8>, recorded: &RecordedKey) {
     let Answered { fingerprint, position, answer } = &recorded.answered;
     let document = KeyLine {
         key: Cow::Borrowed(&recorded.key),
@@ -151,7 +151,8 @@ pub(super) fn key(line: &str) -> Result<(String, Answered), String> {
     Ok((line.key.into_owned(), answered))
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// The bytes as hexadecimal digits in lower case.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string never fails");
         text

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use mc_domain::recorded::Metadata;
 use tokio::sync::oneshot;
 
 use super::plan::CommitResult;
 use crate::{
     error::StoreError,
-    log::{Commit, NewEvent},
+    log::Commit,
     metadata::flat,
 };
 
@@ -34,14 +35,15 @@ pub(super) struct QueuedCommit {
 
 impl QueuedCommit {
     pub(super) fn new(commit: Commit) -> (Self, oneshot::Receiver<CommitResult>) {
-        let metadata = commit.appends.iter().flat_map(|append| &append.events).map(metadata_json).collect();
+        let metadata = commit.appends.iter().flat_map(|append| &append.events).map(|event| metadata_json(&event.metadata)).collect();
         let (answer, answered) = oneshot::channel();
         (Self { commit, metadata, answer }, answered)
     }
 }
 
-fn metadata_json(event: &NewEvent) -> String {
-    serde_json::to_string(&flat(&event.metadata)).expect("strings under strings are always JSON")
+/// The metadata as the table has it.
+pub(super) fn metadata_json(metadata: &Metadata) -> String {
+    serde_json::to_string(&flat(metadata)).expect("strings under strings are always JSON")
 }
 
 /// Answers every caller of a group that was not appended, or of which that is not known.

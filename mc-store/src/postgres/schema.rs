@@ -47,6 +47,30 @@ pub(super) async fn open(connection: &mut PgConnection, address: &Address) -> Re
     Ok(())
 }
 
+/// Opens a connection to a database that has a log, which is complete. Only reads.
+///
+/// # Errors
+/// - [`StoreError::NotALog`] when there is no log in the database.
+/// - [`StoreError::Incomplete`] when a copy into it has not ended.
+/// - As [`open`].
+pub(super) async fn open_to_read(address: &Address) -> Result<PgConnection, StoreError> {
+    let mut connection = address.connect().await.map_err(|error| address.error(error))?;
+    if version(&mut connection, address).await? == 0 {
+        return Err(StoreError::NotALog { store: address.shown.clone(), reason: "there is no log in it" });
+    }
+    match is_unfinished(&mut connection).await {
+        Ok(false) => Ok(connection),
+        Ok(true) => Err(StoreError::Incomplete { store: address.shown.clone() }),
+        Err(error) => Err(address.error(error)),
+    }
+}
+
+/// The name of every trigger in the migrations.
+pub(super) fn triggers() -> impl Iterator<Item = &'static str> {
+    let all = MIGRATIONS.iter().flat_map(|sql| sql.split("CREATE TRIGGER ").skip(1));
+    all.filter_map(|rest| rest.split_whitespace().next())
+}
+
 /// Whether a copy into the log has begun and not ended.
 pub(super) async fn is_unfinished(connection: &mut PgConnection) -> Result<bool, Error> {
     sqlx::query_scalar(IS_UNFINISHED).fetch_one(connection).await

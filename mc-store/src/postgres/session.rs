@@ -25,7 +25,7 @@ const HOLD: &str = "SELECT pg_try_advisory_lock_shared(3, mc_lock_number())";
 const FENCE: &str = "SELECT position, generation, latest_at FROM mc_fence()";
 const EVENT_ID_AT: &str = "SELECT metadata ->> 'eventId' FROM events WHERE position = $1";
 const POSITION: &str = "SELECT position FROM mc_head";
-const APPEND: &str =
+pub(super) const APPEND: &str =
     "SELECT mc_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
 /// One round trip for three statements.
 const BEGIN_IN_ORDER: &str =
@@ -211,7 +211,7 @@ impl Session {
     }
 }
 
-fn end(row: &sqlx::postgres::PgRow) -> Result<End, Error> {
+pub(super) fn end(row: &sqlx::postgres::PgRow) -> Result<End, Error> {
     let position: i64 = row.try_get(0)?;
     let latest_at: DateTime<Utc> = row.try_get(2)?;
     Ok(End { position: position.cast_unsigned(), generation: row.try_get(1)?, latest_at })

@@ -51,6 +51,16 @@ pub(super) fn open_import(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Opens the connection that fills a new database in several transactions, or goes on with it. A killed process leaves what it
+/// has committed.
+pub(super) fn open_copy(path: &Path) -> Result<Connection, StoreError> {
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+    let version = schema::identify(&connection, path)?;
+    set_up_copy(&connection).map_err(store_error)?;
+    schema::migrate(&mut connection, version).map_err(store_error)?;
+    Ok(connection)
+}
+
 /// Opens a connection that only reads. Where SQLite cannot write beside the database, as on read-only media, it reads
 /// the file as one that nobody changes.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
@@ -87,6 +97,13 @@ fn set_up_import(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update_and_check(None, "journal_mode", "OFF", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(()))?;
+    connection.pragma_update(None, "cache_size", -IMPORT_CACHE_KIB)?;
+    connection.pragma_update(None, "foreign_keys", false)
+}
+
+fn set_up_copy(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "cache_size", -IMPORT_CACHE_KIB)?;
     connection.pragma_update(None, "foreign_keys", false)
 }

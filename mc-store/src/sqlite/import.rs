@@ -7,25 +7,21 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use mc_domain::recorded::StreamId;
-use rusqlite::{CachedStatement, Connection};
+use rusqlite::Connection;
 
 use super::{
     connection,
     error::store_error,
     files::{COMPANION_SUFFIXES, resolve, with_suffix},
-    group::{INSERT_EVENT, INSERT_KEY, INSERT_STREAM},
+    filling::{Filling, insert_key},
     inspect::SqliteInspection,
-    instants,
     lock::StoreLock,
-    queries::{self, Head},
 };
 use crate::{
-    backup::{self, Import},
+    backup::Import,
     error::StoreError,
-    heads::Heads,
     log::{Answered, StoredEvent},
-    verify::{Report, verify},
+    verify::verify,
 };
 
 /// The most names that are tried for a database that is moved aside.
@@ -53,26 +49,23 @@ pub struct SqliteImport {
     /// The path of the file until it is complete.
     unfinished: PathBuf,
     existing: Existing,
-    heads: Heads<Head>,
-    position: u64,
-    stream_key: u64,
-    /// The latest time of any event so far, in microseconds since 1970.
-    latest_recorded_at_micros: i64,
+    filling: Filling,
     destination: Destination,
 }
 
 /// The place where the database will be, locked. Dropping it restores what was there, unless the import completed.
 #[derive(Debug)]
-struct Destination {
+pub(super) struct Destination {
     /// Nothing while it is created, and once it is freed.
-    lock: Option<StoreLock>,
+    pub(super) lock: Option<StoreLock>,
     /// The directories that this import created, the innermost first.
     created_directories: Vec<PathBuf>,
-    is_complete: bool,
+    pub(super) is_complete: bool,
 }
 
 impl Destination {
-    fn lock(path: &Path) -> Result<(Self, PathBuf), StoreError> {
+    /// Locks the place, and returns the one path that all its names resolve to.
+    pub(super) fn lock(path: &Path) -> Result<(Self, PathBuf), StoreError> {
         let created_directories = missing_directories(path);
         let resolved = resolve(path).map_err(store_error)?;
         let mut destination = Self { lock: None, created_directories, is_complete: false };
@@ -125,53 +118,13 @@ impl SqliteImport {
             path,
             unfinished,
             existing,
-            heads: Heads::default(),
-            position: 0,
-            stream_key: 0,
-            latest_recorded_at_micros: i64::MIN,
+            filling: Filling::new(),
             destination,
         })
     }
 
     fn connection(&self) -> &Connection {
         self.connection.as_ref().expect("it is there until the import ends")
-    }
-
-    /// The head of `stream`, from memory or from the tables. Begins a stream that neither has.
-    fn head(&mut self, stream: &StreamId) -> rusqlite::Result<Head> {
-        if let Some(head) = self.heads.get(stream) {
-            return Ok(head);
-        }
-        let connection = self.connection.as_ref().expect("it is there until the import ends");
-        if let Some(head) = queries::find_head(connection, stream)? {
-            return Ok(head);
-        }
-        let created = (self.stream_key + 1, &stream.aggregate_type, &stream.aggregate_id);
-        connection.prepare_cached(INSERT_STREAM)?.execute(created)?;
-        self.stream_key += 1;
-        Ok(Head { stream_key: self.stream_key, version: 0 })
-    }
-
-    fn insert(&mut self, at: Head, event: &StoredEvent) -> rusqlite::Result<()> {
-        let metadata = serde_json::to_string(&event.metadata)
-            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        self.statement(INSERT_EVENT)?.execute((
-            event.position,
-            at.stream_key,
-            at.version,
-            &event.event_type,
-            event.event_version,
-            &event.payload,
-            metadata,
-        ))?;
-        self.position = event.position;
-        let connection = self.connection.as_ref().expect("it is there until the import ends");
-        let latest_micros = &mut self.latest_recorded_at_micros;
-        instants::index(connection, latest_micros, event.position, event.metadata.recorded_at)
-    }
-
-    fn statement(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
-        self.connection().prepare_cached(sql)
     }
 
     /// Commits the transaction and syncs the file to disk.
@@ -187,7 +140,7 @@ impl SqliteImport {
     fn check(&self) -> Result<(), StoreError> {
         let inspection = SqliteInspection::open(&self.unfinished)?;
         // Warnings do not matter here, so any time serves as now.
-        first_finding(&verify(&inspection, DateTime::<Utc>::MAX_UTC, &mut |_, _| {}))
+        verify(&inspection, DateTime::<Utc>::MAX_UTC, &mut |_, _| {}).accept()
     }
 
     /// Renames the finished file to its destination. Returns the new paths of the files that were moved aside.
@@ -212,28 +165,12 @@ impl Import for SqliteImport {
     type Done = Vec<PathBuf>;
 
     fn event(&mut self, event: StoredEvent) -> Result<(), StoreError> {
-        let head = self.head(&event.stream).map_err(store_error)?;
-        let next = Head { version: head.version + 1, ..head };
-        if event.version != next.version {
-            return Err(backup::wrong_version(&event, next.version));
-        }
-        self.insert(next, &event).map_err(store_error)?;
-        self.heads.set(&event.stream, next);
-        Ok(())
+        let connection = self.connection.as_ref().expect("it is there until the import ends");
+        self.filling.event(connection, &event)
     }
 
     fn key(&mut self, key: String, answered: Answered) -> Result<(), StoreError> {
-        let Answered { fingerprint, position, answer } = answered;
-        let inserted = self
-            .statement(INSERT_KEY)
-            .and_then(|mut insert| insert.execute((key, fingerprint, position, answer)));
-        match inserted {
-            Ok(_) => Ok(()),
-            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-                Err(backup::repeated_key(position))
-            }
-            Err(error) => Err(store_error(error)),
-        }
+        insert_key(self.connection(), &key, &answered)
     }
 
     fn finish(mut self) -> Result<Vec<PathBuf>, StoreError> {
@@ -242,22 +179,10 @@ impl Import for SqliteImport {
         let moved = self.put_in_place()?;
         self.destination.is_complete = true;
         if let Some(lock) = &self.destination.lock {
-            lock.lock_file().note_head(self.position);
+            lock.lock_file().note_head(self.filling.position);
         }
         Ok(moved)
     }
-}
-
-/// Refuses a database with findings, naming the first one and how many more there are.
-fn first_finding(report: &Report) -> Result<(), StoreError> {
-    let Some(first) = report.findings.first() else { return Ok(()) };
-    let position = first.position.unwrap_or(report.head);
-    let more = match report.findings_total {
-        1 => String::new(),
-        total => format!(", and {} more", total - 1),
-    };
-    let place = first.stream.as_ref().map_or(String::new(), |stream| format!("stream {stream}: "));
-    Err(StoreError::Corrupt { position, reason: format!("{place}{}{more}", first.detail) })
 }
 
 impl Drop for SqliteImport {
@@ -271,7 +196,7 @@ impl Drop for SqliteImport {
 }
 
 /// The database at `path` and its companions, those that exist.
-fn existing_files(path: &Path) -> impl Iterator<Item = PathBuf> {
+pub(super) fn existing_files(path: &Path) -> impl Iterator<Item = PathBuf> {
     let companions = COMPANION_SUFFIXES.map(|suffix| with_suffix(path, suffix));
     let files = iter::once(path.to_owned()).chain(companions);
     // Includes a symbolic link that points nowhere.
@@ -323,13 +248,13 @@ fn discard(unfinished: &Path) -> io::Result<()> {
 
 /// Syncs the directory of `path`: only then does a rename survive a crash.
 #[cfg(unix)]
-fn sync_directory(path: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path.parent().unwrap_or(Path::new("."))).and_then(|directory| directory.sync_all())
 }
 
 /// Does nothing: this system cannot sync directories.
 #[cfg(not(unix))]
-fn sync_directory(_: &Path) -> io::Result<()> {
+pub(super) fn sync_directory(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

@@ -5,6 +5,7 @@ mod archive;
 mod backup;
 mod cleanup;
 mod client;
+mod copy;
 mod credential;
 mod health;
 mod hidden;
@@ -23,7 +24,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind}
 
 use self::{
     agent::AgentOptions, archive::ArchiveOptions, backup::BackupOptions, cleanup::CleanupOptions,
-    credential::CredentialCommand, health::HealthOptions, restore::RestoreOptions,
+    copy::CopyOptions, credential::CredentialCommand, health::HealthOptions, restore::RestoreOptions,
     security_check::SecurityOptions, verify_db::VerifyOptions, workers::WorkersOptions,
 };
 use crate::{
@@ -67,7 +68,7 @@ enum Command {
     /// Record an example squad of eleven agents and eight tasks, one in each column of the board.
     ///
     /// What is there already stays as it is, so seeding twice changes nothing. The server must not be running on the
-    /// same store; start it with --seed instead.
+    /// same store; start it with --seed instead. In a database on a server it works beside the servers.
     Seed(SeedOptions),
     /// Write the whole log to a file, also while a server runs.
     #[command(after_long_help = backup::HELP)]
@@ -75,6 +76,9 @@ enum Command {
     /// Restore a store from a backup.
     #[command(after_long_help = restore::HELP)]
     Restore(RestoreOptions),
+    /// Copy the whole log to another store: between a file and a database on a server, or between two of a kind.
+    #[command(after_long_help = copy::HELP)]
+    Copy(CopyOptions),
     /// Run a minimal agent that uses the REST interface.
     #[command(after_long_help = agent::HELP)]
     Agent(AgentOptions),
@@ -106,6 +110,8 @@ Examples:
   mission-control                                   Serve on http://127.0.0.1:3000, log in data/mission-control.db
   mission-control serve --listen 127.0.0.1:8080     Serve on another port
   mission-control serve --store memory:             Try things out; nothing is kept
+  mission-control serve --store postgres://db/missions?sslmode=verify-full
+                                                    One of any number of servers on a database
   mission-control serve --seed                      Begin with an example squad and its tasks
   mission-control serve --operator Ada --log debug  Record as Ada, and say more
   mission-control credential issue --name Sofie --role operator --secret-file sofie.credential
@@ -223,6 +229,7 @@ impl Command {
             Self::SecurityCheck(options) => security_check::run(&options),
             Self::Backup(options) => backup::run(&options),
             Self::Restore(options) => restore::run(&options),
+            Self::Copy(options) => copy::run(&options),
             Self::VerifyDb(options) => verify_db::run(&options),
         }
     }
@@ -251,6 +258,7 @@ impl Command {
             Self::SecurityCheck(options) => &options.log,
             Self::Backup(options) => &options.log,
             Self::Restore(options) => &options.log,
+            Self::Copy(options) => &options.log,
             Self::VerifyDb(options) => &options.log,
         }
     }

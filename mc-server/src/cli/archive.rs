@@ -1,6 +1,6 @@
 //! `mission-control archive`: tasks that have been closed for long leave the board and the lists.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
 use clap::Args;
 use mc_domain::{actor::Actor, reach::Reach};
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{
     Failure,
-    store::{self, HolderOptions, Output, at_rest, count, failed, one_thread},
+    store::{HolderOptions, Output, Place, at_rest, count, failed, one_thread},
 };
 use crate::{
     access::Caller,
@@ -30,7 +30,7 @@ Examples:
 An archived task is not on the board and not in the lists, and everything else stays as it was: it is found by its id and by
 GET /api/tasks?archived=true, is in every export and backup, and comes back with POST /api/tasks/{task}/restore. Nothing is
 deleted. While a server has the store, the command asks that server to do it, and no other one: --server is only needed
-where that server cannot be reached at the address it listens on. From the first credential on the server asks for one of
+where that server cannot be reached at the address it listens on. In a database on a server it works beside the servers. From the first credential on the server asks for one of
 an operator: --credential-file.
 
 Exit status: 0 success, 1 the store or the server cannot be reached, 2 wrong usage.";
@@ -78,7 +78,7 @@ impl fmt::Display for Outcome {
 
 /// Archives in the store itself, or through the server that has it open, and prints how many.
 pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
-    let path = store::existing_file(&options.store)?;
+    let place = Place::existing(&options.store.store)?;
     let operator = Actor::Human(options.operator.operator.clone());
     let archive = async |app: &App| {
         let call = app.call(&Caller::anybody(), None, operator, None, IfMatch::Any);
@@ -86,15 +86,15 @@ pub(super) fn run(options: &ArchiveOptions) -> Result<(), Failure> {
     };
     let archived = match one_thread()?.block_on(at_rest(&options.store, &options.operator, archive)) {
         Ok(tasks) => tasks.len(),
-        Err(Refused::Store(StoreError::Locked { .. })) => by_server(options, path)?,
-        Err(Refused::Store(error)) => return Err(failed(&options.store, error)),
+        Err(Refused::Store(StoreError::Locked { .. })) => by_server(options, place)?,
+        Err(Refused::Store(error)) => return Err(failed(&options.store.store, error)),
         Err(refused) => return Err(Failure::new(refused, None)),
     };
     options.output.print(&Outcome { archived, older_than: options.older_than.to_string() })
 }
 
-fn by_server(options: &ArchiveOptions, path: &Path) -> Result<usize, Failure> {
-    let client = options.holder.client(path)?;
+fn by_server(options: &ArchiveOptions, place: Place<'_>) -> Result<usize, Failure> {
+    let client = options.holder.client(place)?;
     let request = json!({ "olderThan": options.older_than.to_string() });
     let answer = client.post("/api/maintenance/archive", &request)?;
     Ok(answer["archived"].as_u64().and_then(|archived| usize::try_from(archived).ok()).unwrap_or_default())

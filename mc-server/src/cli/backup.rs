@@ -10,16 +10,13 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use mc_store::{
-    backup::{self, BackupError},
-    sqlite::SqliteLog,
-};
+use mc_store::backup::{self, BackupError};
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::{
     Failure,
-    store::{self, Meter, Output, count},
+    store::{self, Meter, Output, Place, count},
     verify_db,
 };
 use crate::config::{LogOptions, NoCredentialOptions, StoreOptions};
@@ -90,11 +87,12 @@ impl fmt::Display for Outcome {
 
 /// Writes the backup and prints where it is.
 pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
-    let path = store::existing_file(&options.store)?;
-    let log = SqliteLog::open_read_only(path).map_err(|error| store::failed(&options.store, error))?;
+    let url = &options.store.store;
+    let store = Place::existing(url)?;
+    let log = store.reader().map_err(|error| store::failed(url, error))?;
     // What a restore would refuse is no backup. It is looked for after the log was opened, so nothing escapes it.
-    let report = verify_db::look(&options.store, path, "verify")?;
-    if let Some(unsound) = verify_db::unsound(&options.store, path, &report) {
+    let report = store.verify("verify").map_err(|error| store::failed(url, error))?;
+    if let Some(unsound) = verify_db::unsound(url, &report) {
         return Err(unsound);
     }
     let runtime = store::one_thread()?;
@@ -109,13 +107,13 @@ pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
     }
     let mut partial = Partial::create(&options.dir).map_err(unwritten)?;
     let mut meter = Meter::new("backup");
-    let written = runtime.block_on(backup::write(&log, created_at, &mut partial.out, &mut |done, of| {
+    let written = runtime.block_on(backup::write(&*log, created_at, &mut partial.out, &mut |done, of| {
         meter.tell(done, of);
     }));
     drop(meter);
     let summary = written.map_err(|error| match error {
         BackupError::Document(error) => unwritten(error),
-        BackupError::Store(error) => store::failed(&options.store, error),
+        BackupError::Store(error) => store::failed(url, error),
         other => Failure::new(other, None),
     })?;
     let file = partial.publish(&options.dir, created_at).map_err(unwritten)?;

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{
     Failure,
     backup::{orphans, remove_if_there},
-    store::{self, Output, count, failed},
+    store::{Output, Place, count, failed},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},
@@ -31,7 +31,7 @@ Examples:
 What it removes: backups (YYYY-MM-DD-HH-MM.json) older than that, but never the newest ones (--keep), never the one that
 latest.json leads to, and never the newest one that is whole; what backups and restores that were killed have left; and the
 unused space of the database with its write-ahead log. The database is left alone while a
-server has it: stop the server for that part.
+server has it: stop the server for that part. In a database on a server, PostgreSQL frees unused space by itself.
 
 What it never removes: events. The log is the audit trail, and its length is by design. What is in the way on the board is
 archived instead: see mission-control archive. The lock file beside the database stays too; when no server runs it is held by
@@ -169,7 +169,11 @@ fn is_backup(name: &OsStr) -> bool {
 }
 
 fn rebuild(options: &CleanupOptions, outcome: &mut Outcome) -> Result<(), Failure> {
-    let path = store::file(&options.store)?;
+    let Place::File(path) = Place::of(&options.store.store)? else {
+        let why = "PostgreSQL frees unused space by itself (autovacuum)";
+        outcome.database_skipped = Some(why.to_owned());
+        return Ok(());
+    };
     if options.dry_run || !path.exists() {
         let why = if options.dry_run { "nothing is done for now" } else { "there is none" };
         outcome.database_skipped = Some(why.to_owned());
@@ -184,7 +188,7 @@ fn rebuild(options: &CleanupOptions, outcome: &mut Outcome) -> Result<(), Failur
             outcome.database_skipped = Some("a server has it. Stop the server to have it rebuilt".to_owned());
             Ok(())
         }
-        Err(error) => Err(failed(&options.store, error)),
+        Err(error) => Err(failed(&options.store.store, error)),
     }
 }
 

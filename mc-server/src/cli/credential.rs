@@ -32,7 +32,8 @@ The secret is shown once, when the credential is issued; of what is kept nobody 
 the last line of standard output. A program sends it as: Authorization: Bearer <secret>.
 
 Where no server has the store, the command works on the store itself and needs no credential: whoever can write the store can
-do everything anyway. Where a server has it, the command asks that server, and shows it an operator's --credential-file.
+do everything anyway. Where a server has it, the command asks that server, and shows it an operator's --credential-file. A store
+in a database on a server it works on beside the servers: all of them know at once.
 
 Exit status: 0 success, 1 nothing was changed, 2 wrong usage.";
 
@@ -88,7 +89,7 @@ fn unless_held<T>(store: &StoreOptions, done: Result<T, Refused>) -> Result<Opti
     match done {
         Ok(done) => Ok(Some(done)),
         Err(Refused::Store(StoreError::Locked { .. })) => Ok(None),
-        Err(Refused::Store(error)) => Err(store::failed(store, error)),
+        Err(Refused::Store(error)) => Err(store::failed(&store.store, error)),
         Err(Refused::Request(problem)) => {
             Err(Failure::new(problem.detail().trim_end_matches('.').to_owned(), None))
         }

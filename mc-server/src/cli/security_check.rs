@@ -1,6 +1,7 @@
 //! `mission-control security-check`: looks for security risks in address, files, records and policies.
 
 mod credentials;
+mod database;
 mod policy;
 
 use std::{
@@ -22,14 +23,13 @@ use mc_store::{
     codec,
     error::StoreError,
     log::{EventLog, MAX_PAGE_EVENTS, StoredEvent},
-    sqlite::{self, SqliteLog},
 };
 use serde::Serialize;
 
 use self::credentials::Issued;
 use super::{
     Failure,
-    store::{self, Output, count, failed, one_thread},
+    store::{Output, Place, count, failed, one_thread},
 };
 use crate::config::{CredentialOptions, Listen, LogOptions, StoreOptions};
 
@@ -42,7 +42,8 @@ It looks at: the address the server listens on, as told and as the server that h
 asks for credentials; who may read the store, what is beside it, the backups and the --credential-file; credentials of
 operators that never expire, and those that have expired, that nobody has used for 90 days, or whose agent is gone; credentials
 in recorded texts; agents that may do more than their role has by
-default; policies that let more through than the default one; and known advisories of dependencies, where there is a
+default; policies that let more through than the default one; of a database on a server whether a password is in the command
+line, whether the connection is encrypted, what its role may do, and whether all guards are there; and known advisories of dependencies, where there is a
 Cargo.lock and cargo audit or cargo deny. It reads only, also beside a running server; of that it asks whether the credential
 in --credential-file is good. A note is no finding.
 
@@ -136,15 +137,16 @@ impl fmt::Display for Outcome {
 /// Runs all checks and prints the findings.
 pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
     let mut outcome = Outcome::default();
-    let path = store::file(&options.store)?;
-    let known = match path.exists() {
-        true => Some(one_thread()?.block_on(read(path)).map_err(|error| failed(&options.store, error))?),
-        false => None,
-    };
+    let url = &options.store.store;
+    let store = Place::of(url)?;
+    let known = known(store).map_err(|error| failed(url, error))?;
     let is_guarded = known.as_ref().is_some_and(|known| known.issued.is_required());
-    exposed(&options.listen, path, is_guarded, &mut outcome);
-    outcome.add(open_files(path, &options.dir));
-    shown(options, path, &mut outcome);
+    exposed(&options.listen, store, is_guarded, &mut outcome);
+    outcome.add(open_files(store.file(), &options.dir));
+    if let Place::Database(url) = store {
+        outcome.add(database::findings(url).map_err(|error| failed(url, error))?);
+    }
+    shown(options, store, &mut outcome);
     match known {
         Some(known) => recorded(known, &mut outcome),
         None => outcome.skipped.push("recorded texts, credentials and agents: there is no store yet"),
@@ -164,8 +166,8 @@ pub(super) fn run(options: &SecurityOptions) -> Result<(), Failure> {
 
 /// Where others reach the server: where it is told to listen, and where the one that has the store says it does. A finding as
 /// long as it asks for no credentials.
-fn exposed(given: &Listen, store: &Path, is_guarded: bool, outcome: &mut Outcome) {
-    let running = sqlite::holder(store).map(|holder| holder.listen);
+fn exposed(given: &Listen, store: Place<'_>, is_guarded: bool, outcome: &mut Outcome) {
+    let running = store.holder().map(|holder| holder.listen);
     let places = [Some(given.as_str().to_owned()), running];
     let places: BTreeSet<String> = places.into_iter().flatten().filter(|listen| is_exposed(listen)).collect();
     for listen in places {
@@ -192,7 +194,7 @@ fn is_exposed(listen: &str) -> bool {
 }
 
 /// The credential that is given: whether others can have it, and whether it is good.
-fn shown(options: &SecurityOptions, store: &Path, outcome: &mut Outcome) {
+fn shown(options: &SecurityOptions, store: Place<'_>, outcome: &mut Outcome) {
     let Some(file) = &options.credential.credential_file else { return };
     match credentials::of_file(file) {
         Err(finding) => outcome.add([finding]),
@@ -208,14 +210,18 @@ fn shown(options: &SecurityOptions, store: &Path, outcome: &mut Outcome) {
 
 /// Files that other users of the machine may read or write, and directories in which they may put others in their place.
 #[cfg(unix)]
-fn open_files(store: &Path, backups: &Path) -> Vec<Finding> {
-    let home = store.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = store.file_name().unwrap_or_default().as_encoded_bytes();
+fn open_files(store: Option<&Path>, backups: &Path) -> Vec<Finding> {
+    let home = store.map(|store| {
+        store.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    });
+    let name = store.and_then(Path::file_name).unwrap_or_default().as_encoded_bytes();
     // Its write-ahead log, its lock, and what a restore has moved aside.
-    let beside = entries(home)
+    let beside = home
+        .into_iter()
+        .flat_map(entries)
         .filter(|path| path.file_name().is_some_and(|file| file.as_encoded_bytes().starts_with(name)));
     let files = beside.chain(entries(backups)).filter_map(|path| open_file(&path));
-    [home, backups].into_iter().filter_map(open_directory).chain(files).collect()
+    home.into_iter().chain([backups]).filter_map(open_directory).chain(files).collect()
 }
 
 #[cfg(unix)]
@@ -258,7 +264,7 @@ fn mode(path: &Path) -> Option<u32> {
 }
 
 #[cfg(not(unix))]
-fn open_files(_: &Path, _: &Path) -> Vec<Finding> {
+fn open_files(_: Option<&Path>, _: &Path) -> Vec<Finding> {
     Vec::new()
 }
 
@@ -289,8 +295,17 @@ struct Known {
     policies: BTreeMap<String, Policy>,
 }
 
-async fn read(path: &Path) -> Result<Known, StoreError> {
-    let log = SqliteLog::open_read_only(path)?;
+/// Reads the log; nothing where there is no store yet.
+fn known(store: Place<'_>) -> Result<Option<Known>, StoreError> {
+    if store.file().is_some_and(|path| !path.exists()) {
+        return Ok(None);
+    }
+    let log = store.reader()?;
+    let runtime = one_thread().map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
+    runtime.block_on(read(&*log)).map(Some)
+}
+
+async fn read(log: &dyn EventLog) -> Result<Known, StoreError> {
     let (mut known, mut after) = (Known::default(), 0);
     loop {
         let page = log.read_all(after, MAX_PAGE_EVENTS).await?;

@@ -54,7 +54,7 @@ fn failure(options: &SeedOptions, refused: Refused) -> Failure {
         Refused::Store(error @ StoreError::Locked { .. }) => {
             Failure::new(error, Some("Stop the server first, or start it with --seed".to_owned()))
         }
-        Refused::Store(error) => failed(&options.store, error),
+        Refused::Store(error) => failed(&options.store.store, error),
         refused @ (Refused::Rule(_) | Refused::Request(_)) => Failure::new(refused, None),
     }
 }

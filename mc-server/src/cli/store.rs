@@ -8,10 +8,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use chrono::Utc;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mc_store::{Location, Store, error::StoreError, sqlite};
-use serde::Serialize;
+use mc_store::{
+    Location, Store,
+    error::StoreError,
+    holder::Holder,
+    log::EventLog,
+    postgres::{PostgresInspection, PostgresReader},
+    sqlite::{self, SqliteInspection, SqliteLog},
+    verify::{Report, verify},
+};
+use serde::{Serialize, Serializer};
 use serde_json::json;
 use tokio::runtime::{self, Runtime};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +32,7 @@ use crate::{
     health::Health,
     refusal::Refused,
     serve::{ServeError, reachable},
+    store_url::StoreUrl,
 };
 
 /// How often a line tells how far it is, where no bar can be drawn.
@@ -52,29 +62,89 @@ impl Output {
     }
 }
 
-/// The database file of the store.
-pub(super) fn file(options: &StoreOptions) -> Result<&Path, Failure> {
-    match Store::locate(&options.store).map_err(|unknown| failed(options, unknown))? {
-        Location::Sqlite(path) => Ok(path),
-        Location::Postgres(_) => {
-            let advice = "Give --store sqlite:<path>".to_owned();
-            Err(Failure::new("the store is a database on a server, not a file", Some(advice)))
-        }
-        Location::Memory => {
-            let advice = "Give --store sqlite:<path>, as the server has it".to_owned();
-            Err(Failure::new("a store in memory ends with its server", Some(advice)))
+/// Where a store is that outlives its process.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// In this database file.
+    File(&'a Path),
+    /// In the database on a server at this address.
+    Database(&'a StoreUrl),
+}
+
+impl fmt::Display for Place<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Database(url) => url.fmt(f),
         }
     }
 }
 
-/// The database file of a store that is there.
-pub(super) fn existing_file(options: &StoreOptions) -> Result<&Path, Failure> {
-    let path = file(options)?;
-    if path.exists() {
-        return Ok(path);
+impl Serialize for Place<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
-    let advice = "Name the one that the server has with --store, or start the server to make one".to_owned();
-    Err(Failure::new(format!("there is no store at {}", path.display()), Some(advice)))
+}
+
+impl<'a> Place<'a> {
+    /// The place of a store, whether it is there or not.
+    pub(super) fn of(url: &'a StoreUrl) -> Result<Self, Failure> {
+        match url.location() {
+            Location::Sqlite(path) => Ok(Self::File(path)),
+            Location::Postgres(_) => Ok(Self::Database(url)),
+            Location::Memory => {
+                let advice = "Give --store as the server has it".to_owned();
+                Err(Failure::new("a store in memory ends with its server", Some(advice)))
+            }
+        }
+    }
+
+    /// The place of a store that is there.
+    pub(super) fn existing(url: &'a StoreUrl) -> Result<Self, Failure> {
+        let place = Self::of(url)?;
+        match place {
+            Self::File(path) if !path.exists() => {
+                let advice = "Name the one that the server has with --store, or start the server to make one";
+                let what = format!("there is no store at {}", path.display());
+                Err(Failure::new(what, Some(advice.to_owned())))
+            }
+            Self::File(_) => Ok(place),
+            Self::Database(url) => place.reader().map(|_| place).map_err(|error| failed(url, error)),
+        }
+    }
+
+    /// The file, for what a database on a server has in another way.
+    pub(super) fn file(&self) -> Option<&'a Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Database(_) => None,
+        }
+    }
+
+    /// Opens the log for reading, as it is now. A server may go on writing to it.
+    pub(super) fn reader(&self) -> Result<Box<dyn EventLog>, StoreError> {
+        Ok(match self {
+            Self::File(path) => Box::new(SqliteLog::open_read_only(path)?),
+            Self::Database(url) => Box::new(PostgresReader::open(url.reveal())?),
+        })
+    }
+
+    /// Verifies the store, and collects every defect.
+    pub(super) fn verify(&self, what: &'static str) -> Result<Report, StoreError> {
+        let mut meter = Meter::new(what);
+        let mut progress = |done, of| meter.tell(done, of);
+        Ok(match self {
+            Self::File(path) => verify(&SqliteInspection::open(path)?, Utc::now(), &mut progress),
+            Self::Database(url) => {
+                verify(&PostgresInspection::open(url.reveal())?, Utc::now(), &mut progress)
+            }
+        })
+    }
+
+    /// The server that has the store, as far as the store tells; of a database nobody needs to ask one.
+    pub(super) fn holder(&self) -> Option<Holder> {
+        self.file().and_then(sqlite::holder)
+    }
 }
 
 /// What a command that works on a store by itself runs on. One thread: what follows the log ends before the log does, and
@@ -83,7 +153,7 @@ pub(super) fn one_thread() -> Result<Runtime, Failure> {
     runtime::Builder::new_current_thread().enable_all().build().map_err(|error| Failure::new(error, None))
 }
 
-/// Opens a store that no server has, works on it, and closes it.
+/// Opens a store, which no server has unless it is a database, works on it, and closes it.
 pub(super) async fn at_rest<T>(
     store: &StoreOptions,
     operator: &OperatorOptions,
@@ -113,11 +183,11 @@ pub(super) struct HolderOptions {
 impl HolderOptions {
     /// The server that has the store open, by what the lock of the store says. No other one is asked, and none but this one
     /// sees the credential.
-    pub(super) fn client(&self, path: &Path) -> Result<Client, Failure> {
+    pub(super) fn client(&self, place: Place<'_>) -> Result<Client, Failure> {
         let secret = self.credential.secret()?;
-        let Some(holder) = sqlite::holder(path) else {
+        let Some(holder) = place.holder() else {
             let advice = "Wait until that ends, and try again".to_owned();
-            let what = format!("the store {} is in use by a process that is no server", path.display());
+            let what = format!("the store {place} is in use by a process that is no server");
             return Err(Failure::new(what, Some(advice)));
         };
         let client = Client::new(&self.server.clone().unwrap_or_else(|| url_of(&holder.listen)));
@@ -125,7 +195,7 @@ impl HolderOptions {
             return Ok(client.bearing(secret.as_ref()));
         }
         let advice = "Name the server that has it with --server, or the other store with --store".to_owned();
-        let what = format!("the server at {} has another store than {}", client.base(), path.display());
+        let what = format!("the server at {} has another store than {place}", client.base());
         Err(Failure::new(what, Some(advice)))
     }
 }
@@ -139,8 +209,8 @@ pub(super) fn url_of(listen: &str) -> String {
 }
 
 /// The store cannot be opened or read.
-pub(super) fn failed(options: &StoreOptions, source: StoreError) -> Failure {
-    ServeError::store(&options.store, source).into()
+pub(super) fn failed(url: &StoreUrl, source: StoreError) -> Failure {
+    ServeError::store(url, source).into()
 }
 
 /// The progress of the work: a bar on a terminal, elsewhere a line every few seconds.

@@ -2,27 +2,25 @@
 
 use std::{fmt, path::Path};
 
-use chrono::Utc;
 use clap::Args;
-use mc_store::{
-    sqlite::SqliteInspection,
-    verify::{Finding, Problem, Report, verify},
-};
+use mc_store::verify::{Finding, Problem, Report};
 use serde::Serialize;
 
 use super::{
     Failure,
-    store::{self, Meter, Output, count},
+    store::{Output, Place, count, failed},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},
     serve::restore_command,
+    store_url::StoreUrl,
 };
 
 pub(super) const HELP: &str = "\
 Examples:
   mission-control verify-db                                    Check data/mission-control.db
   mission-control verify-db --store sqlite:/mnt/copy.db --json  Check a copy, and tell a program about it
+  mission-control verify-db --store postgres://auditor@db/missions   Check a database on a server
 
 It reads every row: whether the database is sound, whether events are missing from the log or from a stream or are there
 twice, whether every event can be read and may come where it is, whether every stream can be folded, whether idempotency
@@ -53,7 +51,10 @@ pub(super) struct VerifyOptions {
 
 #[derive(Serialize)]
 struct Outcome<'a> {
-    file: &'a Path,
+    store: Place<'a>,
+    /// Nothing for a database on a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<&'a Path>,
     sound: bool,
     #[serde(flatten)]
     report: &'a Report,
@@ -61,7 +62,7 @@ struct Outcome<'a> {
 
 impl fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, report) = (self.file.display(), self.report);
+        let (store, report) = (self.store, self.report);
         for finding in &report.findings {
             writeln!(f, "{finding}")?;
         }
@@ -84,7 +85,7 @@ impl fmt::Display for Outcome<'_> {
             (0, warnings) => format!("no damage, {}", count(warnings, "warning")),
             (problems, _) => count(problems, "problem"),
         };
-        write!(f, "{file}: {events} in {streams}, {keys}: {verdict}")
+        write!(f, "{store}: {events} in {streams}, {keys}: {verdict}")
     }
 }
 
@@ -98,27 +99,23 @@ fn unlisted(f: &mut fmt::Formatter<'_>, total: u64, listed: &[Finding]) -> fmt::
 
 /// Verifies the store and prints the report.
 pub(super) fn run(options: &VerifyOptions) -> Result<(), Failure> {
-    let path = store::existing_file(&options.store)?;
-    let report = look(&options.store, path, "verify")?;
-    options.output.print(&Outcome { file: path, sound: report.is_sound(), report: &report })?;
-    unsound(&options.store, path, &report).map_or(Ok(()), Err)
-}
-
-/// Verifies the store and collects every defect.
-pub(super) fn look(store: &StoreOptions, path: &Path, what: &'static str) -> Result<Report, Failure> {
-    let inspection = SqliteInspection::open(path).map_err(|error| store::failed(store, error))?;
-    let mut meter = Meter::new(what);
-    Ok(verify(&inspection, Utc::now(), &mut |done, of| meter.tell(done, of)))
+    let url = &options.store.store;
+    let store = Place::existing(url)?;
+    let report = store.verify("verify").map_err(|error| failed(url, error))?;
+    let (file, sound) = (store.file(), report.is_sound());
+    options.output.print(&Outcome { store, file, sound, report: &report })?;
+    unsound(url, &report).map_or(Ok(()), Err)
 }
 
 /// The failure of a command on a store in which something is wrong.
-pub(super) fn unsound(store: &StoreOptions, path: &Path, report: &Report) -> Option<Failure> {
+pub(super) fn unsound(url: &StoreUrl, report: &Report) -> Option<Failure> {
     let first = report.findings.first()?;
     let advice = match report.findings.iter().find(|finding| finding.problem == Problem::Newer) {
         Some(_) => "Use the newer version of mission-control that wrote it".to_owned(),
-        None => format!("Stop the server and restore a backup: {}", restore_command(&store.store)),
+        None => format!("Stop the server and restore a backup: {}", restore_command(url)),
     };
     let problems = count(report.findings_total, "problem");
-    let sentence = format!("the store {} has {problems}, the first: {first}", path.display());
+    let place = Place::of(url).map_or_else(|_| url.to_string(), |place| place.to_string());
+    let sentence = format!("the store {place} has {problems}, the first: {first}");
     Some(Failure::new(sentence, Some(advice)))
 }

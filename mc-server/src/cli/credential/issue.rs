@@ -21,7 +21,7 @@ use crate::{
     cli::{
         Failure,
         client::Client,
-        store::{self, HolderOptions, Output, at_rest, one_thread},
+        store::{self, HolderOptions, Output, Place, at_rest, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
     logging,
@@ -125,13 +125,13 @@ struct Issued {
 
 /// Issues the credential, and gives its secret to whoever asked.
 pub(super) fn run(options: &IssueOptions) -> Result<(), Failure> {
-    let path = store::file(&options.store)?;
+    let place = Place::of(&options.store.store)?;
     let mut file = options.secret_file.as_deref().map(NewFile::reserve).transpose()?;
     let issue = async |app: &App| in_store(app, options, file.take()).await;
     let done = one_thread()?.block_on(at_rest(&options.store, &options.operator, issue));
     let issued = match unless_held(&options.store, done)? {
         Some(issued) => issued?,
-        None => by_server(options, &options.holder.client(path)?, file)?,
+        None => by_server(options, &options.holder.client(place)?, file)?,
     };
     hand_over(options, &issued)
 }

@@ -12,7 +12,7 @@ use crate::{
     app::App,
     cli::{
         Failure,
-        store::{self, HolderOptions, Output, at_rest, count, one_thread},
+        store::{HolderOptions, Output, Place, at_rest, count, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
     problem::{Kind, Problem},
@@ -48,7 +48,7 @@ struct Listed(Vec<Value>);
 
 /// Lists them, by what the store says or the server that has it.
 pub(super) fn run(options: &ListOptions) -> Result<(), Failure> {
-    let path = store::existing_file(&options.store)?;
+    let place = Place::existing(&options.store.store)?;
     let list = async |app: &App| {
         let now = app.now();
         Ok(app.read(|views| listed(views, options.all, now)).await??)
@@ -56,7 +56,7 @@ pub(super) fn run(options: &ListOptions) -> Result<(), Failure> {
     let done = one_thread()?.block_on(at_rest(&options.store, &options.operator, list));
     let credentials = match unless_held(&options.store, done)? {
         Some(credentials) => credentials,
-        None => by_server(options, path)?,
+        None => by_server(options, place)?,
     };
     options.output.print(&Listed(credentials))
 }
@@ -70,8 +70,8 @@ fn listed(views: &Views, all: bool, now: chrono::DateTime<chrono::Utc>) -> Resul
     .collect()
 }
 
-fn by_server(options: &ListOptions, path: &std::path::Path) -> Result<Vec<Value>, Failure> {
-    let client = options.holder.client(path)?;
+fn by_server(options: &ListOptions, place: Place<'_>) -> Result<Vec<Value>, Failure> {
+    let client = options.holder.client(place)?;
     let all = if options.all { "&all=true" } else { "" };
     client.get_all(&format!("/api/credentials?limit={MAX_LIMIT}{all}"))
 }

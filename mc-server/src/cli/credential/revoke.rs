@@ -13,7 +13,7 @@ use crate::{
     app::App,
     cli::{
         Failure,
-        store::{self, HolderOptions, Output, at_rest, one_thread},
+        store::{HolderOptions, Output, Place, at_rest, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
     problem::{Kind, Problem},
@@ -65,7 +65,7 @@ impl fmt::Display for Revoked {
 
 /// Revokes it, in the store itself or by the server that has it.
 pub(super) fn run(options: &RevokeOptions) -> Result<(), Failure> {
-    let path = store::existing_file(&options.store)?;
+    let place = Place::existing(&options.store.store)?;
     let revoke = async |app: &App| in_store(app, options).await;
     let done = one_thread()?.block_on(at_rest(&options.store, &options.operator, revoke));
     let credential = match unless_held(&options.store, done)? {
@@ -73,7 +73,7 @@ pub(super) fn run(options: &RevokeOptions) -> Result<(), Failure> {
         None => {
             let body =
                 options.reason.as_ref().map_or_else(|| json!({}), |reason| json!({ "reason": reason }));
-            let client = options.holder.client(path)?;
+            let client = options.holder.client(place)?;
             client.post(&format!("/api/credentials/{}/revoke", options.id), &body)?
         }
     };

@@ -12,14 +12,14 @@ use mc_projections::{
     credentials::{CredentialView, Credentials, Standing},
     projection::Projection,
 };
-use mc_store::{codec, error::StoreError, log::StoredEvent, sqlite};
+use mc_store::{codec, error::StoreError, log::StoredEvent};
 
 use super::{Finding, Severity};
 use crate::{
     access::{Secret, file},
     cli::{
         client::Client,
-        store::{count, url_of},
+        store::{Place, count, url_of},
     },
 };
 
@@ -114,8 +114,8 @@ pub(super) fn of_file(path: &Path) -> Result<Secret, Finding> {
 
 /// Whether the server that has the store takes the credential: who bears it, as a note. Nothing where no server has it, or it
 /// does not answer.
-pub(super) fn asked(store: &Path, secret: &Secret) -> Option<Result<String, Finding>> {
-    let holder = sqlite::holder(store)?;
+pub(super) fn asked(store: Place<'_>, secret: &Secret) -> Option<Result<String, Finding>> {
+    let holder = store.holder()?;
     let client = Client::new(&url_of(&holder.listen));
     if client.get("/readyz").ok()?["store"] != serde_json::json!(holder.id) {
         return None;

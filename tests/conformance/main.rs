@@ -7,6 +7,7 @@
 mod append;
 mod backup;
 mod concurrency;
+mod copying;
 mod damage;
 mod encrypted;
 mod fixture;
@@ -14,6 +15,7 @@ mod idempotency;
 mod lifetime;
 mod limits;
 mod nodes;
+mod postgres_damage;
 mod reading;
 mod sqlite;
 mod subscribing;

@@ -3,10 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may panic")]
 
 mod connections;
+mod copy;
 mod crash;
 mod credentials;
+mod database;
 mod exposure;
 mod life;
+mod passwords;
 mod program;
+mod sql;
 mod store;
 mod usage;

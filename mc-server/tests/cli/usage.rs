@@ -44,7 +44,7 @@ fn wrong_usage_has_an_exit_status_of_its_own() {
         (&["--store", ""], "--store"),
         (&["--store", "foo:bar"], "give sqlite:<path>"),
         (&["--store", "sqlite:"], "give sqlite:<path>"),
-        (&["--store", "postgres://nowhere"], "give sqlite:<path>"),
+        (&["--store", "postgre://nowhere"], "give sqlite:<path>"),
         (&["seed", "--store", "memory:"], "ends with the command"),
         (&["archive", "--server", "foo"], "http://HOST:PORT"),
         (&["agent", "run", "--server", "foo"], "http://HOST:PORT"),

@@ -66,7 +66,7 @@ impl PostgresImport {
         if event.version == 1 {
             return Ok(0);
         }
-        self.send()?;
+        // Not of an event that still waits: memory has those.
         let Self { thread, filling: Filling { connection, address, .. }, .. } = self;
         let versions = thread.wait(queries::versions(connection, &[&event.stream]));
         Ok(versions.map_err(|error| address.error(error))?.first().copied().unwrap_or(0))

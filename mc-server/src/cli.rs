@@ -9,6 +9,7 @@ mod copy;
 mod credential;
 mod health;
 mod hidden;
+mod place;
 mod restore;
 mod security_check;
 mod seed;

@@ -125,11 +125,7 @@ pub(crate) trait Target {
 ///
 /// # Errors
 /// [`CopyError`]; nobody can open a destination that is not complete.
-pub async fn copy(
-    source: &dyn EventLog,
-    to: &str,
-    progress: &mut Progress<'_>,
-) -> Result<Copied, CopyError> {
+pub async fn copy(source: &dyn EventLog, to: &str, progress: &mut Progress<'_>) -> Result<Copied, CopyError> {
     match Store::locate(to).map_err(CopyError::Destination)? {
         #[cfg(feature = "sqlite")]
         Location::Sqlite(path) => {
@@ -243,6 +239,3 @@ impl fmt::Display for Difference {
         }
     }
 }
-
-#[cfg(all(test, feature = "sqlite"))]
-mod tests;

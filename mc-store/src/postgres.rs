@@ -48,9 +48,6 @@ use tokio::{
 use uuid::Uuid;
 
 pub(crate) use self::copying::PostgresCopy;
-pub use self::{
-    exposure::Exposure, import::PostgresImport, inspect::PostgresInspection, reading::PostgresReader,
-};
 use self::{
     connection::Address,
     queries::ReadError,
@@ -58,6 +55,9 @@ use self::{
     readers::Readers,
     session::Session,
     writer::{Shared, Writer},
+};
+pub use self::{
+    exposure::Exposure, import::PostgresImport, inspect::PostgresInspection, reading::PostgresReader,
 };
 use crate::{
     error::StoreError,

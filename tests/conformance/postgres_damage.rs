@@ -59,7 +59,10 @@ async fn what_was_deleted_or_changed_past_the_guards_is_found() {
             "UPDATE events SET metadata = (SELECT metadata FROM events WHERE position = 1) WHERE position = 2",
             vec![Problem::RepeatedEvent, Problem::Lacking],
         ),
-        ("UPDATE events SET latest_at = latest_at - interval '1 hour' WHERE position = 3", vec![Problem::Lacking]),
+        (
+            "UPDATE events SET latest_at = latest_at - interval '1 hour' WHERE position = 3",
+            vec![Problem::Lacking],
+        ),
         ("UPDATE mc_head SET position = 9", vec![Problem::Database]),
         ("DELETE FROM mc_head", vec![Problem::Database]),
         ("UPDATE mc_idempotency_keys SET fingerprint = '\\x00'", vec![Problem::UnreadableKey]),
@@ -111,8 +114,7 @@ async fn a_backup_is_restored_into_an_empty_database_only() {
 
     let empty = server.empty_database();
     let cut = &document[..document.len() / 2];
-    let refused =
-        backup::read(cut, PostgresImport::create(empty.url()).unwrap(), &mut |_, _| {}).map(|_| ());
+    let refused = backup::read(cut, PostgresImport::create(empty.url()).unwrap(), &mut |_, _| {}).map(|_| ());
     assert!(matches!(refused, Err(BackupError::Damaged { .. })), "{refused:?}");
     let import = PostgresImport::create(empty.url()).unwrap();
     backup::read(document.as_slice(), import, &mut |_, _| {}).unwrap();

@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::{
     Failure,
-    store::{HolderOptions, Output, Place, at_rest, count, failed, one_thread},
+    place::Place,
+    store::{HolderOptions, Output, at_rest, count, failed, one_thread},
 };
 use crate::{
     access::Caller,

@@ -16,7 +16,8 @@ use uuid::Uuid;
 
 use super::{
     Failure,
-    store::{self, Meter, Output, Place, count},
+    place::Place,
+    store::{self, Meter, Output, count},
     verify_db,
 };
 use crate::config::{LogOptions, NoCredentialOptions, StoreOptions};

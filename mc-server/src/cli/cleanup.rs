@@ -15,7 +15,8 @@ use serde::Serialize;
 use super::{
     Failure,
     backup::{orphans, remove_if_there},
-    store::{Output, Place, count, failed},
+    place::Place,
+    store::{Output, count, failed},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},

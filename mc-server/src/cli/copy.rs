@@ -11,7 +11,8 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    store::{Meter, Output, Place, count, failed, one_thread},
+    place::Place,
+    store::{Meter, Output, count, failed, one_thread},
     verify_db::unsound,
 };
 use crate::{
@@ -74,8 +75,7 @@ struct Outcome<'a> {
 impl fmt::Display for Outcome<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { from, to, sha256, .. } = self;
-        let (events, keys) =
-            (count(self.events, "event"), count(self.idempotency_keys, "idempotency key"));
+        let (events, keys) = (count(self.events, "event"), count(self.idempotency_keys, "idempotency key"));
         writeln!(f, "{to}: {events} and {keys}, {} of them new", self.events - self.events_before)?;
         write!(f, "It is the same as {from}, by SHA-256 {sha256}")
     }

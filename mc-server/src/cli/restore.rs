@@ -19,7 +19,8 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    store::{Meter, Output, Place, count, failed},
+    place::Place,
+    store::{Meter, Output, count, failed},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},
@@ -118,11 +119,7 @@ pub(super) fn run(options: &RestoreOptions) -> Result<(), Failure> {
     })
 }
 
-fn into_file(
-    options: &RestoreOptions,
-    path: &Path,
-    input: File,
-) -> Result<(Summary, Vec<PathBuf>), Failure> {
+fn into_file(options: &RestoreOptions, path: &Path, input: File) -> Result<(Summary, Vec<PathBuf>), Failure> {
     let suffix = format!(".before-restore-{}", Utc::now().format("%Y-%m-%d-%H-%M-%S"));
     let existing = match options.replace {
         true => Existing::MoveAside(suffix.clone()),
@@ -149,7 +146,10 @@ fn into_database(options: &RestoreOptions, url: &StoreUrl, input: File) -> Resul
         }
         BackupError::Store(error @ StoreError::Unsuitable { .. }) => Failure::new(
             error,
-            Some("Nothing was changed. Where the backup cannot be kept there, restore it into sqlite:<path>".to_owned()),
+            Some(
+                "Nothing was changed. Where the backup cannot be kept there, restore it into sqlite:<path>"
+                    .to_owned(),
+            ),
         ),
         BackupError::Store(error @ (StoreError::Corrupt { .. } | StoreError::NewerEvent { .. })) => {
             Failure::new(error, Some("Nothing was changed; use another backup".to_owned()))

@@ -29,7 +29,8 @@ use serde::Serialize;
 use self::credentials::Issued;
 use super::{
     Failure,
-    store::{Output, Place, count, failed, one_thread},
+    place::Place,
+    store::{Output, count, failed, one_thread},
 };
 use crate::config::{CredentialOptions, Listen, LogOptions, StoreOptions};
 
@@ -211,9 +212,8 @@ fn shown(options: &SecurityOptions, store: Place<'_>, outcome: &mut Outcome) {
 /// Files that other users of the machine may read or write, and directories in which they may put others in their place.
 #[cfg(unix)]
 fn open_files(store: Option<&Path>, backups: &Path) -> Vec<Finding> {
-    let home = store.map(|store| {
-        store.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new("."))
-    });
+    let home = store
+        .map(|store| store.parent().filter(|home| !home.as_os_str().is_empty()).unwrap_or(Path::new(".")));
     let name = store.and_then(Path::file_name).unwrap_or_default().as_encoded_bytes();
     // Its write-ahead log, its lock, and what a restore has moved aside.
     let beside = home

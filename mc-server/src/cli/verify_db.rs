@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    store::{Output, Place, count, failed},
+    place::Place,
+    store::{Output, count, failed},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},

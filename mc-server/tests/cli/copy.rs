@@ -114,12 +114,14 @@ fn a_destination_that_holds_something_else_is_refused_and_stays() {
         let output = run(&["copy", "--from", &store, "--to", other]);
         let complaint = complaint(&output);
         assert!(
-            complaint.contains("the destination holds another log") && complaint.contains("Nothing was changed"),
+            complaint.contains("the destination holds another log")
+                && complaint.contains("Nothing was changed"),
             "{complaint}"
         );
         assert_eq!(document(other), before);
     }
-    std::fs::write(directory.path().join("notes.db"), "some notes that are long enough to be a file").unwrap();
+    std::fs::write(directory.path().join("notes.db"), "some notes that are long enough to be a file")
+        .unwrap();
     let notes = format!("sqlite:{}", directory.path().join("notes.db").display());
     let output = run(&["copy", "--from", &store, "--to", &notes]);
     assert!(complaint(&output).contains("is not a Mission Control store"), "{}", complaint(&output));
@@ -137,11 +139,8 @@ fn fill(url: &str) {
         for first in (0..LONG).step_by(5_000) {
             let events = (first..first + 5_000).map(event).collect();
             let stream = StreamId { aggregate_type: "meter".into(), aggregate_id: first.to_string() };
-            let idempotency = Idempotency {
-                key: format!("key {first}"),
-                fingerprint: [7; 32],
-                answer: "{}".to_owned(),
-            };
+            let idempotency =
+                Idempotency { key: format!("key {first}"), fingerprint: [7; 32], answer: "{}".to_owned() };
             let appends = vec![Append { stream, expected: 0, events }];
             let commit = Commit { appends, idempotency: Some(idempotency), ..Commit::default() };
             log.append(commit).await.unwrap();

@@ -127,13 +127,8 @@ fn the_documented_roles_suffice_for_what_they_are_for_and_no_more() {
 
     let server_url = database.url_of("mission_control_server");
     let server = Server::on(&server_url);
-    let created = ask_as(
-        &server.address,
-        "",
-        "POST",
-        "/api/tasks",
-        r#"{"title": "Write the guide", "type": "docs"}"#,
-    );
+    let created =
+        ask_as(&server.address, "", "POST", "/api/tasks", r#"{"title": "Write the guide", "type": "docs"}"#);
     assert_eq!(created.status, 201, "{created:?}");
     let refused = |role: &str, statement: &str| {
         let url = database.url_of(role);

@@ -78,8 +78,7 @@ impl Target for PostgresCopy {
     }
 
     async fn add_keys(&mut self, keys: &[RecordedKey]) -> Result<(), StoreError> {
-        let keys: Vec<_> =
-            keys.iter().map(|recorded| (recorded.key.as_str(), &recorded.answered)).collect();
+        let keys: Vec<_> = keys.iter().map(|recorded| (recorded.key.as_str(), &recorded.answered)).collect();
         self.add_page(&[], &keys).await
     }
 

@@ -1,6 +1,6 @@
 //! How exposed a database is: for whoever checks its security.
 
-use super::{own_thread::OwnThread, connection::Address, inspect::PostgresInspection};
+use super::{connection::Address, inspect::PostgresInspection, own_thread::OwnThread};
 use crate::error::StoreError;
 
 /// Whether the session is encrypted, whether it stays on this machine, and what its role may do. A session over a Unix socket has

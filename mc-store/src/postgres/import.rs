@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{own_thread::OwnThread, filling::Filling, inspect::PostgresInspection, queries};
+use super::{filling::Filling, inspect::PostgresInspection, own_thread::OwnThread, queries};
 use crate::{
     backup::{self, Import},
     error::StoreError,

@@ -7,7 +7,7 @@ use mc_domain::recorded::StreamId;
 use serde::de::IgnoredAny;
 use sqlx::{Error, Executor, PgConnection, Row as _, postgres::PgRow};
 
-use super::{own_thread::OwnThread, connection::Address, queries, schema};
+use super::{connection::Address, own_thread::OwnThread, queries, schema};
 use crate::{
     error::StoreError,
     log::Fingerprint,
@@ -102,11 +102,7 @@ impl PostgresInspection {
     }
 
     /// Runs `query`, and calls `seen` with every row.
-    fn each(
-        &self,
-        query: &str,
-        mut seen: impl FnMut(&PgRow) -> Result<(), Error>,
-    ) -> Result<(), StoreError> {
+    fn each(&self, query: &str, mut seen: impl FnMut(&PgRow) -> Result<(), Error>) -> Result<(), StoreError> {
         self.execute(BEGIN_LOOK)?;
         let read = self.through_cursor(query, &mut seen);
         // It also closes the cursor.
@@ -166,7 +162,9 @@ impl PostgresInspection {
             Ok(())
         })?;
         if let Some(position) = wrong {
-            found(format!("searching by time goes wrong from position {position} on: latest_at is not right"));
+            found(format!(
+                "searching by time goes wrong from position {position} on: latest_at is not right"
+            ));
         }
         Ok(())
     }
@@ -241,7 +239,9 @@ impl Inspection for PostgresInspection {
         self.guards(found)?;
         self.each(UNIQUE, |row| {
             if row.try_get::<i64, _>(0)? < 2 {
-                found("the table of events lacks a unique constraint: of versions, or of positions".to_owned());
+                found(
+                    "the table of events lacks a unique constraint: of versions, or of positions".to_owned(),
+                );
             }
             Ok(())
         })?;

@@ -6,11 +6,7 @@ use mc_domain::recorded::Metadata;
 use tokio::sync::oneshot;
 
 use super::plan::CommitResult;
-use crate::{
-    error::StoreError,
-    log::Commit,
-    metadata::flat,
-};
+use crate::{error::StoreError, log::Commit, metadata::flat};
 
 /// The most events in one group, unless a single commit has more.
 const MAX_GROUP_EVENTS: usize = 4_096;
@@ -35,7 +31,12 @@ pub(super) struct QueuedCommit {
 
 impl QueuedCommit {
     pub(super) fn new(commit: Commit) -> (Self, oneshot::Receiver<CommitResult>) {
-        let metadata = commit.appends.iter().flat_map(|append| &append.events).map(|event| metadata_json(&event.metadata)).collect();
+        let metadata = commit
+            .appends
+            .iter()
+            .flat_map(|append| &append.events)
+            .map(|event| metadata_json(&event.metadata))
+            .collect();
         let (answer, answered) = oneshot::channel();
         (Self { commit, metadata, answer }, answered)
     }

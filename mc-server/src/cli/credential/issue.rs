@@ -21,7 +21,8 @@ use crate::{
     cli::{
         Failure,
         client::Client,
-        store::{self, HolderOptions, Output, Place, at_rest, one_thread},
+        place::Place,
+        store::{self, HolderOptions, Output, at_rest, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
     logging,

@@ -12,7 +12,8 @@ use crate::{
     app::App,
     cli::{
         Failure,
-        store::{HolderOptions, Output, Place, at_rest, count, one_thread},
+        place::Place,
+        store::{HolderOptions, Output, at_rest, count, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
     problem::{Kind, Problem},

@@ -13,7 +13,8 @@ use crate::{
     app::App,
     cli::{
         Failure,
-        store::{HolderOptions, Output, Place, at_rest, one_thread},
+        place::Place,
+        store::{HolderOptions, Output, at_rest, one_thread},
     },
     config::{LogOptions, OperatorOptions, StoreOptions},
     problem::{Kind, Problem},

@@ -19,7 +19,8 @@ use crate::{
     access::{Secret, file},
     cli::{
         client::Client,
-        store::{Place, count, url_of},
+        place::Place,
+        store::{count, url_of},
     },
 };
 

@@ -30,7 +30,9 @@ fn of_database(url: &StoreUrl, exposure: &Exposure) -> Vec<Finding> {
         (
             !exposure.is_encrypted && !exposure.is_local,
             Severity::High,
-            format!("the connection to {url} is not encrypted: whoever is between can read and change everything"),
+            format!(
+                "the connection to {url} is not encrypted: whoever is between can read and change everything"
+            ),
             "Add ?sslmode=verify-full to the address",
         ),
         (
@@ -42,7 +44,9 @@ fn of_database(url: &StoreUrl, exposure: &Exposure) -> Vec<Finding> {
         (
             exposure.owns_tables && !exposure.is_superuser,
             Severity::Medium,
-            format!("the role {role} owns the tables, so it may drop what keeps others from changing the log"),
+            format!(
+                "the role {role} owns the tables, so it may drop what keeps others from changing the log"
+            ),
             "Connect as a role that may only do what a server needs: docs/postgres-roles.sql",
         ),
     ];

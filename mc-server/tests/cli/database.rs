@@ -1,6 +1,11 @@
 //! The commands on a database on a server, also beside the servers that have it.
 
-use std::{path::Path, process::Output};
+use std::{
+    path::Path,
+    process::Output,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use mc_store::testing::{Database, Postgres};
 use serde_json::Value;
@@ -60,25 +65,34 @@ fn a_backup_of_one_kind_of_store_is_restored_to_the_other() {
     assert!(complaint(&refused).contains("--replace is of no use"), "{}", complaint(&refused));
 }
 
+/// Waits until the server has followed what a command recorded.
+#[track_caller]
+fn soon(is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_so() {
+        assert!(Instant::now() < deadline, "the server does not follow the log");
+        sleep(Duration::from_millis(10));
+    }
+}
+
 #[test]
 fn commands_work_beside_a_server_that_has_the_database() {
     let Some(database) = database() else { return };
     let (directory, url) = (tempfile::tempdir().unwrap(), database.url());
     let server = Server::on(url);
     assert!(said(&["seed", "--store", url]).contains("11 agents"));
-    let tasks = server.get("/api/tasks");
-    assert_eq!(tasks["items"].as_array().map(Vec::len), Some(8), "{tasks}");
+    soon(|| server.get("/api/tasks").as_array().map(Vec::len) == Some(8));
     assert!(said(&["archive", "--store", url, "--older-than", "1d"]).contains("0 tasks archived"));
     assert!(said(&["verify-db", "--store", url]).contains("all is well"));
     let issued = said(&["credential", "issue", "--name", "Ada", "--role", "operator", "--store", url]);
     let secret = issued.trim();
-    assert_eq!(ask_as(&server.address, secret, "GET", "/api/tasks", "").status, 200);
-    assert_eq!(ask_as(&server.address, "", "GET", "/api/tasks", "").status, 401);
+    let answers = |secret: &str| ask_as(&server.address, secret, "GET", "/api/tasks", "").status;
+    soon(|| (answers(secret), answers("")) == (200, 401));
     let listed = said(&["credential", "list", "--json", "--store", url]);
     let listed: Value = serde_json::from_str(&listed).unwrap();
     let id = listed[0]["id"].as_str().unwrap();
     said(&["credential", "revoke", id, "--store", url]);
-    assert_eq!(ask_as(&server.address, secret, "GET", "/api/tasks", "").status, 401);
+    soon(|| answers(secret) == 401);
     let backups = directory.path().display().to_string();
     let cleaned = said(&["cleanup", "--store", url, "--dir", &backups]);
     assert!(cleaned.contains("PostgreSQL frees unused space by itself"), "{cleaned}");

@@ -19,7 +19,7 @@ use crate::{
 /// Where the tables end while they are filled.
 #[derive(Debug)]
 pub(super) struct Filling {
-    heads: Heads<Head>,
+    pub(super) heads: Heads<Head>,
     pub(super) position: u64,
     stream_key: u64,
     /// The latest time of any event so far, in microseconds since 1970.

@@ -3,7 +3,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::TimeDelta;
-use mc_domain::{actor::Actor, recorded::Metadata, values::Name};
+use mc_domain::{
+    actor::Actor,
+    recorded::{Metadata, StreamId},
+    values::Name,
+};
 use proptest::prelude::*;
 use tokio::runtime::{Builder, Runtime};
 use uuid::Uuid;
@@ -11,6 +15,7 @@ use uuid::Uuid;
 use super::*;
 use crate::{
     backup,
+    heads::Heads,
     log::{Append, Commit, EventLog, Guard, Idempotency, MAX_PAGE_EVENTS, NewEvent, RecordedKey},
     sqlite::{
         Disk, SqliteLog,
@@ -135,7 +140,7 @@ proptest! {
         let before = runtime().block_on(everything(&SqliteLog::open(&written).unwrap()));
 
         let mut import = SqliteImport::create(&restored, Existing::Refuse).unwrap();
-        import.heads = Heads::of_generations(STREAMS);
+        import.filling.heads = Heads::of_generations(STREAMS);
         backup::read(before.2.as_slice(), import, &mut |_, _| {}).unwrap();
         let after = runtime().block_on(everything(&SqliteLog::open(&restored).unwrap()));
         prop_assert!(after == before);

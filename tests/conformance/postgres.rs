@@ -9,8 +9,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use mc_store::{
-    error::StoreError,
-    log::{Appended, EventLog},
+    log::EventLog,
     postgres::PostgresLog,
     testing::{Database, Postgres},
     verify::Problem,
@@ -18,7 +17,7 @@ use mc_store::{
 use sqlx::{Connection, Error, PgConnection};
 
 use crate::{
-    fixture::{at, committed, everything, keyed, many, one, positions},
+    fixture::{at, committed, everything, keyed, one},
     verification::{problems, verified_after},
 };
 

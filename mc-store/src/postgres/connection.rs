@@ -43,6 +43,8 @@ impl Address {
                 ("lock_timeout", LOCK_WAIT),
                 ("client_min_messages", "warning"),
                 ("jit", "off"),
+                // Indexes have the order that is wanted; a sort of payloads needs room on the disk, also for reading.
+                ("enable_sort", "off"),
             ])
             .disable_statement_logging();
         Ok(Self { options, shown })

@@ -91,7 +91,7 @@ async fn two_nodes_together_take_no_more_agents_than_the_policy_allows() {
     a.put("/api/policy", json!({ "limits": { "maxAgents": 5 } })).await.expect(200);
     let (a, b) = (&a, &b);
     let register = |n: usize| async move {
-        let app = if n % 2 == 0 { a } else { b };
+        let app = if n.is_multiple_of(2) { a } else { b };
         app.post("/api/agents", json!({ "name": format!("Agent {n}"), "role": "lead" })).await.status.as_u16()
     };
     let mut answers = BTreeMap::new();

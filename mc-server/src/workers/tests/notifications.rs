@@ -49,12 +49,12 @@ fn term(world: &World) -> Term {
 
 /// Queues what concerns somebody, to be sent.
 async fn queue(world: &World) {
-    NotificationDispatcher::new(term(&world), false).tick(world.now()).await.unwrap();
+    NotificationDispatcher::new(term(world), false).tick(world.now()).await.unwrap();
 }
 
 /// Lets a courier without a memory take one turn.
 async fn carry(world: &World, channel: impl Channel) -> usize {
-    NotificationCourier::new(term(&world), channel).tick(world.now()).await.unwrap()
+    NotificationCourier::new(term(world), channel).tick(world.now()).await.unwrap()
 }
 
 fn recipients(events: &[AnyEvent]) -> impl Iterator<Item = Recipient> {

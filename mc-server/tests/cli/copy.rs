@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// How many events the log of a copy has that is killed.
-const LONG: u64 = 15_000;
+const LONG: u64 = 10_000;
 
 fn run(arguments: &[&str]) -> Output {
     mission_control(arguments).output().unwrap()

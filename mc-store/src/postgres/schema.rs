@@ -23,8 +23,10 @@ const EVENT_COLUMNS: &str = "\
     WHERE attrelid = to_regclass('events') AND attnum > 0 AND NOT attisdropped ORDER BY attname";
 const HAS_EVENTS: &str = "SELECT EXISTS (SELECT FROM events)";
 const IS_UNFINISHED: &str = "SELECT EXISTS (SELECT FROM mc_unfinished)";
-/// One migration at a time in a schema of the database.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(4, hashtext(current_schema()))";
+/// One migration at a time in a schema of the database. It is taken before the transaction begins: inside of one, names that were
+/// looked up before are not looked up again, so that the tables that another node has made meanwhile would be missing.
+const LOCK: &str = "SELECT pg_advisory_lock(4, hashtext(current_schema()))";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(4, hashtext(current_schema()))";
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS mc_schema (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
 /// The functions of the log look for its tables here and nowhere else, whoever calls them.
 const PIN_SCHEMA: &str =
@@ -103,11 +105,12 @@ async fn check_stock(connection: &mut PgConnection, address: &Address) -> Result
 
 /// Takes the steps that are missing, in one transaction: another node may be about to take them too.
 async fn migrate(connection: &mut PgConnection, address: &Address) -> Result<(), StoreError> {
+    sqlx::query(LOCK).execute(&mut *connection).await.map_err(|error| address.error(error))?;
     let mut transaction = connection.begin().await.map_err(|error| address.error(error))?;
-    sqlx::query(LOCK).execute(&mut *transaction).await.map_err(|error| address.error(error))?;
     let version = version(&mut transaction, address).await?;
     take_steps(&mut transaction, version).await.map_err(|error| address.error(error))?;
-    transaction.commit().await.map_err(|error| address.error(error))
+    transaction.commit().await.map_err(|error| address.error(error))?;
+    sqlx::query(UNLOCK).execute(connection).await.map(drop).map_err(|error| address.error(error))
 }
 
 async fn take_steps(connection: &mut PgConnection, version: usize) -> Result<(), Error> {

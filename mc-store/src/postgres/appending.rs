@@ -28,7 +28,8 @@ pub(super) struct InDoubt {
     first_event: EventId,
     /// Where that event is, if the group was appended.
     position: u64,
-    done: Done,
+    /// The answers then, in the order of the group.
+    results: Vec<CommitResult>,
 }
 
 /// Why a group was not appended.
@@ -112,10 +113,15 @@ impl Writer {
         }
     }
 
-    /// Looks whether a group in doubt is in the log. The session is new, so it is there by now or never.
-    pub(super) async fn settle(&self, session: &mut Session, sent: InDoubt) -> Result<Option<Done>, Trouble> {
+    /// Looks whether a group in doubt is in the log, and answers its results if so. The session is new, so it is there by now or
+    /// never.
+    pub(super) async fn settle(
+        &self,
+        session: &mut Session,
+        sent: InDoubt,
+    ) -> Result<Option<Vec<CommitResult>>, Trouble> {
         match session.event_id_at(sent.position).await {
-            Ok(found) => Ok((found == Some(sent.first_event)).then_some(sent.done)),
+            Ok(found) => Ok((found == Some(sent.first_event)).then_some(sent.results)),
             Err(error) => Err(Trouble::Broken(error, Some(sent))),
         }
     }
@@ -140,7 +146,7 @@ const NOWHERE: End = End { position: 0, generation: 0, latest_at: chrono::DateTi
 impl InDoubt {
     /// Nothing for a group without events: sent again, it finds its keys.
     fn of(plan: Plan<'_>, base: End) -> Option<Self> {
-        Some(Self { first_event: plan.first_event?, position: base.position + 1, done: plan.into() })
+        Some(Self { first_event: plan.first_event?, position: base.position + 1, results: plan.results })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What callers put into the writer's queue, and how they are answered.
 
-use std::sync::Arc;
+use std::{iter::zip, sync::Arc};
 
 use mc_domain::recorded::Metadata;
 use tokio::sync::oneshot;
@@ -45,6 +45,14 @@ impl QueuedCommit {
 /// The metadata as the table has it.
 pub(super) fn metadata_json(metadata: &Metadata) -> String {
     serde_json::to_string(&flat(metadata)).expect("strings under strings are always JSON")
+}
+
+/// Answers every caller of a group that is in the log.
+pub(super) fn answer(group: Vec<QueuedCommit>, results: Vec<CommitResult>) {
+    for (queued, result) in zip(group, results) {
+        // The caller may no longer wait.
+        let _ = queued.answer.send(result);
+    }
 }
 
 /// Answers every caller of a group that was not appended, or of which that is not known.

@@ -23,8 +23,10 @@ const EVENT_COLUMNS: &str = "\
     WHERE attrelid = to_regclass('events') AND attnum > 0 AND NOT attisdropped ORDER BY attname";
 const HAS_EVENTS: &str = "SELECT EXISTS (SELECT FROM events)";
 const IS_UNFINISHED: &str = "SELECT EXISTS (SELECT FROM mc_unfinished)";
-/// One migration at a time in a schema of the database. It ends with the connection.
+/// One migration at a time in a schema of the database. It is taken before the transaction begins: inside of one, names that were
+/// looked up before are not looked up again, so that the tables that another node has made meanwhile would be missing.
 const LOCK: &str = "SELECT pg_advisory_lock(4, hashtext(current_schema()))";
+const UNLOCK: &str = "SELECT pg_advisory_unlock(4, hashtext(current_schema()))";
 const CREATE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS mc_schema (version integer PRIMARY KEY, migrated_at timestamptz NOT NULL DEFAULT now())";
 /// The functions of the log look for its tables here and nowhere else, whoever calls them.
 const PIN_SCHEMA: &str =
@@ -132,7 +134,8 @@ async fn migrate(connection: &mut PgConnection, address: &Address) -> Result<(),
     let mut transaction = connection.begin().await.map_err(|error| address.error(error))?;
     let version = version(&mut transaction, address).await?;
     take_steps(&mut transaction, version).await.map_err(|error| address.error(error))?;
-    transaction.commit().await.map_err(|error| address.error(error))
+    transaction.commit().await.map_err(|error| address.error(error))?;
+    sqlx::query(UNLOCK).execute(connection).await.map(drop).map_err(|error| address.error(error))
 }
 
 async fn take_steps(connection: &mut PgConnection, version: usize) -> Result<(), Error> {

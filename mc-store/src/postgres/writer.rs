@@ -26,7 +26,8 @@ use super::{
     error::Failure,
     following::PATIENCE_WITH_OUTAGE,
     observers::Observers,
-    queue::{Message, QueuedCommit, group_size, refuse},
+    plan::CommitResult,
+    queue::{Message, QueuedCommit, answer, group_size, refuse},
     session::Session,
 };
 use crate::{error::StoreError, heads::Heads, log::Appended, recent::Recent};
@@ -62,6 +63,14 @@ pub(super) struct Shared {
     pub(super) told: AtomicU64,
     /// Wakes the writer when `told` has moved.
     pub(super) wake: Notify,
+}
+
+/// How a group came into the log.
+enum Settled {
+    /// It was appended just now.
+    Now(Done),
+    /// It had been appended before its connection broke, and was read with what other nodes have appended since.
+    Before(Vec<CommitResult>),
 }
 
 impl Writer {
@@ -134,7 +143,8 @@ impl Writer {
                 return refuse(group, error, in_doubt.is_some());
             }
             match self.append_or_settle(&group, in_doubt.take()).await {
-                Ok(done) => return self.publish(group, done),
+                Ok(Settled::Now(done)) => return self.publish(group, done),
+                Ok(Settled::Before(results)) => return answer(group, results),
                 Err(Trouble::Broken(error, sent)) => {
                     self.lose(&error);
                     in_doubt = sent;
@@ -152,17 +162,18 @@ impl Writer {
         &mut self,
         group: &[QueuedCommit],
         in_doubt: Option<InDoubt>,
-    ) -> Result<Done, Trouble> {
+    ) -> Result<Settled, Trouble> {
         let Some(mut session) = self.session.take() else {
             return Err(Trouble::Broken(Error::PoolClosed, in_doubt));
         };
-        let appended = match in_doubt {
-            Some(sent) => match self.settle(&mut session, sent).await {
-                Ok(None) => self.append(&mut session, group).await,
-                Ok(Some(done)) => Ok(done),
-                Err(trouble) => Err(trouble),
-            },
-            None => self.append(&mut session, group).await,
+        let settled = match in_doubt {
+            Some(sent) => self.settle(&mut session, sent).await,
+            None => Ok(None),
+        };
+        let appended = match settled {
+            Ok(Some(results)) => Ok(Settled::Before(results)),
+            Ok(None) => self.append(&mut session, group).await.map(Settled::Now),
+            Err(trouble) => Err(trouble),
         };
         if !matches!(appended, Err(Trouble::Broken(..))) {
             self.session = Some(session);
@@ -181,27 +192,22 @@ impl Writer {
     }
 
     /// Shows the new events to readers first and answers callers second: a caller with an answer finds its events.
-    fn publish(&mut self, group: Vec<QueuedCommit>, done: Done) {
+    fn publish(&mut self, mut group: Vec<QueuedCommit>, done: Done) {
         self.last_failed = false;
         self.shared.contact.made();
         for (stream, version) in &done.versions {
             self.heads.set(stream, *version);
         }
         let mut events = Vec::new();
-        let mut answers = Vec::with_capacity(group.len());
-        for (queued, result) in zip(group, done.results) {
+        for (queued, result) in zip(&mut group, &done.results) {
             if let Ok(Appended::Committed { position }) = result {
                 let first = position + 1 - queued.metadata.len() as u64;
-                events.extend(queued.commit.recorded_from(first));
+                events.extend(std::mem::take(&mut queued.commit).recorded_from(first));
             }
-            answers.push((queued.answer, result));
         }
         self.shared.recent.push(events);
         self.move_head(done.end.position);
-        for (answer, result) in answers {
-            // The caller may no longer wait.
-            let _ = answer.send(result);
-        }
+        answer(group, done.results);
     }
 
     pub(super) fn move_head(&self, position: u64) {

@@ -14,8 +14,8 @@ use mc_store::{
     error::StoreError,
     log::{Append, Appended, Commit, EventLog, Idempotency, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
     memory::MemoryLog,
-    postgres::{PostgresImport, PostgresInspection},
-    sqlite::{Existing, SqliteImport, SqliteInspection},
+    postgres::{PostgresImport, PostgresInspection, PostgresReader},
+    sqlite::{Existing, SqliteImport, SqliteInspection, SqliteLog},
     testing::{Database, Postgres},
     verify::{Report, verify},
 };
@@ -77,6 +77,15 @@ impl Fixture {
     pub async fn reopened(&self) -> Arc<dyn EventLog> {
         self.log.close().await;
         Store::open(&self.url()).unwrap()
+    }
+
+    /// The log as it is now, for reading only: also when it is damaged.
+    pub fn reader(&self) -> Arc<dyn EventLog> {
+        match &self.place {
+            Place::Memory => Arc::clone(&self.log),
+            Place::File(directory) => Arc::new(SqliteLog::open_read_only(file(directory)).unwrap()),
+            Place::Database(database) => Arc::new(PostgresReader::open(database.url()).unwrap()),
+        }
     }
 
     /// Closes the log, and executes statements that its database would refuse if its triggers were not turned off.

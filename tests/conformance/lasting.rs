@@ -50,7 +50,7 @@ pub async fn a_hole_in_the_log_is_reported_where_it_is(fixture: &Fixture) {
     committed(fixture.log.append(many("a", 0, 1_000)).await);
     committed(fixture.log.append(many("a", 1_000, 1_000)).await);
     fixture.damage("DELETE FROM events WHERE position IN (500, 1500)").await;
-    let log = Store::open(&fixture.url()).unwrap();
+    let log = fixture.reader();
     for (after, hole) in [(0, 500), (500, 1_500), (1_000, 1_500)] {
         let read = log.read_all(after, MAX_PAGE_EVENTS).await;
         assert!(matches!(read, Err(StoreError::Corrupt { position, .. }) if position == hole), "{read:?}");
@@ -65,7 +65,7 @@ pub async fn a_hole_in_the_log_is_reported_where_it_is(fixture: &Fixture) {
 pub async fn unreadable_metadata_is_reported_where_it_is(fixture: &Fixture) {
     committed(fixture.log.append(many("a", 0, 3)).await);
     fixture.damage("UPDATE events SET metadata = '{}' WHERE position = 2").await;
-    let log = Store::open(&fixture.url()).unwrap();
+    let log = fixture.reader();
     let read = log.read_all(0, 10).await;
     assert!(matches!(read, Err(StoreError::Corrupt { position: 2, .. })), "{read:?}");
     assert_eq!(positions(&log.read_all(2, 10).await.unwrap()), [3]);

@@ -9,7 +9,6 @@ use mc_domain::{
     values::Name,
 };
 use mc_store::{
-    Store,
     backup::{self, BackupError},
     codec,
     error::StoreError,
@@ -135,7 +134,7 @@ pub async fn a_damaged_log_is_not_backed_up(fixture: &Fixture) {
         let fixture = fixture.another();
         fill(&*fixture.log).await;
         fixture.damage(damage).await;
-        let log = Store::open(&fixture.url()).unwrap();
+        let log = fixture.reader();
         let refused = backup::write(&*log, at(0), &mut Vec::new(), &mut |_, _| {}).await.unwrap_err();
         let position = match refused {
             BackupError::Store(

@@ -127,8 +127,7 @@ async fn check_stock(connection: &mut PgConnection, address: &Address) -> Result
     }
 }
 
-/// Takes the steps that are missing, in one transaction: another node may be about to take them too. The lock comes before the
-/// transaction, because within one the database may go on believing that there are no tables which were made meanwhile.
+/// Takes the steps that are missing, in one transaction: another node may be about to take them too.
 async fn migrate(connection: &mut PgConnection, address: &Address) -> Result<(), StoreError> {
     sqlx::query(LOCK).execute(&mut *connection).await.map_err(|error| address.error(error))?;
     let mut transaction = connection.begin().await.map_err(|error| address.error(error))?;

@@ -119,7 +119,28 @@ async fn a_database_that_is_not_there_or_does_not_fit_is_named_without_the_passw
 }
 
 #[tokio::test]
-async fn a_server_that_wants_tls_of_a_client_that_must_not_use_it_is_told_apart() {
+async fn a_password_is_checked_and_never_shown() {
+    if !Postgres::is_installed() {
+        return;
+    }
+    let server = Postgres::start(&[]);
+    let database = server.database();
+    database.execute(
+        "CREATE ROLE guarded SUPERUSER LOGIN PASSWORD 's3cr3t'; \
+         COPY (SELECT 'host all guarded 127.0.0.1/32 scram-sha-256') \
+         TO PROGRAM 'cat - pg_hba.conf > pg_hba.new && mv pg_hba.new pg_hba.conf'; SELECT pg_reload_conf()",
+    );
+    let guarded = |password: &str| database.url_of(&format!("guarded:{password}"));
+    let log = PostgresLog::open(&guarded("s3cr3t")).unwrap();
+    committed(log.append(one("a", 0, 1)).await);
+    assert!(!format!("{log:?}").contains("s3cr3t"));
+    let refused = refused(&guarded("s3cr3t-not"));
+    assert!(matches!(refused, StoreError::Unprivileged { .. }), "{refused:?}");
+    assert!(!format!("{refused:?} {refused}").contains("s3cr3t"));
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_not_used_by_a_client_that_requires_it() {
     let Some(server) = Postgres::shared() else { return };
     let database = server.database();
     let refused = refused(&format!("{}?sslmode=require", database.url()));

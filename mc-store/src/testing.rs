@@ -22,6 +22,7 @@ use uuid::Uuid;
 pub use self::{
     database::Database,
     place::{CHOICE, Place},
+    proxy::{Proxy, Trap},
 };
 use self::{
     installation::{Installation, SMALL_DISK},
@@ -34,6 +35,7 @@ mod database;
 mod directory;
 mod installation;
 mod place;
+mod proxy;
 mod server;
 mod signal;
 mod sql;

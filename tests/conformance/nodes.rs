@@ -12,7 +12,7 @@ use mc_store::{
     log::{Appended, Commit, EventLog},
     nodes::{Lease, Nodes},
     postgres::PostgresLog,
-    testing::{Database, Postgres},
+    testing::{Database, Postgres, Proxy, Trap},
 };
 use sqlx::{Connection, Executor, PgConnection};
 
@@ -153,6 +153,46 @@ async fn an_observer_is_shown_what_others_append_before_the_head_moves() {
         committed(a.append(one("x", 3, 5)).await);
         reaches(&b, 5).await;
         assert_eq!(*shown.lock().unwrap(), [1, 2, 3, 5], "what the node appends itself is not shown");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_at_once_make_the_tables_once() {
+    let Some(server) = Postgres::shared() else { return };
+    let database = server.empty_database();
+    let start = |_| {
+        let url = database.url().to_owned();
+        tokio::task::spawn_blocking(move || PostgresLog::open(&url).map(drop))
+    };
+    for started in join_all((0..6).map(start)).await {
+        started.unwrap().unwrap();
+    }
+}
+
+/// Another node has appended to the same stream before the first one finds out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_whose_answer_was_lost_is_recorded_once_and_its_node_knows_what_came_after() {
+    on_database(async |database| {
+        let server = Postgres::shared().unwrap();
+        let proxy = Arc::new(Proxy::to(server.port()));
+        let through = database.url().replace(&server.port().to_string(), &proxy.port().to_string());
+        let (a, b) = (Arc::new(PostgresLog::open(&through).unwrap()), node(&database));
+        committed(a.append(one("x", 0, 1)).await);
+        let trap = Arc::clone(&proxy);
+        let trap = tokio::task::spawn_blocking(move || trap.spring(Trap::AnswerKeptBack, PATIENCE));
+        let in_doubt = Arc::clone(&a);
+        let in_doubt = tokio::spawn(async move { in_doubt.append(one("x", 1, 2)).await });
+        assert!(trap.await.unwrap());
+        reaches(&b, 2).await;
+        proxy.cut();
+        committed(b.append(one("x", 2, 3)).await);
+        proxy.open();
+        assert_eq!(committed(in_doubt.await.unwrap()), 2);
+        reaches(&a, 3).await;
+        assert_eq!(committed(a.append(one("x", 3, 4)).await), 4);
+        let log: Arc<dyn EventLog> = a.clone();
+        assert_eq!(positions(&everything(&log).await), [1, 2, 3, 4]);
     })
     .await;
 }

@@ -7,15 +7,16 @@
 //! compared with the source.
 //!
 //! ```
-//! # #[cfg(feature = "sqlite")]
-//! # tokio::runtime::Runtime::new()?.block_on(async {
 //! use mc_store::{copy::copy, log::EventLog, memory::MemoryLog, sqlite::SqliteLog};
 //!
-//! let directory = tempfile::tempdir()?;
-//! let path = directory.path().join("copy.db");
-//! let copied = copy(&MemoryLog::new(), &format!("sqlite:{}", path.display()), &mut |_, _, _| {}).await?;
-//! assert_eq!(copied.events, 0);
-//! assert_eq!(SqliteLog::open(path)?.head(), 0);
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("copy.db");
+//! # let to = format!("sqlite:{}", path.display());
+//! # tokio::runtime::Runtime::new()?.block_on(async {
+//! let source = MemoryLog::new();
+//! let copied = copy(&source, &to, &mut |_stage, _done, _of| {}).await?; // to such as sqlite:data/copy.db
+//! assert_eq!(copied.events, source.head());
+//! assert_eq!(SqliteLog::open(path)?.head(), source.head());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! # })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())

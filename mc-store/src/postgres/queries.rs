@@ -231,12 +231,16 @@ fn columns(row: &PgRow, position: u64) -> Result<StoredEvent, String> {
         },
         version: sequence.cast_unsigned(),
         event_type: Cow::Owned(text(row, 4)?.to_owned()),
-        event_version: event_version
-            .parse()
-            .map_err(|_| format!("its event version is {event_version:?}, not a whole number"))?,
+        event_version: whole(event_version)
+            .ok_or_else(|| format!("its event version is {event_version:?}, not a number"))?,
         payload: text(row, 6)?.to_owned(),
         metadata: unflat(fields).map_err(|error| format!("its metadata: {error}"))?,
     })
+}
+
+/// The version of an event; of one such as 1.2, as services on cqrs-es have it, the whole number.
+fn whole(version: &str) -> Option<u32> {
+    version.split('.').next()?.parse().ok()
 }
 
 /// The answer in three columns from `first` on.

@@ -80,10 +80,8 @@ impl Proxy {
         });
         let accepting = Arc::clone(&line);
         thread::spawn(move || {
-            for node in listener.incoming() {
-                if let Ok(node) = node {
-                    accepting.accept(node, database);
-                }
+            for node in listener.incoming().flatten() {
+                accepting.accept(node, database);
             }
         });
         Self { port, line }

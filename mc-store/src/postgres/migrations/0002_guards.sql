@@ -96,27 +96,37 @@ END
 $$;
 
 -- The metadata of an event of another service, with what the log needs and the service did not give. All values are strings,
--- as cqrs-es wants them.
+-- as cqrs-es wants them. What nobody could read afterwards is refused.
 CREATE FUNCTION mc_completed(given json) RETURNS json
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT AS $$
+DECLARE
+    metadata jsonb := given;
+    actor jsonb;
 BEGIN
-    IF json_typeof(given) <> 'object' THEN
-        RETURN given;
+    IF jsonb_typeof(metadata) <> 'object'
+        OR EXISTS (SELECT FROM jsonb_each(metadata) WHERE jsonb_typeof(value) <> 'string')
+    THEN
+        RAISE check_violation USING MESSAGE = 'the metadata of an event is an object of strings';
     END IF;
-    RETURN jsonb_build_object(
-        'recordedAt', to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-        'actor', json_build_object('type', 'system', 'id', session_user)::text,
-        'commandId', gen_random_uuid()::text
-    ) || given::jsonb || jsonb_build_object('eventId', gen_random_uuid()::text);
-END
-$$;
-
-CREATE FUNCTION mc_time_of(metadata json) RETURNS timestamptz
-LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (metadata ->> 'recordedAt')::timestamptz;
-EXCEPTION WHEN others THEN
-    RETURN NULL;
+    actor := coalesce((metadata ->> 'actor')::jsonb, jsonb_build_object('type', 'system', 'id', session_user));
+    IF (actor ->> 'type') IS NULL OR (actor ->> 'type') NOT IN ('human', 'agent', 'system') OR (actor ->> 'id') IS NULL
+        OR (actor ->> 'type' = 'agent' AND (actor ->> 'id')::uuid IS NULL)
+    THEN
+        RAISE check_violation USING MESSAGE = 'the actor of an event is {"type": "human", "agent" or "system", "id": …}';
+    END IF;
+    RETURN metadata || jsonb_strip_nulls(jsonb_build_object(
+        'eventId', gen_random_uuid(),
+        'recordedAt', to_char(
+            coalesce((metadata ->> 'recordedAt')::timestamptz, clock_timestamp()) AT TIME ZONE 'UTC',
+            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+        ),
+        'actor', actor::text,
+        'commandId', coalesce((metadata ->> 'commandId')::uuid, gen_random_uuid()),
+        'project', (metadata ->> 'project')::uuid,
+        'credential', (metadata ->> 'credential')::uuid
+    ));
+EXCEPTION WHEN data_exception THEN
+    RAISE check_violation USING MESSAGE = 'the metadata of the event cannot be read: ' || SQLERRM;
 END
 $$;
 
@@ -136,11 +146,14 @@ BEGIN
         RAISE check_violation USING MESSAGE =
             format('stream %s-%s is at version %s, so %s cannot come next', NEW.aggregate_type, NEW.aggregate_id, last, NEW.sequence);
     END IF;
+    IF NEW.event_version !~ '^[0-9]{1,9}(\.[0-9]+)*$' THEN
+        RAISE check_violation USING MESSAGE = 'the version of an event begins with a whole number';
+    END IF;
     -- postgres-es puts a space before the JSON that it binds.
     NEW.payload := ltrim(NEW.payload::text)::json;
     NEW.metadata := mc_completed(NEW.metadata);
     UPDATE mc_head
-    SET position = position + 1, latest_at = greatest(latest_at, mc_time_of(NEW.metadata))
+    SET position = position + 1, latest_at = greatest(latest_at, (NEW.metadata ->> 'recordedAt')::timestamptz)
     RETURNING position, latest_at INTO NEW.position, NEW.latest_at;
     PERFORM mc_announce(NEW.position);
     RETURN NEW;

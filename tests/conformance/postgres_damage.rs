@@ -54,7 +54,7 @@ async fn what_was_deleted_or_changed_past_the_guards_is_found() {
         ("DELETE FROM events WHERE position = 2", vec![Problem::PositionGap, Problem::VersionGap]),
         ("DELETE FROM events WHERE position = 6", vec![Problem::Database]),
         ("UPDATE events SET metadata = '{}' WHERE position = 5", vec![Problem::Unreadable]),
-        ("UPDATE events SET event_version = '1.0' WHERE position = 5", vec![Problem::Unreadable]),
+        ("UPDATE events SET event_version = 'new' WHERE position = 5", vec![Problem::Unreadable]),
         (
             "UPDATE events SET metadata = (SELECT metadata FROM events WHERE position = 1) WHERE position = 2",
             vec![Problem::RepeatedEvent, Problem::Lacking],

@@ -134,7 +134,7 @@ impl PostgresLog {
     }
 
     fn start(address: Address, session: Session, runtime: Runtime) -> Self {
-        let _inside = runtime.enter();
+        let inside = runtime.enter();
         let shared = Arc::new(Shared::default());
         let (writer, head) = Writer::new(address.clone(), session, Arc::clone(&shared));
         let (queue, queued) = mpsc::channel(QUEUE_COMMITS);
@@ -145,7 +145,7 @@ impl PostgresLog {
         let writing = runtime.spawn(writer.run(queued));
         runtime.spawn(messages::listen(readers.pool().clone(), itself, Arc::clone(&shared), heard.clone()));
         runtime.spawn(messages::tell(readers.pool().clone(), itself, to_tell));
-        drop(_inside);
+        drop(inside);
         Self {
             address,
             queue: Mutex::new(Some(queue)),

@@ -6,8 +6,8 @@
 //! |---|---|
 //! | `news` | what nodes tell one another beside the log, and how that is written |
 //! | `exchange` | the task that tells it, and takes in what the others tell |
-//! | [`Heartbeats`] | the heartbeats that the log does not have, whichever node they reached |
-//! | [`Turns`] | limits that are counted in views: one node at a time counts |
+//! | `heartbeats` | the heartbeats that the log does not have, whichever node they reached |
+//! | `turns` | limits that are counted in views: one node at a time counts |
 //! | `touch` | a node that cannot reach the database: it refuses writes, and says how old its answers are |
 //!
 //! The workers run on the node that leads (`crate::workers`), a rate limit counts the calls to all nodes

@@ -42,8 +42,6 @@ use tempfile::TempDir;
 use tower::ServiceExt;
 use uuid::Uuid;
 
-use crate::several::Node;
-
 /// An id that no entity has.
 pub const NOBODY: &str = "01890000-0000-7000-8000-000000000000";
 
@@ -84,7 +82,7 @@ impl App {
     }
 
     /// Starts a server as one of the nodes on a log.
-    pub async fn on_node(node: &Arc<Node>) -> Self {
+    pub async fn on_node<N: EventLog + 'static>(node: &Arc<N>) -> Self {
         Self::on(Arc::clone(node) as Arc<dyn EventLog>, beginning(), Place::in_memory()).await
     }
 

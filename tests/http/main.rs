@@ -24,6 +24,7 @@ mod limits;
 mod matrix;
 mod messages;
 mod money;
+mod nodes_clocks;
 mod nodes_exchange;
 mod nodes_lead;
 mod nodes_touch;

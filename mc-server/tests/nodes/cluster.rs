@@ -10,7 +10,10 @@ use std::{
 use mc_store::testing::{Database, Postgres};
 use tempfile::TempDir;
 
-use crate::{node::Node, witness};
+use crate::{
+    node::{self, Node},
+    witness,
+};
 
 /// How long it may take from the loss of the leading node until another one leads.
 pub const TAKEOVER: Duration = Duration::from_secs(10);
@@ -37,6 +40,13 @@ impl Cluster {
         cluster.leader();
         witness::call(&cluster.database);
         Some(cluster)
+    }
+
+    /// Has the program verify the log.
+    pub fn verify(&self) {
+        let mut program = node::program();
+        let output = program.args(["verify-db", "--store", self.database.url()]).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
     }
 
     pub fn addresses(&self) -> Vec<SocketAddr> {

@@ -45,10 +45,7 @@ impl Node {
     /// Starts the server where it was.
     pub fn start_again(&self) {
         let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MC_")) {
-            command.env_remove(name);
-        }
+        let mut command = program();
         command
             .args(["serve", "--listen", &self.address.to_string()])
             .envs([
@@ -116,6 +113,15 @@ impl Drop for Node {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The program, with nothing of this process's configuration.
+pub fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mission-control"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("MC_")) {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// A port that nobody listens on now, below those that systems give to outgoing connections: it is free again after a crash.

@@ -26,7 +26,10 @@ const SEED: &str = "NODES_SEED";
 /// The environment variable with how long the clients work in each trial.
 const SECONDS: &str = "NODES_SECONDS";
 const SEED_BY_DEFAULT: u64 = 11;
-const SECONDS_BY_DEFAULT: u64 = 4;
+const SECONDS_BY_DEFAULT: u64 = 3;
+/// How long the workers may take to tell everybody of everything.
+const WORKERS: Duration = Duration::from_secs(20);
+const LOOK: Duration = Duration::from_millis(100);
 
 /// Lets clients work on so many nodes, and has `fault` come upon them a third of the way; it answers how long the nodes were
 /// without a leader, where that was so. Then all must be as if nothing had happened.
@@ -61,10 +64,10 @@ fn checked<'f>(cluster: &Cluster, ledger: &Ledger, followers: [Follower; 2]) -> 
     let (nodes, commands) = (cluster.addresses(), ledger.commands());
     checks::views(&nodes, ledger.position());
     let repeats = checks::repeats(&nodes, &commands);
+    cluster.verify();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let (history, witness) = runtime.block_on(async {
-        (History::read(cluster.database.url()).await, Witness::ask(cluster.database.url()).await)
-    });
+    let (history, witness) = runtime
+        .block_on(async { (told(cluster.database.url()).await, Witness::ask(cluster.database.url()).await) });
     history.check_order();
     history.check_commands(&commands);
     let types: Vec<_> =
@@ -84,6 +87,19 @@ fn checked<'f>(cluster: &Cluster, ledger: &Ledger, followers: [Follower; 2]) -> 
         leases: witness.leases(),
         longest_gap: ledger.longest_gap(),
         ..Figures::default()
+    }
+}
+
+/// The log once the workers have told everybody what they are to know.
+async fn told(url: &str) -> History {
+    let begin = Instant::now();
+    loop {
+        let history = History::read(url).await;
+        if checks::notices(&history) {
+            return history;
+        }
+        assert!(begin.elapsed() < WORKERS, "somebody was not told of a message");
+        thread::sleep(LOOK);
     }
 }
 

@@ -137,6 +137,10 @@ impl Line {
         else {
             return;
         };
+        for stream in [&node, &database] {
+            // Only the speed suffers without it.
+            let _ = stream.set_nodelay(true);
+        }
         let connection = Arc::new(Connection {
             node,
             database,

@@ -44,12 +44,14 @@ use tokio::{
     runtime::Runtime,
     sync::{broadcast, mpsc, oneshot, watch},
     task::JoinHandle,
+    time::{Instant, sleep},
 };
 use uuid::Uuid;
 
 pub(crate) use self::copying::PostgresCopy;
 use self::{
     connection::Address,
+    filling::{BETWEEN_ATTEMPTS, LOCK_PATIENCE},
     queries::ReadError,
     queue::{Message, QueuedCommit},
     readers::Readers,
@@ -220,7 +222,13 @@ fn wait_for<T: Send + 'static>(
 async fn open(address: Address) -> Result<Session, StoreError> {
     let mut connection = address.connect().await.map_err(|error| address.error(error))?;
     schema::open(&mut connection, &address).await?;
-    Session::open(&address).await
+    let deadline = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match Session::open(&address).await {
+            Err(StoreError::Locked { .. }) if Instant::now() < deadline => sleep(BETWEEN_ATTEMPTS).await,
+            opened => return opened,
+        }
+    }
 }
 
 /// Checks what PostgreSQL cannot hold, before the commit is in a group with others.

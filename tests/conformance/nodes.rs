@@ -14,7 +14,7 @@ use mc_store::{
     postgres::PostgresLog,
     testing::{Database, Postgres, Proxy, Trap},
 };
-use sqlx::{Connection, Executor, PgConnection};
+use sqlx::{Connection, Executor, PgConnection, postgres::PgListener};
 
 use crate::fixture::{committed, everything, keyed, many, one, positions, stream};
 
@@ -57,6 +57,23 @@ async fn until<T>(mut found: impl FnMut() -> Option<T>) -> T {
 async fn execute(database: &Database, statements: &str) {
     let mut operator = PgConnection::connect(database.url()).await.unwrap();
     operator.execute(statements).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_node_with_others_notifies() {
+    on_database(async |database| {
+        let a = node(&database);
+        let mut operator = PgConnection::connect(database.url()).await.unwrap();
+        let number: i32 =
+            sqlx::query_scalar("SELECT mc_lock_number()").fetch_one(&mut operator).await.unwrap();
+        let mut listener = PgListener::connect(database.url()).await.unwrap();
+        listener.listen(&format!("mc_log_{number}")).await.unwrap();
+        committed(a.append(one("x", 0, 1)).await);
+        let _b = node(&database);
+        committed(a.append(one("x", 1, 2)).await);
+        assert_eq!(listener.recv().await.unwrap().payload(), "2", "nobody was there to hear of position 1");
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,11 +196,12 @@ async fn a_commit_whose_answer_was_lost_is_recorded_once_and_its_node_knows_what
         let through = database.url().replace(&server.port().to_string(), &proxy.port().to_string());
         let (a, b) = (Arc::new(PostgresLog::open(&through).unwrap()), node(&database));
         committed(a.append(one("x", 0, 1)).await);
-        let trap = Arc::clone(&proxy);
-        let trap = tokio::task::spawn_blocking(move || trap.spring(Trap::AnswerKeptBack, PATIENCE));
+        proxy.set(Trap::AnswerKeptBack);
         let in_doubt = Arc::clone(&a);
         let in_doubt = tokio::spawn(async move { in_doubt.append(one("x", 1, 2)).await });
-        assert!(trap.await.unwrap());
+        let line = Arc::clone(&proxy);
+        let sprung = tokio::task::spawn_blocking(move || line.has_sprung(PATIENCE));
+        assert!(sprung.await.unwrap(), "the append passes the proxy");
         reaches(&b, 2).await;
         proxy.cut();
         committed(b.append(one("x", 2, 3)).await);

@@ -58,7 +58,9 @@ fn the_leading_node_is_killed_and_another_takes_over() {
 fn the_leading_node_is_killed_in_the_middle_of_a_commit() {
     trial("the leading node killed in a commit", 2, |cluster| {
         let leader = cluster.leader();
-        assert!(cluster.nodes[leader].proxy.spring(Trap::AnswerKeptBack, PATIENCE), "nothing was appended");
+        let proxy = &cluster.nodes[leader].proxy;
+        proxy.set(Trap::AnswerKeptBack);
+        assert!(proxy.has_sprung(PATIENCE), "nothing was appended");
         cluster.nodes[leader].kill();
         let (_, takeover) = cluster.leader_but(leader);
         cluster.nodes[leader].proxy.cut();
@@ -119,7 +121,8 @@ fn answers_to_commits_are_lost() {
     trial("answers to commits lost", 3, |cluster| {
         let traps = [Trap::AnswerToAppend, Trap::AnswerToCommit, Trap::HalfAnAppend];
         for (node, trap) in cluster.nodes.iter().cycle().zip(traps.into_iter().cycle()).take(LOST_ANSWERS) {
-            assert!(node.proxy.spring(trap, PATIENCE), "nothing was appended");
+            node.proxy.set(trap);
+            assert!(node.proxy.has_sprung(PATIENCE), "nothing was appended");
         }
         None
     });

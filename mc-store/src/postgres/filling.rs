@@ -21,8 +21,8 @@ use crate::{
 };
 
 /// How long the session of a node or of a copy that was killed may go on holding the log.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
+pub(super) const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(100);
 
 /// Nobody else has it while this session lasts: every node holds it shared.
 const HOLD_ALONE: &str = "SELECT pg_try_advisory_lock(3, mc_lock_number())";

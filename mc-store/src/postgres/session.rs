@@ -20,8 +20,10 @@ use crate::{
     nodes::Lease,
 };
 
-/// Held by every node as long as it has the log open, so that nobody fills the log from elsewhere meanwhile.
-const HOLD: &str = "SELECT pg_try_advisory_lock_shared(3, mc_lock_number())";
+/// Held by every node as long as it has the log open: so that nobody fills the log from elsewhere meanwhile, and so that other
+/// nodes notify this one of what they append.
+const HOLD: &str = "\
+    SELECT held FROM pg_try_advisory_lock_shared(3, mc_lock_number()) AS held, pg_advisory_lock_shared(5, mc_lock_number())";
 const FENCE: &str = "SELECT position, generation, latest_at FROM mc_fence()";
 const EVENT_ID_AT: &str = "SELECT metadata ->> 'eventId' FROM events WHERE position = $1";
 const POSITION: &str = "SELECT position FROM mc_head";

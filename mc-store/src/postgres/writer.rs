@@ -10,12 +10,17 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Duration,
 };
 
 use sqlx::Error;
 use tokio::{
-    sync::{Notify, mpsc, watch},
+    sync::{
+        Notify,
+        mpsc::{self, error::TryRecvError},
+        watch,
+    },
     time::{Instant, MissedTickBehavior, interval},
 };
 
@@ -34,6 +39,8 @@ use crate::{error::StoreError, heads::Heads, log::Appended, recent::Recent};
 
 /// The most messages taken from the queue at once.
 const MAX_MESSAGES: usize = 1_024;
+/// The longest that a group waits for those who were answered together with the last one.
+const MAX_GATHERING: Duration = Duration::from_millis(1);
 /// How often the head is asked for, in case a notification was lost.
 const POLL: Duration = Duration::from_millis(500);
 
@@ -73,6 +80,27 @@ enum Settled {
     Before(Vec<CommitResult>),
 }
 
+/// What was served last.
+#[derive(Debug, Default)]
+struct Last {
+    messages: usize,
+    took: Duration,
+}
+
+/// Waits until as many `messages` are there as last time, for half as long as serving those took: callers that were answered
+/// together are likely to come again together, and one group for all of them costs one sync of the database instead of two. A
+/// timer is too coarse for that, so it looks again and again and lets other threads run meanwhile.
+fn gather(queue: &mut mpsc::Receiver<Message>, messages: &mut Vec<Message>, last: &Last) {
+    let (begin, patience) = (Instant::now(), MAX_GATHERING.min(last.took / 2));
+    while messages.len() < last.messages && begin.elapsed() < patience {
+        match queue.try_recv() {
+            Ok(message) => messages.push(message),
+            Err(TryRecvError::Empty) => thread::yield_now(),
+            Err(TryRecvError::Disconnected) => return,
+        }
+    }
+}
+
 impl Writer {
     /// A writer that goes on where `session` found the log.
     pub(super) fn new(
@@ -98,13 +126,18 @@ impl Writer {
         let mut polls = interval(POLL);
         polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let shared = Arc::clone(&self.shared);
-        let mut messages = Vec::new();
+        let (mut messages, mut last) = (Vec::new(), Last::default());
         loop {
             tokio::select! {
                 biased;
                 received = queue.recv_many(&mut messages, MAX_MESSAGES) => match received {
                     0 => return,
-                    _ => self.serve(messages.drain(..)).await,
+                    _ => {
+                        gather(&mut queue, &mut messages, &last);
+                        let (count, begin) = (messages.len(), Instant::now());
+                        self.serve(messages.drain(..)).await;
+                        last = Last { messages: count, took: begin.elapsed() };
+                    }
                 },
                 () = shared.wake.notified() => self.follow_to(shared.told.load(Ordering::Relaxed)).await,
                 _ = polls.tick() => self.follow().await,

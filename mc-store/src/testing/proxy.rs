@@ -108,10 +108,14 @@ impl Proxy {
         self.line.turn(State::Open);
     }
 
-    /// Sets a trap and waits until it has sprung; false when it has not within `patience`.
-    pub fn spring(&self, trap: Trap, patience: Duration) -> bool {
-        let mut set = lock(&self.line.trap);
-        *set = Some(trap);
+    /// Sets a trap, in place of one that has not sprung.
+    pub fn set(&self, trap: Trap) {
+        *lock(&self.line.trap) = Some(trap);
+    }
+
+    /// Waits until the trap has sprung; takes it back and says false when it has not within `patience`.
+    pub fn has_sprung(&self, patience: Duration) -> bool {
+        let set = lock(&self.line.trap);
         let waiting = self.line.sprung.wait_timeout_while(set, patience, |set| set.is_some());
         let (mut set, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
         *set = None;

@@ -118,10 +118,24 @@ async fn a_stream_ends_when_the_server_does() {
 #[tokio::test]
 async fn a_start_that_is_none_is_refused() {
     let app = App::new().await;
-    for query in ["after=-1", "after=x", "after=99", "after=1&after=2", "since=1", "project=nowhere"] {
+    for query in ["after=-1", "after=x", "after=1&after=2", "since=1", "project=nowhere"] {
         app.get(format!("/api/events?{query}")).await.refused(400, "malformed_query");
     }
-    for id in ["x", "-1", "1.5", "99", "18446744073709551616"] {
+    for id in ["x", "-1", "1.5", "18446744073709551616"] {
         app.get("/api/events").header("last-event-id", id).await.refused(400, "malformed_header");
+    }
+}
+
+#[tokio::test]
+async fn a_start_beyond_the_last_position_is_refused_unless_another_node_may_have_reached_it() {
+    let app = App::new().await;
+    let after = app.get("/api/events?after=99").await;
+    let last = app.get("/api/events").header("last-event-id", "99").await;
+    if app.state().log().nodes().is_some() {
+        after.refused(503, "position_not_reached");
+        last.refused(503, "position_not_reached");
+    } else {
+        after.refused(400, "malformed_query");
+        last.refused(400, "malformed_header");
     }
 }

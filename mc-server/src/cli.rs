@@ -10,6 +10,7 @@ mod credential;
 mod health;
 mod hidden;
 mod place;
+mod progress;
 mod restore;
 mod security_check;
 mod seed;

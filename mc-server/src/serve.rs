@@ -212,12 +212,6 @@ pub(crate) fn restore_command(url: &StoreUrl) -> String {
     }
 }
 
-/// As a shell takes it for one word.
-pub(crate) fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
 /// What is wrong with the log itself, where the error is only that the views could not follow it.
 fn underlying(error: StoreError) -> StoreError {
     let mut cause = std::error::Error::source(&error);

@@ -4,8 +4,6 @@ use std::{fmt, str::FromStr};
 
 use mc_store::{Location, Store, address::without_password};
 
-use crate::serve::quoted;
-
 /// Names the variable in which an address with a password belongs: others can read the arguments of a process.
 const VARIABLE: &str = "MC_STORE";
 
@@ -72,6 +70,12 @@ impl fmt::Debug for StoreUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&without_password(&self.0), f)
     }
+}
+
+/// As a shell takes it for one word.
+pub(crate) fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-=+,@%".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 #[cfg(test)]

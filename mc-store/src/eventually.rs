@@ -47,6 +47,7 @@ use uuid::Uuid;
 use crate::{error::StoreError, log::EventLog};
 
 mod aggregate;
+mod events;
 mod projection;
 mod store;
 mod subject;

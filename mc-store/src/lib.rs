@@ -65,6 +65,7 @@ pub mod codec;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod copy;
 pub mod error;
+mod event;
 #[cfg(feature = "eventually")]
 pub mod eventually;
 #[cfg(any(feature = "postgres", feature = "sqlite"))]

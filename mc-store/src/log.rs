@@ -1,16 +1,16 @@
 //! The port: an append-only log of events in streams, and the types that go in and out of it.
 
 use std::{
-    borrow::Cow,
     collections::HashSet,
     iter::{repeat_n, zip},
 };
 
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use mc_domain::recorded::{Metadata, StreamId};
+use mc_domain::recorded::StreamId;
 use tokio::sync::watch;
 
+pub use crate::event::{NewEvent, StoredEvent};
 use crate::{
     error::StoreError,
     nodes::{Lease, Nodes},
@@ -31,38 +31,6 @@ pub const MAX_KEY_BYTES: usize = 320;
 pub const MAX_ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// The most events or keys that one read returns.
 pub const MAX_PAGE_EVENTS: usize = 1_000;
-
-/// An event before it is appended: the log gives it a position and a version.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NewEvent {
-    /// The stored name, such as `task.claimed`.
-    pub event_type: Cow<'static, str>,
-    /// The version of the payload's shape, from 1; [`upcast`](crate::upcast) reads old ones.
-    pub event_version: u32,
-    /// The payload as JSON text, at most [`MAX_PAYLOAD_BYTES`].
-    pub payload: String,
-    /// Who caused it, when, and by which command.
-    pub metadata: Metadata,
-}
-
-/// An event as the log holds it, not yet decoded.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StoredEvent {
-    /// Its number in the whole log, from 1 without holes.
-    pub position: u64,
-    /// The stream it belongs to: one aggregate's.
-    pub stream: StreamId,
-    /// Its number in its stream, from 1 without holes.
-    pub version: u64,
-    /// The stored name, such as `task.claimed`.
-    pub event_type: Cow<'static, str>,
-    /// The version of the payload's shape, from 1; [`upcast`](crate::upcast) reads old ones.
-    pub event_version: u32,
-    /// The payload as JSON text, byte for byte as it was appended.
-    pub payload: String,
-    /// Who caused it, when, and by which command.
-    pub metadata: Metadata,
-}
 
 /// The events of one stream in a commit.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use std::{any::Any, fmt, sync::Arc, time::Duration};
 use futures_util::future::BoxFuture;
 use tokio::sync::{broadcast, watch};
 
-use crate::{error::StoreError, log::StoredEvent};
+use crate::{error::StoreError, event::StoredEvent};
 
 /// The most bytes of a message between nodes.
 pub const MAX_MESSAGE_BYTES: usize = 7_000;

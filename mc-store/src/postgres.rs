@@ -17,6 +17,7 @@ mod inspect;
 mod lead;
 mod messages;
 mod observers;
+mod outcome;
 mod own_thread;
 mod plan;
 mod queries;

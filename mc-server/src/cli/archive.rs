@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::{
     Failure,
-    place::Place,
-    store::{HolderOptions, Output, at_rest, count, failed, one_thread},
+    place::{Place, failed},
+    store::{HolderOptions, Output, at_rest, count, one_thread},
 };
 use crate::{
     access::Caller,

@@ -16,8 +16,9 @@ use uuid::Uuid;
 
 use super::{
     Failure,
-    place::Place,
-    store::{self, Meter, Output, count},
+    place::{Place, failed},
+    progress::Meter,
+    store::{Output, count, one_thread},
     verify_db,
 };
 use crate::config::{LogOptions, NoCredentialOptions, StoreOptions};
@@ -90,13 +91,13 @@ impl fmt::Display for Outcome {
 pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
     let url = &options.store.store;
     let store = Place::existing(url)?;
-    let log = store.reader().map_err(|error| store::failed(url, error))?;
+    let log = store.reader().map_err(|error| failed(url, error))?;
     // What a restore would refuse is no backup. It is looked for after the log was opened, so nothing escapes it.
-    let report = store.verify("verify").map_err(|error| store::failed(url, error))?;
+    let report = store.verify("verify").map_err(|error| failed(url, error))?;
     if let Some(unsound) = verify_db::unsound(url, &report) {
         return Err(unsound);
     }
-    let runtime = store::one_thread()?;
+    let runtime = one_thread()?;
     let created_at = Utc::now();
     let unwritten = |error: io::Error| {
         let advice = format!("Check that {} can be written and has room", options.dir.display());
@@ -114,7 +115,7 @@ pub(super) fn run(options: &BackupOptions) -> Result<(), Failure> {
     drop(meter);
     let summary = written.map_err(|error| match error {
         BackupError::Document(error) => unwritten(error),
-        BackupError::Store(error) => store::failed(url, error),
+        BackupError::Store(error) => failed(url, error),
         other => Failure::new(other, None),
     })?;
     let file = partial.publish(&options.dir, created_at).map_err(unwritten)?;

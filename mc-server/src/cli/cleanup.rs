@@ -15,8 +15,8 @@ use serde::Serialize;
 use super::{
     Failure,
     backup::{orphans, remove_if_there},
-    place::Place,
-    store::{Output, count, failed},
+    place::{Place, failed},
+    store::{Output, count},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},

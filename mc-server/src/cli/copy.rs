@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    place::Place,
-    store::{Meter, Output, count, failed, one_thread},
+    place::{Place, failed},
+    progress::Meter,
+    store::{Output, count, one_thread},
     verify_db::unsound,
 };
 use crate::{

@@ -9,7 +9,7 @@ use mc_domain::{credential, operation::Rejection};
 use mc_store::error::StoreError;
 
 use self::{issue::IssueOptions, list::ListOptions, revoke::RevokeOptions};
-use super::{Failure, store};
+use super::{Failure, place::failed};
 use crate::{
     config::{LogOptions, StoreOptions},
     refusal::Refused,
@@ -89,7 +89,7 @@ fn unless_held<T>(store: &StoreOptions, done: Result<T, Refused>) -> Result<Opti
     match done {
         Ok(done) => Ok(Some(done)),
         Err(Refused::Store(StoreError::Locked { .. })) => Ok(None),
-        Err(Refused::Store(error)) => Err(store::failed(&store.store, error)),
+        Err(Refused::Store(error)) => Err(failed(&store.store, error)),
         Err(Refused::Request(problem)) => {
             Err(Failure::new(problem.detail().trim_end_matches('.').to_owned(), None))
         }

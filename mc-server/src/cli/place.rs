@@ -14,11 +14,8 @@ use mc_store::{
 };
 use serde::{Serialize, Serializer};
 
-use super::{
-    Failure,
-    store::{Meter, failed},
-};
-use crate::store_url::StoreUrl;
+use super::{Failure, progress::Meter};
+use crate::{serve::ServeError, store_url::StoreUrl};
 
 /// Where a store is that outlives its process.
 #[derive(Debug, Clone, Copy)]
@@ -103,4 +100,9 @@ impl<'a> Place<'a> {
     pub(super) fn holder(&self) -> Option<Holder> {
         self.file().and_then(sqlite::holder)
     }
+}
+
+/// The store cannot be opened or read.
+pub(super) fn failed(url: &StoreUrl, source: StoreError) -> Failure {
+    ServeError::store(url, source).into()
 }

@@ -19,8 +19,9 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    place::Place,
-    store::{Meter, Output, count, failed},
+    place::{Place, failed},
+    progress::Meter,
+    store::{Output, count},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},

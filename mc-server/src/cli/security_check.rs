@@ -29,8 +29,8 @@ use serde::Serialize;
 use self::credentials::Issued;
 use super::{
     Failure,
-    place::Place,
-    store::{Output, count, failed, one_thread},
+    place::{Place, failed},
+    store::{Output, count, one_thread},
 };
 use crate::config::{CredentialOptions, Listen, LogOptions, StoreOptions};
 

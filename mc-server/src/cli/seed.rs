@@ -7,7 +7,8 @@ use mc_store::error::StoreError;
 
 use super::{
     Failure,
-    store::{at_rest, count, failed, one_thread},
+    place::failed,
+    store::{at_rest, count, one_thread},
 };
 use crate::{
     app::App,

@@ -1,15 +1,9 @@
 //! What the commands that work on a store at rest have in common.
 
-use std::{
-    fmt, io,
-    io::Write,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, io, io::Write, sync::Arc};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use mc_store::{Store, error::StoreError};
+use mc_store::Store;
 use serde::Serialize;
 use serde_json::json;
 use tokio::runtime::{self, Runtime};
@@ -21,13 +15,8 @@ use crate::{
     config::{self, CredentialOptions, OperatorOptions, StoreOptions},
     health::Health,
     refusal::Refused,
-    serve::{ServeError, reachable},
-    store_url::StoreUrl,
+    serve::reachable,
 };
-
-/// How often a line tells how far it is, where no bar can be drawn.
-const PLAIN_EVERY: Duration = Duration::from_secs(5);
-const BAR: &str = "{msg} [{wide_bar}] {human_pos} of {human_len} events, {eta} left";
 
 /// How the outcome of a subcommand is printed: for people or as JSON.
 #[derive(Debug, Clone, Args)]
@@ -110,45 +99,6 @@ pub(super) fn url_of(listen: &str) -> String {
     match listen.parse().map(reachable) {
         Ok(address) => format!("http://{address}"),
         Err(_) => format!("http://{listen}"),
-    }
-}
-
-/// The store cannot be opened or read.
-pub(super) fn failed(url: &StoreUrl, source: StoreError) -> Failure {
-    ServeError::store(url, source).into()
-}
-
-/// The progress of the work: a bar on a terminal, elsewhere a line every few seconds.
-pub(super) struct Meter {
-    bar: ProgressBar,
-    what: &'static str,
-    printed_at: Instant,
-}
-
-impl Meter {
-    pub(super) fn new(what: &'static str) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        if let Ok(style) = ProgressStyle::with_template(BAR) {
-            bar.set_style(style);
-        }
-        bar.set_message(what);
-        Self { bar, what, printed_at: Instant::now() }
-    }
-
-    pub(super) fn tell(&mut self, done: u64, of: u64) {
-        if !self.bar.is_hidden() {
-            self.bar.set_length(of);
-            self.bar.set_position(done);
-        } else if self.printed_at.elapsed() >= PLAIN_EVERY {
-            self.printed_at = Instant::now();
-            let _ = writeln!(io::stderr(), "{}: {done} of {of} events", self.what);
-        }
-    }
-}
-
-impl Drop for Meter {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 

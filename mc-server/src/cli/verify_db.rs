@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::{
     Failure,
-    place::Place,
-    store::{Output, count, failed},
+    place::{Place, failed},
+    store::{Output, count},
 };
 use crate::{
     config::{LogOptions, NoCredentialOptions, StoreOptions},

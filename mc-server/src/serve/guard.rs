@@ -7,7 +7,7 @@ use mc_domain::{
     reach::Reach,
 };
 
-use super::{ServeError, quoted};
+use super::ServeError;
 use crate::{
     access::{
         Secret,
@@ -18,7 +18,7 @@ use crate::{
     config::ServeOptions,
     own_identity,
     refusal::Refused,
-    store_url::StoreUrl,
+    store_url::{StoreUrl, quoted},
 };
 
 /// Holds callers to the limits, issues the first credential where that is asked for, and refuses an address that others reach

@@ -3,20 +3,20 @@
 use std::{future, sync::Arc};
 
 use eventually::{
-    store::{EventStore, EventStream, Expected, Persisted, Select},
+    store::{EventStore, EventStream, Expected, Select},
     subscription::{EventStream as Subscribed, EventSubscriber},
 };
-use futures_util::{FutureExt, Stream, StreamExt, TryStreamExt, future::BoxFuture, stream};
+use futures_util::{FutureExt, StreamExt, future::BoxFuture};
 use mc_domain::recorded::StreamId;
 
-use super::{Error, LogStore, Subject, subscription};
+use super::{
+    Error, LogStore, Subject,
+    events::{in_range, persisted, stored, stored_after, stored_of},
+};
 use crate::{
     error::StoreError,
-    log::{Append, Commit, EventLog, MAX_PAGE_EVENTS, NewEvent, StoredEvent},
+    log::{Append, Commit, EventLog, NewEvent},
 };
-
-/// An event of the subject, as eventually has it.
-type Shown<S> = Persisted<<S as Subject>::Id, <S as Subject>::Event>;
 
 /// How often an append without an expected version is tried while other appends to its stream are faster.
 const MAX_ATTEMPTS: usize = 256;
@@ -78,7 +78,7 @@ impl<S: Subject> EventSubscriber for LogStore<S> {
     type Error = Error;
 
     fn subscribe_all(&self) -> BoxFuture<'_, Result<Subscribed<'_, Self>, Error>> {
-        let stored = subscription::stored_after(&self.log, self.log.head());
+        let stored = stored_after(&self.log, self.log.head());
         future::ready(Ok(persisted::<S>(stored).boxed())).boxed()
     }
 }
@@ -114,69 +114,4 @@ fn before(select: Select) -> u64 {
         Select::All => 0,
         Select::From(first) => u64::from(first).saturating_sub(1),
     }
-}
-
-/// The events of one stream with a version above `after`.
-fn stored_of(
-    log: Arc<dyn EventLog>,
-    stream: StreamId,
-    after: u64,
-) -> impl Stream<Item = Result<StoredEvent, StoreError>> + Send {
-    let pages = stream::try_unfold(Some((log, stream, after)), |at| async move {
-        let Some((log, stream, after)) = at else { return Ok(None) };
-        let page = log.read_stream(&stream, after, MAX_PAGE_EVENTS).await?;
-        let last = page.last().filter(|_| page.len() == MAX_PAGE_EVENTS).map(|last| last.version);
-        Ok(Some((page, last.map(|last| (log, stream, last)))))
-    });
-    flattened(pages)
-}
-
-/// The events with a position above `after` and not above `head`.
-fn stored(
-    log: Arc<dyn EventLog>,
-    after: u64,
-    head: u64,
-) -> impl Stream<Item = Result<StoredEvent, StoreError>> + Send {
-    let pages = stream::try_unfold((log, after), move |(log, after)| async move {
-        if after >= head {
-            return Ok(None);
-        }
-        let mut page = log.read_all(after, MAX_PAGE_EVENTS).await?;
-        let Some(last) = page.last().map(|last| last.position) else { return Ok(None) };
-        page.retain(|stored| stored.position <= head);
-        Ok(Some((page, (log, last))))
-    });
-    flattened(pages)
-}
-
-/// The events of all pages.
-pub(super) fn flattened(
-    pages: impl Stream<Item = Result<Vec<StoredEvent>, StoreError>> + Send,
-) -> impl Stream<Item = Result<StoredEvent, StoreError>> + Send {
-    pages.map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten()
-}
-
-/// The subject's events among them, as eventually has them. Ends after an error.
-pub(super) fn persisted<S: Subject>(
-    stored: impl Stream<Item = Result<StoredEvent, StoreError>> + Send,
-) -> impl Stream<Item = Result<Shown<S>, Error>> + Send {
-    stream::try_unfold(Box::pin(stored), |mut stored| async move {
-        while let Some(next) = stored.next().await {
-            if let Some(event) = decode::<S>(&next?)? {
-                return Ok(Some((event, stored)));
-            }
-        }
-        Ok(None)
-    })
-}
-
-fn decode<S: Subject>(stored: &StoredEvent) -> Result<Option<Shown<S>>, Error> {
-    let Some((id, event)) = S::decode(stored)? else { return Ok(None) };
-    let version = in_range(stored.version, "version")?;
-    let position = in_range(stored.position, "position")?;
-    Ok(Some(Persisted::from(id, event).version(version).sequence_number(position)))
-}
-
-fn in_range(number: u64, of: &'static str) -> Result<u32, Error> {
-    u32::try_from(number).map_err(|_| Error::OutOfRange { number, of })
 }

@@ -1,17 +1,13 @@
 //! Following a log by eventually's trait.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use eventually::subscription::{Subscription, SubscriptionStream};
-use futures_util::{FutureExt, Stream, StreamExt, future, future::BoxFuture, stream};
+use futures_util::{FutureExt, StreamExt, future, future::BoxFuture};
 
-use super::{Error, LogStore, Subject, store};
-use crate::{
-    error::StoreError,
-    log::{EventLog, StoredEvent},
+use super::{
+    Error, LogStore, Subject,
+    events::{persisted, stored_after},
 };
 
 /// Every event above a checkpoint, each once and in order: first those in the log, then new ones, also those of others.
@@ -44,27 +40,11 @@ impl<S: Subject> Subscription for LogSubscription<S> {
 
     fn resume(&self) -> BoxFuture<'_, Result<SubscriptionStream<'_, Self>, Error>> {
         let stored = stored_after(&self.store.log, self.position().into());
-        future::ready(Ok(store::persisted::<S>(stored).boxed())).boxed()
+        future::ready(Ok(persisted::<S>(stored).boxed())).boxed()
     }
 
     fn checkpoint(&self, version: u32) -> BoxFuture<'_, Result<(), Error>> {
         self.checkpoint.store(version, Ordering::Release);
         future::ready(Ok(())).boxed()
     }
-}
-
-/// The events with a position above `after`, future ones included, until the log is closed.
-pub(super) fn stored_after(
-    log: &Arc<dyn EventLog>,
-    after: u64,
-) -> impl Stream<Item = Result<StoredEvent, StoreError>> + Send + use<> {
-    let head = log.watch_head();
-    let pages = stream::try_unfold((log.subscribe(after), head), |(mut events, head)| async move {
-        match events.next().await {
-            Ok(page) => Ok(Some((page, (events, head)))),
-            Err(StoreError::Unavailable(_)) if head.has_changed().is_err() => Ok(None),
-            Err(error) => Err(error),
-        }
-    });
-    store::flattened(pages)
 }

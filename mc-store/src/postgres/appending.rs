@@ -1,46 +1,20 @@
 //! The two ways to append a group, and what becomes of it when the connection breaks.
 
-use mc_domain::{ids::EventId, recorded::StreamId};
+use chrono::{DateTime, Utc};
 use sqlx::Error;
 
 use super::{
     error::Failure,
-    plan::{CommitResult, End, Plan},
+    outcome::{Done, InDoubt, Trouble},
+    plan::{End, Plan},
     queries::ReadError,
-    queue::QueuedCommit,
+    queue::{CommitResult, QueuedCommit},
     session::{Said, Session},
     writer::Writer,
 };
-use crate::error::StoreError;
 
-/// What became of a group that was appended.
-pub(super) struct Done {
-    /// Where the log ends now.
-    pub(super) end: End,
-    /// The answers, in the order of the group.
-    pub(super) results: Vec<CommitResult>,
-    /// The version that each stream of the group has now.
-    pub(super) versions: Vec<(StreamId, u64)>,
-}
-
-/// A group that was sent when the connection broke.
-pub(super) struct InDoubt {
-    first_event: EventId,
-    /// Where that event is, if the group was appended.
-    position: u64,
-    /// The answers then, in the order of the group.
-    results: Vec<CommitResult>,
-}
-
-/// Why a group was not appended.
-pub(super) enum Trouble {
-    /// The connection broke; the group may have been appended, if it had been sent.
-    Broken(Error, Option<InDoubt>),
-    /// The database refuses the data of some commit.
-    Data(Error),
-    /// The database, or the log, refuses it.
-    Refused(StoreError),
-}
+/// The end of the log for a group that was not sent.
+const NOWHERE: End = End { position: 0, generation: 0, latest_at: DateTime::<Utc>::MIN_UTC };
 
 impl Writer {
     /// Appends a group at once, in one round trip; in order, under the ordering lock, when that fails or is likely to.
@@ -137,22 +111,5 @@ impl Writer {
             Failure::Data => Trouble::Data(error),
             Failure::Refused => Trouble::Refused(self.address.error(error)),
         }
-    }
-}
-
-/// The end of the log for a group that was not sent.
-const NOWHERE: End = End { position: 0, generation: 0, latest_at: chrono::DateTime::<chrono::Utc>::MIN_UTC };
-
-impl InDoubt {
-    /// Nothing for a group without events: sent again, it finds its keys.
-    fn of(plan: Plan<'_>, base: End) -> Option<Self> {
-        Some(Self { first_event: plan.first_event?, position: base.position + 1, results: plan.results })
-    }
-}
-
-impl From<Plan<'_>> for Done {
-    fn from(plan: Plan<'_>) -> Self {
-        let versions = plan.versions.into_iter().map(|(stream, version)| (stream.clone(), version)).collect();
-        Self { end: plan.end, results: plan.results, versions }
     }
 }

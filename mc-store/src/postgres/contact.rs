@@ -8,6 +8,9 @@ use std::{
 /// How long a node may be silent until it counts as out of touch: it asks twice a second.
 const SILENCE: Duration = Duration::from_secs(3);
 
+/// How long commits wait for a database that has gone away; later ones are refused at once until it is back.
+pub(super) const PATIENCE_WITH_OUTAGE: Duration = Duration::from_secs(5);
+
 /// When the database answered last.
 #[derive(Debug)]
 pub(super) struct Contact(Mutex<State>);
@@ -45,10 +48,10 @@ impl Contact {
         }
     }
 
-    /// Gives the database up when it has not answered for so long: nobody waits for it from now on.
-    pub(super) fn give_up_after(&self, patience: Duration) {
+    /// Gives the database up when it has not answered for [`PATIENCE_WITH_OUTAGE`]: nobody waits for it from now on.
+    pub(super) fn give_up_in_time(&self) {
         let mut state = self.lock();
-        if state.last.elapsed() >= patience && !std::mem::replace(&mut state.is_given_up, true) {
+        if state.last.elapsed() >= PATIENCE_WITH_OUTAGE && !std::mem::replace(&mut state.is_given_up, true) {
             tracing::error!(
                 "the database does not answer, so nothing can be recorded; reads show what was known last"
             );

@@ -12,8 +12,6 @@ use super::{
 };
 use crate::error::StoreError;
 
-/// How long commits wait for a database that has gone away; later ones are refused at once until it is back.
-pub(super) const PATIENCE_WITH_OUTAGE: Duration = Duration::from_secs(5);
 /// The pause between two attempts to reach a database that has gone away.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -78,7 +76,7 @@ impl Writer {
                     return Err(error);
                 }
                 Err(error) if Instant::now() >= deadline => {
-                    self.shared.contact.give_up_after(PATIENCE_WITH_OUTAGE);
+                    self.shared.contact.give_up_in_time();
                     return Err(error);
                 }
                 Err(_) => sleep(RETRY).await,

@@ -5,16 +5,13 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use mc_domain::{ids::EventId, recorded::StreamId};
 
-use super::queue::QueuedCommit;
+use super::queue::{CommitResult, QueuedCommit};
 use crate::{
     error::StoreError,
     heads::Heads,
     log::{Answered, Appended, Commit, Fingerprint, Idempotency},
     nodes::Lease,
 };
-
-/// What the caller of one commit is answered, once its group is appended.
-pub(super) type CommitResult = Result<Appended, StoreError>;
 
 /// Where the log ends, as far as this node knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

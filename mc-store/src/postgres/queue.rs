@@ -5,11 +5,17 @@ use std::{iter::zip, sync::Arc};
 use mc_domain::recorded::Metadata;
 use tokio::sync::oneshot;
 
-use super::plan::CommitResult;
-use crate::{error::StoreError, log::Commit, metadata::flat};
+use crate::{
+    error::StoreError,
+    log::{Appended, Commit},
+    metadata::flat,
+};
 
 /// The most events in one group, unless a single commit has more.
 const MAX_GROUP_EVENTS: usize = 4_096;
+
+/// What the caller of one commit is answered, once its group is appended.
+pub(super) type CommitResult = Result<Appended, StoreError>;
 
 /// What callers put into the writer's queue.
 #[derive(Debug)]

@@ -25,14 +25,12 @@ use tokio::{
 };
 
 use super::{
-    appending::{Done, InDoubt, Trouble},
     connection::Address,
-    contact::Contact,
+    contact::{Contact, PATIENCE_WITH_OUTAGE},
     error::Failure,
-    following::PATIENCE_WITH_OUTAGE,
     observers::Observers,
-    plan::CommitResult,
-    queue::{Message, QueuedCommit, answer, group_size, refuse},
+    outcome::{Done, InDoubt, Trouble},
+    queue::{CommitResult, Message, QueuedCommit, answer, group_size, refuse},
     session::Session,
 };
 use crate::{error::StoreError, heads::Heads, log::Appended, recent::Recent};

@@ -455,7 +455,7 @@ pub async fn readyz(State(health): State<Health>) -> Result<impl IntoResponse, P
             };
             Err(Problem::new(Kind::Starting, detail))
         }
-        Phase::Draining => Err(Problem::new(Kind::Draining, Kind::Draining.about())),
+        Phase::Draining => Err(Problem::of(Kind::Draining)),
         Phase::Ready => match health.store_problem().await {
             None | Some(Kind::StorageFull) => {
                 Ok(Json(Readiness { status: "ready", store: health.0.opening.get().copied() }))

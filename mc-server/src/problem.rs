@@ -86,6 +86,11 @@ struct Document<'a> {
 }
 
 impl Problem {
+    /// A refusal of that kind, of which there is nothing more to say here than what the kind is about.
+    pub fn of(kind: Kind) -> Self {
+        Self::new(kind, kind.about())
+    }
+
     /// A refusal of that kind; `detail` is whole sentences: what happened here, and what to do next.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
         Self(Box::new(Details {

@@ -112,7 +112,7 @@ impl Gate {
                 }
                 response
             }
-            None => Problem::new(Kind::Starting, Kind::Starting.about()).into_response(),
+            None => Problem::of(Kind::Starting).into_response(),
         }
     }
 }

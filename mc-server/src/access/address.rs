@@ -20,7 +20,7 @@ pub(crate) fn check(uri: &Uri) -> Result<(), Problem> {
     let mut parameters = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let is_named = parameters.any(|(name, _)| NAMES.contains(&&*name));
     if is_named || uri.path_and_query().is_some_and(|address| shows_secret(address.as_str())) {
-        return Err(Problem::new(Kind::CredentialInAddress, Kind::CredentialInAddress.about()));
+        return Err(Problem::of(Kind::CredentialInAddress));
     }
     Ok(())
 }

@@ -62,9 +62,8 @@ impl App {
         }
         let failed = |problem| self.access().limiters().failure(problem, peer);
         let shown = shown(headers).map_err(failed)?;
-        let shown =
-            shown.ok_or_else(|| Problem::new(Kind::CredentialMissing, Kind::CredentialMissing.about()))?;
-        let caller = self.bearer(shown).map_err(|kind| failed(Problem::new(kind, kind.about())))?;
+        let shown = shown.ok_or_else(|| Problem::of(Kind::CredentialMissing))?;
+        let caller = self.bearer(shown).map_err(|kind| failed(Problem::of(kind)))?;
         if let Some(credential) = caller.credential() {
             self.access().limiters().call(credential)?;
         }
@@ -88,8 +87,7 @@ impl App {
     pub(crate) fn bearer_of(&self, secret: &str, peer: Option<IpAddr>) -> Result<Caller, Problem> {
         let shown = of_secret(secret);
         let found = self.bearer(shown);
-        let caller =
-            found.map_err(|kind| self.access().limiters().failure(Problem::new(kind, kind.about()), peer))?;
+        let caller = found.map_err(|kind| self.access().limiters().failure(Problem::of(kind), peer))?;
         if let Some(credential) = caller.credential() {
             self.access().limiters().login(credential)?;
         }
@@ -117,7 +115,7 @@ impl App {
             }
             Err(kind) => {
                 let peer = Peer::address_of(&request.extensions);
-                self.access().limiters().failure(Problem::new(kind, kind.about()), peer);
+                self.access().limiters().failure(Problem::of(kind), peer);
                 Insider::nobody()
             }
         }
@@ -220,7 +218,7 @@ fn shown(headers: &HeaderMap) -> Result<Option<(Shown, bool)>, Problem> {
     let mut all = bearers.chain(cookies(headers));
     match (all.next(), all.next()) {
         (first, None) => Ok(first),
-        (_, Some(_)) => Err(Problem::new(Kind::TwoCredentials, Kind::TwoCredentials.about())),
+        (_, Some(_)) => Err(Problem::of(Kind::TwoCredentials)),
     }
 }
 

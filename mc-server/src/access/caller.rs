@@ -138,7 +138,7 @@ impl Caller {
 
     /// The answer to whoever claims to be somebody else.
     pub(crate) fn mismatch() -> Problem {
-        Problem::new(Kind::ActorMismatch, Kind::ActorMismatch.about())
+        Problem::of(Kind::ActorMismatch)
     }
 
     /// Whose idempotency keys those of the request are: an agent's own, or those of the credential. None where the server

@@ -96,7 +96,7 @@ impl Limiters {
         self.failures.iter().for_each(|failures| failures.keep_within(MANY));
         match taken {
             Some(Err(wait)) => {
-                let problem = Problem::new(Kind::TooManyFailures, Kind::TooManyFailures.about());
+                let problem = Problem::of(Kind::TooManyFailures);
                 problem.retry_after(rounded_up(wait))
             }
             Some(Ok(())) | None => problem,

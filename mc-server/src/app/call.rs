@@ -50,7 +50,7 @@ impl Call {
         match projects.find(|project| !self.caller.reach().includes(*project)) {
             Some(project) => {
                 tracing::error!(%project, "a write beyond its caller's reach was stopped");
-                Err(Problem::new(Kind::NotFound, Kind::NotFound.about()).into())
+                Err(Problem::of(Kind::NotFound).into())
             }
             None => Ok(()),
         }
@@ -64,7 +64,7 @@ impl App {
     /// # Errors
     /// `credential-missing`, `credential-revoked`, `credential-expired`, `credential-orphaned` or `session-over`.
     pub(crate) fn check_admission(&self, call: &Call, tx: &mut Transaction<'_>) -> Result<(), Refused> {
-        let refused = |kind: Kind| Err(Problem::new(kind, kind.about()).into());
+        let refused = |kind: Kind| Err(Problem::of(kind).into());
         let Some(id) = call.caller.credential() else {
             return if self.is_open() { Ok(()) } else { refused(Kind::CredentialMissing) };
         };

@@ -209,7 +209,7 @@ fn head_too_slow(limit: Duration) -> Problem {
 }
 
 fn draining() -> Problem {
-    Problem::new(Kind::Draining, Kind::Draining.about())
+    Problem::of(Kind::Draining)
 }
 
 /// The problem for bytes that are no request, by the status that the HTTP implementation has for them.

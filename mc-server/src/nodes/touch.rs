@@ -36,7 +36,7 @@ impl App {
     /// `store-unavailable` while the node is out of touch.
     pub(crate) fn check_in_touch(&self) -> Result<(), Problem> {
         match self.out_of_touch() {
-            Some(_) => Err(Problem::new(Kind::StoreUnavailable, Kind::StoreUnavailable.about())),
+            Some(_) => Err(Problem::of(Kind::StoreUnavailable)),
             None => Ok(()),
         }
     }
@@ -48,7 +48,7 @@ pub(crate) async fn refuse_writes(State(app): State<App>, request: Request, next
     let is_admitted = request.extensions().get::<Admission>().is_some_and(|admission| admission.0.is_ok());
     let is_lost = || app.out_of_touch().is_some_and(|age| age >= WRITES_WAIT_FOR);
     if is_admitted && !request.method().is_safe() && is_lost() {
-        return Problem::new(Kind::StoreUnavailable, Kind::StoreUnavailable.about()).into_response();
+        return Problem::of(Kind::StoreUnavailable).into_response();
     }
     next.run(request).await
 }

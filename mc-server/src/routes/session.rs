@@ -72,7 +72,7 @@ fn cookie(name: &str, value: &str, lasts: &str) -> Result<HeaderValue, Problem> 
 /// Gives a command to the caller's own credential, as its bearer, and waits until the views know of it.
 async fn execute(app: &App, caller: &Caller, command: Command) -> Result<u64, Problem> {
     let (Some(id), Some(grant)) = (caller.credential(), caller.grant()) else {
-        return Err(Problem::new(Kind::CredentialMissing, Kind::CredentialMissing.about()));
+        return Err(Problem::of(Kind::CredentialMissing));
     };
     let context = CommandContext::new(app.now(), grant.actor());
     let envelope = CommandEnvelope { credential: Some(id), ..CommandEnvelope::new(context) };

@@ -161,7 +161,7 @@ async fn in_store(
     let id = issued?;
     let credential = app.read(|views| {
         let view = views.credentials.view(id, &views.agents, now, None);
-        serde_json::to_value(view).map_err(|_| Problem::new(Kind::Internal, Kind::Internal.about()))
+        serde_json::to_value(view).map_err(|_| Problem::of(Kind::Internal))
     });
     Ok(Ok(Issued { credential: credential.await??, secret }))
 }

@@ -65,10 +65,7 @@ pub(super) fn run(options: &ListOptions) -> Result<(), Failure> {
 fn listed(views: &Views, all: bool, now: chrono::DateTime<chrono::Utc>) -> Result<Vec<Value>, Problem> {
     let ids = views.credentials.ids(all).into_iter();
     let all = ids.filter_map(|id| views.credentials.view(id, &views.agents, now, None));
-    all.map(|view| {
-        serde_json::to_value(view).map_err(|_| Problem::new(Kind::Internal, Kind::Internal.about()))
-    })
-    .collect()
+    all.map(|view| serde_json::to_value(view).map_err(|_| Problem::of(Kind::Internal))).collect()
 }
 
 fn by_server(options: &ListOptions, place: Place<'_>) -> Result<Vec<Value>, Failure> {

@@ -98,5 +98,5 @@ async fn in_store(app: &App, options: &RevokeOptions) -> Result<Value, Refused> 
              store while no server has it, can issue another"
         );
     }
-    Ok(credential.map_err(|_| Problem::new(Kind::Internal, Kind::Internal.about()))?)
+    Ok(credential.map_err(|_| Problem::of(Kind::Internal))?)
 }

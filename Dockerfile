@@ -12,6 +12,7 @@ COPY mc-server mc-server
 COPY benches benches
 COPY examples examples
 COPY tests tests
+COPY third_party third_party
 # What was built before stays in the caches, so a change of ours does not build everything again.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \

@@ -72,8 +72,10 @@ fn everything_that_is_copied_is_there_and_is_sent_to_the_builder() {
     // What the workspace is made of: without one of these Cargo refuses all of it.
     let manifest = read("Cargo.toml");
     let members = manifest.lines().find_map(|line| line.strip_prefix("members = ")).unwrap();
-    for member in serde_json::from_str::<Vec<String>>(members).unwrap() {
-        assert!(copied.contains(member.as_str()), "{member}");
+    let members = serde_json::from_str::<Vec<String>>(members).unwrap();
+    let paths = manifest.lines().filter_map(|line| line.split_once("path = \"")?.1.split(['/', '"']).next());
+    for part in members.iter().map(String::as_str).chain(paths) {
+        assert!(copied.contains(part), "{part}");
     }
     assert!(["benches", "examples", "tests"].iter().all(|targets| copied.contains(targets)));
     let build = all(&stages[0], "RUN").join(" ");
